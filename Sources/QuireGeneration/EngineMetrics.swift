@@ -1,0 +1,60 @@
+/// A reading of an engine's counters at one moment. Counters only grow; gauges move.
+package struct EngineMetrics: Sendable, Equatable {
+  // Gauges.
+  /// Requests that hold a slot.
+  package var runningCount = 0
+  /// Requests in line, those not yet taken from the mailbox included.
+  package var waitingCount = 0
+  package var blockCount = 0
+  package var usedBlockCount = 0
+
+  // Counters.
+  /// Prompt tokens of requests that reached their first generated token.
+  package var promptTokenCount = 0
+  package var generatedTokenCount = 0
+  /// Tokens that went through the model, recomputed ones included.
+  package var computedTokenCount = 0
+  package var stepCount = 0
+  package var preemptionCount = 0
+  package var stopCount = 0
+  package var lengthCount = 0
+  package var cancelledCount = 0
+  package var failedCount = 0
+  /// Requests refused because the line was full.
+  package var refusedCount = 0
+
+  // Histograms, seconds unless named otherwise.
+  package var queueSeconds = Histogram(bounds: Histogram.secondBounds)
+  package var firstTokenSeconds = Histogram(bounds: Histogram.secondBounds)
+  package var betweenTokensSeconds = Histogram(bounds: Histogram.secondBounds)
+  package var requestSeconds = Histogram(bounds: Histogram.secondBounds)
+  /// Tokens computed by a step.
+  package var stepTokens = Histogram(bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048])
+
+  package init() {}
+}
+
+/// Counts of observations below fixed bounds, as a metrics page shows them.
+package struct Histogram: Sendable, Equatable {
+  package static let secondBounds: [Double] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500,
+  ]
+
+  /// Upper bounds, inclusive, ascending.
+  package let bounds: [Double]
+  /// One count per bound and one for everything above; not cumulative.
+  package private(set) var counts: [Int]
+  package private(set) var sum = 0.0
+
+  package init(bounds: [Double]) {
+    self.bounds = bounds
+    self.counts = [Int](repeating: 0, count: bounds.count + 1)
+  }
+
+  package var count: Int { counts.reduce(0, +) }
+
+  package mutating func observe(_ value: Double) {
+    counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
+    sum += value
+  }
+}

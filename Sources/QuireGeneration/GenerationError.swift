@@ -1,0 +1,33 @@
+/// Everything that can be wrong with engine options or a request. `description` is one sentence.
+package enum GenerationError: Error, Equatable, CustomStringConvertible {
+  /// An engine option is out of range or does not fit the model.
+  case invalidOption(name: String, sentence: String)
+  /// A field of a request is out of range. `field` is the name in `GenerationRequest` or `SamplingParameters`.
+  case invalidRequest(field: String, sentence: String)
+  /// The prompt leaves no room for even one generated token.
+  case promptTooLong(promptTokenCount: Int, contextLength: Int)
+  /// The waiting line is full; trying again later can succeed.
+  case queueFull(limit: Int)
+  /// The engine finishes what it has and accepts nothing new.
+  case draining
+  /// The engine was stopped.
+  case stopped
+
+  package var description: String {
+    switch self {
+    case .invalidOption(_, let sentence), .invalidRequest(_, let sentence):
+      return sentence
+    case .promptTooLong(let promptTokenCount, let contextLength):
+      return """
+        The prompt has \(promptTokenCount) tokens, but the context holds \(contextLength) and the answer needs \
+        at least one of them: shorten the prompt or raise the context length.
+        """
+    case .queueFull(let limit):
+      return "All \(limit) places in the waiting line are taken: try again later."
+    case .draining:
+      return "The engine is shutting down and accepts no new requests: send them to another one."
+    case .stopped:
+      return "The engine has stopped: start a new one to generate."
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/// What an engine tells the caller of `submit`, in this order: at most one `prompt`, any number of `delta`,
+/// exactly one `finished`, and nothing after it.
+package enum GenerationEvent: Sendable, Equatable {
+  /// The prompt's tokens with their log-probabilities (the first has none, nothing precedes it).
+  /// Sent only to requests with `wantsPromptLogprobs`.
+  case prompt(tokens: [TokenRecord])
+  /// New text and the tokens since the last delta. Text can be empty while bytes of a character, of a tag or
+  /// of a possible stop string are held back; tokens can be empty when only held text is released.
+  case delta(reasoning: String, content: String, tokens: [TokenRecord])
+  case finished(GenerationResult)
+}
+
+/// One token of a prompt or an answer.
+package struct TokenRecord: Sendable, Equatable {
+  package let id: Int32
+  /// The token's own bytes, which need not be whole characters.
+  package let bytes: [UInt8]
+  /// Natural logarithm of the model's own probability, before penalties, temperature and filters;
+  /// `nil` when not asked for, and for the first token of a prompt.
+  package let logprob: Float?
+  /// The most probable tokens of that position, best first, as many as asked for.
+  package let top: [TokenAlternative]
+
+  package init(id: Int32, bytes: [UInt8], logprob: Float? = nil, top: [TokenAlternative] = []) {
+    self.id = id
+    self.bytes = bytes
+    self.logprob = logprob
+    self.top = top
+  }
+}
+
+/// A token that the model could have chosen at a position.
+package struct TokenAlternative: Sendable, Equatable {
+  package let id: Int32
+  package let bytes: [UInt8]
+  package let logprob: Float
+
+  package init(id: Int32, bytes: [UInt8], logprob: Float) {
+    self.id = id
+    self.bytes = bytes
+    self.logprob = logprob
+  }
+}
+
+/// Why a request ended.
+package enum FinishReason: Sendable, Equatable {
+  /// An end-of-sequence token, a stop token or a stop string.
+  case stop
+  /// `maximumTokens` reached, or the context is full.
+  case length
+  /// The caller cancelled, or the engine was stopped.
+  case cancelled
+  /// The request cannot go on; one sentence says why.
+  case failed(String)
+}
+
+/// What ended a request whose reason is `.stop`.
+package enum StopMatch: Sendable, Equatable {
+  case endOfSequence(Int32)
+  case token(Int32)
+  case string(String)
+}
+
+/// The account of a finished request.
+package struct GenerationResult: Sendable, Equatable {
+  package let reason: FinishReason
+  /// Present exactly when `reason` is `.stop`.
+  package let match: StopMatch?
+  /// Number of tokens in the prompt.
+  package let promptTokens: Int
+  /// Number of tokens generated, the reasoning and the ending token included.
+  package let completionTokens: Int
+  /// Number of generated tokens that belong to the thought, its closing tag included.
+  package let reasoningTokens: Int
+  package let timings: GenerationTimings
+
+  package init(
+    reason: FinishReason, match: StopMatch? = nil, promptTokens: Int, completionTokens: Int,
+    reasoningTokens: Int, timings: GenerationTimings
+  ) {
+    self.reason = reason
+    self.match = match
+    self.promptTokens = promptTokens
+    self.completionTokens = completionTokens
+    self.reasoningTokens = reasoningTokens
+    self.timings = timings
+  }
+}
+
+/// Where the time of a request went, in seconds of wall clock.
+package struct GenerationTimings: Sendable, Equatable {
+  /// From submission to the first step that worked on the request.
+  package let queueSeconds: Double
+  /// From there to the first generated token.
+  package let prefillSeconds: Double
+  /// From the first generated token to the end.
+  package let decodeSeconds: Double
+
+  package init(queueSeconds: Double = 0, prefillSeconds: Double = 0, decodeSeconds: Double = 0) {
+    self.queueSeconds = queueSeconds
+    self.prefillSeconds = prefillSeconds
+    self.decodeSeconds = decodeSeconds
+  }
+}

@@ -1,0 +1,14 @@
+/// Names one submitted request for as long as its engine lives; ids rise in order of submission.
+package struct RequestID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  package let value: UInt64
+
+  package init(value: UInt64) {
+    self.value = value
+  }
+
+  package static func < (left: RequestID, right: RequestID) -> Bool {
+    left.value < right.value
+  }
+
+  package var description: String { "request \(value)" }
+}

@@ -15,9 +15,11 @@ func room(_ name: String, _ dependencies: [Target.Dependency], exclude: [String]
   .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = []
+) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies + ["TestSupport"], resources: resources,
+    name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude, resources: resources,
     swiftSettings: swiftSettings)
 }
 
@@ -85,7 +87,8 @@ let package = Package(
     tests("QuireTextTests", ["QuireText", "QuireJSON"]),
     tests(
       "QuireModelTests",
-      ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireTensors", "QuireJSON"]),
+      ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireTensors", "QuireJSON"],
+      exclude: ["Fixtures"]),
     tests("QuireSchedulingTests", ["QuireScheduling"]),
     tests(
       "QuireOptimizationTests",

@@ -1,0 +1,45 @@
+/// A request as the scheduler sees it: counters and block ids.
+package struct ScheduledRequest: Sendable, Hashable {
+  package let id: UInt64
+  /// Tokens known: the prompt and what was generated so far.
+  package internal(set) var tokenCount: Int
+  /// The most tokens that this request can come to have.
+  package let maximumTokenCount: Int
+  /// Tokens whose keys and values are in the cache; never more than `tokenCount`.
+  package internal(set) var computedCount = 0
+  /// Positions 0 ..< scoredCount want logits, because the caller asked what the prompt's tokens were worth.
+  package let scoredCount: Int
+  /// Positions below this have been scored; a recomputation does not score them again.
+  package internal(set) var nextScored = 0
+  /// Blocks held, position order; empty while waiting.
+  package internal(set) var blocks: [Int32] = []
+
+  /// Tokens still to compute: 1 while decoding, more while the prompt (or a recomputation) goes in.
+  package var pendingCount: Int { tokenCount - computedCount }
+
+  /// The work that computes `rowCount` tokens.
+  func work(rowCount: Int) -> StepWork {
+    let end = computedCount + rowCount
+    let firstScored = max(computedCount, nextScored)
+    let endScored = max(firstScored, min(end, scoredCount))
+    return StepWork(
+      id: id, firstPosition: computedCount, rowCount: rowCount, blocks: blocks,
+      scoredRows: (firstScored - computedCount)..<(endScored - computedCount),
+      completes: end == tokenCount)
+  }
+
+  /// The largest number of rows up to `limit` that needs at most `logitRowLimit` rows of logits.
+  func rowCount(limit: Int, logitRowLimit: Int) -> Int {
+    let rowCount = min(limit, pendingCount)
+    guard rowCount > 0 else { return 0 }
+    let full = work(rowCount: rowCount)
+    if full.scoredRows.count > logitRowLimit { return full.scoredRows.lowerBound + logitRowLimit }
+    if full.logitRowCount > logitRowLimit { return rowCount - 1 }
+    return rowCount
+  }
+
+  mutating func advance(rowCount: Int) {
+    computedCount += rowCount
+    nextScored = max(nextScored, min(computedCount, scoredCount))
+  }
+}

@@ -1,0 +1,155 @@
+/// Decides, step by step, which tokens of which requests are computed. Integers only: no clock, no threads,
+/// no floats, no model.
+///
+///     var scheduler = Scheduler(blockCount: 64, blockSize: 32, maximumSlots: 16)
+///     scheduler.submit(id: 7, tokenCount: 100, maximumTokenCount: 356)
+///     scheduler.plan(StepBudget(tokenCount: 64, logitRowCount: 16), into: &plan)  // 64 prompt tokens of 7
+///     scheduler.plan(…, into: &plan)             // the other 36; completes, so the engine samples a token
+///     scheduler.append(id: 7)                    // 101 tokens known, 100 computed: a step of one token next
+///
+/// There is no prefill phase and no decode phase: every request has tokens known and tokens computed, and a
+/// step lets the computed catch up. All requests stand in one line in order of arrival, and the first
+/// `runningCount` of them hold slots and blocks. From this follow the rules:
+///
+/// 1. Admission moves the border down by one, preemption moves it up by one: the youngest loses its blocks
+///    and computes again later. Nobody overtakes, and the oldest request is never preempted.
+/// 2. A step serves the line in order, and admits only with what the running requests leave of its budget.
+///    So at most one request has its prompt under way, the youngest; all others decode one token each step,
+///    and a long prompt stalls nobody.
+/// 3. A request is admitted when the free blocks hold all its tokens and leave one block for each running
+///    request; then its prompt can go in without taking blocks from anyone.
+///
+/// Possible alternatives: blocks chunk by chunk as the prompt goes in (admits earlier, but then prompts in
+/// flight preempt each other and their work is lost); swapping blocks out instead of recomputing (on a CPU the
+/// copy would go from memory to memory).
+package struct Scheduler: Sendable, Hashable {
+  package let blockSize: Int
+  package let maximumSlots: Int
+  package private(set) var pool: BlockPool
+  /// All requests, oldest first.
+  package private(set) var line: [ScheduledRequest] = []
+  /// The first so many requests of `line` hold slots.
+  package private(set) var runningCount = 0
+
+  package init(blockCount: Int, blockSize: Int, maximumSlots: Int) {
+    precondition(blockCount >= 1 && blockSize >= 1 && maximumSlots >= 1)
+    self.blockSize = blockSize
+    self.maximumSlots = maximumSlots
+    self.pool = BlockPool(blockCount: blockCount)
+  }
+
+  package var waitingCount: Int { line.count - runningCount }
+  package var isEmpty: Bool { line.isEmpty }
+  /// The most tokens that a single request may come to have.
+  package var tokenCapacity: Int { pool.blockCount * blockSize }
+
+  /// Puts a request at the end of the line. Positions 0 ..< scoredCount will ask for logits of their own.
+  package mutating func submit(id: UInt64, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0) {
+    precondition(tokenCount >= 1 && tokenCount <= maximumTokenCount, "a request needs tokens")
+    precondition(maximumTokenCount <= tokenCapacity, "a request must fit the cache when it is alone")
+    precondition(scoredCount >= 0 && scoredCount < tokenCount, "the last position scores nothing yet")
+    precondition(!line.contains { $0.id == id }, "an id is submitted once")
+    line.append(
+      ScheduledRequest(
+        id: id, tokenCount: tokenCount, maximumTokenCount: maximumTokenCount, scoredCount: scoredCount))
+  }
+
+  /// Notes that a request got one more token, after work that `completes`.
+  package mutating func append(id: UInt64) {
+    let index = index(of: id)
+    precondition(line[index].pendingCount == 0, "a token was sampled before the others were computed")
+    precondition(line[index].tokenCount < line[index].maximumTokenCount, "a request outgrew its limit")
+    line[index].tokenCount += 1
+  }
+
+  /// Takes a request out, wherever it stands, finished or cancelled. Its blocks are free at once.
+  package mutating func remove(id: UInt64) {
+    let index = index(of: id)
+    releaseBlocks(at: index)
+    line.remove(at: index)
+    if index < runningCount { runningCount -= 1 }
+  }
+
+  private func index(of id: UInt64) -> Int {
+    guard let index = line.firstIndex(where: { $0.id == id }) else {
+      preconditionFailure("request \(id) is not in the line")
+    }
+    return index
+  }
+
+  private func blockCount(covering tokenCount: Int) -> Int {
+    (tokenCount + blockSize - 1) / blockSize
+  }
+
+  private mutating func releaseBlocks(at index: Int) {
+    // Last block first, so that the pool hands the first block out first again.
+    while let block = line[index].blocks.popLast() { pool.release(block) }
+  }
+}
+
+// MARK: - Planning
+
+extension Scheduler {
+  /// Fills `plan` with the next step and counts its tokens as computed: the caller performs the plan, or
+  /// removes the requests for which it could not. A request that loses its blocks here is not admitted again
+  /// in the same plan: the rule of admission asks for more than it gave up.
+  ///
+  /// Both parts of the budget must be at least `maximumSlots`; then every plan moves the oldest request
+  /// forward, and so every request finishes.
+  package mutating func plan(_ budget: StepBudget, into plan: inout StepPlan) {
+    precondition(budget.tokenCount >= maximumSlots && budget.logitRowCount >= maximumSlots)
+    plan.removeAll()
+    var index = 0
+    while index < runningCount {
+      if grow(at: index, plan: &plan) { schedule(at: index, budget: budget, plan: &plan) }
+      index += 1
+    }
+    while plan.tokenCount < budget.tokenCount, plan.logitRowCount < budget.logitRowCount, admit(&plan) {
+      schedule(at: runningCount - 1, budget: budget, plan: &plan)
+    }
+  }
+
+  /// Gives the request the block that its newest token may need, if necessary at the cost of the youngest.
+  /// False when the request was itself the youngest and lost its slot.
+  private mutating func grow(at index: Int, plan: inout StepPlan) -> Bool {
+    while line[index].blocks.count < blockCount(covering: line[index].tokenCount) {
+      if let block = pool.allocate() {
+        line[index].blocks.append(block)
+      } else {
+        preempt(&plan)
+        if runningCount == index { return false }
+      }
+    }
+    return true
+  }
+
+  private mutating func preempt(_ plan: inout StepPlan) {
+    precondition(runningCount > 1, "the oldest request always fits the cache")
+    runningCount -= 1
+    releaseBlocks(at: runningCount)
+    line[runningCount].computedCount = 0
+    plan.preempted.append(line[runningCount].id)
+  }
+
+  private mutating func admit(_ plan: inout StepPlan) -> Bool {
+    guard waitingCount > 0, runningCount < maximumSlots else { return false }
+    let neededCount = blockCount(covering: line[runningCount].tokenCount)
+    guard pool.freeCount >= neededCount + runningCount else { return false }
+    for _ in 0..<neededCount {
+      guard let block = pool.allocate() else { preconditionFailure("counted as free") }
+      line[runningCount].blocks.append(block)
+    }
+    plan.admitted.append(line[runningCount].id)
+    runningCount += 1
+    return true
+  }
+
+  private mutating func schedule(at index: Int, budget: StepBudget, plan: inout StepPlan) {
+    let rowCount = line[index].rowCount(
+      limit: budget.tokenCount - plan.tokenCount,
+      logitRowLimit: budget.logitRowCount - plan.logitRowCount)
+    guard rowCount > 0 else { return }
+    plan.append(line[index].work(rowCount: rowCount))
+    line[index].advance(rowCount: rowCount)
+  }
+}

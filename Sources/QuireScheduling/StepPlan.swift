@@ -1,0 +1,60 @@
+/// What one step may use at most.
+package struct StepBudget: Sendable, Hashable {
+  /// Tokens computed, prompts and answers together.
+  package let tokenCount: Int
+  /// Rows whose logits are wanted: one per sequence that catches up, and the scored rows of prompts.
+  package let logitRowCount: Int
+
+  package init(tokenCount: Int, logitRowCount: Int) {
+    self.tokenCount = tokenCount
+    self.logitRowCount = logitRowCount
+  }
+}
+
+/// The part of a step that belongs to one request.
+package struct StepWork: Sendable, Hashable {
+  package let id: UInt64
+  /// Position of the first token to compute; everything before it is in the cache.
+  package let firstPosition: Int
+  /// Tokens to compute, at least 1.
+  package let rowCount: Int
+  /// Block ids that cover positions 0 ..< firstPosition + rowCount (and possibly more).
+  package let blocks: [Int32]
+  /// Rows of this work (0 ..< rowCount) whose logits score the prompt's next token.
+  package let scoredRows: Range<Int>
+  /// After this work every token of the request is computed: the logits of its last row give the next one.
+  package let completes: Bool
+
+  /// Rows whose logits this work needs.
+  package var logitRowCount: Int { scoredRows.count + (completes ? 1 : 0) }
+}
+
+/// One step of the engine: filled by `Scheduler.plan`, reused from step to step.
+package struct StepPlan: Sendable, Hashable {
+  /// In order of arrival of the requests.
+  package internal(set) var work: [StepWork] = []
+  /// Requests that lost their slot and their blocks in this step, and will be computed again later.
+  package internal(set) var preempted: [UInt64] = []
+  /// Requests that got a slot in this step.
+  package internal(set) var admitted: [UInt64] = []
+  package internal(set) var tokenCount = 0
+  package internal(set) var logitRowCount = 0
+
+  package init() {}
+
+  package var isEmpty: Bool { work.isEmpty }
+
+  mutating func removeAll() {
+    work.removeAll(keepingCapacity: true)
+    preempted.removeAll(keepingCapacity: true)
+    admitted.removeAll(keepingCapacity: true)
+    tokenCount = 0
+    logitRowCount = 0
+  }
+
+  mutating func append(_ item: StepWork) {
+    work.append(item)
+    tokenCount += item.rowCount
+    logitRowCount += item.logitRowCount
+  }
+}

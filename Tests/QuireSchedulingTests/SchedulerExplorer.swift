@@ -1,0 +1,207 @@
+import QuireScheduling
+
+/// Walks every state that a small scheduler can reach and checks what must hold in each.
+struct SchedulerExplorer {
+  /// A request that may arrive; its id is its place in the list.
+  struct Arrival: Hashable {
+    let tokenCount: Int
+    let maximumTokenCount: Int
+    var scoredCount = 0
+  }
+
+  enum Operation: Hashable, CustomStringConvertible {
+    case submit(Int)
+    case step
+    case cancel(UInt64)
+
+    var description: String {
+      switch self {
+      case .submit(let index): return "submit \(index)"
+      case .step: return "step"
+      case .cancel(let id): return "cancel \(id)"
+      }
+    }
+  }
+
+  /// The scheduler and what the outside knows about it.
+  struct State: Hashable {
+    var scheduler: Scheduler
+    var submittedCount = 0
+    /// Next position that each request's cache lacks, as seen from the plans alone.
+    var cachedCounts: [UInt64: Int] = [:]
+    /// Prompt positions scored so far, as seen from the plans alone.
+    var scoredCounts: [UInt64: Int] = [:]
+  }
+
+  struct Failure: Error, CustomStringConvertible {
+    var path: [Operation]
+    let sentence: String
+    var description: String { "after \(path.map(\.description).joined(separator: ", ")): \(sentence)" }
+  }
+
+  let arrivals: [Arrival]
+  let budget: StepBudget
+  let initial: State
+
+  init(blockCount: Int, blockSize: Int, slots: Int, budget: StepBudget, arrivals: [Arrival]) {
+    self.arrivals = arrivals
+    self.budget = budget
+    self.initial = State(
+      scheduler: Scheduler(blockCount: blockCount, blockSize: blockSize, maximumSlots: slots))
+  }
+
+  /// Breadth first, so that a failure comes with a shortest path. Returns the number of states.
+  func explore() throws(Failure) -> Int {
+    var origin: [State: (State, Operation)?] = [initial: nil]
+    var frontier = [initial]
+    while let state = frontier.popLast() {
+      do throws(Failure) {
+        try checkThatAllFinish(from: state)
+        for operation in operations(in: state) {
+          let next = try perform(operation, on: state)
+          if origin[next] == nil {
+            origin[next] = (state, operation)
+            frontier.insert(next, at: 0)
+          }
+        }
+      } catch {
+        var path: [Operation] = []
+        var current = state
+        while case .some(.some(let (previous, operation))) = origin[current] {
+          path.insert(operation, at: 0)
+          current = previous
+        }
+        throw Failure(path: path + error.path, sentence: error.sentence)
+      }
+    }
+    return origin.count
+  }
+
+  private func operations(in state: State) -> [Operation] {
+    var operations: [Operation] = [.step]
+    if state.submittedCount < arrivals.count { operations.append(.submit(state.submittedCount)) }
+    for request in state.scheduler.line { operations.append(.cancel(request.id)) }
+    return operations
+  }
+
+  /// With no new arrivals, stepping alone must finish everything: no request starves.
+  private func checkThatAllFinish(from state: State) throws(Failure) {
+    var current = state
+    var path: [Operation] = []
+    while !current.scheduler.isEmpty {
+      guard path.count < 200 else { throw Failure(path: [], sentence: "200 steps did not finish it") }
+      do throws(Failure) {
+        current = try perform(.step, on: current)
+      } catch {
+        throw Failure(path: path + error.path, sentence: error.sentence)
+      }
+      path.append(.step)
+    }
+    guard current.scheduler.pool.usedCount == 0 else {
+      throw Failure(path: path, sentence: "blocks leaked")
+    }
+  }
+
+  private func perform(_ operation: Operation, on state: State) throws(Failure) -> State {
+    var next = state
+    let problem: String?
+    switch operation {
+    case .submit(let index):
+      let arrival = arrivals[index]
+      next.scheduler.submit(
+        id: UInt64(index), tokenCount: arrival.tokenCount, maximumTokenCount: arrival.maximumTokenCount,
+        scoredCount: arrival.scoredCount)
+      next.submittedCount += 1
+      problem = nil
+    case .cancel(let id):
+      remove(id, from: &next)
+      problem = nil
+    case .step:
+      problem = step(&next)
+    }
+    if let sentence = problem ?? brokenInvariant(of: next.scheduler) {
+      throw Failure(path: [operation], sentence: sentence)
+    }
+    return next
+  }
+
+  private func remove(_ id: UInt64, from state: inout State) {
+    state.scheduler.remove(id: id)
+    state.cachedCounts[id] = nil
+    state.scoredCounts[id] = nil
+  }
+
+  /// Plans and performs one step; a sentence when the plan is wrong.
+  private func step(_ state: inout State) -> String? {
+    let before = state.scheduler
+    var plan = StepPlan()
+    state.scheduler.plan(budget, into: &plan)
+    for id in plan.preempted { state.cachedCounts[id] = nil }
+    if let sentence = brokenPlan(plan, before: before, state: state) { return sentence }
+    for work in plan.work {
+      state.cachedCounts[work.id] = work.firstPosition + work.rowCount
+      state.scoredCounts[work.id, default: 0] += work.scoredRows.count
+      guard work.completes else { continue }
+      let arrival = arrivals[Int(work.id)]
+      if state.scoredCounts[work.id] != arrival.scoredCount { return "\(work.id) completes unscored" }
+      if work.firstPosition + work.rowCount == arrival.maximumTokenCount {
+        remove(work.id, from: &state)
+      } else {
+        state.scheduler.append(id: work.id)
+      }
+    }
+    return nil
+  }
+
+  private func brokenPlan(_ plan: StepPlan, before: Scheduler, state: State) -> String? {
+    let scheduled = Set(plan.work.map(\.id))
+    if scheduled.count != plan.work.count { return "a request has two works" }
+    if plan.tokenCount != plan.work.reduce(0, { $0 + $1.rowCount }) { return "tokens miscounted" }
+    if plan.logitRowCount != plan.work.reduce(0, { $0 + $1.logitRowCount }) { return "logits miscounted" }
+    if plan.tokenCount > budget.tokenCount { return "token budget exceeded" }
+    if plan.logitRowCount > budget.logitRowCount { return "logit budget exceeded" }
+    if let oldest = before.line.first, plan.work.first?.id != oldest.id { return "the oldest was not served" }
+    if !plan.preempted.isEmpty && !plan.admitted.isEmpty { return "admitted while preempting" }
+    for request in before.line[..<before.runningCount] where request.pendingCount == 1 {
+      if !scheduled.contains(request.id) && !plan.preempted.contains(request.id) {
+        return "the decode of \(request.id) stalled"
+      }
+    }
+    for work in plan.work {
+      if work.rowCount < 1 { return "empty work for \(work.id)" }
+      if work.firstPosition != state.cachedCounts[work.id, default: 0] { return "\(work.id) has a hole" }
+      let covered = work.blocks.count * before.blockSize
+      if covered < work.firstPosition + work.rowCount { return "\(work.id) lacks blocks" }
+      if !work.scoredRows.isEmpty {
+        let first = work.firstPosition + work.scoredRows.lowerBound
+        if first != state.scoredCounts[work.id, default: 0] { return "\(work.id) scores out of order" }
+      }
+    }
+    return nil
+  }
+
+  private func brokenInvariant(of scheduler: Scheduler) -> String? {
+    var held = Set<Int32>()
+    for (index, request) in scheduler.line.enumerated() {
+      for block in request.blocks {
+        if !held.insert(block).inserted { return "block \(block) is held twice" }
+        if scheduler.pool.holderCount(block) != 1 { return "block \(block) is miscounted" }
+      }
+      if index >= scheduler.runningCount && (!request.blocks.isEmpty || request.computedCount > 0) {
+        return "waiting \(request.id) holds blocks"
+      }
+      if request.blocks.count * scheduler.blockSize < request.computedCount {
+        return "\(request.id) computed without blocks"
+      }
+      if request.computedCount > request.tokenCount { return "\(request.id) computed the unknown" }
+    }
+    if held.count != scheduler.pool.usedCount { return "blocks leaked" }
+    if scheduler.runningCount > scheduler.maximumSlots { return "too many slots" }
+    for request in scheduler.line[..<scheduler.runningCount].dropLast() where request.pendingCount > 1 {
+      return "\(request.id) is behind, but not the youngest"
+    }
+    let ids = scheduler.line.map(\.id)
+    if ids != ids.sorted() { return "somebody overtook" }
+    return nil
+  }
+}

@@ -1,0 +1,138 @@
+import Testing
+
+import QuireScheduling
+
+@Suite struct SchedulerTests {
+  typealias Arrival = SchedulerExplorer.Arrival
+
+  static let arrivalSets: [[Arrival]] = [
+    [Arrival(tokenCount: 1, maximumTokenCount: 4), Arrival(tokenCount: 1, maximumTokenCount: 4)],
+    [
+      Arrival(tokenCount: 4, maximumTokenCount: 6, scoredCount: 3),
+      Arrival(tokenCount: 1, maximumTokenCount: 5),
+      Arrival(tokenCount: 3, maximumTokenCount: 4, scoredCount: 2),
+    ],
+    [
+      Arrival(tokenCount: 1, maximumTokenCount: 6), Arrival(tokenCount: 2, maximumTokenCount: 6),
+      Arrival(tokenCount: 5, maximumTokenCount: 6),
+    ],
+    [
+      Arrival(tokenCount: 2, maximumTokenCount: 5), Arrival(tokenCount: 1, maximumTokenCount: 7),
+      Arrival(tokenCount: 6, maximumTokenCount: 7, scoredCount: 5),
+      Arrival(tokenCount: 1, maximumTokenCount: 3),
+    ],
+  ]
+
+  /// Every order of arrivals, steps and cancellations of up to four requests, in pools from just enough for
+  /// one request to enough for all.
+  @Test(arguments: [1, 2, 3], [1, 2])
+  func holdsInEverySmallState(slots: Int, blockSize: Int) throws {
+    var stateCount = 0
+    for arrivals in Self.arrivalSets {
+      let longest = arrivals.map(\.maximumTokenCount).max()!
+      let least = (longest + blockSize - 1) / blockSize
+      for blockCount in [least, least + 1, least + 3, 3 * least] {
+        for extra in [0, 1, 4] {
+          let explorer = SchedulerExplorer(
+            blockCount: blockCount, blockSize: blockSize, slots: slots,
+            budget: StepBudget(tokenCount: slots + extra, logitRowCount: slots + extra / 2),
+            arrivals: arrivals)
+          stateCount += try explorer.explore()
+        }
+      }
+    }
+    #expect(stateCount > 1_500)
+  }
+
+  private func planned(_ scheduler: inout Scheduler, tokens: Int, logits: Int = 100) -> StepPlan {
+    var plan = StepPlan()
+    scheduler.plan(StepBudget(tokenCount: tokens, logitRowCount: logits), into: &plan)
+    return plan
+  }
+
+  @Test func cutsALongPromptToTheBudget() {
+    var scheduler = Scheduler(blockCount: 8, blockSize: 32, maximumSlots: 4)
+    scheduler.submit(id: 7, tokenCount: 100, maximumTokenCount: 200)
+    let first = planned(&scheduler, tokens: 64)
+    #expect(first.work.map(\.rowCount) == [64])
+    #expect(first.work[0].blocks.count == 4)
+    #expect(!first.work[0].completes)
+    #expect(first.logitRowCount == 0)
+    let second = planned(&scheduler, tokens: 64)
+    #expect(second.work.map(\.firstPosition) == [64])
+    #expect(second.work.map(\.rowCount) == [36])
+    #expect(second.work[0].completes)
+  }
+
+  @Test func decodesComeBeforeAPromptThatWouldFillTheStep() {
+    var scheduler = Scheduler(blockCount: 32, blockSize: 32, maximumSlots: 4)
+    scheduler.submit(id: 0, tokenCount: 300, maximumTokenCount: 310)
+    scheduler.submit(id: 1, tokenCount: 4, maximumTokenCount: 40)
+    scheduler.submit(id: 2, tokenCount: 4, maximumTokenCount: 40)
+    _ = planned(&scheduler, tokens: 307)  // 300 + 4, and 3 of the last prompt
+    scheduler.append(id: 0)
+    scheduler.append(id: 1)
+    scheduler.submit(id: 3, tokenCount: 500, maximumTokenCount: 510)
+    let plan = planned(&scheduler, tokens: 10)
+    #expect(plan.work.map(\.id) == [0, 1, 2, 3])
+    #expect(plan.work.map(\.rowCount) == [1, 1, 1, 7])
+    #expect(plan.work.map(\.completes) == [true, true, true, false])
+  }
+
+  @Test func theYoungestLosesItsBlocksAndComputesAgain() {
+    var scheduler = Scheduler(blockCount: 4, blockSize: 2, maximumSlots: 2)
+    scheduler.submit(id: 0, tokenCount: 1, maximumTokenCount: 8)
+    scheduler.submit(id: 1, tokenCount: 4, maximumTokenCount: 8)
+    #expect(planned(&scheduler, tokens: 8).work.map(\.id) == [0, 1])
+    scheduler.append(id: 0)
+    scheduler.append(id: 1)  // 5 tokens: takes the last block
+    #expect(planned(&scheduler, tokens: 8).preempted.isEmpty)
+    scheduler.append(id: 0)  // 3 tokens: a second block
+    scheduler.append(id: 1)
+    let plan = planned(&scheduler, tokens: 8)
+    #expect(plan.preempted == [1])
+    #expect(plan.work.map(\.id) == [0])
+    scheduler.remove(id: 0)
+    let again = planned(&scheduler, tokens: 8)
+    #expect(again.admitted == [1])
+    #expect(again.work.map(\.firstPosition) == [0])
+    #expect(again.work.map(\.rowCount) == [6])
+  }
+
+  @Test func admitsInOrderAndNeverOvertakes() {
+    var scheduler = Scheduler(blockCount: 4, blockSize: 2, maximumSlots: 3)
+    scheduler.submit(id: 0, tokenCount: 4, maximumTokenCount: 8)
+    scheduler.submit(id: 1, tokenCount: 6, maximumTokenCount: 8)  // does not fit beside 0
+    scheduler.submit(id: 2, tokenCount: 1, maximumTokenCount: 2)  // would
+    #expect(planned(&scheduler, tokens: 16).admitted == [0])
+    scheduler.remove(id: 0)
+    #expect(planned(&scheduler, tokens: 16).admitted == [1])
+  }
+
+  @Test func scoredRowsKeepToTheLogitBudgetAndAreScoredOnce() {
+    var scheduler = Scheduler(blockCount: 8, blockSize: 4, maximumSlots: 2)
+    scheduler.submit(id: 0, tokenCount: 10, maximumTokenCount: 12, scoredCount: 9)
+    var scored: [Int] = []
+    var steps = 0
+    while scheduler.line[0].pendingCount > 0 {
+      let plan = planned(&scheduler, tokens: 8, logits: 3)
+      #expect(plan.logitRowCount <= 3)
+      scored += plan.work[0].scoredRows.map { $0 + plan.work[0].firstPosition }
+      steps += 1
+    }
+    #expect(scored == Array(0..<9))
+    #expect(steps == 4)
+  }
+
+  @Test func cancellingFreesTheBlocksAtOnce() {
+    var scheduler = Scheduler(blockCount: 8, blockSize: 4, maximumSlots: 2)
+    scheduler.submit(id: 0, tokenCount: 10, maximumTokenCount: 12)
+    scheduler.submit(id: 1, tokenCount: 10, maximumTokenCount: 12)
+    _ = planned(&scheduler, tokens: 4)
+    #expect(scheduler.pool.usedCount == 3)
+    scheduler.remove(id: 0)
+    #expect(scheduler.pool.usedCount == 0)
+    scheduler.remove(id: 1)
+    #expect(scheduler.isEmpty)
+  }
+}

@@ -1,1 +1,5 @@
+// The umbrella of the C floor: every floating-point and int8 inner loop of Quire.
 #pragma once
+#include "blocks.h"
+#include "kernels.h"
+#include "spin.h"

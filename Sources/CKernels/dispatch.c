@@ -1,0 +1,31 @@
+// Which kernel tables this CPU can run.
+#include "CKernels.h"
+#include "tables.h"
+
+int quire_isa_supported(quire_isa isa) {
+#if defined(__x86_64__)
+  // The compiler's probe also asks the system (XGETBV) whether it saves the wide registers.
+  __builtin_cpu_init();
+  switch (isa) {
+    case QUIRE_ISA_PORTABLE: return 1;
+    case QUIRE_ISA_AVX2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case QUIRE_ISA_AVX512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
+  }
+  return 0;
+#else
+  return isa == QUIRE_ISA_PORTABLE;
+#endif
+}
+
+const quire_kernels *quire_kernels_for(quire_isa isa) {
+#if defined(__x86_64__)
+  if (isa == QUIRE_ISA_AVX512) return &quire_kernels_avx512;
+  if (isa == QUIRE_ISA_AVX2) return &quire_kernels_avx2;
+#endif
+  (void)isa;
+  return &quire_kernels_portable;
+}

@@ -1,0 +1,29 @@
+// The bytes of a weight block, of a packed activation tile and of a KV-cache block: the one home of these layouts.
+//
+// Weights. Output channels in panels of 32, inputs in quads of 4, unsigned codes: [N/32][K/4][32][4].
+//   int8: code = q + 128, one byte each, 128 bytes a quad.
+//   int4: code = q + 8; byte j of the 64-byte quad holds channel j/4 in its low nibble and channel 16 + j/4
+//         in its high nibble, both for quad position j%4.
+// Scales: bf16, [N/32][groups][32]; channel-wise weights have one group.
+// A last panel with fewer than 32 channels is padded: code = zero point, scale = 0.
+//
+// Activations. Rows in tiles of 6: codes [M/6][K/4][6][4], scales and code sums [M/6][groups][6]. A tile's rows lie side
+// by side because rows a stride of 4096 bytes apart would share one L1 set. Missing rows of the last tile are zero.
+//
+// KV cache. Blocks of 32 positions per KV head: keys transposed [headSize][32], values [32][headSize]. Transposed
+// keys give the scores of 32 positions with vertical multiply-adds only, in an order that no batch can change.
+#pragma once
+#include <stdint.h>
+
+enum {
+  QUIRE_PANEL = 32,      // output channels in a panel
+  QUIRE_QUAD = 4,        // inputs in a quad
+  QUIRE_TILE = 6,        // activation rows in a tile
+  QUIRE_KV_BLOCK = 32,   // positions in a KV-cache block
+  QUIRE_ZERO_INT8 = 128, // unsigned code of weight 0
+  QUIRE_ZERO_INT4 = 8,
+};
+
+_Static_assert(QUIRE_PANEL == 32, "the vector kernels hold a panel in two 16-lane registers");
+_Static_assert(QUIRE_QUAD == 4, "vpdpbusd sums four products");
+_Static_assert(QUIRE_KV_BLOCK == 32, "the attention kernel holds a block's scores in two 16-lane registers");

@@ -1,0 +1,9 @@
+// What a thread does while it waits for another for less than the time a system call takes.
+#pragma once
+static inline void quire_spin_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}

@@ -1,0 +1,59 @@
+// The truth: plain loops that every other table must equal bit for bit.
+#include "tables.h"
+
+#define QUIRE_F16C 0
+#define QUIRE_DENSE_ROWS 2
+#define QUIRE_DENSE_CHANNELS 2
+#define QUIRE_ATTENTION_ROWS 4
+#include "floats.inc"
+
+// Adds one quad's products of one row to a panel's 32 sums.
+INLINE void add_quad(const quire_weights *w, const uint8_t *quad, const int8_t *x, int32_t *sums) {
+  for (int c = 0; c < QUIRE_PANEL; c++) {
+    for (int i = 0; i < QUIRE_QUAD; i++) {
+      int32_t code = w->bits == 8 ? quad[c * 4 + i] : c < 16 ? quad[c * 4 + i] & 15 : quad[(c - 16) * 4 + i] >> 4;
+      sums[c] += code * x[i];
+    }
+  }
+}
+
+INLINE void panel_row(const quire_weights *w, const quire_activations *a, int32_t panel, int32_t row, float *total) {
+  int32_t groups = a->columns / a->group, tile = row / QUIRE_TILE, lane = row % QUIRE_TILE;
+  int32_t zero = w->bits == 8 ? QUIRE_ZERO_INT8 : QUIRE_ZERO_INT4;
+  int channelwise = w->bits == 8 && w->group == w->columns;
+  size_t quad_bytes = w->bits == 8 ? 128 : 64;
+  const uint8_t *quad = w->codes + (size_t)panel * (size_t)(w->columns / QUIRE_QUAD) * quad_bytes;
+  const uint16_t *scales = w->scales + (size_t)panel * (size_t)(w->columns / w->group) * QUIRE_PANEL;
+  const int8_t *x = a->codes + (size_t)tile * QUIRE_TILE * (size_t)a->columns + lane * QUIRE_QUAD;
+  size_t side = (size_t)tile * QUIRE_TILE * (size_t)groups + (size_t)lane;
+  for (int c = 0; c < QUIRE_PANEL; c++) total[c] = 0;
+  for (int32_t g = 0; g < groups; g++) {
+    int32_t sums[QUIRE_PANEL];
+    for (int c = 0; c < QUIRE_PANEL; c++) sums[c] = -zero * a->sums[side + (size_t)g * QUIRE_TILE];
+    for (int32_t q = 0; q < a->group / QUIRE_QUAD; q++, quad += quad_bytes, x += QUIRE_TILE * QUIRE_QUAD) add_quad(w, quad, x, sums);
+    float scale = a->scales[side + (size_t)g * QUIRE_TILE];
+    for (int c = 0; c < QUIRE_PANEL; c++) {
+      float factor = channelwise ? scale : bits_float((uint32_t)scales[g * QUIRE_PANEL + c] << 16) * scale;
+      total[c] = fmaf((float)sums[c], factor, total[c]);
+    }
+  }
+  if (channelwise)
+    for (int c = 0; c < QUIRE_PANEL; c++) total[c] *= bits_float((uint32_t)scales[c] << 16);
+}
+
+static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                 int32_t first_panel, int32_t last_panel, void *scratch) {
+  (void)scratch;
+  for (int32_t panel = first_panel; panel < last_panel; panel++) {
+    int32_t channels = w->rows - panel * QUIRE_PANEL < QUIRE_PANEL ? w->rows - panel * QUIRE_PANEL : QUIRE_PANEL;
+    for (int32_t row = 0; row < a->rows; row++) {
+      float total[QUIRE_PANEL];
+      panel_row(w, a, panel, row, total);
+      float *out = y + (size_t)row * stride + (size_t)panel * QUIRE_PANEL;
+      for (int32_t c = 0; c < channels; c++) out[c] = accumulate ? out[c] + total[c] : total[c];
+    }
+  }
+}
+
+const quire_kernels quire_kernels_portable = {
+  quantize, gemm, dense, rms_norm, rotate, swiglu, attention, store_kv, widen, dequantize_row, exponential};

@@ -1,0 +1,49 @@
+/// The element types that tensor files name; raw values are the names safetensors uses.
+package enum ElementType: String, Sendable, CaseIterable {
+  case float64 = "F64"
+  case float32 = "F32"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case int64 = "I64"
+  case int32 = "I32"
+  case int16 = "I16"
+  case int8 = "I8"
+  case uint64 = "U64"
+  case uint32 = "U32"
+  case uint16 = "U16"
+  case uint8 = "U8"
+  case bool = "BOOL"
+
+  /// Bytes of one element.
+  package var byteCount: Int {
+    switch self {
+    case .float64, .int64, .uint64: 8
+    case .float32, .int32, .uint32: 4
+    case .float16, .bfloat16, .int16, .uint16: 2
+    case .int8, .uint8, .bool: 1
+    }
+  }
+}
+
+extension Float {
+  /// The float that a bf16 bit pattern stands for.
+  package init(bfloat16Bits: UInt16) {
+    self.init(bitPattern: UInt32(bfloat16Bits) << 16)
+  }
+
+  /// The nearest bf16 bit pattern, ties to even; NaN stays NaN.
+  package var bfloat16Bits: UInt16 {
+    if isNaN { return UInt16(truncatingIfNeeded: bitPattern >> 16) | 0x40 }
+    let rounding = 0x7fff + (bitPattern >> 16 & 1)
+    return UInt16(truncatingIfNeeded: (bitPattern &+ rounding) >> 16)
+  }
+}
+
+/// The nearest scale that both bf16 and fp16 hold exactly: a bf16 value of at least 2⁻¹⁴ (fp16's smallest normal
+/// number) and at most 65280. Scales are rounded to it before codes are chosen, so that one integer grid exports bit
+/// for bit to formats with either type of scale.
+package func representableScale(_ scale: Float) -> Float {
+  guard scale > 0 else { return 0 }
+  let rounded = Float(bfloat16Bits: scale.bfloat16Bits)
+  return min(max(rounded, 0x1p-14), 65280)
+}

@@ -1,0 +1,110 @@
+package import CKernels
+
+/// The instruction sets that have kernels of their own.
+package enum InstructionSet: String, Sendable, CaseIterable {
+  case portable, avx2, avx512
+
+  var kernelValue: quire_isa {
+    switch self {
+    case .portable: QUIRE_ISA_PORTABLE
+    case .avx2: QUIRE_ISA_AVX2
+    case .avx512: QUIRE_ISA_AVX512
+    }
+  }
+
+  /// Whether this CPU and system can run it.
+  package var isSupported: Bool { quire_isa_supported(kernelValue) != 0 }
+
+  package static var supported: [InstructionSet] { allCases.filter(\.isSupported) }
+
+  /// The widest that this CPU runs.
+  package static var detected: InstructionSet { supported.last ?? .portable }
+
+  /// The instruction set a user named; throws a sentence with what is possible here.
+  package init(name: String) throws(TensorError) {
+    guard let set = InstructionSet(rawValue: name), set.isSupported else {
+      throw .instructionSet(wanted: "'\(name)'", supported: Self.supported.map(\.rawValue))
+    }
+    self = set
+  }
+}
+
+/// The inner loops of one instruction set. All of them compute the same bits.
+// Unchecked: an immutable table of functions with static lifetime.
+package struct Kernels: @unchecked Sendable {
+  package let instructionSet: InstructionSet
+  let table: UnsafePointer<quire_kernels>
+
+  package init(_ instructionSet: InstructionSet = .detected) {
+    precondition(instructionSet.isSupported, "\(instructionSet) cannot run here")
+    self.instructionSet = instructionSet
+    table = quire_kernels_for(instructionSet.kernelValue)
+  }
+
+  /// `y = x / sqrt(mean(x²) + epsilon) * weight` over one row of `count`; `y` may be `x`.
+  package func rmsNorm(
+    _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int,
+    epsilon: Float
+  ) {
+    table.pointee.rms_norm(x, weight, y, Int32(count), epsilon)
+  }
+
+  /// Rotates the pairs (i, i + count/2) of one head in place; cosines and sines have count/2 values.
+  package func rotate(
+    _ x: UnsafeMutablePointer<Float>, cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>, count: Int
+  ) {
+    table.pointee.rotate(x, cosines, sines, Int32(count))
+  }
+
+  /// `y = silu(gate) * up`; `y` may be `gate`.
+  package func swiGLU(
+    gate: UnsafePointer<Float>, up: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    table.pointee.swiglu(gate, up, y, Int32(count))
+  }
+
+  /// `y = exp(x)`; 0 below −87.3.
+  package func exponential(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int) {
+    table.pointee.exponential(x, y, count)
+  }
+}
+
+/// One query vector, the row it produces and how many keys it sees.
+package typealias AttentionRow = quire_attention_row
+
+/// How keys and values are kept in the cache.
+package enum KeyValueElement: String, Sendable, CaseIterable {
+  case float32, float16
+
+  package var byteCount: Int { self == .float32 ? 4 : 2 }
+  var kernelElement: quire_element { self == .float32 ? QUIRE_F32 : QUIRE_F16 }
+}
+
+extension Kernels {
+  /// Positions in a block of the KV cache.
+  package static let keyValueBlockSize = Int(QUIRE_KV_BLOCK)
+
+  /// Attention of query rows over one KV head of one sequence.
+  ///
+  /// Block `b` of the head begins `blocks[b] * blockStride` elements after `keys` and `values`; layouts in `blocks.h`:
+  /// keys (dimension, position), values (position, dimension).
+  package func attention(
+    rows: UnsafeBufferPointer<AttentionRow>, keys: UnsafeRawPointer, values: UnsafeRawPointer,
+    blocks: UnsafePointer<Int32>, blockStride: Int, headSize: Int, element: KeyValueElement, scale: Float
+  ) {
+    var context = quire_attention_context(
+      keys: keys, values: values, blocks: blocks, block_stride: Int64(blockStride),
+      head_size: Int32(headSize),
+      element: element.kernelElement, scale: scale)
+    table.pointee.attention(&context, rows.baseAddress, Int32(rows.count))
+  }
+
+  /// Stores one key and one value (headSize floats each) at position `slot` of a block of one KV head.
+  package func storeKeyValue(
+    key: UnsafePointer<Float>, value: UnsafePointer<Float>, keyBlock: UnsafeMutableRawPointer,
+    valueBlock: UnsafeMutableRawPointer, slot: Int, headSize: Int, element: KeyValueElement
+  ) {
+    table.pointee.store_kv(
+      key, value, keyBlock, valueBlock, Int32(slot), Int32(headSize), element.kernelElement)
+  }
+}

@@ -1,0 +1,102 @@
+import CKernels
+import Foundation
+import Synchronization
+
+/// What the threads of a `ThreadTeam` share.
+// Unchecked: the job pointer is written before `generation` is published and read after; the rest is atomic or locked.
+final class TeamState: @unchecked Sendable {
+  typealias Job = (Int, Int) -> Void
+
+  private let threadCount: Int
+  private var job: UnsafePointer<Job>?
+  private let generation = Atomic<Int>(0)
+  private let pending = Atomic<Int>(0)
+  private let sleepers = Atomic<Int>(0)
+  private let isStopping = Atomic<Bool>(false)
+  private let condition = NSCondition()
+  private let barrierArrivals = Atomic<Int>(0)
+  private let barrierPhase = Atomic<Int>(0)
+
+  /// Pauses before a waiting thread parks or yields; about 50 µs.
+  private static let spinLimit = 2_000
+
+  init(threadCount: Int) { self.threadCount = threadCount }
+
+  func start() {
+    for index in 1..<max(1, threadCount) {
+      let thread = Thread { self.serve(index) }
+      thread.stackSize = 4 << 20
+      thread.name = "quire-worker-\(index)"
+      thread.start()
+    }
+  }
+
+  func stop() {
+    isStopping.store(true, ordering: .releasing)
+    publish()
+  }
+
+  func run(_ body: UnsafePointer<Job>) {
+    job = body
+    pending.store(threadCount - 1, ordering: .relaxed)
+    publish()
+    body.pointee(0, threadCount)
+    var spins = 0
+    while pending.load(ordering: .acquiring) > 0 { Self.pause(&spins) }
+    job = nil
+  }
+
+  func barrier() {
+    let phase = barrierPhase.load(ordering: .acquiring)
+    if barrierArrivals.add(1, ordering: .acquiringAndReleasing).newValue == threadCount {
+      barrierArrivals.store(0, ordering: .relaxed)
+      barrierPhase.store(phase + 1, ordering: .releasing)
+      return
+    }
+    var spins = 0
+    while barrierPhase.load(ordering: .acquiring) == phase { Self.pause(&spins) }
+  }
+
+  private static func pause(_ spins: inout Int) {
+    spins += 1
+    // A thread that the system took off its core needs the core, not our spinning.
+    if spins % spinLimit == 0 { sched_yield() } else { quire_spin_pause() }
+  }
+
+  private func publish() {
+    generation.add(1, ordering: .sequentiallyConsistent)
+    guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
+    condition.lock()
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  private func serve(_ index: Int) {
+    // Every generation is a region that this thread must take part in, also one published before it began.
+    var seen = 0
+    while true {
+      awaitGeneration(after: seen)
+      seen += 1
+      if isStopping.load(ordering: .acquiring) { return }
+      perform(index)
+      pending.subtract(1, ordering: .releasing)
+    }
+  }
+
+  /// Not inlined: the closure's reference must be released before the caller learns that this thread has finished.
+  @inline(never)
+  private func perform(_ index: Int) { job!.pointee(index, threadCount) }
+
+  private func awaitGeneration(after seen: Int) {
+    for _ in 0..<Self.spinLimit {
+      if generation.load(ordering: .acquiring) != seen { return }
+      quire_spin_pause()
+    }
+    condition.lock()
+    // Announce first, then look again: a publisher that missed the announcement has already raised the generation.
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    while generation.load(ordering: .sequentiallyConsistent) == seen { condition.wait() }
+    sleepers.subtract(1, ordering: .relaxed)
+    condition.unlock()
+  }
+}

@@ -1,0 +1,26 @@
+"""A problem as text, in the two chat modes, exactly as the chat template renders it (`check` compares)."""
+
+from tasks import Problem
+
+EMPTY_THOUGHT = "<think>\n\n</think>\n\n"
+
+
+def prompt(question: str, thinking: bool) -> str:
+    """The text before the reply: in non-thinking mode the template closes the thought at once."""
+    head = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+    return head if thinking else head + EMPTY_THOUGHT
+
+
+def reply(problem: Problem, thinking: bool) -> str:
+    """The text the model is trained to write after `prompt`."""
+    thought = f"<think>\n{problem.thinking}\n</think>\n\n" if thinking else ""
+    return f"{thought}{problem.answer}<|im_end|>\n"
+
+
+def is_right(text: str, answer: str, thinking: bool) -> bool:
+    """Whether a reply's text after its thought is the answer; a thought that never closes is wrong."""
+    if thinking:
+        _, closed, text = text.rpartition("</think>")
+        if not closed:
+            return False
+    return text.strip() == answer

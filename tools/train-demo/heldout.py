@@ -1,0 +1,102 @@
+"""The committed data files of `recipes/demo`: held-out tasks, held-out text and calibration chats.
+
+Held-out files hold test-split problems and stories only; calibration holds train-split problems only.
+The same call always writes the same bytes.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+
+import stories
+import tasks
+from tasks import TASKS, Problem
+
+TASKS_SEED, TASKS_DRAWN, TASKS_KEPT = 999, 130, 100
+# The draws that were looked at while the demo model was trained; their problems are left out.
+SEEN_SEED, SEEN_COUNTS = 12345, (1, 3, 8, 20, 25, 50)
+STORIES_SEED, STORIES_COUNT = 777, 200
+CALIBRATION_SEED, CALIBRATION_COUNT = 99, 160
+
+
+def write(folder: Path) -> None:
+    """Writes the three files into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files().items():
+        (folder / name).write_bytes(content)
+
+
+def differing(folder: Path) -> list[str]:
+    """The names of the files in `folder` that are missing or not what `write` would write."""
+    return [
+        name
+        for name, content in files().items()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != content
+    ]
+
+
+def files() -> dict[str, bytes]:
+    """Content by file name."""
+    return {
+        "tasks.jsonl": lines(json.dumps(task_record(problem)) for problem in held_out_problems()),
+        "heldout.txt": lines(held_out_stories()),
+        "calibration.jsonl": lines(json.dumps(chat) for chat in calibration_chats()),
+    }
+
+
+def lines(texts: Iterable[str]) -> bytes:
+    return "".join(text + "\n" for text in texts).encode()
+
+
+def held_out_problems() -> list[Problem]:
+    """Up to 100 distinct test problems a task, none of them seen before.
+
+    `mul` has few distinct problems, so 130 draws leave fewer than 100 of it.
+    """
+    seen = {
+        (problem.task, problem.key)
+        for count in SEEN_COUNTS
+        for problem in draw_test_problems(count, SEEN_SEED)
+    }
+    kept: list[Problem] = []
+    kept_of = dict.fromkeys(TASKS, 0)
+    for problem in draw_test_problems(TASKS_DRAWN, TASKS_SEED):
+        identity = (problem.task, problem.key)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        if kept_of[problem.task] < TASKS_KEPT:
+            kept_of[problem.task] += 1
+            kept.append(problem)
+    return kept
+
+
+def draw_test_problems(count: int, seed: int) -> list[Problem]:
+    """`count` test problems of each task, task after task, from one seed."""
+    random = Random(seed)
+    return [tasks.draw(task, random, test=True) for task in TASKS for _ in range(count)]
+
+
+def task_record(problem: Problem) -> dict:
+    """One line of `tasks.jsonl`; the prompt is the user's message of both chat modes."""
+    return {"task": problem.task, "prompt": problem.question, "answer": problem.answer}
+
+
+def held_out_stories() -> list[str]:
+    random = Random(STORIES_SEED)
+    return [stories.draw(random, test=True) for _ in range(STORIES_COUNT)]
+
+
+def calibration_chats() -> list[dict]:
+    """Train problems of all tasks as chats, thinking and non-thinking by the toss of a coin."""
+    random = Random(CALIBRATION_SEED)
+    chats = []
+    for _ in range(CALIBRATION_COUNT):
+        problem = tasks.draw(random.choice(TASKS), random, test=False)
+        reply = {"role": "assistant"}
+        if random.random() < 0.5:
+            reply["reasoning_content"] = problem.thinking
+        reply["content"] = problem.answer
+        chats.append({"messages": [{"role": "user", "content": problem.question}, reply]})
+    return chats

@@ -1,0 +1,128 @@
+/// The course of one request and its answer, without sockets, threads or locks: each event returns what is
+/// to be done. `HTTPExchange` is the shell that performs it.
+///
+///     receiving ─▶ handling ─▶ complete answer ─▶ over
+///                         └──▶ stream ──────────▶ over
+///
+/// The daemon's thread asks (`nextAnswerStep`, `read`); when there is nothing to do yet it is told to wait,
+/// which suspends the connection, and the next event that gives it work says `true`: wake it. So a wake is
+/// asked for exactly once per wait.
+package struct ExchangeFlow {
+  /// What the daemon's thread does when it asks for the answer.
+  package enum AnswerStep: Equatable {
+    case wait
+    case send(HTTPResponse)
+    case stream(HTTPHead)
+    case close
+  }
+
+  /// What the daemon's thread does when it asks for the next bytes of a stream.
+  package enum ReadStep: Equatable {
+    case wait
+    case bytes([UInt8])
+    case end
+    case close
+  }
+
+  private enum Answer {
+    case none
+    case complete(HTTPResponse)
+    case stream(HTTPHead)
+  }
+
+  /// A client that lets this much of a stream pile up is treated as gone. Bytes.
+  let backlogLimit: Int
+  private var answer = Answer.none
+  private var pending: [UInt8] = []
+  private var pendingOffset = 0
+  private var isEnded = false
+  package private(set) var isWaiting = false
+  package private(set) var isGone = false
+
+  package init(backlogLimit: Int) {
+    self.backlogLimit = backlogLimit
+  }
+
+  package var isAnswered: Bool {
+    if case .none = answer { false } else { true }
+  }
+
+  /// Whether bytes of a stream may still be added.
+  package var isStreaming: Bool {
+    if case .stream = answer { !isEnded && !isGone } else { false }
+  }
+
+  // MARK: The daemon's side
+
+  package mutating func nextAnswerStep() -> AnswerStep {
+    if isGone { return .close }
+    switch answer {
+    case .none:
+      isWaiting = true
+      return .wait
+    case .complete(let response): return .send(response)
+    case .stream(let head): return .stream(head)
+    }
+  }
+
+  /// At most `limit` bytes of the stream.
+  package mutating func read(limit: Int) -> ReadStep {
+    if isGone { return .close }
+    let count = min(limit, pending.count - pendingOffset)
+    guard count > 0 else {
+      if isEnded { return .end }
+      isWaiting = true
+      return .wait
+    }
+    let bytes = Array(pending[pendingOffset..<pendingOffset + count])
+    pendingOffset += count
+    if pendingOffset == pending.count {
+      pending.removeAll(keepingCapacity: true)
+      pendingOffset = 0
+    }
+    return .bytes(bytes)
+  }
+
+  // MARK: The handler's side; `true`: wake the daemon's thread
+
+  package mutating func respond(_ response: HTTPResponse) -> Bool {
+    precondition(!isAnswered, "a request is answered once")
+    answer = .complete(response)
+    return takeWait()
+  }
+
+  package mutating func beginStream(_ head: HTTPHead) -> Bool {
+    precondition(!isAnswered, "a request is answered once")
+    answer = .stream(head)
+    return takeWait()
+  }
+
+  /// Ignored once the client is gone. A backlog over the limit makes it gone.
+  package mutating func write(_ bytes: some Collection<UInt8>) -> Bool {
+    if isGone { return false }
+    precondition(isStreaming, "bytes belong between the beginning and the end of a stream")
+    pending.append(contentsOf: bytes)
+    if pending.count - pendingOffset > backlogLimit { isGone = true }
+    return takeWait()
+  }
+
+  package mutating func endStream() -> Bool {
+    if isGone { return false }
+    precondition(isStreaming, "a stream ends once, after it has begun")
+    isEnded = true
+    return takeWait()
+  }
+
+  // MARK: The client's side
+
+  /// The client left, or the server gives it up.
+  package mutating func leave() -> Bool {
+    isGone = true
+    return takeWait()
+  }
+
+  private mutating func takeWait() -> Bool {
+    defer { isWaiting = false }
+    return isWaiting
+  }
+}

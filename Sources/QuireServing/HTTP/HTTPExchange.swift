@@ -1,0 +1,131 @@
+import CMicrohttpd
+import Synchronization
+
+/// One request on its way to its answer. A handler gets it with the request and either responds once, or
+/// begins a stream, writes and ends it. Every call may come from any thread, never blocks, and does nothing
+/// when the client is gone.
+///
+///     exchange.onClientGone { engine.cancel(id) }
+///     exchange.beginStream(HTTPHead(status: 200))
+///     exchange.write("data: 1\n\n".utf8)
+///     exchange.endStream()
+package final class HTTPExchange: Sendable {
+  private struct Guarded {
+    var flow: ExchangeFlow
+    /// `nil` once the library is done with the request.
+    var connection: ConnectionHandle?
+    var onClientGone: (@Sendable () -> Void)?
+    var lastWrite = ContinuousClock.now
+  }
+
+  private let guarded: Mutex<Guarded>
+
+  init(connection: ConnectionHandle, backlogLimit: Int) {
+    guarded = Mutex(Guarded(flow: ExchangeFlow(backlogLimit: backlogLimit), connection: connection))
+  }
+
+  // MARK: For handlers
+
+  /// Sends a complete answer.
+  package func respond(_ response: HTTPResponse) {
+    update { $0.flow.respond(response) }
+  }
+
+  /// Sends status and headers; the body follows with `write`.
+  package func beginStream(_ head: HTTPHead) {
+    update { $0.flow.beginStream(head) }
+  }
+
+  /// Adds bytes to the stream.
+  package func write(_ bytes: some Collection<UInt8>) {
+    let bytes = Array(bytes)
+    update {
+      $0.lastWrite = .now
+      return $0.flow.write(bytes)
+    }
+  }
+
+  /// Ends the stream after everything written so far.
+  package func endStream() {
+    update { $0.flow.endStream() }
+  }
+
+  /// Runs `action` once if the client leaves before it has the whole answer, at once if it already left.
+  /// It runs on a thread of the server and must not block.
+  package func onClientGone(_ action: @escaping @Sendable () -> Void) {
+    let isGone = guarded.withLock { state in
+      if state.flow.isGone { return true }
+      precondition(state.onClientGone == nil, "one action per exchange")
+      state.onClientGone = action
+      return false
+    }
+    if isGone { action() }
+  }
+
+  // MARK: For the server
+
+  /// The client left, or the server gives it up: nothing more is sent.
+  func leave() {
+    update { $0.flow.leave() }
+  }
+
+  /// Writes `bytes` when the stream has been silent since `instant`.
+  func write(_ bytes: [UInt8], ifSilentSince instant: ContinuousClock.Instant) {
+    update {
+      guard $0.flow.isStreaming, $0.lastWrite < instant else { return false }
+      $0.lastWrite = .now
+      return $0.flow.write(bytes)
+    }
+  }
+
+  /// On the daemon's thread, in its request callback. Suspends the connection when the answer is to wait.
+  func nextAnswerStep() -> ExchangeFlow.AnswerStep {
+    guarded.withLock { state in
+      let step = state.flow.nextAnswerStep()
+      if step == .wait { Self.suspend(state.connection) }
+      return step
+    }
+  }
+
+  /// On the daemon's thread, in its content reader. Suspends the connection when the answer is to wait.
+  func read(limit: Int) -> ExchangeFlow.ReadStep {
+    guarded.withLock { state in
+      let step = state.flow.read(limit: limit)
+      if step == .wait { Self.suspend(state.connection) }
+      return step
+    }
+  }
+
+  /// On the daemon's thread: the library is done with the request and the connection is its own again.
+  func complete(isWholeAnswerSent: Bool) {
+    let action = guarded.withLock { state in
+      state.connection = nil
+      defer { state.onClientGone = nil }
+      if isWholeAnswerSent { return nil as (@Sendable () -> Void)? }
+      _ = state.flow.leave()
+      return state.onClientGone
+    }
+    action?()
+  }
+
+  // MARK: Shell
+
+  /// Performs one event: the wake it asks for inside the lock, so that it cannot overtake the wait it
+  /// answers, and the client's farewell outside.
+  private func update(_ event: (inout Guarded) -> Bool) {
+    let action = guarded.withLock { state in
+      // The library owns nothing of a completed request any more.
+      let mustWake = event(&state)
+      if mustWake, let connection = state.connection { MHD_resume_connection(connection.pointer) }
+      guard state.flow.isGone else { return nil as (@Sendable () -> Void)? }
+      defer { state.onClientGone = nil }
+      return state.onClientGone
+    }
+    action?()
+  }
+
+  private static func suspend(_ connection: ConnectionHandle?) {
+    guard let connection else { preconditionFailure("the library asked about a request it had completed") }
+    MHD_suspend_connection(connection.pointer)
+  }
+}

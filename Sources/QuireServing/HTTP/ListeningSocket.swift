@@ -1,0 +1,122 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A TCP socket that listens. Opened here and not by the HTTP library, because the library cannot say why it
+/// failed. Whoever takes the descriptor closes it.
+struct ListeningSocket {
+  let descriptor: Int32
+  /// The port in use, also when 0 was asked for.
+  let port: Int
+
+  /// Binds to the first address of `host` that works. Port 0 takes a free one.
+  init(host: String, port: Int) throws(ServingError) {
+    guard (0...65535).contains(port) else {
+      throw .invalidOption(
+        name: "port", sentence: "The port must be 0 to 65535 (0 takes a free one), but is \(port).")
+    }
+    var failure: Int32 = EADDRNOTAVAIL
+    for address in try Self.addresses(of: host, port: port) {
+      switch Self.listen(on: address) {
+      case .success(let descriptor):
+        self.descriptor = descriptor
+        self.port = Self.boundPort(of: descriptor)
+        return
+      case .failure(let error): failure = error.code
+      }
+    }
+    throw .cannotListen(host: host, port: port, sentence: Self.sentence(failure, host: host, port: port))
+  }
+
+  private struct Address {
+    let family: Int32
+    /// A socket address of that family.
+    let bytes: [UInt8]
+  }
+
+  private struct SystemError: Error {
+    let code: Int32
+  }
+
+  private static func addresses(of host: String, port: Int) throws(ServingError) -> [Address] {
+    var hints = addrinfo()
+    hints.ai_family = AF_UNSPEC
+    #if canImport(Glibc)
+      hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    #else
+      hints.ai_socktype = SOCK_STREAM
+    #endif
+    hints.ai_flags = Int32(AI_PASSIVE | AI_NUMERICSERV)
+    var list: UnsafeMutablePointer<addrinfo>?
+    let status = getaddrinfo(host.isEmpty ? nil : host, String(port), &hints, &list)
+    guard status == 0, let first = list else {
+      throw .cannotListen(
+        host: host, port: port,
+        sentence:
+          "The host '\(host)' has no address on this machine (\(String(cString: gai_strerror(status)))): "
+          + "use an address such as 127.0.0.1, or 0.0.0.0 for all of them.")
+    }
+    defer { freeaddrinfo(first) }
+    return sequence(first: first, next: { $0.pointee.ai_next }).map { entry in
+      let bytes = UnsafeRawBufferPointer(start: entry.pointee.ai_addr, count: Int(entry.pointee.ai_addrlen))
+      return Address(family: entry.pointee.ai_family, bytes: Array(bytes))
+    }
+  }
+
+  private static func listen(on address: Address) -> Result<Int32, SystemError> {
+    #if canImport(Glibc)
+      let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+    #else
+      let kind = SOCK_STREAM
+    #endif
+    let descriptor = socket(address.family, kind, 0)
+    guard descriptor >= 0 else { return .failure(SystemError(code: errno)) }
+    // A restarted server need not wait for the old one's connections to fade; a living listener still counts.
+    var yes: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+    let isBound = address.bytes.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return false }
+      return bind(descriptor, start.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
+    }
+    #if !canImport(Glibc)
+      _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    #endif
+    if isBound && systemListen(descriptor) { return .success(descriptor) }
+    let code = errno
+    close(descriptor)
+    return .failure(SystemError(code: code))
+  }
+
+  private static func boundPort(of descriptor: Int32) -> Int {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return withUnsafeMutablePointer(to: &storage) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }
+      // Both families keep the port, big-endian, after the two bytes of the family.
+      return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+        Int(UInt16(bigEndian: $0.pointee.sin_port))
+      }
+    }
+  }
+
+  private static func sentence(_ code: Int32, host: String, port: Int) -> String {
+    switch code {
+    case EADDRINUSE:
+      return "Port \(port) on \(host) is in use by another program: stop it or choose another port."
+    case EACCES:
+      return "Port \(port) may not be used by this user: choose one from 1024 up."
+    case EADDRNOTAVAIL:
+      return "The address \(host) does not belong to this machine: use one that does, such as 127.0.0.1."
+    default:
+      return "Nothing can listen on \(host), port \(port): \(String(cString: strerror(code)))."
+    }
+  }
+}
+
+/// `listen(2)`, which a method of the same name would hide.
+private func systemListen(_ descriptor: Int32) -> Bool {
+  listen(descriptor, 128) == 0
+}

@@ -1,0 +1,49 @@
+/// Everything that can keep a server from starting or a request from being answered. `description` is one
+/// sentence: what was expected, what was found, what to do.
+package enum ServingError: Error, Equatable, CustomStringConvertible {
+  /// An option is out of range.
+  case invalidOption(name: String, sentence: String)
+  /// Nothing can listen there; `sentence` says why.
+  case cannotListen(host: String, port: Int, sentence: String)
+  /// The HTTP library did not start.
+  case libraryFailed(sentence: String)
+  /// A request is answered with an error.
+  case rejected(Rejection)
+
+  package var description: String {
+    switch self {
+    case .invalidOption(_, let sentence), .cannotListen(_, _, let sentence), .libraryFailed(let sentence):
+      return sentence
+    case .rejected(let rejection):
+      return rejection.message
+    }
+  }
+}
+
+/// Why a request is refused, in the words of the OpenAI error body.
+package struct Rejection: Sendable, Equatable {
+  /// The HTTP status, 400 … 599.
+  package var status: Int
+  /// One sentence.
+  package var message: String
+  /// `error.type`.
+  package var kind: String
+  /// `error.param`: the field at fault.
+  package var field: String?
+  /// `error.code`.
+  package var code: String?
+  /// Further headers, such as `Retry-After` or `Allow`.
+  package var headers: [HTTPHeader]
+
+  package init(
+    status: Int, message: String, kind: String = "invalid_request_error", field: String? = nil,
+    code: String? = nil, headers: [HTTPHeader] = []
+  ) {
+    self.status = status
+    self.message = message
+    self.kind = kind
+    self.field = field
+    self.code = code
+    self.headers = headers
+  }
+}

@@ -1,0 +1,317 @@
+import Foundation
+import Synchronization
+import Testing
+
+import QuireServing
+
+/// The HTTP layer alone, over real sockets.
+@Suite(.timeLimit(.minutes(5)))
+struct HTTPServerTests {
+  private static func start(
+    limits: HTTPLimits = HTTPLimits(), handler: @escaping HTTPServer.Handler
+  ) throws -> HTTPServer {
+    try HTTPServer(
+      host: "127.0.0.1", port: 0, limits: limits,
+      refusal: { HTTPResponse(status: $0.status, mediaType: "text/plain", text: $0.message) },
+      handler: handler)
+  }
+
+  /// Answers with what it was asked.
+  private static let echo: HTTPServer.Handler = { request, exchange in
+    exchange.respond(
+      HTTPResponse(
+        status: 200, mediaType: "text/plain",
+        text: "\(request.method) \(request.path) " + String(decoding: request.body, as: UTF8.self)))
+  }
+
+  @Test func answersRequestsOnOneConnection() throws {
+    let server = try Self.start(handler: Self.echo)
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    for index in 0..<20 {
+      client.send(requestText("POST", "/a%00b?x=1", body: "body \(index)"))
+      let response = try #require(client.readResponse())
+      #expect(response.status == 200)
+      #expect(response.text == "POST /a%00b body \(index)")
+    }
+  }
+
+  @Test func answersPipelinedRequestsInOrder() throws {
+    let server = try Self.start { request, exchange in
+      // The first is the slowest: a server that let answers overtake each other would show it.
+      if request.path == "/0" { usleep(100_000) }
+      Self.echo(request, exchange)
+    }
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send((0..<5).map { requestText("POST", "/\($0)", body: "b\($0)") }.joined())
+    for index in 0..<5 {
+      #expect(try #require(client.readResponse()).text == "POST /\(index) b\(index)")
+    }
+  }
+
+  @Test func takesChunkedBodies() throws {
+    let server = try Self.start(handler: Self.echo)
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send(
+      "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    #expect(try #require(client.readResponse()).text == "POST /c abcde")
+  }
+
+  @Test func confirmsExpectedBodiesBeforeTheyAreSent() throws {
+    let server = try Self.start(handler: Self.echo)
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send("POST /e HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    #expect(try #require(client.readHead()).status == 100)
+    client.send("ok")
+    #expect(try #require(client.readResponse()).text == "POST /e ok")
+  }
+
+  @Test func refusesBodiesThatAreTooLarge() throws {
+    var limits = HTTPLimits()
+    limits.bodyBytes = 1000
+    let server = try Self.start(limits: limits, handler: Self.echo)
+    defer { server.stop() }
+    let sentence = "The request body may have 1000 bytes, but has 1001: send a shorter one."
+
+    // Announced and asked about: refused before it is sent.
+    let asking = SocketClient(port: server.port)
+    asking.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n")
+    let refusal = try #require(asking.readResponse())
+    #expect(refusal.status == 413)
+    #expect(refusal.text == sentence)
+
+    // Sent at once: read, refused, and the connection lives on.
+    let sending = SocketClient(port: server.port)
+    sending.send(requestText("POST", "/", body: String(repeating: "x", count: 1001)))
+    let second = try #require(sending.readResponse())
+    #expect(second.status == 413)
+    #expect(second.text == sentence)
+    sending.send(requestText("POST", "/", body: String(repeating: "x", count: 1000)))
+    #expect(try #require(sending.readResponse()).status == 200)
+
+    // Chunked: noticed while reading.
+    let chunked = SocketClient(port: server.port)
+    chunked.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+    chunked.send("3e9\r\n" + String(repeating: "x", count: 1001) + "\r\n0\r\n\r\n")
+    let third = try #require(chunked.readResponse())
+    #expect(third.status == 413)
+    #expect(third.text.hasPrefix("The request body may have 1000 bytes, but has at least "))
+  }
+
+  @Test func refusesAmbiguousBodies() throws {
+    let server = try Self.start(handler: Self.echo)
+    defer { server.stop() }
+    let both = SocketClient(port: server.port)
+    both.send(
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    #expect(try #require(both.readResponse()).status == 400)
+    let twice = SocketClient(port: server.port)
+    twice.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd")
+    #expect(try #require(twice.readResponse()).status == 400)
+    let encoded = SocketClient(port: server.port)
+    encoded.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\nabcd")
+    let response = encoded.readResponse()
+    #expect(response == nil || response?.status == 501 || response?.status == 400)
+  }
+
+  @Test func survivesWhatIsNotHTTP() throws {
+    let server = try Self.start(handler: Self.echo)
+    defer { server.stop() }
+    let hostile = [
+      "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}", "GARBAGE\r\n\r\n", "GET\r\n\r\n", "\r\n\r\n\r\n",
+      "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/9.9\r\nHost: h\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -5\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+      "GET /" + String(repeating: "a", count: 100_000) + " HTTP/1.1\r\nHost: h\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: "X-Y: z\r\n", count: 10_000) + "\r\n",
+    ]
+    for text in hostile {
+      let client = SocketClient(port: server.port)
+      client.send(text)
+      client.close()
+    }
+    #expect(exchangeOnce(port: server.port, "GET", "/alive")?.text == "GET /alive ")
+  }
+
+  @Test func closesSlowHeadersAndSlowBodies() throws {
+    var limits = HTTPLimits()
+    limits.headerSeconds = 0.3
+    limits.bodySeconds = 0.3
+    let server = try Self.start(limits: limits, handler: Self.echo)
+    defer { server.stop() }
+    let silent = SocketClient(port: server.port)
+    #expect(silent.isClosedByServer(within: 20))
+    // A byte now and then does not buy time.
+    let trickling = SocketClient(port: server.port)
+    trickling.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n")
+    let isCut = eventually(within: 20) {
+      usleep(20_000)
+      return !trickling.send("x")
+    }
+    #expect(isCut)
+    #expect(exchangeOnce(port: server.port, "GET", "/alive")?.status == 200)
+  }
+
+  @Test func closesIdleConnections() throws {
+    var limits = HTTPLimits()
+    limits.idleSeconds = 0.3
+    let server = try Self.start(limits: limits, handler: Self.echo)
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send(requestText("GET", "/"))
+    #expect(client.readResponse()?.status == 200)
+    #expect(client.isClosedByServer(within: 20))
+  }
+
+  @Test func streamsFromAnyThreadAsItIsWritten() throws {
+    let held = Mutex<HTTPExchange?>(nil)
+    let server = try Self.start { _, exchange in
+      exchange.beginStream(EventStream.head)
+      held.withLock { $0 = exchange }
+    }
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send(requestText("GET", "/"))
+    let head = try #require(client.readHead())
+    #expect(head.header("Content-Type") == "text/event-stream; charset=utf-8")
+    #expect(head.header("X-Accel-Buffering") == "no")
+    #expect(eventually { held.withLock { $0 != nil } })
+    let exchange = try #require(held.withLock { $0 })
+    for index in 0..<50 {
+      exchange.write("data: \(index)\n\n".utf8)
+      // Each event is there before the next is written: nothing is held back.
+      #expect(client.readChunk() == Array("data: \(index)\n\n".utf8))
+    }
+    exchange.endStream()
+    #expect(client.readChunk() == [])
+    client.send(requestText("GET", "/again"))
+    #expect(client.readHead()?.status == 200)
+  }
+
+  @Test func silentStreamsArePinged() throws {
+    var limits = HTTPLimits()
+    limits.pingSeconds = 0.1
+    let server = try Self.start(limits: limits) { _, exchange in exchange.beginStream(EventStream.head) }
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send(requestText("GET", "/"))
+    #expect(client.readHead()?.status == 200)
+    #expect(client.readChunk() == EventStream.ping)
+    #expect(client.readChunk() == EventStream.ping)
+  }
+
+  enum Departure: CaseIterable {
+    case close, reset
+  }
+
+  @Test(arguments: Departure.allCases, [true, false])
+  func noticesClientsThatLeave(_ departure: Departure, isStreaming: Bool) throws {
+    let isGone = Atomic(false)
+    let isHandled = Atomic(false)
+    let server = try Self.start { _, exchange in
+      exchange.onClientGone { isGone.store(true, ordering: .relaxed) }
+      if isStreaming { exchange.beginStream(EventStream.head) }
+      isHandled.store(true, ordering: .relaxed)
+    }
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send(requestText("POST", "/", body: "x"))
+    #expect(eventually { isHandled.load(ordering: .relaxed) })
+    if isStreaming { #expect(client.readHead()?.status == 200) }
+    #expect(isGone.load(ordering: .relaxed) == false)
+    if departure == .reset { client.reset() } else { client.close() }
+    #expect(eventually { isGone.load(ordering: .relaxed) })
+    #expect(eventually { server.unansweredCount == 0 })
+  }
+
+  @Test func aClientThatDoesNotReadIsGivenUp() throws {
+    var limits = HTTPLimits()
+    limits.backlogBytes = 1 << 20
+    let isGone = Atomic(false)
+    let server = try Self.start(limits: limits) { _, exchange in
+      exchange.onClientGone { isGone.store(true, ordering: .relaxed) }
+      exchange.beginStream(EventStream.head)
+      let block = [UInt8](repeating: UInt8(ascii: "x"), count: 64 << 10)
+      // Socket buffers take a few megabytes; no more than a thousand blocks can be in flight.
+      for _ in 0..<1000 where !isGone.load(ordering: .relaxed) { exchange.write(block) }
+    }
+    defer { server.stop() }
+    let client = SocketClient(port: server.port)
+    client.send(requestText("GET", "/"))
+    #expect(eventually { isGone.load(ordering: .relaxed) })
+    #expect(eventually { server.unansweredCount == 0 })
+  }
+
+  @Test func stopsWithRequestsInEveryStage() throws {
+    let gone = Atomic(0)
+    let handled = Atomic(0)
+    let server = try Self.start { request, exchange in
+      exchange.onClientGone { gone.add(1, ordering: .relaxed) }
+      if request.path == "/stream" { exchange.beginStream(EventStream.head) }
+      handled.add(1, ordering: .relaxed)
+    }
+    let clients = (0..<12).map { _ in SocketClient(port: server.port) }
+    for (index, client) in clients.enumerated() {
+      switch index % 4 {
+      case 0: client.send(requestText("GET", "/wait"))
+      case 1: client.send(requestText("GET", "/stream"))
+      case 2: client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
+      default: break
+      }
+    }
+    #expect(eventually { handled.load(ordering: .relaxed) == 6 })
+    #expect(!server.waitUntilAnswered(deadline: .now + .milliseconds(30)))
+    server.stop()
+    #expect(gone.load(ordering: .relaxed) == 6)
+    for client in clients { #expect(client.isClosedByServer(within: 10)) }
+    server.stop()
+  }
+
+  @Test func holdsManyIdleConnections() throws {
+    var limits = HTTPLimits()
+    limits.connectionCount = 64
+    limits.headerSeconds = 0.5
+    let server = try Self.start(limits: limits, handler: Self.echo)
+    defer { server.stop() }
+    let idle = (0..<100).map { _ in SocketClient(port: server.port) }
+    // All places are taken until the silent ones are closed; then the newcomer is served.
+    #expect(exchangeOnce(port: server.port, "GET", "/late")?.status == 200)
+    #expect(idle.count == 100)
+  }
+
+  @Test func saysWhyItCannotListen() throws {
+    let server = try Self.start(handler: Self.echo)
+    defer { server.stop() }
+    let port = server.port
+    func start(host: String, port: Int) throws {
+      try HTTPServer(
+        host: host, port: port, limits: HTTPLimits(), refusal: { HTTPResponse(status: $0.status) },
+        handler: Self.echo
+      ).stop()
+    }
+    #expect(
+      throws: ServingError.cannotListen(
+        host: "127.0.0.1", port: port,
+        sentence: "Port \(port) on 127.0.0.1 is in use by another program: stop it or choose another port.")
+    ) { try start(host: "127.0.0.1", port: port) }
+    #expect(
+      throws: ServingError.invalidOption(
+        name: "port", sentence: "The port must be 0 to 65535 (0 takes a free one), but is 65536.")
+    ) { try start(host: "127.0.0.1", port: 65536) }
+    #expect {
+      try start(host: "no.such.host.invalid", port: 0)
+    } throws: { error in
+      "\(error)".hasPrefix("The host 'no.such.host.invalid' has no address on this machine")
+    }
+    #expect(
+      throws: ServingError.cannotListen(
+        host: "192.0.2.1", port: 8080,
+        sentence:
+          "The address 192.0.2.1 does not belong to this machine: use one that does, such as 127.0.0.1.")
+    ) { try start(host: "192.0.2.1", port: 8080) }
+  }
+}

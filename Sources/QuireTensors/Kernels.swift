@@ -72,6 +72,16 @@ package struct Kernels: @unchecked Sendable {
 /// One query vector, the row it produces and how many keys it sees.
 package typealias AttentionRow = quire_attention_row
 
+extension AttentionRow {
+  /// - Parameters:
+  ///   - query: headSize floats, already normed and rotated.
+  ///   - output: headSize floats.
+  ///   - visibleKeys: the row attends to positions 0..<visibleKeys.
+  package init(from query: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, visibleKeys: Int) {
+    self.init(query: query, output: output, visible: Int32(visibleKeys))
+  }
+}
+
 /// How keys and values are kept in the cache.
 package enum KeyValueElement: String, Sendable, CaseIterable {
   case float32, float16

@@ -1,0 +1,101 @@
+import Foundation
+import QuireTensors
+import Testing
+
+@Suite struct AttentionTests {
+  /// One KV head with its positions spread over shuffled blocks.
+  struct Cache {
+    let headSize: Int
+    let element: KeyValueElement
+    let keys: HostBuffer<UInt8>
+    let values: HostBuffer<UInt8>
+    let blocks: [Int32]
+    let plainKeys: HostBuffer<Float>  // (position, dimension)
+    let plainValues: HostBuffer<Float>
+
+    init(positions: Int, headSize: Int, element: KeyValueElement, seed: UInt64) {
+      var random = SplitMix(seed)
+      self.headSize = headSize
+      self.element = element
+      let blockCount = (positions + 31) / 32
+      blocks = (0..<blockCount).map { Int32($0) }.shuffled(using: &random)
+      let blockBytes = 32 * headSize * element.byteCount
+      keys = HostBuffer(count: blockCount * blockBytes)
+      values = HostBuffer(count: blockCount * blockBytes)
+      // Stale memory beyond the last position must not leak into a result.
+      for i in 0..<keys.count {
+        keys[i] = 0xff
+        values[i] = 0xff
+      }
+      plainKeys = random.floats(positions * headSize, scale: 2)
+      plainValues = random.floats(positions * headSize, scale: 2)
+      for p in 0..<positions {
+        let offset = Int(blocks[p / 32]) * blockBytes
+        Kernels(.portable).storeKeyValue(
+          key: plainKeys.pointer + p * headSize, value: plainValues.pointer + p * headSize,
+          keyBlock: UnsafeMutableRawPointer(keys.pointer) + offset,
+          valueBlock: UnsafeMutableRawPointer(values.pointer) + offset, slot: p % 32, headSize: headSize,
+          element: element)
+      }
+    }
+
+    func attend(_ queries: HostBuffer<Float>, visible: [Int], set: InstructionSet) -> HostBuffer<Float> {
+      let out = HostBuffer<Float>(count: visible.count * headSize)
+      let rows = visible.enumerated().map { i, count in
+        AttentionRow(
+          from: queries.pointer + i * headSize, into: out.pointer + i * headSize, visibleKeys: count)
+      }
+      rows.withUnsafeBufferPointer { rows in
+        blocks.withUnsafeBufferPointer { blocks in
+          Kernels(set).attention(
+            rows: rows, keys: keys.pointer, values: values.pointer, blocks: blocks.baseAddress!,
+            blockStride: 32 * headSize, headSize: headSize, element: element, scale: scale)
+        }
+      }
+      return out
+    }
+
+    var scale: Float { 1 / Float(headSize).squareRoot() }
+
+    func exact(_ query: UnsafePointer<Float>, visible: Int) -> [Double] {
+      var weights = (0..<visible).map { p in
+        (0..<headSize).reduce(0.0) { $0 + Double(query[$1]) * Double(plainKeys[p * headSize + $1]) }
+          * Double(scale)
+      }
+      let largest = weights.max()!
+      weights = weights.map { exp($0 - largest) }
+      let total = weights.reduce(0, +)
+      return (0..<headSize).map { d in
+        (0..<visible).reduce(0.0) { $0 + weights[$1] * Double(plainValues[$1 * headSize + d]) } / total
+      }
+    }
+  }
+
+  /// fp16 keeps 11 bits of keys and values of magnitude 2, scores reach 10.
+  static func bound(_ element: KeyValueElement) -> Double { element == .float32 ? 2e-5 : 2e-2 }
+
+  @Test(
+    "softmax attention over shuffled blocks, every length around a block's edge",
+    arguments: [16, 24, 32, 40, 64, 80, 128], KeyValueElement.allCases)
+  func againstDoubles(headSize: Int, element: KeyValueElement) {
+    let visible = [1, 2, 31, 32, 33, 63, 64, 65, 90, 7, 96]
+    let cache = Cache(positions: 96, headSize: headSize, element: element, seed: UInt64(headSize))
+    var random = SplitMix(3)
+    let queries = random.floats(visible.count * headSize, scale: 2)
+    let truth = cache.attend(queries, visible: visible, set: .portable)
+    for (i, count) in visible.enumerated() {
+      let exact = cache.exact(queries.pointer + i * headSize, visible: count)
+      for d in 0..<headSize {
+        #expect(abs(Double(truth[i * headSize + d]) - exact[d]) <= Self.bound(element))
+      }
+    }
+    for set in InstructionSet.supported {
+      #expect(sameBits(truth, cache.attend(queries, visible: visible, set: set)), "\(set)")
+      for (i, count) in visible.enumerated() {
+        let query = HostBuffer<Float>((0..<headSize).map { queries[i * headSize + $0] })
+        let alone = cache.attend(query, visible: [count], set: set)
+        #expect((0..<headSize).allSatisfy { alone[$0].bitPattern == truth[i * headSize + $0].bitPattern })
+      }
+    }
+  }
+}

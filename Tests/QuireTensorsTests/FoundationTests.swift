@@ -1,0 +1,86 @@
+import Foundation
+import QuireTensors
+import Synchronization
+import Testing
+
+@Suite struct ThreadTeamTests {
+  @Test("every thread takes part in every region, at once", arguments: [1, 2, 3, 5])
+  func regions(threads: Int) {
+    let team = ThreadTeam(threadCount: threads)
+    let visits = HostBuffer<Int>(count: threads)
+    for region in 1...2_000 {
+      team.run { thread, count in
+        visits[thread] += 1
+        #expect(count == threads)
+      }
+      #expect((0..<threads).allSatisfy { visits[$0] == region })
+    }
+  }
+
+  @Test("workers that have parked wake up") func parking() {
+    let team = ThreadTeam(threadCount: 2)
+    let total = Atomic<Int>(0)
+    for _ in 0..<20 {
+      Thread.sleep(forTimeInterval: 0.005)
+      team.run { _, _ in total.add(1, ordering: .relaxed) }
+    }
+    #expect(total.load(ordering: .relaxed) == 40)
+  }
+
+  @Test("nobody passes a barrier before all have come") func barrier() {
+    let team = ThreadTeam(threadCount: 3)
+    let arrived = Atomic<Int>(0)
+    team.run { _, count in
+      for round in 1...500 {
+        arrived.add(1, ordering: .sequentiallyConsistent)
+        team.barrier()
+        #expect(arrived.load(ordering: .sequentiallyConsistent) >= round * count)
+        team.barrier()
+      }
+    }
+    #expect(arrived.load(ordering: .relaxed) == 1_500)
+  }
+
+  @Test("shares cover all items once") func shares() {
+    for items in 0..<20 {
+      for count in 1...6 {
+        let all = (0..<count).flatMap { Array(ThreadTeam.range(of: items, thread: $0, count: count)) }
+        #expect(all == Array(0..<items))
+      }
+    }
+  }
+}
+
+@Suite struct MemoryTests {
+  @Test("buffers are zeroed and aligned", arguments: [0, 1, 1_000, 3_000_000])
+  func buffers(count: Int) {
+    let buffer = HostBuffer<Float>(count: count)
+    #expect(Int(bitPattern: buffer.pointer) % 64 == 0)
+    #expect(buffer.buffer.allSatisfy { $0 == 0 })
+  }
+
+  @Test("a file is mapped, a folder or nothing is a sentence") func mapping() throws {
+    let path = NSTemporaryDirectory() + "quire-map-\(UInt64.random(in: 0...UInt64.max))"
+    try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let file = try MappedFile(path: path)
+    #expect(Array(file.bytes) == [1, 2, 3])
+    #expect(throws: TensorError.file(path: "/", reason: "expected a regular file, found a folder or device"))
+    {
+      try MappedFile(path: "/")
+    }
+    #expect(throws: TensorError.file(path: path + "x", reason: "No such file or directory")) {
+      try MappedFile(path: path + "x")
+    }
+  }
+
+  @Test("an instruction set that cannot run is refused with what can") func instructionSets() throws {
+    #expect(try InstructionSet(name: "portable") == .portable)
+    #expect(InstructionSet.supported.contains(.detected))
+    #expect {
+      try InstructionSet(name: "mmx")
+    } throws: {
+      "\($0)".hasPrefix("instruction set 'mmx' cannot run on this CPU; choose one of portable")
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import QuireTensors
+
+/// A small deterministic generator, so that a failing case can be named by its seed.
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  mutating func floats(_ count: Int, scale: Float = 1) -> HostBuffer<Float> {
+    HostBuffer((0..<count).map { _ in Float.random(in: -scale...scale, using: &self) })
+  }
+}
+
+/// Whether two buffers hold the same bits.
+func sameBits(_ a: HostBuffer<Float>, _ b: HostBuffer<Float>) -> Bool {
+  a.count == b.count && (0..<a.count).allSatisfy { a[$0].bitPattern == b[$0].bitPattern }
+}
+
+/// A random matrix in `format`, with the floats it stands for.
+func randomMatrix(rows: Int, columns: Int, format: WeightFormat, seed: UInt64) throws -> WeightMatrix {
+  var random = SplitMix(seed)
+  guard format.scheme != .bf16 else {
+    let values = random.floats(rows * columns)
+    return .dense(DenseMatrix(rows: rows, columns: columns, roundingToBfloat16: values.pointer))
+  }
+  let codes = HostBuffer<Int8>(
+    (0..<rows * columns).map { _ in Int8(Int.random(in: format.codeRange, using: &random)) })
+  let groups = columns / (format.group ?? columns)
+  let scales = HostBuffer<Float>(
+    (0..<rows * groups).map { _ in representableScale(.random(in: 0.001...0.1, using: &random)) })
+  return .quantized(
+    try QuantizedMatrix.encode(
+      codes: codes.pointer, scales: scales.pointer, rows: rows, columns: columns, format: format))
+}
+
+/// One product through the kernels.
+func product(
+  _ matrix: WeightMatrix, _ x: HostBuffer<Float>, rows: Int, set: InstructionSet, threads: Int = 1,
+  addingTo residual: HostBuffer<Float>? = nil
+) -> HostBuffer<Float> {
+  let compute = Compute(threadCount: threads, instructionSet: set)
+  let input = MatrixInput(maximumRows: max(1, rows), maximumColumns: matrix.columns, threadCount: threads)
+  let y = HostBuffer<Float>(count: rows * matrix.rows)
+  if let residual { for i in 0..<y.count { y[i] = residual[i] } }
+  input.set(rows: x.pointer, count: rows, columns: matrix.columns)
+  compute.multiply(input, MatrixProduct(matrix, into: y.pointer, accumulates: residual != nil))
+  return y
+}

@@ -1,0 +1,85 @@
+import CZstd
+import QuireTensors
+
+/// Makes zstd frames of up to 4 MiB (or one manifest), each with its size and a checksum of its contents.
+///
+/// One encoder per thread: it owns a zstd context and reuses its memory.
+final class FrameEncoder {
+  enum Content {
+    case weights  // symbols without repetitions: entropy coding is all there is to gain
+    case text
+  }
+
+  private let context: OpaquePointer
+  private var planes: [UInt8] = []
+
+  init() {
+    guard let context = ZSTD_createCCtx() else { preconditionFailure("zstd has no memory for a context") }
+    self.context = context
+  }
+
+  deinit { ZSTD_freeCCtx(context) }
+
+  /// The frame of `raw`; with `splitsBrainFloats` its contents are the byte planes of `raw`.
+  func frame(_ raw: UnsafeRawBufferPointer, content: Content, splitsBrainFloats: Bool = false) -> [UInt8] {
+    guard splitsBrainFloats else { return frame(contents: raw, content: content) }
+    if planes.count < raw.count { planes = [UInt8](repeating: 0, count: raw.count) }
+    return planes.withUnsafeMutableBytes { storage in
+      let target = UnsafeMutableRawBufferPointer(rebasing: storage.prefix(raw.count))
+      BrainFloatPlanes.split(raw, into: target)
+      return frame(contents: UnsafeRawBufferPointer(target), content: content)
+    }
+  }
+
+  private func frame(contents: UnsafeRawBufferPointer, content: Content) -> [UInt8] {
+    configure(content)
+    let bound = ZSTD_compressBound(contents.count)
+    let packed = [UInt8](unsafeUninitializedCapacity: bound) { storage, count in
+      count = ZSTD_compress2(context, storage.baseAddress, bound, contents.baseAddress, contents.count)
+      precondition(ZSTD_isError(count) == 0, "compressing into a buffer of the bound's size cannot fail")
+    }
+    let gains = Double(packed.count) <= Double(contents.count) * (1 - PackLayout.gainMin)
+    let expands = contents.count > packed.count * PackLayout.expansionMax
+    return gains && !expands ? packed : Self.storedFrame(contents)
+  }
+
+  /// Weights: the shortest hash table and the longest minimal match keep zstd from finding accidental
+  /// repetitions. Measured on Gaussian weights: bf16 planes to 66.3% instead of 69.4% at plain level 1, packed
+  /// twice and unpacked 2.4 times as fast; int8 and int4 codes unchanged.
+  private func configure(_ content: Content) {
+    set(ZSTD_c_compressionLevel, content == .weights ? 1 : 3)
+    set(ZSTD_c_checksumFlag, 1)
+    set(ZSTD_c_contentSizeFlag, 1)
+    let weights: [(ZSTD_cParameter, Int32)] = [
+      (ZSTD_c_strategy, Int32(ZSTD_fast.rawValue)), (ZSTD_c_minMatch, 7), (ZSTD_c_hashLog, 6),
+    ]
+    // Zero asks for the level's own default.
+    for (parameter, value) in weights { set(parameter, content == .weights ? value : 0) }
+  }
+
+  private func set(_ parameter: ZSTD_cParameter, _ value: Int32) {
+    let status = ZSTD_CCtx_setParameter(context, parameter, value)
+    precondition(ZSTD_isError(status) == 0, "the parameter is within zstd's bounds")
+  }
+
+  /// A frame of raw blocks: as good as a copy to read, and still zstd.
+  static func storedFrame(_ contents: UnsafeRawBufferPointer) -> [UInt8] {
+    let blockBytesMax = 128 << 10
+    var bytes = LittleEndianBytes()
+    bytes.storage.reserveCapacity(contents.count + contents.count / blockBytesMax * 3 + 32)
+    bytes.append(quire_zstd_magic)
+    bytes.append(UInt8(0b1010_0100))  // four-byte size, single segment, checksum, no dictionary
+    bytes.append(UInt32(contents.count))
+    var offset = 0
+    repeat {
+      let end = min(offset + blockBytesMax, contents.count)
+      let isLast: UInt32 = end == contents.count ? 1 : 0
+      let head = isLast | UInt32(end - offset) << 3  // block type 0: raw
+      bytes.storage += [UInt8(head & 0xFF), UInt8(head >> 8 & 0xFF), UInt8(head >> 16)]
+      bytes.storage.append(contentsOf: contents[offset..<end])
+      offset = end
+    } while offset < contents.count
+    bytes.append(UInt32(truncatingIfNeeded: ContentHash.of(contents)))
+    return bytes.storage
+  }
+}

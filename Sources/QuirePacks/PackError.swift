@@ -1,0 +1,41 @@
+/// What can go wrong with a pack that is read or written. Each description is one sentence.
+package enum PackError: Error, Equatable, CustomStringConvertible {
+  /// The file cannot be opened or read at all.
+  case unreadable(path: String, reason: String)
+  /// The file is something else.
+  case notAPack(path: String, found: String)
+  /// The file follows another version of the format.
+  case otherVersion(path: String, found: UInt32)
+  /// The file ends too early, or goes on after its end.
+  case incomplete(path: String, found: String)
+  /// A checksum or a size contradicts the bytes.
+  case damaged(path: String, part: String, found: String)
+  /// The checksums are right and the contents are not: no honest writer made this.
+  case invalid(path: String, member: String, found: String)
+  /// The pack is fine and holds no such tensor or stream.
+  case missing(path: String, name: String)
+  /// The file cannot be written.
+  case unwritable(path: String, reason: String)
+
+  package var description: String {
+    switch self {
+    case .unreadable(let path, let reason):
+      "expected a readable pack at \(path), found that \(reason); give the path of a .quire file"
+    case .notAPack(let path, let found):
+      "expected a pack at \(path), found \(found); make packs with `quire convert`"
+    case .otherVersion(let path, let found):
+      "expected version \(PackLayout.version) of the pack format in \(path), found version \(found); "
+        + "read it with the program that wrote it, or convert the checkpoint again"
+    case .incomplete(let path, let found):
+      "expected a whole pack in \(path), found \(found); copy the file again or convert the checkpoint again"
+    case .damaged(let path, let part, let found):
+      "expected an intact \(part) in \(path), found \(found); copy the file again or convert the checkpoint again"
+    case .invalid(let path, let member, let found):
+      "expected a valid \(member) in \(path), found \(found); do not trust this file"
+    case .missing(let path, let name):
+      "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
+    case .unwritable(let path, let reason):
+      "expected to write \(path), found that \(reason); make room or choose another place and run again"
+    }
+  }
+}

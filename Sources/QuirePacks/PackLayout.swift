@@ -1,0 +1,82 @@
+import QuireTensors
+
+/// The fixed numbers of the pack format, version 1; `Format.md` gives the reason for each.
+enum PackLayout {
+  static let version: UInt32 = 1
+
+  /// Skippable frames of ours carry this number; the seek table carries the one its specification fixes.
+  static let skippableMagic: UInt32 = 0x184D_2A51
+  static let seekTableFrameMagic: UInt32 = 0x184D_2A5E
+  static let seekTableMagic: UInt32 = 0x8F92_EAB1
+
+  static let skippableHeadBytes = 8  // magic, size
+  static let headMark: [UInt8] = Array("QUIRE\r\n".utf8) + [0x1A]
+  static let tailMark: [UInt8] = Array("QUIREEND".utf8)
+  static let headBytes = skippableHeadBytes + 16  // mark, version, flags
+  static let tailBytes = skippableHeadBytes + 80  // see `PackTail`
+  static let seekEntryBytes = 8  // packed size, raw size
+  static let seekFooterBytes = 9  // frame count, descriptor, magic
+
+  static let frameRawBytesMax = 4 << 20
+  static let frameRawBytesTarget = 2 << 20
+  /// A frame unpacks to at most this many times its size in the file.
+  static let expansionMax = 256
+  static let totalRawBytesMax = 1 << 56
+  static let manifestRawBytesMax = 64 << 20
+  static let frameCountMax = 1 << 27
+  static let tensorCountMax = 1 << 20
+  static let nameBytesMax = 512
+  static let rankMax = 8
+
+  /// Gains smaller than this share are not worth the time to undo them.
+  static let gainMin = 0.02
+
+  /// The most that a frame of `rawBytes` may take in the file: stored blocks cost less.
+  static func packedBytesMax(rawBytes: Int) -> Int { rawBytes + rawBytes / 128 + 512 }
+
+  /// The first frame of every pack.
+  static var head: [UInt8] {
+    var bytes = LittleEndianBytes()
+    bytes.append(skippableMagic)
+    bytes.append(UInt32(headBytes - skippableHeadBytes))
+    bytes.append(headMark)
+    bytes.append(version)
+    bytes.append(UInt32(0))
+    return bytes.storage
+  }
+
+  /// Frames a stream of `rawBytes` is cut into.
+  static func frameCount(rawBytes: Int, frameBytes: Int) -> Int {
+    (rawBytes - 1) / frameBytes + 1
+  }
+
+  /// Raw bytes of every frame but the last: whole rows where a row fits, at most 4 MiB.
+  static func frameBytes(rawBytes: Int, rowBytes: Int) -> Int {
+    precondition(rawBytes > 0 && rowBytes > 0, "a stream has bytes, and its rows too")
+    if rawBytes <= frameRawBytesTarget { return rawBytes }
+    if rowBytes <= frameRawBytesTarget { return frameRawBytesTarget / rowBytes * rowBytes }
+    return rowBytes <= frameRawBytesMax ? rowBytes : frameRawBytesTarget
+  }
+}
+
+/// Bytes under construction, numbers little-endian.
+struct LittleEndianBytes {
+  var storage: [UInt8] = []
+
+  mutating func append(_ bytes: [UInt8]) { storage += bytes }
+
+  mutating func append<T: FixedWidthInteger>(_ value: T) {
+    withUnsafeBytes(of: value.littleEndian) { storage.append(contentsOf: $0) }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// The little-endian number at `offset`, which need not be aligned.
+  func number<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: T.Type) -> T {
+    T(littleEndian: loadUnaligned(fromByteOffset: offset, as: type))
+  }
+}
+
+extension ContentHash {
+  static func of(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { of($0) } }
+}

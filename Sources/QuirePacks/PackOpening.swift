@@ -1,0 +1,163 @@
+import QuireJSON
+import QuireTensors
+
+/// The steps from a path to a validated pack, each of which trusts only what the ones before have checked:
+/// head, footer, tail, seek table, sizes, manifest, tensors.
+struct PackOpening {
+  let path: String
+  let file: InputFile
+  private(set) var frames: FrameTable
+  private(set) var manifest: JSONValue = .null
+  private(set) var tensors: [PackTensor] = []
+
+  init(path: String) throws(PackError) {
+    self.path = path
+    do throws(FileFailure) {
+      file = try InputFile(path: path)
+    } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
+    frames = FrameTable(SeekTable(entries: []))
+    try checkHead()
+    let tableBytes = try seekTableBytes()
+    let tail = try tail(before: file.byteCount - tableBytes)
+    frames = try frameTable(tail, tableBytes: tableBytes)
+    manifest = try readManifest(tail)
+    var validator = ManifestValidator(path: path, frames: frames)
+    tensors = try validator.tensors(manifest)
+  }
+
+  private func checkHead() throws(PackError) {
+    guard file.byteCount > 0 else { throw .notAPack(path: path, found: "an empty file") }
+    let expected = PackLayout.head
+    let found = try bytes(0..<min(expected.count, file.byteCount))
+    let marked = PackLayout.skippableHeadBytes + PackLayout.headMark.count
+    guard found.prefix(marked).elementsEqual(expected.prefix(min(marked, found.count))) else {
+      let start = found.prefix(8).map { "0" + String($0, radix: 16) }.map { $0.suffix(2) }
+      throw .notAPack(path: path, found: "a file that starts with the bytes \(start.joined(separator: " "))")
+    }
+    guard found.count == expected.count else {
+      throw .incomplete(path: path, found: "its first \(found.count) bytes")
+    }
+    let version = found.withUnsafeBytes { $0.number(at: marked, as: UInt32.self) }
+    guard version == PackLayout.version else { throw .otherVersion(path: path, found: version) }
+    guard found == expected else {
+      throw .damaged(path: path, part: "head", found: "flags that version \(version) does not have")
+    }
+  }
+
+  /// The size of the seek table's frame, from the footer that ends the file.
+  private func seekTableBytes() throws(PackError) -> Int {
+    let least = PackLayout.headBytes + PackLayout.tailBytes + SeekTable.frameBytes(count: 3)
+    guard file.byteCount >= least else {
+      throw .incomplete(path: path, found: "its first \(file.byteCount) bytes")
+    }
+    let footer = try bytes(file.byteCount - PackLayout.seekFooterBytes..<file.byteCount)
+    guard let count = footer.withUnsafeBytes({ SeekTable.count(footer: $0) }) else {
+      throw .incomplete(
+        path: path,
+        found:
+          "no seek table at the end of its \(file.byteCount) bytes (cut short, or something was appended)")
+    }
+    guard (3...PackLayout.frameCountMax).contains(count),
+      SeekTable.frameBytes(count: count) <= file.byteCount - PackLayout.headBytes - PackLayout.tailBytes
+    else {
+      throw .damaged(path: path, part: "seek table", found: "one of \(count) frames")
+    }
+    return SeekTable.frameBytes(count: count)
+  }
+
+  private func tail(before end: Int) throws(PackError) -> PackTail {
+    let bytes = try bytes(end - PackLayout.tailBytes..<end)
+    guard let tail = bytes.withUnsafeBytes({ PackTail($0) }) else {
+      throw .damaged(path: path, part: "tail", found: "a wrong checksum")
+    }
+    guard tail.version == PackLayout.version, tail.flags == 0 else {
+      throw .invalid(path: path, member: "tail", found: "version \(tail.version) and flags \(tail.flags)")
+    }
+    guard tail.fileBytes == UInt64(file.byteCount) else {
+      throw .incomplete(path: path, found: "\(file.byteCount) bytes where \(tail.fileBytes) belong")
+    }
+    return tail
+  }
+
+  private func frameTable(_ tail: PackTail, tableBytes: Int) throws(PackError) -> FrameTable {
+    let start = file.byteCount - tableBytes
+    let encoded = try bytes(start..<file.byteCount)
+    guard ContentHash.of(encoded) == tail.seekTableHash,
+      let table = encoded.withUnsafeBytes({ SeekTable($0) })
+    else { throw .damaged(path: path, part: "seek table", found: "a wrong checksum") }
+    let frames = FrameTable(table)
+    guard frames.packedBytes == start else {
+      throw invalid("seek table", "frames of \(frames.packedBytes) bytes in \(start)")
+    }
+    let last = table.entries.count - 1
+    guard table.entries[0] == .init(packedBytes: PackLayout.headBytes, rawBytes: 0),
+      table.entries[last] == .init(packedBytes: PackLayout.tailBytes, rawBytes: 0)
+    else { throw invalid("seek table", "other sizes for head and tail") }
+    let manifest = table.entries[last - 1]
+    guard UInt64(frames.place(last - 1).lowerBound) == tail.manifestOffset,
+      UInt64(manifest.packedBytes) == tail.manifestPackedBytes,
+      UInt64(manifest.rawBytes) == tail.manifestRawBytes
+    else { throw invalid("seek table", "another manifest than the tail") }
+    try checkSizes(table.entries[1..<last], tail)
+    return frames
+  }
+
+  /// Sizes that bound what reading the pack can cost, before anything is unpacked.
+  private func checkSizes(_ entries: ArraySlice<SeekTable.Entry>, _ tail: PackTail) throws(PackError) {
+    var dataRawBytes = 0
+    for (index, entry) in zip(entries.indices, entries) {
+      let isManifest = index == entries.endIndex - 1
+      let most = isManifest ? PackLayout.manifestRawBytesMax : PackLayout.frameRawBytesMax
+      guard (1...most).contains(entry.rawBytes) else {
+        throw invalid("size of frame \(index) (1 to \(most) bytes)", "\(entry.rawBytes)")
+      }
+      guard entry.rawBytes <= entry.packedBytes * PackLayout.expansionMax,
+        entry.packedBytes <= PackLayout.packedBytesMax(rawBytes: entry.rawBytes)
+      else {
+        throw invalid(
+          "ratio of frame \(index)", "\(entry.rawBytes) bytes from \(entry.packedBytes) in the file")
+      }
+      if !isManifest { dataRawBytes += entry.rawBytes }
+    }
+    guard UInt64(dataRawBytes) == tail.dataRawBytes else {
+      throw invalid("total of \(tail.dataRawBytes) bytes", "frames of \(dataRawBytes)")
+    }
+  }
+
+  private func readManifest(_ tail: PackTail) throws(PackError) -> JSONValue {
+    let decoder = FrameDecoder()
+    do throws(FileFailure) {
+      try decoder.load(frames.place(frames.manifestFrame), read: file.read)
+    } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
+    guard decoder.withPacked({ ContentHash.of($0) }) == tail.manifestHash else {
+      throw .damaged(path: path, part: "manifest", found: "a wrong checksum")
+    }
+    var text = [UInt8](repeating: 0, count: frames.rawBytes[frames.manifestFrame])
+    if let fault = text.withUnsafeMutableBytes({ decoder.unpack(into: $0, joinsBrainFloats: false) }) {
+      throw .damaged(path: path, part: "manifest", found: fault)
+    }
+    do throws(JSONError) {
+      return try JSONValue.parse(text)
+    } catch {
+      throw invalid("JSON text", "\(error)")
+    }
+  }
+
+  private func bytes(_ range: Range<Int>) throws(PackError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    let failure: FileFailure? = bytes.withUnsafeMutableBytes { buffer in
+      do throws(FileFailure) { try file.read(at: range.lowerBound, into: buffer) } catch { return error }
+      return nil
+    }
+    if let failure { throw .unreadable(path: path, reason: failure.reason) }
+    return bytes
+  }
+
+  private func invalid(_ member: String, _ found: String) -> PackError {
+    .invalid(path: path, member: member, found: found)
+  }
+}

@@ -1,0 +1,98 @@
+package import QuireJSON
+import QuireTensors
+import Synchronization
+
+/// A pack that is open for reading.
+///
+///     let pack = try PackReader(path: "model.quire")
+///     let tensor = pack.tensor("model.norm.weight")
+///     try pack.read("model.norm.weight", stream: .bf16, into: buffer)
+///
+/// Everything that can be checked without unpacking weights is checked when it opens; contents are checked
+/// against their frame's checksum as they are read, and against everything else by `verify`. All methods may
+/// be called by many threads at once. To spread one stream over threads see `frames(of:)`.
+package final class PackReader: Sendable {
+  package let path: String
+  package let fileBytes: Int
+  /// The whole manifest: the writer's members and `tensors`.
+  package let manifest: JSONValue
+  /// In the order they were written.
+  package let tensors: [PackTensor]
+
+  let file: InputFile
+  let frames: FrameTable
+  private let indexOfName: [String: Int]
+  /// Decoders that no thread is using.
+  private let idleDecoders = Mutex<[FrameDecoder]>([])
+
+  /// Opens and validates the pack at `path`.
+  package init(path: String) throws(PackError) {
+    let opening = try PackOpening(path: path)
+    self.path = path
+    file = opening.file
+    fileBytes = opening.file.byteCount
+    frames = opening.frames
+    manifest = opening.manifest
+    tensors = opening.tensors
+    indexOfName = Dictionary(uniqueKeysWithValues: opening.tensors.enumerated().map { ($1.name, $0) })
+  }
+
+  package func tensor(_ name: String) -> PackTensor? { indexOfName[name].map { tensors[$0] } }
+
+  /// Unpacks a whole stream into `target`, whose size must be the stream's `rawBytes`.
+  package func read(
+    _ name: String, stream kind: PackStreamKind, into target: UnsafeMutableRawBufferPointer
+  ) throws(PackError) {
+    guard let stream = tensor(name)?.stream(kind) else {
+      throw .missing(path: path, name: "the \(kind.rawValue) of tensor \"\(name)\"")
+    }
+    precondition(target.count == stream.rawBytes, "the target has the stream's size")
+    for frame in frames(of: stream) {
+      try readFrame(frame, into: UnsafeMutableRawBufferPointer(rebasing: target[frame.range]))
+    }
+  }
+
+  /// The frames of a stream of this pack. They are independent: threads may read them in any order, each into
+  /// its `range` of the stream's memory.
+  package func frames(of stream: PackTensor.Stream) -> [PackFrame] {
+    stream.frames.enumerated().map { position, index in
+      let start = position * stream.frameBytes
+      return PackFrame(
+        index: index, joinsBrainFloats: stream.kind == .bf16,
+        range: start..<min(start + stream.frameBytes, stream.rawBytes))
+    }
+  }
+
+  /// Unpacks one frame into `target`, whose size must be that of `frame.range`.
+  package func readFrame(
+    _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer
+  ) throws(PackError) {
+    let decoder = takeDecoder()
+    defer { giveBack(decoder) }
+    try readFrame(frame, into: target, with: decoder)
+  }
+
+  /// As `readFrame`, and leaves the frame as it is in the file in `decoder.packed`.
+  func readFrame(
+    _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer, with decoder: FrameDecoder
+  ) throws(PackError) {
+    precondition(target.count == frame.range.count, "the target has the frame's size")
+    let place = frames.place(frame.index)
+    do throws(FileFailure) {
+      try decoder.load(place, read: file.read)
+    } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
+    if let fault = decoder.unpack(into: target, joinsBrainFloats: frame.joinsBrainFloats) {
+      throw .damaged(path: path, part: "frame \(frame.index)", found: fault)
+    }
+  }
+
+  func takeDecoder() -> FrameDecoder {
+    idleDecoders.withLock { $0.popLast() } ?? FrameDecoder()
+  }
+
+  func giveBack(_ decoder: FrameDecoder) {
+    idleDecoders.withLock { $0.append(decoder) }
+  }
+}

@@ -1,0 +1,59 @@
+import QuireTensors
+
+/// Which streams a tensor must have, and of what size: the only thing packs know about weights, whose bytes
+/// they carry blindly.
+package enum PackSchema {
+  /// A stream as the shape and the scheme demand it.
+  package struct Stream: Equatable, Sendable {
+    package let kind: PackStreamKind
+    package let rawBytes: Int
+  }
+
+  /// What does not fit, in a few words.
+  package struct Misfit: Error, Equatable {
+    package let found: String
+  }
+
+  /// Elements that are stored as they are: name and bytes of one.
+  private static let elements: [String: (kind: PackStreamKind, bytes: Int)] = [
+    "bf16": (.bf16, 2), "float16": (.raw, 2), "float32": (.raw, 4),
+  ]
+
+  /// The streams of a tensor in the order they are stored.
+  package static func streams(shape: [Int], scheme: String, group: Int?) -> Result<[Stream], Misfit> {
+    guard let elementCount = product(shape) else {
+      return .failure(Misfit(found: "a shape of more than 2^48 elements or none"))
+    }
+    if let element = elements[scheme] {
+      guard group == nil else { return .failure(Misfit(found: "a group where the scheme has none")) }
+      return .success([Stream(kind: element.kind, rawBytes: elementCount * element.bytes)])
+    }
+    guard let known = WeightFormat.Scheme(rawValue: scheme) else {
+      return .failure(Misfit(found: "the unknown scheme \"\(scheme.prefix(40))\""))
+    }
+    guard shape.count == 2 else {
+      return .failure(Misfit(found: "\(shape.count) sizes where \(scheme) has rows and columns"))
+    }
+    let format = WeightFormat(scheme: known, group: group)
+    do throws(TensorError) {
+      try format.validate(columns: shape[1], name: scheme)
+    } catch {
+      return .failure(Misfit(found: "that \(error.description)"))
+    }
+    return .success([
+      Stream(kind: .codes, rawBytes: format.codeByteCount(rows: shape[0], columns: shape[1])),
+      Stream(kind: .scales, rawBytes: 2 * format.scaleCount(rows: shape[0], columns: shape[1])),
+    ])
+  }
+
+  /// The product of sizes, nil when one is not positive or the product is beyond 2^48: no byte count below
+  /// can overflow then.
+  private static func product(_ shape: [Int]) -> Int? {
+    var product = 1
+    for size in shape {
+      guard size > 0, size <= (1 << 48) / product else { return nil }
+      product *= size
+    }
+    return product
+  }
+}

@@ -1,0 +1,68 @@
+/// What a run of a tensor's bytes is for.
+package enum PackStreamKind: String, Sendable, CaseIterable {
+  case codes
+  case scales
+  case zeroPoints = "zero-points"
+  /// bfloat16 numbers; stored as byte planes (see `BrainFloatPlanes`), read as numbers.
+  case bf16
+  case raw
+}
+
+/// A stream to be written: bytes of the caller's, only borrowed during `addTensor`.
+///
+///     PackStream(kind: .codes, bytes: matrix.codes, rowBytes: 32 * matrix.columns)
+package struct PackStream {
+  package var kind: PackStreamKind
+  package var bytes: UnsafeRawBufferPointer
+  /// Bytes that belong together (a panel of a matrix, a row of a table): frames end on multiples of it.
+  package var rowBytes: Int
+
+  package init(kind: PackStreamKind, bytes: UnsafeRawBufferPointer, rowBytes: Int) {
+    self.kind = kind
+    self.bytes = bytes
+    self.rowBytes = rowBytes
+  }
+}
+
+/// A tensor in a pack: what the manifest says about it.
+package struct PackTensor: Sendable, Equatable {
+  /// A stream in a pack. Equal streams of different tensors have the same frames.
+  package struct Stream: Sendable, Equatable {
+    package let kind: PackStreamKind
+    package let rawBytes: Int
+    /// Raw bytes of each frame but the last, which has what is left.
+    package let frameBytes: Int
+    /// Index of the first frame in the seek table.
+    package let firstFrame: Int
+    /// XXH64 of the stream's raw bytes.
+    package let hash: UInt64
+    /// XXH64 of the stream's frames as they are in the file.
+    package let packedHash: UInt64
+    /// Bytes of the stream's frames in the file.
+    package let packedBytes: Int
+
+    package var frameCount: Int { PackLayout.frameCount(rawBytes: rawBytes, frameBytes: frameBytes) }
+    var frames: Range<Int> { firstFrame..<firstFrame + frameCount }
+  }
+
+  package let name: String
+  package let shape: [Int]
+  package let scheme: String
+  package let group: Int?
+  package let streams: [Stream]
+
+  package var rawBytes: Int { streams.reduce(0) { $0 + $1.rawBytes } }
+  /// Bytes in the file, counted for each tensor that shares them.
+  package var packedBytes: Int { streams.reduce(0) { $0 + $1.packedBytes } }
+
+  package func stream(_ kind: PackStreamKind) -> Stream? { streams.first { $0.kind == kind } }
+}
+
+/// One frame of a stream: the unit that threads share out between them.
+package struct PackFrame: Sendable, Equatable {
+  /// Index in the seek table.
+  let index: Int
+  let joinsBrainFloats: Bool
+  /// Where its contents belong in the stream's raw bytes.
+  package let range: Range<Int>
+}

@@ -1,0 +1,116 @@
+package import QuireJSON
+package import QuireTensors
+
+/// Writes a pack tensor by tensor, in memory that does not grow with it.
+///
+///     let writer = try PackWriter(path: "model.quire", team: team)
+///     try writer.addTensor(name: name, shape: [rows, columns], scheme: "int4", group: 128, streams: streams)
+///     try writer.finish(members: ["configuration": configuration, "tokenizer": tokenizer])
+///
+/// The pack appears under its name at `finish`; before that it is a temporary beside it, which disappears with
+/// a writer that was not finished. With a `resumeKey` it stays instead, and a later writer of the same key
+/// goes on behind its last whole tensor. One thread at a time.
+package final class PackWriter {
+  package let path: String
+  /// What the pack holds so far, after resuming also what an earlier run wrote.
+  package private(set) var tensors: [PackTensor] = []
+
+  private let file: AtomicFile
+  private let journal: PackJournal?
+  private let frameWriter: FrameWriter
+  private var names: Set<String> = []
+  private var isFinished = false
+
+  /// Starts a pack at `path`.
+  ///
+  /// - Parameters:
+  ///   - team: threads that compress; nil for the caller alone. The bytes written do not depend on it.
+  ///   - resumeKey: everything that decides the contents (say, a hash of sources and recipe); a temporary of
+  ///     another key is discarded.
+  package init(path: String, team: ThreadTeam? = nil, resumeKey: String? = nil) throws(PackError) {
+    self.path = path
+    do throws(FileFailure) {
+      file = try AtomicFile(path: path, resumes: resumeKey != nil)
+      frameWriter = FrameWriter(file: file, team: team)
+      file.keepsTemporary = resumeKey != nil
+      if let resumeKey {
+        let journal = try PackJournal(path: path)
+        self.journal = journal
+        let progress = try journal.resume(key: resumeKey, file: file)
+        frameWriter.adopt(progress)
+        tensors = progress.tensors
+        names = Set(tensors.map(\.name))
+      } else {
+        journal = nil
+        try PackJournal.discard(beside: path)
+      }
+      if file.byteCount == 0 { try frameWriter.writeHead() }
+    } catch {
+      throw .unwritable(path: path, reason: error.reason)
+    }
+  }
+
+  /// Starts a pack at `path` with all tensors of `pack`, whose frames are copied as they are: the way to change
+  /// a manifest.
+  package init(path: String, copying pack: PackReader) throws(PackError) {
+    self.path = path
+    journal = nil
+    do throws(FileFailure) {
+      file = try AtomicFile(path: path)
+      frameWriter = FrameWriter(file: file, team: nil)
+      try frameWriter.copy(pack)
+    } catch {
+      throw .unwritable(path: path, reason: error.reason)
+    }
+    tensors = pack.tensors
+    names = Set(tensors.map(\.name))
+  }
+
+  /// Compresses and appends a tensor. Its streams must be those that `PackSchema` wants, in that order.
+  package func addTensor(
+    name: String, shape: [Int], scheme: String, group: Int?, streams: [PackStream]
+  ) throws(PackError) {
+    precondition(!isFinished, "the pack is finished")
+    precondition((1...PackLayout.nameBytesMax).contains(name.utf8.count), "a tensor has a name")
+    precondition(names.insert(name).inserted, "tensor \(name) is in the pack already")
+    switch PackSchema.streams(shape: shape, scheme: scheme, group: group) {
+    case .failure(let misfit): preconditionFailure("tensor \(name) has \(misfit.found)")
+    case .success(let expected):
+      precondition(
+        expected == streams.map { .init(kind: $0.kind, rawBytes: $0.bytes.count) },
+        "tensor \(name) needs the streams \(expected)")
+    }
+    do throws(FileFailure) {
+      let firstFrame = frameWriter.entries.count
+      var stored: [PackTensor.Stream] = []
+      for stream in streams { stored.append(try frameWriter.store(stream)) }
+      let tensor = PackTensor(name: name, shape: shape, scheme: scheme, group: group, streams: stored)
+      tensors.append(tensor)
+      try journal?.append(tensor, newFrames: frameWriter.entries[firstFrame...])
+    } catch {
+      throw .unwritable(path: path, reason: error.reason)
+    }
+  }
+
+  /// Writes the manifest and brings the pack under its name.
+  ///
+  /// - Parameter members: what the manifest says beside its `tensors`; see `Format.md` for the customary names.
+  package func finish(members: JSONObject) throws(PackError) {
+    precondition(!isFinished, "the pack is finished")
+    precondition(members[PackManifest.tensorsKey] == nil, "the writer lists the tensors")
+    let manifest = PackManifest.json(members: members, tensors: tensors).serializedBytes()
+    guard manifest.count <= PackLayout.manifestRawBytesMax else {
+      throw .unwritable(
+        path: path,
+        reason: "its manifest has \(manifest.count) bytes, more than \(PackLayout.manifestRawBytesMax)")
+    }
+    do throws(FileFailure) {
+      try frameWriter.writeEnd(manifest: manifest)
+      try file.commit()
+      isFinished = true
+      journal?.discardOnRelease()
+    } catch {
+      throw .unwritable(path: path, reason: error.reason)
+    }
+  }
+}

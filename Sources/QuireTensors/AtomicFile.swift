@@ -1,0 +1,137 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A file that appears under its name whole, or not at all: it is written beside its place, brought to the
+/// disk and renamed.
+///
+///     let file = try AtomicFile(path: "model.quire")   // opens model.quire.partial
+///     try file.write(bytes)
+///     try file.commit()                                // fsync, rename, fsync of the folder
+///
+/// Without `commit` the temporary disappears with the object, unless `keepsTemporary` is set. A lock keeps a
+/// second writer out. Not for use by two threads at once.
+package final class AtomicFile {
+  package let path: String
+  package let temporaryPath: String
+  /// Bytes written so far.
+  package private(set) var byteCount: Int
+  /// Leaves the temporary for a later run to resume.
+  package var keepsTemporary = false
+  private let descriptor: Int32
+  private var isCommitted = false
+
+  package static func temporaryPath(for path: String) -> String { path + ".partial" }
+
+  /// Starts an empty file, or with `resumes` goes on behind what an earlier run's temporary holds.
+  package init(path: String, resumes: Bool = false) throws(FileFailure) {
+    self.path = try validated(path: path)
+    temporaryPath = Self.temporaryPath(for: path)
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      throw FileFailure(reason: "something that is not a regular file is in its place")
+    }
+    descriptor = try Self.openLocked(temporaryPath)
+    guard fstat(descriptor, &status) == 0 else {
+      byteCount = 0
+      throw .last
+    }
+    byteCount = Int(status.st_size)
+    if !resumes { try truncate(to: 0) }
+  }
+
+  /// Removes what a writer of `path` that was killed may have left.
+  package static func discardTemporary(for path: String) throws(FileFailure) {
+    guard unlink(temporaryPath(for: path)) == 0 || errno == ENOENT else { throw .last }
+  }
+
+  /// Forgets everything behind the first `byteCount` bytes.
+  package func truncate(to byteCount: Int) throws(FileFailure) {
+    precondition(byteCount <= self.byteCount && !isCommitted, "only what was written can be forgotten")
+    guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .last }
+    self.byteCount = byteCount
+  }
+
+  deinit {
+    if !isCommitted && !keepsTemporary { _ = unlink(temporaryPath) }
+    _ = close(descriptor)
+  }
+
+  /// Opens and locks the temporary, unless another process has it.
+  private static func openLocked(_ path: String) throws(FileFailure) -> Int32 {
+    while true {
+      let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o666)
+      guard descriptor >= 0 else { throw .last }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let isBusy = errno == EWOULDBLOCK
+        let failure = FileFailure.last
+        _ = close(descriptor)
+        throw isBusy ? FileFailure(reason: "another process is writing it") : failure
+      }
+      // Between open and lock another process may have renamed the file we hold: look again.
+      var held = stat()
+      var named = stat()
+      if fstat(descriptor, &held) == 0, stat(path, &named) == 0, held.st_ino == named.st_ino {
+        return descriptor
+      }
+      _ = close(descriptor)
+    }
+  }
+
+  /// Appends `bytes`.
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(FileFailure) {
+    precondition(!isCommitted, "the file is finished")
+    var done = 0
+    while done < bytes.count {
+      let count = pwrite(
+        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(byteCount + done))
+      if count >= 0 {
+        done += count
+      } else if errno != EINTR {
+        throw .last
+      }
+    }
+    byteCount += done
+  }
+
+  /// Appends `bytes`.
+  package func write(_ bytes: [UInt8]) throws(FileFailure) {
+    let failure: FileFailure? = bytes.withUnsafeBytes { buffer in
+      do throws(FileFailure) { try write(buffer) } catch { return error }
+      return nil
+    }
+    if let failure { throw failure }
+  }
+
+  /// Reads back what was written.
+  package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileFailure) {
+    try readWhole(descriptor, at: offset, into: target)
+  }
+
+  /// Brings everything written so far to the disk.
+  package func synchronize() throws(FileFailure) {
+    guard fsync(descriptor) == 0 else { throw .last }
+  }
+
+  /// Brings the file to the disk and under its name; nothing can be written after that.
+  package func commit() throws(FileFailure) {
+    precondition(!isCommitted, "the file is finished")
+    try synchronize()
+    guard rename(temporaryPath, path) == 0 else { throw .last }
+    isCommitted = true
+    try Self.synchronizeFolder(of: path)
+  }
+
+  /// Brings a folder's list of names to the disk, without which a rename may be lost with the power.
+  package static func synchronizeFolder(of path: String) throws(FileFailure) {
+    let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+    let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .last }
+    defer { _ = close(descriptor) }
+    // Some file systems cannot synchronize folders and say EINVAL: nothing is lost that they could keep.
+    guard fsync(descriptor) == 0 || errno == EINVAL else { throw .last }
+  }
+}

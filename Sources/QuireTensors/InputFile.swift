@@ -1,0 +1,61 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A regular file that is read at given offsets, by any number of threads.
+///
+/// Use it instead of `MappedFile` where bytes are copied or unpacked anyway: reads count neither as mapped
+/// memory, nor does a file that is cut short while open end the process.
+package final class InputFile: Sendable {
+  private let descriptor: Int32
+  /// Size of the file when it was opened.
+  package let byteCount: Int
+
+  /// Throws for everything that is not a readable regular file: folders, pipes and devices too.
+  package init(path: String) throws(FileFailure) {
+    // Without O_NONBLOCK the open of a pipe waits for a writer.
+    descriptor = open(try validated(path: path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .last }
+    var status = stat()
+    let failure: FileFailure? =
+      fstat(descriptor, &status) != 0
+      ? .last : Self.refusal(mode: status.st_mode)
+    byteCount = Int(status.st_size)
+    if let failure { throw failure }
+  }
+
+  deinit { _ = close(descriptor) }
+
+  private static func refusal(mode: mode_t) -> FileFailure? {
+    switch mode & S_IFMT {
+    case S_IFREG: nil
+    case S_IFDIR: FileFailure(reason: "it is a folder")
+    case S_IFIFO: FileFailure(reason: "it is a pipe")
+    default: FileFailure(reason: "it is not a regular file")
+    }
+  }
+
+  /// Fills `target` with the bytes from `offset` on; fails when the file has become shorter.
+  package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileFailure) {
+    try readWhole(descriptor, at: offset, into: target)
+  }
+}
+
+/// pread until `target` is full.
+func readWhole(
+  _ descriptor: Int32, at offset: Int, into target: UnsafeMutableRawBufferPointer
+) throws(FileFailure) {
+  var done = 0
+  while done < target.count {
+    let count = pread(descriptor, target.baseAddress! + done, target.count - done, off_t(offset + done))
+    if count > 0 {
+      done += count
+    } else if count == 0 {
+      throw FileFailure(reason: "the file became shorter while it was read")
+    } else if errno != EINTR {
+      throw .last
+    }
+  }
+}

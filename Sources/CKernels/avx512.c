@@ -25,6 +25,7 @@ typedef struct {
   const uint16_t *scales;  // of the group `first`; of the channel when channel-wise
   int32_t zero;
   int channelwise;
+  const uint8_t *ahead;  // a cache line of weights is fetched from here on every quad; null: nothing to fetch
 } panel_source;
 
 #define INT4_LOW(v) _mm512_and_si512(v, _mm512_set1_epi8(15))
@@ -56,6 +57,10 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
         } else {
           w0 = _mm512_loadu_si512(codes + (q + c) * 128);
           w1 = _mm512_loadu_si512(codes + (q + c) * 128 + 64);
+        }
+        if (w.ahead) {
+          _mm_prefetch((const char *)w.ahead, _MM_HINT_T0);
+          w.ahead += 64;
         }
         for (int i = 0; i < MR; i++) {
           int32_t quad;
@@ -142,42 +147,53 @@ static void unpack(const uint8_t *source, uint8_t *destination, size_t bytes) {
   }
 }
 
+// A tile of a strip: partial sums come from and go to `partial` between strips, to y after the last.
+INLINE void strip_tile(panel_source s, const quire_activations *a, int32_t t, int32_t first, int32_t last, float *partial, float *y,
+                       size_t stride, int accumulate, int32_t channels, int MR, int CHAINS) {
+  __m512 sums[QUIRE_TILE][2];
+  for (int i = 0; i < MR; i++) {
+    sums[i][0] = first ? _mm512_load_ps(partial + i * 32) : _mm512_setzero_ps();
+    sums[i][1] = first ? _mm512_load_ps(partial + i * 32 + 16) : _mm512_setzero_ps();
+  }
+  tile(s, 0, a, t, first, last, sums, MR, CHAINS);
+  if (last == a->columns / a->group) return store_tile(sums, MR, s.channelwise ? s.scales : 0, y, stride, accumulate, channels);
+  for (int i = 0; i < MR; i++) {
+    _mm512_store_ps(partial + i * 32, sums[i][0]);
+    _mm512_store_ps(partial + i * 32 + 16, sums[i][1]);
+  }
+}
+
+#define STRIP(MR, CHAINS) \
+  case MR: strip_tile(s, a, t, first, last, p, out, stride, accumulate, channels, MR, CHAINS); break;
+
 // Many rows: strips of a panel (up to 16 KiB unpacked, so that they stay in L1) against all tiles, partial sums beside.
+// While a strip is computed the next one is fetched: with 7 to 24 rows there is else more waiting than computing.
 static void many(panel_source w, int packed, const quire_activations *a, float *y, size_t stride, int accumulate, int32_t channels, void *scratch) {
   int32_t groups = a->columns / a->group, tiles = (a->rows + QUIRE_TILE - 1) / QUIRE_TILE;
   int32_t strip = 512 / a->group < 1 ? 1 : 512 / a->group;
-  // A channel-wise group may be the whole, odd-sized row: it is not unpacked ahead if it exceeds the scratch.
-  size_t group_bytes = (size_t)a->group * QUIRE_PANEL;
+  size_t group_bytes = (size_t)a->group * QUIRE_PANEL / (packed ? 2 : 1);
   uint8_t *wide = scratch;
   float *partial = (float *)((char *)scratch + 65536);
-  const uint16_t *all_scales = w.scales;
-  const uint8_t *all_codes = w.codes;
   for (int32_t first = 0; first < groups; first += strip) {
     int32_t last = first + strip < groups ? first + strip : groups;
+    size_t strip_bytes = (size_t)(last - first) * group_bytes;
     panel_source s = w;
-    s.codes = all_codes + (size_t)first * group_bytes / (packed ? 2 : 1);
-    if (!w.channelwise) s.scales = all_scales + first * QUIRE_PANEL;
+    s.codes = w.codes + (size_t)first * group_bytes;
+    if (!w.channelwise) s.scales = w.scales + first * QUIRE_PANEL;
+    // The next strip, or the next panel's first one; behind the last panel it is some other memory, which a fetch may name.
+    const uint8_t *next = s.codes + strip_bytes;
     if (packed) {
-      unpack(s.codes, wide, (size_t)(last - first) * group_bytes / 2);
+      unpack(s.codes, wide, strip_bytes);
       s.codes = wide;
     }
+    // A tile fetches one 64-byte line a quad: an int4 strip is covered by one tile, an int8 strip by two.
+    size_t tile_lines = (size_t)(last - first) * (size_t)(a->group / QUIRE_QUAD);
     for (int32_t t = 0; t < tiles; t++) {
-      __m512 sums[QUIRE_TILE][2];
-      float *p = partial + (size_t)t * QUIRE_TILE * QUIRE_PANEL;
-      for (int i = 0; i < QUIRE_TILE; i++) {
-        sums[i][0] = first ? _mm512_load_ps(p + i * 32) : _mm512_setzero_ps();
-        sums[i][1] = first ? _mm512_load_ps(p + i * 32 + 16) : _mm512_setzero_ps();
-      }
-      tile(s, 0, a, t, first, last, sums, QUIRE_TILE, 1);
-      if (last < groups) {
-        for (int i = 0; i < QUIRE_TILE; i++) {
-          _mm512_store_ps(p + i * 32, sums[i][0]);
-          _mm512_store_ps(p + i * 32 + 16, sums[i][1]);
-        }
-      } else {
-        int32_t rows = a->rows - t * QUIRE_TILE < QUIRE_TILE ? a->rows - t * QUIRE_TILE : QUIRE_TILE;
-        store_tile(sums, rows, w.channelwise ? w.scales : 0, y + (size_t)t * QUIRE_TILE * stride, stride, accumulate, channels);
-      }
+      size_t fetched = (size_t)t * tile_lines * 64;
+      s.ahead = fetched < strip_bytes ? next + fetched : 0;
+      float *p = partial + (size_t)t * QUIRE_TILE * QUIRE_PANEL, *out = y + (size_t)t * QUIRE_TILE * stride;
+      int32_t rows = a->rows - t * QUIRE_TILE;
+      switch (rows < QUIRE_TILE ? rows : QUIRE_TILE) { STRIP(1, 4) STRIP(2, 4) STRIP(3, 2) STRIP(4, 2) STRIP(5, 1) STRIP(6, 1) }
     }
   }
 }
@@ -189,7 +205,7 @@ static void gemm(const quire_weights *w, const quire_activations *a, float *y, s
   // int4 groups are at most 128, so a strip fits the scratch; a longer one is only ever int8.
   for (int32_t panel = first_panel; panel < last_panel; panel++) {
     panel_source s = {w->codes + (size_t)panel * panel_bytes, w->scales + (size_t)panel * panel_scales,
-                      packed ? QUIRE_ZERO_INT4 : QUIRE_ZERO_INT8, w->group == w->columns && !packed};
+                      packed ? QUIRE_ZERO_INT4 : QUIRE_ZERO_INT8, w->group == w->columns && !packed, 0};
     int32_t channels = w->rows - panel * QUIRE_PANEL < QUIRE_PANEL ? w->rows - panel * QUIRE_PANEL : QUIRE_PANEL;
     float *out = y + (size_t)panel * QUIRE_PANEL;
     if (a->rows <= QUIRE_TILE) few(s, packed, a, out, stride, accumulate, channels);

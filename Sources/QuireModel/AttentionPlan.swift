@@ -1,0 +1,105 @@
+import QuireTensors
+
+/// Which thread attends which query rows in which order, for one batch and one layer shape.
+///
+/// Query rows that read the same keys stand together: a run is one slice and one KV head, its entries ordered by
+/// position. Threads get contiguous shares of equal cost, cut anywhere, because a row's arithmetic does not depend
+/// on the rows beside it.
+// Unchecked: written between regions by the thread that runs the forward pass, only read inside them.
+final class AttentionPlan: @unchecked Sendable {
+  /// The query rows of one slice that attend through one KV head.
+  struct Run: BitwiseCopyable {
+    var slice: Int
+    var keyValueHead: Int
+    var firstEntry: Int
+    var endEntry: Int
+  }
+
+  private let entries: HostBuffer<AttentionRow>
+  private let costs: HostBuffer<Int32>  // (entry)
+  private let runs: HostBuffer<Run>
+  private let shareBounds: HostBuffer<Int>  // (thread + 1), in entries
+  private var runCount = 0
+
+  init(maximumRows: Int, configuration: ModelConfiguration, threadCount: Int) {
+    entries = HostBuffer(count: maximumRows * configuration.maximumQueryHeadCount)
+    costs = HostBuffer(count: entries.count)
+    runs = HostBuffer(count: maximumRows * configuration.maximumKeyValueHeadCount)
+    shareBounds = HostBuffer(count: threadCount + 1)
+  }
+
+  /// Lay out the entries for `batch`; queries and outputs are (row, query head, head size).
+  func build(
+    batch: ForwardBatch, shape: LayerShape, headSize: Int, queries: UnsafePointer<Float>,
+    outputs: UnsafeMutablePointer<Float>
+  ) {
+    let width = shape.queryHeadCount * headSize
+    var entryCount = 0
+    var firstRow = 0
+    var cost = 0
+    runCount = 0
+    for (index, slice) in batch.sequences.enumerated() {
+      for head in 0..<shape.keyValueHeadCount {
+        let begin = entryCount
+        for row in 0..<slice.rowCount {
+          let visible = slice.firstPosition + row + 1
+          for query in 0..<shape.queryHeadCount where shape.keyValueHeadOfQueryHead[query] == head {
+            let offset = (firstRow + row) * width + query * headSize
+            entries.pointer[entryCount] = AttentionRow(
+              from: queries + offset, into: outputs + offset, visibleKeys: visible)
+            costs.pointer[entryCount] = Int32(Self.cost(visible: visible))
+            cost += Self.cost(visible: visible)
+            entryCount += 1
+          }
+        }
+        runs.pointer[runCount] = Run(
+          slice: index, keyValueHead: head, firstEntry: begin, endEntry: entryCount)
+        runCount += 1
+      }
+      firstRow += slice.rowCount
+    }
+    divide(entryCount: entryCount, totalCost: cost)
+  }
+
+  /// Cut the entries so that every thread's share costs about the same.
+  private func divide(entryCount: Int, totalCost: Int) {
+    let threadCount = shareBounds.count - 1
+    var entry = 0
+    var spent = 0
+    for thread in 0..<threadCount {
+      shareBounds.pointer[thread] = entry
+      let goal = totalCost * (thread + 1) / threadCount
+      while entry < entryCount && spent < goal {
+        spent += Int(costs.pointer[entry])
+        entry += 1
+      }
+    }
+    shareBounds.pointer[threadCount] = entryCount
+  }
+
+  /// Whole blocks are computed; the constant stands for what every row costs besides.
+  private static func cost(visible: Int) -> Int { KeyValueCache.blockCount(positions: visible) + 1 }
+
+  /// Attend the share of one thread.
+  func attend(thread: Int, batch: ForwardBatch, cache: KeyValueCache, layer: Int, kernels: Kernels) {
+    let share = shareBounds.pointer[thread]..<shareBounds.pointer[thread + 1]
+    let storage = cache.layers[layer]
+    let scale = 1 / Float(cache.headSize).squareRoot()
+    for index in 0..<runCount {
+      let run = runs.pointer[index]
+      let mine = (run.firstEntry..<run.endEntry).clamped(to: share)
+      if mine.isEmpty { continue }
+      let offset = storage.offset(
+        block: 0, head: run.keyValueHead, headSize: cache.headSize, element: cache.element)
+      batch.sequences[run.slice].blocks.withUnsafeBufferPointer { blocks in
+        guard let blocks = blocks.baseAddress else { return }
+        kernels.attention(
+          rows: UnsafeBufferPointer(start: entries.pointer + mine.lowerBound, count: mine.count),
+          keys: UnsafeRawPointer(storage.keys.pointer + offset),
+          values: UnsafeRawPointer(storage.values.pointer + offset), blocks: blocks,
+          blockStride: storage.blockStride(headSize: cache.headSize), headSize: cache.headSize,
+          element: cache.element, scale: scale)
+      }
+    }
+  }
+}

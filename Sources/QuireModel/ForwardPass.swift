@@ -1,0 +1,98 @@
+package import QuireTensors
+
+/// Runs a model on batches of rows. All memory is planned at creation; `run` allocates nothing.
+///
+/// The bits of a row's logits depend on its sequence's tokens alone: not on what else is in the batch, how a prompt
+/// is cut into steps, or how many threads compute.
+// Unchecked: used by one thread at a time.
+package final class ForwardPass: @unchecked Sendable {
+  package let model: Model
+  package let cache: KeyValueCache
+  package let compute: Compute
+  package let maximumRows: Int
+  package let maximumLogitRows: Int
+
+  private let runner: LayerRunner
+  private let headInput: MatrixInput
+  private let hidden: HostBuffer<Float>  // (row, hidden)
+  private let normed: HostBuffer<Float>  // (logit row, hidden)
+  private let logits: HostBuffer<Float>  // (logit row, vocabulary)
+
+  /// - Parameters:
+  ///   - maximumRows: the most rows a batch may have.
+  ///   - maximumLogitRows: the most rows of a batch that may want logits; all of them when left out.
+  package init(
+    model: Model, cache: KeyValueCache, compute: Compute, maximumRows: Int, maximumLogitRows: Int? = nil
+  ) {
+    let configuration = model.configuration
+    self.model = model
+    self.cache = cache
+    self.compute = compute
+    self.maximumRows = maximumRows
+    self.maximumLogitRows = maximumLogitRows ?? maximumRows
+    runner = LayerRunner(configuration, compute: compute, maximumRows: maximumRows)
+    headInput = MatrixInput(
+      maximumRows: self.maximumLogitRows, maximumColumns: configuration.hiddenSize,
+      threadCount: compute.team.threadCount)
+    hidden = HostBuffer(count: maximumRows * configuration.hiddenSize)
+    normed = HostBuffer(count: self.maximumLogitRows * configuration.hiddenSize)
+    logits = HostBuffer(count: self.maximumLogitRows * configuration.vocabularySize)
+  }
+
+  /// Bytes that a pass of this size plans besides weights and cache.
+  package static func workspaceBytes(
+    _ configuration: ModelConfiguration, maximumRows: Int, maximumLogitRows: Int, threadCount: Int
+  ) -> Int {
+    let perLogitRow = 4 * configuration.vocabularySize + 6 * configuration.hiddenSize
+    return LayerRunner.workspaceBytes(configuration, maximumRows: maximumRows, threadCount: threadCount)
+      + maximumRows * 4 * configuration.hiddenSize + maximumLogitRows * perLogitRow
+  }
+
+  /// Run the batch, store its keys and values in the cache, and return the logits of `batch.logitRows`:
+  /// (logit row, vocabulary), valid until the next run.
+  /// - Parameter onLayer: sees the hidden rows, (row, hidden), before the first layer and after each one.
+  @discardableResult
+  package func run(
+    _ batch: ForwardBatch, onLayer: ((_ layersDone: Int, UnsafeBufferPointer<Float>) -> Void)? = nil
+  ) -> UnsafeBufferPointer<Float> {
+    precondition(batch.logitRows.count <= maximumLogitRows, "more logit rows than planned")
+    runner.begin(batch, cache: cache)
+    embed(batch.tokens, into: hidden.pointer)
+    let rows = UnsafeBufferPointer(
+      start: hidden.pointer, count: batch.tokens.count * model.configuration.hiddenSize)
+    onLayer?(0, rows)
+    for (index, weights) in model.layers.enumerated() {
+      runner.run(weights, layer: index, hidden: hidden.pointer)
+      onLayer?(index + 1, rows)
+    }
+    return logits(of: batch.logitRows)
+  }
+
+  /// Write the embeddings of `tokens`, (row, hidden).
+  private func embed(_ tokens: [Int32], into rows: UnsafeMutablePointer<Float>) {
+    model.embedding.embed(tokens, into: rows, kernels: compute.kernels)
+  }
+
+  /// Final norm and head for the chosen hidden rows.
+  private func logits(of rows: [Int]) -> UnsafeBufferPointer<Float> {
+    let configuration = model.configuration
+    let width = configuration.hiddenSize
+    for (index, row) in rows.enumerated() {
+      compute.kernels.rmsNorm(
+        hidden.pointer + row * width, weight: model.finalNorm.pointer, into: normed.pointer + index * width,
+        count: width, epsilon: configuration.rmsNormEpsilon)
+    }
+    headInput.set(rows: normed.pointer, count: rows.count, columns: width)
+    compute.multiply(headInput, MatrixProduct(model.head, into: logits.pointer))
+    return UnsafeBufferPointer(start: logits.pointer, count: rows.count * configuration.vocabularySize)
+  }
+}
+
+extension WeightMatrix {
+  /// Write the rows that `tokens` name, (token, column). Precondition: token ids are rows of the matrix.
+  package func embed(_ tokens: [Int32], into rows: UnsafeMutablePointer<Float>, kernels: Kernels) {
+    for (index, token) in tokens.enumerated() {
+      dequantizeRow(Int(token), into: rows + index * columns, kernels: kernels)
+    }
+  }
+}

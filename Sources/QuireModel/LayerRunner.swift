@@ -1,0 +1,244 @@
+package import QuireTensors
+
+/// Sees the activations of a layer as they are computed: the site and its rows, (row, column), valid during the call.
+package typealias ActivationObserver = (ActivationSite, UnsafeBufferPointer<Float>) -> Void
+
+/// Runs decoder layers on rows of hidden state. All memory is planned at creation; running allocates nothing.
+///
+///     let runner = LayerRunner(configuration, compute: compute, maximumRows: 512)
+///     runner.begin(batch, cache: cache)
+///     runner.run(weights, layer: 0, hidden: rows)   // in place, (row, hidden)
+///
+/// A forward pass runs all layers of a model so; conversion runs one layer at a time, with an observer.
+// Unchecked: used by one thread at a time; inside a region each thread of the team touches its own rows and heads.
+package final class LayerRunner: @unchecked Sendable {
+  package let configuration: ModelConfiguration
+  package let compute: Compute
+  package let maximumRows: Int
+
+  private let rotary: RotaryEmbedding
+  private let input: MatrixInput
+  private let normed: HostBuffer<Float>  // (row, hidden)
+  private let queries: HostBuffer<Float>  // (row, query head, head size)
+  private let keys: HostBuffer<Float>  // (row, KV head, head size)
+  private let values: HostBuffer<Float>  // (row, KV head, head size)
+  private let attended: HostBuffer<Float>  // (row, query head, head size)
+  private let gates: HostBuffer<Float>  // (row, intermediate)
+  private let ups: HostBuffer<Float>  // (row, intermediate)
+  private let cosines: HostBuffer<Float>  // (row, head size / 2)
+  private let sines: HostBuffer<Float>  // (row, head size / 2)
+  private let positions: HostBuffer<Int32>  // (row)
+  private let slots: HostBuffer<Slot>  // (row)
+  private let plan: AttentionPlan
+
+  private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
+  private var cache: KeyValueCache?
+  private var plannedShape: LayerShape?
+
+  /// Where a row's key and value are stored.
+  private struct Slot: BitwiseCopyable {
+    var block: Int32
+    var offset: Int32
+  }
+
+  /// Work below this many floats is done by the calling thread: waking the team would take longer.
+  private static let parallelFloats = 16_384
+
+  package init(_ configuration: ModelConfiguration, compute: Compute, maximumRows: Int) {
+    precondition(maximumRows > 0, "a step has at least one row")
+    self.configuration = configuration
+    self.compute = compute
+    self.maximumRows = maximumRows
+    rotary = RotaryEmbedding(configuration.rope, headSize: configuration.headSize)
+    let queryWidth = configuration.maximumQueryHeadCount * configuration.headSize
+    let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
+    let intermediate = configuration.maximumIntermediateSize
+    input = MatrixInput(
+      maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate),
+      threadCount: compute.team.threadCount)
+    normed = HostBuffer(count: maximumRows * configuration.hiddenSize)
+    queries = HostBuffer(count: maximumRows * queryWidth)
+    keys = HostBuffer(count: maximumRows * keyValueWidth)
+    values = HostBuffer(count: maximumRows * keyValueWidth)
+    attended = HostBuffer(count: maximumRows * queryWidth)
+    gates = HostBuffer(count: maximumRows * intermediate)
+    ups = HostBuffer(count: maximumRows * intermediate)
+    cosines = HostBuffer(count: maximumRows * configuration.headSize / 2)
+    sines = HostBuffer(count: maximumRows * configuration.headSize / 2)
+    positions = HostBuffer(count: maximumRows)
+    slots = HostBuffer(count: maximumRows)
+    plan = AttentionPlan(
+      maximumRows: maximumRows, configuration: configuration, threadCount: compute.team.threadCount)
+  }
+
+  /// Bytes of the workspace for `maximumRows` rows: what a plan of memory adds to weights and cache.
+  package static func workspaceBytes(
+    _ configuration: ModelConfiguration, maximumRows: Int, threadCount: Int
+  ) -> Int {
+    let queryWidth = configuration.maximumQueryHeadCount * configuration.headSize
+    let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
+    let intermediate = configuration.maximumIntermediateSize
+    let widest = max(configuration.hiddenSize, queryWidth, intermediate)
+    let floats =
+      configuration.hiddenSize + 2 * queryWidth + 2 * keyValueWidth + 2 * intermediate
+      + configuration.headSize
+    // Quantized input: codes, and a scale and a sum per 32 columns; per thread a strip of partial sums.
+    let quantized = widest + widest / 4
+    return maximumRows * (4 * floats + quantized + 128 * threadCount) + threadCount * 65_536
+  }
+
+  /// Take up a batch: the layers that run next belong to it. `cache` holds the earlier positions of its sequences.
+  package func begin(_ batch: ForwardBatch, cache: KeyValueCache) {
+    batch.check(rowLimit: maximumRows, blockCount: cache.blockCount)
+    self.batch = batch
+    self.cache = cache
+    plannedShape = nil
+    var row = 0
+    for slice in batch.sequences {
+      for position in slice.firstPosition..<slice.firstPosition + slice.rowCount {
+        positions.pointer[row] = Int32(position)
+        slots.pointer[row] = Slot(
+          block: slice.blocks[position / KeyValueCache.blockSize],
+          offset: Int32(position % KeyValueCache.blockSize))
+        row += 1
+      }
+    }
+    rotary.fill(
+      positions: positions.buffer[..<row], cosines: cosines.pointer, sines: sines.pointer)
+  }
+
+  /// Run one layer on `hidden` (row, hidden), in place. `layer` names the cache's storage and must have the shape
+  /// of `weights`. Precondition: `begin` has taken up the batch.
+  package func run(
+    _ weights: LayerWeights, layer: Int, hidden: UnsafeMutablePointer<Float>,
+    observer: ActivationObserver? = nil
+  ) {
+    guard let cache else { preconditionFailure("begin comes before run") }
+    precondition(
+      cache.layers[layer].keyValueHeadCount == weights.shape.keyValueHeadCount, "cache of another shape")
+    let rows = batch.tokens.count
+    guard rows > 0 else { return }
+    let shape = weights.shape
+    let hiddenSize = configuration.hiddenSize
+
+    normalize(hidden, weights.inputNorm)
+    report(.attentionInput, normed, rows * hiddenSize, observer)
+    input.set(rows: normed.pointer, count: rows, columns: hiddenSize)
+    compute.multiply(
+      input, MatrixProduct(weights.queryProjection, into: queries.pointer),
+      MatrixProduct(weights.keyProjection, into: keys.pointer),
+      MatrixProduct(weights.valueProjection, into: values.pointer))
+    attend(weights, layer: layer, cache: cache)
+    let queryWidth = shape.queryHeadCount * configuration.headSize
+    report(.attentionOutput, attended, rows * queryWidth, observer)
+    input.set(rows: attended.pointer, count: rows, columns: queryWidth)
+    compute.multiply(input, MatrixProduct(weights.outputProjection, into: hidden, accumulates: true))
+
+    normalize(hidden, weights.postAttentionNorm)
+    report(.mlpInput, normed, rows * hiddenSize, observer)
+    input.set(rows: normed.pointer, count: rows, columns: hiddenSize)
+    compute.multiply(
+      input, MatrixProduct(weights.gateProjection, into: gates.pointer),
+      MatrixProduct(weights.upProjection, into: ups.pointer))
+    gate(count: rows * shape.intermediateSize)
+    report(.mlpOutput, gates, rows * shape.intermediateSize, observer)
+    input.set(rows: gates.pointer, count: rows, columns: shape.intermediateSize)
+    compute.multiply(input, MatrixProduct(weights.downProjection, into: hidden, accumulates: true))
+  }
+
+  private func report(
+    _ site: ActivationSite, _ buffer: HostBuffer<Float>, _ count: Int, _ observer: ActivationObserver?
+  ) {
+    observer?(site, UnsafeBufferPointer(start: buffer.pointer, count: count))
+  }
+
+  /// normed = RMSNorm(hidden) · weight, row by row.
+  private func normalize(_ hidden: UnsafePointer<Float>, _ weight: HostBuffer<Float>) {
+    let width = configuration.hiddenSize
+    split(batch.tokens.count, floatsPerItem: width) { rows in
+      for row in rows {
+        compute.kernels.rmsNorm(
+          hidden + row * width, weight: weight.pointer, into: normed.pointer + row * width, count: width,
+          epsilon: configuration.rmsNormEpsilon)
+      }
+    }
+  }
+
+  /// gates = silu(gates) · ups.
+  private func gate(count: Int) {
+    // Whole vectors of 16, so that no value's arithmetic depends on where the work is cut.
+    let chunk = 16
+    split((count + chunk - 1) / chunk, floatsPerItem: chunk) { chunks in
+      let begin = chunks.lowerBound * chunk
+      let end = min(chunks.upperBound * chunk, count)
+      compute.kernels.swiGLU(
+        gate: gates.pointer + begin, up: ups.pointer + begin, into: gates.pointer + begin, count: end - begin)
+    }
+  }
+
+  /// Divide `items` among the team, or do them here when they are few.
+  private func split(_ items: Int, floatsPerItem: Int, _ body: (Range<Int>) -> Void) {
+    if items * floatsPerItem < Self.parallelFloats { return body(0..<items) }
+    compute.team.run { thread, count in
+      let share = ThreadTeam.range(of: items, thread: thread, count: count)
+      if !share.isEmpty { body(share) }
+    }
+  }
+}
+
+extension LayerRunner {
+  /// attended = attention of the rows' queries over the cache, after their keys and values have joined it.
+  private func attend(_ weights: LayerWeights, layer: Int, cache: KeyValueCache) {
+    if plannedShape != weights.shape {
+      plan.build(
+        batch: batch, shape: weights.shape, headSize: configuration.headSize,
+        queries: UnsafePointer(queries.pointer), outputs: attended.pointer)
+      plannedShape = weights.shape
+    }
+    let headCount = weights.shape.queryHeadCount + weights.shape.keyValueHeadCount
+    let items = batch.tokens.count * headCount
+    compute.team.run { thread, count in
+      for item in ThreadTeam.range(of: items, thread: thread, count: count) {
+        prepareHead(item % headCount, row: item / headCount, weights, cache.layers[layer], cache.element)
+      }
+      // A query may read keys that another thread stores.
+      compute.team.barrier()
+      plan.attend(thread: thread, batch: batch, cache: cache, layer: layer, kernels: compute.kernels)
+    }
+  }
+
+  /// Normalise and rotate one head of one row; a KV head is stored in the cache as well. Query heads come first.
+  private func prepareHead(
+    _ head: Int, row: Int, _ weights: LayerWeights, _ storage: KeyValueCache.Storage,
+    _ element: KeyValueElement
+  ) {
+    let headSize = configuration.headSize
+    let shape = weights.shape
+    if head < shape.queryHeadCount {
+      let query = queries.pointer + (row * shape.queryHeadCount + head) * headSize
+      return normalizeAndRotate(query, weights.queryNorm, row: row)
+    }
+    let keyValueHead = head - shape.queryHeadCount
+    let index = (row * shape.keyValueHeadCount + keyValueHead) * headSize
+    let key = keys.pointer + index
+    normalizeAndRotate(key, weights.keyNorm, row: row)
+    let slot = slots.pointer[row]
+    let offset = storage.offset(block: slot.block, head: keyValueHead, headSize: headSize, element: element)
+    compute.kernels.storeKeyValue(
+      key: key, value: values.pointer + index,
+      keyBlock: UnsafeMutableRawPointer(storage.keys.pointer + offset),
+      valueBlock: UnsafeMutableRawPointer(storage.values.pointer + offset), slot: Int(slot.offset),
+      headSize: headSize, element: element)
+  }
+
+  private func normalizeAndRotate(
+    _ head: UnsafeMutablePointer<Float>, _ norm: HostBuffer<Float>, row: Int
+  ) {
+    let headSize = configuration.headSize
+    let half = headSize / 2
+    compute.kernels.rmsNorm(
+      head, weight: norm.pointer, into: head, count: headSize, epsilon: configuration.rmsNormEpsilon)
+    compute.kernels.rotate(
+      head, cosines: cosines.pointer + row * half, sines: sines.pointer + row * half, count: headSize)
+  }
+}

@@ -1,0 +1,111 @@
+import COpenBLAS
+
+/// Dense linear algebra for the offline half, by OpenBLAS on one thread.
+///
+/// One thread because the thread team stands beside it, and because one thread gives the same bits on every
+/// run. Never used while serving: OpenBLAS does not promise the same sum at another batch size.
+/// All matrices are row-major; shapes are written (rows, columns) behind each parameter.
+package enum DenseAlgebra {
+  /// Runs once, before the first call into the library.
+  static let singleThreaded: Void = openblas_set_num_threads(1)
+
+  /// Which factors of `multiply` are taken transposed.
+  package enum Transposition: Sendable {
+    case neither, left, right
+
+    var leftBLAS: CBLAS_TRANSPOSE { self == .left ? CblasTrans : CblasNoTrans }
+    var rightBLAS: CBLAS_TRANSPOSE { self == .right ? CblasTrans : CblasNoTrans }
+  }
+
+  /// Adds `rowsᵀ·rows` to the upper triangle of `gram`; the lower triangle is left alone (`mirrorUpper`).
+  ///
+  /// - Parameters:
+  ///   - rows: activations (n, k)
+  ///   - gram: running sum (k, k)
+  package static func addGram(of rows: MatrixView<Float>, to gram: MatrixView<Float>) {
+    precondition(gram.rows == rows.columns && gram.columns == rows.columns, "gram must be (k, k)")
+    guard rows.rows > 0, rows.columns > 0 else { return }
+    _ = singleThreaded
+    cblas_ssyrk(
+      CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.columns), blasint(rows.rows), 1, rows.base,
+      blasint(rows.stride), 1, gram.base, blasint(gram.stride))
+  }
+
+  /// `result ← alpha · left · right + beta · result`.
+  ///
+  /// - Parameters:
+  ///   - left: (m, k) after its transposition
+  ///   - right: (k, n) after its transposition
+  ///   - result: (m, n); with beta 0 its old content does not matter
+  package static func multiply(
+    _ left: MatrixView<Float>, _ right: MatrixView<Float>, transposing: Transposition = .neither,
+    alpha: Float = 1, beta: Float = 0, into result: MatrixView<Float>
+  ) {
+    let sum = sumLength(left, right, transposing, result)
+    guard result.rows > 0, result.columns > 0 else { return }
+    _ = singleThreaded
+    cblas_sgemm(
+      CblasRowMajor, transposing.leftBLAS, transposing.rightBLAS, blasint(result.rows),
+      blasint(result.columns), blasint(sum), alpha, left.base, blasint(max(1, left.stride)), right.base,
+      blasint(max(1, right.stride)), beta, result.base, blasint(result.stride))
+  }
+
+  /// `result ← alpha · left · right + beta · result` in float64; see the float32 form.
+  package static func multiply(
+    _ left: MatrixView<Double>, _ right: MatrixView<Double>, transposing: Transposition = .neither,
+    alpha: Double = 1, beta: Double = 0, into result: MatrixView<Double>
+  ) {
+    let sum = sumLength(left, right, transposing, result)
+    guard result.rows > 0, result.columns > 0 else { return }
+    _ = singleThreaded
+    cblas_dgemm(
+      CblasRowMajor, transposing.leftBLAS, transposing.rightBLAS, blasint(result.rows),
+      blasint(result.columns), blasint(sum), alpha, left.base, blasint(max(1, left.stride)), right.base,
+      blasint(max(1, right.stride)), beta, result.base, blasint(result.stride))
+  }
+
+  /// `result ← result − rowsᵀ·rows`, the whole symmetric matrix.
+  ///
+  /// - Parameters:
+  ///   - rows: (p, k)
+  ///   - result: symmetric (k, k)
+  package static func subtractGram(of rows: MatrixView<Double>, from result: MatrixView<Double>) {
+    precondition(result.rows == rows.columns && result.columns == rows.columns, "result must be (k, k)")
+    guard rows.rows > 0, rows.columns > 0 else { return }
+    _ = singleThreaded
+    cblas_dsyrk(
+      CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.columns), blasint(rows.rows), -1, rows.base,
+      blasint(rows.stride), 1, result.base, blasint(result.stride))
+    mirrorUpper(result)
+  }
+
+  /// Copies the upper triangle onto the lower one, so that both hold the symmetric matrix.
+  package static func mirrorUpper<Scalar>(_ matrix: MatrixView<Scalar>) {
+    precondition(matrix.rows == matrix.columns, "only a square matrix has two triangles")
+    let edge = 64  // both tiles of a pair stay in L1
+    for rowTile in stride(from: 0, to: matrix.rows, by: edge) {
+      let rowEnd = min(rowTile + edge, matrix.rows)
+      for columnTile in stride(from: 0, through: rowTile, by: edge) {
+        for row in rowTile..<rowEnd {
+          let target = matrix.row(row)
+          for column in columnTile..<min(columnTile + edge, row) {
+            target[column] = matrix.base[column * matrix.stride + row]
+          }
+        }
+      }
+    }
+  }
+
+  private static func sumLength<Scalar>(
+    _ left: MatrixView<Scalar>, _ right: MatrixView<Scalar>, _ transposing: Transposition,
+    _ result: MatrixView<Scalar>
+  ) -> Int {
+    let (leftRows, leftSum) = transposing == .left ? (left.columns, left.rows) : (left.rows, left.columns)
+    let (rightSum, rightColumns) =
+      transposing == .right ? (right.columns, right.rows) : (right.rows, right.columns)
+    precondition(
+      leftRows == result.rows && rightColumns == result.columns && leftSum == rightSum,
+      "the shapes do not multiply")
+    return leftSum
+  }
+}

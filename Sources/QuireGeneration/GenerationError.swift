@@ -6,6 +6,9 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
   case invalidRequest(field: String, sentence: String)
   /// The prompt leaves no room for even one generated token.
   case promptTooLong(promptTokenCount: Int, contextLength: Int)
+  /// The model gave logits from which nothing can be chosen, for the answer's token (or the prompt's position)
+  /// of this index.
+  case unusableLogits(tokenIndex: Int)
   /// The waiting line is full; trying again later can succeed.
   case queueFull(limit: Int)
   /// The engine finishes what it has and accepts nothing new.
@@ -21,6 +24,11 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
       return """
         The prompt has \(promptTokenCount) tokens, but the context holds \(contextLength) and the answer needs \
         at least one of them: shorten the prompt or raise the context length.
+        """
+    case .unusableLogits(let tokenIndex):
+      return """
+        The model's logits at token \(tokenIndex) are not finite numbers: its weights are damaged or overflow, \
+        so verify the file and, if it is sound, convert it with another recipe.
         """
     case .queueFull(let limit):
       return "All \(limit) places in the waiting line are taken: try again later."

@@ -6,7 +6,8 @@
 package struct SamplingParameters: Sendable, Equatable {
   /// Divides the logits; 0 takes the largest logit (the lowest id among equals) and draws nothing.
   package var temperature: Float
-  /// Keeps the smallest set of most probable tokens whose probability reaches this; 1 keeps all.
+  /// Keeps the most probable tokens until their probability reaches this, and more only where several equal
+  /// the last; 1 keeps all.
   package var topP: Float
   /// Keeps this many largest logits, and more only where several equal the last; 0 keeps all.
   package var topK: Int

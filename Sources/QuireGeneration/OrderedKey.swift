@@ -1,0 +1,20 @@
+/// Floats as integers of the same order, so that scans are integer compares, which the compiler vectorizes
+/// and which know what to do with NaN.
+enum OrderedKey {
+  /// The key of +infinity; keys of finite floats are below it.
+  static let infinity = key(of: .infinity)
+  static let negativeInfinity = key(of: -.infinity)
+
+  /// Equal floats have equal keys: adding 0 makes −0 to +0.
+  @inline(__always)
+  static func key(of value: Float) -> Int32 {
+    let bits = Int32(bitPattern: (value + 0).bitPattern)
+    return bits ^ ((bits &>> 31) & 0x7fff_ffff)
+  }
+
+  /// The float whose key this is.
+  @inline(__always)
+  static func value(of key: Int32) -> Float {
+    Float(bitPattern: UInt32(bitPattern: key ^ ((key &>> 31) & 0x7fff_ffff)))
+  }
+}

@@ -1,0 +1,109 @@
+/// Chooses the tokens of one request from its rows of logits.
+///
+///     var sampler = Sampler(parameters, prompt: tokens, maximumTokens: 256, seed: 42, vocabularySize: 151_669)
+///     let token = try sampler.next(logits: row, workspace: workspace)  // and once per step from there
+///
+/// A sampler is a value: its choices depend on its parameters, its seed, its own tokens and the logits, and on
+/// no other request. Ids at and above `vocabularySize` (padding of the embedding) are never chosen.
+package struct Sampler: Sendable {
+  package let parameters: SamplingParameters
+  private let vocabularySize: Int
+  private let stream: RandomStream
+  /// Bias per token id, sorted by id.
+  private let biases: [(id: Int32, bias: Float)]
+  /// Kept only when a penalty is on.
+  private var history: TokenHistory?
+  /// Tokens chosen so far; the draw's index in the stream.
+  private var chosenCount: UInt64 = 0
+
+  /// `seed` stands in for a `parameters.seed` of `nil`.
+  package init(
+    _ parameters: SamplingParameters, prompt: some Sequence<Int32>, maximumTokens: Int, seed: UInt64,
+    vocabularySize: Int
+  ) {
+    precondition(vocabularySize >= 1)
+    self.parameters = parameters
+    self.vocabularySize = vocabularySize
+    self.stream = RandomStream(seed: parameters.seed ?? seed)
+    self.biases = parameters.logitBias.sorted { $0.key < $1.key }.map { (id: $0.key, bias: $0.value) }
+    let hasPenalty =
+      parameters.presencePenalty != 0 || parameters.frequencyPenalty != 0 || parameters.repetitionPenalty != 1
+    self.history = hasPenalty ? TokenHistory(prompt: prompt, maximumTokens: maximumTokens) : nil
+  }
+
+  /// The next token. `logits` is a row of at least `vocabularySize`; it is not changed.
+  ///
+  /// Throws `unusableLogits` when a logit is NaN or +infinity, or all are −infinity.
+  package mutating func next(
+    logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace
+  ) throws(GenerationError) -> Int32 {
+    let (row, survey) = try adjusted(logits, workspace: workspace)
+    let token: Int32
+    if parameters.temperature == 0 {
+      token = Int32(workspace.firstIndex(of: survey.maximumKey, in: row, count: vocabularySize))
+    } else {
+      filter(row, survey: survey, workspace: workspace)
+      token = workspace.draw(stream.uniform(at: chosenCount))
+    }
+    history?.append(token)
+    chosenCount += 1
+    return token
+  }
+
+  /// The distribution that `next` would draw from: ids ascending, probabilities that sum to 1.
+  /// A temperature of 0 has no distribution. Throws as `next` does.
+  package func distribution(
+    logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace
+  ) throws(GenerationError) -> [(id: Int32, probability: Double)] {
+    precondition(parameters.temperature > 0)
+    let (row, survey) = try adjusted(logits, workspace: workspace)
+    filter(row, survey: survey, workspace: workspace)
+    let weights = (0..<workspace.candidateCount).map { Double(workspace.weights[$0]) }
+    let total = weights.reduce(0, +)
+    return weights.enumerated().map { (id: workspace.ids[$0], probability: $1 / total) }
+  }
+
+  /// The row after bias and penalties, surveyed. It lives in `logits` or in the workspace.
+  private func adjusted(
+    _ logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace
+  ) throws(GenerationError) -> (row: UnsafePointer<Float>, survey: LogitSurvey) {
+    precondition(logits.count >= vocabularySize && workspace.capacity >= vocabularySize)
+    guard var row = logits.baseAddress else { preconditionFailure("no logits") }
+    if !biases.isEmpty || history != nil {
+      adjust(row, into: workspace.adjusted)
+      row = UnsafePointer(workspace.adjusted)
+    }
+    let survey = workspace.survey(row, count: vocabularySize)
+    guard survey.isUsable else { throw .unusableLogits(tokenIndex: Int(chosenCount)) }
+    return (row, survey)
+  }
+
+  /// Leaves in the workspace the weighted candidates of a row.
+  private func filter(_ row: UnsafePointer<Float>, survey: LogitSurvey, workspace: SamplerWorkspace) {
+    if parameters.topK > 0 {
+      workspace.collectLargest(parameters.topK, of: row, count: vocabularySize)
+    } else {
+      workspace.collectAll(row, count: vocabularySize)
+    }
+    workspace.weigh(maximum: survey.maximum, temperature: parameters.temperature)
+    if parameters.topP < 1 { workspace.keepMass(parameters.topP) }
+    if parameters.minP > 0 { workspace.keepShareOfMaximum(parameters.minP) }
+  }
+
+  /// Copies the row and applies bias, repetition penalty, presence and frequency penalties, in this order.
+  private func adjust(_ row: UnsafePointer<Float>, into adjusted: UnsafeMutablePointer<Float>) {
+    adjusted.update(from: row, count: vocabularySize)
+    for (id, bias) in biases { adjusted[Int(id)] += bias }
+    guard let history else { return }
+    let repetition = parameters.repetitionPenalty
+    for (place, token) in history.tokens.enumerated() {
+      var logit = adjusted[Int(token)]
+      logit = logit < 0 ? logit * repetition : logit / repetition
+      let answerCount = history.answerCounts[place]
+      if answerCount > 0 {
+        logit -= parameters.presencePenalty + parameters.frequencyPenalty * Float(answerCount)
+      }
+      adjusted[Int(token)] = logit
+    }
+  }
+}

@@ -7,7 +7,8 @@ struct ManifestValidator {
   let path: String
   let frames: FrameTable
 
-  private var names: Set<[UInt8]> = []
+  // Two names that only look the same are one name to Swift, and confusing to everybody.
+  private var names: Set<String> = []
   /// For each data frame the stream that has it: an index into `owners`, -1 for none.
   private var ownerOfFrame: [Int32]
   private var owners: [PackTensor.Stream] = []
@@ -88,7 +89,7 @@ struct ManifestValidator {
     guard !name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
       throw invalid("name of \(place)", "one with a control character")
     }
-    guard names.insert(Array(name.utf8)).inserted else {
+    guard names.insert(name).inserted else {
       throw invalid("list of tensors with names of their own", "\"\(name)\" twice")
     }
     return name

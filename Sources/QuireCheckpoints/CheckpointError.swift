@@ -1,0 +1,42 @@
+import QuireTensors
+
+/// What can go wrong with the files of a checkpoint. Each description is one sentence.
+package enum CheckpointError: Error, Equatable, CustomStringConvertible {
+  /// A file or folder cannot be opened or read at all.
+  case unreadable(path: String, reason: String)
+  /// A folder lacks a file that every checkpoint has.
+  case missingFile(folder: String, expected: String)
+  /// A file contradicts its format.
+  case malformed(path: String, expected: String, found: String)
+  /// The index and the shards do not belong together.
+  case shards(path: String, expected: String, found: String)
+  /// No tensor of this name.
+  case missingTensor(folder: String, name: String)
+  /// A tensor of another type or shape than the model needs.
+  case mismatch(file: String, name: String, expected: String, found: String)
+  /// A file cannot be written.
+  case unwritable(path: String, reason: String)
+
+  package var description: String {
+    switch self {
+    case .unreadable(let path, let reason):
+      "expected to read \(path), found that \(reason); give the path of a checkpoint folder"
+    case .missingFile(let folder, let expected):
+      "expected \(expected) in the checkpoint folder \(folder), found none; download the whole checkpoint"
+    case .malformed(let path, let expected, let found):
+      "expected \(expected) in \(path), found \(found); download the file again"
+    case .shards(let path, let expected, let found):
+      "expected \(expected) by \(path), found \(found); download index and shards of one checkpoint"
+    case .missingTensor(let folder, let name):
+      "expected tensor \"\(name)\" in \(folder), found none; check that the weights belong to its config.json"
+    case .mismatch(let file, let name, let expected, let found):
+      "expected tensor \"\(name)\" in \(file) as \(expected), found \(found); check that the weights belong to "
+        + "the config.json beside them"
+    case .unwritable(let path, let reason):
+      "expected to write \(path), found that \(reason); make room or choose another place and run again"
+    }
+  }
+}
+
+/// "BF16 [4096, 128]", as errors show tensors.
+func description(_ element: ElementType, _ shape: [Int]) -> String { "\(element.rawValue) \(shape)" }

@@ -1,0 +1,34 @@
+package import QuireTensors
+
+/// What a safetensors header says about one tensor.
+package struct TensorRecord: Sendable, Equatable {
+  package let name: String
+  package let element: ElementType
+  package let shape: [Int]
+  /// Path of the file that holds it.
+  package let file: String
+  /// Its bytes, counted from the start of the file.
+  package let range: Range<Int>
+
+  package var byteCount: Int { range.count }
+}
+
+/// A tensor's bytes in memory, valid while `owner` lives.
+// Unchecked: the bytes behind the pointer are never written after the view is made.
+package struct TensorView: @unchecked Sendable {
+  package let name: String
+  package let element: ElementType
+  package let shape: [Int]
+  package let bytes: UnsafeRawBufferPointer  // row-major, little-endian, aligned to the element
+  package let owner: any AnyObject & Sendable
+
+  init(
+    record: TensorRecord, bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable
+  ) {
+    name = record.name
+    element = record.element
+    shape = record.shape
+    self.bytes = bytes
+    self.owner = owner
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import QuireCheckpoints
+import QuireJSON
+import QuireTensors
+import TestSupport
+import Testing
+
+@Suite struct CheckpointTests {
+  @Test func readsWhatTheTinyCheckpointWrote() throws {
+    for shardCount in [1, 3] {
+      let tiny = TinyCheckpoint(shardCount: shardCount)
+      let folder = TemporaryFolder()
+      tiny.write(to: folder)
+      let checkpoint = try Checkpoint(path: folder.path)
+      #expect(checkpoint.tensorNames == tiny.tensorShapes.map(\.name).sorted())
+      #expect(checkpoint.configuration["hidden_size"]?.intValue == tiny.hiddenSize)
+      #expect(checkpoint.generationConfiguration?["do_sample"]?.boolValue == true)
+      #expect(checkpoint.unlistedTensors == [])
+      for (name, shape) in tiny.tensorShapes {
+        let view = try checkpoint.tensor(name, shape: shape)
+        let expected = SafetensorsImage.encode(tiny.values(of: name, shape: shape), as: "BF16")
+        #expect(view.bytes.elementsEqual(expected), "\(name)")
+        #expect(view.element == .bfloat16 && view.shape == shape)
+        #expect(checkpoint.record(name)?.byteCount == expected.count)
+      }
+    }
+  }
+
+  @Test func readsEveryGoldenCheckpoint() throws {
+    let folders = TestPaths.folders(in: TestPaths.modelFixtures)
+      .filter { !$0.hasSuffix("/rope") }
+    #expect(folders.count >= 8)
+    for folder in folders {
+      let checkpoint = try Checkpoint(path: folder)
+      #expect(checkpoint.record("model.norm.weight") != nil)
+    }
+  }
+
+  @Test func readsTheDemoCheckpointWithATrailingSlash() throws {
+    let checkpoint = try Checkpoint(path: TestPaths.repository + "/recipes/demo/checkpoint/")
+    #expect(checkpoint.tensorNames.contains("model.embed_tokens.weight"))
+  }
+
+  @Test func theSingleFileGoesBeforeTheIndex() throws {
+    let folder = TemporaryFolder()
+    TinyCheckpoint().write(to: folder)
+    folder.write("{}".utf8, to: Checkpoint.indexName)
+    #expect(try Checkpoint(path: folder.path).record("lm_head.weight") != nil)
+  }
+
+  @Test func reportsTensorsThatTheIndexForgets() throws {
+    let folder = TemporaryFolder()
+    TinyCheckpoint(shardCount: 2).write(to: folder)
+    let path = folder.path + "/" + Checkpoint.indexName
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let entry = "\"model.norm.weight\": \"model-00002-of-00002.safetensors\""
+    let other = "\"model.norm.weight\": \"model-00001-of-00002.safetensors\""
+    let found = text.contains(entry) ? entry : other
+    folder.write(text.replacingOccurrences(of: ", " + found, with: "").utf8, to: Checkpoint.indexName)
+    let checkpoint = try Checkpoint(path: folder.path)
+    #expect(checkpoint.unlistedTensors == ["model.norm.weight"])
+    #expect(checkpoint.record("model.norm.weight") == nil)
+  }
+
+  @Test func hashesEveryFile() throws {
+    let folder = TemporaryFolder()
+    TinyCheckpoint(shardCount: 2).write(to: folder)
+    folder.write("{}".utf8, to: "generation_config.json")
+    nonisolated(unsafe) var last = (0, 0)
+    let hashes = try Checkpoint(path: folder.path).sourceHashes { last = ($0, $1) }
+    #expect(last.0 == last.1 && last.1 == hashes.reduce(0) { $0 + $1.byteCount })
+    #expect(
+      hashes.map(\.file) == [
+        "config.json", "generation_config.json", "model.safetensors.index.json", "tokenizer.json",
+        "tokenizer_config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+      ])
+    let braces = try #require(hashes.first { $0.file == "generation_config.json" })
+    #expect(braces.byteCount == 2 && braces.hash == "2e1472b57af294d1")
+  }
+}

@@ -1,0 +1,86 @@
+/// Finds the first stop string in a text that arrives in pieces, and never lets a part of it out.
+///
+///     var matcher = StopStringMatcher(["\n\n", "END"])
+///     matcher.append("one E")   // released "one ", for "E" could become "END"
+///     matcher.append("N")       // released ""
+///     matcher.append("D two")   // released "", match "END"; nothing is taken after a match
+///
+/// The match is the one that ends first (the longest of those that end together), so it does not depend on
+/// where the pieces are cut. Text is compared byte by byte, not by canonical equivalence.
+///
+/// Each stop string is followed by its own Knuth–Morris–Pratt automaton (1977): the state is how many of its
+/// bytes the text ends with, which is also how much has to be held back.
+package struct StopStringMatcher: Sendable {
+  private struct Pattern: Sendable {
+    let text: String
+    let bytes: [UInt8]
+    /// Length of the longest proper prefix of `bytes[...index]` that is also its suffix.
+    let fallbacks: [Int]
+    var matchedCount = 0
+
+    init(_ text: String) {
+      self.text = text
+      let bytes = Array(text.utf8)
+      var fallbacks = [Int](repeating: 0, count: bytes.count)
+      var length = 0
+      for index in bytes.indices.dropFirst() {
+        while length > 0 && bytes[index] != bytes[length] { length = fallbacks[length - 1] }
+        if bytes[index] == bytes[length] { length += 1 }
+        fallbacks[index] = length
+      }
+      self.bytes = bytes
+      self.fallbacks = fallbacks
+    }
+
+    /// True when the pattern ends with this byte of the text.
+    mutating func advance(_ byte: UInt8) -> Bool {
+      while matchedCount > 0 && byte != bytes[matchedCount] { matchedCount = fallbacks[matchedCount - 1] }
+      if byte == bytes[matchedCount] { matchedCount += 1 }
+      return matchedCount == bytes.count
+    }
+  }
+
+  private var patterns: [Pattern]
+  /// Bytes not released yet.
+  private var held: [UInt8] = []
+  private var hasMatched = false
+
+  /// Empty strings match nothing.
+  package init(_ strings: [String]) {
+    self.patterns = strings.filter { !$0.isEmpty }.map(Pattern.init)
+  }
+
+  /// Takes a piece of whole characters; gives the text that is certain to stand before any stop string, and the
+  /// stop string once it is complete.
+  package mutating func append(_ text: String) -> (released: String, match: String?) {
+    guard !hasMatched else { return ("", nil) }
+    guard !patterns.isEmpty else { return (text, nil) }
+    for byte in text.utf8 {
+      held.append(byte)
+      var longest: Pattern?
+      for index in patterns.indices where patterns[index].advance(byte) {
+        if patterns[index].bytes.count > longest?.bytes.count ?? 0 { longest = patterns[index] }
+      }
+      if let longest {
+        hasMatched = true
+        let released = release(held.count - longest.bytes.count)
+        held.removeAll()
+        return (released, longest.text)
+      }
+    }
+    let heldCount = patterns.reduce(0) { max($0, $1.matchedCount) }
+    return (release(held.count - heldCount), nil)
+  }
+
+  /// The text ends here: gives what was held back.
+  package mutating func finish() -> String {
+    release(held.count)
+  }
+
+  /// Stop strings begin with the first byte of a character, so whole characters are released.
+  private mutating func release(_ count: Int) -> String {
+    let released = String(decoding: held.prefix(count), as: UTF8.self)
+    held.removeFirst(count)
+    return released
+  }
+}

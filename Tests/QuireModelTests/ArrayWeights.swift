@@ -102,9 +102,14 @@ extension Model {
     for name in model.configuration.tensorNames {
       source.values[name.string] =
         name.isNorm
-        ? Array(model.norm(name).buffer)
-        : Array(model.matrix(name).dequantized(kernels: Kernels(.portable)).buffer)
+        ? model.norm(name).elements
+        : model.matrix(name).dequantized(kernels: Kernels(.portable)).elements
     }
     return try Model(configuration: model.configuration, source: source)
   }
+}
+
+extension HostBuffer {
+  /// A copy. Unlike `buffer`, it outlives a buffer that nobody else holds.
+  var elements: [Element] { withExtendedLifetime(self) { Array(buffer) } }
 }

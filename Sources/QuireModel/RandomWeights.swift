@@ -1,0 +1,108 @@
+package import QuireTensors
+
+/// Random weights made in memory, for measuring speed without a checkpoint: right in size and layout, of sane
+/// magnitude, and of no meaning. Equal seeds give equal bits whatever the thread count.
+package struct RandomWeights: WeightSource {
+  private let format: WeightFormat
+  private let embeddingFormat: WeightFormat
+  private let seed: UInt64
+  private let team: ThreadTeam
+
+  /// - Parameters:
+  ///   - format: of the layers' matrices.
+  ///   - embeddingFormat: of embedding and head.
+  package init(format: WeightFormat, embeddingFormat: WeightFormat, seed: UInt64, team: ThreadTeam) {
+    self.format = format
+    self.embeddingFormat = embeddingFormat
+    self.seed = seed
+    self.team = team
+  }
+
+  package func matrix(_ name: TensorName, rows: Int, columns: Int) throws(ModelError) -> WeightMatrix {
+    let format = name == .embedding || name == .head ? embeddingFormat : self.format
+    let seed = name.string.utf8.reduce(self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    guard format.scheme != .bf16 else {
+      let bits = HostBuffer<UInt16>(count: rows * columns)
+      let exponent = Self.exponentBits(deviation: 1 / Float(columns).squareRoot())
+      let pattern = UInt64(exponent) &* 0x0001_0001_0001_0001
+      // Random sign and fraction, one exponent: values of one magnitude, half of them negative.
+      fill(bits.bytes, seed: seed) { $0 & 0x807F_807F_807F_807F | pattern }
+      return .dense(
+        DenseMatrix(
+          rows: rows, columns: columns, element: .bfloat16, base: UnsafeRawPointer(bits.pointer), owner: bits)
+      )
+    }
+    let codes = HostBuffer<UInt8>(count: format.codeByteCount(rows: rows, columns: columns))
+    fill(codes.bytes, seed: seed) { $0 }
+    let scales = HostBuffer<UInt16>(count: format.scaleCount(rows: rows, columns: columns))
+    // Codes are uniform over their range, whose deviation is range / √12.
+    let deviation = Float(format.codeRange.count) / Float(12).squareRoot()
+    let scale = representableScale(1 / (deviation * Float(columns).squareRoot())).bfloat16Bits
+    scales.buffer.update(repeating: scale)
+    do {
+      return .quantized(
+        try QuantizedMatrix(
+          rows: rows, columns: columns, format: format, codes: UnsafeRawBufferPointer(codes.bytes),
+          scales: UnsafeBufferPointer(scales.buffer), owner: Parts(codes: codes, scales: scales)))
+    } catch {
+      throw .unsupported(
+        field: "width of \(name)", found: "\(columns)", supported: "widths that \(format) can store")
+    }
+  }
+
+  package func norm(_ name: TensorName, count: Int) throws(ModelError) -> HostBuffer<Float> {
+    let ones = HostBuffer<Float>(count: count)
+    ones.buffer.update(repeating: 1)
+    return ones
+  }
+
+  private final class Parts: Sendable {
+    let codes: HostBuffer<UInt8>
+    let scales: HostBuffer<UInt16>
+    init(codes: HostBuffer<UInt8>, scales: HostBuffer<UInt16>) {
+      self.codes = codes
+      self.scales = scales
+    }
+  }
+
+  /// The bf16 exponent field of a power of two near `deviation`.
+  private static func exponentBits(deviation: Float) -> UInt16 {
+    Float(sign: .plus, exponent: deviation.exponent, significand: 1).bfloat16Bits & 0x7F80
+  }
+
+  /// Fill memory with splitmix64's sequence, each word passed through `shape`.
+  private func fill(
+    _ bytes: UnsafeMutableRawBufferPointer, seed: UInt64, shape: (UInt64) -> UInt64
+  ) {
+    let wordCount = bytes.count / 8
+    team.run { thread, count in
+      for word in ThreadTeam.range(of: wordCount, thread: thread, count: count) {
+        bytes.storeBytes(of: shape(Self.word(seed, word)), toByteOffset: word * 8, as: UInt64.self)
+      }
+    }
+    for index in wordCount * 8..<bytes.count {
+      bytes[index] = UInt8(truncatingIfNeeded: shape(Self.word(seed, wordCount)) >> UInt64(index % 8 * 8))
+    }
+  }
+
+  /// The word at `index` of splitmix64's sequence, which can be entered anywhere.
+  private static func word(_ seed: UInt64, _ index: Int) -> UInt64 {
+    var mixed = seed &+ UInt64(index + 1) &* 0x9E37_79B9_7F4A_7C15
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+extension Model {
+  /// A model of random weights.
+  /// Throws when a width of the configuration cannot be stored in `format`.
+  package static func random(
+    _ configuration: ModelConfiguration, format: WeightFormat, embeddingFormat: WeightFormat, seed: UInt64,
+    team: ThreadTeam
+  ) throws(ModelError) -> Model {
+    try Model(
+      configuration: configuration,
+      source: RandomWeights(format: format, embeddingFormat: embeddingFormat, seed: seed, team: team))
+  }
+}

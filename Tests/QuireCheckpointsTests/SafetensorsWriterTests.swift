@@ -1,0 +1,101 @@
+import Foundation
+import QuireCheckpoints
+import QuireTensors
+import TestSupport
+import Testing
+
+@Suite struct SafetensorsWriterTests {
+  func pattern(_ count: Int) -> HostBuffer<UInt8> {
+    let buffer = HostBuffer<UInt8>(count: count)
+    for index in 0..<count { buffer[index] = UInt8(truncatingIfNeeded: index &* 31) }
+    return buffer
+  }
+
+  @Test func writesWhatTheReaderReads() throws {
+    let folder = TemporaryFolder()
+    let path = folder.path + "/out.safetensors"
+    let data = pattern(24 + 12 + 7)
+    let writer = try SafetensorsWriter(
+      path: path,
+      tensors: [
+        .init(name: "a", element: .float32, shape: [2, 3]),
+        .init(name: "é\"", element: .bfloat16, shape: [6]),
+        .init(name: "b", element: .uint8, shape: [7]), .init(name: "none", element: .int64, shape: [0]),
+      ], metadata: ["format": "pt"])
+    for start in stride(from: 0, to: data.count, by: 10) {
+      try writer.append(UnsafeRawBufferPointer(rebasing: data.bytes[start..<min(start + 10, data.count)]))
+    }
+    #expect(!FileManager.default.fileExists(atPath: path))
+    try writer.finish()
+    #expect(!FileManager.default.fileExists(atPath: path + ".partial"))
+    let file = try SafetensorsFile(path: path)
+    #expect(file.metadata == ["format": "pt"])
+    #expect(file.records.map(\.name) == ["a", "é\"", "b", "none"])
+    #expect(file.records.flatMap { file.view($0).bytes.map { $0 } } == Array(data.buffer))
+    #expect(file.records[0].range.lowerBound % 64 == 0)
+    #expect(GoldenFile(path: path).shape("a") == [2, 3])
+  }
+
+  @Test func copiesWhatIsMisaligned() throws {
+    let folder = TemporaryFolder()
+    var image = SafetensorsImage()
+    image.tensors.append(.init(name: "a", element: "U8", shape: [3], bytes: [1, 2, 3]))
+    image.add("b", shape: [5], [1, 2, 3, 4, 5] as [Float])
+    let file = try SafetensorsFile(path: folder.write(image.bytes, to: "odd.safetensors"))
+    let record = try #require(file.record("b"))
+    #expect(record.range.lowerBound % 4 != 0)
+    let view = file.view(record)
+    #expect(UInt(bitPattern: view.bytes.baseAddress!) % 4 == 0)
+    #expect(view.bytes.bindMemory(to: Float.self).elementsEqual([1, 2, 3, 4, 5]))
+  }
+
+  @Test func viewsOutliveTheFileAndEachOther() throws {
+    let folder = TemporaryFolder()
+    var image = SafetensorsImage()
+    image.add("a", shape: [5000], (0..<5000).map(Float.init))
+    let path = folder.write(image.bytes, to: "a.safetensors")
+    func views() throws -> (TensorView, TensorView) {
+      let file = try SafetensorsFile(path: path)
+      return (file.view(file.records[0]), file.view(file.records[0]))
+    }
+    var first: TensorView? = try views().0
+    let (second, _) = try views()
+    #expect(first?.bytes.count == 20000)
+    first = nil
+    #expect(second.bytes.bindMemory(to: Float.self).elementsEqual((0..<5000).map(Float.init)))
+  }
+
+  @Test func anAbandonedFileLeavesNothing() throws {
+    let folder = TemporaryFolder()
+    let path = folder.path + "/out.safetensors"
+    folder.write("before".utf8, to: "out.safetensors")
+    do {
+      let writer = try SafetensorsWriter(
+        path: path, tensors: [.init(name: "a", element: .uint8, shape: [4])])
+      try writer.append(UnsafeRawBufferPointer(pattern(2).bytes))
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["out.safetensors"])
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "before")
+  }
+
+  @Test func placesThatCannotBeWritten() throws {
+    let folder = TemporaryFolder()
+    func sentence(_ path: String) throws -> String {
+      let error = #expect(throws: CheckpointError.self) { try SafetensorsWriter(path: path, tensors: []) }
+      return try #require(error).description.replacing(folder.path, with: "FOLDER")
+    }
+    #expect(
+      try sentence(folder.path + "/no/where")
+        == "expected to write FOLDER/no/where, found that no such file or directory; "
+        + "make room or choose another place and run again")
+    #expect(
+      try sentence(folder.path)
+        == "expected to write FOLDER, found that something that is not a regular file is in its place; "
+        + "make room or choose another place and run again")
+    let path = folder.path + "/busy"
+    let writer = try SafetensorsWriter(path: path, tensors: [])
+    #expect(try sentence(path).contains("found that another process is writing it; "))
+    try writer.finish()
+    #expect(try SafetensorsFile(path: path).records == [])
+  }
+}

@@ -1,5 +1,5 @@
 import Foundation
-import QuireJSON
+import QuireCheckpoints
 import QuireModel
 import QuireTensors
 import TestSupport
@@ -16,15 +16,7 @@ struct GoldenVariant: CustomTestStringConvertible, Sendable {
   var golden: GoldenFile { GoldenFile(path: folder + "/golden.safetensors") }
   var testDescription: String { folder.split(separator: "/").last.map(String.init) ?? folder }
 
-  func model() throws -> Model {
-    let data = try #require(FileManager.default.contents(atPath: folder + "/config.json"))
-    let configuration = try ModelConfiguration(json: JSONValue.parse([UInt8](data)))
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-    let files = names.filter { $0.hasPrefix("model") && $0.hasSuffix(".safetensors") }
-    return try Model(
-      configuration: configuration,
-      source: ArrayWeights(files: files.map { GoldenFile(path: folder + "/" + $0) }))
-  }
+  func model() throws -> Model { try Model(checkpoint: Checkpoint(path: folder)) }
 }
 
 @Suite struct GoldenLogitsTests {

@@ -43,9 +43,16 @@ package final class ForwardPass: @unchecked Sendable {
   package static func workspaceBytes(
     _ configuration: ModelConfiguration, maximumRows: Int, maximumLogitRows: Int, threadCount: Int
   ) -> Int {
-    let perLogitRow = 4 * configuration.vocabularySize + 6 * configuration.hiddenSize
+    let head = LayerRunner.matrixInputBytes(
+      maximumRows: maximumLogitRows, maximumColumns: configuration.hiddenSize, threadCount: threadCount)
     return LayerRunner.workspaceBytes(configuration, maximumRows: maximumRows, threadCount: threadCount)
-      + maximumRows * 4 * configuration.hiddenSize + maximumLogitRows * perLogitRow
+      + 4 * maximumRows * configuration.hiddenSize
+      + 4 * maximumLogitRows * (configuration.hiddenSize + configuration.vocabularySize) + head
+  }
+
+  /// Bytes of the float buffers that this pass holds.
+  package var bufferBytes: Int {
+    runner.bufferBytes + hidden.byteCount + normed.byteCount + logits.byteCount
   }
 
   /// Run the batch, store its keys and values in the cache, and return the logits of `batch.logitRows`:

@@ -78,13 +78,28 @@ package final class LayerRunner: @unchecked Sendable {
     let queryWidth = configuration.maximumQueryHeadCount * configuration.headSize
     let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
     let intermediate = configuration.maximumIntermediateSize
-    let widest = max(configuration.hiddenSize, queryWidth, intermediate)
+    // Hidden, queries and attended, keys and values, gates and ups, cosines and sines, position and slot.
     let floats =
       configuration.hiddenSize + 2 * queryWidth + 2 * keyValueWidth + 2 * intermediate
-      + configuration.headSize
-    // Quantized input: codes, and a scale and a sum per 32 columns; per thread a strip of partial sums.
-    let quantized = widest + widest / 4
-    return maximumRows * (4 * floats + quantized + 128 * threadCount) + threadCount * 65_536
+      + configuration.headSize + 3
+    let attention = 32 * (configuration.maximumQueryHeadCount + configuration.maximumKeyValueHeadCount)
+    return maximumRows * (4 * floats + attention)
+      + matrixInputBytes(
+        maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate),
+        threadCount: threadCount)
+  }
+
+  /// Bytes of a `MatrixInput`: codes, a scale and a sum per 32 columns, and scratch for every thread.
+  static func matrixInputBytes(maximumRows: Int, maximumColumns: Int, threadCount: Int) -> Int {
+    let tileRows = (maximumRows + 5) / 6 * 6
+    return tileRows * (maximumColumns + max(8, maximumColumns / 4))
+      + threadCount * (65_536 + (maximumRows + 6) * 128)
+  }
+
+  /// Bytes of the float buffers that this runner holds.
+  var bufferBytes: Int {
+    let floats = [normed, queries, keys, values, attended, gates, ups, cosines, sines]
+    return floats.reduce(0) { $0 + $1.byteCount } + positions.byteCount + slots.byteCount
   }
 
   /// Take up a batch: the layers that run next belong to it. `cache` holds the earlier positions of its sequences.

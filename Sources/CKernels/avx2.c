@@ -11,6 +11,7 @@
 #define QUIRE_DENSE_ROWS 2
 #define QUIRE_DENSE_CHANNELS 2
 #define QUIRE_ATTENTION_ROWS 4
+#define QUIRE_INT8_DOTS 0
 #include "floats.inc"
 
 INLINE __m256 bf16_scales(const uint16_t *p) {

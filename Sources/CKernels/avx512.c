@@ -13,6 +13,7 @@
 #define QUIRE_DENSE_ROWS 4
 #define QUIRE_DENSE_CHANNELS 4
 #define QUIRE_ATTENTION_ROWS 8
+#define QUIRE_INT8_DOTS 1
 #include "floats.inc"
 
 INLINE __m512 bf16_scales(const uint16_t *p) {

@@ -5,6 +5,7 @@
 #define QUIRE_DENSE_ROWS 2
 #define QUIRE_DENSE_CHANNELS 2
 #define QUIRE_ATTENTION_ROWS 4
+#define QUIRE_INT8_DOTS 0
 #include "floats.inc"
 
 // Adds one quad's products of one row to a panel's 32 sums.

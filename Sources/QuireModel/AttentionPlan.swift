@@ -97,7 +97,8 @@ final class AttentionPlan: @unchecked Sendable {
           rows: UnsafeBufferPointer(start: entries.pointer + mine.lowerBound, count: mine.count),
           keys: UnsafeRawPointer(storage.keys.pointer + offset),
           values: UnsafeRawPointer(storage.values.pointer + offset), blocks: blocks,
-          blockStride: storage.blockStride(headSize: cache.headSize), headSize: cache.headSize,
+          blockStride: storage.blockStride(headSize: cache.headSize, element: cache.element),
+          headSize: cache.headSize,
           element: cache.element, scale: scale)
       }
     }

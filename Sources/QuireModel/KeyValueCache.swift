@@ -3,8 +3,8 @@ package import QuireTensors
 /// The keys and values of all sequences, in blocks of 32 positions.
 ///
 /// A block id stands for the same block in every layer. Each layer has storage of its own, because pruned layers
-/// have fewer KV heads. Within a layer, block b of KV head h begins at element
-/// (b · heads + h) · headSize · 32: keys are (dimension, position), values (position, dimension).
+/// have fewer KV heads. Within a layer, the block b of KV head h is number b · heads + h; what is in it is the
+/// kernels' (`blocks.h`).
 ///
 /// Which sequence owns which block is decided elsewhere; the cache only holds floats.
 package final class KeyValueCache: Sendable {
@@ -18,12 +18,13 @@ package final class KeyValueCache: Sendable {
   /// One layer's keys and values.
   struct Storage: Sendable {
     let keyValueHeadCount: Int
-    let keys: HostBuffer<UInt8>  // (block, KV head, dimension, position)
-    let values: HostBuffer<UInt8>  // (block, KV head, position, dimension)
+    let keys: HostBuffer<UInt8>  // (block, KV head, …)
+    let values: HostBuffer<UInt8>  // (block, KV head, …)
   }
 
   /// Zeroed storage of `blockCount` blocks for every layer; pages that are never used cost no memory.
   package init(_ configuration: ModelConfiguration, blockCount: Int, element: KeyValueElement) {
+    precondition(element.holds(headSize: configuration.headSize), "\(element) cannot hold these heads")
     self.blockCount = blockCount
     self.element = element
     headSize = configuration.headSize
@@ -50,16 +51,18 @@ package final class KeyValueCache: Sendable {
 
   /// Bytes of one block's keys in one layer.
   private static func blockBytes(_ layer: LayerShape, headSize: Int, element: KeyValueElement) -> Int {
-    layer.keyValueHeadCount * headSize * blockSize * element.byteCount
+    layer.keyValueHeadCount * element.blockBytes(headSize: headSize)
   }
 }
 
 extension KeyValueCache.Storage {
-  /// Elements from one block to the next.
-  func blockStride(headSize: Int) -> Int { keyValueHeadCount * headSize * KeyValueCache.blockSize }
+  /// Bytes from one block of a head to its next.
+  func blockStride(headSize: Int, element: KeyValueElement) -> Int {
+    keyValueHeadCount * element.blockBytes(headSize: headSize)
+  }
 
   /// Byte offset of KV head `head` in block `block`.
   func offset(block: Int32, head: Int, headSize: Int, element: KeyValueElement) -> Int {
-    (Int(block) * keyValueHeadCount + head) * headSize * KeyValueCache.blockSize * element.byteCount
+    (Int(block) * keyValueHeadCount + head) * element.blockBytes(headSize: headSize)
   }
 }

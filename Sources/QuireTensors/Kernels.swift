@@ -85,9 +85,30 @@ extension AttentionRow {
 /// How keys and values are kept in the cache.
 package enum KeyValueElement: String, Sendable, CaseIterable {
   case float32, float16
+  /// Codes with a scale per head and token; both products of attention run in integers.
+  case int8
 
-  package var byteCount: Int { self == .float32 ? 4 : 2 }
-  var kernelElement: quire_element { self == .float32 ? QUIRE_F32 : QUIRE_F16 }
+  /// Bytes of one block of one KV head's keys, or of its values.
+  package func blockBytes(headSize: Int) -> Int {
+    switch self {
+    case .float32: Kernels.keyValueBlockSize * headSize * 4
+    case .float16: Kernels.keyValueBlockSize * headSize * 2
+    case .int8: Int(quire_int8_block_bytes(Int32(headSize)))
+    }
+  }
+
+  /// Whether heads of this size can be kept so: int8 wants multiples of 16 up to 512.
+  package func holds(headSize: Int) -> Bool {
+    self != .int8 || (headSize % 16 == 0 && headSize <= Int(QUIRE_HEAD_MAX))
+  }
+
+  var kernelElement: quire_element {
+    switch self {
+    case .float32: QUIRE_F32
+    case .float16: QUIRE_F16
+    case .int8: QUIRE_I8
+    }
+  }
 }
 
 extension Kernels {
@@ -96,7 +117,7 @@ extension Kernels {
 
   /// Attention of query rows over one KV head of one sequence.
   ///
-  /// Block `b` of the head begins `blocks[b] * blockStride` elements after `keys` and `values`; layouts in `blocks.h`:
+  /// Block `b` of the head begins `blocks[b] * blockStride` bytes after `keys` and `values`; layouts in `blocks.h`:
   /// keys (dimension, position), values (position, dimension).
   package func attention(
     rows: UnsafeBufferPointer<AttentionRow>, keys: UnsafeRawPointer, values: UnsafeRawPointer,

@@ -12,6 +12,8 @@
 //
 // KV cache. Blocks of 32 positions per KV head: keys transposed [headSize][32], values [32][headSize]. Transposed
 // keys give the scores of 32 positions with vertical multiply-adds only, in an order that no batch can change.
+//   int8 blocks: keys like a weight panel whose channels are positions, code = q + 128: [headSize/4][32][4]; values with
+//   four positions together: [32/4][headSize][4], signed; then 32 float scales, one a position (per head and token).
 #pragma once
 #include <stdint.h>
 
@@ -20,10 +22,14 @@ enum {
   QUIRE_QUAD = 4,        // inputs in a quad
   QUIRE_TILE = 6,        // activation rows in a tile
   QUIRE_KV_BLOCK = 32,   // positions in a KV-cache block
+  QUIRE_HEAD_MAX = 512,  // dimensions of a head in an int8 cache at most
   QUIRE_ZERO_INT8 = 128, // unsigned code of weight 0
   QUIRE_ZERO_INT4 = 8,
 };
 
 _Static_assert(QUIRE_PANEL == 32, "the vector kernels hold a panel in two 16-lane registers");
 _Static_assert(QUIRE_QUAD == 4, "vpdpbusd sums four products");
+// Bytes of an int8 block of keys, or of values, of one head.
+static inline int64_t quire_int8_block_bytes(int32_t head_size) { return (int64_t)QUIRE_KV_BLOCK * head_size + QUIRE_KV_BLOCK * 4; }
+
 _Static_assert(QUIRE_KV_BLOCK == 32, "the attention kernel holds a block's scores in two 16-lane registers");

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef enum { QUIRE_ISA_PORTABLE = 0, QUIRE_ISA_AVX2 = 1, QUIRE_ISA_AVX512 = 2 } quire_isa;
-typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2 } quire_element;
+typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2, QUIRE_I8 = 3 } quire_element;
 
 // Quantized weights in the layout of blocks.h.
 typedef struct {
@@ -39,12 +39,12 @@ typedef struct {
 
 // The keys and values of one KV head of one sequence.
 typedef struct {
-  const void *keys;         // block b of this head begins at keys + blocks[b] * block_stride elements
+  const void *keys;         // block b of this head begins at keys + blocks[b] * block_stride
   const void *values;
   const int32_t *blocks;    // block ids in position order
-  int64_t block_stride;     // elements
-  int32_t head_size;
-  quire_element element;    // QUIRE_F32 or QUIRE_F16
+  int64_t block_stride;     // bytes
+  int32_t head_size;        // QUIRE_I8: a multiple of 16, at most QUIRE_HEAD_MAX
+  quire_element element;    // QUIRE_F32, QUIRE_F16 or QUIRE_I8
   float scale;              // multiplies the scores
 } quire_attention_context;
 

@@ -72,12 +72,18 @@ package final class ForwardPass: @unchecked Sendable {
       runner.run(weights, layer: index, hidden: hidden.pointer)
       onLayer?(index + 1, rows)
     }
+    runner.end()
     return logits(of: batch.logitRows)
   }
 
   /// Write the embeddings of `tokens`, (row, hidden).
   private func embed(_ tokens: [Int32], into rows: UnsafeMutablePointer<Float>) {
-    model.embedding.embed(tokens, into: rows, kernels: compute.kernels)
+    let width = model.configuration.hiddenSize
+    compute.team.run { thread, count in
+      let share = ThreadTeam.range(of: tokens.count, thread: thread, count: count)
+      model.embedding.embed(
+        tokens[share], into: rows + share.lowerBound * width, kernels: compute.kernels)
+    }
   }
 
   /// Final norm and head for the chosen hidden rows.
@@ -97,7 +103,9 @@ package final class ForwardPass: @unchecked Sendable {
 
 extension WeightMatrix {
   /// Write the rows that `tokens` name, (token, column). Precondition: token ids are rows of the matrix.
-  package func embed(_ tokens: [Int32], into rows: UnsafeMutablePointer<Float>, kernels: Kernels) {
+  package func embed(
+    _ tokens: some Collection<Int32>, into rows: UnsafeMutablePointer<Float>, kernels: Kernels
+  ) {
     for (index, token) in tokens.enumerated() {
       dequantizeRow(Int(token), into: rows + index * columns, kernels: kernels)
     }

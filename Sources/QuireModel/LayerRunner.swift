@@ -8,6 +8,7 @@ package typealias ActivationObserver = (ActivationSite, UnsafeBufferPointer<Floa
 ///     let runner = LayerRunner(configuration, compute: compute, maximumRows: 512)
 ///     runner.begin(batch, cache: cache)
 ///     runner.run(weights, layer: 0, hidden: rows)   // in place, (row, hidden)
+///     runner.end()
 ///
 /// A forward pass runs all layers of a model so; conversion runs one layer at a time, with an observer.
 // Unchecked: used by one thread at a time; inside a region each thread of the team touches its own rows and heads.
@@ -31,7 +32,8 @@ package final class LayerRunner: @unchecked Sendable {
   private let slots: HostBuffer<Slot>  // (row)
   private let plan: AttentionPlan
 
-  private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
+  private static let nothing = ForwardBatch(tokens: [], sequences: [], logitRows: [])
+  private var batch = LayerRunner.nothing
   private var cache: KeyValueCache?
   private var plannedShape: LayerShape?
 
@@ -118,12 +120,17 @@ package final class LayerRunner: @unchecked Sendable {
         row += 1
       }
     }
-    rotary.fill(
-      positions: positions.buffer[..<row], cosines: cosines.pointer, sines: sines.pointer)
+    fillAngles(rowCount: row)
+  }
+
+  /// Let go of the batch, whose block lists their owner may then grow without copying them.
+  package func end() {
+    batch = Self.nothing
+    cache = nil
   }
 
   /// Run one layer on `hidden` (row, hidden), in place. `layer` names the cache's storage and must have the shape
-  /// of `weights`. Precondition: `begin` has taken up the batch.
+  /// of `weights`. Precondition: `begin` has taken up a batch and `end` has not let it go.
   package func run(
     _ weights: LayerWeights, layer: Int, hidden: UnsafeMutablePointer<Float>,
     observer: ActivationObserver? = nil
@@ -159,6 +166,17 @@ package final class LayerRunner: @unchecked Sendable {
     report(.mlpOutput, gates, rows * shape.intermediateSize, observer)
     input.set(rows: gates.pointer, count: rows, columns: shape.intermediateSize)
     compute.multiply(input, MatrixProduct(weights.downProjection, into: hidden, accumulates: true))
+  }
+
+  /// Cosines and sines of the rows' positions, which all layers share.
+  private func fillAngles(rowCount: Int) {
+    let half = configuration.headSize / 2
+    // A cosine and a sine cost as much as some dozen floats elsewhere.
+    split(rowCount, floatsPerItem: half * 32) { rows in
+      rotary.fill(
+        positions: positions.buffer[rows], cosines: cosines.pointer + rows.lowerBound * half,
+        sines: sines.pointer + rows.lowerBound * half)
+    }
   }
 
   private func report(

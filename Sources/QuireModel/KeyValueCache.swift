@@ -6,7 +6,7 @@ package import QuireTensors
 /// have fewer KV heads. Within a layer, the block b of KV head h is number b · heads + h; what is in it is the
 /// kernels' (`blocks.h`).
 ///
-/// Which sequence owns which block is decided elsewhere; the cache only holds floats.
+/// Which sequence owns which block is decided elsewhere; the cache only holds the numbers.
 package final class KeyValueCache: Sendable {
   package static let blockSize = Kernels.keyValueBlockSize
 

@@ -1,0 +1,81 @@
+import Foundation
+import QuireTensors
+import TestSupport
+import Testing
+
+@Suite struct AtomicFileTests {
+  func names(_ folder: TemporaryFolder) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+  }
+
+  @Test func appearsWhole() throws {
+    let folder = TemporaryFolder()
+    folder.write("old".utf8, to: "a")
+    let file = try AtomicFile(path: folder.path + "/a")
+    try file.write(Array("new ".utf8))
+    try file.write(Array("words".utf8))
+    #expect(file.byteCount == 9)
+    #expect(try String(contentsOfFile: folder.path + "/a", encoding: .utf8) == "old")
+    let back = HostBuffer<UInt8>(count: 5)
+    try file.read(at: 4, into: back.bytes)
+    #expect(back.buffer.elementsEqual("words".utf8))
+    try file.commit()
+    #expect(try String(contentsOfFile: folder.path + "/a", encoding: .utf8) == "new words")
+    #expect(try names(folder) == ["a"])
+  }
+
+  @Test func resumesWhatWasKept() throws {
+    let folder = TemporaryFolder()
+    do {
+      let file = try AtomicFile(path: folder.path + "/a")
+      try file.write(Array("0123456789".utf8))
+      file.keepsTemporary = true
+    }
+    #expect(try names(folder) == ["a.partial"])
+    let file = try AtomicFile(path: folder.path + "/a", resumes: true)
+    #expect(file.byteCount == 10)
+    try file.truncate(to: 3)
+    try file.write(Array("x".utf8))
+    try file.commit()
+    #expect(try String(contentsOfFile: folder.path + "/a", encoding: .utf8) == "012x")
+  }
+
+  @Test func keepsASecondWriterOut() throws {
+    let folder = TemporaryFolder()
+    let file = try AtomicFile(path: folder.path + "/a")
+    #expect(throws: FileFailure(reason: "another process is writing it")) {
+      try AtomicFile(path: folder.path + "/a")
+    }
+    try file.write([1])
+    try file.commit()
+    #expect(try names(folder) == ["a"])
+  }
+
+  @Test func refusesPlacesThatAreTaken() throws {
+    let folder = TemporaryFolder()
+    #expect(throws: FileFailure(reason: "something that is not a regular file is in its place")) {
+      try AtomicFile(path: folder.path)
+    }
+    #expect(throws: FileFailure(reason: "the path is empty")) { try AtomicFile(path: "") }
+    #expect(throws: FileFailure(reason: "the path contains a zero byte")) { try AtomicFile(path: "a\0b") }
+    #expect(throws: FileFailure(reason: "no such file or directory")) {
+      try AtomicFile(path: folder.path + "/no/where")
+    }
+  }
+
+  @Test func readsOnlyRegularFiles() throws {
+    let folder = TemporaryFolder()
+    #expect(throws: FileFailure(reason: "it is a folder")) { try InputFile(path: folder.path) }
+    #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)
+    #expect(throws: FileFailure(reason: "it is a pipe")) { try InputFile(path: folder.path + "/pipe") }
+    #expect(throws: FileFailure(reason: "it is not a regular file")) { try InputFile(path: "/dev/zero") }
+    let path = folder.write([1, 2, 3], to: "a")
+    let file = try InputFile(path: path)
+    #expect(file.byteCount == 3)
+    #expect(truncate(path, 1) == 0)
+    let buffer = HostBuffer<UInt8>(count: 3)
+    #expect(throws: FileFailure(reason: "the file became shorter while it was read")) {
+      try file.read(at: 0, into: buffer.bytes)
+    }
+  }
+}

@@ -84,7 +84,7 @@ let package = Package(
     tests("QuireTensorsTests", ["QuireTensors"]),
     tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireTensors", "QuireJSON"]),
     tests("QuirePacksTests", ["QuirePacks", "QuireTensors", "QuireJSON"]),
-    tests("QuireTextTests", ["QuireText", "QuireJSON"]),
+    tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
     tests(
       "QuireModelTests",
       ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireTensors", "QuireJSON"],

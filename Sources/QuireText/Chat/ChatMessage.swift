@@ -1,0 +1,46 @@
+package import QuireJSON
+
+/// A call of a tool in an assistant's message.
+package struct ChatToolCall: Sendable, Equatable {
+  package var name: String
+  /// A text is put into the prompt as it is; any other value as JSON.
+  package var arguments: JSONValue
+
+  package init(name: String, arguments: JSONValue) {
+    self.name = name
+    self.arguments = arguments
+  }
+
+  /// With arguments that are the text of a JSON object (as OpenAI's clients send them) replaced by that object, so
+  /// that they reach the prompt in the spacing the model was trained on.
+  package var withParsedArguments: ChatToolCall {
+    guard let text = arguments.stringValue, let value = try? JSONValue.parse(text), value.objectValue != nil
+    else {
+      return self
+    }
+    return ChatToolCall(name: name, arguments: value)
+  }
+}
+
+/// One message of a chat, as far as the template reads it.
+package struct ChatMessage: Sendable, Equatable {
+  package enum Role: String, Sendable, CaseIterable {
+    case system, user, assistant, tool
+  }
+
+  package var role: Role
+  /// Nil where there is none, which renders as empty text.
+  package var content: String?
+  /// An assistant's thoughts, when they are given apart from the content.
+  package var reasoningContent: String?
+  package var toolCalls: [ChatToolCall]
+
+  package init(
+    role: Role, content: String?, reasoningContent: String? = nil, toolCalls: [ChatToolCall] = []
+  ) {
+    self.role = role
+    self.content = content
+    self.reasoningContent = reasoningContent
+    self.toolCalls = toolCalls
+  }
+}

@@ -1,0 +1,48 @@
+package import QuireJSON
+
+/// Why a tokenizer, a chat or a folder of theirs was refused.
+package enum TextError: Error, Equatable, Sendable {
+  /// A file that is missing or cannot be read.
+  case unreadable(path: String, reason: String)
+  /// A file that is not JSON.
+  case json(path: String, JSONError)
+  /// A field of tokenizer.json that has the wrong type or is missing.
+  case field(name: String, expected: String, found: String)
+  /// A tokenizer that is well-formed and not of Qwen2's and Qwen3's kind.
+  case unsupported(field: String, expected: String, found: String)
+  /// Two entries for one token.
+  case duplicateToken(String, first: Int, second: Int)
+  /// An id that no token has, or two have.
+  case tokenID(Int, problem: String)
+  /// A merge that names a token which is not in the vocabulary, or that is there twice.
+  case merge(rank: Int, problem: String)
+  /// A chat message, counted from 0.
+  case message(index: Int, expected: String, found: String)
+  /// A chat as a whole.
+  case chat(expected: String, found: String)
+}
+
+extension TextError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .unreadable(let path, let reason):
+      "cannot read \(path): \(reason)"
+    case .json(let path, let error):
+      "\(path): \(error)"
+    case .field(let name, let expected, let found):
+      "tokenizer.json: \(name): expected \(expected), found \(found); copy the file from the original checkpoint"
+    case .unsupported(let field, let expected, let found):
+      "tokenizer.json: \(field): expected \(expected), found \(found); only tokenizers of Qwen2's and Qwen3's form are read"
+    case .duplicateToken(let token, let first, let second):
+      "tokenizer.json: the token \"\(token)\" has the ids \(first) and \(second); every token must have one"
+    case .tokenID(let id, let problem):
+      "tokenizer.json: id \(id): \(problem); ids must run from 0 without gaps"
+    case .merge(let rank, let problem):
+      "tokenizer.json: model.merges[\(rank)]: \(problem); copy the file from the original checkpoint"
+    case .message(let index, let expected, let found):
+      "messages[\(index)]: expected \(expected), found \(found)"
+    case .chat(let expected, let found):
+      "messages: expected \(expected), found \(found)"
+    }
+  }
+}

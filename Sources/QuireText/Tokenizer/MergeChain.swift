@@ -1,0 +1,81 @@
+/// Byte-pair merging of a long piece in n log n: tokens in a doubly linked list, candidate merges in a heap.
+///
+/// A piece is long only when someone makes it so (a megabyte of one letter): it must not cost n². For ordinary
+/// pieces ``BytePairEncoder`` scans instead.
+struct MergeChain {
+  private let merges: MergeTable
+  /// Token at each place; places whose token was merged into its left neighbour hold `gone`.
+  private var ids: [Int32]
+  private var previous: [Int32]
+  private var next: [Int32]
+  /// rank << 32 | place; out of date when the pair at the place has another rank now.
+  private var heap: [UInt64] = []
+
+  private static let gone: Int32 = -1
+  private static let none: Int32 = -1
+
+  init(_ piece: UnsafeRawBufferPointer, merges: MergeTable, byteIDs: [Int32]) {
+    self.merges = merges
+    ids = piece.map { byteIDs[Int($0)] }
+    previous = piece.indices.map { Int32($0) - 1 }
+    next = piece.indices.map { $0 + 1 < piece.count ? Int32($0) + 1 : Self.none }
+    for place in ids.indices { pushPair(at: place) }
+  }
+
+  /// Merges until no pair is left, and appends the tokens.
+  mutating func mergeAll(into output: inout [Int32]) {
+    while let candidate = pop() {
+      let place = Int(candidate & 0xFFFF_FFFF)
+      let rank = UInt32(candidate >> 32)
+      guard ids[place] != Self.gone, self.rank(at: place) == rank else { continue }
+      let absorbed = Int(next[place])
+      ids[place] = merges.product(ofRank: rank)
+      ids[absorbed] = Self.gone
+      next[place] = next[absorbed]
+      if next[place] != Self.none { previous[Int(next[place])] = Int32(place) }
+      pushPair(at: place)
+      if previous[place] != Self.none { pushPair(at: Int(previous[place])) }
+    }
+    var place: Int32 = ids.isEmpty ? Self.none : 0
+    while place != Self.none {
+      output.append(ids[Int(place)])
+      place = next[Int(place)]
+    }
+  }
+
+  private func rank(at place: Int) -> UInt32 {
+    next[place] == Self.none ? MergeTable.noRank : merges.rank(ids[place], ids[Int(next[place])])
+  }
+
+  private mutating func pushPair(at place: Int) {
+    let rank = rank(at: place)
+    if rank != MergeTable.noRank { push(UInt64(rank) << 32 | UInt64(place)) }
+  }
+
+  private mutating func push(_ candidate: UInt64) {
+    heap.append(candidate)
+    var child = heap.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      if heap[parent] <= heap[child] { break }
+      heap.swapAt(parent, child)
+      child = parent
+    }
+  }
+
+  private mutating func pop() -> UInt64? {
+    guard let lowest = heap.first, let last = heap.popLast() else { return nil }
+    if heap.isEmpty { return lowest }
+    heap[0] = last
+    var parent = 0
+    while true {
+      var child = 2 * parent + 1
+      if child >= heap.count { break }
+      if child + 1 < heap.count && heap[child + 1] < heap[child] { child += 1 }
+      if heap[parent] <= heap[child] { break }
+      heap.swapAt(parent, child)
+      parent = child
+    }
+    return lowest
+  }
+}

@@ -1,0 +1,92 @@
+import QuireJSON
+
+extension Tokenizer {
+  /// The ids of a text. Nothing is put before or after them.
+  package func encode(_ text: String, addedTokens policy: AddedTokenPolicy = .recognized) -> [Int32] {
+    var text = text
+    return text.withUTF8 { encode($0, policy) }
+  }
+
+  /// The ids of a text given as UTF-8. Bytes that are not UTF-8 are read as U+FFFD.
+  package func encode(utf8 text: [UInt8], addedTokens policy: AddedTokenPolicy = .recognized) -> [Int32] {
+    let isValid = text.withUnsafeBytes { firstInvalidUTF8Offset(in: $0) == nil }
+    guard isValid else { return encode(String(decoding: text, as: UTF8.self), addedTokens: policy) }
+    return text.withUnsafeBufferPointer { encode($0, policy) }
+  }
+
+  private func encode(_ bytes: UnsafeBufferPointer<UInt8>, _ policy: AddedTokenPolicy) -> [Int32] {
+    switch policy {
+    case .recognized: encode(bytes, recognizing: allAddedTokens, in: [0..<bytes.count])
+    case .specialAsText: encode(bytes, recognizing: nonSpecialAddedTokens, in: [0..<bytes.count])
+    case .plainText: encode(bytes, recognizing: allAddedTokens, in: [])
+    }
+  }
+
+  /// The ids of valid UTF-8, in which added tokens are recognised only where they lie in one of `ranges`: in order,
+  /// disjoint, within the text. Those that are matched after normalisation need a range over everything.
+  func encode(
+    _ bytes: UnsafeBufferPointer<UInt8>, recognizing search: AddedTokenSearch, in ranges: [Range<Int>]
+  ) -> [Int32] {
+    var output: [Int32] = []
+    output.reserveCapacity(bytes.count / 3)
+    let normalizedMatcher = ranges == [0..<bytes.count] ? search.normalized : nil
+    encoders.withEncoder { encoder in
+      let sections = SectionEncoder(normalizedMatcher: normalizedMatcher, encoder: encoder)
+      /// End of what has been encoded.
+      var encoded = 0
+      for range in ranges {
+        var from = range.lowerBound
+        while let match = search.raw.firstMatch(in: bytes, from..<range.upperBound) {
+          sections.encode(bytes[encoded..<match.range.lowerBound], into: &output)
+          output.append(match.id)
+          encoded = match.range.upperBound
+          from = encoded
+        }
+      }
+      sections.encode(bytes[encoded...], into: &output)
+    }
+    return output
+  }
+}
+
+/// Encodes the text between added tokens: normalises it, cuts it into pieces, merges each.
+private struct SectionEncoder {
+  private let normalizer = Normalizer()
+  private let pattern = SplitPattern()
+  /// Added tokens that are matched in normalised text; nil to match none.
+  private let normalizedMatcher: AddedTokenMatcher?
+  private let encoder: BytePairEncoder
+
+  init(normalizedMatcher: AddedTokenMatcher?, encoder: BytePairEncoder) {
+    self.normalizedMatcher = normalizedMatcher
+    self.encoder = encoder
+  }
+
+  func encode(_ section: Slice<UnsafeBufferPointer<UInt8>>, into output: inout [Int32]) {
+    let section = UnsafeBufferPointer(rebasing: section)
+    guard let normalized = normalizer.normalized(section) else {
+      return encodeNormalized(section, into: &output)
+    }
+    normalized.withUnsafeBufferPointer { encodeNormalized($0, into: &output) }
+  }
+
+  private func encodeNormalized(_ bytes: UnsafeBufferPointer<UInt8>, into output: inout [Int32]) {
+    var encoded = 0
+    while let match = normalizedMatcher?.firstMatch(in: bytes, encoded..<bytes.count) {
+      encodePieces(UnsafeBufferPointer(rebasing: bytes[encoded..<match.range.lowerBound]), into: &output)
+      output.append(match.id)
+      encoded = match.range.upperBound
+    }
+    encodePieces(UnsafeBufferPointer(rebasing: bytes[encoded...]), into: &output)
+  }
+
+  private func encodePieces(_ bytes: UnsafeBufferPointer<UInt8>, into output: inout [Int32]) {
+    var start = 0
+    while start < bytes.count {
+      let end = pattern.endOfPiece(in: bytes, from: start)
+      encoder.encode(
+        UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[start..<end]), into: &output)
+      start = end
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package import QuireJSON
+
+/// Qwen3's tokenizer: text to token ids and back, exactly as the reference implementation does it.
+///
+/// ```swift
+/// let tokenizer = try Tokenizer(folder: "Qwen3-8B")
+/// let ids = tokenizer.encode("Hello")
+/// let text = String(decoding: tokenizer.decode(ids), as: UTF8.self)
+/// ```
+///
+/// For chats use ``ChatTemplate``, which keeps users' text from forging added tokens; for a stream of ids
+/// ``IncrementalDecoder``.
+package final class Tokenizer: Sendable {
+  /// Tokens of byte-pair encoding, ids from 0.
+  let vocabulary: TokenTable
+  /// In order of id; those beyond `vocabulary` follow it without a gap.
+  let addedTokens: [AddedToken]
+  /// In order of rank, for ``sourceJSON``.
+  let merges: [MergeTable.Merge]
+  let allAddedTokens: AddedTokenSearch
+  let nonSpecialAddedTokens: AddedTokenSearch
+  /// tokenizer.json without its vocabulary and merges.
+  let skeleton: JSONValue
+  /// tokenizer_config.json, if there is one.
+  package let configuration: JSONValue?
+  /// What the checkpoint's chat template is to ``ChatTemplate``.
+  package let chatTemplateOrigin: ChatTemplateOrigin
+  /// Ids that end an answer: `eos_token` of tokenizer_config.json, `<|im_end|>` and `<|endoftext|>`.
+  package let endOfSequenceIDs: Set<Int32>
+  let encoders: EncoderPool
+
+  /// The number of ids in use. A model's embedding may have more rows; ids from here on decode to nothing.
+  package let vocabularySize: Int
+
+  /// From the contents of tokenizer.json and tokenizer_config.json.
+  ///
+  /// - Parameter chatTemplate: The text of chat_template.jinja, where tokenizer_config.json holds none.
+  package init(
+    tokenizer: JSONValue, configuration: JSONValue? = nil, chatTemplate: String? = nil
+  ) throws(TextError) {
+    let file = try TokenizerFile(tokenizer)
+    vocabulary = file.vocabulary
+    addedTokens = file.addedTokens
+    merges = file.merges
+    encoders = EncoderPool(
+      merges: MergeTable(merges: file.merges, byteIDs: file.byteIDs), byteIDs: file.byteIDs)
+    skeleton = file.skeleton
+    vocabularySize = file.vocabularySize
+    allAddedTokens = AddedTokenSearch(file.addedTokens)
+    nonSpecialAddedTokens = AddedTokenSearch(file.addedTokens.filter { !$0.isSpecial })
+    self.configuration = configuration
+    chatTemplateOrigin = ChatTemplateOrigin(
+      text: configuration?["chat_template"]?.stringValue ?? chatTemplate)
+    endOfSequenceIDs = Self.endOfSequenceIDs(of: file.addedTokens, configuration)
+  }
+
+  private static func endOfSequenceIDs(of tokens: [AddedToken], _ configuration: JSONValue?) -> Set<Int32> {
+    let named = configuration?["eos_token"]
+    let contents = [named?.stringValue ?? named?["content"]?.stringValue, "<|im_end|>", "<|endoftext|>"]
+      .compactMap { $0.map { Array($0.utf8) } }
+    return Set(tokens.filter { contents.contains($0.content) }.map { Int32($0.id) })
+  }
+
+  /// The id of an added token by its text, or of a vocabulary token by its bytes.
+  package func id(of token: String) -> Int32? {
+    let bytes = Array(token.utf8)
+    if let added = addedTokens.first(where: { $0.content == bytes }) { return Int32(added.id) }
+    return vocabulary.id(of: bytes[...]).map(Int32.init)
+  }
+
+  /// The bytes of a token, which need not be valid UTF-8 by themselves; empty for ids that no token has.
+  package func bytes(of id: Int32) -> ArraySlice<UInt8> {
+    if let added = addedToken(id) { return added.content[...] }
+    guard id >= 0, Int(id) < vocabulary.count else { return [] }
+    return vocabulary[Int(id)]
+  }
+
+  /// Whether the id is that of a special added token (`<|im_end|>` is, `<think>` is not).
+  package func isSpecial(_ id: Int32) -> Bool {
+    addedToken(id)?.isSpecial ?? false
+  }
+
+  /// The added token of an id, if it is one.
+  func addedToken(_ id: Int32) -> AddedToken? {
+    guard let first = addedTokens.first, Int(id) >= first.id, Int(id) < vocabularySize else { return nil }
+    // Almost always their ids are consecutive.
+    let guess = Int(id) - first.id
+    if guess < addedTokens.count && addedTokens[guess].id == Int(id) { return addedTokens[guess] }
+    return addedTokens.first { $0.id == Int(id) }
+  }
+}

@@ -1,0 +1,56 @@
+import QuireJSON
+
+extension TokenizerFile {
+  /// In order of id. Those that are not vocabulary tokens too must follow the vocabulary without a gap.
+  static func addedTokens(_ json: JSONValue?, _ vocabulary: TokenTable) throws(TextError) -> [AddedToken] {
+    guard let entries = json?.arrayValue else {
+      throw .field(name: "added_tokens", expected: "an array", found: json?.kindDescription ?? "nothing")
+    }
+    var tokens: [AddedToken] = []
+    var idOfContent: [[UInt8]: Int] = [:]
+    for (index, entry) in entries.enumerated() {
+      let token = try addedToken(entry, "added_tokens[\(index)]")
+      if let other = idOfContent.updateValue(token.id, forKey: token.content) {
+        throw .duplicateToken(String(decoding: token.content, as: UTF8.self), first: other, second: token.id)
+      }
+      tokens.append(token)
+    }
+    tokens.sort { $0.id < $1.id }
+    var next = vocabulary.count
+    for (index, token) in tokens.enumerated() {
+      let text = String(decoding: token.content, as: UTF8.self)
+      if index > 0 && tokens[index - 1].id == token.id {
+        throw .tokenID(token.id, problem: "two added tokens have it, one is \"\(text)\"")
+      }
+      if token.id < vocabulary.count {
+        guard vocabulary[token.id] == token.content[...] else {
+          throw .tokenID(token.id, problem: "both a vocabulary token and the added token \"\(text)\" have it")
+        }
+        continue
+      }
+      guard token.id == next else { throw .tokenID(next, problem: "no token has it") }
+      next += 1
+    }
+    guard next < MergeTable.maximumCount else {
+      throw .unsupported(
+        field: "added_tokens", expected: "fewer than \(MergeTable.maximumCount) ids", found: "\(next)")
+    }
+    return tokens
+  }
+
+  private static func addedToken(_ entry: JSONValue, _ name: String) throws(TextError) -> AddedToken {
+    guard let id = entry["id"]?.intValue, id >= 0 else {
+      throw .field(name: name + ".id", expected: "an id", found: entry["id"]?.kindDescription ?? "nothing")
+    }
+    guard let content = entry["content"]?.stringValue, !content.isEmpty else {
+      throw .field(
+        name: name + ".content", expected: "a text", found: entry["content"]?.kindDescription ?? "nothing")
+    }
+    for flag in ["single_word", "lstrip", "rstrip"] where entry[flag]?.boolValue == true {
+      throw .unsupported(field: "\(name).\(flag)", expected: "false", found: "true")
+    }
+    return AddedToken(
+      id: id, content: Array(content.utf8), isSpecial: entry["special"]?.boolValue ?? false,
+      isNormalized: entry["normalized"]?.boolValue ?? true)
+  }
+}

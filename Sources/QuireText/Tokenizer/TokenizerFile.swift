@@ -1,0 +1,133 @@
+import QuireJSON
+
+/// tokenizer.json, read and checked in full.
+struct TokenizerFile {
+  let vocabulary: TokenTable
+  let addedTokens: [AddedToken]
+  let merges: [MergeTable.Merge]
+  let byteIDs: [Int32]
+  let vocabularySize: Int
+  /// The file without its vocabulary and merges.
+  let skeleton: JSONValue
+
+  init(_ json: JSONValue) throws(TextError) {
+    guard var root = json.objectValue else {
+      throw .field(name: "the file", expected: "an object", found: json.kindDescription)
+    }
+    let shape = TokenizerShape(root: json)
+    try shape.check()
+    guard var model = root["model"]?.objectValue else { throw shape.missing("model", "an object") }
+    vocabulary = try Self.vocabulary(model["vocab"])
+    byteIDs = try Self.byteIDs(vocabulary)
+    merges = try Self.merges(model["merges"], vocabulary)
+    addedTokens = try Self.addedTokens(root["added_tokens"], vocabulary)
+    vocabularySize = max(vocabulary.count, (addedTokens.last?.id ?? -1) + 1)
+    model["vocab"] = .object([:])
+    model["merges"] = .array([])
+    root["model"] = .object(model)
+    skeleton = .object(root)
+  }
+
+  private static func vocabulary(_ json: JSONValue?) throws(TextError) -> TokenTable {
+    guard let members = json?.objectValue?.members, !members.isEmpty else {
+      throw .field(
+        name: "model.vocab", expected: "an object of tokens", found: json?.kindDescription ?? "nothing")
+    }
+    guard members.count < MergeTable.maximumCount else {
+      throw .unsupported(
+        field: "model.vocab", expected: "fewer than \(MergeTable.maximumCount) tokens",
+        found: "\(members.count)")
+    }
+    var tokens = [[UInt8]?](repeating: nil, count: members.count)
+    for member in members {
+      guard let id = member.value.intValue else {
+        throw .field(
+          name: "model.vocab[\"\(member.key)\"]", expected: "an integer", found: member.value.kindDescription)
+      }
+      guard tokens.indices.contains(id) else {
+        throw .tokenID(id, problem: "\(members.count) tokens cannot have it without leaving a gap")
+      }
+      guard tokens[id] == nil else {
+        throw .tokenID(id, problem: "two tokens have it, one is \"\(member.key)\"")
+      }
+      var bytes: [UInt8] = []
+      guard ByteAlphabet.appendBytes(of: member.key, to: &bytes), !bytes.isEmpty else {
+        throw .unsupported(
+          field: "model.vocab", expected: "tokens spelled in the byte-level alphabet",
+          found: "\"\(member.key)\"")
+      }
+      tokens[id] = bytes
+    }
+    var duplicate: (Int, Int)?
+    // Every one of as many ids was given once, so none is nil.
+    let table = TokenTable(tokens: tokens.map { $0! }, duplicate: &duplicate)
+    if let (first, second) = duplicate {
+      throw .duplicateToken(ByteAlphabet.text(of: table[first]), first: first, second: second)
+    }
+    return table
+  }
+
+  private static func byteIDs(_ vocabulary: TokenTable) throws(TextError) -> [Int32] {
+    var ids: [Int32] = []
+    for byte in UInt8.min...UInt8.max {
+      guard let id = vocabulary.id(of: [byte]) else {
+        throw .unsupported(
+          field: "model.vocab", expected: "a token for each of the 256 bytes",
+          found: "none for byte \(byte), \"\(ByteAlphabet.text(of: [byte]))\"")
+      }
+      ids.append(Int32(id))
+    }
+    return ids
+  }
+
+  private static func merges(_ json: JSONValue?, _ vocabulary: TokenTable) throws(TextError) -> [MergeTable
+    .Merge]
+  {
+    guard let entries = json?.arrayValue else {
+      throw .field(name: "model.merges", expected: "an array", found: json?.kindDescription ?? "nothing")
+    }
+    guard entries.count < MergeTable.maximumCount else {
+      throw .unsupported(
+        field: "model.merges", expected: "fewer than \(MergeTable.maximumCount) merges",
+        found: "\(entries.count)")
+    }
+    var merges: [MergeTable.Merge] = []
+    merges.reserveCapacity(entries.count)
+    var rankOfPair: [UInt64: Int] = [:]
+    rankOfPair.reserveCapacity(entries.count)
+    for (rank, entry) in entries.enumerated() {
+      let (left, right) = try sides(of: entry, rank)
+      let merge = MergeTable.Merge(
+        left: try id(of: left, rank, vocabulary), right: try id(of: right, rank, vocabulary),
+        product: try id(of: left + right, rank, vocabulary))
+      let pair = UInt64(merge.left) << 32 | UInt64(merge.right)
+      if let earlier = rankOfPair.updateValue(rank, forKey: pair) {
+        throw .merge(rank: rank, problem: "it repeats model.merges[\(earlier)]")
+      }
+      merges.append(merge)
+    }
+    return merges
+  }
+
+  /// `["a", "b"]`, or `"a b"` as older files have it.
+  private static func sides(of entry: JSONValue, _ rank: Int) throws(TextError) -> (String, String) {
+    if let parts = entry.arrayValue, parts.count == 2, let left = parts[0].stringValue,
+      let right = parts[1].stringValue
+    {
+      return (left, right)
+    }
+    if let text = entry.stringValue {
+      let parts = text.split(separator: " ", omittingEmptySubsequences: false)
+      if parts.count == 2 { return (String(parts[0]), String(parts[1])) }
+    }
+    throw .merge(rank: rank, problem: "expected two tokens, found \(entry.kindDescription) of another form")
+  }
+
+  private static func id(of token: String, _ rank: Int, _ vocabulary: TokenTable) throws(TextError) -> Int32 {
+    var bytes: [UInt8] = []
+    guard ByteAlphabet.appendBytes(of: token, to: &bytes), let id = vocabulary.id(of: bytes[...]) else {
+      throw .merge(rank: rank, problem: "the token \"\(token)\" is not in model.vocab")
+    }
+    return Int32(id)
+  }
+}

@@ -46,4 +46,11 @@ package struct Rejection: Sendable, Equatable {
     self.code = code
     self.headers = headers
   }
+
+  /// The server itself is at fault, or going away.
+  static func unavailable(_ message: String, code: String, retryAfterSeconds: Int) -> Rejection {
+    Rejection(
+      status: 503, message: message, kind: "server_error", code: code,
+      headers: [HTTPHeader("Retry-After", String(retryAfterSeconds))])
+  }
 }

@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 import QuireServing
+import TestSupport
 
 /// The HTTP layer alone, over real sockets.
 @Suite(.timeLimit(.minutes(5)))
@@ -99,6 +100,29 @@ struct HTTPServerTests {
     let third = try #require(chunked.readResponse())
     #expect(third.status == 413)
     #expect(third.text.hasPrefix("The request body may have 1000 bytes, but has at least "))
+  }
+
+  @Test func bodiesTogetherHaveALimit() throws {
+    var limits = HTTPLimits()
+    limits.bodyBytes = 1000
+    limits.allBodiesBytes = 1500
+    let held = Mutex<HTTPExchange?>(nil)
+    let server = try Self.start(limits: limits) { request, exchange in
+      if request.path == "/hold" { held.withLock { $0 = exchange } } else { Self.echo(request, exchange) }
+    }
+    defer { server.stop() }
+    let body = String(repeating: "x", count: 800)
+    let holding = SocketClient(port: server.port)
+    holding.send(requestText("POST", "/hold", body: body))
+    #expect(eventually { held.withLock { $0 != nil } })
+    let refusal = try #require(exchangeOnce(port: server.port, "POST", "/", body: body))
+    #expect(refusal.status == 503)
+    #expect(
+      refusal.text == "The 1500 bytes for request bodies are in use by other requests: try again later.")
+    // An answered request makes room again, a refused one has taken none.
+    held.withLock { $0 }?.respond(HTTPResponse(status: 200))
+    #expect(holding.readResponse()?.status == 200)
+    #expect(eventually { exchangeOnce(port: server.port, "POST", "/", body: body)?.status == 200 })
   }
 
   @Test func refusesAmbiguousBodies() throws {
@@ -313,5 +337,43 @@ struct HTTPServerTests {
         sentence:
           "The address 192.0.2.1 does not belong to this machine: use one that does, such as 127.0.0.1.")
     ) { try start(host: "192.0.2.1", port: 8080) }
+  }
+
+  /// Clients of every temper at once: the server answers all who wait, and nothing is left over.
+  @Test func weathersAStorm() throws {
+    let writers = DispatchQueue(label: "writers", attributes: .concurrent)
+    let server = try Self.start { request, exchange in
+      switch request.path {
+      case "/now": Self.echo(request, exchange)
+      case "/later": writers.asyncAfter(deadline: .now() + .milliseconds(3)) { Self.echo(request, exchange) }
+      default:
+        exchange.beginStream(EventStream.head)
+        writers.async {
+          for index in 0..<20 { exchange.write("data: \(index)\n\n".utf8) }
+          exchange.endStream()
+        }
+      }
+    }
+    defer { server.stop() }
+    let wrongCount = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: 8) { worker in
+      var generator = SeededGenerator(seed: UInt64(worker))
+      for _ in 0..<100 {
+        let path = ["/now", "/later", "/stream"][Int(generator.next() % 3)]
+        let client = SocketClient(port: server.port)
+        client.send(requestText("POST", path, body: "b"))
+        switch generator.next() % 4 {
+        case 0: client.close()
+        case 1: client.reset()
+        default:
+          let response = client.readResponse()
+          let isRight =
+            path == "/stream" ? response?.text.hasSuffix("data: 19\n\n") : response?.text == "POST \(path) b"
+          if isRight != true { wrongCount.add(1, ordering: .relaxed) }
+        }
+      }
+    }
+    #expect(wrongCount.load(ordering: .relaxed) == 0)
+    #expect(eventually { server.unansweredCount == 0 })
   }
 }

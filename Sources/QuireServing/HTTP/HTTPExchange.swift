@@ -16,6 +16,7 @@ package final class HTTPExchange: Sendable {
     var connection: ConnectionHandle?
     var onClientGone: (@Sendable () -> Void)?
     var lastWrite = ContinuousClock.now
+    var additionalHeaders: [HTTPHeader] = []
   }
 
   private let guarded: Mutex<Guarded>
@@ -26,14 +27,27 @@ package final class HTTPExchange: Sendable {
 
   // MARK: For handlers
 
+  /// Headers that whatever answer follows will carry besides its own.
+  package func addHeaders(_ headers: [HTTPHeader]) {
+    guarded.withLock { $0.additionalHeaders += headers }
+  }
+
   /// Sends a complete answer.
   package func respond(_ response: HTTPResponse) {
-    update { $0.flow.respond(response) }
+    update { state in
+      var response = response
+      response.head.headers += state.additionalHeaders
+      return state.flow.respond(response)
+    }
   }
 
   /// Sends status and headers; the body follows with `write`.
   package func beginStream(_ head: HTTPHead) {
-    update { $0.flow.beginStream(head) }
+    update { state in
+      var head = head
+      head.headers += state.additionalHeaders
+      return state.flow.beginStream(head)
+    }
   }
 
   /// Adds bytes to the stream.
@@ -56,7 +70,8 @@ package final class HTTPExchange: Sendable {
     let isGone = guarded.withLock { state in
       if state.flow.isGone { return true }
       precondition(state.onClientGone == nil, "one action per exchange")
-      state.onClientGone = action
+      // After the end there is nobody to leave, and keeping the action would keep what it holds.
+      if state.connection != nil { state.onClientGone = action }
       return false
     }
     if isGone { action() }

@@ -6,6 +6,8 @@ import Synchronization
 package struct HTTPLimits: Sendable, Equatable {
   /// Larger request bodies are answered with 413.
   package var bodyBytes = 8 << 20
+  /// All request bodies being received or answered together; beyond it requests get 503.
+  package var allBodiesBytes = 256 << 20
   /// Request line and headers together; more is answered with 431.
   package var headerBytes = 32 << 10
   /// Open connections; more wait in the system's queue.

@@ -2,12 +2,6 @@ import CMicrohttpd
 import Dispatch
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// What the library's callbacks work on. Each callback runs on the daemon's one thread.
 final class HTTPServerCore: Sendable {
   let table: ConnectionTable
@@ -18,12 +12,14 @@ final class HTTPServerCore: Sendable {
   private let limits: HTTPLimits
   private let refusal: HTTPServer.RefusalPage
   private let handler: HTTPServer.Handler
+  private let budget: BodyBudget
   private let handlerQueue = DispatchQueue(label: "quire.http.handlers", attributes: .concurrent)
 
   init(limits: HTTPLimits, refusal: @escaping HTTPServer.RefusalPage, handler: @escaping HTTPServer.Handler) {
     self.limits = limits
     self.refusal = refusal
     self.handler = handler
+    self.budget = BodyBudget(maximumBytes: limits.allBodiesBytes)
     self.table = ConnectionTable(
       deadlines: StageDeadlines(
         headerSeconds: limits.headerSeconds, bodySeconds: limits.bodySeconds, idleSeconds: limits.idleSeconds)
@@ -112,7 +108,8 @@ final class HTTPServerCore: Sendable {
     let exchange = HTTPExchange(connection: call.connection, backlogLimit: limits.backlogBytes)
     let head = HTTPRequest(method: method, path: path, headers: call.connection.requestHeaders())
     let intake = RequestIntake(
-      connectionID: id, exchange: exchange, head: head, limits: BodyLimits(maximumBytes: limits.bodyBytes))
+      connectionID: id, exchange: exchange, head: head, limits: BodyLimits(maximumBytes: limits.bodyBytes),
+      budget: budget)
     call.state.pointee = Unmanaged.passRetained(intake).toOpaque()
     table.headersComplete(id, exchange: exchange)
     guard case .refuse(let rejection) = intake.verdict else { return true }
@@ -135,10 +132,4 @@ final class HTTPServerCore: Sendable {
     table.exchangeComplete(intake.connectionID)
     intake.exchange.complete(isWholeAnswerSent: isWholeAnswerSent)
   }
-}
-
-/// Lets the calling thread sleep.
-func pauseThread(milliseconds: Int) {
-  var pause = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
-  nanosleep(&pause, nil)
 }

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Takes in one request on the daemon's thread: decides from the headers whether the body is wanted, then
 /// collects it. Only that thread touches it.
 final class RequestIntake {
@@ -17,13 +19,19 @@ final class RequestIntake {
   var isHandedOver = false
   private var request: HTTPRequest
   private var receivedBytes = 0
+  private var reservedBytes = 0
   private let limits: BodyLimits
+  private let budget: BodyBudget
 
-  init(connectionID: ConnectionTable.ID, exchange: HTTPExchange, head: HTTPRequest, limits: BodyLimits) {
+  init(
+    connectionID: ConnectionTable.ID, exchange: HTTPExchange, head: HTTPRequest, limits: BodyLimits,
+    budget: BodyBudget
+  ) {
     self.connectionID = connectionID
     self.exchange = exchange
     self.request = head
     self.limits = limits
+    self.budget = budget
     self.verdict = limits.verdict(on: head)
   }
 
@@ -31,15 +39,33 @@ final class RequestIntake {
   func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     receivedBytes += bytes.count
     if receivedBytes > limits.maximumDiscardedBytes { return false }
-    if verdict == .collect && receivedBytes > limits.maximumBytes {
-      verdict = .discard(limits.tooLarge(receivedBytes, isWhole: false))
-      request.body = []
+    guard verdict == .collect else { return true }
+    if receivedBytes > limits.maximumBytes {
+      discard(limits.tooLarge(receivedBytes, isWhole: false))
+    } else if !budget.reserve(bytes.count) {
+      discard(budget.exhausted)
+    } else {
+      reservedBytes += bytes.count
+      request.body.append(contentsOf: bytes)
     }
-    if verdict == .collect { request.body.append(contentsOf: bytes) }
     return true
   }
 
-  /// The request, once; its body is not kept here.
+  private func discard(_ rejection: Rejection) {
+    verdict = .discard(rejection)
+    release()
+  }
+
+  /// Gives up the memory of the body.
+  private func release() {
+    request.body = []
+    budget.release(reservedBytes)
+    reservedBytes = 0
+  }
+
+  deinit { release() }
+
+  /// The request, once; its body is not kept here, but counts until the request is answered.
   func takeRequest() -> HTTPRequest {
     defer { request.body = [] }
     return request
@@ -84,5 +110,34 @@ struct BodyLimits: Sendable {
         "The request body may have \(maximumBytes) bytes, but has \(isWhole ? "" : "at least ")\(count): "
         + "send a shorter one.",
       code: "request_too_large")
+  }
+}
+
+/// The memory that all bodies together may take.
+final class BodyBudget: Sendable {
+  private let maximumBytes: Int
+  private let usedBytes = Mutex(0)
+
+  init(maximumBytes: Int) {
+    self.maximumBytes = maximumBytes
+  }
+
+  /// Takes memory for `count` more bytes; `false` when there is not enough left.
+  func reserve(_ count: Int) -> Bool {
+    usedBytes.withLock { used in
+      guard used + count <= maximumBytes else { return false }
+      used += count
+      return true
+    }
+  }
+
+  func release(_ count: Int) {
+    usedBytes.withLock { $0 -= count }
+  }
+
+  var exhausted: Rejection {
+    .unavailable(
+      "The \(maximumBytes) bytes for request bodies are in use by other requests: try again later.",
+      code: "out_of_memory", retryAfterSeconds: 1)
   }
 }

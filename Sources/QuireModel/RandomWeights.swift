@@ -26,14 +26,14 @@ package struct RandomWeights: WeightSource {
       let exponent = Self.exponentBits(deviation: 1 / Float(columns).squareRoot())
       let pattern = UInt64(exponent) &* 0x0001_0001_0001_0001
       // Random sign and fraction, one exponent: values of one magnitude, half of them negative.
-      fill(bits.bytes, seed: seed) { $0 & 0x807F_807F_807F_807F | pattern }
+      RandomBytes.fill(bits.bytes, seed: seed, team: team) { $0 & 0x807F_807F_807F_807F | pattern }
       return .dense(
         DenseMatrix(
           rows: rows, columns: columns, element: .bfloat16, base: UnsafeRawPointer(bits.pointer), owner: bits)
       )
     }
     let codes = HostBuffer<UInt8>(count: format.codeByteCount(rows: rows, columns: columns))
-    fill(codes.bytes, seed: seed) { $0 }
+    RandomBytes.fill(codes.bytes, seed: seed, team: team) { $0 }
     let scales = HostBuffer<UInt16>(count: format.scaleCount(rows: rows, columns: columns))
     // Codes are uniform over their range, whose deviation is range / √12.
     let deviation = Float(format.codeRange.count) / Float(12).squareRoot()
@@ -69,10 +69,12 @@ package struct RandomWeights: WeightSource {
   private static func exponentBits(deviation: Float) -> UInt16 {
     Float(sign: .plus, exponent: deviation.exponent, significand: 1).bfloat16Bits & 0x7F80
   }
+}
 
+private enum RandomBytes {
   /// Fill memory with splitmix64's sequence, each word passed through `shape`.
-  private func fill(
-    _ bytes: UnsafeMutableRawBufferPointer, seed: UInt64, shape: (UInt64) -> UInt64
+  static func fill(
+    _ bytes: UnsafeMutableRawBufferPointer, seed: UInt64, team: ThreadTeam, shape: (UInt64) -> UInt64
   ) {
     let wordCount = bytes.count / 8
     team.run { thread, count in
@@ -86,11 +88,50 @@ package struct RandomWeights: WeightSource {
   }
 
   /// The word at `index` of splitmix64's sequence, which can be entered anywhere.
-  private static func word(_ seed: UInt64, _ index: Int) -> UInt64 {
+  static func word(_ seed: UInt64, _ index: Int) -> UInt64 {
     var mixed = seed &+ UInt64(index + 1) &* 0x9E37_79B9_7F4A_7C15
     mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
     mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
     return mixed ^ (mixed >> 31)
+  }
+}
+
+extension KeyValueCache {
+  /// Fill every block with random keys and values, as if sequences had been computed: decoding at a long context can
+  /// be measured without computing the context.
+  package func fillRandomly(seed: UInt64, compute: Compute) {
+    let blockBytes = element.blockBytes(headSize: headSize)
+    let (keys, values) = randomBlocks(seed: seed, kernels: compute.kernels)
+    for layer in layers {
+      let count = blockCount * layer.keyValueHeadCount
+      compute.team.run { thread, threadCount in
+        for block in ThreadTeam.range(of: count, thread: thread, count: threadCount) {
+          (layer.keys.pointer + block * blockBytes).update(from: keys.pointer, count: blockBytes)
+          (layer.values.pointer + block * blockBytes).update(from: values.pointer, count: blockBytes)
+        }
+      }
+    }
+  }
+
+  /// One block of one head, stored as a forward pass stores it; which bytes that makes is the kernels' business. All
+  /// blocks may be alike, for each is memory of its own.
+  private func randomBlocks(seed: UInt64, kernels: Kernels) -> (
+    keys: HostBuffer<UInt8>, values: HostBuffer<UInt8>
+  ) {
+    let floats = HostBuffer<Float>(count: 2 * headSize)
+    let keys = HostBuffer<UInt8>(count: element.blockBytes(headSize: headSize))
+    let values = HostBuffer<UInt8>(count: keys.count)
+    for slot in 0..<Self.blockSize {
+      for index in 0..<floats.count {
+        let word = RandomBytes.word(seed, slot * floats.count + index)
+        floats[index] = Float(Int32(truncatingIfNeeded: word)) / Float(Int32.max) * 2
+      }
+      kernels.storeKeyValue(
+        key: floats.pointer, value: floats.pointer + headSize,
+        keyBlock: UnsafeMutableRawPointer(keys.pointer),
+        valueBlock: UnsafeMutableRawPointer(values.pointer), slot: slot, headSize: headSize, element: element)
+    }
+    return (keys, values)
   }
 }
 

@@ -2,4 +2,5 @@
 #pragma once
 #include "blocks.h"
 #include "kernels.h"
+#include "limits.h"
 #include "spin.h"

@@ -1,0 +1,174 @@
+// The operands are hidden from the compiler each round, so that it neither computes a product once for all nor leaves the
+// loop out; the sums stay in registers because there are few enough of them. 12 independent sums cover the latency of
+// every instruction used here (4 to 5 cycles, two a cycle at most).
+#include "CKernels.h"
+#include <string.h>
+
+enum { SUMS = 12, REPEATS = 4 };  // multiply-add instructions a round: SUMS * REPEATS
+
+// Plain C, from memory in L1: what the portable kernel's loop would reach if nothing had to be unpacked or scaled.
+static uint64_t portable_int8(uint64_t rounds) {
+  uint8_t codes[QUIRE_PANEL * QUIRE_QUAD];
+  int8_t quad[QUIRE_QUAD] = {1, 1, 1, 1};
+  int32_t sums[QUIRE_PANEL] = {0};
+  memset(codes, 1, sizeof codes);
+  for (uint64_t r = 0; r < rounds; r++) {
+    __asm__ volatile("" : : "r"(codes), "r"(quad), "r"(sums) : "memory");
+    for (int c = 0; c < QUIRE_PANEL; c++)
+      for (int i = 0; i < QUIRE_QUAD; i++) sums[c] += codes[c * QUIRE_QUAD + i] * quad[i];
+  }
+  __asm__ volatile("" : : "r"(sums) : "memory");
+  return rounds * sizeof codes;
+}
+
+static uint64_t portable_f32(uint64_t rounds) {
+  float weights[64], sums[64], x = 0.5f;
+  for (int i = 0; i < 64; i++) weights[i] = sums[i] = 0.25f;
+  for (uint64_t r = 0; r < rounds; r++) {
+    __asm__ volatile("" : : "r"(weights), "r"(&x), "r"(sums) : "memory");
+    for (int i = 0; i < 64; i++) sums[i] = weights[i] * x + sums[i] * 0.5f;
+  }
+  __asm__ volatile("" : : "r"(sums) : "memory");
+  return rounds * 64;
+}
+
+// One body for all instruction sets: the compiler splits a 64-byte vector into what the function's target has.
+typedef uint64_t line __attribute__((vector_size(64), may_alias));
+
+__attribute__((always_inline)) static inline uint64_t read_lines(const void *source, size_t bytes, int32_t streams, size_t ahead) {
+  line sums[4] = {{0}};
+  size_t length = bytes / (size_t)streams;
+  for (size_t i = 0; i < length; i += 256) {
+    for (int32_t s = 0; s < streams; s++) {
+      const char *p = (const char *)source + (size_t)s * length + i;
+      for (int l = 0; l < 4; l++) {
+        // Behind the end it is some other memory, which a fetch may name.
+        if (ahead) __builtin_prefetch(p + ahead + l * 64);
+        sums[l] ^= *(const line *)(p + l * 64);
+      }
+    }
+  }
+  line all = sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
+  uint64_t total = 0;
+  for (int i = 0; i < 8; i++) total ^= all[i];
+  return total;
+}
+
+static uint64_t portable_read(const void *source, size_t bytes, int32_t streams, size_t ahead) {
+  return read_lines(source, bytes, streams, ahead);
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+
+AVX2 static uint64_t avx2_f32(uint64_t rounds) {
+  __m256 sums[SUMS], a = _mm256_set1_ps(0.5f), b = a;
+  for (int i = 0; i < SUMS; i++) sums[i] = _mm256_setzero_ps();
+  for (uint64_t r = 0; r < rounds; r++) {
+    for (int k = 0; k < REPEATS; k++) {
+      __asm__ volatile("" : "+x"(a), "+x"(b));
+      for (int i = 0; i < SUMS; i++) sums[i] = _mm256_fmadd_ps(a, b, sums[i]);
+    }
+  }
+  for (int i = 0; i < SUMS; i++) __asm__ volatile("" : : "x"(sums[i]));
+  return rounds * SUMS * REPEATS * 8;
+}
+
+// vpmaddubsw has no addend. Eight products are summed in 16 bits before vpmaddwd widens them, as many as int4 codes
+// allow (8 x 3,810); int8 codes allow none, so that their kernel cannot come near this limit.
+AVX2 static uint64_t avx2_int8(uint64_t rounds) {
+  enum { CHAINS = 4, DEPTH = 8 };
+  __m256i sums[CHAINS], a = _mm256_set1_epi8(1), b = a, ones = _mm256_set1_epi16(1);
+  for (int i = 0; i < CHAINS; i++) sums[i] = _mm256_setzero_si256();
+  for (uint64_t r = 0; r < rounds; r++) {
+    __m256i narrow[CHAINS];
+    for (int i = 0; i < CHAINS; i++) narrow[i] = _mm256_setzero_si256();
+    for (int k = 0; k < DEPTH; k++) {
+      for (int i = 0; i < CHAINS; i++) {
+        __m256i product;
+        // Written out, or the compiler would take one product for all chains.
+        __asm__ volatile("vpmaddubsw %2, %1, %0" : "=x"(product) : "x"(a), "x"(b));
+        narrow[i] = _mm256_add_epi16(narrow[i], product);
+      }
+    }
+    for (int i = 0; i < CHAINS; i++) sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(narrow[i], ones));
+  }
+  for (int i = 0; i < CHAINS; i++) __asm__ volatile("" : : "x"(sums[i]));
+  return rounds * CHAINS * DEPTH * 32;
+}
+
+AVX512 static uint64_t avx512_int8(uint64_t rounds) {
+  __m512i sums[SUMS], a = _mm512_set1_epi8(1), b = a;
+  for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_si512();
+  for (uint64_t r = 0; r < rounds; r++) {
+    for (int k = 0; k < REPEATS; k++) {
+      __asm__ volatile("" : "+v"(a), "+v"(b));
+      for (int i = 0; i < SUMS; i++) sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
+    }
+  }
+  for (int i = 0; i < SUMS; i++) __asm__ volatile("" : : "v"(sums[i]));
+  return rounds * SUMS * REPEATS * 64;
+}
+
+AVX512 static uint64_t avx512_f32(uint64_t rounds) {
+  __m512 sums[SUMS], a = _mm512_set1_ps(0.5f), b = a;
+  for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_ps();
+  for (uint64_t r = 0; r < rounds; r++) {
+    for (int k = 0; k < REPEATS; k++) {
+      __asm__ volatile("" : "+v"(a), "+v"(b));
+      for (int i = 0; i < SUMS; i++) sums[i] = _mm512_fmadd_ps(a, b, sums[i]);
+    }
+  }
+  for (int i = 0; i < SUMS; i++) __asm__ volatile("" : : "v"(sums[i]));
+  return rounds * SUMS * REPEATS * 16;
+}
+
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) static uint64_t avx512_bf16(uint64_t rounds) {
+  __m512 sums[SUMS];
+  __m512i a = _mm512_set1_epi16(0x3f00), b = a;
+  for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_ps();
+  for (uint64_t r = 0; r < rounds; r++) {
+    for (int k = 0; k < REPEATS; k++) {
+      __asm__ volatile("" : "+v"(a), "+v"(b));
+      for (int i = 0; i < SUMS; i++) sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)a, (__m512bh)b);
+    }
+  }
+  for (int i = 0; i < SUMS; i++) __asm__ volatile("" : : "v"(sums[i]));
+  return rounds * SUMS * REPEATS * 32;
+}
+
+AVX2 static uint64_t avx2_read(const void *source, size_t bytes, int32_t streams, size_t ahead) {
+  return read_lines(source, bytes, streams, ahead);
+}
+
+AVX512 static uint64_t avx512_read(const void *source, size_t bytes, int32_t streams, size_t ahead) {
+  return read_lines(source, bytes, streams, ahead);
+}
+
+static uint64_t avx512_multiply(quire_limit limit, uint64_t rounds) {
+  if (limit == QUIRE_LIMIT_INT8) return avx512_int8(rounds);
+  if (limit == QUIRE_LIMIT_BF16 && __builtin_cpu_supports("avx512bf16")) return avx512_bf16(rounds);
+  return avx512_f32(rounds);
+}
+#endif
+
+uint64_t quire_limit_multiply(quire_isa isa, quire_limit limit, uint64_t rounds) {
+#if defined(__x86_64__)
+  if (isa == QUIRE_ISA_AVX512) return avx512_multiply(limit, rounds);
+  if (isa == QUIRE_ISA_AVX2) return limit == QUIRE_LIMIT_INT8 ? avx2_int8(rounds) : avx2_f32(rounds);
+#endif
+  (void)isa;
+  return limit == QUIRE_LIMIT_INT8 ? portable_int8(rounds) : portable_f32(rounds);
+}
+
+uint64_t quire_limit_read(quire_isa isa, const void *source, size_t bytes, int32_t streams, size_t ahead) {
+#if defined(__x86_64__)
+  if (isa == QUIRE_ISA_AVX512) return avx512_read(source, bytes, streams, ahead);
+  if (isa == QUIRE_ISA_AVX2) return avx2_read(source, bytes, streams, ahead);
+#endif
+  (void)isa;
+  return portable_read(source, bytes, streams, ahead);
+}

@@ -1,0 +1,39 @@
+import Foundation
+
+/// The machine a measurement belongs to.
+package enum Machine {
+  /// The processor's name as the system tells it; the architecture where it does not.
+  package static var processor: String {
+    field("model name", ofFile: "/proc/cpuinfo") ?? architecture
+  }
+
+  /// Bytes that can be allocated without swapping: what the system calls available, or all of it where it does not say.
+  package static var availableBytes: Int {
+    if let text = field("MemAvailable", ofFile: "/proc/meminfo"),
+      let kibibytes = Int(text.prefix { $0.isNumber })
+    {
+      return kibibytes << 10
+    }
+    return Int(clamping: ProcessInfo.processInfo.physicalMemory)
+  }
+
+  /// The value of the first line "name : value".
+  private static func field(_ name: String, ofFile path: String) -> String? {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
+    for line in text.split(separator: "\n") where line.hasPrefix(name) {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2 { return parts[1].trimmingCharacters(in: .whitespaces) }
+    }
+    return nil
+  }
+
+  private static var architecture: String {
+    #if arch(x86_64)
+      "x86_64"
+    #elseif arch(arm64)
+      "arm64"
+    #else
+      "unknown"
+    #endif
+  }
+}

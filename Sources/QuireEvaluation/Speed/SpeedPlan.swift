@@ -1,0 +1,94 @@
+package import QuireModel
+package import QuireTensors
+
+/// What a speed benchmark measures: one row for each combination.
+package struct SpeedPlan: Sendable, Equatable {
+  package enum Phase: String, Sendable { case prompt, decode }
+
+  /// One row: prompt tokens of one sequence after each other, or one token a step of several sequences.
+  package struct Case: Sendable, Equatable {
+    package let phase: Phase
+    package let batch: Int  // sequences
+    package let context: Int  // positions that each sequence's cache holds when the row begins
+    package let tokens: Int  // of each sequence: the prompt, or the steps
+
+    /// Blocks of each sequence when the row ends.
+    var blocksPerSequence: Int { KeyValueCache.blockCount(positions: context + tokens) }
+  }
+
+  /// Prompt lengths; each is a row. Empty: prompts are not measured.
+  package var promptTokens: [Int]
+  /// Decode steps of a row; 0: decoding is not measured.
+  package var generateTokens: Int
+  /// Sequences that decode together; each is a row.
+  package var batches: [Int]
+  /// Positions in the cache when a row begins; each gives the rows above once. Empty: 0 for prompts, the first prompt
+  /// length for decoding.
+  package var contexts: [Int]
+  /// Prompt tokens that one forward pass takes, as the engine's token budget.
+  package var stepTokens: Int
+  /// Times that a prompt is computed.
+  package var promptRepeats: Int
+  package var keyValueElement: KeyValueElement
+
+  package init(
+    promptTokens: [Int] = [512], generateTokens: Int = 64, batches: [Int] = [1, 4, 16], contexts: [Int] = [],
+    stepTokens: Int = 512, promptRepeats: Int = 3, keyValueElement: KeyValueElement = .float16
+  ) {
+    self.promptTokens = promptTokens
+    self.generateTokens = generateTokens
+    self.batches = batches
+    self.contexts = contexts
+    self.stepTokens = stepTokens
+    self.promptRepeats = promptRepeats
+    self.keyValueElement = keyValueElement
+  }
+
+  /// The rows in the order in which they are measured.
+  package var cases: [Case] {
+    let promptContexts = contexts.isEmpty ? [0] : contexts
+    let decodeContexts = contexts.isEmpty ? [promptTokens.first ?? 0] : contexts
+    let prompts = promptContexts.flatMap { context in
+      promptTokens.map { Case(phase: .prompt, batch: 1, context: context, tokens: $0) }
+    }
+    let decodes = decodeContexts.flatMap { context in
+      batches.map { Case(phase: .decode, batch: $0, context: context, tokens: generateTokens) }
+    }
+    return prompts + (generateTokens > 0 ? decodes : [])
+  }
+
+  /// The longest sequence of any row.
+  package var maximumPositions: Int { cases.map { $0.context + $0.tokens }.max() ?? 0 }
+  var maximumRows: Int {
+    cases.map { $0.phase == .prompt ? min($0.tokens, stepTokens) : $0.batch }.max() ?? 1
+  }
+  var maximumLogitRows: Int { cases.map(\.batch).max() ?? 1 }
+  var cacheBlockCount: Int { cases.map { $0.batch * $0.blocksPerSequence }.max() ?? 0 }
+}
+
+/// The memory that a benchmark takes, known before any of it is allocated.
+package struct SpeedMemory: Sendable, Equatable {
+  package let weightBytes: Int
+  package let cacheBytes: Int
+  package let workspaceBytes: Int
+  /// What the measurement of the limits reads.
+  package let meterBytes: Int
+
+  package var totalBytes: Int { weightBytes + cacheBytes + workspaceBytes + meterBytes }
+
+  /// - Parameter weightBytes: what the weights will take; 0 when they are in memory already.
+  package init(_ plan: SpeedPlan, configuration: ModelConfiguration, weightBytes: Int, threadCount: Int) {
+    self.weightBytes = weightBytes
+    cacheBytes =
+      plan.cacheBlockCount * KeyValueCache.blockBytes(configuration, element: plan.keyValueElement)
+    workspaceBytes = ForwardPass.workspaceBytes(
+      configuration, maximumRows: plan.maximumRows, maximumLogitRows: plan.maximumLogitRows,
+      threadCount: threadCount)
+    meterBytes = LimitMeter.memoryBytes
+  }
+
+  /// Throws the sentence when more is needed than `available` bytes.
+  package func check(available: Int) throws(SpeedError) {
+    if totalBytes > available { throw .memory(needed: self, available: available) }
+  }
+}

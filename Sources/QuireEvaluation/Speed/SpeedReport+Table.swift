@@ -1,0 +1,44 @@
+import Foundation
+import QuireTensors
+
+extension SpeedReport {
+  /// The report as `quire bench` prints it for people.
+  package var table: String {
+    let formats = subject.formats.joined(separator: " and ")
+    let gibibytes = String(format: "%.2f GiB", Double(subject.weightBytes) / 1_073_741_824)
+    return """
+      \(subject.name), \(subject.layerCount) layers, \(formats), \(gibibytes) of weights; kv cache \(keyValueElement.rawValue)
+      quire \(version), \(instructionSet.rawValue), \(threadCount) threads, \(processor)
+      limits: \(number(limits.int8MultiplyAddsPerSecond / 1e9, 0)) GMAC/s int8, \(number(limits.readBytesPerSecond / 1e9, 1)) GB/s read
+
+      \(lines.joined(separator: "\n"))
+
+      """
+  }
+
+  private var lines: [String] {
+    let header = [
+      "phase", "batch", "context", "tokens", "tokens/s", "GMAC/s", "of compute", "GB/s", "of reading",
+      "of roofline",
+    ]
+    let cells = [header] + rows.map(cells)
+    let widths = header.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+    return cells.map { line in
+      zip(line, widths).map { cell, width in String(repeating: " ", count: width - cell.count) + cell }
+        .joined(separator: "  ")
+    }
+  }
+
+  private func cells(_ row: Row) -> [String] {
+    [
+      row.plan.phase.rawValue, "\(row.plan.batch)", "\(row.plan.context)", "\(row.plan.tokens)",
+      number(row.tokensPerSecond, row.tokensPerSecond < 100 ? 2 : 0),
+      number(row.multiplyAddsPerSecond / 1e9, 1),
+      percent(row.shareOfCompute), number(row.bytesPerSecond / 1e9, 1), percent(row.shareOfBandwidth),
+      percent(row.shareOfRoofline),
+    ]
+  }
+
+  private func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+  private func percent(_ share: Double) -> String { String(format: "%.0f%%", 100 * share) }
+}

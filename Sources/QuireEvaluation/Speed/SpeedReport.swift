@@ -1,0 +1,50 @@
+package import QuireTensors
+
+/// What a speed benchmark found.
+package struct SpeedReport: Sendable {
+  /// One measured case.
+  package struct Row: Sendable {
+    package let plan: SpeedPlan.Case
+    /// One entry a repetition: a whole prompt, or one decode step.
+    package let seconds: [Double]
+    /// The median of the limits measured between the repetitions of this row.
+    package let limits: MachineLimits
+    let work: SpeedWork  // of a repetition
+
+    /// Tokens of a repetition.
+    var tokens: Int { plan.phase == .prompt ? plan.tokens : plan.batch }
+
+    package var medianSeconds: Double {
+      let sorted = seconds.sorted()
+      return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    }
+
+    package var tokensPerSecond: Double { Double(tokens) / medianSeconds }
+    package var multiplyAddsPerSecond: Double { work.matrixMultiplyAdds / medianSeconds }
+    package var bytesPerSecond: Double { work.bytes / medianSeconds }
+    package var shareOfCompute: Double { multiplyAddsPerSecond / limits.int8MultiplyAddsPerSecond }
+    package var shareOfBandwidth: Double { bytesPerSecond / limits.readBytesPerSecond }
+    /// How near the row came to the least time that the limits allow.
+    package var shareOfRoofline: Double { work.fewestSeconds(limits) / medianSeconds }
+  }
+
+  /// What was measured, for people and for records.
+  package struct Subject: Sendable {
+    package let name: String
+    package let layerCount: Int
+    package let parameterCount: Int
+    /// The formats of its matrices, the layers' first: "int4 g128", "int8".
+    package let formats: [String]
+    package let weightBytes: Int
+  }
+
+  package let subject: Subject
+  package let version: String
+  package let processor: String
+  package let instructionSet: InstructionSet
+  package let threadCount: Int
+  package let keyValueElement: KeyValueElement
+  /// The median of all measurements of the run.
+  package let limits: MachineLimits
+  package let rows: [Row]
+}

@@ -1,0 +1,75 @@
+import QuireModel
+import QuireTensors
+
+/// What forward passes must do at least: the multiply-adds of their matrices and of attention, and the bytes they cannot
+/// avoid to read.
+struct SpeedWork: Sendable, Equatable {
+  /// Multiply-adds with quantized matrices.
+  var int8MultiplyAdds = 0.0
+  /// Multiply-adds with matrices that are not quantized.
+  var denseMultiplyAdds = 0.0
+  /// Multiply-adds of attention with keys and values in int8.
+  var int8AttentionMultiplyAdds = 0.0
+  /// Multiply-adds of attention with keys and values in floats.
+  var floatAttentionMultiplyAdds = 0.0
+  /// Every weight once a pass, and the keys and values that the pass's rows see once a sequence.
+  var bytes = 0.0
+
+  /// The multiply-adds that a share of compute is told of: those with weights.
+  var matrixMultiplyAdds: Double { int8MultiplyAdds + denseMultiplyAdds }
+
+  /// Seconds that the machine's limits allow at best: the work or the bytes, whichever takes longer.
+  func fewestSeconds(_ limits: MachineLimits) -> Double {
+    let computing =
+      (int8MultiplyAdds + int8AttentionMultiplyAdds) / limits.int8MultiplyAddsPerSecond
+      + denseMultiplyAdds / limits.bf16MultiplyAddsPerSecond
+      + floatAttentionMultiplyAdds / limits.floatMultiplyAddsPerSecond
+    return max(computing, bytes / limits.readBytesPerSecond)
+  }
+
+  /// Adds the work of one forward pass.
+  mutating func add(_ batch: ForwardBatch, model: Model, keyValueElement: KeyValueElement) {
+    let rows = batch.tokens.count
+    for layer in model.layers {
+      for tensor in LayerTensor.projections { multiply(layer[tensor], rows: rows) }
+      attend(batch, layer.shape, headSize: model.configuration.headSize, element: keyValueElement)
+    }
+    if !batch.logitRows.isEmpty { multiply(model.head, rows: batch.logitRows.count) }
+    bytes += Double(rows * model.embedding.byteCount / model.embedding.rows)
+  }
+
+  /// The mean of `count` repetitions that were added up.
+  func divided(by count: Int) -> SpeedWork {
+    SpeedWork(
+      int8MultiplyAdds: int8MultiplyAdds / Double(count),
+      denseMultiplyAdds: denseMultiplyAdds / Double(count),
+      int8AttentionMultiplyAdds: int8AttentionMultiplyAdds / Double(count),
+      floatAttentionMultiplyAdds: floatAttentionMultiplyAdds / Double(count), bytes: bytes / Double(count))
+  }
+
+  private mutating func multiply(_ matrix: WeightMatrix, rows: Int) {
+    let multiplyAdds = Double(matrix.rows) * Double(matrix.columns) * Double(rows)
+    switch matrix {
+    case .quantized: int8MultiplyAdds += multiplyAdds
+    case .dense: denseMultiplyAdds += multiplyAdds
+    }
+    bytes += Double(matrix.byteCount)
+  }
+
+  private mutating func attend(
+    _ batch: ForwardBatch, _ shape: LayerShape, headSize: Int, element: KeyValueElement
+  ) {
+    for slice in batch.sequences {
+      // Row r sees firstPosition + r + 1 positions.
+      let seen = slice.rowCount * slice.firstPosition + slice.rowCount * (slice.rowCount + 1) / 2
+      let multiplyAdds = Double(2 * shape.queryHeadCount * headSize * seen)
+      switch element {
+      case .int8: int8AttentionMultiplyAdds += multiplyAdds
+      case .float16, .float32: floatAttentionMultiplyAdds += multiplyAdds
+      }
+      let positions = slice.firstPosition + slice.rowCount
+      let blockBytes = 2 * shape.keyValueHeadCount * element.blockBytes(headSize: headSize)
+      bytes += Double(blockBytes * positions) / Double(KeyValueCache.blockSize)
+    }
+  }
+}

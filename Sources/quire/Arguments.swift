@@ -1,0 +1,108 @@
+/// The words after a command's name, checked against what the command takes.
+struct Arguments {
+  let command: String
+  private(set) var positionals: [String] = []
+  private var values: [String: [String]] = [:]
+
+  /// Sorts `words` into positionals and options; throws `UsageError` for anything the command does not take.
+  init(_ words: [String], for command: Command) throws {
+    self.command = command.name
+    var rest = words[...]
+    while let word = rest.popFirst() {
+      guard word.hasPrefix("--"), word != "--" else {
+        positionals.append(word)
+        continue
+      }
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard let option = command.options.first(where: { $0.name == parts[0] }) else {
+        throw UsageError(command.name, "unknown option \(parts[0]); see quire \(command.name) --help")
+      }
+      values[option.name, default: []].append(try Self.value(of: option, parts, &rest, command.name))
+    }
+    guard positionals.count == command.positionals.count else {
+      let wanted = command.positionals.isEmpty ? "no arguments" : command.positionals.joined(separator: " ")
+      let found = positionals.isEmpty ? "none" : positionals.joined(separator: " ")
+      throw UsageError(command.name, "expected \(wanted), found \(found); see quire \(command.name) --help")
+    }
+  }
+
+  private static func value(
+    of option: Command.Option, _ parts: [String], _ rest: inout ArraySlice<String>, _ command: String
+  ) throws -> String {
+    guard let kind = option.value else {
+      if parts.count > 1 { throw UsageError(command, "\(option.name) takes no value, found '\(parts[1])'") }
+      return ""
+    }
+    if parts.count > 1 { return parts[1] }
+    guard let next = rest.popFirst() else {
+      throw UsageError(command, "\(option.name) needs a value (\(kind)); see quire \(command) --help")
+    }
+    return next
+  }
+
+  func has(_ option: String) -> Bool { values[option] != nil }
+
+  /// All values of an option that may be repeated.
+  func all(_ option: String) -> [String] { values[option] ?? [] }
+
+  func string(_ option: String) -> String? { values[option]?.last }
+
+  func required(_ option: String) throws -> String {
+    guard let value = string(option) else {
+      throw UsageError(command, "\(option) is missing; see quire \(command) --help")
+    }
+    return value
+  }
+
+  func integer(_ option: String, in range: ClosedRange<Int>) throws -> Int? {
+    guard let text = string(option) else { return nil }
+    guard let value = Int(text), range.contains(value) else {
+      let wanted =
+        range.upperBound == .max
+        ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+      throw UsageError(command, "\(option): expected a whole number \(wanted), found '\(text)'")
+    }
+    return value
+  }
+
+  func number(_ option: String, in range: ClosedRange<Float>) throws -> Float? {
+    guard let text = string(option) else { return nil }
+    guard let value = Float(text), range.contains(value) else {
+      throw UsageError(
+        command,
+        "\(option): expected a number from \(range.lowerBound) to \(range.upperBound), found '\(text)'")
+    }
+    return value
+  }
+
+  /// A list like "1,4,16".
+  func integers(_ option: String, in range: ClosedRange<Int>) throws -> [Int]? {
+    guard let text = string(option) else { return nil }
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap { Int($0.trimmingPrefix(while: \.isWhitespace)) }
+    guard numbers.count == parts.count, numbers.allSatisfy(range.contains) else {
+      throw UsageError(
+        command,
+        "\(option): expected whole numbers from \(range.lowerBound) to \(range.upperBound) separated by commas, found '\(text)'"
+      )
+    }
+    return numbers
+  }
+}
+
+/// The command line itself is wrong: exit code 2.
+struct UsageError: Error, CustomStringConvertible {
+  let command: String
+  let sentence: String
+  init(_ command: String, _ sentence: String) {
+    self.command = command
+    self.sentence = sentence
+  }
+  var description: String { sentence }
+}
+
+/// A command could not do its work for a reason that belongs to no module: exit code 1.
+struct CommandError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}

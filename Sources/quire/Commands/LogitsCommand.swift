@@ -1,0 +1,57 @@
+import Foundation
+import QuireCheckpoints
+import QuireModel
+import QuireTensors
+
+extension Command {
+  static let logits = Command(
+    name: "logits",
+    summary:
+      "Writes the logits after every token of a sequence: tensor \"logits\", float32, [tokens, vocabulary].",
+    positionals: ["MODEL"],
+    options: [
+      Option("--tokens", "IDS", "token ids separated by commas"),
+      Option("--output", "FILE", "the safetensors file to write"),
+      Option("--kv-cache", "TYPE", "float32 (default), float16 or int8"),
+      .threads,
+    ],
+    example: "quire logits recipes/demo/checkpoint --tokens 1,2,3 --output logits.safetensors",
+    run: runLogits)
+}
+
+private func runLogits(_ arguments: Arguments) throws {
+  let output = try arguments.required("--output")
+  _ = try arguments.required("--tokens")
+  guard let tokens = try arguments.integers("--tokens", in: 0...Int(Int32.max)), !tokens.isEmpty else {
+    throw UsageError("logits", "--tokens: expected at least one token id")
+  }
+  let compute = try arguments.compute()
+  let model = try OpenedModel(path: arguments.positionals[0], threadCount: arguments.threadCount()).model
+  let configuration = model.configuration
+  if let bad = tokens.first(where: { $0 >= configuration.vocabularySize }) {
+    throw CommandError("--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")
+  }
+  guard tokens.count <= configuration.maximumPositions else {
+    throw CommandError(
+      "--tokens: expected at most \(configuration.maximumPositions) ids, found \(tokens.count)")
+  }
+  let element = try arguments.keyValueElement(for: configuration) ?? .float32
+  let blockCount = KeyValueCache.blockCount(positions: tokens.count)
+  let cache = KeyValueCache(configuration, blockCount: blockCount, element: element)
+  // Steps bound the memory of the logits; they do not change a bit of them.
+  let stepTokens = min(tokens.count, 256)
+  let pass = ForwardPass(model: model, cache: cache, compute: compute, maximumRows: stepTokens)
+  let writer = try SafetensorsWriter(
+    path: output,
+    tensors: [.init(name: "logits", element: .float32, shape: [tokens.count, configuration.vocabularySize])])
+  for begin in stride(from: 0, to: tokens.count, by: stepTokens) {
+    let end = min(begin + stepTokens, tokens.count)
+    let blocks = (0..<KeyValueCache.blockCount(positions: end)).map(Int32.init)
+    let slice = ForwardBatch.Slice(rowCount: end - begin, firstPosition: begin, blocks: blocks)
+    let logits = pass.run(
+      ForwardBatch(
+        tokens: tokens[begin..<end].map(Int32.init), sequences: [slice], logitRows: Array(0..<end - begin)))
+    try writer.append(UnsafeRawBufferPointer(logits))
+  }
+  try writer.finish()
+}

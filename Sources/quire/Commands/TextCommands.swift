@@ -1,0 +1,93 @@
+import Foundation
+import QuireJSON
+import QuireText
+
+extension Command {
+  static let tokenize = Command(
+    name: "tokenize",
+    summary: "Turns text into token ids: JSON strings in, one a line; JSON arrays out, one a line.",
+    positionals: ["MODEL"],
+    options: [Option("--decode", nil, "the other way: arrays of ids in, strings out")],
+    example: #"echo '"What is 3+4?"' | quire tokenize recipes/demo/checkpoint"#,
+    run: runTokenize)
+
+  static let render = Command(
+    name: "render",
+    summary: "Prints the prompt that the chat template makes of messages and tools.",
+    positionals: ["MODEL"],
+    options: [
+      Option("--messages", "FILE", #"JSON: {"messages": […], "tools": […]}; - reads stdin"#),
+      Option("--no-thinking", nil, "close the thought at once, as non-thinking mode does"),
+      Option("--no-generation-prompt", nil, "stop after the last message"),
+    ],
+    example: "quire render recipes/demo/checkpoint --messages chat.json --no-thinking",
+    run: runRender)
+}
+
+private func runTokenize(_ arguments: Arguments) throws {
+  let tokenizer = try ModelPlace(arguments.positionals[0]).tokenizer()
+  let decodes = arguments.has("--decode")
+  var line = 0
+  while let text = readLine(strippingNewline: true) {
+    line += 1
+    if text.allSatisfy(\.isWhitespace) { continue }
+    let value: JSONValue
+    do {
+      value = try JSONValue.parse(Array(text.utf8))
+    } catch {
+      throw CommandError("line \(line): \(error)")
+    }
+    if decodes {
+      let ids = try tokenIDs(value, line: line)
+      Terminal.outputLine(
+        JSONValue.string(String(decoding: tokenizer.decode(ids), as: UTF8.self)).serialized())
+    } else {
+      guard let string = value.stringValue else {
+        throw CommandError("line \(line): expected a JSON string, found \(text.prefix(40))")
+      }
+      let ids = tokenizer.encode(string, addedTokens: .recognized)
+      Terminal.outputLine("[" + ids.map(String.init).joined(separator: ", ") + "]")
+    }
+  }
+}
+
+private func tokenIDs(_ value: JSONValue, line: Int) throws -> [Int32] {
+  guard let items = value.arrayValue else {
+    throw CommandError("line \(line): expected a JSON array of token ids")
+  }
+  return try items.map {
+    guard let id = $0.intValue, let narrow = Int32(exactly: id), narrow >= 0 else {
+      throw CommandError("line \(line): expected token ids, found \($0.serialized())")
+    }
+    return narrow
+  }
+}
+
+private func runRender(_ arguments: Arguments) throws {
+  // The template is Qwen3's for every model; the folder is opened so that a wrong path is noticed.
+  _ = try ModelPlace(arguments.positionals[0]).tokenizer()
+  let path = try arguments.required("--messages")
+  let value: JSONValue
+  do {
+    value = try JSONValue.parse(Array(inputData(path)))
+  } catch let error as JSONError {
+    throw CommandError("\(path): \(error)")
+  }
+  guard let messages = value["messages"] else {
+    throw CommandError(#"\#(path): expected an object with "messages""#)
+  }
+  let prompt = try ChatTemplate.render(
+    messages: ChatMessage.list(json: messages), tools: value["tools"]?.arrayValue ?? [],
+    mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,
+    addGenerationPrompt: !arguments.has("--no-generation-prompt"))
+  Terminal.output(prompt.text)
+}
+
+/// The bytes of a file, or of stdin for "-".
+func inputData(_ path: String) throws -> Data {
+  if path == "-" { return FileHandle.standardInput.readDataToEndOfFile() }
+  guard let data = FileManager.default.contents(atPath: path) else {
+    throw CommandError("cannot read \(path): expected a readable file")
+  }
+  return data
+}

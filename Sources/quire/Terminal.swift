@@ -1,0 +1,101 @@
+import Foundation
+
+/// Writing to the user: results to stdout, everything else to stderr.
+enum Terminal {
+  static let errorIsTerminal = isatty(STDERR_FILENO) == 1
+  static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
+  static let inputIsTerminal = isatty(STDIN_FILENO) == 1
+
+  static func output(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
+  static func outputLine(_ text: String = "") { output(text + "\n") }
+  static func error(_ text: String) { write(Array(text.utf8), to: STDERR_FILENO) }
+  static func errorLine(_ text: String) { error(text + "\n") }
+
+  /// Dim where the terminal can show it.
+  static func dim(_ text: String) -> String { outputIsTerminal ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
+
+  /// Writes all bytes; a reader that left ends the program quietly, as `head` expects.
+  private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    var offset = 0
+    while offset < bytes.count {
+      let written = bytes.withUnsafeBytes {
+        Foundation.write(descriptor, $0.baseAddress! + offset, bytes.count - offset)
+      }
+      if written > 0 {
+        offset += written
+      } else if errno != EINTR {
+        if descriptor == STDOUT_FILENO { exit(errno == EPIPE ? 0 : 1) }
+        return
+      }
+    }
+  }
+
+  /// 1536 -> "1.5 KiB".
+  static func bytes(_ count: Int) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    var value = Double(count)
+    var unit = 0
+    while value >= 1024, unit < units.count - 1 {
+      value /= 1024
+      unit += 1
+    }
+    return unit == 0
+      ? "\(count) B" : String(format: "%.*f %@", value < 10 ? 2 : 1, value, units[unit] as NSString)
+  }
+
+  static func seconds(_ value: Double) -> String {
+    value < 60
+      ? String(format: "%.1f s", value) : String(format: "%d:%02d min", Int(value) / 60, Int(value) % 60)
+  }
+}
+
+/// A bar with rate and time left on a terminal, a plain line now and then in a pipe, nothing when quiet.
+// Unchecked: used from the thread that runs the command, or behind the lock.
+final class Progress: @unchecked Sendable {
+  private let label: String
+  private let unit: String
+  private let isQuiet: Bool
+  private let lock = NSLock()
+  private let begin = Date()
+  private var lastShown = Date.distantPast
+  private var isOpen = false
+
+  init(_ label: String, unit: String, quiet: Bool) {
+    self.label = label
+    self.unit = unit
+    isQuiet = quiet
+  }
+
+  /// `done` of `total` units are finished.
+  func update(_ done: Int, of total: Int, note: String = "") {
+    guard !isQuiet, total > 0 else { return }
+    lock.lock()
+    defer { lock.unlock() }
+    let now = Date()
+    let isLast = done >= total
+    let interval = Terminal.errorIsTerminal ? 0.1 : 5
+    guard isLast || now.timeIntervalSince(lastShown) >= interval else { return }
+    lastShown = now
+    let elapsed = now.timeIntervalSince(begin)
+    let rate = elapsed > 0 ? Double(done) / elapsed : 0
+    let left = rate > 0 ? Double(total - done) / rate : 0
+    let numbers = "\(done)/\(total) \(unit)" + (done > 0 ? String(format: ", %.1f/s", rate) : "")
+    let time = isLast ? "in \(Terminal.seconds(elapsed))" : done > 0 ? "\(Terminal.seconds(left)) left" : ""
+    if Terminal.errorIsTerminal {
+      let filled = 24 * min(done, total) / total
+      let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
+      Terminal.error("\r\u{1b}[K\(label) \(bar) \(numbers) \(time) \(note)" + (isLast ? "\n" : ""))
+      isOpen = !isLast
+    } else {
+      Terminal.errorLine("\(label): \(numbers) \(time) \(note)".trimmingCharacters(in: .whitespaces))
+    }
+  }
+
+  /// Ends an unfinished bar's line, so that what follows starts on its own.
+  func close() {
+    lock.lock()
+    defer { lock.unlock() }
+    if isOpen { Terminal.error("\n") }
+    isOpen = false
+  }
+}

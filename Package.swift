@@ -95,7 +95,7 @@ let package = Package(
       [
         "QuireOptimization", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireTensors",
         "QuireJSON", "QuireText",
-      ]),
+      ], exclude: ["Fixtures"]),
     tests(
       "QuireGenerationTests",
       [

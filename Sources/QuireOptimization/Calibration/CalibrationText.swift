@@ -1,0 +1,95 @@
+import Foundation
+import QuireJSON
+import QuireText
+
+/// A calibration text as tokens.
+struct CalibrationText {
+  /// What errors and provenance call it.
+  let name: String
+  /// Not empty, and none of them is.
+  let documents: [[Int32]]
+  /// Whether windows are stretches of one long document instead of whole short ones.
+  let isOneDocument: Bool
+
+  /// The file of a checkpoint that stands in for the bundled set: chats in the model's own manner.
+  static let checkpointFile = "calibration.jsonl"
+
+  init(
+    _ source: CalibrationSource, recipeFolder: String, checkpointFolder: String, tokenizer: Tokenizer
+  ) throws(OptimizationError) {
+    switch source {
+    case .file(let path):
+      // The name is the one in the recipe: a pack must not depend on where the recipe lies.
+      try self.init(
+        file: path.hasPrefix("/") ? path : recipeFolder + path, named: path, tokenizer: tokenizer)
+    case .bundled:
+      let file = checkpointFolder + "/" + Self.checkpointFile
+      if FileManager.default.fileExists(atPath: file) {
+        try self.init(file: file, named: Self.checkpointFile, tokenizer: tokenizer)
+      } else {
+        let chats = try Self.chats([UInt8](BundledText.chats.utf8), name: "bundled", tokenizer: tokenizer)
+        let texts = BundledText.documents.map { tokenizer.encode($0, addedTokens: .plainText) }
+        self.init(name: "bundled", documents: texts + chats, isOneDocument: false)
+      }
+    }
+  }
+
+  private init(name: String, documents: [[Int32]], isOneDocument: Bool) {
+    self.name = name
+    self.documents = documents
+    self.isOneDocument = isOneDocument
+  }
+
+  private init(file: String, named name: String, tokenizer: Tokenizer) throws(OptimizationError) {
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw .unreadableFile(path: file, purpose: "the calibration text")
+    }
+    self.name = name
+    if file.hasSuffix(".jsonl") {
+      documents = try Self.chats([UInt8](data), name: name, tokenizer: tokenizer)
+      isOneDocument = false
+    } else {
+      guard let text = String(validating: data, as: UTF8.self), !text.isEmpty else {
+        throw .calibration(source: name, problem: "is empty or not UTF-8; give a text file")
+      }
+      documents = [tokenizer.encode(text, addedTokens: .plainText)]
+      isOneDocument = true
+    }
+  }
+
+  /// Chats, one a line: `{"messages": […]}`, rendered by the chat template as the model was trained on them.
+  private static func chats(
+    _ bytes: [UInt8], name: String, tokenizer: Tokenizer
+  ) throws(OptimizationError) -> [[Int32]] {
+    var documents: [[Int32]] = []
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .enumerated()
+    where line.contains(where: { $0 > 0x20 }) {
+      let tokens = try chat(Array(line), line: index + 1, name: name, tokenizer: tokenizer)
+      documents.append(tokens)
+    }
+    guard !documents.isEmpty else {
+      throw .calibration(source: name, problem: "holds no chats; write one {\"messages\": […]} a line")
+    }
+    return documents
+  }
+
+  private static func chat(
+    _ bytes: [UInt8], line: Int, name: String, tokenizer: Tokenizer
+  ) throws(OptimizationError) -> [Int32] {
+    func refused(_ reason: String) -> OptimizationError {
+      .calibration(
+        source: name, problem: "has a line \(line) that is no chat, {\"messages\": […]}: \(reason)")
+    }
+    let value: JSONValue
+    do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
+    guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
+    do throws(TextError) {
+      let prompt = try ChatTemplate.render(
+        messages: try ChatMessage.list(json: messages), addGenerationPrompt: false)
+      return prompt.tokens(tokenizer)
+    } catch {
+      throw refused(error.description)
+    }
+  }
+}

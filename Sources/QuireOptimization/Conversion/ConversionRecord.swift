@@ -1,0 +1,61 @@
+import QuireModel
+import QuireTensors
+
+/// Collects what a conversion does, layer by layer, and tells it step by step.
+struct ConversionRecord {
+  let recipe: Recipe
+  private let source: ModelConfiguration
+  private var pruning: [Int: [Int: HeadPruningResult]] = [:]  // step index, layer
+  private var rounding: [TensorName: RoundingRecord] = [:]
+
+  init(recipe: Recipe, configuration: ModelConfiguration) {
+    self.recipe = recipe
+    source = configuration
+  }
+
+  mutating func add(_ outcome: LayerOptimizer.Outcome, layer: Int) {
+    for (step, result) in outcome.pruning { pruning[step, default: [:]][layer] = result }
+    for record in outcome.rounding { add(record) }
+  }
+
+  mutating func add(_ record: RoundingRecord) {
+    rounding[record.tensor] = record
+  }
+
+  /// The configuration as it is after all steps.
+  var configuration: ModelConfiguration {
+    recipe.steps.indices.reduce(source) { configurationAfter(step: $1, before: $0) }
+  }
+
+  /// One row for the checkpoint and one for each step, with the shapes that came out.
+  func rows(_ formats: TensorFormats?) -> [ConversionReport.Row] {
+    var configuration = source
+    var rows = [row("checkpoint", configuration, { _ in .bf16 }, pruning: [:], rounding: [])]
+    for (index, step) in recipe.steps.enumerated() {
+      configuration = configurationAfter(step: index, before: configuration)
+      let isQuantized = step.name == "quantize"
+      let records = isQuantized ? configuration.tensorNames.compactMap { rounding[$0] } : []
+      rows.append(
+        row(
+          step.name, configuration, { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 },
+          pruning: pruning[index] ?? [:], rounding: records))
+    }
+    return rows
+  }
+
+  private func configurationAfter(step: Int, before: ModelConfiguration) -> ModelConfiguration {
+    guard let results = pruning[step] else { return before }
+    return before.replacingLayers(
+      before.layers.enumerated().map { results[$0.offset]?.shape ?? $0.element })
+  }
+
+  private func row(
+    _ step: String, _ configuration: ModelConfiguration, _ format: (TensorName) -> WeightFormat,
+    pruning: [Int: HeadPruningResult], rounding: [RoundingRecord]
+  ) -> ConversionReport.Row {
+    let stage = ConversionPlan.Stage(step: step, configuration: configuration, formats: format)
+    return ConversionReport.Row(
+      step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
+      bitsPerWeight: stage.bitsPerWeight, pruning: pruning, rounding: rounding)
+  }
+}

@@ -1,0 +1,68 @@
+import QuireModel
+import QuireTensors
+
+/// What a conversion holds at its peak, part by part.
+///
+/// Counted are buffers of this program. Pages of the checkpoint's mapped files are not: the system keeps them
+/// while there is room and takes them back when there is not.
+package struct MemoryEstimate: Sendable, Equatable {
+  /// One reason to hold memory.
+  package struct Part: Sendable, Equatable {
+    package let what: String
+    package let byteCount: Int
+  }
+
+  /// The parts that are held at the same time at the peak.
+  package let parts: [Part]
+  package var peakBytes: Int { parts.reduce(0) { $0 + $1.byteCount } }
+
+  init(recipe: Recipe, stages: [ConversionPlan.Stage], threadCount: Int) {
+    let source = stages[0]
+    let result = stages[stages.count - 1]
+    var always = [Part(what: "packing", byteCount: Self.packingBytes(threadCount))]
+    if recipe.needsCalibration {
+      always.append(
+        Part(
+          what: "calibration activations",
+          byteCount: CalibrationRun.byteCount(
+            recipe.calibration, source.configuration, threadCount: threadCount)))
+    }
+    let table = Self.largest(result.tensors.filter { $0.name == .embedding || $0.name == .head })
+    var layer = [Part(what: "one optimized layer", byteCount: Self.largestLayer(result))]
+    if recipe.needsCalibration {
+      layer.append(Part(what: "pruning statistics", byteCount: Self.pruningBytes(source.configuration)))
+    }
+    let atTable = always + [Part(what: "embedding or head", byteCount: table)]
+    let atLayer = always + layer
+    let isTableHigher =
+      atTable.reduce(0) { $0 + $1.byteCount } > atLayer.reduce(0) { $0 + $1.byteCount }
+    parts = isTableHigher ? atTable : atLayer
+  }
+
+  /// Each compressing thread holds a frame of 4 MiB before and after.
+  private static func packingBytes(_ threadCount: Int) -> Int { (threadCount + 1) * 3 * (4 << 20) }
+
+  /// Only what is written anew counts; tensors that stay as they are come from the mapped files.
+  private static func largest(_ tensors: [ConversionPlan.PlannedTensor]) -> Int {
+    tensors.filter { $0.format.scheme != .bf16 }.map(\.byteCount).max() ?? 0
+  }
+
+  private static func largestLayer(_ stage: ConversionPlan.Stage) -> Int {
+    var bytes = [Int](repeating: 0, count: stage.configuration.layerCount)
+    for tensor in stage.tensors {
+      guard case .layer(let index, _) = tensor.name, tensor.format.scheme != .bf16 else { continue }
+      bytes[index] += tensor.byteCount
+    }
+    return bytes.max() ?? 0
+  }
+
+  /// The Gram matrix; its damped copy and inverse, twice while a part is gathered; the output projection in
+  /// float32 before and after, and in float64; the projections that lose rows.
+  private static func pruningBytes(_ configuration: ModelConfiguration) -> Int {
+    let width = configuration.maximumQueryHeadCount * configuration.headSize
+    let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
+    let projection = width * configuration.hiddenSize
+    return width * width * (4 + 3 * 8) + projection * (4 + 4 + 2 * 8)
+      + 2 * configuration.hiddenSize * (width + 2 * keyValueWidth)
+  }
+}

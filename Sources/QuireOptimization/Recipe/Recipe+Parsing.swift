@@ -1,0 +1,143 @@
+import Foundation
+import QuireJSON
+import QuireTensors
+
+extension Recipe {
+  /// Reads a recipe file.
+  ///
+  /// Throws when the file cannot be read, is not JSON5, or has a step, field or value that is not known; the
+  /// sentence names the line, what was expected and what was found.
+  package init(path: String) throws(OptimizationError) {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw .unreadableFile(path: path, purpose: "the recipe")
+    }
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? ""
+    try self.init(text: [UInt8](data), file: path, folder: folder)
+  }
+
+  /// Reads the text of a recipe; `file` is what error sentences call it.
+  package init(text: [UInt8], file: String, folder: String = "") throws(OptimizationError) {
+    let value: JSONValue
+    do throws(JSONError) {
+      value = try JSONValue.parse(text, syntax: .json5)
+    } catch {
+      throw .malformedRecipe(file: file, reason: error)
+    }
+    let root = RecipeNode(value: value, path: [], file: file, text: text)
+    try root.checkMembers(["name", "steps", "calibration"], of: "a recipe")
+    var steps: [RecipeStep] = []
+    for node in try root.required("steps", in: "the recipe").elements("the steps") {
+      try node.checkOrder(after: steps)
+      steps.append(try node.step())
+    }
+    self.init(
+      name: try root.required("name", in: "the recipe").string("the recipe's name"), steps: steps,
+      calibration: try root.member("calibration")?.calibration() ?? CalibrationSettings(),
+      text: String(decoding: text, as: UTF8.self), folder: folder)
+  }
+}
+
+extension RecipeNode {
+  /// Quantized weights are final: nothing that changes them may follow.
+  fileprivate func checkOrder(after steps: [RecipeStep]) throws(OptimizationError) {
+    guard let last = steps.last, case .quantize = last else { return }
+    throw refusal(
+      "expected \"quantize\" to be the last step, found another step after it; "
+        + "move that step before it, or use overrides for a second scheme")
+  }
+
+  fileprivate func step() throws(OptimizationError) -> RecipeStep {
+    guard value.objectValue != nil else { throw refusal(expected: "a step, an object") }
+    let kind = try required("step", in: "the step")
+    switch try kind.string("the step's name") {
+    case "prune-heads": return .pruneHeads(try headPruning())
+    case "quantize": return .quantize(try quantization())
+    default: throw kind.refusal(expected: "the step to be \"prune-heads\" or \"quantize\"")
+    }
+  }
+
+  private func headPruning() throws(OptimizationError) -> HeadPruningSettings {
+    let what = "the step \"prune-heads\""
+    try checkMembers(["step", "unit", "remove", "repair"], of: what)
+    return HeadPruningSettings(
+      unit: try required("unit", in: what).choice("unit", as: HeadUnit.self),
+      removal: try required("remove", in: what).removal(),
+      repairs: try member("repair")?.boolean("repair") ?? true)
+  }
+
+  private func removal() throws(OptimizationError) -> HeadRemoval {
+    guard value.arrayValue != nil else {
+      let expected = "remove, an integer of at least 0 or an array of one such integer per layer"
+      guard let count = value.intValue, count >= 0 else { throw refusal(expected: expected) }
+      return .uniform(count)
+    }
+    var counts: [Int] = []
+    for node in try elements("remove") {
+      counts.append(try node.integer("the layer's count", in: 0...Int.max))
+    }
+    return .perLayer(counts)
+  }
+
+  private func quantization() throws(OptimizationError) -> QuantizationSettings {
+    let what = "the step \"quantize\""
+    try checkMembers(["step", "scheme", "group", "method", "overrides"], of: what)
+    let target = try target(in: what)
+    if target.scheme == .bf16 {
+      throw (member("scheme") ?? self).refusal(expected: "the scheme of a step to be \"int8\" or \"int4\"")
+    }
+    var overrides: [QuantizationOverride] = []
+    for node in try member("overrides")?.elements("the overrides") ?? [] {
+      overrides.append(try node.override())
+    }
+    return QuantizationSettings(
+      target: target,
+      method: try member("method")?.choice("method", as: QuantizationMethod.self) ?? .nearest,
+      overrides: overrides)
+  }
+
+  private func override() throws(OptimizationError) -> QuantizationOverride {
+    try checkMembers(["match", "scheme", "group"], of: "an override")
+    let match = try required("match", in: "the override")
+    let pattern = try match.string("match")
+    guard !pattern.isEmpty, (try? Regex(pattern)) != nil else {
+      throw match.refusal(expected: "match, a regular expression over tensor names")
+    }
+    return QuantizationOverride(pattern: pattern, target: try target(in: "the override"))
+  }
+
+  /// `scheme` and `group`: int4 needs a group, int8 may do without, bf16 has none.
+  private func target(in what: String) throws(OptimizationError) -> WeightFormat {
+    let scheme = try required("scheme", in: what).choice("scheme", as: WeightFormat.Scheme.self)
+    guard let node = member("group") else {
+      guard scheme != .int4 else {
+        throw refusal(
+          "the scheme \"int4\" needs a group of 32, 64 or 128 in \(what); add the field \"group\"")
+      }
+      return WeightFormat(scheme: scheme, group: nil)
+    }
+    guard scheme != .bf16 else {
+      throw node.refusal("the scheme \"bf16\" has no group; remove the field \"group\"")
+    }
+    guard let group = node.value.intValue, WeightFormat.groups.contains(group) else {
+      throw node.refusal(expected: "group to be 32, 64 or 128")
+    }
+    return WeightFormat(scheme: scheme, group: group)
+  }
+
+  fileprivate func calibration() throws(OptimizationError) -> CalibrationSettings {
+    let what = "the calibration"
+    try checkMembers(["source", "windows", "tokens", "seed"], of: what)
+    var settings = CalibrationSettings()
+    if let source = try member("source")?.string("source") {
+      settings.source = source == "bundled" ? .bundled : .file(source)
+    }
+    if let windows = member("windows") {
+      settings.windowCount = try windows.integer("windows", in: 1...1_000_000)
+    }
+    if let tokens = member("tokens") {
+      settings.windowTokens = try tokens.integer("tokens", in: 1...1_000_000)
+    }
+    if let seed = member("seed") { settings.seed = UInt64(try seed.integer("seed", in: 0...Int.max)) }
+    return settings
+  }
+}

@@ -1,0 +1,119 @@
+import QuireModel
+import QuireOptimization
+import QuireText
+import TestSupport
+import Testing
+
+@Suite struct CalibrationTests {
+  private let folder = TemporaryFolder()
+
+  private func load(
+    _ source: CalibrationSource, windows: Int = 5, tokens: Int = 40, seed: UInt64 = 1, positions: Int = 1024,
+    vocabulary: Int = 320
+  ) throws -> CalibrationSet {
+    TinyTokenizer.write(to: folder)
+    let configuration = ModelConfiguration(
+      hiddenSize: 64, headSize: 32, vocabularySize: vocabulary, tiesEmbeddings: false,
+      maximumPositions: positions,
+      layers: [LayerShape(queryHeadCount: 2, keyValueHeadCount: 1, intermediateSize: 64)])
+    let recipe = Recipe(
+      name: "test", steps: [],
+      calibration: .init(source: source, windowCount: windows, windowTokens: tokens, seed: seed),
+      folder: folder.path + "/")
+    return try CalibrationSet(
+      recipe, checkpointFolder: folder.path, configuration: configuration,
+      tokenizer: Tokenizer(folder: folder.path))
+  }
+
+  /// The sentence with which a text is refused.
+  private func refusal(_ text: String, name: String, tokens: Int = 40) throws -> String? {
+    folder.write(text.utf8, to: name)
+    do {
+      _ = try load(.file(name), tokens: tokens)
+      return nil
+    } catch let error as OptimizationError {
+      return error.description
+    }
+  }
+
+  @Test func aTextIsCutAtSeededPlaces() throws {
+    let text = (0..<200).map { "line \($0)\n" }.joined()
+    folder.write(text.utf8, to: "text.txt")
+    let set = try load(.file("text.txt"))
+    #expect(set.sourceName == "text.txt")
+    #expect(set.windows.count == 5 && set.tokenCount == 200)
+    #expect(set.windows.allSatisfy { $0.sequences.count == 1 && $0.tokenCount == 40 })
+    #expect(try load(.file("text.txt")) == set)
+    #expect(try load(.file("text.txt"), seed: 2) != set)
+    let all = try Tokenizer(folder: folder.path).encode(text)
+    for window in set.windows {
+      #expect(all.indices.contains { all[$0...].starts(with: window.sequences[0]) })
+    }
+  }
+
+  @Test func chatsStayWholeAndAttendToThemselves() throws {
+    let line =
+      #"{"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "TEXT"}]}"#
+    let lines = ["one", "two", "three"].map { line.replacing("TEXT", with: $0) }
+    folder.write((lines.joined(separator: "\n\n") + "\n").utf8, to: "chats.jsonl")
+    let set = try load(.file("chats.jsonl"), windows: 4, tokens: 70)
+    #expect(set.windows.allSatisfy { $0.tokenCount == 70 })
+    let start = Int32(TinyTokenizer.startOfTurn)
+    for sequence in set.windows.flatMap(\.sequences) { #expect(sequence[0] == start) }
+    // All three come before any comes again.
+    let firstThree = set.windows.flatMap(\.sequences).prefix(3).map { $0.prefix(24) }
+    #expect(Set(firstThree).count <= 3 && set.windows[0].sequences.count >= 2)
+    #expect(try load(.file("chats.jsonl"), windows: 4, tokens: 70) == set)
+  }
+
+  @Test func thoughtsAreRendered() throws {
+    folder.write(
+      #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "reasoning_content": "hm", "content": "a"}]}"#
+        .utf8, to: "thought.jsonl")
+    let set = try load(.file("thought.jsonl"), windows: 1, tokens: 40)
+    #expect(set.windows[0].sequences[0].contains(Int32(TinyTokenizer.thinkStart)))
+  }
+
+  @Test func bundledPrefersTheCheckpointsOwnChats() throws {
+    let carried = try load(.bundled, windows: 8, tokens: 512)
+    #expect(carried.sourceName == "bundled")
+    #expect(carried.windows.allSatisfy { $0.tokenCount == 512 })
+    folder.write(
+      #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#.utf8,
+      to: "calibration.jsonl")
+    #expect(try load(.bundled, windows: 1, tokens: 20).sourceName == "calibration.jsonl")
+  }
+
+  @Test func refusals() throws {
+    #expect(
+      try refusal("short", name: "short.txt")
+        == "the calibration text short.txt has 5 tokens, but a window needs 40; "
+        + "give a longer text or lower \"tokens\" in the recipe's calibration")
+    #expect(
+      try refusal("", name: "empty.txt")
+        == "the calibration text empty.txt is empty or not UTF-8; give a text file")
+    #expect(
+      try refusal("\n  \n", name: "empty.jsonl")
+        == "the calibration text empty.jsonl holds no chats; write one {\"messages\": […]} a line")
+    #expect(
+      try refusal("\n{\"prompt\": 1}", name: "other.jsonl")
+        == "the calibration text other.jsonl has a line 2 that is no chat, {\"messages\": […]}: "
+        + "it has no \"messages\"")
+    #expect(
+      try refusal("{\"messages\": []}", name: "none.jsonl")
+        == "the calibration text none.jsonl has a line 1 that is no chat, {\"messages\": […]}: "
+        + "messages: expected at least one message, found none")
+    let missing = #expect(throws: OptimizationError.self) { _ = try load(.file("absent.txt")) }
+    #expect(
+      missing?.description
+        == "cannot read the calibration text \(folder.path)/absent.txt; check that the file exists and may be read"
+    )
+    let long = #expect(throws: OptimizationError.self) { _ = try load(.bundled, positions: 16) }
+    #expect(
+      long?.description
+        == "the calibration text bundled is cut into windows of 40 tokens, but the model has 16 positions; "
+        + "lower \"tokens\" in the recipe's calibration")
+    let foreign = #expect(throws: OptimizationError.self) { _ = try load(.bundled, vocabulary: 100) }
+    #expect(foreign?.description.contains("but the model has 100 tokens") == true)
+  }
+}

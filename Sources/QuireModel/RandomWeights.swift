@@ -18,8 +18,21 @@ package struct RandomWeights: WeightSource {
     self.team = team
   }
 
+  /// Bytes that the weights of a model will take, known before they are made.
+  package func byteCount(of configuration: ModelConfiguration) -> Int {
+    configuration.tensorNames.reduce(0) { sum, name in
+      let shape = name.shape(in: configuration)
+      return sum + (name.isNorm ? shape[0] * 4 : storage(of: name).byteCount(rows: shape[0], columns: shape[1]))
+    }
+  }
+
+  /// How a matrix is stored.
+  private func storage(of name: TensorName) -> WeightFormat {
+    name == .embedding || name == .head ? embeddingFormat : format
+  }
+
   package func matrix(_ name: TensorName, rows: Int, columns: Int) throws(ModelError) -> WeightMatrix {
-    let format = name == .embedding || name == .head ? embeddingFormat : self.format
+    let format = storage(of: name)
     let seed = name.string.utf8.reduce(self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     guard format.scheme != .bf16 else {
       let bits = HostBuffer<UInt16>(count: rows * columns)

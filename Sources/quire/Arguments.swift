@@ -19,7 +19,9 @@ struct Arguments {
       }
       values[option.name, default: []].append(try Self.value(of: option, parts, &rest, command.name))
     }
-    guard positionals.count == command.positionals.count else {
+    // "[MODEL]" may be left out.
+    let needed = command.positionals.filter { !$0.hasPrefix("[") }.count
+    guard (needed...command.positionals.count).contains(positionals.count) else {
       let wanted = command.positionals.isEmpty ? "no arguments" : command.positionals.joined(separator: " ")
       let found = positionals.isEmpty ? "none" : positionals.joined(separator: " ")
       throw UsageError(command.name, "expected \(wanted), found \(found); see quire \(command.name) --help")

@@ -28,10 +28,8 @@ import Testing
     #expect(plan.cases.map(\.batch) == [1, 1, 1, 3])
     #expect(plan.cases.map(\.context) == [0, 0, 8, 8])
     #expect(plan.cases.map(\.tokens) == [8, 32, 4, 4])
-    #expect(plan.maximumPositions == 32)
     let long = SpeedPlan(promptTokens: [8], generateTokens: 4, batches: [2], contexts: [0, 100])
     #expect(long.cases.map(\.context) == [0, 100, 0, 100])
-    #expect(long.maximumPositions == 108)
     #expect(SpeedPlan(promptTokens: [], batches: [2]).cases.map(\.phase) == [.decode])
     #expect(SpeedPlan(generateTokens: 0).cases.map(\.phase) == [.prompt])
   }

@@ -31,8 +31,7 @@ package final class SpeedBenchmark {
 
   /// Plans all memory. Throws when the plan's sequences are longer than the model allows.
   package init(model: Model, name: String, plan: SpeedPlan, compute: Compute) throws(SpeedError) {
-    let most = model.configuration.maximumPositions
-    guard plan.maximumPositions <= most else { throw .positions(wanted: plan.maximumPositions, most: most) }
+    try plan.check(model.configuration)
     self.model = model
     self.name = name
     self.plan = plan

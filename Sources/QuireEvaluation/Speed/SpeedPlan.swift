@@ -57,13 +57,21 @@ package struct SpeedPlan: Sendable, Equatable {
     return prompts + (generateTokens > 0 ? decodes : [])
   }
 
-  /// The longest sequence of any row.
-  package var maximumPositions: Int { cases.map { $0.context + $0.tokens }.max() ?? 0 }
   var maximumRows: Int {
     cases.map { $0.phase == .prompt ? min($0.tokens, stepTokens) : $0.batch }.max() ?? 1
   }
   var maximumLogitRows: Int { cases.map(\.batch).max() ?? 1 }
   var cacheBlockCount: Int { cases.map { $0.batch * $0.blocksPerSequence }.max() ?? 0 }
+}
+
+extension SpeedPlan {
+  /// Throws a sentence when a model of this configuration cannot run the plan.
+  package func check(_ configuration: ModelConfiguration) throws(SpeedError) {
+    let positions = cases.map { $0.context + $0.tokens }.max() ?? 0
+    if positions > configuration.maximumPositions {
+      throw .positions(wanted: positions, most: configuration.maximumPositions)
+    }
+  }
 }
 
 /// The memory that a benchmark takes, known before any of it is allocated.

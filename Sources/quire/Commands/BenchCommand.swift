@@ -1,0 +1,163 @@
+import QuireEvaluation
+import QuireJSON
+import QuireModel
+import QuireTensors
+
+extension Command {
+  static let bench = Command(
+    name: "bench",
+    summary: """
+      Measures tokens/s of prompts and of decoding, as shares of what this machine can do at best.
+      Give a MODEL, or a --shape: its weights are made at random in memory, so that nothing needs to be downloaded.
+
+      The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
+      and reading memory. A row's shares are told of its own limits; "roofline" is the least time that both allow.
+      Sampling and text are not in the figures.
+      """,
+    positionals: ["[MODEL]"],
+    options: [
+      Option("--shape", "NAME", PublishedShape.all.map(\.name).joined(separator: ", ")),
+      Option("--scheme", "TYPE", "how a shape's matrices are stored: int4 (default), int8 or bf16"),
+      Option(
+        "--group", "N",
+        "inputs that share a scale: 32, 64 or 128 (default: 128 for int4; int8: one per channel)"),
+      Option(
+        "--head-scheme", "TYPE", "the same for embedding and head (default: int8, or bf16 with --scheme bf16)"
+      ),
+      Option("--layers", "N", "only the first N layers of a shape, for a quick look"),
+      Option("--prompt-tokens", "N,…", "prompt lengths; 0 measures no prompts (default: 512)"),
+      Option("--generate-tokens", "N", "decode steps a row; 0 measures no decoding (default: 64)"),
+      Option("--batch", "N,…", "sequences that decode together (default: 1,4,16)"),
+      Option(
+        "--context", "N,…", "tokens before a row begins (default: 0 for prompts, the prompt for decoding)"),
+      Option("--repeat", "N", "times that a prompt is computed; the median counts (default: 3)"),
+      .cacheType, .threads, .json, .quiet,
+    ],
+    example: "quire bench --shape qwen3-8b --scheme int4 --batch 1,8 --json",
+    run: runBench)
+}
+
+private func runBench(_ arguments: Arguments) throws {
+  var plan = try arguments.speedPlan()
+  let subject = try BenchSubject(arguments)
+  let compute = try arguments.compute()
+  let isQuiet = arguments.has("--quiet")
+  let (name, model) = try subject.model(compute) { name, configuration, weightBytes in
+    plan.keyValueElement = try arguments.keyValueElement(for: configuration) ?? .float16
+    try plan.check(configuration)
+    let memory = SpeedMemory(
+      plan, configuration: configuration, weightBytes: weightBytes, threadCount: compute.team.threadCount)
+    if !isQuiet { Terminal.errorLine("\(name): \(account(of: memory))") }
+    try memory.check(available: Machine.availableBytes)
+  }
+  let benchmark = try SpeedBenchmark(model: model, name: name, plan: plan, compute: compute)
+  let progress = Progress("measuring", unit: "repetitions", quiet: isQuiet)
+  let report = benchmark.run(version: Program.version, processor: Machine.processor) { done, total, now in
+    progress.update(done, of: total, note: "\(now.phase.rawValue) ×\(now.batch) at \(now.context)")
+  }
+  Terminal.output(arguments.has("--json") ? report.json.serialized() + "\n" : report.table)
+}
+
+/// What the run will take, for people who wonder whether it fits.
+private func account(of memory: SpeedMemory) -> String {
+  let weights =
+    memory.weightBytes > 0 ? ", \(Terminal.bytes(memory.weightBytes)) of it weights" : " besides weights"
+  return
+    "\(Terminal.bytes(memory.totalBytes)) of memory\(weights), \(Terminal.bytes(memory.cacheBytes)) keys and values"
+}
+
+extension Arguments {
+  /// What the command line asks to measure.
+  fileprivate func speedPlan() throws -> SpeedPlan {
+    let prompts = try integers("--prompt-tokens", in: 0...1_000_000) ?? [512]
+    guard prompts == [0] || !prompts.contains(0) else {
+      throw UsageError(
+        command, "--prompt-tokens: 0 measures no prompts and stands alone, found it among others")
+    }
+    let plan = SpeedPlan(
+      promptTokens: prompts == [0] ? [] : prompts,
+      generateTokens: try integer("--generate-tokens", in: 0...100_000) ?? 64,
+      batches: try integers("--batch", in: 1...1024) ?? [1, 4, 16],
+      contexts: try integers("--context", in: 0...1_000_000) ?? [],
+      promptRepeats: try integer("--repeat", in: 1...1000) ?? 3)
+    guard !plan.cases.isEmpty else {
+      throw UsageError(
+        command, "--prompt-tokens 0 and --generate-tokens 0 leave nothing to measure; leave one of them out")
+    }
+    return plan
+  }
+}
+
+/// What is measured: a model from disk, or a shape with random weights.
+private enum BenchSubject {
+  case model(path: String)
+  case shape(PublishedShape, layerCount: Int?, format: WeightFormat, headFormat: WeightFormat)
+
+  private static let shapeOptions = ["--scheme", "--group", "--head-scheme", "--layers"]
+
+  init(_ arguments: Arguments) throws {
+    let command = arguments.command
+    guard let name = arguments.string("--shape") else {
+      guard let path = arguments.positionals.first else {
+        throw UsageError(command, "expected a MODEL or --shape NAME, found neither; see quire bench --help")
+      }
+      if let option = Self.shapeOptions.first(where: arguments.has) {
+        throw UsageError(
+          command, "\(option) belongs to --shape; a model from disk has its own, so leave it out")
+      }
+      self = .model(path: path)
+      return
+    }
+    guard arguments.positionals.isEmpty else {
+      throw UsageError(command, "expected a MODEL or --shape, found both; leave one of them out")
+    }
+    guard let shape = PublishedShape(named: name) else {
+      let known = PublishedShape.all.map(\.name).joined(separator: ", ")
+      throw UsageError(command, "--shape: expected one of \(known), found '\(name)'")
+    }
+    let scheme = try arguments.scheme("--scheme") ?? .int4
+    let headScheme = try arguments.scheme("--head-scheme") ?? (scheme == .bf16 ? .bf16 : .int8)
+    let group = try arguments.integer("--group", in: 32...128)
+    let format = WeightFormat(scheme: scheme, group: group ?? (scheme == .int4 ? 128 : nil))
+    self = .shape(
+      shape, layerCount: try arguments.integer("--layers", in: 1...shape.configuration.layerCount),
+      format: format,
+      headFormat: WeightFormat(scheme: headScheme, group: headScheme == .int4 ? group ?? 128 : nil))
+    let matrices = shape.configuration.tensorNames.filter { !$0.isNorm }
+    for width in Set(matrices.map { $0.shape(in: shape.configuration)[1] }) {
+      do { try format.validate(columns: width, name: "--group") } catch {
+        throw UsageError(command, "\(error)")
+      }
+    }
+  }
+
+  /// Opens or makes the model. `check` sees its name, its configuration and the bytes of weights still to be made, and
+  /// throws when they cannot be.
+  func model(
+    _ compute: Compute, check: (_ name: String, ModelConfiguration, _ weightBytes: Int) throws -> Void
+  ) throws -> (name: String, model: Model) {
+    switch self {
+    case .model(let path):
+      let opened = try OpenedModel(path: path, threadCount: compute.team.threadCount)
+      try check(opened.name, opened.model.configuration, 0)
+      return (opened.name, opened.model)
+    case .shape(let shape, let layerCount, let format, let headFormat):
+      let all = shape.configuration
+      let configuration = layerCount.map { all.replacingLayers(Array(all.layers.prefix($0))) } ?? all
+      let weights = RandomWeights(format: format, embeddingFormat: headFormat, seed: 1, team: compute.team)
+      try check(shape.name, configuration, weights.byteCount(of: configuration))
+      return (shape.name, try Model(configuration: configuration, source: weights))
+    }
+  }
+}
+
+extension Arguments {
+  fileprivate func scheme(_ option: String) throws -> WeightFormat.Scheme? {
+    guard let name = string(option) else { return nil }
+    guard let scheme = WeightFormat.Scheme(rawValue: name) else {
+      let known = WeightFormat.Scheme.allCases.map(\.rawValue).joined(separator: ", ")
+      throw UsageError(command, "\(option): expected one of \(known), found '\(name)'")
+    }
+    return scheme
+  }
+}

@@ -11,6 +11,9 @@ package struct ChatToolCall: Sendable, Equatable {
     self.arguments = arguments
   }
 
+  /// The arguments as text: as they are, or as JSON in the spacing the model was trained on.
+  package var argumentsText: String { arguments.stringValue ?? arguments.serialized(style: .python) }
+
   /// With arguments that are the text of a JSON object (as OpenAI's clients send them) replaced by that object, so
   /// that they reach the prompt in the spacing the model was trained on.
   package var withParsedArguments: ChatToolCall {

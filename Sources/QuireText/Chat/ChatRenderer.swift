@@ -90,7 +90,7 @@ struct ChatRenderer {
       prompt.append(template: "<tool_call>\n{\"name\": \"")
       prompt.append(message: call.name)
       prompt.append(template: "\", \"arguments\": ")
-      prompt.append(message: call.arguments.stringValue ?? call.arguments.serialized(style: .python))
+      prompt.append(message: call.argumentsText)
       prompt.append(template: "}\n</tool_call>")
     }
     prompt.append(template: "<|im_end|>\n")

@@ -16,14 +16,20 @@ extension TokenizerFile {
       tokens.append(token)
     }
     tokens.sort { $0.id < $1.id }
+    for (token, following) in zip(tokens, tokens.dropFirst()) where token.id == following.id {
+      let text = String(decoding: following.content, as: UTF8.self)
+      throw .tokenID(token.id, problem: "two added tokens have it, one is \"\(text)\"")
+    }
+    try checkIDs(tokens, vocabulary)
+    return tokens
+  }
+
+  private static func checkIDs(_ tokens: [AddedToken], _ vocabulary: TokenTable) throws(TextError) {
     var next = vocabulary.count
-    for (index, token) in tokens.enumerated() {
-      let text = String(decoding: token.content, as: UTF8.self)
-      if index > 0 && tokens[index - 1].id == token.id {
-        throw .tokenID(token.id, problem: "two added tokens have it, one is \"\(text)\"")
-      }
+    for token in tokens {
       if token.id < vocabulary.count {
         guard vocabulary[token.id] == token.content[...] else {
+          let text = String(decoding: token.content, as: UTF8.self)
           throw .tokenID(token.id, problem: "both a vocabulary token and the added token \"\(text)\" have it")
         }
         continue
@@ -35,7 +41,6 @@ extension TokenizerFile {
       throw .unsupported(
         field: "added_tokens", expected: "fewer than \(MergeTable.maximumCount) ids", found: "\(next)")
     }
-    return tokens
   }
 
   private static func addedToken(_ entry: JSONValue, _ name: String) throws(TextError) -> AddedToken {

@@ -1,0 +1,150 @@
+/// Takes a streamed answer apart into reasoning and content, and both from their tags.
+///
+/// ```swift
+/// var splitter = ThinkingSplitter(startsInThinking: tokenizer.startsInThinking(prompt))
+/// for text in stream { let (reasoning, content) = splitter.append(text) … }
+/// let (reasoning, content) = splitter.finish()
+/// ```
+///
+/// 1. Reasoning begins in the prompt, or with a `<think>` that nothing but white space precedes.
+/// 2. It ends with `</think>`, or with a `<tool_call>`, which belongs to the content.
+/// 3. Any later `</think>` is swallowed; a later `<think>` is text.
+/// 4. Reasoning loses the line feeds around it, content those before it, as the chat template has it.
+///
+/// What could be the start of a tag is held back until it is clear, and so are line feeds that may be the last. The
+/// parts do not depend on how the text was cut.
+package struct ThinkingSplitter: Sendable {
+  package typealias Parts = (reasoning: String, content: String)
+
+  private enum Place {
+    /// Nothing but white space so far: `<think>` would open.
+    case opening
+    /// In reasoning that the prompt opened: an opening tag that is written all the same is swallowed here.
+    case thinkingInPrompt
+    /// In the reasoning, before its first character.
+    case thinkingStart
+    case thinking
+    /// In the content, before its first character.
+    case contentStart
+    case content
+  }
+
+  private var place: Place
+  private var held = HeldText()
+  /// Line feeds at the end of the reasoning so far.
+  private var heldLineFeedCount = 0
+
+  package init(startsInThinking: Bool) {
+    place = startsInThinking ? .thinkingInPrompt : .opening
+  }
+
+  /// Whether what comes next is reasoning, as far as can be told.
+  package var isThinking: Bool {
+    switch place {
+    case .thinkingInPrompt, .thinkingStart, .thinking: true
+    case .opening, .contentStart, .content: false
+    }
+  }
+
+  /// The parts that the next piece of text completes.
+  package mutating func append(_ text: String) -> Parts {
+    held.append(text)
+    var parts = Parts("", "")
+    while advance(&parts, isEnd: false) {}
+    return parts
+  }
+
+  /// The rest. An unfinished tag is text after all.
+  package mutating func finish() -> Parts {
+    var parts = Parts("", "")
+    while advance(&parts, isEnd: true) {}
+    heldLineFeedCount = 0
+    return parts
+  }
+
+  /// Does what the held text allows at the present place; false when it takes more text to go on.
+  private mutating func advance(_ parts: inout Parts, isEnd: Bool) -> Bool {
+    switch place {
+    case .opening: open(isEnd: isEnd)
+    case .thinkingInPrompt: openAgain(isEnd: isEnd)
+    case .thinkingStart: startThinking()
+    case .thinking: think(&parts, isEnd: isEnd)
+    case .contentStart, .content: emitContent(&parts, isEnd: isEnd)
+    }
+  }
+
+  private mutating func open(isEnd: Bool) -> Bool {
+    let start = held.bytes.firstIndex { !Self.isSpace($0) } ?? held.bytes.count
+    if held.has(AnswerTag.thinkStart, at: start) {
+      held.take(start + AnswerTag.thinkStart.utf8.count)
+      place = .thinkingStart
+      return true
+    }
+    if held.isBeginning(of: AnswerTag.thinkStart, from: start) && !isEnd { return false }
+    place = .contentStart
+    return true
+  }
+
+  private mutating func openAgain(isEnd: Bool) -> Bool {
+    let start = held.bytes.count - held.bytes.dropPrefix(of: UInt8(ascii: "\n")).count
+    if held.has(AnswerTag.thinkStart, at: start) {
+      held.take(start + AnswerTag.thinkStart.utf8.count)
+    } else if held.isBeginning(of: AnswerTag.thinkStart, from: start) && !isEnd {
+      return false
+    }
+    place = .thinkingStart
+    return true
+  }
+
+  private mutating func startThinking() -> Bool {
+    held.take(held.bytes.count - held.bytes.dropPrefix(of: UInt8(ascii: "\n")).count)
+    if held.bytes.isEmpty { return false }
+    place = .thinking
+    return true
+  }
+
+  private mutating func think(_ parts: inout Parts, isEnd: Bool) -> Bool {
+    let tags = [AnswerTag.thinkEnd, AnswerTag.toolCallStart]
+    if let (tag, start) = held.firstTag(of: tags) {
+      emitReasoning(held.take(start), &parts)
+      if tag == AnswerTag.thinkEnd { held.take(tag.utf8.count) }
+      heldLineFeedCount = 0
+      place = .contentStart
+      return true
+    }
+    emitReasoning(held.take(isEnd ? held.bytes.count : held.settledByteCount(before: tags)), &parts)
+    return false
+  }
+
+  private mutating func emitReasoning(_ bytes: [UInt8], _ parts: inout Parts) {
+    let text = bytes.dropSuffix(of: UInt8(ascii: "\n"))
+    if !text.isEmpty {
+      parts.reasoning +=
+        String(repeating: "\n", count: heldLineFeedCount) + String(decoding: text, as: UTF8.self)
+      heldLineFeedCount = 0
+    }
+    heldLineFeedCount += bytes.count - text.count
+  }
+
+  private mutating func emitContent(_ parts: inout Parts, isEnd: Bool) -> Bool {
+    if let (tag, start) = held.firstTag(of: [AnswerTag.thinkEnd]) {
+      emitContent(held.take(start), &parts)
+      held.take(tag.utf8.count)
+      return true
+    }
+    let count = isEnd ? held.bytes.count : held.settledByteCount(before: [AnswerTag.thinkEnd])
+    emitContent(held.take(count), &parts)
+    return false
+  }
+
+  private mutating func emitContent(_ bytes: [UInt8], _ parts: inout Parts) {
+    let text = place == .contentStart ? bytes.dropPrefix(of: UInt8(ascii: "\n")) : bytes[...]
+    if text.isEmpty { return }
+    place = .content
+    parts.content += String(decoding: text, as: UTF8.self)
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || (0x09...0x0D).contains(byte)
+  }
+}

@@ -1,0 +1,130 @@
+import QuireJSON
+import QuireText
+import Testing
+
+@Suite struct ToolCallSplitterTests {
+  struct Example: Sendable, CustomTestStringConvertible {
+    let text: String
+    let content: String
+    /// Name and arguments, one after the other.
+    let calls: [String]
+
+    var testDescription: String { text.debugDescription }
+  }
+
+  static let one = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1}}\n</tool_call>"
+  static let bad = "<tool_call>\n{name: f}\n</tool_call>"
+  static let examples = [
+    Example(text: "no call here", content: "no call here", calls: []),
+    Example(text: "\nlines\n\n", content: "\nlines\n\n", calls: []),
+    Example(text: one, content: "", calls: ["f", "{\"x\": 1}"]),
+    Example(text: one + "\n" + one, content: "", calls: ["f", "{\"x\": 1}", "f", "{\"x\": 1}"]),
+    Example(text: "Wait.\n" + one, content: "Wait.", calls: ["f", "{\"x\": 1}"]),
+    Example(text: one + "\ndone\n", content: "done\n", calls: ["f", "{\"x\": 1}"]),
+    Example(text: "a\n\n" + one + "\n\nb", content: "a\nb", calls: ["f", "{\"x\": 1}"]),
+    Example(text: "a" + one + "b", content: "a\nb", calls: ["f", "{\"x\": 1}"]),
+    Example(text: one + "\n", content: "", calls: ["f", "{\"x\": 1}"]),
+    Example(
+      text: "<tool_call>{\"name\":\"f\",\"arguments\":{\"x\":\"y\"}}</tool_call>", content: "",
+      calls: ["f", "{\"x\": \"y\"}"]),
+    Example(
+      text: "<tool_call>\n{\"arguments\": {\"b\": 1.5e-3, \"a\": 2}, \"name\": \"z\"}\n</tool_call>",
+      content: "",
+      calls: ["z", "{\"b\": 0.0015, \"a\": 2}"]),
+    Example(text: "<tool_call>{\"name\": \"f\"}</tool_call>", content: "", calls: ["f", "{}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": null}</tool_call>", content: "", calls: ["f", "{}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"x\\\":1}\"}</tool_call>", content: "",
+      calls: ["f", "{\"x\": 1}"]),
+    Example(
+      text:
+        "<tool_call>{\"name\": \"f\", \"arguments\": {\"q\": \"</tool_call> \\\" <tool_call> \\\\\"}}</tool_call>",
+      content: "", calls: ["f", "{\"q\": \"</tool_call> \\\" <tool_call> \\\\\"}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": {\"q\": \"東京 😀 \\u00e9\"}}</tool_call>", content: "",
+      calls: ["f", "{\"q\": \"東京 😀 é\"}"]),
+    Example(text: bad, content: bad, calls: []),
+    Example(text: "a\n" + bad + "\nb", content: "a\n" + bad + "\nb", calls: []),
+    Example(text: bad + "\n" + one, content: bad, calls: ["f", "{\"x\": 1}"]),
+    Example(text: "<tool_call>\n</tool_call>", content: "<tool_call>\n</tool_call>", calls: []),
+    Example(text: "<tool_call>[1]</tool_call>", content: "<tool_call>[1]</tool_call>", calls: []),
+    Example(
+      text: "<tool_call>{\"name\": 1, \"arguments\": {}}</tool_call>",
+      content: "<tool_call>{\"name\": 1, \"arguments\": {}}</tool_call>", calls: []),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>",
+      content: "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>", calls: []),
+    Example(
+      text: "<tool_call>{\"name\": \"f, \"arguments\": {}}\n</tool_call>x",
+      content: "<tool_call>{\"name\": \"f, \"arguments\": {}}\n</tool_call>x", calls: []),
+    Example(text: "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}", content: "", calls: ["f", "{}"]),
+    Example(
+      text: "<tool_call>\n{\"name\": \"f\", \"argu", content: "<tool_call>\n{\"name\": \"f\", \"argu",
+      calls: []),
+    Example(
+      text: "<tool_call>{\"name\": \"f\"}\n<tool_call>{\"name\": \"g\"}</tool_call>", content: "",
+      calls: ["f", "{}", "g", "{}"]),
+    Example(text: "1 <tool_cal", content: "1 <tool_cal", calls: []),
+    Example(text: "a < b </tool_call> c", content: "a < b </tool_call> c", calls: []),
+    Example(text: "", content: "", calls: []),
+  ]
+
+  @Test(arguments: examples)
+  func splitsHoweverTheTextIsCut(example: Example) {
+    let scalars = Array(example.text.unicodeScalars)
+    for size in 1...max(1, scalars.count) {
+      let (content, calls) = split(scalars, size: size)
+      #expect(content == example.content, "pieces of \(size)")
+      #expect(calls.flatMap { [$0.name, $0.argumentsText] } == example.calls, "pieces of \(size)")
+    }
+  }
+
+  private func split(_ scalars: [Unicode.Scalar], size: Int) -> (String, [ChatToolCall]) {
+    var splitter = ToolCallSplitter()
+    var content = ""
+    var calls: [ChatToolCall] = []
+    for start in stride(from: 0, to: scalars.count, by: size) {
+      let piece = scalars[start..<min(scalars.count, start + size)]
+      let parts = splitter.append(String(String.UnicodeScalarView(piece)))
+      content += parts.content
+      calls += parts.calls
+    }
+    let rest = splitter.finish()
+    return (content + rest.content, calls + rest.calls)
+  }
+
+  @Test func aCallComesOutWithItsClosingTag() {
+    var splitter = ToolCallSplitter()
+    #expect(splitter.append("text <tool") == ("text ", []))
+    #expect(splitter.append("_call>{\"name\": \"f\"}</tool_call") == ("", []))
+    #expect(splitter.append(">") == ("", [ChatToolCall(name: "f", arguments: [:])]))
+    #expect(splitter.finish() == ("", []))
+  }
+
+  /// Every call that peers find is found too.
+  @Test(.enabled(if: ReferenceData.isPresent, "needs ../shared/qwen3-tokenizer"))
+  func findsEveryCallThatPeersFind() throws {
+    let cases = try #require(try ReferenceData.json("parse_golden.json")["tools"]?.arrayValue)
+    #expect(cases.count >= 17)
+    // Peers encode arguments that are text a second time.
+    for golden in cases
+    where golden["tools_called"]?.boolValue == true && golden["id"]?.stringValue != "args_string" {
+      let (_, calls) = split(Array(try #require(golden["output"]?.stringValue).unicodeScalars), size: 3)
+      let expected = try #require(golden["tool_calls"]?.arrayValue).map { call in
+        [call["name"]?.stringValue, call["arguments"]?.stringValue]
+      }
+      #expect(calls.map { [$0.name, $0.argumentsText] } == expected)
+    }
+  }
+
+  /// What is given out goes back into the prompt as the model wrote it.
+  @Test func aCallRendersAsItWasWritten() throws {
+    var splitter = ToolCallSplitter()
+    let parts = splitter.append("Wait.\n" + Self.one)
+    let answer = ChatMessage(role: .assistant, content: parts.content, toolCalls: parts.calls)
+    let question = ChatMessage(role: .user, content: "q")
+    let prompt = try ChatTemplate.render(messages: [question, answer, question], addGenerationPrompt: false)
+    #expect(prompt.text.contains("<|im_start|>assistant\nWait.\n" + Self.one + "<|im_end|>\n"))
+  }
+}

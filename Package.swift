@@ -64,7 +64,8 @@ let package = Package(
     room(
       "QuireEvaluation",
       [
-        "QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireOptimization", "QuireGeneration",
+        "QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel",
+        "QuireOptimization", "QuireGeneration",
       ]),
 
     // Floor 6.
@@ -109,7 +110,7 @@ let package = Package(
       "QuireEvaluationTests",
       [
         "QuireEvaluation", "QuireGeneration", "QuireOptimization", "QuireModel", "QuireText",
-        "QuireJSON", "QuireTensors", "QuireCheckpoints",
+        "QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks",
       ]),
     tests("CommandTests", ["QuireJSON", "QuireTensors", "QuireCheckpoints"]),
   ],

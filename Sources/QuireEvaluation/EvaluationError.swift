@@ -1,0 +1,42 @@
+/// What can be wrong with an evaluation that a user asks for. Every description is one sentence.
+package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// A file that cannot be opened or is not UTF-8 text. `purpose` says what it was wanted for.
+  case unreadableFile(path: String, purpose: String, found: String)
+  /// A line of a task file is not a problem. Lines count from 1.
+  case malformedTask(file: String, line: Int, expected: String, found: String)
+  /// A file without anything to measure in it.
+  case emptyFile(path: String, expected: String)
+  /// Neither tasks nor text: there would be nothing but sizes in the report.
+  case nothingToMeasure(model: String)
+  /// An option is out of range or does not go with the others.
+  case invalidOption(name: String, sentence: String)
+  /// A reference that cannot be compared with the model, token by token.
+  case mismatchedReference(reference: String, model: String, difference: String)
+  /// A model could not be opened or loaded; the sentence is the reader's.
+  case model(String)
+  /// A recipe could not be carried out; the sentence is the converter's.
+  case conversion(String)
+  /// The engine refused or failed; the sentence is the engine's.
+  case generation(String)
+
+  package var description: String {
+    switch self {
+    case .unreadableFile(let path, let purpose, let found):
+      "expected \(purpose) in \(path), found \(found); give the path of a readable UTF-8 text file"
+    case .malformedTask(let file, let line, let expected, let found):
+      "\(file), line \(line): expected \(expected), found \(found); correct or remove the line"
+    case .emptyFile(let path, let expected):
+      "expected \(expected) in \(path), found none; give a file that has some"
+    case .nothingToMeasure(let model):
+      "there is neither a task file nor a text to measure \(model) with, and none beside it; "
+        + "give one with --tasks or --text"
+    case .invalidOption(_, let sentence):
+      sentence
+    case .mismatchedReference(let reference, let model, let difference):
+      "\(reference) cannot be the reference of \(model): \(difference); "
+        + "give the checkpoint that the model was made from"
+    case .model(let sentence), .conversion(let sentence), .generation(let sentence):
+      sentence
+    }
+  }
+}

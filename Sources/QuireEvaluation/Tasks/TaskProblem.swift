@@ -1,0 +1,37 @@
+/// One question with one right answer.
+package struct TaskProblem: Sendable, Equatable {
+  /// The task it belongs to; scores are given per task.
+  package let task: String
+  /// The user's message, the only message of the chat.
+  package let prompt: String
+  /// What a right reply says, without white space at its ends.
+  package let answer: String
+
+  /// The name under which the score over all problems is reported; no task may use it.
+  package static let aggregateName = "all"
+
+  package init(task: String, prompt: String, answer: String) {
+    self.task = task
+    self.prompt = prompt
+    self.answer = answer
+  }
+
+  /// Whether a reply that was not cut short is right: its content after the thought, stripped of white space at
+  /// both ends, is the answer, byte for byte.
+  ///
+  /// - Parameter isThoughtClosed: whether the reply had a thought and closed it; nil in non-thinking mode, which
+  ///   has none. A thinking reply without a closed thought is wrong.
+  package func isRight(content: String, isThoughtClosed: Bool?) -> Bool {
+    if isThoughtClosed == false { return false }
+    return Self.stripped(content).utf8.elementsEqual(answer.utf8)
+  }
+
+  /// The text without Unicode white space at its ends.
+  static func stripped(_ text: String) -> String {
+    let scalars = text.unicodeScalars
+    guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+      let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+    else { return "" }
+    return String(scalars[first...last])
+  }
+}

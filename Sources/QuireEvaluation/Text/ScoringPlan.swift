@@ -1,0 +1,78 @@
+package import QuireModel
+
+/// The forward batches that predict every token of a set of windows. Both models of a comparison follow the same
+/// plan, so that their logits meet row by row.
+///
+/// A window that fits goes whole into a batch with others; a longer one has batches of its own and fills the cache
+/// piece by piece. Blocks are numbered from 0 in each batch or long window: nothing is kept from one to the next.
+package struct ScoringPlan: Sendable, Equatable {
+  package struct Step: Sendable, Equatable {
+    package var batch: ForwardBatch
+    /// The token that follows each logit row, and the window both are in.
+    package var targets: [Int32]
+    package var windows: [Int]
+  }
+
+  package private(set) var steps: [Step] = []
+  /// Cache blocks that the plan needs.
+  package private(set) var blockCount = 1
+
+  /// - Parameter rowLimit: the most rows of a batch.
+  package init(windows: [[Int32]], rowLimit: Int) {
+    precondition(rowLimit > 0)
+    var open = Step.empty
+    var openBlockCount = 0
+    for (index, window) in windows.enumerated() {
+      if open.batch.tokens.count + window.count > rowLimit {
+        close(&open, &openBlockCount)
+      }
+      if window.count > rowLimit {
+        appendLong(window, index: index, rowLimit: rowLimit)
+        continue
+      }
+      let blocks = Self.blocks(positions: window.count, first: openBlockCount)
+      openBlockCount += blocks.count
+      open.append(window, range: 0..<window.count, index: index, blocks: blocks)
+    }
+    close(&open, &openBlockCount)
+  }
+
+  private mutating func close(_ step: inout Step, _ stepBlockCount: inout Int) {
+    blockCount = max(blockCount, stepBlockCount)
+    if !step.batch.tokens.isEmpty { steps.append(step) }
+    step = .empty
+    stepBlockCount = 0
+  }
+
+  private mutating func appendLong(_ window: [Int32], index: Int, rowLimit: Int) {
+    let blocks = Self.blocks(positions: window.count, first: 0)
+    blockCount = max(blockCount, blocks.count)
+    for start in stride(from: 0, to: window.count, by: rowLimit) {
+      var step = Step.empty
+      step.append(window, range: start..<min(start + rowLimit, window.count), index: index, blocks: blocks)
+      steps.append(step)
+    }
+  }
+
+  private static func blocks(positions: Int, first: Int) -> [Int32] {
+    (first..<first + KeyValueCache.blockCount(positions: positions)).map { Int32($0) }
+  }
+}
+
+extension ScoringPlan.Step {
+  fileprivate static let empty = ScoringPlan.Step(
+    batch: ForwardBatch(tokens: [], sequences: [], logitRows: []), targets: [], windows: [])
+
+  /// Append positions `range` of a window; every row that a token follows wants logits.
+  fileprivate mutating func append(_ window: [Int32], range: Range<Int>, index: Int, blocks: [Int32]) {
+    let firstRow = batch.tokens.count
+    batch.tokens += window[range]
+    batch.sequences.append(
+      .init(rowCount: range.count, firstPosition: range.lowerBound, blocks: blocks))
+    for position in range where position + 1 < window.count {
+      batch.logitRows.append(firstRow + position - range.lowerBound)
+      targets.append(window[position + 1])
+      windows.append(index)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import Foundation
+
+/// How well a model predicts a text, and how far its distributions are from a reference's.
+package struct TextScore: Sendable, Equatable {
+  /// Tokens that were predicted.
+  package let tokenCount: Int
+  /// Mean surprise, nats a token, with its error between documents.
+  package let surprise: Estimate
+  /// Nil where there is no reference.
+  package let comparison: Comparison?
+
+  /// Figures that need a reference's logits for the same tokens.
+  package struct Comparison: Sendable, Equatable {
+    /// Perplexity divided by the reference's; the error is of the paired differences, token by token.
+    package let perplexityRatio: Estimate
+    /// Mean KL divergence from the reference, nats a token.
+    package let divergence: Estimate
+    /// KL divergence that 99% of the positions stay below.
+    package let divergenceP99: Double
+    package let divergenceMaximum: Double
+    /// Share of positions where both hold the same token most probable.
+    package let topOneAgreement: Estimate
+  }
+
+  package var perplexity: Double { exp(surprise.value) }
+
+  /// Sum up the scores of all positions.
+  ///
+  /// - Parameters:
+  ///   - documents: the document of each score, `0 ..< documentCount`; errors are taken between documents.
+  ///   - isCompared: whether the scores have their reference parts.
+  /// Precondition: at least one score.
+  package init(
+    _ scores: [TokenScore], documents: [Int], documentCount: Int, isCompared: Bool
+  ) {
+    precondition(!scores.isEmpty && scores.count == documents.count, "scores without documents")
+    func mean(_ value: (TokenScore) -> Double) -> Estimate {
+      var mean = ClusteredMean(documentCount: documentCount)
+      for (score, document) in zip(scores, documents) { mean.add(value(score), document: document) }
+      return mean.estimate
+    }
+    tokenCount = scores.count
+    surprise = mean(\.surprise)
+    guard isCompared else {
+      comparison = nil
+      return
+    }
+    let logRatio = mean { $0.surprise - $0.referenceSurprise }
+    let ratio = exp(logRatio.value)
+    let divergences = scores.map(\.divergence)
+    comparison = Comparison(
+      // exp is nearly linear over so small an error: SE(exp m) = exp(m) · SE(m).
+      perplexityRatio: Estimate(value: ratio, standardError: logRatio.standardError.map { $0 * ratio }),
+      divergence: mean(\.divergence),
+      divergenceP99: Moments.quantile(divergences, 0.99),
+      divergenceMaximum: divergences.max() ?? 0,
+      topOneAgreement: mean { $0.agreesOnTop ? 1 : 0 })
+  }
+}

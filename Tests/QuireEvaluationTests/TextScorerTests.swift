@@ -1,0 +1,112 @@
+import Foundation
+import QuireCheckpoints
+import QuireEvaluation
+import QuireModel
+import QuireTensors
+import TestSupport
+import Testing
+
+/// Perplexity and divergence of tiny random models, computed a second way: one window at a time in its own forward
+/// pass, softmax written out as the textbook has it.
+@Suite struct TextScorerTests {
+  private let compute = Compute(threadCount: 2)
+
+  private func model(seed: UInt64) throws -> Model {
+    let folder = TemporaryFolder()
+    TinyCheckpoint(seed: seed).write(to: folder)
+    return try Model(checkpoint: Checkpoint(path: folder.path))
+  }
+
+  /// Windows of many lengths; one is longer than the most rows of a batch.
+  private var windows: TextWindows {
+    var generator = SeededGenerator(seed: 8)
+    let documents = [2, 33, 700, 5, 64, 31, 2, 90].map { generator.tokens($0, vocabularySize: 320) }
+    return TextWindows(documents: documents, windowTokens: 600, scoredLimit: nil)
+  }
+
+  /// log-softmax of every position of a window but the last: (position, vocabulary).
+  private func logProbabilities(_ scored: ScoredModel, _ window: [Int32]) -> [[Double]] {
+    let blockCount = KeyValueCache.blockCount(positions: window.count)
+    let cache = KeyValueCache(
+      scored.model.configuration, blockCount: blockCount, element: scored.keyValueElement)
+    let pass = ForwardPass(
+      model: scored.model, cache: cache, compute: Compute(threadCount: 1), maximumRows: window.count)
+    let logits = pass.run(
+      ForwardBatch(
+        tokens: window,
+        sequences: [
+          .init(rowCount: window.count, firstPosition: 0, blocks: (0..<blockCount).map { Int32($0) })
+        ],
+        logitRows: Array(0..<window.count - 1)))
+    let width = scored.model.configuration.vocabularySize
+    return (0..<window.count - 1).map { row in
+      let values = logits[row * width..<(row + 1) * width].map { Double($0) }
+      let normalizer = log(values.map { exp($0) }.reduce(0, +))
+      return values.map { $0 - normalizer }
+    }
+  }
+
+  @Test func agreesWithASecondWay() throws {
+    let row = ScoredModel(model: try model(seed: 1), keyValueElement: .float16)
+    let reference = ScoredModel(model: try model(seed: 2), keyValueElement: .float32)
+    let windows = windows
+    let score = TextScorer(windows: windows, compute: compute).score(row, reference: reference)
+
+    var surprises: [Double] = []
+    var referenceSurprises: [Double] = []
+    var divergences: [Double] = []
+    var agreements = 0
+    for window in windows.windows {
+      let own = logProbabilities(row, window)
+      let other = logProbabilities(reference, window)
+      for position in own.indices {
+        let target = Int(window[position + 1])
+        surprises.append(-own[position][target])
+        referenceSurprises.append(-other[position][target])
+        divergences.append(
+          zip(other[position], own[position]).map { exp($0) * ($0 - $1) }.reduce(0, +))
+        let best = own[position].max().flatMap { own[position].firstIndex(of: $0) }
+        let otherBest = other[position].max().flatMap { other[position].firstIndex(of: $0) }
+        if best == otherBest { agreements += 1 }
+      }
+    }
+    #expect(score.tokenCount == surprises.count)
+    #expect(abs(score.perplexity / exp(Moments.mean(surprises)) - 1) < 1e-9)
+    let comparison = try #require(score.comparison)
+    let ratio = exp(Moments.mean(surprises) - Moments.mean(referenceSurprises))
+    #expect(abs(comparison.perplexityRatio.value / ratio - 1) < 1e-9)
+    #expect(abs(comparison.divergence.value - Moments.mean(divergences)) < 1e-9)
+    #expect(abs(comparison.divergenceMaximum - (divergences.max() ?? 0)) < 1e-9)
+    #expect(abs(comparison.topOneAgreement.value - Double(agreements) / Double(surprises.count)) < 1e-12)
+    // Two unrelated random models are far apart, so the figures above are not all zero.
+    #expect(comparison.divergence.value > 0.1)
+    #expect(comparison.topOneAgreement.value < 0.5)
+  }
+
+  @Test func aModelDoesNotDivergeFromItself() throws {
+    let model = try model(seed: 1)
+    let scorer = TextScorer(windows: windows, compute: compute)
+    let own = ScoredModel(model: model, keyValueElement: .float32)
+    // Two models of the same weights: two passes, whose bits must agree.
+    let twin = ScoredModel(model: try self.model(seed: 1), keyValueElement: .float32)
+    for reference in [own, twin] {
+      let comparison = try #require(scorer.score(own, reference: reference).comparison)
+      #expect(comparison.divergence == Estimate(value: 0, standardError: 0))
+      #expect(comparison.divergenceMaximum == 0)
+      #expect(comparison.perplexityRatio == Estimate(value: 1, standardError: 0))
+      #expect(comparison.topOneAgreement == Estimate(value: 1, standardError: 0))
+    }
+  }
+
+  @Test func progressEndsAtAllTokens() throws {
+    let model = ScoredModel(model: try model(seed: 1), keyValueElement: .float32)
+    let windows = windows
+    var seen: [Int] = []
+    let score = TextScorer(windows: windows, compute: compute).score(model, reference: nil) { done, total in
+      #expect(total == windows.scoredCount)
+      seen.append(done)
+    }
+    #expect(seen.last == windows.scoredCount && seen == seen.sorted())
+    #expect(score.comparison == nil)
+  }
+}

@@ -1,0 +1,94 @@
+package import QuireTensors
+package import QuireText
+
+/// What to measure and how much of it.
+package struct EvaluationOptions: Sendable, Equatable {
+  /// A task file (see `TaskFile`); nil takes `tasks.jsonl` beside the checkpoint's folder where there is one.
+  package var taskFile: String?
+  /// A text file; nil takes `heldout.txt` beside the checkpoint's folder where there is one.
+  package var textFile: String?
+  /// How the text is cut; nil decides by its blank lines (see `TextProtocol.detected`).
+  package var textProtocol: TextProtocol?
+  /// At most this many tokens of the text are predicted; nil takes all.
+  package var textTokenLimit: Int?
+  /// At most this many problems, spread evenly over the tasks; nil asks all.
+  package var problemLimit: Int?
+  package var modes: [ThinkingMode]
+  /// Most tokens of an answer per mode. Whatever is given, an answer takes at most a quarter of the model's context
+  /// with thinking and a sixteenth without, so that small models that run on and on do not hold up a report.
+  package var thinkingTokens: Int
+  package var nonThinkingTokens: Int
+  /// Decides which problems a limit leaves.
+  package var seed: UInt64
+  /// Answers that are generated at the same time.
+  package var concurrency: Int
+  /// nil measures no speed.
+  package var speed: SpeedSettings?
+  /// Threads that compute; nil takes one per core.
+  package var threadCount: Int?
+  package var instructionSet: InstructionSet
+  /// Folder for the packs of a recipe's steps, one at a time; nil takes the system's.
+  package var workFolder: String?
+
+  package init(
+    taskFile: String? = nil, textFile: String? = nil, textProtocol: TextProtocol? = nil,
+    textTokenLimit: Int? = nil, problemLimit: Int? = nil, modes: [ThinkingMode] = [.thinking, .nonThinking],
+    thinkingTokens: Int = 4096, nonThinkingTokens: Int = 1024, seed: UInt64 = 1, concurrency: Int = 32,
+    speed: SpeedSettings? = SpeedSettings(), threadCount: Int? = nil,
+    instructionSet: InstructionSet = .detected, workFolder: String? = nil
+  ) {
+    self.taskFile = taskFile
+    self.textFile = textFile
+    self.textProtocol = textProtocol
+    self.textTokenLimit = textTokenLimit
+    self.problemLimit = problemLimit
+    self.modes = modes
+    self.thinkingTokens = thinkingTokens
+    self.nonThinkingTokens = nonThinkingTokens
+    self.seed = seed
+    self.concurrency = concurrency
+    self.speed = speed
+    self.threadCount = threadCount
+    self.instructionSet = instructionSet
+    self.workFolder = workFolder
+  }
+
+  /// Throws one sentence for the first option that is out of range.
+  func validate() throws(EvaluationError) {
+    try check("problemLimit", problemLimit, "the number of problems")
+    try check("textTokenLimit", textTokenLimit, "the number of text tokens")
+    try check("thinkingTokens", thinkingTokens, "the most tokens of a thinking answer")
+    try check("nonThinkingTokens", nonThinkingTokens, "the most tokens of a non-thinking answer")
+    try check("concurrency", concurrency, "the number of answers at a time")
+    try check("threadCount", threadCount, "the number of threads")
+    if case .windows(let count) = textProtocol, count < 2 {
+      throw invalid(
+        "textProtocol", "expected windows of at least 2 tokens, found \(count); give a larger number")
+    }
+    if Set(modes).count != modes.count || modes.isEmpty {
+      throw invalid(
+        "modes", "expected each mode once and at least one, found \(modes.count) modes; name them again")
+    }
+    if let speed {
+      try check("speed.promptTokens", speed.promptTokens, "the prompt tokens of the speed measurement")
+      try check("speed.minimumRepeats", speed.minimumRepeats, "the repeats of the speed measurement")
+      // The first generated token belongs to the prompt's time.
+      if speed.generatedTokens < 2 {
+        throw invalid(
+          "speed.generatedTokens",
+          "expected at least 2 generated tokens for a speed, found \(speed.generatedTokens); give a larger number"
+        )
+      }
+    }
+  }
+
+  private func check(_ name: String, _ value: Int?, _ what: String) throws(EvaluationError) {
+    if let value, value < 1 {
+      throw invalid(name, "expected \(what) to be at least 1, found \(value); give a larger number")
+    }
+  }
+
+  private func invalid(_ name: String, _ sentence: String) -> EvaluationError {
+    .invalidOption(name: name, sentence: sentence)
+  }
+}

@@ -1,0 +1,55 @@
+import QuireJSON
+import QuirePacks
+
+extension EvaluationReport {
+  /// Writes what was measured into a pack: each row of its manifest gets the members of this report's row after
+  /// the same step. Weights are copied as they are; the pack is replaced when the new one is whole.
+  ///
+  /// The report must be about the pack itself, or about the checkpoint and the recipe that it was made with.
+  /// Throws when it is about neither, or the pack cannot be read or written.
+  package func store(inPack path: String) throws(EvaluationError) {
+    do throws(PackError) {
+      let pack = try PackReader(path: path)
+      guard var members = pack.manifest.objectValue, let rows = measuredRows(of: pack) else {
+        throw .missing(path: path, name: "steps that this report has rows for")
+      }
+      members["rows"] = .array(rows)
+      members["tensors"] = nil
+      try PackWriter(path: path, copying: pack).finish(members: members)
+    } catch {
+      throw .model(error.description)
+    }
+  }
+
+  /// The manifest's rows with what was measured; nil when the report does not fit the pack.
+  private func measuredRows(of pack: PackReader) -> [JSONValue]? {
+    guard let rows = pack.manifest["rows"]?.arrayValue, !rows.isEmpty else { return nil }
+    let steps = rows.map { $0["step"]?.stringValue }
+    let recipe = pack.manifest["recipe"]?["name"]?.stringValue
+    let own = self.rows.filter { !$0.isReference && $0.recipe == recipe }
+    var measured = [EvaluationRow?](repeating: nil, count: rows.count)
+    if own.map(\.step) == steps.dropFirst().compactMap({ $0 }) {
+      for (index, row) in own.enumerated() { measured[index + 1] = row }
+    } else if model == pack.path, own.count == 1 {
+      measured[rows.count - 1] = own[0]
+    } else {
+      return nil
+    }
+    // The manifest's first row is the checkpoint before any step.
+    if measured[0] == nil { measured[0] = referenceRow }
+    return zip(rows, measured).map { row, measured in
+      measured.map { row.merging($0.json, keeping: ["step"]) } ?? row
+    }
+  }
+}
+
+extension JSONValue {
+  /// The members of both objects; those of `other` win but for the keys in `kept`.
+  fileprivate func merging(_ other: JSONValue, keeping kept: [String]) -> JSONValue {
+    guard var object = objectValue, let members = other.objectValue?.members else { return self }
+    for member in members where !kept.contains(member.key) || object[member.key] == nil {
+      object[member.key] = member.value
+    }
+    return .object(object)
+  }
+}

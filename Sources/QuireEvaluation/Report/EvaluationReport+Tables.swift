@@ -1,0 +1,213 @@
+import QuireText
+
+extension EvaluationReport {
+  /// The report for a terminal: what was measured, then stacked tables at most `width` characters wide (wider only
+  /// where a row's name and a single column are).
+  ///
+  /// A figure that ends in ≈ is within two standard errors of the reference's: no gain and no loss is claimed.
+  package func table(width: Int = 120) -> String {
+    var text = "Evaluation of \(model)"
+    if let reference, reference != model { text += " against \(reference)" }
+    text +=
+      " (\(method.threadCount) \(method.threadCount == 1 ? "thread" : "threads"), \(method.instructionSet))\n"
+    for section in [sizeSection, textSection, answerSection, taskSection].compactMap({ $0 }) {
+      text += "\n" + Self.wrapped(section.title, width: width)
+      text += section.table.parts(width: width, keyCount: section.keyCount).map(\.text).joined(
+        separator: "\n")
+    }
+    return text + "\n" + legend(width: width)
+  }
+
+  /// Words in lines of at most `width` characters, the second and later ones indented; each line ended.
+  private static func wrapped(_ text: String, width: Int) -> String {
+    var lines = [""]
+    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+      let line = lines[lines.count - 1]
+      if !line.isEmpty, line.count + 1 + word.count > width {
+        lines.append("  " + word)
+      } else {
+        lines[lines.count - 1] = line.isEmpty ? String(word) : line + " " + word
+      }
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private struct Section {
+    let title: String
+    var table: TextTable
+    let keyCount: Int
+  }
+
+  private func legend(width: Int) -> String {
+    var lines = ["± one standard error"]
+    if referenceRow != nil {
+      lines[0] += "   ≈ within two standard errors of the reference: no difference is claimed"
+    }
+    lines.append(
+      "peak memory: the whole process while the row's model is loaded, timed and answers; files that are mapped count"
+    )
+    if referenceRow != nil {
+      lines.append(
+        "reference: the checkpoint's weights in float32 arithmetic with a float32 cache; packs run with a float16 cache"
+      )
+    }
+    return lines.map { Self.wrapped($0, width: width) }.joined()
+  }
+
+  // MARK: Size and speed
+
+  private var sizeSection: Section {
+    var table = TextTable(columns: [
+      .init("step", .left), .init("size"), .init("bits/weight"), .init("peak memory"), .init("load s"),
+      .init("prompt tok/s "), .init("decode tok/s "), .init("convert s"), .init("wall s"),
+    ])
+    for row in rows {
+      table.add([
+        row.label, NumberText.bytes(row.size.fileBytes), NumberText.fixed(row.size.bitsPerWeight, 2),
+        NumberText.bytes(row.peakMemoryBytes), NumberText.seconds(row.loadSeconds),
+        speedCell(row, \.prompt), speedCell(row, \.decode), NumberText.seconds(row.conversionSeconds),
+        NumberText.seconds(row.wallSeconds),
+      ])
+    }
+    var title = "Size"
+    if let speed = method.speed {
+      title +=
+        " and speed — one stream: a prompt of \(speed.promptTokens) tokens, "
+        + "then \(speed.generatedTokens) generated; median of repeats"
+    }
+    return Section(title: title, table: table, keyCount: 1)
+  }
+
+  private func speedCell(_ row: EvaluationRow, _ speed: KeyPath<SpeedScore, Estimate>) -> String {
+    guard let own = row.speed?[keyPath: speed] else { return NumberText.missing + " " }
+    let reference = row.isReference ? nil : referenceRow?.speed?[keyPath: speed]
+    return marked(NumberText.significant(own.value), reference.map { own.isWithinNoise(of: $0) } ?? false)
+  }
+
+  /// The mark takes a place in any case, so that digits stay in line.
+  private func marked(_ text: String, _ isWithinNoise: Bool) -> String {
+    text + (isWithinNoise ? "≈" : " ")
+  }
+
+  // MARK: Text
+
+  private var textSection: Section? {
+    guard let text = method.text else { return nil }
+    var table = TextTable(columns: [
+      .init("step", .left), .init("perplexity"), .init("ratio ± "), .init("KL mean ±"), .init("KL p99"),
+      .init("KL max"), .init("top-1 % ±"),
+    ])
+    for row in rows {
+      let comparison = row.text?.comparison
+      table.add([
+        row.label, NumberText.fixed(row.text?.perplexity, 4), ratioCell(row),
+        comparison.map { NumberText.significant($0.divergence) } ?? NumberText.missing,
+        NumberText.significant(comparison?.divergenceP99),
+        NumberText.significant(comparison?.divergenceMaximum),
+        plusMinus(comparison?.topOneAgreement) { NumberText.fixed($0.map { 100 * $0 }, 2) },
+      ])
+    }
+    return Section(title: "Text — " + text.sentence, table: table, keyCount: 1)
+  }
+
+  private func ratioCell(_ row: EvaluationRow) -> String {
+    guard let ratio = row.text?.comparison?.perplexityRatio else { return NumberText.missing + " " }
+    let cell = plusMinus(ratio) { NumberText.fixed($0, 4) }
+    return marked(cell, !row.isReference && ratio.isWithinNoise(of: 1))
+  }
+
+  private func plusMinus(_ estimate: Estimate?, _ format: (Double?) -> String) -> String {
+    guard let estimate else { return NumberText.missing }
+    return format(estimate.value) + (estimate.standardError.map { " ± " + format($0) } ?? "")
+  }
+
+  // MARK: Answers
+
+  private var answerSection: Section? {
+    guard let tasks = method.tasks else { return nil }
+    var table = TextTable(columns: [
+      .init("step", .left), .init("mode", .left), .init("right % ± "), .init("change"),
+      .init("tokens/answer "),
+      .init("cut %"), .init("right→wrong"), .init("wrong→right"), .init("McNemar p"),
+    ])
+    for row in rows {
+      for mode in tasks.modes {
+        guard let total = row.total(mode) else { continue }
+        table.add([row.label, mode.tableName] + cells(total, isReference: row.isReference))
+      }
+    }
+    return Section(title: "Answers — " + tasks.sentence, table: table, keyCount: 2)
+  }
+
+  private func cells(_ score: TaskScore, isReference: Bool) -> [String] {
+    let flips = isReference ? nil : score.flips
+    let isWithinNoise = flips?.accuracyChange.isWithinNoise(of: 0) ?? false
+    let change = flips.map { flips in
+      isWithinNoise
+        ? "≈" : (flips.accuracyChange.value > 0 ? "+" : "") + NumberText.percent(flips.accuracyChange.value)
+    }
+    let tokensWithinNoise = isReference ? false : score.tokenChange?.isWithinNoise(of: 0) ?? false
+    return [
+      marked(plusMinus(score.accuracy, NumberText.percent), isWithinNoise),
+      change ?? NumberText.missing,
+      marked(NumberText.fixed(score.tokensPerAnswer.value, 1), tokensWithinNoise),
+      NumberText.percent(score.truncatedShare),
+      flips.map { "\($0.rightToWrong)" } ?? NumberText.missing,
+      flips.map { "\($0.wrongToRight)" } ?? NumberText.missing,
+      NumberText.probability(flips?.probability),
+    ]
+  }
+
+  /// Right answers of each task; left out where a single task is all there is.
+  private var taskSection: Section? {
+    guard let tasks = method.tasks, let names = rows.first?.tasks.map(\.name), names.count > 2 else {
+      return nil
+    }
+    var table = TextTable(
+      columns: [.init("step", .left), .init("mode", .left)] + names.map { .init($0 + " ") })
+    for row in rows {
+      for mode in tasks.modes {
+        let cells = row.tasks.map { task in
+          guard let score = task.score(mode) else { return NumberText.missing + " " }
+          return marked(
+            NumberText.fixed(100 * score.accuracy.value, 0), !row.isReference && score.isAccuracyWithinNoise)
+        }
+        table.add([row.label, mode.tableName] + cells)
+      }
+    }
+    return Section(title: "Right answers by task, %", table: table, keyCount: 2)
+  }
+}
+
+extension ThinkingMode {
+  /// The mode as tables and progress lines call it.
+  var tableName: String {
+    switch self {
+    case .thinking: "thinking"
+    case .nonThinking: "not thinking"
+    }
+  }
+}
+
+extension TextMethod {
+  /// The protocol in words.
+  fileprivate var sentence: String {
+    let protocolText =
+      switch textProtocol {
+      case .lines:
+        "\(documentCount) documents, one a line, each alone in its context and ended by <|endoftext|>"
+      case .windows:
+        "\(documentCount) windows of up to \(windowTokens) tokens, each alone in its context"
+      }
+    return "\(file): \(protocolText); \(scoredTokens) tokens predicted"
+  }
+}
+
+extension TaskMethod {
+  /// What was asked, and how, in words.
+  fileprivate var sentence: String {
+    let limits = modes.map { "\(maximumTokens($0)) tokens \($0.tableName)" }.joined(separator: " and ")
+    return "\(file): \(problemCount) of \(availableCount) problems, greedy, at most \(limits); "
+      + "an answer cut there is wrong"
+  }
+}

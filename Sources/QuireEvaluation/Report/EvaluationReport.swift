@@ -1,0 +1,121 @@
+package import QuireText
+
+/// A finished evaluation: how it was done and one row per step.
+///
+///     let report = try Evaluator(model: folder, recipes: [recipe]).run()
+///     print(report.table())
+///     write(report.json.serialized(pretty: true))
+package struct EvaluationReport: Sendable, Equatable {
+  /// Path of the model that was evaluated.
+  package var model: String
+  /// Path of the checkpoint that rows are compared with; nil when there is none.
+  package var reference: String?
+  package var method: EvaluationMethod
+  /// The reference first, if there is one; then every recipe's steps in order.
+  package var rows: [EvaluationRow]
+
+  package init(model: String, reference: String?, method: EvaluationMethod, rows: [EvaluationRow] = []) {
+    self.model = model
+    self.reference = reference
+    self.method = method
+    self.rows = rows
+  }
+
+  package var referenceRow: EvaluationRow? { rows.first { $0.isReference } }
+}
+
+/// Everything that a reader must know to repeat the figures of a report.
+package struct EvaluationMethod: Sendable, Equatable {
+  /// The task file and how much of it was asked; nil without tasks.
+  package var tasks: TaskMethod?
+  /// The text and how it was cut; nil without text.
+  package var text: TextMethod?
+  /// Nil when no speed was measured.
+  package var speed: SpeedSettings?
+  package var threadCount: Int
+  /// The instruction set of the kernels.
+  package var instructionSet: String
+  package var seed: UInt64
+
+  package init(
+    tasks: TaskMethod?, text: TextMethod?, speed: SpeedSettings?, threadCount: Int, instructionSet: String,
+    seed: UInt64
+  ) {
+    self.tasks = tasks
+    self.text = text
+    self.speed = speed
+    self.threadCount = threadCount
+    self.instructionSet = instructionSet
+    self.seed = seed
+  }
+}
+
+package struct TaskMethod: Sendable, Equatable {
+  package var file: String
+  /// Problems in the file, and those asked.
+  package var availableCount: Int
+  package var problemCount: Int
+  package var modes: [ThinkingMode]
+  /// Most tokens of an answer, per mode.
+  package var thinkingTokens: Int
+  package var nonThinkingTokens: Int
+  /// Answers generated at a time.
+  package var concurrency: Int
+
+  package init(
+    file: String, availableCount: Int, problemCount: Int, modes: [ThinkingMode], thinkingTokens: Int,
+    nonThinkingTokens: Int, concurrency: Int
+  ) {
+    self.file = file
+    self.availableCount = availableCount
+    self.problemCount = problemCount
+    self.modes = modes
+    self.thinkingTokens = thinkingTokens
+    self.nonThinkingTokens = nonThinkingTokens
+    self.concurrency = concurrency
+  }
+
+  package func maximumTokens(_ mode: ThinkingMode) -> Int {
+    switch mode {
+    case .thinking: thinkingTokens
+    case .nonThinking: nonThinkingTokens
+    }
+  }
+}
+
+package struct TextMethod: Sendable, Equatable {
+  package var file: String
+  package var textProtocol: TextProtocol
+  /// Tokens of the longest context.
+  package var windowTokens: Int
+  package var documentCount: Int
+  package var scoredTokens: Int
+
+  package init(
+    file: String, textProtocol: TextProtocol, windowTokens: Int, documentCount: Int, scoredTokens: Int
+  ) {
+    self.file = file
+    self.textProtocol = textProtocol
+    self.windowTokens = windowTokens
+    self.documentCount = documentCount
+    self.scoredTokens = scoredTokens
+  }
+}
+
+/// What speeds are measured on: one stream alone, with random tokens as its prompt.
+package struct SpeedSettings: Sendable, Equatable {
+  package var promptTokens: Int
+  package var generatedTokens: Int
+  /// Repeats go on until both are reached.
+  package var minimumRepeats: Int
+  package var minimumSeconds: Double
+
+  package init(
+    promptTokens: Int = 256, generatedTokens: Int = 64, minimumRepeats: Int = 3, minimumSeconds: Double = 1
+  ) {
+    self.promptTokens = promptTokens
+    self.generatedTokens = generatedTokens
+    self.minimumRepeats = minimumRepeats
+    self.minimumSeconds = minimumSeconds
+  }
+}

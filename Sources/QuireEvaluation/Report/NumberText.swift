@@ -1,0 +1,71 @@
+import Foundation
+
+/// Numbers as tables show them, in the "C" locale's form.
+enum NumberText {
+  static let missing = "–"
+
+  /// With a fixed number of decimals.
+  static func fixed(_ value: Double?, _ decimals: Int) -> String {
+    guard let value else { return missing }
+    return value.isFinite ? String(format: "%.\(decimals)f", value) : "\(value)"
+  }
+
+  /// With enough digits to tell small values apart: 1234, 12.3, 1.23, 0.123, 0.0123, 0.00123, 0.000123, 1.2e-05.
+  static func significant(_ value: Double?) -> String {
+    guard let value, value.isFinite else { return fixed(value, 0) }
+    guard let decimals = decimals(value) else { return String(format: "%.1e", value) }
+    return fixed(value, decimals)
+  }
+
+  /// A value and its standard error, both with the decimals that fit the value.
+  static func significant(_ estimate: Estimate) -> String {
+    guard let error = estimate.standardError else { return significant(estimate.value) }
+    guard estimate.value.isFinite, let decimals = decimals(estimate.value) else {
+      return significant(estimate.value) + " ± " + significant(error)
+    }
+    return fixed(estimate.value, decimals) + " ± " + fixed(error, decimals)
+  }
+
+  /// Decimals that leave about three digits; nil where positional notation would be long.
+  private static func decimals(_ value: Double) -> Int? {
+    switch abs(value) {
+    case 0: 0
+    case ..<0.0001: nil
+    case ..<0.001: 6
+    case ..<0.01: 5
+    case ..<0.1: 4
+    case ..<1: 3
+    case ..<10: 2
+    case ..<100: 1
+    default: 0
+    }
+  }
+
+  /// A probability: small ones only as small.
+  static func probability(_ value: Double?) -> String {
+    value.map { $0 < 0.001 ? "<0.001" : fixed($0, 3) } ?? missing
+  }
+
+  /// A share as a percentage with one decimal.
+  static func percent(_ share: Double?) -> String {
+    fixed(share.map { 100 * $0 }, 1)
+  }
+
+  /// Bytes in decimal units, as file managers and disks count them.
+  static func bytes(_ count: Int?) -> String {
+    guard let count else { return "n/a" }
+    let units = ["kB", "MB", "GB", "TB"]
+    var value = Double(count) / 1000
+    var unit = 0
+    while value >= 999.5, unit + 1 < units.count {
+      value /= 1000
+      unit += 1
+    }
+    return significant(value) + " " + units[unit]
+  }
+
+  static func seconds(_ value: Double?) -> String {
+    guard let value else { return missing }
+    return value < 10 ? fixed(value, 2) : fixed(value, 1)
+  }
+}

@@ -11,7 +11,7 @@ final class FrameEncoder {
   }
 
   private let context: OpaquePointer
-  private var planes: [UInt8] = []
+  private var planes: [UInt8] = []  // (2, numbers)
 
   init() {
     guard let context = ZSTD_createCCtx() else { preconditionFailure("zstd has no memory for a context") }
@@ -21,26 +21,31 @@ final class FrameEncoder {
   deinit { ZSTD_freeCCtx(context) }
 
   /// The frame of `raw`; with `splitsBrainFloats` its contents are the byte planes of `raw`.
-  func frame(_ raw: UnsafeRawBufferPointer, content: Content, splitsBrainFloats: Bool = false) -> [UInt8] {
-    guard splitsBrainFloats else { return frame(contents: raw, content: content) }
+  func encode(
+    _ raw: UnsafeRawBufferPointer, content: Content, splitsBrainFloats: Bool = false, into frame: PackedFrame
+  ) {
+    frame.rawBytes = raw.count
+    guard splitsBrainFloats else { return encode(contents: raw, content: content, into: frame) }
     if planes.count < raw.count { planes = [UInt8](repeating: 0, count: raw.count) }
-    return planes.withUnsafeMutableBytes { storage in
+    planes.withUnsafeMutableBytes { storage in
       let target = UnsafeMutableRawBufferPointer(rebasing: storage.prefix(raw.count))
       BrainFloatPlanes.split(raw, into: target)
-      return frame(contents: UnsafeRawBufferPointer(target), content: content)
+      encode(contents: UnsafeRawBufferPointer(target), content: content, into: frame)
     }
   }
 
-  private func frame(contents: UnsafeRawBufferPointer, content: Content) -> [UInt8] {
+  private func encode(contents: UnsafeRawBufferPointer, content: Content, into frame: PackedFrame) {
     configure(content)
-    let bound = ZSTD_compressBound(contents.count)
-    let packed = [UInt8](unsafeUninitializedCapacity: bound) { storage, count in
-      count = ZSTD_compress2(context, storage.baseAddress, bound, contents.baseAddress, contents.count)
+    frame.fill(atMost: ZSTD_compressBound(contents.count)) { storage in
+      let count = ZSTD_compress2(
+        context, storage.baseAddress, storage.count, contents.baseAddress, contents.count)
       precondition(ZSTD_isError(count) == 0, "compressing into a buffer of the bound's size cannot fail")
+      return count
     }
-    let gains = Double(packed.count) <= Double(contents.count) * (1 - PackLayout.gainMin)
-    let expands = contents.count > packed.count * PackLayout.expansionMax
-    return gains && !expands ? packed : Self.storedFrame(contents)
+    let packedBytes = frame.bytes.count
+    let gains = Double(packedBytes) <= Double(contents.count) * (1 - PackLayout.gainMin)
+    let expands = contents.count > packedBytes * PackLayout.expansionMax
+    if !gains || expands { frame.replace(with: Self.storedFrame(contents)) }
   }
 
   /// Weights: the shortest hash table and the longest minimal match keep zstd from finding accidental
@@ -81,5 +86,28 @@ final class FrameEncoder {
     } while offset < contents.count
     bytes.append(UInt32(truncatingIfNeeded: ContentHash.of(contents)))
     return bytes.storage
+  }
+}
+
+/// A frame as it goes to the file, in memory that is used again for the next one.
+///
+/// Fresh memory for each frame would cost more page faults than zstd costs time.
+final class PackedFrame {
+  private var storage: [UInt8] = []
+  private var count = 0
+  /// Size of what it unpacks to.
+  fileprivate(set) var rawBytes = 0
+
+  var bytes: ArraySlice<UInt8> { storage[..<count] }
+
+  /// Calls `body` with room for `bound` bytes; it returns how many it has used.
+  fileprivate func fill(atMost bound: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int) {
+    if storage.count < bound { storage = [UInt8](repeating: 0, count: bound) }
+    count = storage.withUnsafeMutableBytes { body(UnsafeMutableRawBufferPointer(rebasing: $0.prefix(bound))) }
+  }
+
+  fileprivate func replace(with bytes: [UInt8]) {
+    storage = bytes
+    count = bytes.count
   }
 }

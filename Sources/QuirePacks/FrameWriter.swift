@@ -1,4 +1,5 @@
 import QuireTensors
+import Synchronization
 
 /// Cuts streams into frames, compresses them on a team of threads and appends them to a file in order.
 ///
@@ -16,17 +17,23 @@ final class FrameWriter {
   private let file: AtomicFile
   private let team: ThreadTeam?
   private let encoders: [FrameEncoder]  // (thread)
+  private let batchSize: Int
+  private let frames: [[PackedFrame]]  // (2, batch)
   private let decoder = FrameDecoder()
   private var streamOfContent: [ContentKey: PackTensor.Stream] = [:]
 
   init(file: AtomicFile, team: ThreadTeam?) {
     self.file = file
     self.team = team
-    encoders = (0..<(team?.threadCount ?? 1)).map { _ in FrameEncoder() }
+    let threadCount = team?.threadCount ?? 1
+    encoders = (0..<threadCount).map { _ in FrameEncoder() }
+    let batchSize = 2 * threadCount
+    self.batchSize = batchSize
+    frames = (0..<2).map { _ in (0..<batchSize).map { _ in PackedFrame() } }
   }
 
   func writeHead() throws(FileFailure) {
-    try append(PackLayout.head, rawBytes: 0)
+    try append(PackLayout.head[...], rawBytes: 0)
   }
 
   /// Goes on behind what an earlier run has left in the file.
@@ -75,9 +82,11 @@ final class FrameWriter {
   /// Appends manifest, tail and seek table.
   func writeEnd(manifest: [UInt8]) throws(FileFailure) {
     let dataRawBytes = entries.reduce(0) { $0 + $1.rawBytes }
-    let frame = manifest.withUnsafeBytes { encoders[0].frame($0, content: .text) }
+    let packed = PackedFrame()
+    manifest.withUnsafeBytes { encoders[0].encode($0, content: .text, into: packed) }
+    let frame = Array(packed.bytes)
     let offset = file.byteCount
-    try append(frame, rawBytes: manifest.count)
+    try append(packed.bytes, rawBytes: manifest.count)
     entries.append(.init(packedBytes: PackLayout.tailBytes, rawBytes: 0))
     let table = SeekTable(entries: entries).encoded
     let tail = PackTail(
@@ -89,7 +98,7 @@ final class FrameWriter {
     try file.write(table)
   }
 
-  private func append(_ frame: [UInt8], rawBytes: Int) throws(FileFailure) {
+  private func append(_ frame: ArraySlice<UInt8>, rawBytes: Int) throws(FileFailure) {
     try file.write(frame)
     entries.append(.init(packedBytes: frame.count, rawBytes: rawBytes))
   }
@@ -100,36 +109,44 @@ final class FrameWriter {
     if streamOfContent[key] == nil { streamOfContent[key] = stream }
   }
 
-  /// The hash of the frames as written. Batches bound the memory and keep the order.
+  /// The hash of the frames as written. While the team compresses one batch, its first thread writes the batch
+  /// before, so that the frames come in order and the memory is that of two batches.
   private func writeFrames(_ stream: PackStream, frameBytes: Int) throws(FileFailure) -> UInt64 {
-    var packedHash = ContentHash()
     let count = PackLayout.frameCount(rawBytes: stream.bytes.count, frameBytes: frameBytes)
-    let batch = 4 * encoders.count
-    for first in stride(from: 0, to: count, by: batch) {
-      let numbers = first..<min(first + batch, count)
-      for (number, frame) in zip(numbers, encode(numbers, of: stream, frameBytes: frameBytes)) {
-        frame.withUnsafeBytes { packedHash.update($0) }
-        try append(frame, rawBytes: min(frameBytes, stream.bytes.count - number * frameBytes))
+    var packedHash = ContentHash()
+    var failure: FileFailure?
+    var finished: ArraySlice<PackedFrame> = []
+    for first in stride(from: 0, to: count, by: batchSize) {
+      let numbers = first..<min(first + batchSize, count)
+      let batch = frames[first / batchSize % 2].prefix(numbers.count)
+      let next = Atomic<Int>(0)
+      func work(_ thread: Int, _: Int) {
+        if thread == 0 { failure = failure ?? write(finished, &packedHash) }
+        while true {
+          let slot = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard slot < numbers.count else { return }
+          let start = (first + slot) * frameBytes
+          let rows = stream.bytes[start..<min(start + frameBytes, stream.bytes.count)]
+          encoders[thread].encode(
+            UnsafeRawBufferPointer(rebasing: rows), content: .weights,
+            splitsBrainFloats: stream.kind == .bf16, into: batch[slot])
+        }
       }
+      if let team, count > 1 { team.run(work) } else { work(0, 1) }
+      finished = batch
     }
+    failure = failure ?? write(finished, &packedHash)
+    if let failure { throw failure }
     return packedHash.value
   }
 
-  private func encode(_ numbers: Range<Int>, of stream: PackStream, frameBytes: Int) -> [[UInt8]] {
-    var frames = [[UInt8]](repeating: [], count: numbers.count)
-    frames.withUnsafeMutableBufferPointer { frames in
-      func encode(_ thread: Int, _ count: Int) {
-        for slot in stride(from: thread, to: frames.count, by: count) {
-          let start = (numbers.lowerBound + slot) * frameBytes
-          let rows = stream.bytes[start..<min(start + frameBytes, stream.bytes.count)]
-          frames[slot] = self.encoders[thread].frame(
-            UnsafeRawBufferPointer(rebasing: rows), content: .weights,
-            splitsBrainFloats: stream.kind == .bf16)
-        }
-      }
-      if let team, numbers.count > 1 { team.run(encode) } else { encode(0, 1) }
+  /// Appends frames in order; what went wrong, if anything.
+  private func write(_ frames: ArraySlice<PackedFrame>, _ hash: inout ContentHash) -> FileFailure? {
+    for frame in frames {
+      frame.bytes.withUnsafeBytes { hash.update($0) }
+      do throws(FileFailure) { try append(frame.bytes, rawBytes: frame.rawBytes) } catch { return error }
     }
-    return frames
+    return nil
   }
 
   /// Equal hashes are not yet equal bytes: reads the twin back and compares.

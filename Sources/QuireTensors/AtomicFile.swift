@@ -97,7 +97,10 @@ package final class AtomicFile {
   }
 
   /// Appends `bytes`.
-  package func write(_ bytes: [UInt8]) throws(FileFailure) {
+  package func write(_ bytes: [UInt8]) throws(FileFailure) { try write(bytes[...]) }
+
+  /// Appends `bytes`.
+  package func write(_ bytes: ArraySlice<UInt8>) throws(FileFailure) {
     let failure: FileFailure? = bytes.withUnsafeBytes { buffer in
       do throws(FileFailure) { try write(buffer) } catch { return error }
       return nil

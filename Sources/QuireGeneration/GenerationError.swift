@@ -9,7 +9,7 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
   /// The model gave logits from which nothing can be chosen, for the answer's token (or the prompt's position)
   /// of this index.
   case unusableLogits(tokenIndex: Int)
-  /// The waiting line is full; trying again later can succeed.
+  /// As many requests as allowed run or wait; trying again later can succeed.
   case queueFull(limit: Int)
   /// The engine finishes what it has and accepts nothing new.
   case draining
@@ -31,7 +31,7 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
         so verify the file and, if it is sound, convert it with another recipe.
         """
     case .queueFull(let limit):
-      return "All \(limit) places in the waiting line are taken: try again later."
+      return "The engine already has \(limit) requests running or waiting: try again later."
     case .draining:
       return "The engine is shutting down and accepts no new requests: send them to another one."
     case .stopped:

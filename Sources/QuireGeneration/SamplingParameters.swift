@@ -1,3 +1,5 @@
+package import QuireText
+
 /// How the next token is chosen from a row of logits.
 ///
 /// The order of work is: logit bias, repetition penalty, presence and frequency penalties, temperature,
@@ -42,4 +44,15 @@ package struct SamplingParameters: Sendable, Equatable {
 
   /// The most probable token at every step.
   package static let greedy = SamplingParameters(temperature: 0)
+}
+
+extension SamplingParameters {
+  /// What Qwen3's authors recommend for a chat mode (model card, "Best Practices"). In thinking mode they warn
+  /// against greedy decoding, which repeats itself.
+  package static func recommended(_ mode: ThinkingMode) -> SamplingParameters {
+    switch mode {
+    case .thinking: SamplingParameters(temperature: 0.6, topP: 0.95, topK: 20)
+    case .nonThinking: SamplingParameters(temperature: 0.7, topP: 0.8, topK: 20)
+    }
+  }
 }

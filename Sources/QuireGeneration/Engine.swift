@@ -1,0 +1,125 @@
+import Dispatch
+import Foundation
+package import QuireModel
+import QuireTensors
+package import QuireText
+
+/// Runs many requests at once on one model: continuous batching on a thread of its own.
+///
+///     let engine = try Engine(model: model, tokenizer: tokenizer)
+///     let id = try engine.submit(request) { event in … }  // called on the engine's thread
+///     engine.cancel(id)                                   // its slot is free within a step
+///     engine.drain()                                      // nothing new; returns when all have finished
+///     engine.stop()
+///
+/// A request's answer depends on the request alone: greedy answers are the same bytes alone or among others, and
+/// so are seeded ones. For blocking use on many prompts see `generate`.
+package final class Engine: Sendable {
+  package let shape: EngineShape
+  /// What requests are checked against.
+  package let limits: RequestLimits
+  private let mailbox: Mailbox
+  private let counter: MetricsCounter
+
+  /// Plans all memory and starts the thread. Throws `invalidOption`.
+  package convenience init(
+    model: Model, tokenizer: Tokenizer, options: EngineOptions = EngineOptions()
+  ) throws(GenerationError) {
+    let configuration = model.configuration
+    let shape = try EngineShape(
+      options, configuration: configuration, vocabularySize: tokenizer.vocabularySize)
+    let compute = Compute(
+      threadCount: shape.threadCount, instructionSet: options.instructionSet ?? .detected)
+    let cache = KeyValueCache(
+      configuration, blockCount: shape.blockCount, element: options.keyValueElement)
+    let forward = ForwardPass(
+      model: model, cache: cache, compute: compute, maximumRows: shape.tokenBudget,
+      maximumLogitRows: shape.logitRowBudget)
+    let ends = options.endOfSequenceIDs.union(tokenizer.endOfSequenceIDs)
+    self.init(
+      EngineParts(
+        forward: forward, rowWidth: configuration.vocabularySize, tokenizer: tokenizer, shape: shape,
+        endOfSequenceIDs: ends.union(configuration.endOfSequenceIDs)))
+  }
+
+  /// An engine over anything that gives logits. Its rows must agree with `parts`.
+  package init(_ parts: EngineParts) {
+    let mailbox = Mailbox(maximumRequests: parts.shape.maximumRequests)
+    let counter = MetricsCounter(blockCount: parts.shape.blockCount)
+    shape = parts.shape
+    limits = RequestLimits(
+      vocabularySize: parts.shape.vocabularySize, contextLength: parts.shape.contextLength)
+    self.mailbox = mailbox
+    self.counter = counter
+    // The thread holds the mailbox, not the engine, so that releasing the engine ends it.
+    let thread = Thread { EngineLoop(parts, mailbox: mailbox, metrics: counter).run() }
+    thread.name = "engine"
+    thread.start()
+  }
+
+  deinit { mailbox.close() }
+
+  /// Checks the request and puts it in line. `onEvent` is called on the engine's thread, in order, and must not
+  /// block: while it runs, nobody gets tokens.
+  ///
+  /// Throws `invalidRequest`, `promptTooLong`, `queueFull`, `draining` or `stopped`; then `onEvent` is never called.
+  package func submit(
+    _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
+  ) throws(GenerationError) -> RequestID {
+    try limits.validate(request)
+    return try mailbox.submit(request, onEvent: onEvent)
+  }
+
+  /// Ends a request, running or waiting, before the next step; its last event is `finished` with `.cancelled`.
+  /// Does nothing when the request has finished.
+  package func cancel(_ id: RequestID) {
+    mailbox.cancel(id)
+  }
+
+  /// Refuses new requests from now on and waits until those accepted have finished. With a limit, returns false
+  /// when it passed first. Not to be called from an event callback, which would wait for itself.
+  @discardableResult
+  package func drain(secondsMax: Double? = nil) -> Bool {
+    mailbox.drain(until: secondsMax.map { .now() + $0 } ?? .distantFuture)
+  }
+
+  /// Cancels everything and ends the thread; waits for both. Not to be called from an event callback.
+  package func stop() {
+    mailbox.close()
+    mailbox.waitForEnd()
+  }
+
+  /// Whether `submit` would take a request, apart from the limit on their number.
+  package var isAccepting: Bool { mailbox.isAccepting }
+
+  /// The counters of this moment.
+  package var metrics: EngineMetrics {
+    let counts = mailbox.counts
+    var metrics = counter.snapshot
+    metrics.waitingCount = max(0, counts.accepted - metrics.runningCount)
+    metrics.refusedCount = counts.refused
+    return metrics
+  }
+}
+
+/// What an engine is made of.
+package struct EngineParts: Sendable {
+  package let forward: any StepForward
+  /// Length of a row of logits.
+  package let rowWidth: Int
+  package let tokenizer: Tokenizer
+  package let shape: EngineShape
+  package let endOfSequenceIDs: Set<Int32>
+
+  package init(
+    forward: any StepForward, rowWidth: Int, tokenizer: Tokenizer, shape: EngineShape,
+    endOfSequenceIDs: Set<Int32>
+  ) {
+    precondition(rowWidth >= shape.vocabularySize)
+    self.forward = forward
+    self.rowWidth = rowWidth
+    self.tokenizer = tokenizer
+    self.shape = shape
+    self.endOfSequenceIDs = endOfSequenceIDs
+  }
+}

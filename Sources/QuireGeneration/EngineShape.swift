@@ -1,0 +1,91 @@
+package import QuireModel
+import Foundation
+
+/// The sizes of an engine: its options, checked against a model and filled in.
+package struct EngineShape: Sendable, Equatable {
+  package let maximumSlots: Int
+  /// Slots and places in line together.
+  package let maximumRequests: Int
+  /// Tokens per step.
+  package let tokenBudget: Int
+  /// Rows of logits per step.
+  package let logitRowBudget: Int
+  /// Positions per sequence.
+  package let contextLength: Int
+  /// Blocks of the cache.
+  package let blockCount: Int
+  package let threadCount: Int
+  /// Ids below this are tokens; rows of logits may be longer.
+  package let vocabularySize: Int
+
+  /// Throws `invalidOption` with the first option that is out of range or does not fit the others.
+  package init(
+    _ options: EngineOptions, configuration: ModelConfiguration, vocabularySize: Int
+  ) throws(GenerationError) {
+    try Self.check("threadCount", options.threadCount ?? 1, in: 1...1024)
+    try Self.check("maximumSlots", options.maximumSlots, in: 1...4096)
+    try Self.check("maximumWaiting", options.maximumWaiting, in: 0...1_000_000)
+    try Self.check("tokenBudget", options.tokenBudget, in: options.maximumSlots...65_536)
+    try Self.check("logitRowBudget", options.logitRowBudget, in: 1...65_536)
+    guard vocabularySize <= configuration.vocabularySize else {
+      throw Self.invalid(
+        "tokenizer",
+        "The tokenizer has \(vocabularySize) tokens, but the model's vocabulary only "
+          + "\(configuration.vocabularySize): use the tokenizer that belongs to the model.")
+    }
+    let context = try Self.contextAndBlocks(options, configuration: configuration)
+    maximumSlots = options.maximumSlots
+    maximumRequests = options.maximumSlots + options.maximumWaiting
+    tokenBudget = options.tokenBudget
+    logitRowBudget = max(options.maximumSlots, min(options.logitRowBudget, options.tokenBudget))
+    contextLength = context.length
+    blockCount = context.blockCount
+    threadCount = options.threadCount ?? ProcessInfo.processInfo.activeProcessorCount
+    self.vocabularySize = vocabularySize
+  }
+
+  /// Context and cache depend on each other:
+  /// 1. A given block count decides; otherwise the bytes do, but no more blocks than all slots can fill.
+  /// 2. The context is as long as asked for, else as model and cache allow.
+  /// 3. One sequence of full context must fit the cache, or it could never finish.
+  private static func contextAndBlocks(
+    _ options: EngineOptions, configuration: ModelConfiguration
+  ) throws(GenerationError) -> (length: Int, blockCount: Int) {
+    let blockSize = KeyValueCache.blockSize
+    try check("contextLength", options.contextLength ?? 1, in: 1...configuration.maximumPositions)
+    let wanted = options.contextLength ?? configuration.maximumPositions
+    let blockCount: Int
+    if let given = options.cacheBlockCount {
+      try check("cacheBlockCount", given, in: 1...Int(Int32.max))
+      blockCount = given
+    } else {
+      let blockBytes = KeyValueCache.blockBytes(configuration, element: options.keyValueElement)
+      try check("cacheBytes", options.cacheBytes, in: blockBytes...Int.max)
+      let useful = KeyValueCache.blockCount(positions: wanted) * options.maximumSlots
+      blockCount = min(useful, options.cacheBytes / blockBytes, Int(Int32.max))
+    }
+    let held = blockCount * blockSize
+    if let asked = options.contextLength, asked > held {
+      throw invalid(
+        "contextLength",
+        "A context of \(asked) positions needs \(KeyValueCache.blockCount(positions: asked)) cache blocks, but "
+          + "there are \(blockCount): give the cache more memory or shorten the context.")
+    }
+    return (min(wanted, held), blockCount)
+  }
+
+  private static func check(
+    _ name: String, _ value: Int, in range: ClosedRange<Int>
+  ) throws(GenerationError) {
+    guard range.contains(value) else {
+      let bounds =
+        range.upperBound == .max
+        ? "at least \(range.lowerBound)" : "between \(range.lowerBound) and \(range.upperBound)"
+      throw invalid(name, "\(name) must be \(bounds), but it is \(value).")
+    }
+  }
+
+  private static func invalid(_ name: String, _ sentence: String) -> GenerationError {
+    .invalidOption(name: name, sentence: sentence)
+  }
+}

@@ -1,0 +1,57 @@
+import Synchronization
+
+/// The engine's counters: written by its thread, read by any.
+final class MetricsCounter: Sendable {
+  private let metrics: Mutex<EngineMetrics>
+
+  init(blockCount: Int) {
+    var initial = EngineMetrics()
+    initial.blockCount = blockCount
+    metrics = Mutex(initial)
+  }
+
+  var snapshot: EngineMetrics { metrics.withLock { $0 } }
+
+  func noteGauges(running: Int, usedBlocks: Int) {
+    metrics.withLock {
+      $0.runningCount = running
+      $0.usedBlockCount = usedBlocks
+    }
+  }
+
+  func noteStep(tokens: Int, preemptions: Int) {
+    metrics.withLock {
+      $0.stepCount += 1
+      $0.computedTokenCount += tokens
+      $0.preemptionCount += preemptions
+      $0.stepTokens.observe(Double(tokens))
+    }
+  }
+
+  func noteStart(queueSeconds: Double) {
+    metrics.withLock { $0.queueSeconds.observe(queueSeconds) }
+  }
+
+  func noteToken(_ stamps: Stamps, isFirst: Bool, promptTokens: Int) {
+    metrics.withLock {
+      $0.generatedTokenCount += 1
+      if isFirst, let first = stamps.firstTokenAt {
+        $0.promptTokenCount += promptTokens
+        $0.firstTokenSeconds.observe(stamps.submittedAt.duration(to: first).seconds)
+      }
+      if let seconds = stamps.secondsBetweenTokens { $0.betweenTokensSeconds.observe(seconds) }
+    }
+  }
+
+  func noteEnd(_ reason: FinishReason, seconds: Double) {
+    metrics.withLock {
+      switch reason {
+      case .stop: $0.stopCount += 1
+      case .length: $0.lengthCount += 1
+      case .cancelled: $0.cancelledCount += 1
+      case .failed: $0.failedCount += 1
+      }
+      $0.requestSeconds.observe(seconds)
+    }
+  }
+}

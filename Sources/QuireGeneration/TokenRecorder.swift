@@ -1,0 +1,37 @@
+import QuireText
+
+/// Makes the records of tokens: their bytes and, from logits, their log-probabilities.
+final class TokenRecorder {
+  let tokenizer: Tokenizer
+  let workspace: SamplerWorkspace
+  private let vocabularySize: Int
+
+  /// `rowWidth` is the length of a row of logits, of which `vocabularySize` are tokens.
+  init(tokenizer: Tokenizer, vocabularySize: Int, rowWidth: Int) {
+    self.tokenizer = tokenizer
+    self.vocabularySize = vocabularySize
+    workspace = SamplerWorkspace(capacity: rowWidth)
+  }
+
+  /// A token whose log-probability was not asked for, or that nothing precedes.
+  func record(_ token: Int32) -> TokenRecord {
+    TokenRecord(id: token, bytes: bytes(of: token))
+  }
+
+  /// A token with its log-probability and alternatives. Throws `unusableLogits`.
+  func record(
+    _ token: Int32, logits: UnsafeBufferPointer<Float>, alternativeCount: Int, tokenIndex: Int
+  ) throws(GenerationError) -> TokenRecord {
+    let probabilities = try LogProbabilities(
+      logits: logits, vocabularySize: vocabularySize, tokenIndex: tokenIndex, workspace: workspace)
+    let top = probabilities.best(alternativeCount, workspace: workspace).map { best in
+      TokenAlternative(id: best.id, bytes: bytes(of: best.id), logprob: best.logprob)
+    }
+    return TokenRecord(
+      id: token, bytes: bytes(of: token), logprob: probabilities.value(of: token), top: top)
+  }
+
+  private func bytes(of token: Int32) -> [UInt8] {
+    Array(tokenizer.bytes(of: token))
+  }
+}

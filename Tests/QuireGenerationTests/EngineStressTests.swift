@@ -1,0 +1,101 @@
+import Foundation
+import QuireGeneration
+import QuireModel
+import TestSupport
+import Testing
+
+/// Seeded random traffic from several threads, with cancellations, tight pools and every kind of request.
+@Suite struct EngineStressTests {
+  /// A request and whether its sender loses patience.
+  struct Visitor {
+    let request: GenerationRequest
+    let cancels: Bool
+    let log = EventLog()
+  }
+
+  static func visitors(_ count: Int, generator: inout SeededGenerator) -> [Visitor] {
+    (0..<count).map { index in
+      var request = GenerationRequest(
+        promptTokens: generator.tokens(Int(generator.next() % 90) + 1, vocabularySize: 256))
+      request.maximumTokens = Int(generator.next() % 120) + 1
+      if generator.next() % 2 == 0 {
+        request.sampling = SamplingParameters(
+          temperature: 1, topK: 20, frequencyPenalty: 0.2, seed: generator.next())
+      }
+      if generator.next() % 3 == 0 { request.logprobCount = 1 }
+      if generator.next() % 4 == 0 { request.wantsPromptLogprobs = true }
+      if generator.next() % 3 == 0 { request.stopStrings = ["ee", "\u{0}"] }
+      request.splitsThinking = generator.next() % 2 == 0
+      return Visitor(request: request, cancels: generator.next() % 4 == 0)
+    }
+  }
+
+  @Test(arguments: [1, 2, 3])
+  func everyRequestEndsOnceAndAsItWouldAlone(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    let script = ScriptedForward.hashed(rowWidth: 320, endShare: 200)
+    let crowded = try ScriptedEngine(
+      EngineOptions(
+        maximumSlots: 6, tokenBudget: 24, logitRowBudget: 8, contextLength: 224, cacheBlockCount: 9),
+      script: script)
+    let visitors = Self.visitors(120, generator: &generator)
+    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+      var pauses = SeededGenerator(seed: seed &* 31 &+ UInt64(thread))
+      for index in stride(from: thread, to: visitors.count, by: 4) {
+        let visitor = visitors[index]
+        guard let id = try? crowded.engine.submit(visitor.request, onEvent: visitor.log.take) else {
+          Issue.record("request \(index) was refused")
+          return
+        }
+        if pauses.next() % 3 == 0 { Thread.sleep(forTimeInterval: Double(pauses.next() % 2000) * 1e-6) }
+        if visitor.cancels { crowded.engine.cancel(id) }
+      }
+    }
+    #expect(crowded.engine.drain(secondsMax: 60))
+    let metrics = crowded.engine.metrics
+    #expect(metrics.usedBlockCount == 0)
+    #expect(metrics.runningCount == 0 && metrics.waitingCount == 0)
+    #expect(metrics.preemptionCount > 0)
+
+    let calm = try ScriptedEngine(
+      EngineOptions(maximumSlots: 1, contextLength: 224, cacheBlockCount: 64), script: script)
+    for visitor in visitors {
+      #expect(visitor.log.finishCount == 1)
+      guard case .finished(let result) = visitor.log.all.last else {
+        Issue.record("the last event is not the end")
+        continue
+      }
+      let alone = try calm.engine.generate([visitor.request])[0]
+      if result.reason == .cancelled {
+        #expect(visitor.cancels)
+        #expect(alone.tokenIDs.starts(with: visitor.log.tokenIDs))
+        continue
+      }
+      var output = alone
+      output.result = result
+      #expect(output == visitor.output(ending: result))
+      #expect(alone.result.reason == result.reason)
+      #expect(alone.result.match == result.match)
+      #expect(alone.result.completionTokens == result.completionTokens)
+      #expect(alone.result.reasoningTokens == result.reasoningTokens)
+    }
+  }
+}
+
+extension EngineStressTests.Visitor {
+  /// The events put together.
+  func output(ending result: GenerationResult) -> GenerationOutput {
+    var output = GenerationOutput(result: result)
+    for event in log.all {
+      switch event {
+      case .prompt(let tokens): output.prompt = tokens
+      case .delta(let reasoning, let content, let tokens):
+        output.reasoning += reasoning
+        output.content += content
+        output.tokens += tokens
+      case .finished: break
+      }
+    }
+    return output
+  }
+}

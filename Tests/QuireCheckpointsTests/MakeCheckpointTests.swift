@@ -37,7 +37,8 @@ struct MakeCheckpointTests {
 
   @Test func equalSeedsGiveEqualBytes() throws {
     let hashes = try ["1", "1", "2"].map { seed in
-      try make(TemporaryFolder(), "--shape", "tiny-tied", "--seed", seed).sourceHashes()
+      let folder = TemporaryFolder()
+      return try make(folder, "--shape", "tiny-tied", "--seed", seed).sourceHashes()
         .first { $0.file == "model.safetensors" }
     }
     #expect(hashes[0] != nil && hashes[0] == hashes[1] && hashes[0] != hashes[2])

@@ -53,14 +53,27 @@ enum Terminal {
 // Unchecked: used from the thread that runs the command, or behind the lock.
 final class Progress: @unchecked Sendable {
   private let label: String
-  private let unit: String
+  private let unit: Unit
   private let isQuiet: Bool
   private let lock = NSLock()
   private let begin = Date()
   private var lastShown = Date.distantPast
   private var isOpen = false
+  private var isFinished = false
 
-  init(_ label: String, unit: String, quiet: Bool) {
+  /// What is counted.
+  enum Unit {
+    case bytes, percent
+
+    func numbers(_ done: Int, _ total: Int, _ rate: Double) -> String {
+      switch self {
+      case .bytes: "\(Terminal.bytes(done)) of \(Terminal.bytes(total)), \(Terminal.bytes(Int(rate)))/s"
+      case .percent: "\(done * 100 / total)%"
+      }
+    }
+  }
+
+  init(_ label: String, unit: Unit, quiet: Bool) {
     self.label = label
     self.unit = unit
     isQuiet = quiet
@@ -73,13 +86,15 @@ final class Progress: @unchecked Sendable {
     defer { lock.unlock() }
     let now = Date()
     let isLast = done >= total
+    if isFinished { return }
     let interval = Terminal.errorIsTerminal ? 0.1 : 5
     guard isLast || now.timeIntervalSince(lastShown) >= interval else { return }
     lastShown = now
+    isFinished = isLast
     let elapsed = now.timeIntervalSince(begin)
     let rate = elapsed > 0 ? Double(done) / elapsed : 0
     let left = rate > 0 ? Double(total - done) / rate : 0
-    let numbers = "\(done)/\(total) \(unit)" + (done > 0 ? String(format: ", %.1f/s", rate) : "")
+    let numbers = unit.numbers(done, total, rate)
     let time = isLast ? "in \(Terminal.seconds(elapsed))" : done > 0 ? "\(Terminal.seconds(left)) left" : ""
     if Terminal.errorIsTerminal {
       let filled = 24 * min(done, total) / total

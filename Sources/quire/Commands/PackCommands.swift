@@ -24,10 +24,10 @@ extension Command {
 
 private func runVerify(_ arguments: Arguments) throws {
   let pack = try PackReader(path: arguments.positionals[0])
-  let progress = Progress("verify", unit: "MiB", quiet: arguments.has("--quiet"))
+  let progress = Progress("verify", unit: .bytes, quiet: arguments.has("--quiet"))
   defer { progress.close() }
   try pack.verify(team: arguments.compute().team) { done, total in
-    progress.update(done >> 20, of: max(1, total >> 20))
+    progress.update(done, of: total)
   }
   let raw = pack.tensors.reduce(0) { $0 + $1.rawBytes }
   Terminal.outputLine(

@@ -1,0 +1,51 @@
+import Foundation
+import QuireCheckpoints
+import QuireOptimization
+import QuireTensors
+
+extension Command {
+  static let convert = Command(
+    name: "convert",
+    summary:
+      "Makes a pack from a checkpoint by a recipe, layer by layer; prints the plan and its memory first.",
+    positionals: ["CHECKPOINT"],
+    options: [
+      Option("--recipe", "FILE", "the steps, in JSON5 (see recipes/)"),
+      Option("--output", "FILE", "the pack to write"),
+      Option("--plan", nil, "print the plan and stop"),
+      .threads, .quiet,
+    ],
+    example: "quire convert Qwen3-8B --recipe recipes/int4.json5 --output qwen3-8b-int4.quire",
+    run: runConvert)
+}
+
+private func runConvert(_ arguments: Arguments) throws {
+  let recipePath = try arguments.required("--recipe")
+  let isPlanOnly = arguments.has("--plan")
+  let output = isPlanOnly ? "" : try arguments.required("--output")
+  guard case .checkpoint(let folder) = try ModelPlace(arguments.positionals[0]) else {
+    throw CommandError(
+      "\(arguments.positionals[0]) is a file; convert needs a checkpoint folder, a pack is converted already")
+  }
+  let converter = try Converter(
+    Checkpoint(path: folder), recipe: Recipe(path: recipePath), compute: arguments.compute(),
+    toolVersion: Program.version)
+  if isPlanOnly || !arguments.has("--quiet") { Terminal.outputLine(converter.plan.text) }
+  if isPlanOnly { return }
+  let progress = Progress("convert", unit: .percent, quiet: arguments.has("--quiet"))
+  let begin = Date()
+  let report: ConversionReport
+  do {
+    defer { progress.close() }
+    report = try converter.run(output: output) { state in
+      let layers = "layer \(min(state.layersDone + 1, state.layerCount)) of \(state.layerCount)"
+      progress.update(
+        Int(state.fractionDone * 1000), of: 1000, note: state.phase == .layers ? layers : state.phase.rawValue
+      )
+    }
+  }
+  guard !arguments.has("--quiet") else { return }
+  Terminal.outputLine(
+    "\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(Terminal.seconds(Date().timeIntervalSince(begin)))"
+  )
+}

@@ -64,11 +64,13 @@ final class Progress: @unchecked Sendable {
   /// What is counted.
   enum Unit {
     case bytes, percent
+    case items(String)
 
     func numbers(_ done: Int, _ total: Int, _ rate: Double) -> String {
       switch self {
       case .bytes: "\(Terminal.bytes(done)) of \(Terminal.bytes(total)), \(Terminal.bytes(Int(rate)))/s"
       case .percent: "\(done * 100 / total)%"
+      case .items(let name): "\(done)/\(total) \(name)"
       }
     }
   }

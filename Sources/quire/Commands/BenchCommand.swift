@@ -51,7 +51,7 @@ private func runBench(_ arguments: Arguments) throws {
     try memory.check(available: Machine.availableBytes)
   }
   let benchmark = try SpeedBenchmark(model: model, name: name, plan: plan, compute: compute)
-  let progress = Progress("measuring", unit: "repetitions", quiet: isQuiet)
+  let progress = Progress("measuring", unit: .items("repetitions"), quiet: isQuiet)
   let report = benchmark.run(version: Program.version, processor: Machine.processor) { done, total, now in
     progress.update(done, of: total, note: "\(now.phase.rawValue) ×\(now.batch) at \(now.context)")
   }

@@ -1,0 +1,104 @@
+import Foundation
+import QuireGeneration
+import QuireText
+
+/// An engine for one conversation at a time: what `generate` and `chat` share.
+struct Conversation {
+  let opened: OpenedModel
+  let engine: Engine
+  let contextLength: Int
+
+  init(_ arguments: Arguments) throws {
+    opened = try OpenedModel(path: arguments.positionals[0], threadCount: arguments.threadCount())
+    let options = try arguments.engineOptions(opened)
+    engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: options)
+    contextLength = engine.limits.contextLength
+  }
+
+  /// The token ids of a chat prompt; text of the messages never becomes a control token.
+  func tokens(_ messages: [ChatMessage], _ mode: ThinkingMode) throws -> [Int32] {
+    try ChatTemplate.render(messages: messages, mode: mode).tokens(opened.tokenizer)
+  }
+
+  /// Answers `tokens`, printing as it goes; returns the account.
+  func answer(
+    _ tokens: [Int32], _ arguments: Arguments, _ sampling: SamplingParameters, splitsThinking: Bool,
+    printer: AnswerPrinter
+  ) throws -> GenerationResult {
+    var request = GenerationRequest(promptTokens: tokens, sampling: sampling, splitsThinking: splitsThinking)
+    request.maximumTokens =
+      try arguments.integer("--max-tokens", in: 1...Int(Int32.max)) ?? max(1, contextLength - tokens.count)
+    let outcome = Outcome()
+    _ = try engine.submit(request) { event in
+      switch event {
+      case .prompt: break
+      case .delta(let reasoning, let content, _): printer.take(reasoning, content)
+      case .finished(let result): outcome.finish(result)
+      }
+    }
+    let result = outcome.wait()
+    printer.close()
+    if case .failed(let sentence) = result.reason { throw CommandError(sentence) }
+    return result
+  }
+}
+
+/// Hands the result from the engine's thread to the one that waits.
+// Unchecked: the semaphore orders the write before the read.
+private final class Outcome: @unchecked Sendable {
+  private let semaphore = DispatchSemaphore(value: 0)
+  private var result: GenerationResult?
+
+  func finish(_ result: GenerationResult) {
+    self.result = result
+    semaphore.signal()
+  }
+
+  func wait() -> GenerationResult {
+    semaphore.wait()
+    guard let result else { preconditionFailure("signalled without a result") }
+    return result
+  }
+}
+
+/// Prints an answer as it comes: the thought dim and apart, then the answer.
+// Unchecked: used by the engine's thread until the result is there, then by the one that waited.
+final class AnswerPrinter: @unchecked Sendable {
+  private(set) var reasoning = ""
+  private(set) var content = ""
+  private let isSilent: Bool
+
+  init(silent: Bool) { isSilent = silent }
+
+  func take(_ newReasoning: String, _ newContent: String) {
+    if !isSilent {
+      if !newReasoning.isEmpty {
+        if reasoning.isEmpty { Terminal.output(Terminal.dim("thinking:\n")) }
+        Terminal.output(Terminal.dim(newReasoning))
+      }
+      if !newContent.isEmpty {
+        if content.isEmpty && !reasoning.isEmpty { Terminal.output("\n\n") }
+        Terminal.output(newContent)
+      }
+    }
+    reasoning += newReasoning
+    content += newContent
+  }
+
+  func close() {
+    if !isSilent { Terminal.outputLine() }
+  }
+}
+
+extension GenerationResult {
+  /// "[31 prompt tokens, 900.0 tokens/s; 12 new tokens, 250.0 tokens/s]".
+  var account: String {
+    let prefill = Double(promptTokens) / max(1e-9, timings.prefillSeconds)
+    // The first token comes out of the prompt's last step; the others are decoded one a step.
+    let decode = Double(max(0, completionTokens - 1)) / max(1e-9, timings.decodeSeconds)
+    let ending = reason == .length ? ", cut at the limit" : ""
+    return String(
+      format: "[%d prompt tokens, %.1f tokens/s; %d new tokens, %.1f tokens/s%@]", promptTokens, prefill,
+      completionTokens, decode, ending as NSString)
+  }
+}

@@ -1,0 +1,148 @@
+import QuireGeneration
+import QuireJSON
+
+/// The answer to a text completion, whole or as a stream.
+struct CompletionReply: Reply {
+  /// What is put in front of each choice.
+  struct Echo: Sendable {
+    let text: String
+  }
+
+  private struct Choice: Sendable {
+    var text = ""
+    var logprobs: CompletionLogprobs?
+    var result: GenerationResult?
+  }
+
+  let isStreamed: Bool
+  private let identity: ReplyIdentity
+  private let delivery: GenerationFields.Delivery
+  /// One per choice, or none.
+  private let echoes: [Echo]
+  private var choices: [Choice]
+  private var usage: UsageCounter
+
+  /// `promptTokens`: over all prompts. `echoes`: one per choice, empty without `echo`.
+  init(
+    _ request: CompletionRequest, identity: ReplyIdentity, promptTokens: Int, choiceCount: Int, echoes: [Echo]
+  ) {
+    self.identity = identity
+    self.delivery = request.generation.delivery
+    self.isStreamed = request.generation.delivery.isStreamed
+    self.echoes = echoes
+    let logprobs =
+      request.logprobCount == nil ? nil : CompletionLogprobs(namesTokensByID: request.namesTokensByID)
+    self.choices = [Choice](repeating: Choice(logprobs: logprobs), count: choiceCount)
+    self.usage = UsageCounter(promptTokens: promptTokens, choiceCount: choiceCount)
+  }
+
+  mutating func open() -> [JSONValue] {
+    for (index, echo) in echoes.enumerated() { choices[index].text = echo.text }
+    return []
+  }
+
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
+    switch event {
+    case .prompt(let tokens):
+      choices[choice].logprobs?.append(tokens)
+      return []
+    case .delta(_, let content, let tokens):
+      usage.add(tokens, choice: choice)
+      choices[choice].text += content
+      choices[choice].logprobs?.append(tokens)
+      return isStreamed && !content.isEmpty ? [chunk(choice)] : []
+    case .finished(let result):
+      usage.finish(result, choice: choice)
+      choices[choice].result = result
+      return isStreamed ? [chunk(choice)] : []
+    }
+  }
+
+  mutating func close() -> [JSONValue] {
+    if isStreamed {
+      return delivery.includesUsage ? [value(choices: [], usage: usage.json)] : []
+    }
+    return [value(choices: choices.indices.map { takeChoice($0) }, usage: usage.json)]
+  }
+
+  /// What has gathered for a choice since the last chunk.
+  private mutating func chunk(_ index: Int) -> JSONValue {
+    value(choices: [takeChoice(index)], usage: delivery.repeatsUsage ? usage.json : Optional.none)
+  }
+
+  private mutating func takeChoice(_ index: Int) -> JSONValue {
+    let choice = choices[index]
+    choices[index].text = ""
+    return [
+      "index": .int(index), "text": .string(choice.text),
+      "logprobs": choices[index].logprobs?.take() ?? .null,
+      "finish_reason": choice.result.map { .string($0.finishName) } ?? .null,
+      "stop_reason": choice.result?.stopReason ?? .null,
+    ]
+  }
+
+  private func value(choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+    identity.value(object: "text_completion", choices: choices, usage: usage)
+  }
+}
+
+/// `logprobs` of a text completion: parallel lists, one entry per token.
+struct CompletionLogprobs: Sendable {
+  private let namesTokensByID: Bool
+  private var tokens: [JSONValue] = []
+  private var logprobs: [JSONValue] = []
+  private var top: [JSONValue] = []
+  private var offsets: [JSONValue] = []
+  /// Characters (Unicode scalars) begun so far.
+  private var characterCount = 0
+
+  init(namesTokensByID: Bool) {
+    self.namesTokensByID = namesTokensByID
+  }
+
+  mutating func append(_ records: [TokenRecord]) {
+    for record in records {
+      tokens.append(.string(name(record.id, record.bytes)))
+      logprobs.append(record.logprob.map { JSONValue.logprob($0) } ?? .null)
+      top.append(alternatives(of: record))
+      offsets.append(.int(characterCount))
+      characterCount += record.bytes.count { $0 & 0xC0 != 0x80 }
+    }
+  }
+
+  /// The lists since the last time.
+  mutating func take() -> JSONValue {
+    defer {
+      (tokens, logprobs, top, offsets) = ([], [], [], [])
+    }
+    return [
+      "tokens": .array(tokens), "token_logprobs": .array(logprobs), "top_logprobs": .array(top),
+      "text_offset": .array(offsets),
+    ]
+  }
+
+  /// The most probable tokens and the chosen one, by name. Readers compare the chosen token's value with the
+  /// largest one here, so it is the same number in both places.
+  private func alternatives(of record: TokenRecord) -> JSONValue {
+    guard let logprob = record.logprob else { return .null }
+    var members = JSONObject()
+    for alternative in record.top {
+      insert(alternative.id, alternative.bytes, alternative.logprob, into: &members)
+    }
+    if !record.top.contains(where: { $0.id == record.id }) {
+      insert(record.id, record.bytes, logprob, into: &members)
+    }
+    return .object(members)
+  }
+
+  private func insert(_ id: Int32, _ bytes: [UInt8], _ logprob: Float, into members: inout JSONObject) {
+    // Two tokens may share their bytes (an added token and plain text): neither may hide the other.
+    if !members.appendIfNew(name(id, bytes), .logprob(logprob)) {
+      _ = members.appendIfNew(TokenName.id(id), .logprob(logprob))
+    }
+  }
+
+  private func name(_ id: Int32, _ bytes: [UInt8]) -> String {
+    namesTokensByID ? TokenName.id(id) : TokenName.text(bytes)
+  }
+}

@@ -1,0 +1,5 @@
+package import QuireGeneration
+
+extension Engine: TextGenerator {
+  package var contextLength: Int { shape.contextLength }
+}

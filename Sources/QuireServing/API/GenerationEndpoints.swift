@@ -1,0 +1,108 @@
+import QuireGeneration
+import QuireText
+
+/// POST /v1/chat/completions
+enum ChatEndpoint {
+  static func handle(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    var fields = try request.readFields()
+    try fields.checkModel(service)
+    let chat = try ChatRequest(&fields, vocabularySize: service.tokenizer.vocabularySize)
+    let tokens = try chat.prompt.tokens(service.tokenizer)
+    var choice = try GenerationRequest(
+      prompt: tokens, chat.generation, contextLength: service.generator.contextLength, field: "messages")
+    choice.splitsThinking = true
+    choice.logprobCount = chat.logprobCount
+    let reply = ChatReply(
+      chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
+      promptTokens: tokens.count)
+    try GenerationRun.start(
+      choice.repeated(chat.generation.choiceCount), generator: service.generator, exchange: exchange,
+      reply: reply)
+  }
+}
+
+/// POST /v1/completions
+enum CompletionEndpoint {
+  static func handle(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    var fields = try request.readFields()
+    try fields.checkModel(service)
+    let completion = try CompletionRequest(
+      &fields, vocabularySize: service.tokenizer.vocabularySize,
+      maximumChoices: service.options.maximumChoices)
+    var generation = completion.generation
+    generation.maximumTokens = generation.maximumTokens ?? CompletionRequest.defaultMaximumTokens
+    var choices: [GenerationRequest] = []
+    var echoes: [CompletionReply.Echo] = []
+    var promptTokens = 0
+    for prompt in completion.prompts {
+      let tokens = prompt.tokens(service.tokenizer)
+      promptTokens += tokens.count
+      var choice = try GenerationRequest(
+        prompt: tokens, generation, contextLength: service.generator.contextLength, field: "prompt")
+      choice.logprobCount = completion.logprobCount
+      // A request for no tokens must ask for something: the prompt's log-probabilities, used or not.
+      choice.wantsPromptLogprobs =
+        completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0)
+      choices += choice.repeated(generation.choiceCount)
+      if completion.echoesPrompt {
+        let echo = CompletionReply.Echo(text: prompt.text(service.tokenizer))
+        echoes += [CompletionReply.Echo](repeating: echo, count: generation.choiceCount)
+      }
+    }
+    let reply = CompletionReply(
+      completion, identity: ReplyIdentity(prefix: "cmpl-", model: service.options.modelName),
+      promptTokens: promptTokens, choiceCount: choices.count, echoes: echoes)
+    try GenerationRun.start(choices, generator: service.generator, exchange: exchange, reply: reply)
+  }
+}
+
+extension CompletionRequest.Prompt {
+  /// A raw prompt is the caller's own template, so added tokens in its text count as such.
+  func tokens(_ tokenizer: Tokenizer) -> [Int32] {
+    switch self {
+    case .tokens(let ids): ids
+    case .text(let text): tokenizer.encode(text, addedTokens: .recognized)
+    }
+  }
+
+  func text(_ tokenizer: Tokenizer) -> String {
+    switch self {
+    case .text(let text): text
+    case .tokens(let ids): String(decoding: tokenizer.decode(ids), as: UTF8.self)
+    }
+  }
+}
+
+extension GenerationRequest {
+  /// `field` is the prompt's name in sentences.
+  init(
+    prompt: [Int32], _ fields: GenerationFields, contextLength: Int, field: String
+  ) throws(ServingError) {
+    let needed = fields.maximumTokens == 0 ? 0 : 1
+    guard prompt.count + needed <= contextLength else {
+      let error = GenerationError.promptTooLong(promptTokenCount: prompt.count, contextLength: contextLength)
+      throw .rejected(.badField(field, error.description, code: "context_length_exceeded"))
+    }
+    guard !prompt.isEmpty else {
+      throw .rejected(.badField(field, "The prompt has no tokens: send at least one."))
+    }
+    let room = contextLength - prompt.count
+    self.init(
+      promptTokens: prompt, sampling: fields.sampling, maximumTokens: min(fields.maximumTokens ?? room, room),
+      stopStrings: fields.stopStrings, stopTokenIDs: fields.stopTokenIDs,
+      ignoresEndOfSequence: fields.ignoresEndOfSequence)
+  }
+
+  /// The same request several times; seeded ones with consecutive seeds, or all answers would be the same.
+  func repeated(_ count: Int) -> [GenerationRequest] {
+    (0..<count).map { index in
+      var copy = self
+      copy.sampling.seed = sampling.seed.map { $0 &+ UInt64(index) }
+      return copy
+    }
+  }
+}

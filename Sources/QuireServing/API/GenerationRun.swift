@@ -1,0 +1,150 @@
+import QuireGeneration
+import QuireJSON
+import Synchronization
+
+/// What an API makes of the events of its choices. A value without threads or sockets: `GenerationRun` feeds
+/// it and sends what it returns.
+protocol Reply: Sendable {
+  /// Whether every returned value is sent at once, as an event.
+  var isStreamed: Bool { get }
+
+  /// What a stream begins with.
+  mutating func open() -> [JSONValue]
+
+  /// What an event of one choice gives to send; nothing unless streamed.
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue]
+
+  /// What is sent when every choice has finished: the whole answer unless streamed.
+  mutating func close() -> [JSONValue]
+}
+
+/// Runs the choices of one API request on the generator and sends what its reply makes of them.
+///
+///     choices ──submit──▶ generator ──events──▶ reply ──JSON──▶ exchange
+final class GenerationRun: Sendable {
+  private enum Stage {
+    /// Choices are being submitted; what they say already is kept.
+    case opening(early: [(event: GenerationEvent, choice: Int)])
+    case running
+    case over
+  }
+
+  private struct Guarded {
+    var stage = Stage.opening(early: [])
+    var reply: any Reply
+    var unfinishedCount: Int
+    var ids: [RequestID] = []
+
+    /// What still runs although the answer is over, because one of its choices failed.
+    var abandonedIDs: [RequestID] {
+      if case .over = stage, unfinishedCount > 0 { ids } else { [] }
+    }
+  }
+
+  private let generator: any TextGenerator
+  private let exchange: HTTPExchange
+  private let guarded: Mutex<Guarded>
+
+  private init(choiceCount: Int, generator: any TextGenerator, exchange: HTTPExchange, reply: any Reply) {
+    self.generator = generator
+    self.exchange = exchange
+    self.guarded = Mutex(Guarded(reply: reply, unfinishedCount: choiceCount))
+  }
+
+  /// Submits all choices or none, then answers on the exchange as they go. Throws what is to be answered
+  /// instead.
+  static func start(
+    _ choices: [GenerationRequest], generator: any TextGenerator, exchange: HTTPExchange, reply: any Reply
+  ) throws(ServingError) {
+    let run = GenerationRun(
+      choiceCount: choices.count, generator: generator, exchange: exchange, reply: reply)
+    var ids: [RequestID] = []
+    do {
+      for (index, choice) in choices.enumerated() {
+        ids.append(try generator.submit(choice) { event in run.receive(event, choice: index) })
+      }
+    } catch {
+      run.guarded.withLock { $0.stage = .over }
+      for id in ids { generator.cancel(id) }
+      throw .rejected(Rejection(error))
+    }
+    run.open(ids: ids)
+  }
+
+  private func open(ids: [RequestID]) {
+    let abandoned = guarded.withLock { state -> [RequestID] in
+      state.ids = ids
+      guard case .opening(let early) = state.stage else { return [] }
+      state.stage = .running
+      if state.reply.isStreamed { exchange.beginStream(EventStream.head) }
+      send(state.reply.open(), of: state.reply)
+      for (event, choice) in early { perform(event, choice: choice, on: &state) }
+      return state.abandonedIDs
+    }
+    for id in abandoned { generator.cancel(id) }
+    exchange.onClientGone { self.cancel() }
+  }
+
+  private func cancel() {
+    let ids = guarded.withLock { state in
+      state.stage = .over
+      return state.ids
+    }
+    for id in ids { generator.cancel(id) }
+  }
+
+  // MARK: On the generator's thread
+
+  private func receive(_ event: GenerationEvent, choice: Int) {
+    let abandoned = guarded.withLock { state -> [RequestID] in
+      switch state.stage {
+      case .opening(var early):
+        early.append((event, choice))
+        state.stage = .opening(early: early)
+        return []
+      case .running:
+        perform(event, choice: choice, on: &state)
+        return state.abandonedIDs
+      case .over:
+        return []
+      }
+    }
+    for id in abandoned { generator.cancel(id) }
+  }
+
+  private func perform(_ event: GenerationEvent, choice: Int, on state: inout Guarded) {
+    guard case .running = state.stage else { return }
+    if case .finished(let result) = event {
+      state.unfinishedCount -= 1
+      if let rejection = Rejection(result.reason) { return fail(rejection, on: &state) }
+    }
+    send(state.reply.receive(event, choice: choice), of: state.reply)
+    guard state.unfinishedCount == 0 else { return }
+    state.stage = .over
+    let last = state.reply.close()
+    if state.reply.isStreamed {
+      send(last, of: state.reply)
+      exchange.write(EventStream.done)
+      exchange.endStream()
+    } else if let answer = last.first {
+      exchange.respond(.json(answer))
+    }
+  }
+
+  private func fail(_ rejection: Rejection, on state: inout Guarded) {
+    state.stage = .over
+    if state.reply.isStreamed {
+      // The status is sent already; clients of the API look for an error among the events.
+      exchange.write(EventStream.event(rejection.json.serialized()))
+      exchange.write(EventStream.done)
+      exchange.endStream()
+    } else {
+      exchange.respond(.rejection(rejection))
+    }
+  }
+
+  private func send(_ values: [JSONValue], of reply: any Reply) {
+    guard reply.isStreamed else { return }
+    for value in values { exchange.write(EventStream.event(value.serialized())) }
+  }
+}

@@ -1,0 +1,68 @@
+import QuireGeneration
+import QuireJSON
+
+extension Rejection {
+  /// The error body of the OpenAI API.
+  var json: JSONValue {
+    [
+      "error": [
+        "message": .string(message), "type": .string(kind), "param": field.map(JSONValue.string) ?? .null,
+        "code": code.map(JSONValue.string) ?? .null,
+      ]
+    ]
+  }
+
+  /// What the engine says about a request it does not take, in the names of the API.
+  init(_ error: GenerationError) {
+    let sentence = error.description
+    switch error {
+    case .queueFull:
+      self = .unavailable(sentence, code: "queue_full", retryAfterSeconds: 1)
+    case .draining, .stopped:
+      self = .unavailable(sentence, code: "shutting_down", retryAfterSeconds: 5)
+    case .unusableLogits:
+      self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")
+    case .promptTooLong:
+      self = .badField(nil, sentence, code: "context_length_exceeded")
+    case .invalidRequest(let field, _), .invalidOption(let field, _):
+      self = .badField(Self.apiNames[field] ?? field, sentence)
+    }
+  }
+
+  /// An answer that could not be finished; `nil` for the ways that are answers.
+  init?(_ reason: FinishReason) {
+    switch reason {
+    case .stop, .length: return nil
+    case .cancelled:
+      self = .unavailable(
+        "The server is shutting down and ended this answer: send the request to another one.",
+        code: "shutting_down", retryAfterSeconds: 5)
+    case .failed(let sentence):
+      self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")
+    }
+  }
+
+  /// Fields of a generation request by their names in the API.
+  private static let apiNames = [
+    "promptTokens": "prompt", "maximumTokens": "max_tokens", "stopStrings": "stop",
+    "stopTokenIDs": "stop_token_ids", "logprobCount": "logprobs", "topP": "top_p", "topK": "top_k",
+    "minP": "min_p", "presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty",
+    "repetitionPenalty": "repetition_penalty", "logitBias": "logit_bias",
+  ]
+}
+
+extension HTTPResponse {
+  /// A JSON answer.
+  static func json(_ value: JSONValue, status: Int = 200, headers: [HTTPHeader] = []) -> HTTPResponse {
+    var response = HTTPResponse(
+      status: status, headers: [HTTPHeader("Content-Type", "application/json")] + headers)
+    response.body = value.serializedBytes()
+    response.body.append(UInt8(ascii: "\n"))
+    return response
+  }
+
+  /// An error answer.
+  static func rejection(_ rejection: Rejection) -> HTTPResponse {
+    json(rejection.json, status: rejection.status, headers: rejection.headers)
+  }
+}

@@ -1,0 +1,94 @@
+import QuireGeneration
+import QuireJSON
+
+/// What every value of one answer carries.
+struct ReplyIdentity: Sendable {
+  let id: String
+  /// Seconds since 1970.
+  let created: Int
+  let model: String
+
+  init(prefix: String, model: String) {
+    self.id = Self.randomID(prefix: prefix)
+    self.created = unixTime()
+    self.model = model
+  }
+
+  /// A prefix and 24 random hexadecimal digits.
+  static func randomID(prefix: String) -> String {
+    prefix + (0..<24).map { _ in String(Int.random(in: 0..<16), radix: 16) }.joined()
+  }
+
+  func value(object: String, choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+    var members: JSONObject = [
+      "id": .string(id), "object": .string(object), "created": .int(created), "model": .string(model),
+      "choices": .array(choices),
+    ]
+    if let usage { members["usage"] = usage }
+    return .object(members)
+  }
+}
+
+/// Tokens counted over the choices of an answer. A prompt with several choices counts once.
+struct UsageCounter: Sendable {
+  private(set) var promptTokens: Int
+  /// While the answer runs, what the deltas brought; in the end, what the engine counted.
+  private var completionTokens: [Int]
+  private var reasoningTokens = 0
+
+  init(promptTokens: Int, choiceCount: Int) {
+    self.promptTokens = promptTokens
+    self.completionTokens = [Int](repeating: 0, count: choiceCount)
+  }
+
+  mutating func add(_ tokens: [TokenRecord], choice: Int) {
+    completionTokens[choice] += tokens.count
+  }
+
+  mutating func finish(_ result: GenerationResult, choice: Int) {
+    completionTokens[choice] = result.completionTokens
+    reasoningTokens += result.reasoningTokens
+  }
+
+  var json: JSONValue {
+    let completion = completionTokens.reduce(0, +)
+    return [
+      "prompt_tokens": .int(promptTokens), "completion_tokens": .int(completion),
+      "total_tokens": .int(promptTokens + completion),
+      "completion_tokens_details": ["reasoning_tokens": .int(reasoningTokens)],
+    ]
+  }
+}
+
+extension GenerationResult {
+  /// `finish_reason` of a choice without tool calls.
+  var finishName: String { reason == .length ? "length" : "stop" }
+
+  /// `stop_reason`, as vLLM gives it: the string or token that ended the answer, null for the natural end.
+  var stopReason: JSONValue {
+    switch match {
+    case .string(let text): .string(text)
+    case .token(let id): .int(id)
+    case .endOfSequence, nil: .null
+    }
+  }
+}
+
+/// The text that stands for a token in log-probabilities.
+enum TokenName {
+  /// Whole characters as they are; other bytes spelled out, so that no two tokens share a name.
+  static func text(_ bytes: [UInt8]) -> String {
+    String(validating: bytes, as: UTF8.self) ?? "bytes:" + bytes.map(escape).joined()
+  }
+
+  static func id(_ id: Int32) -> String { "token_id:\(id)" }
+
+  private static func escape(_ byte: UInt8) -> String {
+    (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+  }
+}
+
+extension JSONValue {
+  /// A log-probability; minus infinity, which JSON cannot write, becomes -9999.
+  static func logprob(_ value: Float) -> JSONValue { .float(max(value, -9999)) }
+}

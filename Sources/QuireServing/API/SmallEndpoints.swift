@@ -1,0 +1,108 @@
+import QuireJSON
+import QuireText
+
+/// GET /v1/models, /v1/models/{id}
+enum ModelEndpoints {
+  static func list(_ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service) throws(ServingError)
+  {
+    exchange.respond(.json(["object": "list", "data": [description(of: service)]]))
+  }
+
+  static func describe(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    let escaped = request.path.dropFirst(Router.modelPrefix.count)
+    let name = PercentEncoding.decode(String(escaped)) ?? String(escaped)
+    guard name == service.options.modelName else {
+      throw .rejected(.unknownModel(name, served: service.options.modelName))
+    }
+    exchange.respond(.json(description(of: service)))
+  }
+
+  private static func description(of service: Service) -> JSONValue {
+    [
+      "id": .string(service.options.modelName), "object": "model", "created": .int(service.created),
+      "owned_by": "quire", "max_model_len": .int(service.generator.contextLength),
+    ]
+  }
+}
+
+/// GET /health: 200 while requests are taken, 503 when not any more.
+enum HealthEndpoint {
+  static func handle(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    let isDraining = service.isDraining
+    exchange.respond(.json(["status": isDraining ? "draining" : "ok"], status: isDraining ? 503 : 200))
+  }
+}
+
+/// POST /tokenize, /detokenize
+enum TokenEndpoints {
+  /// Takes a `prompt` or the fields of a chat, and gives the token ids.
+  static func tokenize(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    var fields = try request.readFields()
+    try fields.checkModel(service)
+    let tokens: [Int32]
+    if let prompt = try fields.string("prompt") {
+      tokens = service.tokenizer.encode(prompt, addedTokens: .recognized)
+    } else if fields.value("messages") != nil {
+      tokens = try ChatPromptFields(&fields).tokens(service.tokenizer)
+    } else {
+      throw .rejected(
+        .badField("prompt", "'prompt' is missing: send a text, or a conversation as 'messages'."))
+    }
+    let includesStrings = try fields.bool("return_token_strs") ?? false
+    fields.ignore(["add_special_tokens"])
+    try fields.refuseUnknown()
+    let strings = tokens.map { JSONValue.string(TokenName.text(Array(service.tokenizer.bytes(of: $0)))) }
+    exchange.respond(
+      .json([
+        "count": .int(tokens.count), "max_model_len": .int(service.generator.contextLength),
+        "tokens": .array(tokens.map { .int($0) }), "token_strs": includesStrings ? .array(strings) : .null,
+      ]))
+  }
+
+  /// Takes `tokens` and gives their text as `prompt`.
+  static func detokenize(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    var fields = try request.readFields()
+    try fields.checkModel(service)
+    guard let values = try fields.array("tokens", of: "token ids") else {
+      throw .rejected(.badField("tokens", "'tokens' is missing: send an array of token ids."))
+    }
+    let tokens = try GenerationFields.tokenIDs(
+      values, name: "tokens", in: fields, vocabularySize: service.tokenizer.vocabularySize)
+    try fields.refuseUnknown()
+    let text = String(decoding: service.tokenizer.decode(tokens), as: UTF8.self)
+    exchange.respond(.json(["prompt": .string(text)]))
+  }
+}
+
+/// Percent escapes of paths.
+enum PercentEncoding {
+  /// The text with its escapes resolved; `nil` when one is malformed or the bytes are no UTF-8.
+  static func decode(_ text: String) -> String? {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      guard rest.count >= 2, rest.prefix(2).allSatisfy({ isHexadecimal($0) }),
+        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      else { return nil }
+      bytes.append(value)
+      rest.removeFirst(2)
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
+  private static func isHexadecimal(_ byte: UInt8) -> Bool {
+    UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || UInt8(ascii: "a")...UInt8(ascii: "f") ~= byte | 0x20
+  }
+}

@@ -1,0 +1,43 @@
+/// How a server listens and what it lets clients do.
+package struct ServerOptions: Sendable, Equatable {
+  /// The address to listen on: a name or a number; only this machine can reach 127.0.0.1.
+  package var host: String
+  /// 0 takes a free port; `Server.port` tells which.
+  package var port: Int
+  /// The name under which clients ask for the model.
+  package var modelName: String
+  package var http = HTTPLimits()
+  /// Answers that one request may ask for: prompts × `n`.
+  package var maximumChoices = 256
+  /// Origins of web pages that may use the server besides those of this machine, such as
+  /// `https://chat.example.org`; `*` for all.
+  package var allowedOrigins: Set<String> = []
+
+  package init(host: String = "127.0.0.1", port: Int = 8080, modelName: String) {
+    self.host = host
+    self.port = port
+    self.modelName = modelName
+  }
+
+  /// Throws for the first option that is out of range.
+  func check() throws(ServingError) {
+    let positive: [(String, Double)] = [
+      ("http.headerSeconds", http.headerSeconds), ("http.bodySeconds", http.bodySeconds),
+      ("http.idleSeconds", http.idleSeconds), ("http.pingSeconds", http.pingSeconds),
+      ("http.bodyBytes", Double(http.bodyBytes)), ("http.connectionCount", Double(http.connectionCount)),
+      ("http.allBodiesBytes", Double(http.allBodiesBytes)), ("http.backlogBytes", Double(http.backlogBytes)),
+      ("maximumChoices", Double(maximumChoices)),
+    ]
+    for (name, value) in positive where !(value > 0 && value <= 1e9) {
+      throw .invalidOption(name: name, sentence: "\(name) must be above 0 and at most 1e9, but is \(value).")
+    }
+    guard (4096...1 << 24).contains(http.headerBytes) else {
+      throw .invalidOption(
+        name: "http.headerBytes",
+        sentence: "http.headerBytes must be 4096 to \(1 << 24), but is \(http.headerBytes).")
+    }
+    guard !modelName.isEmpty else {
+      throw .invalidOption(name: "modelName", sentence: "The model's name is empty: give it one.")
+    }
+  }
+}

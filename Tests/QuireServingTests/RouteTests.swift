@@ -1,0 +1,149 @@
+import Foundation
+import QuireGeneration
+import QuireJSON
+import QuireServing
+import QuireText
+import TestSupport
+import Testing
+
+/// Paths, methods and the small endpoints.
+@Suite(.timeLimit(.minutes(5)))
+struct RouteTests {
+  @Test func modelsAreListedAndDescribed() throws {
+    let fixture = try ServerFixture(ScriptedGenerator(contextLength: 99))
+    let list = try fixture.get("/v1/models").json()
+    #expect(list["object"] == "list")
+    let model = try #require(list["data"]?[0])
+    #expect(model["id"] == "tiny/qwen3")
+    #expect(model["object"] == "model")
+    #expect(model["owned_by"] == "quire")
+    #expect(model["max_model_len"] == 99)
+    #expect(try #require(model["created"]?.intValue) > 1_700_000_000)
+    for path in ["/v1/models/tiny/qwen3", "/v1/models/tiny%2Fqwen3", "/v1/models/tiny%2fqwen3"] {
+      #expect(try fixture.get(path).json() == model)
+    }
+    for path in ["/v1/models/other", "/v1/models/tiny%2", "/v1/models/tiny%00qwen3", "/v1/models/tiny%ZZ"] {
+      let response = try fixture.get(path)
+      #expect(response.status == 404)
+      #expect(try response.json()["error"]?["code"] == "model_not_found")
+    }
+  }
+
+  @Test func unknownPathsAndMethodsAreRefused() throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    for path in ["/", "/v1", "/v1/models/", "//health", "/v1/../health", "/health%00", "/v1/embeddings"] {
+      let response = try fixture.get(path)
+      #expect(response.status == 404)
+      #expect(
+        try response.json()["error"]?["message"]
+          == .string(
+            "There is nothing at \(path): see /v1/chat/completions, /v1/completions and /v1/models."))
+    }
+    let wrong = try fixture.get("/v1/chat/completions")
+    #expect(wrong.status == 405)
+    #expect(wrong.header("Allow") == "POST, OPTIONS")
+    #expect(
+      try wrong.json()["error"]?["message"]
+        == "/v1/chat/completions takes POST, OPTIONS, but the method is GET.")
+    #expect(try fixture.post("/health", "{}").header("Allow") == "GET, HEAD, OPTIONS")
+    let options = try #require(exchangeOnce(port: fixture.port, "OPTIONS", "/v1/completions"))
+    #expect(options.status == 204)
+    #expect(options.header("Allow") == "POST, OPTIONS")
+    let client = SocketClient(port: fixture.port)
+    client.send(requestText("HEAD", "/health"))
+    #expect(client.readHead()?.status == 200)
+  }
+
+  @Test func largeBodiesAndOtherContentTypes() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("ok"), .end()] })
+    let large = try fixture.post(
+      "/v1/chat/completions", chatBody(text: String(repeating: "x", count: 10 << 20)))
+    #expect(large.status == 413)
+    #expect(
+      try #require(try large.json()["error"]?["message"]?.stringValue).hasPrefix(
+        "The request body may have 8388608 bytes, but has 104"))
+    let plain = try fixture.post("/v1/chat/completions", chatBody(), headers: ["Content-Type: text/plain"])
+    #expect(plain.status == 200)
+  }
+
+  @Test func healthAndMetrics() throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let health = try fixture.get("/health")
+    #expect(health.status == 200)
+    #expect(try health.json() == ["status": "ok"])
+    let metrics = try fixture.get("/metrics")
+    #expect(metrics.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8")
+    let lines = metrics.text.split(separator: "\n")
+    for line in [
+      "quire:num_requests_running 0.0", "quire:kv_cache_usage_perc 0.25",
+      "# TYPE quire:request_queue_time_seconds histogram",
+      "quire:request_queue_time_seconds_bucket{le=\"0.01\"} 0",
+      "quire:request_queue_time_seconds_bucket{le=\"0.025\"} 1",
+      "quire:request_queue_time_seconds_bucket{le=\"+Inf\"} 1", "quire:request_queue_time_seconds_sum 0.02",
+      "quire:request_success_total{finished_reason=\"stop\"} 0",
+    ] {
+      #expect(lines.contains(Substring(line)), "\(line) is missing")
+    }
+  }
+
+  @Test func textBecomesTokensAndBack() throws {
+    let fixture = try ServerFixture(ScriptedGenerator(contextLength: 77))
+    let tokenizer = try ServerFixture.tokenizer()
+    let ids = tokenizer.encode("héllo<|im_end|>", addedTokens: .recognized)
+    let tokens: JSONValue = .array(ids.map { .int($0) })
+    let answer = try fixture.post("/tokenize", ["prompt": "héllo<|im_end|>", "add_special_tokens": false])
+      .json()
+    #expect(answer["tokens"] == tokens)
+    #expect(answer["count"] == .int(ids.count))
+    #expect(answer["max_model_len"] == 77)
+    #expect(answer["token_strs"] == JSONValue.null)
+    let named = try fixture.post("/tokenize", ["prompt": "h<|im_end|>", "return_token_strs": true])
+      .json()
+    #expect(named["token_strs"] == ["h", "<|im_end|>"])
+    let text = try fixture.post("/detokenize", ["tokens": tokens]).json()
+    #expect(text["prompt"] == "héllo<|im_end|>")
+  }
+
+  @Test func conversationsBecomeTokens() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let answer = try fixture.post("/tokenize", chatBody()).json()
+    #expect(try fixture.post("/v1/chat/completions", chatBody()).status == 200)
+    let ids = try #require(generator.requests.first?.promptTokens)
+    #expect(answer["tokens"] == .array(ids.map { .int($0) }))
+  }
+
+  @Test func pagesOfOtherOriginsAreRefused() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("ok"), .end()] }) {
+      $0.allowedOrigins = ["https://chat.example.org"]
+    }
+    let path = "/v1/chat/completions"
+    for origin in [
+      "http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443", "https://chat.example.org",
+    ] {
+      let response = try fixture.post(path, chatBody(["stream": true]), headers: ["Origin: \(origin)"])
+      #expect(response.status == 200)
+      #expect(response.header("Access-Control-Allow-Origin") == origin)
+    }
+    for origin in [
+      "http://evil.example", "http://localhost.evil.example", "https://chat.example.org:1", "null",
+      "http://evil.example/?x=://localhost", "ftp://localhost",
+    ] {
+      let response = try fixture.post(path, chatBody(), headers: ["Origin: \(origin)"])
+      #expect(response.status == 403)
+      #expect(
+        try response.json()["error"]?["message"]
+          == .string("Pages of '\(origin)' may not use this server: allow that origin in its options."))
+    }
+    let preflight = try #require(
+      exchangeOnce(
+        port: fixture.port, "OPTIONS", path,
+        headers: [
+          "Origin: http://localhost:3000", "Access-Control-Request-Method: POST",
+          "Access-Control-Request-Headers: content-type,x-stainless-os",
+        ]))
+    #expect(preflight.status == 204)
+    #expect(preflight.header("Access-Control-Allow-Headers") == "content-type,x-stainless-os")
+    #expect(preflight.header("Access-Control-Allow-Methods") == "GET, POST, OPTIONS")
+  }
+}

@@ -1,0 +1,98 @@
+import QuireGeneration
+import QuireServing
+import Synchronization
+
+/// Stands in for an engine: keeps requests until the test says what becomes of them, or follows a script.
+final class ScriptedGenerator: TextGenerator {
+  typealias Listener = @Sendable (GenerationEvent) -> Void
+  typealias Script = @Sendable (GenerationRequest) -> [GenerationEvent]
+
+  private struct Guarded {
+    var nextID: UInt64 = 1
+    var requests: [(id: RequestID, request: GenerationRequest, listener: Listener)] = []
+    var cancelled: [RequestID] = []
+    var refusal: GenerationError?
+    var acceptedCount = 0
+  }
+
+  let contextLength: Int
+  private let script: Script?
+  private let guarded = Mutex(Guarded())
+
+  /// Without a script, requests wait for `emit`.
+  init(contextLength: Int = 512, script: Script? = nil) {
+    self.contextLength = contextLength
+    self.script = script
+  }
+
+  var metrics: EngineMetrics {
+    var metrics = EngineMetrics()
+    metrics.runningCount = guarded.withLock { $0.requests.count }
+    metrics.blockCount = 4
+    metrics.usedBlockCount = 1
+    metrics.queueSeconds.observe(0.02)
+    return metrics
+  }
+
+  /// Refuses requests with `error` once `count` more have been accepted.
+  func refuse(_ error: GenerationError, after count: Int = 0) {
+    guarded.withLock {
+      $0.refusal = error
+      $0.acceptedCount = count
+    }
+  }
+
+  func submit(_ request: GenerationRequest, onEvent: @escaping Listener) throws(GenerationError) -> RequestID
+  {
+    let outcome = guarded.withLock { state -> Result<RequestID, GenerationError> in
+      if let refusal = state.refusal {
+        if state.acceptedCount == 0 { return .failure(refusal) }
+        state.acceptedCount -= 1
+      }
+      let id = RequestID(value: state.nextID)
+      state.nextID += 1
+      state.requests.append((id, request, onEvent))
+      return .success(id)
+    }
+    let id = try outcome.get()
+    for event in script?(request) ?? [] { onEvent(event) }
+    return id
+  }
+
+  func cancel(_ id: RequestID) {
+    guarded.withLock { $0.cancelled.append(id) }
+  }
+
+  // MARK: For tests
+
+  var requests: [GenerationRequest] { guarded.withLock { $0.requests.map(\.request) } }
+
+  var cancelledCount: Int { guarded.withLock { $0.cancelled.count } }
+
+  /// Sends events to the request submitted as number `index`.
+  func emit(_ events: [GenerationEvent], to index: Int) {
+    let listener = guarded.withLock { $0.requests[index].listener }
+    for event in events { listener(event) }
+  }
+}
+
+extension GenerationEvent {
+  /// Text with one token per part, thought and answer alike.
+  static func text(reasoning: String = "", _ content: String = "", logprob: Float? = nil) -> GenerationEvent {
+    let bytes = Array((reasoning + content).utf8)
+    let top = logprob.map { [TokenAlternative(id: 65, bytes: bytes, logprob: $0)] } ?? []
+    return .delta(
+      reasoning: reasoning, content: content,
+      tokens: [TokenRecord(id: 65, bytes: bytes, logprob: logprob, top: top)])
+  }
+
+  static func end(
+    _ reason: FinishReason = .stop, match: StopMatch? = nil, prompt: Int = 7, completion: Int = 3,
+    reasoning: Int = 0
+  ) -> GenerationEvent {
+    .finished(
+      GenerationResult(
+        reason: reason, match: match, promptTokens: prompt, completionTokens: completion,
+        reasoningTokens: reasoning, timings: GenerationTimings()))
+  }
+}

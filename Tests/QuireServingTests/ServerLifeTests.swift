@@ -1,0 +1,143 @@
+import Foundation
+import QuireGeneration
+import QuireJSON
+import QuireServing
+import Synchronization
+import Testing
+
+/// Clients that leave, engines that fail, servers that stop.
+@Suite(.timeLimit(.minutes(5)))
+struct ServerLifeTests {
+  private static let path = "/v1/chat/completions"
+
+  @Test(arguments: [true, false])
+  func aClientThatLeavesCancelsItsRequests(isStreamed: Bool) throws {
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator)
+    let client = SocketClient(port: fixture.port)
+    let body = chatBody(["stream": .bool(isStreamed), "n": 2]).serialized()
+    client.send(requestText("POST", Self.path, body: body))
+    #expect(eventually { generator.requests.count == 2 })
+    generator.emit([.text("some")], to: 0)
+    if isStreamed { #expect(client.readUntil("\"some\"") != nil) }
+    #expect(generator.cancelledCount == 0)
+    client.close()
+    #expect(eventually { generator.cancelledCount == 2 })
+    // What still arrives goes nowhere and harms nothing.
+    generator.emit([.text("more"), .end(.cancelled)], to: 0)
+    #expect(try fixture.get("/health").status == 200)
+  }
+
+  @Test func eventsMayComeBeforeSubmissionReturns() throws {
+    // The script of this generator runs inside `submit`.
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("early"), .end()] })
+    let events = try fixture.stream(Self.path, chatBody(["stream": true, "n": 3]))
+    #expect(events.count == 9)
+    #expect(events[0]["choices"]?[0]?["delta"]?["role"] == "assistant")
+  }
+
+  @Test func aFullLineIsTemporary() throws {
+    let generator = ScriptedGenerator()
+    generator.refuse(.queueFull(limit: 3), after: 1)
+    let fixture = try ServerFixture(generator)
+    let response = try fixture.post(Self.path, chatBody(["n": 2]))
+    #expect(response.status == 503)
+    #expect(response.header("Retry-After") == "1")
+    let error = try response.json()["error"]
+    #expect(error?["message"] == .string(GenerationError.queueFull(limit: 3).description))
+    #expect(error?["code"] == "queue_full")
+    // All or none: the choice that was accepted is taken back.
+    #expect(generator.cancelledCount == 1)
+  }
+
+  @Test func failuresOfTheEngineAreReported() throws {
+    let generator = ScriptedGenerator { _ in [.text("so far"), .end(.failed("The cache is broken."))] }
+    let fixture = try ServerFixture(generator)
+    let response = try fixture.post(Self.path, chatBody())
+    #expect(response.status == 500)
+    #expect(try response.json()["error"]?["message"] == "The cache is broken.")
+    #expect(try response.json()["error"]?["type"] == "server_error")
+    let events = try fixture.stream(Self.path, chatBody(["stream": true]))
+    #expect(events.last?["error"]?["message"] == "The cache is broken.")
+    let stopped = try ServerFixture(ScriptedGenerator { _ in [.end(.cancelled)] })
+    #expect(try stopped.post(Self.path, chatBody()).status == 503)
+  }
+
+  @Test func oneFailedChoiceEndsTheOthers() throws {
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator)
+    let client = SocketClient(port: fixture.port)
+    client.send(requestText("POST", Self.path, body: chatBody(["n": 2]).serialized()))
+    #expect(eventually { generator.requests.count == 2 })
+    generator.emit([.end(.failed("No."))], to: 0)
+    #expect(client.readResponse()?.status == 500)
+    #expect(generator.cancelledCount >= 1)
+  }
+
+  @Test func drainingFinishesWhatRunsAndRefusesWhatComes() throws {
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator)
+    let running = SocketClient(port: fixture.port)
+    running.send(requestText("POST", Self.path, body: chatBody(["stream": true]).serialized()))
+    #expect(running.readHead()?.status == 200)
+    let late = SocketClient(port: fixture.port)
+    late.send(requestText("GET", "/health"))
+    #expect(late.readResponse()?.status == 200)
+
+    let server = fixture.server
+    let isStopped = Atomic(false)
+    let drain = Thread {
+      server.drainAndStop(patience: .seconds(60))
+      isStopped.store(true, ordering: .sequentiallyConsistent)
+    }
+    drain.start()
+    #expect(
+      eventually {
+        late.send(requestText("GET", "/health"))
+        return late.readResponse()?.status == 503
+      })
+    late.send(requestText("POST", Self.path, body: chatBody().serialized()))
+    let refusal = try #require(late.readResponse())
+    #expect(refusal.status == 503)
+    #expect(refusal.header("Retry-After") == "5")
+    #expect(isStopped.load(ordering: .sequentiallyConsistent) == false)
+
+    generator.emit([.text("the end"), .end()], to: 0)
+    #expect(running.readUntil("data: [DONE]\n\n")?.contains("the end") == true)
+    #expect(running.readUntil("0\r\n\r\n") != nil)
+    #expect(eventually { isStopped.load(ordering: .sequentiallyConsistent) })
+    #expect(generator.cancelledCount == 0)
+  }
+
+  @Test func drainingCutsOffWhatTakesTooLong() throws {
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator)
+    let clients = [true, false].map { isStreamed in
+      let client = SocketClient(port: fixture.port)
+      client.send(requestText("POST", Self.path, body: chatBody(["stream": .bool(isStreamed)]).serialized()))
+      return client
+    }
+    #expect(eventually { generator.requests.count == 2 })
+    fixture.server.drainAndStop(patience: .milliseconds(50))
+    #expect(generator.cancelledCount == 2)
+    for client in clients { #expect(client.isClosedByServer(within: 10)) }
+  }
+
+  @Test func optionsAreChecked() throws {
+    #expect(
+      throws: ServingError.invalidOption(
+        name: "http.bodyBytes", sentence: "http.bodyBytes must be above 0 and at most 1e9, but is 0.0.")
+    ) { try ServerFixture(ScriptedGenerator()) { $0.http.bodyBytes = 0 } }
+    #expect(
+      throws: ServingError.invalidOption(
+        name: "modelName", sentence: "The model's name is empty: give it one.")
+    ) { try ServerFixture(ScriptedGenerator()) { $0.modelName = "" } }
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let port = fixture.port
+    #expect(
+      throws: ServingError.cannotListen(
+        host: "127.0.0.1", port: port,
+        sentence: "Port \(port) on 127.0.0.1 is in use by another program: stop it or choose another port.")
+    ) { try ServerFixture(ScriptedGenerator()) { $0.port = port } }
+  }
+}

@@ -35,12 +35,7 @@ import Testing
 
   private func render(_ golden: JSONValue) throws -> ChatPrompt {
     let kwargs = golden["kwargs"]
-    var messages = try ChatMessage.list(json: golden["messages"] ?? .null)
-    // The original template takes content that is no string for empty; `ChatMessage` joins the parts instead.
-    for (index, json) in (golden["messages"]?.arrayValue ?? []).enumerated()
-    where json["content"]?.arrayValue != nil {
-      messages[index].content = nil
-    }
+    let messages = try ChatMessage.list(json: golden["messages"] ?? .null, joinsParts: false)
     return try ChatTemplate.render(
       messages: messages, tools: golden["tools"]?.arrayValue ?? [],
       mode: ThinkingMode(enableThinking: kwargs?["enable_thinking"]),

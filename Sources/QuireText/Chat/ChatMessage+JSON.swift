@@ -6,13 +6,15 @@ extension ChatMessage {
   /// Content may be a text, null, or a list of text parts, which are joined by line feeds. `developer` is read as
   /// `system`. Thoughts may be called `reasoning_content`, `thinking` or `reasoning`.
   ///
-  /// - Parameter index: Its place in the list, for the error's sentence.
-  package init(json: JSONValue, index: Int) throws(TextError) {
+  /// - Parameters:
+  ///   - index: Its place in the list, for the error's sentence.
+  ///   - joinsParts: Off, content that is no text counts as none, as Qwen3's own template takes it.
+  package init(json: JSONValue, index: Int, joinsParts: Bool = true) throws(TextError) {
     guard json.objectValue != nil else {
       throw .message(index: index, expected: "an object with role and content", found: json.kindDescription)
     }
     role = try Self.role(json["role"], index)
-    content = try Self.content(json["content"], index)
+    content = joinsParts ? try Self.content(json["content"], index) : json["content"]?.stringValue
     reasoningContent = try Self.reasoning(json, index)
     toolCalls = []
     if let calls = json["tool_calls"], !calls.isNull {
@@ -26,14 +28,14 @@ extension ChatMessage {
   }
 
   /// From OpenAI's `messages`, which must be a non-empty array.
-  package static func list(json: JSONValue) throws(TextError) -> [ChatMessage] {
+  package static func list(json: JSONValue, joinsParts: Bool = true) throws(TextError) -> [ChatMessage] {
     guard let elements = json.arrayValue else {
       throw .chat(expected: "an array", found: json.kindDescription)
     }
     guard !elements.isEmpty else { throw .chat(expected: "at least one message", found: "none") }
     var messages: [ChatMessage] = []
     for (index, element) in elements.enumerated() {
-      messages.append(try ChatMessage(json: element, index: index))
+      messages.append(try ChatMessage(json: element, index: index, joinsParts: joinsParts))
     }
     return messages
   }

@@ -76,8 +76,9 @@ private func runRender(_ arguments: Arguments) throws {
   guard let messages = value["messages"] else {
     throw CommandError(#"\#(path): expected an object with "messages""#)
   }
+  // Exactly what the template makes of the file; the server joins the parts of a message first.
   let prompt = try ChatTemplate.render(
-    messages: ChatMessage.list(json: messages), tools: value["tools"]?.arrayValue ?? [],
+    messages: ChatMessage.list(json: messages, joinsParts: false), tools: value["tools"]?.arrayValue ?? [],
     mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,
     addGenerationPrompt: !arguments.has("--no-generation-prompt"))
   Terminal.output(prompt.text)

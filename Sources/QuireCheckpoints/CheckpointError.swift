@@ -2,7 +2,9 @@ import QuireTensors
 
 /// What can go wrong with the files of a checkpoint. Each description is one sentence.
 package enum CheckpointError: Error, Equatable, CustomStringConvertible {
-  /// A file or folder cannot be opened or read at all.
+  /// There is no folder at the path.
+  case noFolder(path: String, reason: String)
+  /// A file cannot be opened or read at all.
   case unreadable(path: String, reason: String)
   /// A folder lacks a file that every checkpoint has.
   case missingFile(folder: String, expected: String)
@@ -19,8 +21,10 @@ package enum CheckpointError: Error, Equatable, CustomStringConvertible {
 
   package var description: String {
     switch self {
+    case .noFolder(let path, let reason):
+      "expected a checkpoint folder at \(path), found: \(reason); give the folder that holds config.json"
     case .unreadable(let path, let reason):
-      "expected to read \(path), found that \(reason); give the path of a checkpoint folder"
+      "expected to read \(path), found: \(reason); check that the whole checkpoint is there and readable"
     case .missingFile(let folder, let expected):
       "expected \(expected) in the checkpoint folder \(folder), found none; download the whole checkpoint"
     case .malformed(let path, let expected, let found):
@@ -33,7 +37,7 @@ package enum CheckpointError: Error, Equatable, CustomStringConvertible {
       "expected tensor \"\(name)\" in \(file) as \(expected), found \(found); check that the weights belong to "
         + "the config.json beside them"
     case .unwritable(let path, let reason):
-      "expected to write \(path), found that \(reason); make room or choose another place and run again"
+      "expected to write \(path), found: \(reason); make room or choose another place and run again"
     }
   }
 }

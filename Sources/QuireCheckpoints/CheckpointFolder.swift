@@ -14,14 +14,14 @@ struct CheckpointFolder {
 
   init(path: String) throws(CheckpointError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
-      throw .unreadable(path: "\"\(path.filter { $0 != "\0" })\"", reason: "it is no path")
+      throw .noFolder(path: "\"\(path.filter { $0 != "\0" })\"", reason: "it is no path")
     }
     var status = stat()
     guard stat(path, &status) == 0 else {
-      throw .unreadable(path: path, reason: "it does not exist or is out of reach")
+      throw .noFolder(path: path, reason: "it does not exist or is out of reach")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw .unreadable(path: path, reason: "it is no folder")
+      throw .noFolder(path: path, reason: "it is no folder")
     }
     self.path = path
   }
@@ -43,7 +43,7 @@ struct CheckpointFolder {
     do throws(JSONError) {
       value = try JSONValue.parse(text)
     } catch {
-      throw .malformed(path: place, expected: "valid JSON", found: "that at \(error)")
+      throw .malformed(path: place, expected: "valid JSON", found: "a fault at \(error)")
     }
     guard case .object = value else {
       throw .malformed(path: place, expected: "a JSON object", found: value.kindDescription)

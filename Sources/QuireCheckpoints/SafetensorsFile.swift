@@ -18,16 +18,23 @@ package final class SafetensorsFile: Sendable {
   /// Maps the file at `path` and checks its header against all of it.
   package init(path: String) throws(CheckpointError) {
     self.path = path
-    do throws(TensorError) {
-      mapping = try MappedFile(path: path)
-    } catch {
-      guard case .file(_, let reason) = error else { throw .unreadable(path: path, reason: "\(error)") }
-      throw .unreadable(path: path, reason: reason)
-    }
+    mapping = try Self.map(path)
     let header = try SafetensorsHeader(path: path, bytes: mapping.bytes)
     records = header.records
     metadata = header.metadata
     indexOfName = Dictionary(uniqueKeysWithValues: header.records.enumerated().map { ($1.name, $0) })
+  }
+
+  private static func map(_ path: String) throws(CheckpointError) -> MappedFile {
+    // Opening it as an input first says in plain words what is no readable file.
+    do throws(FileFailure) { _ = try InputFile(path: path) } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
+    do throws(TensorError) {
+      return try MappedFile(path: path)
+    } catch {
+      throw .unreadable(path: path, reason: error.description)
+    }
   }
 
   package func record(_ name: String) -> TensorRecord? { indexOfName[name].map { records[$0] } }

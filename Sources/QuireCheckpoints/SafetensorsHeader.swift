@@ -52,7 +52,7 @@ struct SafetensorsHeader {
     do throws(JSONError) {
       header = try JSONValue.parse(text)
     } catch {
-      throw malformed("a safetensors header of valid JSON", "that at \(error)")
+      throw malformed("a safetensors header of valid JSON", "a fault at \(error)")
     }
     // The JSON reader refuses equal bytes twice; `Set` also finds names that only look the same.
     var names: Set<String> = []

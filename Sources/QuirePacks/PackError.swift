@@ -20,7 +20,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .unreadable(let path, let reason):
-      "expected a readable pack at \(path), found that \(reason); give the path of a .quire file"
+      "expected a readable pack at \(path), found: \(reason); give the path of a .quire file"
     case .notAPack(let path, let found):
       "expected a pack at \(path), found \(found); make packs with `quire convert`"
     case .otherVersion(let path, let found):
@@ -35,7 +35,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
     case .missing(let path, let name):
       "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
     case .unwritable(let path, let reason):
-      "expected to write \(path), found that \(reason); make room or choose another place and run again"
+      "expected to write \(path), found: \(reason); make room or choose another place and run again"
     }
   }
 }

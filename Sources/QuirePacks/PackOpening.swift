@@ -143,7 +143,7 @@ struct PackOpening {
     do throws(JSONError) {
       return try JSONValue.parse(text)
     } catch {
-      throw invalid("JSON text", "\(error)")
+      throw invalid("JSON text", "a fault at \(error)")
     }
   }
 

@@ -19,7 +19,8 @@ package final class PackWriter {
   private let journal: PackJournal?
   private let frameWriter: FrameWriter
   private var names: Set<String> = []
-  private var isFinished = false
+  /// Finished, or broken by a failed write: nothing can be added.
+  private var isClosed = false
 
   /// Starts a pack at `path`.
   ///
@@ -70,7 +71,7 @@ package final class PackWriter {
   package func addTensor(
     name: String, shape: [Int], scheme: String, group: Int?, streams: [PackStream]
   ) throws(PackError) {
-    precondition(!isFinished, "the pack is finished")
+    precondition(!isClosed, "the pack is finished or a write has failed")
     precondition((1...PackLayout.nameBytesMax).contains(name.utf8.count), "a tensor has a name")
     precondition(names.insert(name).inserted, "tensor \(name) is in the pack already")
     switch PackSchema.streams(shape: shape, scheme: scheme, group: group) {
@@ -88,6 +89,7 @@ package final class PackWriter {
       tensors.append(tensor)
       try journal?.append(tensor, newFrames: frameWriter.entries[firstFrame...])
     } catch {
+      isClosed = true
       throw .unwritable(path: path, reason: error.reason)
     }
   }
@@ -96,7 +98,7 @@ package final class PackWriter {
   ///
   /// - Parameter members: what the manifest says beside its `tensors`; see `Format.md` for the customary names.
   package func finish(members: JSONObject) throws(PackError) {
-    precondition(!isFinished, "the pack is finished")
+    precondition(!isClosed, "the pack is finished or a write has failed")
     precondition(members[PackManifest.tensorsKey] == nil, "the writer lists the tensors")
     let manifest = PackManifest.json(members: members, tensors: tensors).serializedBytes()
     guard manifest.count <= PackLayout.manifestRawBytesMax else {
@@ -107,7 +109,7 @@ package final class PackWriter {
     do throws(FileFailure) {
       try frameWriter.writeEnd(manifest: manifest)
       try file.commit()
-      isFinished = true
+      isClosed = true
       journal?.discardOnRelease()
     } catch {
       throw .unwritable(path: path, reason: error.reason)

@@ -24,20 +24,18 @@ import Testing
 
   @Test func placesThatAreNoFolder() throws {
     let folder = tiny()
+    let advice = "; give the folder that holds config.json"
     #expect(
       try sentence(folder, folder.path + "/nowhere")
-        == "expected to read FOLDER/nowhere, found that it does not exist or is out of reach; "
-        + "give the path of a checkpoint folder")
+        == "expected a checkpoint folder at FOLDER/nowhere, found: it does not exist or is out of reach"
+        + advice)
     #expect(
       try sentence(folder, folder.path + "/config.json")
-        == "expected to read FOLDER/config.json, found that it is no folder; give the path of a checkpoint folder"
-    )
+        == "expected a checkpoint folder at FOLDER/config.json, found: it is no folder" + advice)
     #expect(
-      try sentence(folder, "") == "expected to read \"\", found that it is no path; "
-        + "give the path of a checkpoint folder")
+      try sentence(folder, "") == "expected a checkpoint folder at \"\", found: it is no path" + advice)
     #expect(
-      try sentence(folder, "a\0b") == "expected to read \"ab\", found that it is no path; "
-        + "give the path of a checkpoint folder")
+      try sentence(folder, "a\0b") == "expected a checkpoint folder at \"ab\", found: it is no path" + advice)
   }
 
   @Test func missingFiles() throws {
@@ -57,37 +55,38 @@ import Testing
     let folder = tiny()
     folder.write("{\"a\": 1,}".utf8, to: "config.json")
     #expect(
-      try sentence(folder).hasPrefix("expected valid JSON in FOLDER/config.json, found that at line 1, "))
+      try sentence(folder).hasPrefix("expected valid JSON in FOLDER/config.json, found a fault at line 1, "))
     folder.write("[1]".utf8, to: "config.json")
     #expect(
       try sentence(folder)
         == "expected a JSON object in FOLDER/config.json, found an array; download the file again")
     folder.write("".utf8, to: "config.json")
-    #expect(try sentence(folder).hasPrefix("expected valid JSON in FOLDER/config.json, found that at "))
+    #expect(try sentence(folder).hasPrefix("expected valid JSON in FOLDER/config.json, found a fault at "))
   }
 
   @Test func filesThatAreNoFiles() throws {
+    let advice = "; check that the whole checkpoint is there and readable"
     let folder = tiny()
     try remove("config.json", from: folder)
     try FileManager.default.createDirectory(
       atPath: folder.path + "/config.json", withIntermediateDirectories: false)
     #expect(
-      try sentence(folder) == "expected to read FOLDER/config.json, found that it is a folder; "
-        + "give the path of a checkpoint folder")
+      try sentence(folder) == "expected to read FOLDER/config.json, found: it is a folder" + advice)
     let other = tiny()
+    let weights = "expected to read FOLDER/model.safetensors, found: "
     try remove("model.safetensors", from: other)
     #expect(mkfifo(other.path + "/model.safetensors", 0o600) == 0)
-    #expect(try sentence(other).hasPrefix("expected to read FOLDER/model.safetensors, found that "))
+    #expect(try sentence(other) == weights + "it is a pipe" + advice)
     try remove("model.safetensors", from: other)
     #expect(symlink("nowhere", other.path + "/model.safetensors") == 0)
-    #expect(try sentence(other).hasPrefix("expected to read FOLDER/model.safetensors, found that "))
+    #expect(try sentence(other) == weights + "no such file or directory" + advice)
   }
 
   @Test(.enabled(if: getuid() != 0, "the superuser may read everything"))
   func unreadableFile() throws {
     let folder = tiny()
     #expect(chmod(folder.path + "/model.safetensors", 0) == 0)
-    #expect(try sentence(folder).hasPrefix("expected to read FOLDER/model.safetensors, found that "))
+    #expect(try sentence(folder).contains("model.safetensors, found: permission denied; "))
   }
 
   @Test func missingShard() throws {

@@ -50,12 +50,12 @@ import Testing
     .init(
       testDescription: "invalid JSON", bytes: file("{\"a\":}", data: 0),
       sentence:
-        "expected a safetensors header of valid JSON in FILE, found that at line 1, column 6: expected a value, "
+        "expected a safetensors header of valid JSON in FILE, found a fault at line 1, column 6: expected a value, "
         + "found '}'; download the file again"),
     .init(
       testDescription: "duplicate name", bytes: file("{\"a\":\(whole),\"a\":\(whole)}"),
       sentence:
-        "expected a safetensors header of valid JSON in FILE, found that at line 1, column 55: the key \"a\" is "
+        "expected a safetensors header of valid JSON in FILE, found a fault at line 1, column 55: the key \"a\" is "
         + "already in this object; keep one of the two; download the file again"),
     .init(
       testDescription: "one name in two spellings",

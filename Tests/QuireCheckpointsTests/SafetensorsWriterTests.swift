@@ -86,15 +86,15 @@ import Testing
     }
     #expect(
       try sentence(folder.path + "/no/where")
-        == "expected to write FOLDER/no/where, found that no such file or directory; "
+        == "expected to write FOLDER/no/where, found: no such file or directory; "
         + "make room or choose another place and run again")
     #expect(
       try sentence(folder.path)
-        == "expected to write FOLDER, found that something that is not a regular file is in its place; "
+        == "expected to write FOLDER, found: something that is not a regular file is in its place; "
         + "make room or choose another place and run again")
     let path = folder.path + "/busy"
     let writer = try SafetensorsWriter(path: path, tensors: [])
-    #expect(try sentence(path).contains("found that another process is writing it; "))
+    #expect(try sentence(path).contains("found: another process is writing it; "))
     try writer.finish()
     #expect(try SafetensorsFile(path: path).records == [])
   }

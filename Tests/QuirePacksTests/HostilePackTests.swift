@@ -95,7 +95,7 @@ import Testing
   static let names: [Case] = [
     .init(
       "no JSON", changed(.oneTensor()) { $0.manifest = "{" + $0.manifest },
-      "JSON text in FILE, found line 1, column 2: expected a key in double quotes, found '{'"),
+      "JSON text in FILE, found a fault at line 1, column 2: expected a key in double quotes, found '{'"),
     .init("an array", changed(PackForge()) { $0.manifest = "[]" }, "object in FILE, found an array"),
     .init("no tensors", changed(PackForge()) { $0.manifest = "{}" }, "list \"tensors\" in FILE, found none"),
     .init(
@@ -324,13 +324,13 @@ import Testing
     }
     #expect(
       try sentence(folder.path + "/nowhere")
-        == "expected a readable pack at FOLDER/nowhere, found that no such file or directory; "
+        == "expected a readable pack at FOLDER/nowhere, found: no such file or directory; "
         + "give the path of a .quire file")
-    #expect(try sentence(folder.path).contains("found that it is a folder; "))
-    #expect(try sentence("/dev/zero").contains("found that it is not a regular file; "))
+    #expect(try sentence(folder.path).contains("found: it is a folder; "))
+    #expect(try sentence("/dev/zero").contains("found: it is not a regular file; "))
     #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)
-    #expect(try sentence(folder.path + "/pipe").contains("found that it is a pipe; "))
-    #expect(try sentence("").contains("found that the path is empty; "))
+    #expect(try sentence(folder.path + "/pipe").contains("found: it is a pipe; "))
+    #expect(try sentence("").contains("found: the path is empty; "))
     #expect(
       try sentence(folder.write([], to: "empty"))
         == "expected a pack at FOLDER/empty, found an empty file; make packs with `quire convert`")

@@ -19,7 +19,7 @@ import Testing
 
   func isOneSentence(_ error: PackError) -> Bool {
     let text = error.description
-    return text.hasPrefix("expected ") && text.contains(", found ") && !text.contains("\n")
+    return text.hasPrefix("expected ") && text.contains(", found") && !text.contains("\n")
       && text.utf8.count < 400
   }
 

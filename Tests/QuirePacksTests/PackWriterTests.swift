@@ -43,12 +43,12 @@ import Testing
     }
     #expect(
       try sentence(folder.path + "/no/a.quire")
-        == "expected to write FOLDER/no/a.quire, found that no such file or directory; make room or choose another "
+        == "expected to write FOLDER/no/a.quire, found: no such file or directory; make room or choose another "
         + "place and run again")
     #expect(
-      try sentence(folder.path).contains("found that something that is not a regular file is in its place; "))
+      try sentence(folder.path).contains("found: something that is not a regular file is in its place; "))
     let writer = try PackWriter(path: folder.path + "/a.quire")
-    #expect(try sentence(folder.path + "/a.quire").contains("found that another process is writing it; "))
+    #expect(try sentence(folder.path + "/a.quire").contains("found: another process is writing it; "))
     try writer.finish(members: [:])
   }
 
@@ -80,7 +80,7 @@ import Testing
       }
       precondition(
         sentence
-          == "expected to write \(path), found that file too large; make room or choose another place and "
+          == "expected to write \(path), found: file too large; make room or choose another place and "
           + "run again", sentence)
       precondition(try! FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A number as it was written: the literal is kept, so that what is read and written again does not change.
 ///
 /// The literal is always valid JSON; the JSON5 forms (`+1`, `.5`, `0x1F`) are rewritten when they are read.

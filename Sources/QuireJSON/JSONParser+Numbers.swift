@@ -61,7 +61,10 @@ extension JSONParser {
 
   /// A number must not run into a word (`12abc`).
   private mutating func checkEnd(start: Int) throws(JSONError) {
-    guard let scalar = scalar(at: index), scalar.properties.isAlphabetic || scalar == "_" else { return }
+    // Almost always a comma or a bracket: those need no look into Unicode's tables.
+    guard let byte = next, byte >= 0x30, byte != UInt8(ascii: "]"), byte != UInt8(ascii: "}"),
+      let scalar = scalar(at: index), scalar.properties.isAlphabetic || scalar == "_"
+    else { return }
     index += scalar.utf8.count
     throw badNumber(start, hint: "separate it from what follows")
   }

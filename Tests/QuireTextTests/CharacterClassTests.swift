@@ -2,7 +2,7 @@ import QuireJSON
 import QuireText
 import Testing
 
-/// Which class each code point has shows in how `x` before it, and a space, are split.
+/// The class of every code point, as it shows in how text is split.
 @Suite(.enabled(if: ReferenceData.isPresent, "needs ../shared/qwen3-tokenizer"))
 struct CharacterClassTests {
   @Test func everyCodePointHasTheReferencesClass() throws {
@@ -23,19 +23,12 @@ struct CharacterClassTests {
     #expect(wrong == [])
   }
 
+  /// How many pieces a character makes with a neighbour tells its class: only a letter joins a letter before it;
+  /// symbols join each other, and take line ends behind them; white space joins a letter behind it, a number nothing.
   private func observedClass(of scalar: Unicode.Scalar) -> String {
-    // A letter joins the letter before it; a number stands alone between letters; a symbol joins the space before
-    // it; a line end joins the symbol before it.
     if pieceCount("x\(scalar)") == 1 { return "L" }
-    if pieceCount("\(scalar)x") == 1 {
-      return pieceCount(" \(scalar)") == 1 && pieceCount("! \(scalar)") == 2 ? spaceOrOther(scalar) : "O"
-    }
-    return pieceCount("!\(scalar)") == 1 ? "R" : "N"
-  }
-
-  private func spaceOrOther(_ scalar: Unicode.Scalar) -> String {
-    // " s!" : white space leaves its last character to the symbol, a symbol joins what is around it.
-    pieceCount("\(scalar) !") == 2 && pieceCount("!\(scalar)") == 2 ? "S" : "O"
+    if pieceCount("!\(scalar)") == 1 { return pieceCount("\(scalar)!") == 1 ? "O" : "R" }
+    return pieceCount("\(scalar)x") == 1 ? "S" : "N"
   }
 
   private func pieceCount(_ text: String) -> Int {

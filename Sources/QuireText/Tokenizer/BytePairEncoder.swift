@@ -11,13 +11,20 @@ final class BytePairEncoder: @unchecked Sendable {
   private let merges: MergeTable
   private let byteIDs: [Int32]  // (256)
   private let cache = WordCache()
-  /// Tokens of the piece in work, and the rank of each with its right neighbour (none for the last).
-  private var ids: [Int32] = []
-  private var ranks: [UInt32] = []
+  // Raw, because as arrays in a class they would cost an exclusivity check at each access; freed with the encoder.
+  /// Tokens of the piece in work.
+  private let ids = UnsafeMutablePointer<Int32>.allocate(capacity: scannedByteCount)
+  /// The rank of each token with its right neighbour, none for the last.
+  private let ranks = UnsafeMutablePointer<UInt32>.allocate(capacity: scannedByteCount)
 
   init(merges: MergeTable, byteIDs: [Int32]) {
     self.merges = merges
     self.byteIDs = byteIDs
+  }
+
+  deinit {
+    ids.deallocate()
+    ranks.deallocate()
   }
 
   /// Appends the ids of a piece, which must not be empty.
@@ -37,26 +44,17 @@ final class BytePairEncoder: @unchecked Sendable {
       var chain = MergeChain(piece, merges: merges, byteIDs: byteIDs)
       return chain.mergeAll(into: &output)
     }
-    ids.removeAll(keepingCapacity: true)
-    ranks.removeAll(keepingCapacity: true)
     for index in 0..<piece.count {
-      ids.append(byteIDs[Int(piece[index])])
-      ranks.append(
-        index + 1 < piece.count ? merges.rank(ofBytes: piece[index], piece[index + 1]) : MergeTable.noRank)
+      ids[index] = byteIDs[Int(piece[index])]
+      ranks[index] =
+        index + 1 < piece.count ? merges.rank(ofBytes: piece[index], piece[index + 1]) : MergeTable.noRank
     }
-    // Pointers hoist the arrays' exclusivity checks out of the loop.
-    let count = ids.withUnsafeMutableBufferPointer { ids in
-      ranks.withUnsafeMutableBufferPointer { ranks in
-        Self.scan(ids: ids.baseAddress!, ranks: ranks.baseAddress!, count: ids.count, merges: merges)
-      }
-    }
-    output.append(contentsOf: ids[..<count])
+    let count = scan(count: piece.count)
+    output.append(contentsOf: UnsafeBufferPointer(start: ids, count: count))
   }
 
-  /// Merges in place; returns how many tokens are left.
-  private static func scan(
-    ids: UnsafeMutablePointer<Int32>, ranks: UnsafeMutablePointer<UInt32>, count: Int, merges: MergeTable
-  ) -> Int {
+  /// Merges the first `count` tokens in place; returns how many tokens are left.
+  private func scan(count: Int) -> Int {
     var count = count
     while true {
       var lowest = MergeTable.noRank

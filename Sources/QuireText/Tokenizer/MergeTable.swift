@@ -24,9 +24,9 @@ final class MergeTable: @unchecked Sendable {
     let product: Int32
   }
 
-  /// `merges` in order of rank, fewer than ``maximumCount``, with ids below it; of equal pairs the caller has kept
-  /// one. `byteIDs` are the ids of the 256 single bytes.
-  init(merges: [Merge], byteIDs: [Int32]) {
+  /// `merges` in order of rank, fewer than ``maximumCount``, with ids below it. `byteIDs` are the ids of
+  /// the 256 single bytes. When two merges are of one pair, `duplicate` then holds their ranks.
+  init(merges: [Merge], byteIDs: [Int32], duplicate: inout (Int, Int)?) {
     count = merges.count
     var bits: UInt64 = 4
     while 1 << bits < merges.count * 3 / 2 + 1 { bits += 1 }
@@ -39,8 +39,12 @@ final class MergeTable: @unchecked Sendable {
     for (rank, merge) in merges.enumerated() {
       products.advanced(by: rank).initialize(to: merge.product)
       var slot = slotIndex(merge.left, merge.right)
-      while slots[slot] != .max { slot = (slot + 1) & (1 << Int(bits) - 1) }
-      slots[slot] = UInt64(merge.left) << 44 | UInt64(merge.right) << 24 | UInt64(rank)
+      let pair = UInt64(merge.left) << 20 | UInt64(merge.right)
+      while slots[slot] != .max {
+        if slots[slot] >> 24 == pair { duplicate = (Int(slots[slot] & 0xF_FFFF), rank) }
+        slot = (slot + 1) & (1 << Int(bits) - 1)
+      }
+      slots[slot] = pair << 24 | UInt64(rank)
     }
     for first in 0..<256 {
       for second in 0..<256 { bytePairRanks[first << 8 | second] = rank(byteIDs[first], byteIDs[second]) }

@@ -42,8 +42,7 @@ package final class Tokenizer: Sendable {
     vocabulary = file.vocabulary
     addedTokens = file.addedTokens
     merges = file.merges
-    encoders = EncoderPool(
-      merges: MergeTable(merges: file.merges, byteIDs: file.byteIDs), byteIDs: file.byteIDs)
+    encoders = EncoderPool(merges: file.mergeTable, byteIDs: file.byteIDs)
     skeleton = file.skeleton
     vocabularySize = file.vocabularySize
     allAddedTokens = AddedTokenSearch(file.addedTokens)

@@ -5,6 +5,7 @@ struct TokenizerFile {
   let vocabulary: TokenTable
   let addedTokens: [AddedToken]
   let merges: [MergeTable.Merge]
+  let mergeTable: MergeTable
   let byteIDs: [Int32]
   let vocabularySize: Int
   /// The file without its vocabulary and merges.
@@ -20,6 +21,7 @@ struct TokenizerFile {
     vocabulary = try Self.vocabulary(model["vocab"])
     byteIDs = try Self.byteIDs(vocabulary)
     merges = try Self.merges(model["merges"], vocabulary)
+    mergeTable = try Self.mergeTable(merges, byteIDs)
     addedTokens = try Self.addedTokens(root["added_tokens"], vocabulary)
     vocabularySize = max(vocabulary.count, (addedTokens.last?.id ?? -1) + 1)
     model["vocab"] = .object([:])
@@ -78,56 +80,5 @@ struct TokenizerFile {
       ids.append(Int32(id))
     }
     return ids
-  }
-
-  private static func merges(_ json: JSONValue?, _ vocabulary: TokenTable) throws(TextError) -> [MergeTable
-    .Merge]
-  {
-    guard let entries = json?.arrayValue else {
-      throw .field(name: "model.merges", expected: "an array", found: json?.kindDescription ?? "nothing")
-    }
-    guard entries.count < MergeTable.maximumCount else {
-      throw .unsupported(
-        field: "model.merges", expected: "fewer than \(MergeTable.maximumCount) merges",
-        found: "\(entries.count)")
-    }
-    var merges: [MergeTable.Merge] = []
-    merges.reserveCapacity(entries.count)
-    var rankOfPair: [UInt64: Int] = [:]
-    rankOfPair.reserveCapacity(entries.count)
-    for (rank, entry) in entries.enumerated() {
-      let (left, right) = try sides(of: entry, rank)
-      let merge = MergeTable.Merge(
-        left: try id(of: left, rank, vocabulary), right: try id(of: right, rank, vocabulary),
-        product: try id(of: left + right, rank, vocabulary))
-      let pair = UInt64(merge.left) << 32 | UInt64(merge.right)
-      if let earlier = rankOfPair.updateValue(rank, forKey: pair) {
-        throw .merge(rank: rank, problem: "it repeats model.merges[\(earlier)]")
-      }
-      merges.append(merge)
-    }
-    return merges
-  }
-
-  /// `["a", "b"]`, or `"a b"` as older files have it.
-  private static func sides(of entry: JSONValue, _ rank: Int) throws(TextError) -> (String, String) {
-    if let parts = entry.arrayValue, parts.count == 2, let left = parts[0].stringValue,
-      let right = parts[1].stringValue
-    {
-      return (left, right)
-    }
-    if let text = entry.stringValue {
-      let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-      if parts.count == 2 { return (String(parts[0]), String(parts[1])) }
-    }
-    throw .merge(rank: rank, problem: "expected two tokens, found \(entry.kindDescription) of another form")
-  }
-
-  private static func id(of token: String, _ rank: Int, _ vocabulary: TokenTable) throws(TextError) -> Int32 {
-    var bytes: [UInt8] = []
-    guard ByteAlphabet.appendBytes(of: token, to: &bytes), let id = vocabulary.id(of: bytes[...]) else {
-      throw .merge(rank: rank, problem: "the token \"\(token)\" is not in model.vocab")
-    }
-    return Int32(id)
   }
 }

@@ -71,10 +71,10 @@ private enum MadeUp {
       Evaluation of demo (2 threads, avx512)
 
       Size and speed — one stream: a prompt of 256 tokens, then 64 generated; median of repeats
-      step               size  bits/weight  peak memory  load s  prompt tok/s   decode tok/s   convert s  wall s
-      ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-      reference       10.3 MB        16.00      52.0 MB    0.25          1000            100           –    12.0
-      int4: quantize  2.90 MB         4.16          n/a    0.00          1020≈           250        3.00    0.00
+      step               size  bits/weight  peak memory  load s  prompt tok/s   decode tok/s   wall s
+      ───────────────────────────────────────────────────────────────────────────────────────────────
+      reference       10.3 MB        16.00      52.0 MB    0.25          1000            100     12.0
+      int4: quantize  2.90 MB         4.16          n/a    0.00          1020≈           250     0.00
 
       Text — heldout.txt: 25 documents, one a line, each alone in its context and ended by <|endoftext|>; 100 tokens predicted
       step            perplexity          ratio ±           KL mean ±  KL p99  KL max     top-1 % ±
@@ -84,12 +84,12 @@ private enum MadeUp {
 
       Answers — tasks.jsonl: 200 of 873 problems, greedy, at most 256 tokens thinking and 64 tokens not thinking; an answer
         cut there is wrong
-      step            mode           right % ±   change  tokens/answer   cut %  right→wrong  wrong→right  McNemar p
-      ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-      reference       thinking      99.5 ± 0.5        –           40.5     0.0            –            –          –
-      reference       not thinking  25.0 ± 3.1        –            8.5     0.0            –            –          –
-      int4: quantize  thinking      99.0 ± 0.7≈       ≈           40.5≈    0.0            2            1      1.000
-      int4: quantize  not thinking   5.0 ± 1.5    -20.0            9.5     0.0           40            0     <0.001
+      step            mode           right % ±   change  tokens/answer   cut %  lost/won  McNemar p
+      ─────────────────────────────────────────────────────────────────────────────────────────────
+      reference       thinking      99.5 ± 0.5        –           40.5     0.0         –          –
+      reference       not thinking  25.0 ± 3.1        –           8.50     0.0         –          –
+      int4: quantize  thinking      99.0 ± 0.7≈       ≈           40.5≈    0.0       2/1      1.000
+      int4: quantize  not thinking   5.0 ± 1.5    -20.0           9.50     0.0      40/0     <0.001
 
       Right answers by task, %
       step            mode          add   sort   all
@@ -101,6 +101,7 @@ private enum MadeUp {
 
       ± one standard error   ≈ within two standard errors of the reference: no difference is claimed
       peak memory: the whole process while the row's model is loaded, timed and answers; files that are mapped count
+      lost/won: answers that are right in the reference and wrong here, and the other way round; change in points
       reference: the checkpoint's weights in float32 arithmetic with a float32 cache; packs run with a float16 cache
 
       """

@@ -46,6 +46,11 @@ extension EvaluationReport {
     lines.append(
       "peak memory: the whole process while the row's model is loaded, timed and answers; files that are mapped count"
     )
+    if referenceRow != nil && method.tasks != nil {
+      lines.append(
+        "lost/won: answers that are right in the reference and wrong here, and the other way round; change in points"
+      )
+    }
     if referenceRow != nil {
       lines.append(
         "reference: the checkpoint's weights in float32 arithmetic with a float32 cache; packs run with a float16 cache"
@@ -59,13 +64,13 @@ extension EvaluationReport {
   private var sizeSection: Section {
     var table = TextTable(columns: [
       .init("step", .left), .init("size"), .init("bits/weight"), .init("peak memory"), .init("load s"),
-      .init("prompt tok/s "), .init("decode tok/s "), .init("convert s"), .init("wall s"),
+      .init("prompt tok/s "), .init("decode tok/s "), .init("wall s"),
     ])
     for row in rows {
       table.add([
         row.label, NumberText.bytes(row.size.fileBytes), NumberText.fixed(row.size.bitsPerWeight, 2),
         NumberText.bytes(row.peakMemoryBytes), NumberText.seconds(row.loadSeconds),
-        speedCell(row, \.prompt), speedCell(row, \.decode), NumberText.seconds(row.conversionSeconds),
+        speedCell(row, \.prompt), speedCell(row, \.decode),
         NumberText.seconds(row.wallSeconds),
       ])
     }
@@ -128,7 +133,7 @@ extension EvaluationReport {
     var table = TextTable(columns: [
       .init("step", .left), .init("mode", .left), .init("right % ± "), .init("change"),
       .init("tokens/answer "),
-      .init("cut %"), .init("right→wrong"), .init("wrong→right"), .init("McNemar p"),
+      .init("cut %"), .init("lost/won"), .init("McNemar p"),
     ])
     for row in rows {
       for mode in tasks.modes {
@@ -150,10 +155,9 @@ extension EvaluationReport {
     return [
       marked(plusMinus(score.accuracy, NumberText.percent), isWithinNoise),
       change ?? NumberText.missing,
-      marked(NumberText.fixed(score.tokensPerAnswer.value, 1), tokensWithinNoise),
+      marked(NumberText.significant(score.tokensPerAnswer.value), tokensWithinNoise),
       NumberText.percent(score.truncatedShare),
-      flips.map { "\($0.rightToWrong)" } ?? NumberText.missing,
-      flips.map { "\($0.wrongToRight)" } ?? NumberText.missing,
+      flips.map { "\($0.rightToWrong)/\($0.wrongToRight)" } ?? NumberText.missing,
       NumberText.probability(flips?.probability),
     ]
   }

@@ -1,0 +1,164 @@
+import Foundation
+import QuireCheckpoints
+import QuireGeneration
+import QuireModel
+import QuireOptimization
+import QuireTensors
+import QuireText
+
+/// Measures one row.
+///
+/// First the model alone: load, speed, answers; the peak memory is of this part. Then the text, with the reference
+/// loaded beside it.
+struct RowMeasurement {
+  let plan: RowPlan.Entry
+  let reference: Subject?
+  let material: EvaluationMaterial
+  let compute: Compute
+  let folder: WorkFolder
+
+  typealias Progress = (_ stage: EvaluationProgress.Stage, _ done: Int, _ total: Int) -> Void
+
+  func run(
+    referenceSheet: AnswerSheet?, onProgress: Progress
+  ) throws(EvaluationError) -> (EvaluationRow, AnswerSheet) {
+    let start = ContinuousClock.now
+    var row = EvaluationRow(step: plan.step, recipe: plan.recipe)
+    let subject = try prepare(&row, onProgress: onProgress)
+    defer { if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: subject.path) } }
+    let tellsPeak = PeakMemory.reset()
+    let model = try load(subject, &row, onProgress: onProgress)
+    let sheet = try converse(model, subject, &row, onProgress: onProgress)
+    row.peakMemoryBytes = tellsPeak ? PeakMemory.bytes : nil
+    row.tasks = sheet.results(
+      problems: material.problems, reference: row.isReference ? sheet : referenceSheet)
+    if let windows = material.windows {
+      row.text = try score(model, subject, windows, onProgress: onProgress)
+    }
+    row.wallSeconds = (ContinuousClock.now - start).seconds
+    return (row, sheet)
+  }
+
+  /// The model of this row on disk; converts the checkpoint where the row is a recipe's step.
+  private func prepare(_ row: inout EvaluationRow, onProgress: Progress) throws(EvaluationError) -> Subject {
+    switch plan.source {
+    case .existing(let subject):
+      return subject
+    case .conversion(let recipe, let checkpoint):
+      let start = ContinuousClock.now
+      onProgress(.converting, 0, 0)
+      let path = folder.path + "/row.quire"
+      try convert(checkpoint, by: recipe, to: path, onProgress: onProgress)
+      row.conversionSeconds = (ContinuousClock.now - start).seconds
+      return .pack(path: path)
+    }
+  }
+
+  private func convert(
+    _ checkpoint: String, by recipe: Recipe, to path: String, onProgress: Progress
+  ) throws(EvaluationError) {
+    let source = try Subject.openCheckpoint(checkpoint)
+    let steps = 1000
+    // A closure that does not escape has to be lent to the converter, which asks for one that may.
+    let failure: OptimizationError? = withoutActuallyEscaping(onProgress) { onProgress in
+      do throws(OptimizationError) {
+        let converter = try Converter(
+          source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion)
+        _ = try converter.run(output: path) {
+          onProgress(.converting, Int($0.fractionDone * Double(steps)), steps)
+        }
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure { throw .conversion(failure.description) }
+  }
+
+  /// What temporary packs name as their maker; nobody keeps them.
+  private static let toolVersion = "evaluation"
+
+  private func engine(_ model: Model, _ subject: Subject) throws(EvaluationError) -> Engine {
+    let slots = material.method.tasks?.concurrency ?? 1
+    let endIDs = try subject.endOfSequenceIDs()
+    do throws(GenerationError) {
+      return try Engine(
+        model: model, tokenizer: material.tokenizer,
+        options: EngineOptions(
+          threadCount: compute.team.threadCount, instructionSet: compute.kernels.instructionSet,
+          maximumSlots: slots, maximumWaiting: max(1, material.problems.count),
+          contextLength: material.contextLength, keyValueElement: subject.keyValueElement,
+          endOfSequenceIDs: endIDs))
+    } catch {
+      throw .generation(error.description)
+    }
+  }
+
+  private func load(
+    _ subject: Subject, _ row: inout EvaluationRow, onProgress: Progress
+  ) throws(EvaluationError) -> Model {
+    onProgress(.loading, 0, 0)
+    let start = ContinuousClock.now
+    let model = try subject.load(team: compute.team)
+    row.loadSeconds = (ContinuousClock.now - start).seconds
+    row.size = try subject.size(of: model)
+    return model
+  }
+
+  /// Speed and answers, through an engine that is gone afterwards.
+  private func converse(
+    _ model: Model, _ subject: Subject, _ row: inout EvaluationRow, onProgress: Progress
+  ) throws(EvaluationError) -> AnswerSheet {
+    guard material.method.speed != nil || !material.problems.isEmpty else { return AnswerSheet() }
+    let engine = try engine(model, subject)
+    defer { engine.stop() }
+    let runner = RequestRunner(engine: engine)
+    if let settings = material.method.speed {
+      row.speed = try StreamSpeed(
+        settings: settings, vocabularySize: material.tokenizer.vocabularySize
+      ).run(on: runner) { onProgress(.measuringSpeed, $0, $1) }
+    }
+    return try ask(runner, onProgress: onProgress)
+  }
+
+  private func ask(_ runner: RequestRunner, onProgress: Progress) throws(EvaluationError) -> AnswerSheet {
+    var sheet = AnswerSheet()
+    guard let method = material.method.tasks else { return sheet }
+    let tasks = TaskRunner(runner: runner, tokenizer: material.tokenizer)
+    for mode in method.modes {
+      let answers = try tasks.answers(
+        to: material.problems, mode: mode, maximumTokens: method.maximumTokens(mode)
+      ) { onProgress(.answering(mode), $0, material.problems.count) }
+      switch mode {
+      case .thinking: sheet.thinking = answers
+      case .nonThinking: sheet.nonThinking = answers
+      }
+    }
+    return sheet
+  }
+
+  private func score(
+    _ model: Model, _ subject: Subject, _ windows: TextWindows, onProgress: Progress
+  ) throws(EvaluationError) -> TextScore {
+    let own = ScoredModel(model: model, keyValueElement: subject.keyValueElement)
+    var other: ScoredModel?
+    if let reference {
+      // The reference is compared with itself, every other row with the reference beside it.
+      other =
+        reference == subject
+        ? own
+        : ScoredModel(
+          model: try reference.load(team: compute.team), keyValueElement: reference.keyValueElement)
+    }
+    return TextScorer(windows: windows, compute: compute).score(own, reference: other) {
+      onProgress(.predicting, $0, $1)
+    }
+  }
+}
+
+extension Duration {
+  /// As a floating-point number of seconds.
+  var seconds: Double {
+    Double(components.seconds) + 1e-18 * Double(components.attoseconds)
+  }
+}

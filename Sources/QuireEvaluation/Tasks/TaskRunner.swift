@@ -1,0 +1,46 @@
+import QuireGeneration
+import QuireText
+
+/// Asks problems in one mode and judges the answers: greedy, all at once, through the engine that serves users.
+struct TaskRunner {
+  let runner: RequestRunner
+  let tokenizer: Tokenizer
+
+  /// The chat of each problem in each mode, as token ids.
+  static func prompt(
+    _ problem: TaskProblem, mode: ThinkingMode, tokenizer: Tokenizer
+  ) throws(EvaluationError) -> [Int32] {
+    do {
+      return try ChatTemplate.render(
+        messages: [ChatMessage(role: .user, content: problem.prompt)], mode: mode
+      ).tokens(tokenizer)
+    } catch {
+      throw .model(error.description)
+    }
+  }
+
+  /// One answer per problem, in order.
+  ///
+  /// - Parameters:
+  ///   - maximumTokens: answers that get there are truncated, and wrong.
+  ///   - onFinished: called with the number of finished answers after each.
+  func answers(
+    to problems: [TaskProblem], mode: ThinkingMode, maximumTokens: Int, onFinished: (Int) -> Void
+  ) throws(EvaluationError) -> [TaskAnswer] {
+    var requests: [GenerationRequest] = []
+    for problem in problems {
+      requests.append(
+        GenerationRequest(
+          promptTokens: try Self.prompt(problem, mode: mode, tokenizer: tokenizer), sampling: .greedy,
+          maximumTokens: maximumTokens, splitsThinking: true))
+    }
+    let answers = try runner.run(requests, onFinished: onFinished)
+    return zip(problems, answers).map { problem, answer in
+      // A reply without any thought has no closed one either.
+      let isThoughtClosed = mode == .thinking ? answer.result.reasoningTokens > 0 : nil
+      return TaskAnswer(
+        isRight: problem.isRight(content: answer.content, isThoughtClosed: isThoughtClosed),
+        tokenCount: answer.result.completionTokens, isTruncated: answer.result.reason == .length)
+    }
+  }
+}

@@ -30,7 +30,8 @@ package struct JSONNumber: Sendable, Equatable {
     if isIntegerLiteral { return nil }
     // Beyond 2^53 a float literal no longer says which integer was meant.
     guard let double, abs(double) <= 0x1p53 else { return nil }
-    return Int(exactly: double)
+    let truncated = Int(double)
+    return Double(truncated) == double ? truncated : nil
   }
 
   /// The nearest 64-bit float; nil where that is infinite.

@@ -7,7 +7,6 @@ import TestSupport
 enum ReferenceData {
   static let folder = TestPaths.shared("qwen3-tokenizer")
   static let isPresent = folder != nil
-  static let absence = "needs ../shared/qwen3-tokenizer"
 
   /// The real tokenizer, loaded once. Only call it where ``isPresent``.
   static let tokenizer: Tokenizer = {

@@ -1,7 +1,6 @@
 import QuireModel
 import QuireScheduling
 import QuireText
-import Synchronization
 
 /// What every request of an engine has in common.
 struct EngineLimits: Sendable {
@@ -137,12 +136,12 @@ final class EngineLoop {
           position: work.firstPosition + row, logits: self.row(index, of: rows), recorder: recorder)
       }
       guard work.completes else { return }
+      if request.answerCount == 0 { metrics.notePrompt(tokens: request.request.promptTokens.count) }
       request.finishPrompt(recorder: recorder)
       if request.tokens.count == request.tokenLimit { return finish(work.id, .length) }
       let progress = try request.advance(
         logits: self.row(work.scoredRows.count, of: rows), now: ContinuousClock.now, recorder: recorder)
-      metrics.noteToken(
-        request.stamps, isFirst: request.answerCount == 1, promptTokens: request.request.promptTokens.count)
+      metrics.noteToken(request.stamps, isFirst: request.answerCount == 1)
       switch progress {
       case .goesOn: scheduler.append(id: work.id)
       case .ends(let reason, let match): finish(work.id, reason, match)

@@ -9,7 +9,7 @@ package struct EngineMetrics: Sendable, Equatable {
   package var usedBlockCount = 0
 
   // Counters.
-  /// Prompt tokens of requests that reached their first generated token.
+  /// Tokens of prompts that were computed to their end; recomputation does not count.
   package var promptTokenCount = 0
   package var generatedTokenCount = 0
   /// Tokens that went through the model, recomputed ones included.

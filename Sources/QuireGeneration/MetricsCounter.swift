@@ -32,11 +32,15 @@ final class MetricsCounter: Sendable {
     metrics.withLock { $0.queueSeconds.observe(queueSeconds) }
   }
 
-  func noteToken(_ stamps: Stamps, isFirst: Bool, promptTokens: Int) {
+  /// A prompt has been computed, for the first time.
+  func notePrompt(tokens: Int) {
+    metrics.withLock { $0.promptTokenCount += tokens }
+  }
+
+  func noteToken(_ stamps: Stamps, isFirst: Bool) {
     metrics.withLock {
       $0.generatedTokenCount += 1
       if isFirst, let first = stamps.firstTokenAt {
-        $0.promptTokenCount += promptTokens
         $0.firstTokenSeconds.observe(stamps.submittedAt.duration(to: first).seconds)
       }
       if let seconds = stamps.secondsBetweenTokens { $0.betweenTokensSeconds.observe(seconds) }

@@ -258,6 +258,10 @@ import Testing
     #expect(metrics.stepTokens.sum == 28)
     #expect(metrics.blockCount == 64)
     #expect(metrics.waitingCount == 0)
+    _ = try scripted.engine.generate([
+      GenerationRequest(promptTokens: [1, 2, 3], maximumTokens: 0, wantsPromptLogprobs: true)
+    ])
+    #expect(scripted.engine.metrics.promptTokenCount == 15)
     for output in outputs {
       let timings = output.result.timings
       #expect(timings.queueSeconds >= 0 && timings.prefillSeconds > 0 && timings.decodeSeconds > 0)

@@ -4,7 +4,7 @@ package import QuireText
 extension CalibrationSet {
   /// Reads and tokenizes the text that the recipe names, and cuts its windows.
   ///
-  /// `.bundled` is the checkpoint's own `calibration.jsonl` where it has one, otherwise the set that this module
+  /// `.bundled` is `calibration.jsonl` in the checkpoint's folder or beside it where there is one, otherwise the set that this module
   /// carries. Throws when a file cannot be read, a line is no chat, or the text is too short for one window.
   package init(
     _ recipe: Recipe, checkpointFolder: String, configuration: ModelConfiguration, tokenizer: Tokenizer

@@ -11,7 +11,7 @@ struct CalibrationText {
   /// Whether windows are stretches of one long document instead of whole short ones.
   let isOneDocument: Bool
 
-  /// The file of a checkpoint that stands in for the bundled set: chats in the model's own manner.
+  /// The file in or beside a checkpoint's folder that stands in for the bundled set: chats in the model's own manner.
   static let checkpointFile = "calibration.jsonl"
 
   init(
@@ -23,8 +23,7 @@ struct CalibrationText {
       try self.init(
         file: path.hasPrefix("/") ? path : recipeFolder + path, named: path, tokenizer: tokenizer)
     case .bundled:
-      let file = checkpointFolder + "/" + Self.checkpointFile
-      if FileManager.default.fileExists(atPath: file) {
+      if let file = Self.file(of: checkpointFolder) {
         try self.init(file: file, named: Self.checkpointFile, tokenizer: tokenizer)
       } else {
         let chats = try Self.chats([UInt8](BundledText.chats.utf8), name: "bundled", tokenizer: tokenizer)
@@ -32,6 +31,13 @@ struct CalibrationText {
         self.init(name: "bundled", documents: texts + chats, isOneDocument: false)
       }
     }
+  }
+
+  /// The checkpoint's own chats: in its folder, or beside it, where an evaluation looks for tasks and text as well.
+  private static func file(of checkpointFolder: String) -> String? {
+    let beside = URL(fileURLWithPath: checkpointFolder).standardizedFileURL.deletingLastPathComponent().path
+    return [checkpointFolder, beside].map { $0 + "/" + checkpointFile }
+      .first { FileManager.default.fileExists(atPath: $0) }
   }
 
   private init(name: String, documents: [[Int32]], isOneDocument: Bool) {

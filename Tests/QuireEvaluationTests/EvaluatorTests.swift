@@ -200,6 +200,19 @@ private final class TinySubject: Sendable {
         + "give the path of a readable UTF-8 text file")
   }
 
+  /// However the checkpoint's path is written, the files beside the folder are found.
+  @Test(arguments: ["/checkpoint", "/checkpoint/", "/checkpoint/.", "/work/../checkpoint"])
+  func dataBesideTheCheckpointIsFound(path: String) throws {
+    let subject = TinySubject().withData()
+    var options = subject.options
+    options.speed = nil
+    options.problemLimit = 1
+    options.textTokenLimit = 2
+    let report = try Evaluator(model: subject.folder.path + path, options: options).run()
+    #expect(report.method.tasks?.availableCount == 6)
+    #expect(report.method.text?.scoredTokens == 2)
+  }
+
   @Test func limitsChooseTheWork() throws {
     let subject = TinySubject().withData()
     var options = subject.options

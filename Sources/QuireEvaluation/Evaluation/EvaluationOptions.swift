@@ -3,9 +3,10 @@ package import QuireText
 
 /// What to measure and how much of it.
 package struct EvaluationOptions: Sendable, Equatable {
-  /// A task file (see `TaskFile`); nil takes `tasks.jsonl` beside the checkpoint's folder where there is one.
+  /// A task file (see `TaskFile`); nil takes `tasks.jsonl` beside the checkpoint's folder (beside a pack
+  /// that has no reference) where there is one.
   package var taskFile: String?
-  /// A text file; nil takes `heldout.txt` beside the checkpoint's folder where there is one.
+  /// A text file; nil takes `heldout.txt` from the same place.
   package var textFile: String?
   /// How the text is cut; nil decides by its blank lines (see `TextProtocol.detected`).
   package var textProtocol: TextProtocol?

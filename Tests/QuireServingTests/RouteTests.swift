@@ -104,6 +104,13 @@ struct RouteTests {
     #expect(text["prompt"] == "héllo<|im_end|>")
   }
 
+  @Test func theTokenizerIsDescribed() throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let info = try fixture.get("/tokenizer_info").json()
+    #expect(info["eos_token"] == "<|im_end|>")
+    #expect(try info == ServerFixture.tokenizer().configuration)
+  }
+
   @Test func conversationsBecomeTokens() throws {
     let generator = ScriptedGenerator { _ in [.end()] }
     let fixture = try ServerFixture(generator)

@@ -11,6 +11,7 @@ enum Router {
     "/v1/models": ["GET": ModelEndpoints.list],
     "/tokenize": ["POST": TokenEndpoints.tokenize],
     "/detokenize": ["POST": TokenEndpoints.detokenize],
+    "/tokenizer_info": ["GET": TokenEndpoints.describe],
     "/health": ["GET": HealthEndpoint.handle],
     "/metrics": ["GET": MetricsEndpoint.handle],
   ]

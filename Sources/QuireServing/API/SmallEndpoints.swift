@@ -37,7 +37,7 @@ enum HealthEndpoint {
   }
 }
 
-/// POST /tokenize, /detokenize
+/// POST /tokenize, /detokenize; GET /tokenizer_info
 enum TokenEndpoints {
   /// Takes a `prompt` or the fields of a chat, and gives the token ids.
   static func tokenize(
@@ -79,6 +79,20 @@ enum TokenEndpoints {
     try fields.refuseUnknown()
     let text = String(decoding: service.tokenizer.decode(tokens), as: UTF8.self)
     exchange.respond(.json(["prompt": .string(text)]))
+  }
+}
+
+extension TokenEndpoints {
+  /// The model's tokenizer_config.json, from which evaluation harnesses take template and special tokens.
+  static func describe(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    let tokenizer = service.tokenizer
+    var members = tokenizer.configuration?.objectValue ?? [:]
+    if members["eos_token"]?.stringValue == nil, let id = tokenizer.endOfSequenceIDs.max() {
+      members["eos_token"] = .string(TokenName.text(Array(tokenizer.bytes(of: id))))
+    }
+    exchange.respond(.json(.object(members)))
   }
 }
 

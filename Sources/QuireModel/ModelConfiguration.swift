@@ -1,3 +1,5 @@
+package import QuireJSON
+
 /// What a Qwen3 model is, apart from its weights: sizes, rotary embedding and the shape of each layer.
 ///
 /// `ModelConfiguration(json:)` reads a Hugging Face config.json, in the style of the published Qwen3 files
@@ -56,5 +58,13 @@ package struct ModelConfiguration: Sendable, Equatable {
   /// numbers and other programs can run the model.
   package var isUniform: Bool {
     layers.allSatisfy { $0 == layers[0] } && layers[0].isRegular
+  }
+}
+
+extension ModelConfiguration {
+  /// The ids that a generation_config.json ends answers with: `eos_token_id`, one or a list.
+  package static func endOfSequenceIDs(generationConfiguration: JSONValue?) -> Set<Int32> {
+    guard let value = generationConfiguration?["eos_token_id"] else { return [] }
+    return Set((value.arrayValue ?? [value]).compactMap(\.intValue).compactMap(Int32.init(exactly:)))
   }
 }

@@ -22,7 +22,8 @@ package struct RandomWeights: WeightSource {
   package func byteCount(of configuration: ModelConfiguration) -> Int {
     configuration.tensorNames.reduce(0) { sum, name in
       let shape = name.shape(in: configuration)
-      return sum + (name.isNorm ? shape[0] * 4 : storage(of: name).byteCount(rows: shape[0], columns: shape[1]))
+      return sum
+        + (name.isNorm ? shape[0] * 4 : storage(of: name).byteCount(rows: shape[0], columns: shape[1]))
     }
   }
 

@@ -54,13 +54,15 @@ struct OpenedModel {
       name = last
       tokenizer = try place.tokenizer()
       let checkpoint = try Checkpoint(path: folder)
-      endOfSequenceIDs = Self.endOfSequenceIDs(checkpoint.generationConfiguration)
+      endOfSequenceIDs = ModelConfiguration.endOfSequenceIDs(
+        generationConfiguration: checkpoint.generationConfiguration)
       model = try Model(checkpoint: checkpoint)
     case .pack(let path):
       let pack = try PackReader(path: path)
       name = last.hasSuffix(".quire") ? String(last.dropLast(6)) : last
       tokenizer = try ModelPlace.tokenizer(of: pack)
-      endOfSequenceIDs = Self.endOfSequenceIDs(pack.manifest["generationConfiguration"])
+      endOfSequenceIDs = ModelConfiguration.endOfSequenceIDs(
+        generationConfiguration: pack.manifest["generationConfiguration"])
       model = try Model(pack: pack, team: ThreadTeam(threadCount: threadCount))
     }
     guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
@@ -68,12 +70,6 @@ struct OpenedModel {
         "\(path): the tokenizer has \(tokenizer.vocabularySize) tokens, the model only \(model.configuration.vocabularySize); they do not belong together"
       )
     }
-  }
-
-  /// `eos_token_id` of a generation configuration: one id or a list.
-  private static func endOfSequenceIDs(_ configuration: JSONValue?) -> Set<Int32> {
-    guard let value = configuration?["eos_token_id"] else { return [] }
-    return Set((value.arrayValue ?? [value]).compactMap(\.intValue).compactMap(Int32.init(exactly:)))
   }
 
   /// Positions that one sequence may have: `--context`, else what the model was made for, at most 8192 so that

@@ -81,9 +81,7 @@ enum Subject: Equatable {
       case .checkpoint(let path): try Self.openCheckpoint(path).generationConfiguration
       case .pack(let path): try Self.open(path).manifest["generationConfiguration"]
       }
-    let value = json?["eos_token_id"]
-    let ids = value?.arrayValue?.compactMap(\.intValue) ?? value?.intValue.map { [$0] } ?? []
-    return Set(ids.compactMap { Int32(exactly: $0) })
+    return ModelConfiguration.endOfSequenceIDs(generationConfiguration: json)
   }
 
   func size(of model: Model) throws(EvaluationError) -> ModelSize {

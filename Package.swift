@@ -82,7 +82,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["QuireJSON", "QuireTensors", "QuireCheckpoints"],
       path: "Tests/TestSupport", swiftSettings: swiftSettings),
     tests("QuireJSONTests", ["QuireJSON"]),
-    tests("QuireTensorsTests", ["QuireTensors"]),
+    tests("QuireTensorsTests", ["QuireTensors", "CKernels"]),
     tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireTensors", "QuireJSON"]),
     tests("QuirePacksTests", ["QuirePacks", "QuireTensors", "QuireJSON"]),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),

@@ -52,8 +52,8 @@ package struct EngineShape: Sendable, Equatable {
     _ options: EngineOptions, configuration: ModelConfiguration
   ) throws(GenerationError) -> (length: Int, blockCount: Int) {
     let blockSize = KeyValueCache.blockSize
-    try check("contextLength", options.contextLength ?? 1, in: 1...configuration.maximumPositions)
-    let wanted = options.contextLength ?? configuration.maximumPositions
+    try check("contextLength", options.contextLength ?? 1, in: 1...configuration.contextPositions)
+    let wanted = options.contextLength ?? configuration.contextPositions
     let blockCount: Int
     if let given = options.cacheBlockCount {
       try check("cacheBlockCount", given, in: 1...Int(Int32.max))

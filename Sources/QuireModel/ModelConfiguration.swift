@@ -62,6 +62,12 @@ package struct ModelConfiguration: Sendable, Equatable {
 }
 
 extension ModelConfiguration {
+  /// Positions that a sequence may have: what config.json says, or what YaRN stretches the rotary embedding to.
+  package var contextPositions: Int {
+    guard let yarn = rope.yarn else { return maximumPositions }
+    return max(maximumPositions, Int(yarn.factor * Double(yarn.originalMaximumPositions)))
+  }
+
   /// The ids that a generation_config.json ends answers with: `eos_token_id`, one or a list.
   package static func endOfSequenceIDs(generationConfiguration: JSONValue?) -> Set<Int32> {
     guard let value = generationConfiguration?["eos_token_id"] else { return [] }

@@ -75,7 +75,7 @@ struct OpenedModel {
   /// Positions that one sequence may have: `--context`, else what the model was made for, at most 8192 so that
   /// the cache of a large model fits an ordinary machine.
   func contextLength(_ arguments: Arguments) throws -> Int {
-    let most = model.configuration.maximumPositions
+    let most = model.configuration.contextPositions
     return try arguments.integer("--context", in: 1...most) ?? min(most, 8192)
   }
 }

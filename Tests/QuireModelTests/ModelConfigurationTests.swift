@@ -84,6 +84,8 @@ private func refusal(_ changes: [String: String?]) -> String {
     #expect(modern == old)
     let unnamed = try configuration(["rope_scaling": "{\"type\": \"yarn\", \"factor\": 2}"])
     #expect(unnamed.rope.yarn?.originalMaximumPositions == 40960)
+    #expect(unnamed.contextPositions == 81920)
+    #expect(try configuration().contextPositions == 40960)
     let implied = try configuration([
       "rope_scaling": "{\"type\": \"yarn\", \"factor\": null, \"original_max_position_embeddings\": 10240}"
     ])

@@ -24,7 +24,7 @@ struct EvaluationMaterial {
     let textFile = options.textFile ?? Self.sibling("heldout.txt", of: home)
     if taskFile == nil && textFile == nil { throw .nothingToMeasure(model: plan.model.path) }
 
-    let positions = configuration.maximumPositions
+    let positions = configuration.contextPositions
     let asked = try taskFile.map { file throws(EvaluationError) in try Self.problems(file, options, positions)
     }
     let text = try textFile.map { [tokenizer] file throws(EvaluationError) in

@@ -68,8 +68,8 @@ extension SpeedPlan {
   /// Throws a sentence when a model of this configuration cannot run the plan.
   package func check(_ configuration: ModelConfiguration) throws(SpeedError) {
     let positions = cases.map { $0.context + $0.tokens }.max() ?? 0
-    if positions > configuration.maximumPositions {
-      throw .positions(wanted: positions, most: configuration.maximumPositions)
+    if positions > configuration.contextPositions {
+      throw .positions(wanted: positions, most: configuration.contextPositions)
     }
   }
 }

@@ -12,11 +12,11 @@ extension CalibrationSet {
     let settings = recipe.calibration
     let text = try CalibrationText(
       settings.source, recipeFolder: recipe.folder, checkpointFolder: checkpointFolder, tokenizer: tokenizer)
-    guard settings.windowTokens <= configuration.maximumPositions else {
+    guard settings.windowTokens <= configuration.contextPositions else {
       throw .calibration(
         source: text.name,
         problem: "is cut into windows of \(settings.windowTokens) tokens, but the model has "
-          + "\(configuration.maximumPositions) positions; lower \"tokens\" in the recipe's calibration")
+          + "\(configuration.contextPositions) positions; lower \"tokens\" in the recipe's calibration")
     }
     let largest = text.documents.lazy.flatMap { $0 }.max() ?? 0
     guard largest < configuration.vocabularySize else {

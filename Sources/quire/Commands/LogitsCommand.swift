@@ -31,10 +31,6 @@ private func runLogits(_ arguments: Arguments) throws {
   if let bad = tokens.first(where: { $0 >= configuration.vocabularySize }) {
     throw CommandError("--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")
   }
-  guard tokens.count <= configuration.maximumPositions else {
-    throw CommandError(
-      "--tokens: expected at most \(configuration.maximumPositions) ids, found \(tokens.count)")
-  }
   let element = try arguments.keyValueElement(for: configuration) ?? .float32
   let blockCount = KeyValueCache.blockCount(positions: tokens.count)
   let cache = KeyValueCache(configuration, blockCount: blockCount, element: element)

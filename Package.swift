@@ -60,7 +60,9 @@ let package = Package(
       "QuireGeneration", ["QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling"]),
 
     // Floor 5.
-    room("QuireServing", ["QuireJSON", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"]),
+    room(
+      "QuireServing", ["QuireJSON", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"],
+      exclude: ["Interface.md"]),
     room(
       "QuireEvaluation",
       [

@@ -40,7 +40,7 @@ struct HostileInputTests {
     #expect(try fixture.post(Self.chatPath, body).status == 200)
   }
 
-  private static let fields = [
+  static let fields = [
     "model", "messages", "tools", "tool_choice", "temperature", "top_p", "top_k", "min_p", "seed",
     "presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias", "stop", "stop_token_ids",
     "max_tokens", "max_completion_tokens", "n", "stream", "stream_options", "logprobs", "top_logprobs",

@@ -179,7 +179,7 @@ struct RejectionTests {
       "A stop string has 1 to 1000 bytes, but one has 1001: correct it or leave it out."),
     .chat(
       ["stop_token_ids": [9999]], field: "stop_token_ids[0]",
-      "'stop_token_ids[0]' must be a token id from 0 to 272, but is 9999: correct it or leave it out."),
+      "'stop_token_ids[0]' must be a token id from 0 to 272, but is 9999: correct it."),
     .chat(
       ["stream": "yes"], field: "stream",
       "'stream' must be true or false, but is \"yes\": correct it or leave it out."),
@@ -202,7 +202,7 @@ struct RejectionTests {
     .chat(["messages": []], field: "messages", "'messages' is empty: send at least one message."),
     .chat(
       ["messages": "hi"], field: "messages",
-      "'messages' must be an array of messages, but is \"hi\": correct it or leave it out."),
+      "'messages' must be an array of messages, but is \"hi\": correct it."),
     .chat(
       ["messages": ["hi"]], field: "messages[0]",
       "messages[0]: expected an object with role and content, found a string."),
@@ -302,25 +302,25 @@ struct RejectionTests {
     .completion(
       5, field: "prompt",
       "'prompt' must be a string, an array of strings, an array of token ids or an array of such arrays, but is 5: "
-        + "correct it or leave it out."),
+        + "correct it."),
     .completion(
       [], field: "prompt",
       "'prompt' must be a string, an array of strings, an array of token ids or an array of such arrays, but is "
-        + "an empty array: correct it or leave it out."),
+        + "an empty array: correct it."),
     .completion("", field: "prompt", "The prompt has no tokens: send at least one."),
     .completion([[1], []], field: "prompt", "The prompt has no tokens: send at least one."),
     .completion(
       [1, -1], field: "prompt[1]",
-      "'prompt[1]' must be a token id from 0 to 272, but is -1: correct it or leave it out."),
+      "'prompt[1]' must be a token id from 0 to 272, but is -1: correct it."),
     .completion(
       [[1], [273]], field: "prompt[1][0]",
-      "'prompt[1][0]' must be a token id from 0 to 272, but is 273: correct it or leave it out."),
+      "'prompt[1][0]' must be a token id from 0 to 272, but is 273: correct it."),
     .completion(
       [["a"]], field: "prompt[0][0]",
-      "'prompt[0][0]' must be a token id from 0 to 272, but is \"a\": correct it or leave it out."),
+      "'prompt[0][0]' must be a token id from 0 to 272, but is \"a\": correct it."),
     .completion(
       ["a", true], field: "prompt[1]",
-      "'prompt[1]' must be a string or an array of token ids, but is true: correct it or leave it out."),
+      "'prompt[1]' must be a string or an array of token ids, but is true: correct it."),
     .completion(
       .array([JSONValue](repeating: "a", count: 33)), ["n": 8], field: "prompt",
       "A request may ask for 256 answers, but 33 prompts × 'n' are 264: send fewer prompts at a time."),
@@ -351,7 +351,7 @@ struct RejectionTests {
       message: "'prompt' is missing: send a text, or a conversation as 'messages'."),
     BadRequest(
       path: "/detokenize", body: "{\"tokens\": [-3]}", field: "tokens[0]",
-      message: "'tokens[0]' must be a token id from 0 to 272, but is -3: correct it or leave it out."),
+      message: "'tokens[0]' must be a token id from 0 to 272, but is -3: correct it."),
     BadRequest(
       path: "/detokenize", body: "{}", field: "tokens",
       message: "'tokens' is missing: send an array of token ids."),

@@ -55,7 +55,7 @@ struct CompletionRequest: Sendable {
     if let text = value.stringValue { return [.text(text)] }
     let expected = "a string, an array of strings, an array of token ids or an array of such arrays"
     guard let elements = value.arrayValue, let first = elements.first else {
-      throw reader.wrong("prompt", expected: expected, found: value)
+      throw reader.wrong("prompt", expected: expected, found: value, advice: .correct)
     }
     if first.numberValue != nil {
       let ids = try GenerationFields.tokenIDs(
@@ -72,7 +72,8 @@ struct CompletionRequest: Sendable {
             try GenerationFields.tokenIDs(
               ids, name: "prompt[\(index)]", in: reader, vocabularySize: vocabularySize)))
       } else {
-        throw reader.wrong("prompt[\(index)]", expected: "a string or an array of token ids", found: element)
+        throw reader.wrong(
+          "prompt[\(index)]", expected: "a string or an array of token ids", found: element, advice: .correct)
       }
     }
     return prompts

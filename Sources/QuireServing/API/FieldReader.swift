@@ -79,10 +79,12 @@ struct FieldReader {
     return Float(number)
   }
 
-  mutating func array(_ name: String, of elements: String) throws(ServingError) -> [JSONValue]? {
+  mutating func array(
+    _ name: String, of elements: String, advice: Advice = .correctOrOmit
+  ) throws(ServingError) -> [JSONValue]? {
     guard let value = value(name) else { return nil }
     guard let array = value.arrayValue else {
-      throw wrong(name, expected: "an array of \(elements)", found: value)
+      throw wrong(name, expected: "an array of \(elements)", found: value, advice: advice)
     }
     return array
   }
@@ -122,11 +124,19 @@ struct FieldReader {
     }
   }
 
-  func wrong(_ name: String, expected: String, found value: JSONValue) -> ServingError {
+  /// What to do about a wrong value.
+  enum Advice: String {
+    case correct = "correct it"
+    case correctOrOmit = "correct it or leave it out"
+  }
+
+  func wrong(
+    _ name: String, expected: String, found value: JSONValue, advice: Advice = .correctOrOmit
+  ) -> ServingError {
     .rejected(
       .badField(
         prefix + name,
-        "'\(prefix)\(name)' must be \(expected), but is \(Self.found(value)): correct it or leave it out."))
+        "'\(prefix)\(name)' must be \(expected), but is \(Self.found(value)): \(advice.rawValue)."))
   }
 
   /// A value in a few words for a sentence.

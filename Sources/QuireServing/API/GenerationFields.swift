@@ -112,7 +112,8 @@ struct GenerationFields: Sendable {
     for (index, value) in values.enumerated() {
       guard let id = value.intValue, (0..<vocabularySize).contains(id) else {
         throw reader.wrong(
-          "\(name)[\(index)]", expected: "a token id from 0 to \(vocabularySize - 1)", found: value)
+          "\(name)[\(index)]", expected: "a token id from 0 to \(vocabularySize - 1)", found: value,
+          advice: .correct)
       }
       ids.append(Int32(id))
     }

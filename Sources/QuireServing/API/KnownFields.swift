@@ -1,12 +1,12 @@
-import QuireJSON
+package import QuireJSON
 
 /// Fields of the OpenAI API, and of what other servers added to it, that need no reading here.
 ///
 /// The rule: a field that cannot change an answer is ignored; a field that could is either obeyed, or refused
 /// unless its value asks for what happens anyway. Everything else is unknown and refused.
-enum KnownFields {
+package enum KnownFields {
   /// Accepted with any value and without effect: book-keeping, routing and caching hints.
-  static let ignored: Set<String> = [
+  package static let ignored: Set<String> = [
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
     "prompt_cache_retention", "request_id",
     // Qwen3's tokenizer adds no special tokens, and answers contain none.
@@ -16,7 +16,7 @@ enum KnownFields {
   ]
 
   /// Accepted only with values that change nothing; the sentence says why.
-  static let neutral: [(name: String, values: [JSONValue], reason: String)] = [
+  package static let neutral: [(name: String, values: [JSONValue], reason: String)] = [
     ("min_tokens", [0], "answers may end at any token"),
     ("skip_special_tokens", [true], "special tokens never appear in answers"),
     ("include_stop_str_in_output", [false], "stop strings never appear in answers"),
@@ -33,7 +33,7 @@ enum KnownFields {
   ]
 
   /// As `neutral`, for chat completions alone.
-  static let neutralInChat: [(name: String, values: [JSONValue], reason: String)] = [
+  package static let neutralInChat: [(name: String, values: [JSONValue], reason: String)] = [
     ("modalities", [["text"]], "answers are text"),
     ("audio", [], "answers are text"),
     ("verbosity", ["medium"], "the model cannot be told how much to write other than in words"),
@@ -48,7 +48,7 @@ enum KnownFields {
   ]
 
   /// As `neutral`, for text completions alone.
-  static let neutralInCompletions: [(name: String, values: [JSONValue], reason: String)] = [
+  package static let neutralInCompletions: [(name: String, values: [JSONValue], reason: String)] = [
     ("suffix", [""], "the model does not fill in the middle"),
     ("prompt_logprobs", [], "log-probabilities of the prompt come with 'echo' and 'logprobs'"),
     ("prompt_embeds", [], "prompts are text or token ids"),

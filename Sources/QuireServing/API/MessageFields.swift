@@ -11,7 +11,7 @@ enum MessageFields {
   ]
 
   static func read(_ reader: inout FieldReader) throws(ServingError) -> [ChatMessage] {
-    guard let values = try reader.array("messages", of: "messages") else {
+    guard let values = try reader.array("messages", of: "messages", advice: .correct) else {
       throw .rejected(
         .badField("messages", "'messages' is missing: send the conversation as an array of messages."))
     }

@@ -71,7 +71,7 @@ enum TokenEndpoints {
   ) throws(ServingError) {
     var fields = try request.readFields()
     try fields.checkModel(service)
-    guard let values = try fields.array("tokens", of: "token ids") else {
+    guard let values = try fields.array("tokens", of: "token ids", advice: .correct) else {
       throw .rejected(.badField("tokens", "'tokens' is missing: send an array of token ids."))
     }
     let tokens = try GenerationFields.tokenIDs(

@@ -1,0 +1,39 @@
+import Foundation
+import QuireJSON
+import QuireServing
+import TestSupport
+import Testing
+
+/// The page for users says what the code does.
+struct InterfaceTests {
+  @Test func everyFieldIsDocumented() throws {
+    let page = try String(
+      contentsOfFile: TestPaths.repository + "/Sources/QuireServing/Interface.md", encoding: .utf8)
+    let neutral = KnownFields.neutral + KnownFields.neutralInChat + KnownFields.neutralInCompletions
+    let names = KnownFields.ignored.sorted() + neutral.map(\.name) + HostileInputTests.fields
+    for name in names { #expect(page.contains("`\(name)`"), "\(name) is missing") }
+  }
+
+  /// A page that names a field the server does not know would be as bad.
+  @Test func everyDocumentedFieldIsKnown() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    let page = try String(
+      contentsOfFile: TestPaths.repository + "/Sources/QuireServing/Interface.md", encoding: .utf8)
+    let sections = page.components(separatedBy: "\n## ")
+    func fields(of title: String) throws -> [String] {
+      let section = try #require(sections.first { $0.hasPrefix(title) })
+      return section.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
+        row.split(separator: "|")[0].split(separator: ",").map { $0.trimmingCharacters(in: [" ", "`"]) }
+      }
+    }
+    let both = try fields(of: "Both")
+    for (path, own) in [("/v1/chat/completions", "Chats"), ("/v1/completions", "Raw")] {
+      for field in try both + fields(of: own) {
+        let body =
+          path.hasSuffix("chat/completions") ? chatBody([field: [0.5]]) : completionBody("x", [field: [0.5]])
+        let message = try fixture.post(path, body).json()["error"]?["message"]?.stringValue ?? ""
+        #expect(!message.contains("not a field that this server knows"), "\(field) is not read by \(path)")
+      }
+    }
+  }
+}

@@ -26,9 +26,9 @@ extension TextError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .unreadable(let path, let reason):
-      "cannot read \(path): \(reason)"
+      "expected to read \(path), found: \(reason); check that the whole checkpoint is there and readable"
     case .json(let path, let error):
-      "\(path): \(error)"
+      "expected valid JSON in \(path), found a fault at \(error); download the file again"
     case .field(let name, let expected, let found):
       "tokenizer.json: \(name): expected \(expected), found \(found); copy the file from the original checkpoint"
     case .unsupported(let field, let expected, let found):

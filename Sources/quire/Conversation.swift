@@ -7,10 +7,13 @@ struct Conversation {
   let opened: OpenedModel
   let engine: Engine
   let contextLength: Int
+  private let maximumTokens: Int?
 
   init(_ arguments: Arguments) throws {
-    opened = try OpenedModel(path: arguments.positionals[0], threadCount: arguments.threadCount())
-    let options = try arguments.engineOptions(opened)
+    maximumTokens = try arguments.integer("--max-tokens", in: 1...Int(Int32.max))
+    let engineArguments = try EngineArguments(arguments)
+    opened = try OpenedModel(path: arguments.positionals[0], threadCount: engineArguments.threadCount)
+    let options = try engineArguments.options(for: opened)
     engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: options)
     contextLength = engine.limits.contextLength
   }
@@ -22,12 +25,10 @@ struct Conversation {
 
   /// Answers `tokens`, printing as it goes; returns the account.
   func answer(
-    _ tokens: [Int32], _ arguments: Arguments, _ sampling: SamplingParameters, splitsThinking: Bool,
-    printer: AnswerPrinter
+    _ tokens: [Int32], _ sampling: SamplingParameters, splitsThinking: Bool, printer: AnswerPrinter
   ) throws -> GenerationResult {
     var request = GenerationRequest(promptTokens: tokens, sampling: sampling, splitsThinking: splitsThinking)
-    request.maximumTokens =
-      try arguments.integer("--max-tokens", in: 1...Int(Int32.max)) ?? max(1, contextLength - tokens.count)
+    request.maximumTokens = maximumTokens ?? max(1, contextLength - tokens.count)
     let outcome = Outcome()
     _ = try engine.submit(request) { event in
       switch event {

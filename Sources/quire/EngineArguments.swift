@@ -3,16 +3,60 @@ import QuireModel
 import QuireTensors
 import QuireText
 
-extension Arguments {
-  /// What all commands that answer tell the engine; they set the rest.
-  func engineOptions(_ opened: OpenedModel) throws -> EngineOptions {
+/// What the command line says about an engine. Read it before a model is opened: a slip must not cost a load.
+struct EngineArguments {
+  let threadCount: Int
+  let instructionSet: InstructionSet
+  let contextLength: Int?
+  let keyValueElement: KeyValueElement?
+
+  init(_ arguments: Arguments) throws {
+    threadCount = try arguments.threadCount()
+    contextLength = try arguments.integer("--context", in: 1...Int.max)
+    keyValueElement = try arguments.keyValueElement()
+    instructionSet = try Environment.instructionSet()
+  }
+
+  /// The options of an engine for `opened`, with one slot; commands set the rest.
+  func options(for opened: OpenedModel) throws -> EngineOptions {
+    let most = opened.model.configuration.contextPositions
+    if let contextLength, contextLength > most {
+      throw CommandError(
+        "--context: expected at most \(most) tokens, which is what the model was made for, found \(contextLength); choose fewer"
+      )
+    }
+    // Without a word at most 8192, so that the cache of a large model fits an ordinary machine.
     var options = EngineOptions(
-      threadCount: try threadCount(), instructionSet: try Environment.instructionSet(),
-      contextLength: try opened.contextLength(self),
-      keyValueElement: try keyValueElement(for: opened.model.configuration) ?? .float16,
+      threadCount: threadCount, instructionSet: instructionSet,
+      contextLength: contextLength ?? min(most, 8192),
+      keyValueElement: try keyValueElement?.checked(for: opened.model.configuration) ?? .float16,
       endOfSequenceIDs: opened.endOfSequenceIDs)
     options.maximumSlots = 1
     return options
+  }
+}
+
+extension KeyValueElement {
+  /// Itself when it can keep this model's heads.
+  func checked(for configuration: ModelConfiguration) throws -> KeyValueElement {
+    guard holds(headSize: configuration.headSize) else {
+      throw CommandError(
+        "--kv-cache \(rawValue): expected heads of a multiple of 16, found \(configuration.headSize); choose float16"
+      )
+    }
+    return self
+  }
+}
+
+extension Arguments {
+  /// How `--kv-cache` wants keys and values kept; nil when it is not given.
+  func keyValueElement() throws -> KeyValueElement? {
+    guard let name = string("--kv-cache") else { return nil }
+    guard let element = KeyValueElement(rawValue: name) else {
+      let known = KeyValueElement.allCases.map(\.rawValue).joined(separator: ", ")
+      throw UsageError(command, "--kv-cache: expected one of \(known), found '\(name)'")
+    }
+    return element
   }
 
   /// The mode that `--thinking` and `--no-thinking` ask for; thinking when neither does.

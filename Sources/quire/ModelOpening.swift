@@ -15,9 +15,30 @@ enum ModelPlace {
   init(_ path: String) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw CommandError("no model at \(path): expected a checkpoint folder or a .quire pack")
+      throw CommandError(
+        "expected a checkpoint folder or a .quire pack at \(path), found nothing; check the path")
     }
     self = isFolder.boolValue ? .checkpoint(path) : .pack(path)
+  }
+
+  /// The last part of the path, without the ending of a pack.
+  var name: String {
+    switch self {
+    case .checkpoint(let folder): return URL(fileURLWithPath: folder).lastPathComponent
+    case .pack(let path):
+      let last = URL(fileURLWithPath: path).lastPathComponent
+      return last.hasSuffix(".quire") ? String(last.dropLast(6)) : last
+    }
+  }
+
+  /// The weights alone; the tokenizer stays unread and may be missing.
+  func model(threadCount: Int) throws -> Model {
+    switch self {
+    case .checkpoint(let folder):
+      return try Model(checkpoint: Checkpoint(path: folder))
+    case .pack(let path):
+      return try Model(pack: PackReader(path: path), team: ThreadTeam(threadCount: threadCount))
+    }
   }
 
   /// The tokenizer alone; weights stay untouched and may be missing.
@@ -48,10 +69,9 @@ struct OpenedModel {
 
   init(path: String, threadCount: Int) throws {
     let place = try ModelPlace(path)
-    let last = URL(fileURLWithPath: path).lastPathComponent
+    name = place.name
     switch place {
     case .checkpoint(let folder):
-      name = last
       tokenizer = try place.tokenizer()
       let checkpoint = try Checkpoint(path: folder)
       endOfSequenceIDs = ModelConfiguration.endOfSequenceIDs(
@@ -59,7 +79,6 @@ struct OpenedModel {
       model = try Model(checkpoint: checkpoint)
     case .pack(let path):
       let pack = try PackReader(path: path)
-      name = last.hasSuffix(".quire") ? String(last.dropLast(6)) : last
       tokenizer = try ModelPlace.tokenizer(of: pack)
       endOfSequenceIDs = ModelConfiguration.endOfSequenceIDs(
         generationConfiguration: pack.manifest["generationConfiguration"])
@@ -70,29 +89,5 @@ struct OpenedModel {
         "\(path): the tokenizer has \(tokenizer.vocabularySize) tokens, the model only \(model.configuration.vocabularySize); they do not belong together"
       )
     }
-  }
-
-  /// Positions that one sequence may have: `--context`, else what the model was made for, at most 8192 so that
-  /// the cache of a large model fits an ordinary machine.
-  func contextLength(_ arguments: Arguments) throws -> Int {
-    let most = model.configuration.contextPositions
-    return try arguments.integer("--context", in: 1...most) ?? min(most, 8192)
-  }
-}
-
-extension Arguments {
-  /// How `--kv-cache` wants keys and values kept; nil when it is not given.
-  func keyValueElement(for configuration: ModelConfiguration) throws -> KeyValueElement? {
-    guard let name = string("--kv-cache") else { return nil }
-    guard let element = KeyValueElement(rawValue: name) else {
-      let known = KeyValueElement.allCases.map(\.rawValue).joined(separator: ", ")
-      throw UsageError(command, "--kv-cache: expected one of \(known), found '\(name)'")
-    }
-    guard element.holds(headSize: configuration.headSize) else {
-      throw CommandError(
-        "--kv-cache \(name): expected heads of a multiple of 16, found \(configuration.headSize); choose float16"
-      )
-    }
-    return element
   }
 }

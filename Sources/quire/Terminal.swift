@@ -6,16 +6,33 @@ enum Terminal {
   static let outputIsTerminal = isatty(STDOUT_FILENO) == 1
   static let inputIsTerminal = isatty(STDIN_FILENO) == 1
 
-  static func output(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
+  /// Writes the result; a reader that left ends the program quietly, as `head` expects.
+  static func output(_ text: String) {
+    let failure = attemptWrite(Array(text.utf8), to: STDOUT_FILENO)
+    guard failure != 0 else { return }
+    if failure != EPIPE {
+      errorLine(
+        "quire: expected to write to the standard output, found: \(String(cString: strerror(failure)).lowercased()); make room or send it elsewhere and run again"
+      )
+    }
+    exit(failure == EPIPE ? 0 : 1)
+  }
+
   static func outputLine(_ text: String = "") { output(text + "\n") }
-  static func error(_ text: String) { write(Array(text.utf8), to: STDERR_FILENO) }
+
+  /// A line beside the result, for whoever reads; the work goes on when nobody does.
+  static func remarkLine(_ text: String) {
+    _ = attemptWrite(Array((text + "\n").utf8), to: STDOUT_FILENO)
+  }
+
+  static func error(_ text: String) { _ = attemptWrite(Array(text.utf8), to: STDERR_FILENO) }
   static func errorLine(_ text: String) { error(text + "\n") }
 
   /// Dim where the terminal can show it.
   static func dim(_ text: String) -> String { outputIsTerminal ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
 
-  /// Writes all bytes; a reader that left ends the program quietly, as `head` expects.
-  private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+  /// Writes all bytes; returns 0, or the number of the error that stopped it.
+  private static func attemptWrite(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
     var offset = 0
     while offset < bytes.count {
       let written = bytes.withUnsafeBytes {
@@ -23,11 +40,14 @@ enum Terminal {
       }
       if written > 0 {
         offset += written
+      } else if errno == EAGAIN {
+        var place = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&place, 1, -1)
       } else if errno != EINTR {
-        if descriptor == STDOUT_FILENO { exit(errno == EPIPE ? 0 : 1) }
-        return
+        return errno
       }
     }
+    return 0
   }
 
   /// 1536 -> "1.5 KiB".

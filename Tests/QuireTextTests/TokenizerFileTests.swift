@@ -145,11 +145,15 @@ import Testing
 
   @Test func foldersAreCheckedFileByFile() throws {
     let folder = TemporaryFolder()
-    #expect(folderSentence(folder) == "cannot read \(folder.path)/tokenizer.json: there is no such file")
+    #expect(
+      folderSentence(folder)
+        == "expected to read \(folder.path)/tokenizer.json, found: there is no such file; "
+        + "check that the whole checkpoint is there and readable")
     folder.write("{\"a\": 1,}".utf8, to: "tokenizer.json")
     #expect(
       folderSentence(folder)
-        == "\(folder.path)/tokenizer.json: line 1, column 9: expected a key in double quotes, found '}'")
+        == "expected valid JSON in \(folder.path)/tokenizer.json, found a fault at line 1, column 9: "
+        + "expected a key in double quotes, found '}'; download the file again")
     folder.write("[]".utf8, to: "tokenizer.json")
     #expect(
       folderSentence(folder) == "tokenizer.json: the file: expected an object, found an array" + Self.copy)
@@ -158,8 +162,8 @@ import Testing
     folder.write("nonsense".utf8, to: "tokenizer_config.json")
     #expect(
       folderSentence(folder)
-        == "\(folder.path)/tokenizer_config.json: line 1, column 1: expected a value, found the word nonsense"
-    )
+        == "expected valid JSON in \(folder.path)/tokenizer_config.json, found a fault at line 1, column 1: "
+        + "expected a value, found the word nonsense; download the file again")
   }
 
   private func folderSentence(_ folder: TemporaryFolder) -> String {

@@ -40,10 +40,11 @@ extension Command {
 private func runBench(_ arguments: Arguments) throws {
   var plan = try arguments.speedPlan()
   let subject = try BenchSubject(arguments)
+  let element = try arguments.keyValueElement()
   let compute = try arguments.compute()
   let isQuiet = arguments.has("--quiet")
   let (name, model) = try subject.model(compute) { name, configuration, weightBytes in
-    plan.keyValueElement = try arguments.keyValueElement(for: configuration) ?? .float16
+    plan.keyValueElement = try element?.checked(for: configuration) ?? .float16
     try plan.check(configuration)
     let memory = SpeedMemory(
       plan, configuration: configuration, weightBytes: weightBytes, threadCount: compute.team.threadCount)
@@ -138,9 +139,10 @@ private enum BenchSubject {
   ) throws -> (name: String, model: Model) {
     switch self {
     case .model(let path):
-      let opened = try OpenedModel(path: path, threadCount: compute.team.threadCount)
-      try check(opened.name, opened.model.configuration, 0)
-      return (opened.name, opened.model)
+      let place = try ModelPlace(path)
+      let model = try place.model(threadCount: compute.team.threadCount)
+      try check(place.name, model.configuration, 0)
+      return (place.name, model)
     case .shape(let shape, let layerCount, let format, let headFormat):
       let all = shape.configuration
       let configuration = layerCount.map { all.replacingLayers(Array(all.layers.prefix($0))) } ?? all

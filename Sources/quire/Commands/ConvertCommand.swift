@@ -30,8 +30,8 @@ private func runConvert(_ arguments: Arguments) throws {
   let converter = try Converter(
     Checkpoint(path: folder), recipe: Recipe(path: recipePath), compute: arguments.compute(),
     toolVersion: Program.version)
-  if isPlanOnly || !arguments.has("--quiet") { Terminal.outputLine(converter.plan.text) }
-  if isPlanOnly { return }
+  if isPlanOnly { return Terminal.outputLine(converter.plan.text) }
+  if !arguments.has("--quiet") { Terminal.remarkLine(converter.plan.text) }
   let progress = Progress("convert", unit: .percent, quiet: arguments.has("--quiet"))
   let begin = Date()
   let report: ConversionReport
@@ -45,7 +45,7 @@ private func runConvert(_ arguments: Arguments) throws {
     }
   }
   guard !arguments.has("--quiet") else { return }
-  Terminal.outputLine(
+  Terminal.remarkLine(
     "\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(Terminal.seconds(Date().timeIntervalSince(begin)))"
   )
 }

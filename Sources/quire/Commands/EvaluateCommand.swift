@@ -57,6 +57,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
     defer { bars.close() }
     report = try evaluator.run(onProgress: { bars.update($0) })
   }
+  if arguments.has("--store") { try report.store(inPack: model) }
   if let jsonPath {
     let text = report.json.serialized(pretty: true) + "\n"
     if jsonPath == "-" { return Terminal.output(text) }
@@ -67,12 +68,13 @@ private func runEvaluate(_ arguments: Arguments) throws {
     }
   }
   Terminal.output(report.table())
-  if arguments.has("--store") { try report.store(inPack: model) }
 }
 
 private func checkWritable(_ path: String) throws {
   let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-  guard FileManager.default.isWritableFile(atPath: folder) else {
+  var isFolder: ObjCBool = false
+  let isTaken = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+  guard !isTaken, FileManager.default.isWritableFile(atPath: folder) else {
     throw CommandError("cannot write \(path): expected a file in an existing, writable folder")
   }
 }

@@ -25,13 +25,14 @@ private func runLogits(_ arguments: Arguments) throws {
   guard let tokens = try arguments.integers("--tokens", in: 0...Int(Int32.max)), !tokens.isEmpty else {
     throw UsageError("logits", "--tokens: expected at least one token id")
   }
+  let asked = try arguments.keyValueElement()
   let compute = try arguments.compute()
-  let model = try OpenedModel(path: arguments.positionals[0], threadCount: arguments.threadCount()).model
+  let model = try ModelPlace(arguments.positionals[0]).model(threadCount: compute.team.threadCount)
   let configuration = model.configuration
   if let bad = tokens.first(where: { $0 >= configuration.vocabularySize }) {
     throw CommandError("--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")
   }
-  let element = try arguments.keyValueElement(for: configuration) ?? .float32
+  let element = try asked?.checked(for: configuration) ?? .float32
   let blockCount = KeyValueCache.blockCount(positions: tokens.count)
   let cache = KeyValueCache(configuration, blockCount: blockCount, element: element)
   // Steps bound the memory of the logits; they do not change a bit of them.

@@ -24,38 +24,59 @@ extension Command {
     run: runServe)
 }
 
-private func serverOptions(_ arguments: Arguments, _ opened: OpenedModel) throws -> EngineOptions {
-  var options = try arguments.engineOptions(opened)
-  options.maximumSlots = try arguments.integer("--slots", in: 1...1024) ?? 16
-  options.maximumWaiting = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
-  options.tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
-  options.cacheBytes = (try arguments.integer("--kv-cache-mib", in: 1...1 << 20) ?? 2048) << 20
-  return options
+/// What the command line says about a server, read before a model is opened.
+private struct ServeArguments {
+  let engine: EngineArguments
+  let host: String
+  let port: Int
+  let patience: Duration
+  let slotCount: Int
+  let waitingCount: Int
+  let tokenBudget: Int
+  let cacheBytes: Int
+
+  init(_ arguments: Arguments) throws {
+    host = arguments.string("--host") ?? "127.0.0.1"
+    port = try arguments.integer("--port", in: 0...65_535) ?? 8080
+    patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
+    slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
+    waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
+    tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
+    cacheBytes = (try arguments.integer("--kv-cache-mib", in: 1...1 << 20) ?? 2048) << 20
+    engine = try EngineArguments(arguments)
+  }
+
+  func engineOptions(for opened: OpenedModel) throws -> EngineOptions {
+    var options = try engine.options(for: opened)
+    options.maximumSlots = slotCount
+    options.maximumWaiting = waitingCount
+    options.tokenBudget = tokenBudget
+    options.cacheBytes = cacheBytes
+    return options
+  }
 }
 
 private func runServe(_ arguments: Arguments) throws {
   let signals = StopSignals()
-  let host = arguments.string("--host") ?? "127.0.0.1"
-  let port = try arguments.integer("--port", in: 0...65_535) ?? 8080
-  let patience = try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30
+  let asked = try ServeArguments(arguments)
   let begin = Date()
-  let opened = try OpenedModel(path: arguments.positionals[0], threadCount: arguments.threadCount())
+  let opened = try OpenedModel(path: arguments.positionals[0], threadCount: asked.engine.threadCount)
   let engine = try Engine(
-    model: opened.model, tokenizer: opened.tokenizer, options: serverOptions(arguments, opened))
+    model: opened.model, tokenizer: opened.tokenizer, options: asked.engineOptions(for: opened))
   defer { engine.stop() }
   let name = arguments.string("--model-name") ?? opened.name
   let server = try Server(
     engine: engine, tokenizer: opened.tokenizer,
-    options: ServerOptions(host: host, port: port, modelName: name))
+    options: ServerOptions(host: asked.host, port: asked.port, modelName: name))
   try server.start()
   func say(_ line: String) {
     if !arguments.has("--quiet") { Terminal.errorLine(line) }
   }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   say("loaded \(opened.name) in \(seconds): \(Terminal.bytes(opened.model.weightBytes)) of weights")
-  say("serving \(name) at http://\(host):\(server.port)/v1")
+  say("serving \(name) at http://\(asked.host):\(server.port)/v1")
   let signal = signals.wait()
   say("\(signal): finishing what runs; a second signal stops at once")
   signals.exitAtNextSignal()
-  server.drainAndStop(patience: .seconds(patience))
+  server.drainAndStop(patience: asked.patience)
 }

@@ -27,27 +27,34 @@ extension Command {
 private func runTokenize(_ arguments: Arguments) throws {
   let tokenizer = try ModelPlace(arguments.positionals[0]).tokenizer()
   let decodes = arguments.has("--decode")
-  var line = 0
-  while let text = readLine(strippingNewline: true) {
-    line += 1
-    if text.allSatisfy(\.isWhitespace) { continue }
-    let value: JSONValue
-    do {
-      value = try JSONValue.parse(Array(text.utf8))
-    } catch {
-      throw CommandError("line \(line): \(error)")
-    }
+  var lines = InputLines()
+  while let text = lines.next() {
+    let line = lines.number
+    if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+    let value = try jsonLine(text, line: line)
     if decodes {
       let ids = try tokenIDs(value, line: line)
       Terminal.outputLine(
         JSONValue.string(String(decoding: tokenizer.decode(ids), as: UTF8.self)).serialized())
     } else {
       guard let string = value.stringValue else {
-        throw CommandError("line \(line): expected a JSON string, found \(text.prefix(40))")
+        throw CommandError(
+          "line \(line): expected a JSON string, found \(String(decoding: text.prefix(40), as: UTF8.self))")
       }
       let ids = tokenizer.encode(string, addedTokens: .recognized)
       Terminal.outputLine("[" + ids.map(String.init).joined(separator: ", ") + "]")
     }
+  }
+}
+
+/// The value on a line of its own; a fault is told by the line of the input.
+private func jsonLine(_ text: [UInt8], line: Int) throws -> JSONValue {
+  do {
+    return try JSONValue.parse(text)
+  } catch {
+    let sentence = error.description
+    let isPlaced = sentence.hasPrefix("line 1, ")
+    throw CommandError("line \(line)\(isPlaced ? ", " + sentence.dropFirst(8) : ": " + sentence)")
   }
 }
 
@@ -76,9 +83,13 @@ private func runRender(_ arguments: Arguments) throws {
   guard let messages = value["messages"] else {
     throw CommandError(#"\#(path): expected an object with "messages""#)
   }
+  let tools = value["tools"] ?? .null
+  guard tools == .null || tools.arrayValue != nil else {
+    throw CommandError(#"\#(path): expected "tools" to be an array, found \#(tools.serialized().prefix(40))"#)
+  }
   // Exactly what the template makes of the file; the server joins the parts of a message first.
   let prompt = try ChatTemplate.render(
-    messages: ChatMessage.list(json: messages, joinsParts: false), tools: value["tools"]?.arrayValue ?? [],
+    messages: ChatMessage.list(json: messages, joinsParts: false), tools: tools.arrayValue ?? [],
     mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,
     addGenerationPrompt: !arguments.has("--no-generation-prompt"))
   Terminal.output(prompt.text)

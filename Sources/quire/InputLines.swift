@@ -1,0 +1,43 @@
+import Foundation
+
+/// The lines of stdin as bytes, each as soon as it is there. `readLine` would repair what is not UTF-8, and a
+/// repaired text has other tokens.
+struct InputLines {
+  /// The number of the line that `next` gave last, from 1.
+  private(set) var number = 0
+  private var pending: [UInt8] = []
+  private var begin = 0  // of what is not handed out yet, in `pending`
+  private var isAtEnd = false
+
+  /// The next line without its line feed; nil after the last.
+  mutating func next() -> [UInt8]? {
+    var searched = begin
+    while true {
+      if let end = pending[searched...].firstIndex(of: 0x0A) {
+        defer { begin = end + 1 }
+        number += 1
+        return Array(pending[begin..<end])
+      }
+      pending.removeSubrange(..<begin)
+      begin = 0
+      searched = pending.count
+      if isAtEnd { return takeRest() }
+      readMore()
+    }
+  }
+
+  /// What stands behind the last line feed.
+  private mutating func takeRest() -> [UInt8]? {
+    guard !pending.isEmpty else { return nil }
+    defer { pending = [] }
+    number += 1
+    return pending
+  }
+
+  private mutating func readMore() {
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    let count = chunk.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
+    if count > 0 { pending += chunk[..<count] }
+    if count == 0 || (count < 0 && errno != EINTR) { isAtEnd = true }
+  }
+}

@@ -66,6 +66,15 @@ import Testing
     #expect(try load(.file("chats.jsonl"), windows: 4, tokens: 70) == set)
   }
 
+  @Test func textLinesAreDocumentsToo() throws {
+    folder.write(#"{"text": "hello<|endoftext|>"}"#.utf8, to: "texts.jsonl")
+    let set = try load(.file("texts.jsonl"), windows: 1, tokens: 4)
+    let tokens = try Tokenizer(folder: folder.path).encode("hello<|endoftext|>")
+    #expect(tokens.last == Int32(TinyTokenizer.endOfText))
+    #expect(set.windows[0].sequences.allSatisfy { tokens.starts(with: $0) })
+    #expect(set.tokenCount == 4)
+  }
+
   @Test func thoughtsAreRendered() throws {
     folder.write(
       #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "reasoning_content": "hm", "content": "a"}]}"#
@@ -94,14 +103,14 @@ import Testing
         == "the calibration text empty.txt is empty or not UTF-8; give a text file")
     #expect(
       try refusal("\n  \n", name: "empty.jsonl")
-        == "the calibration text empty.jsonl holds no chats; write one {\"messages\": […]} a line")
+        == "the calibration text empty.jsonl holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
     #expect(
       try refusal("\n{\"prompt\": 1}", name: "other.jsonl")
-        == "the calibration text other.jsonl has a line 2 that is no chat, {\"messages\": […]}: "
+        == "the calibration text other.jsonl has a line 2 that is neither {\"messages\": […]} nor {\"text\": …}: "
         + "it has no \"messages\"")
     #expect(
       try refusal("{\"messages\": []}", name: "none.jsonl")
-        == "the calibration text none.jsonl has a line 1 that is no chat, {\"messages\": […]}: "
+        == "the calibration text none.jsonl has a line 1 that is neither {\"messages\": […]} nor {\"text\": …}: "
         + "messages: expected at least one message, found none")
     let missing = #expect(throws: OptimizationError.self) { _ = try load(.file("absent.txt")) }
     #expect(

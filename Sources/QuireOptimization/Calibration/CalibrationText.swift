@@ -26,7 +26,7 @@ struct CalibrationText {
       if let file = Self.file(of: checkpointFolder) {
         try self.init(file: file, named: Self.checkpointFile, tokenizer: tokenizer)
       } else {
-        let chats = try Self.chats([UInt8](BundledText.chats.utf8), name: "bundled", tokenizer: tokenizer)
+        let chats = try Self.lines([UInt8](BundledText.chats.utf8), name: "bundled", tokenizer: tokenizer)
         let texts = BundledText.documents.map { tokenizer.encode($0, addedTokens: .plainText) }
         self.init(name: "bundled", documents: texts + chats, isOneDocument: false)
       }
@@ -52,7 +52,7 @@ struct CalibrationText {
     }
     self.name = name
     if file.hasSuffix(".jsonl") {
-      documents = try Self.chats([UInt8](data), name: name, tokenizer: tokenizer)
+      documents = try Self.lines([UInt8](data), name: name, tokenizer: tokenizer)
       isOneDocument = false
     } else {
       guard let text = String(validating: data, as: UTF8.self), !text.isEmpty else {
@@ -63,32 +63,35 @@ struct CalibrationText {
     }
   }
 
-  /// Chats, one a line: `{"messages": […]}`, rendered by the chat template as the model was trained on them.
-  private static func chats(
+  /// Documents, one a line: `{"messages": […]}`, rendered by the chat template as the model was trained on them, or
+  /// `{"text": "…"}`, in which added tokens such as `<|endoftext|>` are recognised.
+  private static func lines(
     _ bytes: [UInt8], name: String, tokenizer: Tokenizer
   ) throws(OptimizationError) -> [[Int32]] {
     var documents: [[Int32]] = []
     for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
       .enumerated()
     where line.contains(where: { $0 > 0x20 }) {
-      let tokens = try chat(Array(line), line: index + 1, name: name, tokenizer: tokenizer)
-      documents.append(tokens)
+      let tokens = try document(Array(line), line: index + 1, name: name, tokenizer: tokenizer)
+      if !tokens.isEmpty { documents.append(tokens) }
     }
     guard !documents.isEmpty else {
-      throw .calibration(source: name, problem: "holds no chats; write one {\"messages\": […]} a line")
+      throw .calibration(source: name, problem: "holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
     }
     return documents
   }
 
-  private static func chat(
+  private static func document(
     _ bytes: [UInt8], line: Int, name: String, tokenizer: Tokenizer
   ) throws(OptimizationError) -> [Int32] {
     func refused(_ reason: String) -> OptimizationError {
       .calibration(
-        source: name, problem: "has a line \(line) that is no chat, {\"messages\": […]}: \(reason)")
+        source: name,
+        problem: "has a line \(line) that is neither {\"messages\": […]} nor {\"text\": …}: \(reason)")
     }
     let value: JSONValue
     do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
+    if let text = value["text"]?.stringValue { return tokenizer.encode(text) }
     guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
     do throws(TextError) {
       let prompt = try ChatTemplate.render(

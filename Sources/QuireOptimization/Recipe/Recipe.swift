@@ -144,6 +144,6 @@ package struct CalibrationSettings: Sendable, Equatable {
 package enum CalibrationSource: Sendable, Equatable {
   /// The checkpoint's own `calibration.jsonl`, or the set that this module carries.
   case bundled
-  /// A text file, or chats as JSON lines when the name ends in `.jsonl`; relative to the recipe's folder.
+  /// A text file, or chats and texts as JSON lines when the name ends in `.jsonl`; relative to the recipe's folder.
   case file(String)
 }

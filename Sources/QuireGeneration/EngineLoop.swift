@@ -24,6 +24,7 @@ final class EngineLoop {
 
   private var scheduler: Scheduler
   private var plan = StepPlan()
+  private var drafting: StepDrafting
   private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
   private var requests: [UInt64: ActiveRequest] = [:]
 
@@ -39,6 +40,7 @@ final class EngineLoop {
       endOfSequenceIDs: parts.endOfSequenceIDs)
     recorder = TokenRecorder(
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
+    drafting = StepDrafting(mode: shape.lookup)
     scheduler = Scheduler(
       blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots)
   }
@@ -84,15 +86,19 @@ final class EngineLoop {
   // MARK: A step
 
   private func step() {
-    scheduler.plan(
-      StepBudget(tokenCount: shape.tokenBudget, logitRowCount: shape.logitRowBudget), into: &plan)
+    let budget = StepBudget(tokenCount: shape.tokenBudget, logitRowCount: shape.logitRowBudget)
+    scheduler.plan(budget, into: &plan)
+    drafting.extend(&plan, scheduler: &scheduler, budget: budget, requests: requests)
     let now = ContinuousClock.now
     for id in plan.admitted { begin(id, at: now) }
     noteGauges()
     fillBatch()
+    let start = ContinuousClock.now
     let logits = forward.logits(of: batch)
+    drafting.note(rowCount: plan.tokenCount, seconds: start.duration(to: .now).seconds)
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
-    metrics.noteStep(tokens: plan.tokenCount, preemptions: plan.preempted.count)
+    metrics.noteStep(
+      tokens: plan.tokenCount, drafts: drafting.draftCount, preemptions: plan.preempted.count)
     deliver(logits)
   }
 
@@ -109,12 +115,14 @@ final class EngineLoop {
     for work in plan.work {
       guard let request = requests[work.id] else { preconditionFailure("planned what has ended") }
       let firstRow = batch.tokens.count
-      batch.tokens += request.tokens[work.firstPosition..<work.firstPosition + work.rowCount]
+      let knownCount = work.rowCount - work.draftCount
+      batch.tokens += request.tokens[work.firstPosition..<work.firstPosition + knownCount]
+      if work.draftCount > 0, let drafts = request.drafter?.drafts { batch.tokens += drafts }
       batch.sequences.append(
         ForwardBatch.Slice(
           rowCount: work.rowCount, firstPosition: work.firstPosition, blocks: work.blocks))
       for row in work.scoredRows { batch.logitRows.append(firstRow + row) }
-      if work.completes { batch.logitRows.append(firstRow + work.rowCount - 1) }
+      for row in work.choosingRows { batch.logitRows.append(firstRow + row) }
     }
   }
 
@@ -139,16 +147,35 @@ final class EngineLoop {
       if request.answerCount == 0 { metrics.notePrompt(tokens: request.request.promptTokens.count) }
       request.finishPrompt(recorder: recorder)
       if request.tokens.count == request.tokenLimit { return finish(work.id, .length) }
-      let progress = try request.advance(
-        logits: self.row(work.scoredRows.count, of: rows), now: ContinuousClock.now, recorder: recorder)
-      metrics.noteToken(request.stamps, isFirst: request.answerCount == 1)
-      switch progress {
-      case .goesOn: scheduler.append(id: work.id)
-      case .ends(let reason, let match): finish(work.id, reason, match)
-      }
+      try choose(rows, work, for: request)
     } catch {
       finish(work.id, .failed(error.description))
     }
+  }
+
+  /// Chooses tokens row by row, in order: the first row follows known tokens, each other one a draft, and counts
+  /// only if that draft is what the row before it chose.
+  private func choose(
+    _ rows: UnsafeBufferPointer<Float>, _ work: StepWork, for request: ActiveRequest
+  ) throws(GenerationError) {
+    var acceptedCount = 0
+    for index in 0...work.draftCount {
+      if index > 0 {
+        acceptedCount += 1
+        metrics.noteAcceptedDraft()
+      }
+      let progress = try request.advance(
+        logits: row(work.scoredRows.count + index, of: rows), now: ContinuousClock.now, recorder: recorder)
+      metrics.noteToken(request.stamps, isFirst: request.answerCount == 1)
+      if case .ends(let reason, let match) = progress {
+        drafting.settle(request, accepted: acceptedCount, of: work.draftCount)
+        return finish(work.id, reason, match)
+      }
+      let isDraft = index < work.draftCount && request.isDraft(index)
+      scheduler.append(id: work.id, isDraft: isDraft)
+      if !isDraft { break }
+    }
+    drafting.settle(request, accepted: acceptedCount, of: work.draftCount)
   }
 
   private func row(_ index: Int, of rows: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float> {

@@ -12,8 +12,12 @@ package struct EngineMetrics: Sendable, Equatable {
   /// Tokens of prompts that were computed to their end; recomputation does not count.
   package var promptTokenCount = 0
   package var generatedTokenCount = 0
-  /// Tokens that went through the model, recomputed ones included.
+  /// Tokens that went through the model, recomputed ones and drafts included.
   package var computedTokenCount = 0
+  /// Drafts that went through the model.
+  package var draftedTokenCount = 0
+  /// Drafts that came true, so that the token after each took no step of its own.
+  package var acceptedDraftCount = 0
   package var stepCount = 0
   package var preemptionCount = 0
   package var stopCount = 0

@@ -26,12 +26,15 @@ package struct EngineOptions: Sendable, Equatable {
   package var keyValueElement: KeyValueElement
   /// Ids that end an answer besides those of the tokenizer and of config.json (from generation_config.json).
   package var endOfSequenceIDs: Set<Int32>
+  /// Whether tokens are drafted from the text itself. Answers do not depend on it, only their speed; off where
+  /// nothing is said, so that what measures plain decoding gets it.
+  package var lookup: LookupMode
 
   package init(
     threadCount: Int? = nil, instructionSet: InstructionSet? = nil, maximumSlots: Int = 16,
     maximumWaiting: Int = 256, tokenBudget: Int = 512, logitRowBudget: Int = 64, contextLength: Int? = nil,
     cacheBlockCount: Int? = nil, cacheBytes: Int = 2 << 30, keyValueElement: KeyValueElement = .float16,
-    endOfSequenceIDs: Set<Int32> = []
+    endOfSequenceIDs: Set<Int32> = [], lookup: LookupMode = .off
   ) {
     self.threadCount = threadCount
     self.instructionSet = instructionSet
@@ -44,5 +47,6 @@ package struct EngineOptions: Sendable, Equatable {
     self.cacheBytes = cacheBytes
     self.keyValueElement = keyValueElement
     self.endOfSequenceIDs = endOfSequenceIDs
+    self.lookup = lookup
   }
 }

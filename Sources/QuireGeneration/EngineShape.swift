@@ -17,6 +17,7 @@ package struct EngineShape: Sendable, Equatable {
   package let threadCount: Int
   /// Ids below this are tokens; rows of logits may be longer.
   package let vocabularySize: Int
+  package let lookup: LookupMode
 
   /// Throws `invalidOption` with the first option that is out of range or does not fit the others.
   package init(
@@ -42,6 +43,7 @@ package struct EngineShape: Sendable, Equatable {
     blockCount = context.blockCount
     threadCount = options.threadCount ?? ProcessInfo.processInfo.activeProcessorCount
     self.vocabularySize = vocabularySize
+    lookup = options.lookup
   }
 
   /// Context and cache depend on each other:

@@ -72,17 +72,20 @@ package struct GenerationResult: Sendable, Equatable {
   package let completionTokens: Int
   /// Number of generated tokens that belong to the thought, its closing tag included.
   package let reasoningTokens: Int
+  /// Number of generated tokens that took no step of their own, because a draft had foreseen the token before.
+  package let acceptedDraftTokens: Int
   package let timings: GenerationTimings
 
   package init(
     reason: FinishReason, match: StopMatch? = nil, promptTokens: Int, completionTokens: Int,
-    reasoningTokens: Int, timings: GenerationTimings
+    reasoningTokens: Int, acceptedDraftTokens: Int = 0, timings: GenerationTimings
   ) {
     self.reason = reason
     self.match = match
     self.promptTokens = promptTokens
     self.completionTokens = completionTokens
     self.reasoningTokens = reasoningTokens
+    self.acceptedDraftTokens = acceptedDraftTokens
     self.timings = timings
   }
 }

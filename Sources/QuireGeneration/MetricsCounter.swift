@@ -19,10 +19,11 @@ final class MetricsCounter: Sendable {
     }
   }
 
-  func noteStep(tokens: Int, preemptions: Int) {
+  func noteStep(tokens: Int, drafts: Int, preemptions: Int) {
     metrics.withLock {
       $0.stepCount += 1
       $0.computedTokenCount += tokens
+      $0.draftedTokenCount += drafts
       $0.preemptionCount += preemptions
       $0.stepTokens.observe(Double(tokens))
     }
@@ -45,6 +46,10 @@ final class MetricsCounter: Sendable {
       }
       if let seconds = stamps.secondsBetweenTokens { $0.betweenTokensSeconds.observe(seconds) }
     }
+  }
+
+  func noteAcceptedDraft() {
+    metrics.withLock { $0.acceptedDraftCount += 1 }
   }
 
   func noteEnd(_ reason: FinishReason, seconds: Double) {

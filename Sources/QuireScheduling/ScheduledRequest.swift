@@ -14,6 +14,9 @@ package struct ScheduledRequest: Sendable, Hashable {
   /// Blocks held, position order; empty while waiting.
   package internal(set) var blocks: [Int32] = []
 
+  /// Positions from `tokenCount` on whose keys and values are those of drafts; 0 between steps.
+  package internal(set) var draftCount = 0
+
   /// Tokens still to compute: 1 while decoding, more while the prompt (or a recomputation) goes in.
   package var pendingCount: Int { tokenCount - computedCount }
 

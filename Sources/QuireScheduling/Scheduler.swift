@@ -55,11 +55,22 @@ package struct Scheduler: Sendable, Hashable {
   }
 
   /// Notes that a request got one more token, after work that `completes`.
-  package mutating func append(id: UInt64) {
+  ///
+  /// `isDraft` says that the token is the next draft of that work, so that it is computed already. The first
+  /// token that is none ends the drafts: those left over are forgotten, and so are the blocks only they needed.
+  package mutating func append(id: UInt64, isDraft: Bool = false) {
     let index = index(of: id)
     precondition(line[index].pendingCount == 0, "a token was sampled before the others were computed")
     precondition(line[index].tokenCount < line[index].maximumTokenCount, "a request outgrew its limit")
     line[index].tokenCount += 1
+    if isDraft {
+      precondition(line[index].draftCount > 0, "more drafts came true than were computed")
+      line[index].draftCount -= 1
+      line[index].computedCount += 1
+    } else if line[index].draftCount > 0 {
+      line[index].draftCount = 0
+      releaseBlocks(at: index, keeping: blockCount(covering: line[index].tokenCount))
+    }
   }
 
   /// Takes a request out, wherever it stands, finished or cancelled. Its blocks are free at once.
@@ -81,9 +92,11 @@ package struct Scheduler: Sendable, Hashable {
     (tokenCount + blockSize - 1) / blockSize
   }
 
-  private mutating func releaseBlocks(at index: Int) {
+  private mutating func releaseBlocks(at index: Int, keeping keptCount: Int = 0) {
     // Last block first, so that the pool hands the first block out first again.
-    while let block = line[index].blocks.popLast() { pool.release(block) }
+    while line[index].blocks.count > keptCount, let block = line[index].blocks.popLast() {
+      pool.release(block)
+    }
   }
 }
 
@@ -151,5 +164,37 @@ extension Scheduler {
     guard rowCount > 0 else { return }
     plan.append(line[index].work(rowCount: rowCount))
     line[index].advance(rowCount: rowCount)
+  }
+}
+
+// MARK: - Drafts
+
+extension Scheduler {
+  /// Lets a work of the plan that completes compute up to `count` drafts as well, and returns how many: those
+  /// that budget, free blocks and the request's own limit leave room for.
+  ///
+  /// The plan stands when drafts are added and takes nothing back for them; blocks that only drafts needed are
+  /// free again before the next plan. So drafts never displace a token, an admission or a running request.
+  package mutating func draft(
+    _ count: Int, at workIndex: Int, budget: StepBudget, in plan: inout StepPlan
+  ) -> Int {
+    let work = plan.work[workIndex]
+    precondition(work.completes && work.draftCount == 0, "drafts come once, after all known tokens")
+    let index = index(of: work.id)
+    let request = line[index]
+    let rowCount = min(
+      count, budget.tokenCount - plan.tokenCount, budget.logitRowCount - plan.logitRowCount,
+      // The last token that the request can have comes from the row before it.
+      request.maximumTokenCount - request.tokenCount - 1)
+    guard rowCount > 0 else { return 0 }
+    while line[index].blocks.count < blockCount(covering: request.tokenCount + rowCount),
+      let block = pool.allocate()
+    {
+      line[index].blocks.append(block)
+    }
+    let draftCount = min(rowCount, line[index].blocks.count * blockSize - request.tokenCount)
+    line[index].draftCount = draftCount
+    plan.extend(workIndex, draftCount: draftCount, blocks: line[index].blocks)
+    return draftCount
   }
 }

@@ -2,7 +2,8 @@
 package struct StepBudget: Sendable, Hashable {
   /// Tokens computed, prompts and answers together.
   package let tokenCount: Int
-  /// Rows whose logits are wanted: one per sequence that catches up, and the scored rows of prompts.
+  /// Rows whose logits are wanted: one per sequence that catches up, one per draft token, and the scored rows
+  /// of prompts.
   package let logitRowCount: Int
 
   package init(tokenCount: Int, logitRowCount: Int) {
@@ -16,17 +17,26 @@ package struct StepWork: Sendable, Hashable {
   package let id: UInt64
   /// Position of the first token to compute; everything before it is in the cache.
   package let firstPosition: Int
-  /// Tokens to compute, at least 1.
-  package let rowCount: Int
+  /// Tokens to compute, at least 1; drafts are the last of them.
+  package internal(set) var rowCount: Int
   /// Block ids that cover positions 0 ..< firstPosition + rowCount (and possibly more).
-  package let blocks: [Int32]
+  package internal(set) var blocks: [Int32]
   /// Rows of this work (0 ..< rowCount) whose logits score the prompt's next token.
   package let scoredRows: Range<Int>
-  /// After this work every token of the request is computed: the logits of its last row give the next one.
+  /// After this work every known token of the request is computed: the logits of the last of them give the next
+  /// one, and those of each draft token the one after it.
   package let completes: Bool
+  /// Rows at the end that compute drafts: tokens that may come next but are not known yet. See
+  /// `Scheduler.draft`.
+  package internal(set) var draftCount = 0
 
-  /// Rows whose logits this work needs.
-  package var logitRowCount: Int { scoredRows.count + (completes ? 1 : 0) }
+  /// Rows whose logits choose tokens: the last known token's, then the drafts'. Empty unless it completes.
+  package var choosingRows: Range<Int> {
+    completes ? rowCount - draftCount - 1..<rowCount : rowCount..<rowCount
+  }
+
+  /// Rows whose logits this work needs: those that score, then those that choose.
+  package var logitRowCount: Int { scoredRows.count + choosingRows.count }
 }
 
 /// One step of the engine: filled by `Scheduler.plan`, reused from step to step.
@@ -56,5 +66,13 @@ package struct StepPlan: Sendable, Hashable {
     work.append(item)
     tokenCount += item.rowCount
     logitRowCount += item.logitRowCount
+  }
+
+  mutating func extend(_ index: Int, draftCount: Int, blocks: [Int32]) {
+    work[index].draftCount = draftCount
+    work[index].rowCount += draftCount
+    work[index].blocks = blocks
+    tokenCount += draftCount
+    logitRowCount += draftCount
   }
 }

@@ -52,5 +52,7 @@ extension Command.Option {
   static let context = Self(
     "--context", "N", "longest prompt plus answer in tokens (default: the model's, at most 8192)")
   static let cacheType = Self("--kv-cache", "TYPE", "float16 (default), int8 or float32")
+  static let noLookup = Self(
+    "--no-lookup", nil, "do not draft tokens from the text itself; answers are the same either way")
   static let system = Self("--system", "TEXT", "a system message before the prompt")
 }

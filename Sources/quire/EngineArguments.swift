@@ -9,11 +9,13 @@ struct EngineArguments {
   let instructionSet: InstructionSet
   let contextLength: Int?
   let keyValueElement: KeyValueElement?
+  let lookup: LookupMode
 
   init(_ arguments: Arguments) throws {
     threadCount = try arguments.threadCount()
     contextLength = try arguments.integer("--context", in: 1...Int.max)
     keyValueElement = try arguments.keyValueElement()
+    lookup = arguments.has("--no-lookup") ? .off : .adaptive
     instructionSet = try Environment.instructionSet()
   }
 
@@ -30,7 +32,7 @@ struct EngineArguments {
       threadCount: threadCount, instructionSet: instructionSet,
       contextLength: contextLength ?? min(most, 8192),
       keyValueElement: try keyValueElement?.checked(for: opened.model.configuration) ?? .float16,
-      endOfSequenceIDs: opened.endOfSequenceIDs)
+      endOfSequenceIDs: opened.endOfSequenceIDs, lookup: lookup)
     options.maximumSlots = 1
     return options
   }

@@ -30,13 +30,14 @@ import Testing
     }
   }
 
-  @Test(arguments: [1, 2, 3])
-  func everyRequestEndsOnceAndAsItWouldAlone(seed: UInt64) throws {
+  @Test(arguments: zip([1, 2, 3], [LookupMode.off, .eager, .adaptive]))
+  func everyRequestEndsOnceAndAsItWouldAlone(seed: UInt64, lookup: LookupMode) throws {
     var generator = SeededGenerator(seed: seed)
     let script = ScriptedForward.hashed(rowWidth: 320, endShare: 200)
     let crowded = try ScriptedEngine(
       EngineOptions(
-        maximumSlots: 6, tokenBudget: 24, logitRowBudget: 8, contextLength: 224, cacheBlockCount: 9),
+        maximumSlots: 6, tokenBudget: 24, logitRowBudget: 8, contextLength: 224, cacheBlockCount: 9,
+        lookup: lookup),
       script: script)
     let visitors = Self.visitors(120, generator: &generator)
     DispatchQueue.concurrentPerform(iterations: 4) { thread in

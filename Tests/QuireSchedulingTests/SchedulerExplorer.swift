@@ -12,12 +12,15 @@ struct SchedulerExplorer {
   enum Operation: Hashable, CustomStringConvertible {
     case submit(Int)
     case step
+    /// A step in which every request that decodes wants `count` drafts and finds `accepted` of them true.
+    case draft(count: Int, accepted: Int)
     case cancel(UInt64)
 
     var description: String {
       switch self {
       case .submit(let index): return "submit \(index)"
       case .step: return "step"
+      case .draft(let count, let accepted): return "step with \(accepted) of \(count) drafts"
       case .cancel(let id): return "cancel \(id)"
       }
     }
@@ -41,9 +44,13 @@ struct SchedulerExplorer {
 
   let arrivals: [Arrival]
   let budget: StepBudget
+  let drafts: Bool
   let initial: State
 
-  init(blockCount: Int, blockSize: Int, slots: Int, budget: StepBudget, arrivals: [Arrival]) {
+  init(
+    blockCount: Int, blockSize: Int, slots: Int, budget: StepBudget, arrivals: [Arrival], drafts: Bool = false
+  ) {
+    self.drafts = drafts
     self.arrivals = arrivals
     self.budget = budget
     self.initial = State(
@@ -79,6 +86,7 @@ struct SchedulerExplorer {
 
   private func operations(in state: State) -> [Operation] {
     var operations: [Operation] = [.step]
+    if drafts { operations += [.draft(count: 3, accepted: 0), .draft(count: 3, accepted: 2)] }
     if state.submittedCount < arrivals.count { operations.append(.submit(state.submittedCount)) }
     for request in state.scheduler.line { operations.append(.cancel(request.id)) }
     return operations
@@ -118,6 +126,8 @@ struct SchedulerExplorer {
       problem = nil
     case .step:
       problem = step(&next)
+    case .draft(let count, let accepted):
+      problem = step(&next, draftCount: count, accepted: accepted)
     }
     if let sentence = problem ?? brokenInvariant(of: next.scheduler) {
       throw Failure(path: [operation], sentence: sentence)
@@ -132,24 +142,48 @@ struct SchedulerExplorer {
   }
 
   /// Plans and performs one step; a sentence when the plan is wrong.
-  private func step(_ state: inout State) -> String? {
+  private func step(_ state: inout State, draftCount: Int = 0, accepted: Int = 0) -> String? {
     let before = state.scheduler
     var plan = StepPlan()
     state.scheduler.plan(budget, into: &plan)
+    if draftCount > 0, let sentence = addDrafts(draftCount, to: &plan, &state.scheduler) { return sentence }
     for id in plan.preempted { state.cachedCounts[id] = nil }
     if let sentence = brokenPlan(plan, before: before, state: state) { return sentence }
     for work in plan.work {
-      state.cachedCounts[work.id] = work.firstPosition + work.rowCount
+      let knownEnd = work.firstPosition + work.rowCount - work.draftCount
+      state.cachedCounts[work.id] = knownEnd
       state.scoredCounts[work.id, default: 0] += work.scoredRows.count
       guard work.completes else { continue }
       let arrival = arrivals[Int(work.id)]
       if state.scoredCounts[work.id] != arrival.scoredCount { return "\(work.id) completes unscored" }
-      if work.firstPosition + work.rowCount == arrival.maximumTokenCount {
+      let acceptedCount = min(accepted, work.draftCount)
+      if knownEnd + acceptedCount == arrival.maximumTokenCount {
         remove(work.id, from: &state)
       } else {
+        for _ in 0..<acceptedCount { state.scheduler.append(id: work.id, isDraft: true) }
         state.scheduler.append(id: work.id)
+        state.cachedCounts[work.id] = knownEnd + acceptedCount
       }
     }
+    return nil
+  }
+
+  /// Asks for drafts for all that completes; a sentence when that changes what was planned without them.
+  private func addDrafts(_ count: Int, to plan: inout StepPlan, _ scheduler: inout Scheduler) -> String? {
+    let plain = plan
+    for (index, work) in plain.work.enumerated() where work.completes {
+      let granted = scheduler.draft(count, at: index, budget: budget, in: &plan)
+      let drafted = plan.work[index]
+      if granted > count || drafted.draftCount != granted { return "\(work.id) has other drafts" }
+      if drafted.rowCount != work.rowCount + granted { return "\(work.id) lost rows" }
+      if !drafted.blocks.starts(with: work.blocks) { return "\(work.id) lost blocks" }
+      if drafted.choosingRows != work.rowCount - 1..<work.rowCount + granted {
+        return "\(work.id) chooses wrong"
+      }
+      let end = work.firstPosition + drafted.rowCount
+      if granted > 0 && end >= arrivals[Int(work.id)].maximumTokenCount { return "\(work.id) drafts too far" }
+    }
+    if plan.preempted != plain.preempted || plan.admitted != plain.admitted { return "drafts displaced" }
     return nil
   }
 
@@ -194,6 +228,9 @@ struct SchedulerExplorer {
         return "\(request.id) computed without blocks"
       }
       if request.computedCount > request.tokenCount { return "\(request.id) computed the unknown" }
+      if request.draftCount > 0 { return "\(request.id) kept drafts" }
+      let needed = (request.tokenCount + scheduler.blockSize - 1) / scheduler.blockSize
+      if request.blocks.count > needed { return "\(request.id) kept blocks for drafts" }
     }
     if held.count != scheduler.pool.usedCount { return "blocks leaked" }
     if scheduler.runningCount > scheduler.maximumSlots { return "too many slots" }

@@ -44,6 +44,26 @@ import QuireScheduling
     #expect(stateCount > 1_500)
   }
 
+  /// The same with drafts in any step, none or some of which come true.
+  @Test(arguments: [1, 2], [1, 2])
+  func holdsInEverySmallStateWithDrafts(slots: Int, blockSize: Int) throws {
+    var stateCount = 0
+    for arrivals in Self.arrivalSets[..<3] {
+      let longest = arrivals.map(\.maximumTokenCount).max()!
+      let least = (longest + blockSize - 1) / blockSize
+      for blockCount in [least, least + 1, 3 * least] {
+        for extra in [0, 1, 5] {
+          let explorer = SchedulerExplorer(
+            blockCount: blockCount, blockSize: blockSize, slots: slots,
+            budget: StepBudget(tokenCount: slots + extra, logitRowCount: slots + extra),
+            arrivals: arrivals, drafts: true)
+          stateCount += try explorer.explore()
+        }
+      }
+    }
+    #expect(stateCount > 1_000)
+  }
+
   private func planned(_ scheduler: inout Scheduler, tokens: Int, logits: Int = 100) -> StepPlan {
     var plan = StepPlan()
     scheduler.plan(StepBudget(tokenCount: tokens, logitRowCount: logits), into: &plan)

@@ -26,8 +26,14 @@ struct MetricsPage {
     counter("prompt_tokens_total", "Prompt tokens processed.", [("", metrics.promptTokenCount)])
     counter("generation_tokens_total", "Tokens generated.", [("", metrics.generatedTokenCount)])
     counter(
-      "computed_tokens_total", "Tokens that went through the model, recomputed ones included.",
+      "computed_tokens_total", "Tokens that went through the model, recomputed ones and drafts included.",
       [("", metrics.computedTokenCount)])
+    counter(
+      "spec_decode_num_draft_tokens_total", "Draft tokens that went through the model.",
+      [("", metrics.draftedTokenCount)])
+    counter(
+      "spec_decode_num_accepted_tokens_total", "Draft tokens that came true.",
+      [("", metrics.acceptedDraftCount)])
     counter("engine_steps_total", "Forward passes.", [("", metrics.stepCount)])
     counter(
       "request_success_total", "Requests that ended, by reason.",

@@ -5,7 +5,7 @@ import QuireText
 
 extension Command {
   private static let samplingOptions: [Option] = [
-    .maximumTokens, .temperature, .topP, .topK, .minP, .seed, .context, .cacheType, .threads,
+    .maximumTokens, .temperature, .topP, .topK, .minP, .seed, .context, .cacheType, .noLookup, .threads,
   ]
 
   static let generate = Command(

@@ -18,7 +18,7 @@ extension Command {
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
       Option("--kv-cache-mib", "N", "memory for keys and values (default: 2048)"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
-      .context, .cacheType, .threads, .quiet,
+      .context, .cacheType, .noLookup, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
     run: runServe)

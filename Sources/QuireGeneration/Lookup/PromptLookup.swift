@@ -1,0 +1,102 @@
+/// Guesses how a text goes on from where its end occurred before in the text itself.
+///
+///     var lookup = PromptLookup(maximumTokens: 4096)
+///     lookup.catchUp(with: tokens)                        // prompt and answer so far; then after each token
+///     lookup.propose(6, after: tokens, into: &drafts)
+///
+/// The place in the text that is followed, the source, is the one before which most tokens, two at least, equal
+/// the last ones; of several, the latest. While new tokens agree with the source it moves along with them.
+///
+/// Source: A. Saxena, Prompt Lookup Decoding, 2023; here with the index of LZ77 compressors instead of a search
+/// through the text: a table leads from the hash of two tokens to the position after their latest occurrence,
+/// and from each such position a chain leads to the one before.
+package struct PromptLookup: Sendable {
+  /// Matches are told apart up to this length.
+  package static let matchLengthMaximum = 8
+  private static let matchLengthMinimum = 2
+  /// Places of a chain that are looked at for one token.
+  private static let chainLengthMaximum = 64
+  private static let headCountMaximum = 1 << 16
+
+  /// Position after the latest two tokens with a hash; 0 is empty, for there nothing comes before.
+  private var heads: [Int32]
+  /// For each position the one before it with the same hash, or 0.
+  private var previous: [Int32] = [0]
+  private var tokenCount = 0
+  /// Position of the token that followed the occurrence before.
+  package private(set) var source: Int?
+  /// Tokens before the source that equal the last ones of the text, counted up to `matchLengthMaximum`.
+  package private(set) var matchLength = 0
+
+  /// Plans all memory for a text of this many tokens: some 12 bytes a token.
+  package init(maximumTokens: Int) {
+    var headCount = 64
+    while headCount < min(2 * maximumTokens, Self.headCountMaximum) { headCount *= 2 }
+    heads = [Int32](repeating: 0, count: headCount)
+    previous.reserveCapacity(maximumTokens + 1)
+  }
+
+  /// Takes in what the text has gained since the last call.
+  package mutating func catchUp(with tokens: [Int32]) {
+    precondition(tokens.count >= tokenCount, "a text does not shrink")
+    while tokenCount < tokens.count { note(tokens) }
+    if matchLength < Self.matchLengthMaximum { search(tokens) }
+  }
+
+  /// Puts up to `count` tokens that may come next into `drafts`; none without a source.
+  ///
+  /// A source so near the end that it runs out of text goes on with the drafts themselves: what repeated once
+  /// with this period is expected to repeat again.
+  package func propose(_ count: Int, after tokens: [Int32], into drafts: inout [Int32]) {
+    precondition(tokens.count == tokenCount, "the text has changed since it was looked up")
+    drafts.removeAll(keepingCapacity: true)
+    guard let source else { return }
+    for position in source..<source + count {
+      drafts.append(position < tokenCount ? tokens[position] : drafts[position - tokenCount])
+    }
+  }
+
+  /// Takes in the token at `tokenCount`.
+  private mutating func note(_ tokens: [Int32]) {
+    if let followed = source, tokens[followed] == tokens[tokenCount] {
+      source = followed + 1
+      matchLength = min(matchLength + 1, Self.matchLengthMaximum)
+    } else {
+      source = nil
+      matchLength = 0
+    }
+    tokenCount += 1
+    guard tokenCount >= Self.matchLengthMinimum else { return previous.append(0) }
+    let slot = slot(tokens[tokenCount - 2], tokens[tokenCount - 1])
+    previous.append(heads[slot])
+    heads[slot] = Int32(truncatingIfNeeded: tokenCount)
+  }
+
+  /// Moves the source to a place with a longer match, if there is one.
+  private mutating func search(_ tokens: [Int32]) {
+    var position = Int(previous[tokenCount])
+    var placeCount = 0
+    while position > 0, placeCount < Self.chainLengthMaximum, matchLength < Self.matchLengthMaximum {
+      let length = commonLength(before: position, in: tokens)
+      if length >= Self.matchLengthMinimum && length > matchLength {
+        (source, matchLength) = (position, length)
+      }
+      position = Int(previous[position])
+      placeCount += 1
+    }
+  }
+
+  /// How many tokens before a position equal the last ones.
+  private func commonLength(before position: Int, in tokens: [Int32]) -> Int {
+    let most = min(position, Self.matchLengthMaximum)
+    var length = 0
+    while length < most, tokens[position - 1 - length] == tokens[tokenCount - 1 - length] { length += 1 }
+    return length
+  }
+
+  private func slot(_ first: Int32, _ second: Int32) -> Int {
+    let pair = UInt64(UInt32(bitPattern: first)) << 32 | UInt64(UInt32(bitPattern: second))
+    let hash = pair &* 0x9e37_79b9_7f4a_7c15
+    return Int(truncatingIfNeeded: hash >> 40) & (heads.count - 1)
+  }
+}

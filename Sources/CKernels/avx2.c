@@ -113,8 +113,7 @@ INLINE void panel_rows(const quire_weights *w, const quire_activations *a, int32
 }
 
 static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                 int32_t first_panel, int32_t last_panel, void *scratch) {
-  (void)scratch;
+                 int32_t first_panel, int32_t last_panel) {
   for (int32_t panel = first_panel; panel < last_panel; panel++) {
     int32_t row = 0;
     // Rows in pairs: a tile has an even number of them, so that a pair never straddles two tiles.

@@ -43,8 +43,7 @@ INLINE void panel_row(const quire_weights *w, const quire_activations *a, int32_
 }
 
 static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                 int32_t first_panel, int32_t last_panel, void *scratch) {
-  (void)scratch;
+                 int32_t first_panel, int32_t last_panel) {
   for (int32_t panel = first_panel; panel < last_panel; panel++) {
     int32_t channels = w->rows - panel * QUIRE_PANEL < QUIRE_PANEL ? w->rows - panel * QUIRE_PANEL : QUIRE_PANEL;
     for (int32_t row = 0; row < a->rows; row++) {

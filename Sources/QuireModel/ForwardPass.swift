@@ -32,8 +32,7 @@ package final class ForwardPass: @unchecked Sendable {
     self.maximumLogitRows = maximumLogitRows ?? maximumRows
     runner = LayerRunner(configuration, compute: compute, maximumRows: maximumRows)
     headInput = MatrixInput(
-      maximumRows: self.maximumLogitRows, maximumColumns: configuration.hiddenSize,
-      threadCount: compute.team.threadCount)
+      maximumRows: self.maximumLogitRows, maximumColumns: configuration.hiddenSize)
     hidden = HostBuffer(count: maximumRows * configuration.hiddenSize)
     normed = HostBuffer(count: self.maximumLogitRows * configuration.hiddenSize)
     logits = HostBuffer(count: self.maximumLogitRows * configuration.vocabularySize)
@@ -44,7 +43,7 @@ package final class ForwardPass: @unchecked Sendable {
     _ configuration: ModelConfiguration, maximumRows: Int, maximumLogitRows: Int, threadCount: Int
   ) -> Int {
     let head = LayerRunner.matrixInputBytes(
-      maximumRows: maximumLogitRows, maximumColumns: configuration.hiddenSize, threadCount: threadCount)
+      maximumRows: maximumLogitRows, maximumColumns: configuration.hiddenSize)
     return LayerRunner.workspaceBytes(configuration, maximumRows: maximumRows, threadCount: threadCount)
       + 4 * maximumRows * configuration.hiddenSize
       + 4 * maximumLogitRows * (configuration.hiddenSize + configuration.vocabularySize) + head

@@ -56,8 +56,7 @@ package final class LayerRunner: @unchecked Sendable {
     let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
     let intermediate = configuration.maximumIntermediateSize
     input = MatrixInput(
-      maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate),
-      threadCount: compute.team.threadCount)
+      maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate))
     normed = HostBuffer(count: maximumRows * configuration.hiddenSize)
     queries = HostBuffer(count: maximumRows * queryWidth)
     keys = HostBuffer(count: maximumRows * keyValueWidth)
@@ -87,15 +86,13 @@ package final class LayerRunner: @unchecked Sendable {
     let attention = 32 * (configuration.maximumQueryHeadCount + configuration.maximumKeyValueHeadCount)
     return maximumRows * (4 * floats + attention)
       + matrixInputBytes(
-        maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate),
-        threadCount: threadCount)
+        maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate))
   }
 
-  /// Bytes of a `MatrixInput`: codes, a scale and a sum per 32 columns, and scratch for every thread.
-  static func matrixInputBytes(maximumRows: Int, maximumColumns: Int, threadCount: Int) -> Int {
+  /// Bytes of a `MatrixInput`: codes, and a scale and a sum per 32 columns.
+  static func matrixInputBytes(maximumRows: Int, maximumColumns: Int) -> Int {
     let tileRows = (maximumRows + 5) / 6 * 6
     return tileRows * (maximumColumns + max(8, maximumColumns / 4))
-      + threadCount * (65_536 + (maximumRows + 6) * 128)
   }
 
   /// Bytes of the float buffers that this runner holds.

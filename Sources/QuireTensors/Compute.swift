@@ -21,7 +21,7 @@ package struct Compute: Sendable {
 ///     compute.multiply(input, .init(query, into: q), .init(key, into: k), .init(value, into: v))
 ///
 /// One object serves a whole forward pass; it never allocates after init.
-// Unchecked: used by one forward pass at a time; inside a region each thread touches its own tiles and scratch.
+// Unchecked: used by one forward pass at a time; inside a region each thread touches its own tiles.
 package final class MatrixInput: @unchecked Sendable {
   package let maximumRows: Int
   package let maximumColumns: Int
@@ -33,10 +33,9 @@ package final class MatrixInput: @unchecked Sendable {
   private let codes: HostBuffer<Int8>
   private let scales: HostBuffer<Float>
   private let sums: HostBuffer<Int32>
-  private let scratch: [HostBuffer<UInt8>]
   private let none = HostBuffer<Float>(count: 1)
 
-  package init(maximumRows: Int, maximumColumns: Int, threadCount: Int) {
+  package init(maximumRows: Int, maximumColumns: Int) {
     self.maximumRows = maximumRows
     self.maximumColumns = maximumColumns
     let tileRows = (maximumRows + 5) / 6 * 6
@@ -45,7 +44,6 @@ package final class MatrixInput: @unchecked Sendable {
     let groups = max(1, maximumColumns / 32)
     scales = HostBuffer(count: tileRows * groups)
     sums = HostBuffer(count: tileRows * groups)
-    scratch = (0..<threadCount).map { _ in HostBuffer(count: quire_gemm_scratch_bytes(maximumRows)) }
     rows = UnsafePointer(none.pointer)
   }
 
@@ -57,8 +55,6 @@ package final class MatrixInput: @unchecked Sendable {
     self.columns = columns
     quantizedGroup = 0
   }
-
-  fileprivate func scratch(_ thread: Int) -> UnsafeMutableRawPointer { .init(scratch[thread].pointer) }
 
   fileprivate var activations: quire_activations {
     quire_activations(
@@ -178,7 +174,7 @@ extension Compute {
       var activations = input.activations
       kernels.table.pointee.gemm(
         &weights, &activations, product.output, product.stride, product.accumulates ? 1 : 0,
-        Int32(panels.lowerBound), Int32(panels.upperBound), input.scratch(thread))
+        Int32(panels.lowerBound), Int32(panels.upperBound))
     }
   }
 }

@@ -46,7 +46,7 @@ func product(
   addingTo residual: HostBuffer<Float>? = nil
 ) -> HostBuffer<Float> {
   let compute = Compute(threadCount: threads, instructionSet: set)
-  let input = MatrixInput(maximumRows: max(1, rows), maximumColumns: matrix.columns, threadCount: threads)
+  let input = MatrixInput(maximumRows: max(1, rows), maximumColumns: matrix.columns)
   let y = HostBuffer<Float>(count: rows * matrix.rows)
   if let residual { for i in 0..<y.count { y[i] = residual[i] } }
   input.set(rows: x.pointer, count: rows, columns: matrix.columns)

@@ -112,7 +112,7 @@ import Testing
         try randomMatrix(rows: 32 * ($0.offset + 1) + 5, columns: columns, format: $0.element, seed: 7)
       }
       let compute = Compute(threadCount: 2)
-      let input = MatrixInput(maximumRows: 9, maximumColumns: columns, threadCount: 2)
+      let input = MatrixInput(maximumRows: 9, maximumColumns: columns)
       let y = matrices.map { HostBuffer<Float>(count: 9 * $0.rows) }
       input.set(rows: x.pointer, count: 9, columns: columns)
       compute.multiply(

@@ -52,9 +52,8 @@ typedef struct {
   // Activations for tiles first..<last: q = round(x * 127 / max|x|) per row and group. x: [rows][columns], `stride` floats a row.
   void (*quantize)(const float *x, size_t stride, const quire_activations *a, int32_t first_tile, int32_t last_tile);
   // y[m][n] (+)= sum_k x[m][k] w[n][k] for panels first..<last. y: `stride` floats a row.
-  // scratch: quire_gemm_scratch_bytes(rows) bytes, 64-byte aligned, for this thread alone.
   void (*gemm)(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-               int32_t first_panel, int32_t last_panel, void *scratch);
+               int32_t first_panel, int32_t last_panel);
   // The same from float activations x [m][k] and row-major weights of `element` type, for output channels first..<last.
   void (*dense)(const void *w, quire_element element, int32_t columns, const float *x, size_t x_stride, int32_t rows,
                 float *y, size_t y_stride, int accumulate, int32_t first, int32_t last);
@@ -75,11 +74,6 @@ typedef struct {
   // exp of n values as the kernels compute it (flushed to 0 below -87).
   void (*exponential)(const float *x, float *y, size_t n);
 } quire_kernels;
-
-static inline size_t quire_gemm_scratch_bytes(size_t rows) {
-  // An unpacked strip of int4 codes and the partial sums of a panel, whole tiles of them.
-  return 65536 + (rows + 6) * 32 * sizeof(float);
-}
 
 // 1 when this CPU and system can run the table.
 int quire_isa_supported(quire_isa isa);

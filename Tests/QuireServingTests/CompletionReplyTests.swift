@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireJSON
+import TestSupport
 import Testing
 
 /// What a text completion looks like on the wire.

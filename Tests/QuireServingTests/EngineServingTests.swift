@@ -3,6 +3,7 @@ import QuireGeneration
 import QuireJSON
 import QuireServing
 import Synchronization
+import TestSupport
 import Testing
 
 /// The whole way from socket to model and back. The model is random: what it says does not matter, that it says

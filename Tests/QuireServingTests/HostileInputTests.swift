@@ -1,4 +1,5 @@
 import QuireJSON
+import TestSupport
 import Testing
 
 /// Inputs that nobody sends by mistake alone: each gets an answer, and the server lives on.

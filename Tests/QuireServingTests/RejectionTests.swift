@@ -1,6 +1,7 @@
 import Foundation
 import QuireGeneration
 import QuireJSON
+import TestSupport
 import Testing
 
 /// One bad request and the answer it gets.

@@ -3,6 +3,7 @@ import QuireGeneration
 import QuireJSON
 import QuireServing
 import Synchronization
+import TestSupport
 import Testing
 
 /// Clients that leave, engines that fail, servers that stop.

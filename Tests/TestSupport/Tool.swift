@@ -3,6 +3,7 @@ import Foundation
 /// A program of the system that a test needs: skip the test where `Tool("zstd")` is nil.
 package struct Tool: Sendable {
   package struct Outcome: Sendable {
+    /// The exit code; for a program that a signal ended, 128 and the signal's number, as shells have it.
     package let status: Int32
     package let output: String
     package let errors: String
@@ -23,23 +24,31 @@ package struct Tool: Sendable {
   /// Runs the program to its end.
   package func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
-  /// Runs the program to its end.
-  package func run(_ arguments: [String]) throws -> Outcome {
+  /// Runs the program to its end, with `input` to read and `environment` added to what it inherits. A program that
+  /// hangs is killed after `seconds`, so that it fails one test and not all.
+  package func run(
+    _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:], folder: String? = nil,
+    seconds: Double = 300
+  ) throws -> Outcome {
+    // Files take any amount of output; a full pipe would stop the program.
+    let files = TemporaryFolder()
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
-    // Files take any amount of output; a full pipe would stop the program.
-    let folder = TemporaryFolder()
-    let output = FileHandle(forWritingAtPath: folder.write([], to: "output"))
-    let errors = FileHandle(forWritingAtPath: folder.write([], to: "errors"))
-    process.standardOutput = output
-    process.standardError = errors
-    process.standardInput = FileHandle.nullDevice
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
+    process.standardInput = FileHandle(forReadingAtPath: files.write(input, to: "input"))
+    process.standardOutput = FileHandle(forWritingAtPath: files.write([], to: "output"))
+    process.standardError = FileHandle(forWritingAtPath: files.write([], to: "errors"))
     try process.run()
+    let guardian = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: guardian)
     process.waitUntilExit()
+    guardian.cancel()
     return Outcome(
-      status: process.terminationStatus,
-      output: try String(contentsOfFile: folder.path + "/output", encoding: .utf8),
-      errors: try String(contentsOfFile: folder.path + "/errors", encoding: .utf8))
+      status: process.terminationReason == .exit
+        ? process.terminationStatus : 128 + process.terminationStatus,
+      output: try String(contentsOfFile: files.path + "/output", encoding: .utf8),
+      errors: try String(contentsOfFile: files.path + "/errors", encoding: .utf8))
   }
 }

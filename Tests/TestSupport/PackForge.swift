@@ -2,13 +2,13 @@ import QuireTensors
 
 /// Builds packs by hand, checksums all right, so that only what a test gets wrong on purpose is wrong. It has no
 /// code in common with the writer but the hash.
-struct PackForge {
+package struct PackForge {
   /// A frame of raw blocks, or whatever bytes a test puts in its place.
-  struct Frame {
-    var bytes: [UInt8]
-    var rawBytes: Int
+  package struct Frame {
+    package var bytes: [UInt8]
+    package var rawBytes: Int
 
-    init(_ contents: [UInt8], announcing: Int? = nil, blocksOf: Int = 1 << 17) {
+    package init(_ contents: [UInt8], announcing: Int? = nil, blocksOf: Int = 1 << 17) {
       bytes =
         PackForge.number(UInt32(0xFD2F_B528)) + [0xA4]
         + PackForge.number(UInt32(announcing ?? contents.count))
@@ -22,30 +22,33 @@ struct PackForge {
     }
   }
 
-  var version: UInt32 = 1
-  var flags: UInt32 = 0
-  var headSize: UInt32 = 16
+  package var version: UInt32 = 1
+  package var flags: UInt32 = 0
+  package var headSize: UInt32 = 16
   /// The data frames.
-  var frames: [Frame] = []
+  package var frames: [Frame] = []
   /// The manifest's text.
-  var manifest = "{\"tensors\":[]}"
+  package var manifest = "{\"tensors\":[]}"
   /// Changes to what the seek table says of a frame (0 is the head), before it is hashed.
-  var seekChanges: [Int: (packed: UInt32, raw: UInt32)] = [:]
+  package var seekChanges: [Int: (packed: UInt32, raw: UInt32)] = [:]
   /// Changes to the tail's numbers, in their order, before it is hashed.
-  var tailChanges: [Int: UInt64] = [:]
-  var tailVersion: UInt32 = 1
+  package var tailChanges: [Int: UInt64] = [:]
+  package var tailVersion: UInt32 = 1
 
-  static func number<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+  /// A sound pack without tensors.
+  package init() {}
+
+  package static func number<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
   }
 
-  static func hash(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { ContentHash.of($0) } }
+  package static func hash(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { ContentHash.of($0) } }
 
   /// A hash as the manifest writes it.
-  static func digits(_ bytes: [UInt8]) -> String { ContentHash.hexadecimal(hash(bytes)) }
+  package static func digits(_ bytes: [UInt8]) -> String { ContentHash.hexadecimal(hash(bytes)) }
 
   /// The whole file.
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     let head =
       Self.number(UInt32(0x184D_2A51)) + Self.number(headSize) + Array("QUIRE\r\n".utf8) + [0x1A]
       + Self.number(version) + Self.number(flags)
@@ -73,7 +76,7 @@ struct PackForge {
   }
 
   /// A pack of one tensor "t" of 64 bf16 numbers, in `frameBytes` pieces; its members as JSON texts.
-  static func oneTensor(
+  package static func oneTensor(
     name: String = "\"t\"", shape: String = "[64]", scheme: String = "\"bf16\"", group: String = "null",
     kind: String = "\"bf16\"", rawBytes: String = "128", frameBytes: String = "128", firstFrame: String = "1",
     hash: String? = nil, packedHash: String? = nil, frames: [Frame]? = nil

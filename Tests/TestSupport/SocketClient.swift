@@ -5,25 +5,25 @@ import Foundation
 #endif
 
 /// An answer as it came over the wire.
-struct WireResponse {
-  let status: Int
+package struct WireResponse: Sendable {
+  package let status: Int
   /// Names in lower case.
-  let headers: [(name: String, value: String)]
-  let body: [UInt8]
+  package let headers: [(name: String, value: String)]
+  package let body: [UInt8]
 
-  var text: String { String(decoding: body, as: UTF8.self) }
+  package var text: String { String(decoding: body, as: UTF8.self) }
 
-  func header(_ name: String) -> String? {
+  package func header(_ name: String) -> String? {
     headers.first { $0.name == name.lowercased() }?.value
   }
 }
 
 /// A plain TCP client on 127.0.0.1 that can misbehave: half a request, silence, a reset.
-final class SocketClient {
+package final class SocketClient {
   private var descriptor: Int32
   private var received: [UInt8] = []
 
-  init(port: Int) {
+  package init(port: Int) {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -39,13 +39,13 @@ final class SocketClient {
 
   deinit { close() }
 
-  func close() {
+  package func close() {
     if descriptor >= 0 { _ = Glibc.close(descriptor) }
     descriptor = -1
   }
 
   /// Closes with a TCP reset instead of an orderly end.
-  func reset() {
+  package func reset() {
     var option = linger(l_onoff: 1, l_linger: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     close()
@@ -53,7 +53,7 @@ final class SocketClient {
 
   /// Sends everything; `false` when the server no longer takes it.
   @discardableResult
-  func send(_ bytes: some Collection<UInt8>) -> Bool {
+  package func send(_ bytes: some Collection<UInt8>) -> Bool {
     let bytes = Array(bytes)
     var sent = 0
     while sent < bytes.count {
@@ -67,7 +67,7 @@ final class SocketClient {
   }
 
   @discardableResult
-  func send(_ text: String) -> Bool { send(text.utf8) }
+  package func send(_ text: String) -> Bool { send(text.utf8) }
 
   /// Waits for more bytes; `false` at the end of the connection. The time limit only keeps a failing test
   /// from hanging.
@@ -82,7 +82,7 @@ final class SocketClient {
   }
 
   /// Whether the server closes the connection within the time; whatever it still sends is thrown away.
-  func isClosedByServer(within seconds: Double) -> Bool {
+  package func isClosedByServer(within seconds: Double) -> Bool {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < deadline {
       var query = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -94,7 +94,7 @@ final class SocketClient {
   }
 
   /// Bytes up to and including a marker; `nil` when the connection ends before it.
-  func readUntil(_ marker: String) -> String? {
+  package func readUntil(_ marker: String) -> String? {
     let marker = Array(marker.utf8)
     while true {
       if let end = received.firstRange(of: marker)?.upperBound {
@@ -114,7 +114,7 @@ final class SocketClient {
   }
 
   /// The status and headers of the next response.
-  func readHead() -> WireResponse? {
+  package func readHead() -> WireResponse? {
     guard let head = readUntil("\r\n\r\n") else { return nil }
     let lines = head.components(separatedBy: "\r\n").filter { !$0.isEmpty }
     let status = lines[0].split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
@@ -128,7 +128,7 @@ final class SocketClient {
   }
 
   /// The next chunk of a chunked body; empty for the last one, `nil` when the connection ends instead.
-  func readChunk() -> [UInt8]? {
+  package func readChunk() -> [UInt8]? {
     guard let line = readUntil("\r\n"),
       let count = Int(line.dropLast(1).trimmingCharacters(in: .whitespaces), radix: 16)
     else { return nil }
@@ -137,7 +137,7 @@ final class SocketClient {
   }
 
   /// The next response with its whole body; `nil` when the connection ends before.
-  func readResponse() -> WireResponse? {
+  package func readResponse() -> WireResponse? {
     guard let head = readHead() else { return nil }
     var body: [UInt8] = []
     if head.header("Transfer-Encoding") == "chunked" {
@@ -155,7 +155,7 @@ final class SocketClient {
 }
 
 /// The text of a request with a body.
-func requestText(
+package func requestText(
   _ method: String, _ path: String, body: String? = nil, headers: [String] = []
 ) -> String {
   var lines = ["\(method) \(path) HTTP/1.1", "Host: 127.0.0.1"] + headers
@@ -164,7 +164,7 @@ func requestText(
 }
 
 /// Sends one request on a connection of its own and returns the answer.
-func exchangeOnce(
+package func exchangeOnce(
   port: Int, _ method: String, _ path: String, body: String? = nil, headers: [String] = []
 ) -> WireResponse? {
   let client = SocketClient(port: port)
@@ -173,7 +173,7 @@ func exchangeOnce(
 }
 
 /// Asks again and again until `condition` holds; `false` after the time is over.
-func eventually(within seconds: Double = 30, _ condition: () -> Bool) -> Bool {
+package func eventually(within seconds: Double = 30, _ condition: () -> Bool) -> Bool {
   let deadline = ContinuousClock.now + .seconds(seconds)
   while ContinuousClock.now < deadline {
     if condition() { return true }

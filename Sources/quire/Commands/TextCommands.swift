@@ -71,9 +71,9 @@ private func tokenIDs(_ value: JSONValue, line: Int) throws -> [Int32] {
 }
 
 private func runRender(_ arguments: Arguments) throws {
+  let path = try arguments.required("--messages")
   // The template is Qwen3's for every model; the folder is opened so that a wrong path is noticed.
   _ = try ModelPlace(arguments.positionals[0]).tokenizer()
-  let path = try arguments.required("--messages")
   let value: JSONValue
   do {
     value = try JSONValue.parse(Array(inputData(path)))

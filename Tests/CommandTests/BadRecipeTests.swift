@@ -1,0 +1,132 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Recipes that ask for what is unknown or cannot be: refused in one sentence before anything is written.
+@Suite struct BadRecipeTests {
+  struct Refused: Sendable, CustomTestStringConvertible {
+    let recipe: String
+    let parts: [String]
+    var testDescription: String { recipe }
+
+    /// A recipe of its own; `steps` are the steps alone.
+    init(_ recipe: String, _ parts: [String]) {
+      self.recipe = recipe
+      self.parts = parts
+    }
+    init(steps: String, _ parts: [String]) { self.init("{ name: \"r\", steps: [\(steps)] }", parts) }
+    init(prune unit: String, _ remove: String, _ parts: [String]) {
+      self.init(steps: "{ step: \"prune-heads\", unit: \"\(unit)\", remove: \(remove) }", parts)
+    }
+    init(quantize members: String, _ parts: [String]) {
+      self.init(steps: "{ step: \"quantize\", \(members) }", parts)
+    }
+  }
+
+  static let texts: [Refused] = [
+    .init("", ["line 1", "expected a value", "found the end of the text"]),
+    .init("steps!", ["line 1, column 1", "expected a value", "found the word steps"]),
+    .init("[]", ["line 1", "expected a recipe, an object", "found an array"]),
+    .init("{ steps: [] }", ["the recipe lacks the field \"name\""]),
+    .init("{ name: \"r\" }", ["the recipe lacks the field \"steps\""]),
+    .init("{ name: \"r\", steps: {} }", ["expected the steps, an array", "found an object"]),
+    .init(
+      "{ name: \"r\", name: \"s\", steps: [] }", ["the key \"name\" is already in this object", "keep one"]),
+    .init(
+      "{ name: \"r\",\n stepz: [], steps: [] }",
+      ["line 2", "unknown field \"stepz\"", "expected one of \"name\""]),
+    .init(
+      "{ name: \"r\", steps: [],\n\n calibration: { sauce: 1 } }",
+      ["line 3", "unknown field \"sauce\" in the calibration", "expected one of \"source\""]),
+  ]
+
+  static let steps: [Refused] = [
+    .init(steps: "3", ["expected a step, an object", "found 3"]),
+    .init(steps: "{ step: \"distill\" }", ["expected the step to be \"prune-heads\"", "found \"distill\""]),
+    .init(quantize: "scheme: \"int3\"", ["expected scheme to be", "\"int8\" or \"int4\"", "found \"int3\""]),
+    .init(quantize: "scheme: \"int8\", bits: 8", ["unknown field \"bits\"", "expected one of \"step\""]),
+    .init(quantize: "scheme: \"int4\"", ["\"int4\" needs a group", "add the field \"group\""]),
+    .init(quantize: "scheme: \"int4\", group: 48", ["expected group to be 32, 64 or 128", "found 48"]),
+    .init(quantize: "scheme: \"int8\", method: \"magic\"", ["expected method to be", "found \"magic\""]),
+    .init(
+      quantize: "scheme: \"int8\", overrides: [{ match: \"(\", scheme: \"int8\" }]",
+      ["expected match, a regular expression", "found \"(\""]),
+    .init(
+      quantize: "scheme: \"int8\", overrides: [{ match: \"nothing_here\", scheme: \"int8\" }]",
+      ["\"nothing_here\" matches no tensor", "or remove it"]),
+    .init(
+      steps:
+        "{ step: \"quantize\", scheme: \"int8\" }, { step: \"prune-heads\", unit: \"kv-group\", remove: 1 }",
+      [
+        "expected \"quantize\" to be the last step", "found another step after it",
+        "move that step before it",
+      ]),
+    .init(prune: "head", "1", ["expected unit to be \"kv-group\"", "found \"head\""]),
+    .init(prune: "kv-group", "-1", ["expected remove, an integer of at least 0", "found -1"]),
+    .init(prune: "kv-group", "1e30", ["expected remove, an integer of at least 0", "found 1e30"]),
+  ]
+
+  /// What the checkpoint decides: 2 layers of 4 query and 2 KV heads; 96 inputs of the down projection.
+  static let fits: [Refused] = [
+    .init(
+      prune: "kv-group", "2", ["2 of unit \"kv-group\" in layer 0", "a head must stay", "expected at most 1"]),
+    .init(prune: "query-head", "4", ["4 of unit \"query-head\" in layer 0", "expected at most 3"]),
+    .init(prune: "query-head-per-group", "2", ["in layer 0", "a head must stay", "expected at most 1"]),
+    .init(prune: "query-head", "[0, 4]", ["4 of unit \"query-head\" in layer 1", "expected at most 3"]),
+    .init(prune: "query-head", "9223372036854775807", ["9223372036854775807", "expected at most 3"]),
+    .init(prune: "query-head", "[1]", ["has 1 counts", "has 2 layers", "write one count per layer"]),
+    .init(
+      quantize: "scheme: \"int4\", group: 64",
+      ["group 64 does not divide the 96 inputs of", "down_proj", "use a group that does, or an override"]),
+    .init(
+      quantize: "scheme: \"int8\", group: 128",
+      ["group 128 does not divide the 64 inputs of", "use a group that does, or an override"]),
+    .init(
+      steps:
+        "{ step: \"prune-heads\", unit: \"query-head\", remove: 1 }, { step: \"quantize\", scheme: \"int8\", overrides: [{ match: \"o_proj\", scheme: \"int4\", group: 64 }] }",
+      ["group 64 does not divide the 96 inputs of", "o_proj", "as \"prune-heads\" leaves it"]),
+    .init(
+      "{ name: \"r\", steps: [{ step: \"prune-heads\", unit: \"kv-group\", remove: 1 }], calibration: { source: \"absent.txt\" } }",
+      ["cannot read the calibration text", "absent.txt", "check that the file exists"]),
+    .init(
+      "{ name: \"r\", steps: [{ step: \"prune-heads\", unit: \"kv-group\", remove: 1 }], calibration: { tokens: 5000 } }",
+      ["windows of 5000 tokens", "1024 positions", "lower \"tokens\""]),
+  ]
+
+  @Test(arguments: texts + steps + fits)
+  func theSentenceNamesPlaceAndChoice(_ refused: Refused) throws {
+    let place = Workplace(TinyCheckpoint(intermediateSize: 96))
+    let outcome = try BuiltProgram.quire.run(place.conversion(refused.recipe))
+    expectRefusal(outcome, by: "convert", refused.parts)
+    #expect(place.outputs == [])
+    let plan = try BuiltProgram.quire.run([
+      "convert", place.checkpoint.path, "--recipe", place.recipe(refused.recipe), "--plan",
+    ])
+    expectRefusal(plan, by: "convert", refused.parts)
+  }
+
+  @Test func evaluationRefusesARecipeBeforeItMeasures() throws {
+    let place = Workplace()
+    let outcome = try BuiltProgram.quire.run([
+      "evaluate", place.checkpoint.path, "--recipe",
+      place.recipe("{ name: \"r\", steps: [{ step: \"distill\" }] }"),
+    ])
+    expectRefusal(outcome, by: "evaluate", ["expected the step to be", "found \"distill\""])
+  }
+
+  @Test func placesThatHoldNoRecipe() throws {
+    let place = Workplace()
+    #expect(mkfifo(place.path + "/pipe", 0o600) == 0)
+    for recipe in ["/absent.json5", "/pipe", ""] {
+      let outcome = try BuiltProgram.quire.run([
+        "convert", place.checkpoint.path, "--recipe", place.path + recipe, "--output",
+        place.place("out.quire"),
+        "--quiet",
+      ])
+      expectRefusal(
+        outcome, by: "convert",
+        ["cannot read the recipe \(place.path)\(recipe);", "check that the file exists"])
+    }
+    #expect(place.outputs == ["pipe"])
+  }
+}

@@ -1,0 +1,188 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The command line itself: names, options, help and exit codes.
+@Suite struct UsageTests {
+  private static let quire = BuiltProgram.quire
+
+  /// The commands and options that users and scripts hold on to, as words that miss nothing but the model.
+  static let promised: [String: [String]] = [
+    "convert": ["none", "--recipe", "R", "--output", "P.quire"],
+    "inspect": ["none", "--json"],
+    "verify": ["none", "--quiet"],
+    "generate": [
+      "none", "--prompt", "T", "--thinking", "--max-tokens", "5", "--temperature", "0.5", "--seed", "3",
+      "--json", "--quiet",
+    ],
+    "chat": ["none", "--no-thinking", "--quiet"],
+    "serve": ["none", "--host", "127.0.0.1", "--port", "8080", "--quiet"],
+    "evaluate": [
+      "none", "--reference", "none", "--tasks", "T.jsonl", "--text", "T.txt", "--json", "bill.json",
+      "--quiet",
+    ],
+    "bench": [
+      "none", "--prompt-tokens", "512", "--generate-tokens", "64", "--batch", "1,4,16", "--json", "--quiet",
+    ],
+    "tokenize": ["none", "--decode"],
+    "render": ["none", "--messages", "M.json", "--no-thinking", "--no-generation-prompt"],
+    "logits": ["none", "--tokens", "1,2,3", "--output", "F.safetensors"],
+  ]
+
+  /// The names that `quire --help` lists.
+  static let listed: [String] = {
+    let lines = (try? quire.run("--help").output.split(separator: "\n")) ?? []
+    return lines.filter { $0.hasPrefix("  ") && !$0.hasPrefix("  quire") }
+      .compactMap { $0.split(separator: " ").first.map(String.init) }
+  }()
+
+  @Test func theHelpListsEveryCommand() throws {
+    #expect(Set(Self.listed) == Set(Self.promised.keys))
+    for words in [["--help"], ["-h"], ["help"]] {
+      let outcome = try Self.quire.run(words)
+      #expect(outcome.status == 0 && outcome.errors == "")
+      #expect(outcome.output.contains("\nexample:\n  quire convert "))
+    }
+    let nothing = try Self.quire.run([])
+    #expect(nothing.status == 2 && nothing.output == "")
+    #expect(nothing.errors == (try Self.quire.run("--help").output))
+  }
+
+  @Test(arguments: promised.keys.sorted())
+  func helpShowsOptionsAndAnExampleThatIsAccepted(_ command: String) throws {
+    let help = try Self.quire.run(command, "--help")
+    #expect(help.status == 0 && help.errors == "")
+    #expect(help.output.hasPrefix("usage: quire \(command) "))
+    for option in try #require(Self.promised[command]).filter({ $0.hasPrefix("--") }) {
+      #expect(help.output.contains("\n  \(option) "), "\(option)")
+    }
+    let example = try #require(help.output.components(separatedBy: "\nexample:\n  ").last)
+      .trimmingCharacters(in: .newlines)
+    #expect(example.contains("quire \(command) "))
+    // In an empty folder no model is there and no instruction set is left: the words are read, no work is done.
+    let shell = try #require(Tool("sh"))
+    let path = URL(fileURLWithPath: Self.quire.path).deletingLastPathComponent().path
+    let search = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    let empty = TemporaryFolder()
+    let outcome = try shell.run(
+      ["-c", example], environment: ["PATH": path + ":" + search, "QUIRE_ISA": "mmx"], folder: empty.path)
+    expectRefusal(outcome, by: command, [])
+  }
+
+  @Test(arguments: promised.keys.sorted())
+  func promisedOptionsAreAcceptedAndTheMissingModelIsTold(_ command: String) throws {
+    let folder = TemporaryFolder()
+    let outcome = try Self.quire.run(
+      [command] + (try #require(Self.promised[command])), folder: folder.path)
+    let parts =
+      command == "verify"
+      ? ["expected a readable pack at none", "found: no such file", "give the path of a .quire file"]
+      : ["expected a checkpoint folder or a ", " pack at none, found nothing", "check the path"]
+    expectRefusal(outcome, by: command, parts)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+  }
+
+  @Test(arguments: promised.keys.sorted())
+  func wordsThatNoCommandTakes(_ command: String) throws {
+    func expectUsage(_ words: [String], _ sentence: String) throws {
+      let outcome = try Self.quire.run([command] + words)
+      #expect(outcome.status == 2 && outcome.output == "", "\(words)")
+      #expect(outcome.errors == "quire \(command): \(sentence)\n")
+    }
+    let help = "; see quire \(command) --help"
+    try expectUsage(["m", "--frobnicate"], "unknown option --frobnicate" + help)
+    try expectUsage(["m", "--frobnicate=3"], "unknown option --frobnicate" + help)
+    let place =
+      switch command {
+      case "convert": "CHECKPOINT"
+      case "verify": "PACK"
+      case "bench": "[MODEL]"
+      default: "MODEL"
+      }
+    try expectUsage(["m", "n"], "expected \(place), found m n" + help)
+    if command != "bench" { try expectUsage([], "expected \(place), found none" + help) }
+  }
+
+  struct Slip: Sendable, CustomTestStringConvertible {
+    let words: [String]
+    let sentence: String
+    var testDescription: String { words.joined(separator: " ") }
+  }
+
+  static let slips: [Slip] = [
+    .init(words: ["verify", "m", "--quiet=yes"], sentence: "--quiet takes no value, found 'yes'"),
+    .init(
+      words: ["generate", "m", "--prompt"],
+      sentence: "--prompt needs a value (TEXT); see quire generate --help"),
+    .init(words: ["generate", "m"], sentence: "--prompt is missing; see quire generate --help"),
+    .init(
+      words: ["convert", "m", "--output", "p"], sentence: "--recipe is missing; see quire convert --help"),
+    .init(
+      words: ["convert", "m", "--recipe", "r"], sentence: "--output is missing; see quire convert --help"),
+    .init(words: ["render", "m"], sentence: "--messages is missing; see quire render --help"),
+    .init(
+      words: ["logits", "m", "--output", "f"], sentence: "--tokens is missing; see quire logits --help"),
+    .init(
+      words: ["logits", "m", "--output", "f", "--tokens", "1,x"],
+      sentence: "--tokens: expected whole numbers from 0 to 2147483647 separated by commas, found '1,x'"),
+    .init(
+      words: ["logits", "m", "--output", "f", "--tokens", ""],
+      sentence: "--tokens: expected whole numbers from 0 to 2147483647 separated by commas, found ''"),
+    .init(
+      words: ["generate", "m", "--prompt", "x", "--max-tokens", "-1"],
+      sentence: "--max-tokens: expected a whole number from 1 to 2147483647, found '-1'"),
+    .init(
+      words: ["generate", "m", "--prompt", "x", "--temperature", "nan"],
+      sentence: "--temperature: expected a number from 0.0 to 100.0, found 'nan'"),
+    .init(
+      words: ["generate", "m", "--prompt", "x", "--top-p=1.5"],
+      sentence: "--top-p: expected a number from 0.0 to 1.0, found '1.5'"),
+    .init(
+      words: ["generate", "m", "--prompt", "x", "--seed", "18446744073709551616"],
+      sentence:
+        "--seed: expected a whole number from 0 to 18446744073709551615, found '18446744073709551616'"),
+    .init(
+      words: ["generate", "m", "--prompt", "x", "--kv-cache", "int3"],
+      sentence: "--kv-cache: expected one of float32, float16, int8, found 'int3'"),
+    .init(
+      words: ["generate", "m", "--prompt", "x", "--context", "0"],
+      sentence: "--context: expected a whole number of at least 1, found '0'"),
+    .init(
+      words: ["chat", "m", "--thinking", "--no-thinking"],
+      sentence: "--thinking and --no-thinking exclude each other; give one of them"),
+    .init(
+      words: ["chat", "m", "--top-k", "many"],
+      sentence: "--top-k: expected a whole number from 0 to 1000000, found 'many'"),
+    .init(
+      words: ["serve", "m", "--port", "65536"],
+      sentence: "--port: expected a whole number from 0 to 65535, found '65536'"),
+    .init(
+      words: ["serve", "m", "--slots", "0"],
+      sentence: "--slots: expected a whole number from 1 to 1024, found '0'"),
+    .init(
+      words: ["serve", "m", "--threads", "0"],
+      sentence: "--threads: expected a whole number from 1 to 1024, found '0'"),
+    .init(
+      words: ["evaluate", "m", "--problems", "0"],
+      sentence: "--problems: expected a whole number of at least 1, found '0'"),
+  ]
+
+  /// The model `m` does not exist: the words are judged first, so that a slip costs no loading.
+  @Test(arguments: slips)
+  func aSlipIsToldBeforeTheModelIsOpened(_ slip: Slip) throws {
+    let outcome = try Self.quire.run(slip.words)
+    #expect(outcome.status == 2 && outcome.output == "")
+    #expect(outcome.errors == "quire \(slip.words[0]): \(slip.sentence)\n")
+  }
+
+  @Test func unknownCommandAndVersion() throws {
+    let unknown = try Self.quire.run("frobnicate")
+    #expect(unknown.status == 2 && unknown.output == "")
+    #expect(
+      unknown.errors
+        == "quire: unknown command 'frobnicate'; expected one of \(Self.listed.joined(separator: ", "))\n")
+    let version = try Self.quire.run("--version")
+    #expect(version.status == 0)
+    #expect(version.output.wholeMatch(of: /quire \d+\.\d+\.\d+\n/) != nil)
+  }
+}

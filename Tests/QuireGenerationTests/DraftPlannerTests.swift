@@ -24,6 +24,14 @@ import Testing
     var tokenCount = 0
     var draftCount = 0
     var seconds = 0.0
+    /// Neighbours on the machine: measured times are longer by up to this share, one in twenty four times as long.
+    var noise = 0.0
+
+    private mutating func measured(_ seconds: Double) -> Double {
+      guard noise > 0 else { return seconds }
+      let share = 1 + noise * Double(generator.next() % 1000) / 1000
+      return seconds * share * (generator.next() % 20 == 0 ? 4 : 1)
+    }
 
     private mutating func chance(_ probability: Double) -> Bool {
       Double(generator.next() % 1_000_000) < probability * 1_000_000
@@ -44,7 +52,7 @@ import Testing
         }
         let drafts = planner.candidates.first?.count ?? 0
         let time = curve(1 + drafts)
-        planner.observe(rowCount: 1 + drafts, seconds: time)
+        planner.observe(rowCount: 1 + drafts, seconds: measured(time))
         var accepted = 0
         while accepted < drafts, chance(acceptance) { accepted += 1 }
         if drafts > 0 {
@@ -66,9 +74,21 @@ import Testing
         var simulation = Simulation()
         simulation.run(tokens: tokenCount, acceptance: acceptance, curve: curve)
         let plain = Double(simulation.tokenCount) * curve(1)
-        #expect(
-          simulation.seconds <= 1.03 * plain,
-          "\(acceptance) after \(tokenCount) tokens: \(simulation.seconds / plain), \(curve(2) / curve(1))")
+        #expect(simulation.seconds <= 1.03 * plain)
+      }
+    }
+  }
+
+  @Test(arguments: [0.0, 0.02, 0.1, 0.3])
+  func neverCostsMoreThanThreePercentOnABusyMachine(acceptance: Double) {
+    for curve in [Self.memoryBound, Self.computeBound, Self.tiled] {
+      for seed in 1...20 {
+        var simulation = Simulation()
+        simulation.generator = SeededGenerator(seed: UInt64(seed))
+        simulation.noise = 0.6
+        simulation.run(tokens: 1000, acceptance: acceptance, curve: curve)
+        let plain = Double(simulation.tokenCount) * curve(1)
+        #expect(simulation.seconds <= 1.03 * plain)
       }
     }
   }
@@ -100,11 +120,27 @@ import Testing
     #expect(simulation.seconds - peak < 1.03 * 1000 * Self.memoryBound(1))
   }
 
+  private func observe(_ rowCount: Int, _ planner: inout DraftPlanner) {
+    for _ in 0..<3 { planner.observe(rowCount: rowCount, seconds: Self.memoryBound(rowCount)) }
+  }
+
+  @Test func nothingIsDraftedBeforePlainStepsWereTimed() {
+    var planner = DraftPlanner(mode: .adaptive)
+    for stepCount in 0..<4 {
+      planner.begin(rowCount: 1, answerCount: 1)
+      planner.add(workIndex: 0, limit: 8, matchLength: 8, record: DraftRecord())
+      planner.choose()
+      // Then one at first: twice the rows that were seen.
+      #expect(planner.candidates[0].count == (stepCount < 3 ? 0 : 1))
+      planner.observe(rowCount: 1, seconds: 0.1)
+    }
+  }
+
   @Test func theMoreRequestsAStepHasTheFewerDraftsEachGets() {
     var counts: [Int] = []
     for requestCount in [1, 4, 16] {
       var planner = DraftPlanner(mode: .adaptive)
-      for rowCount in 1...48 { planner.observe(rowCount: rowCount, seconds: Self.memoryBound(rowCount)) }
+      for rowCount in 1...48 { observe(rowCount, &planner) }
       planner.begin(rowCount: requestCount, answerCount: requestCount)
       for index in 0..<requestCount {
         planner.add(workIndex: index, limit: 8, matchLength: 3, record: DraftRecord())
@@ -112,14 +148,14 @@ import Testing
       planner.choose()
       counts.append(planner.candidates.map(\.count).reduce(0, +))
     }
-    #expect(counts[0] >= 2, "\(counts)")
+    #expect(counts[0] >= 2)
     #expect(counts[2] == 0)
     #expect(counts[1] < 4 * counts[0])
   }
 
   @Test func draftsGoToTheRequestThatIsLikeliest() {
     var planner = DraftPlanner(mode: .adaptive)
-    for rowCount in 1...12 { planner.observe(rowCount: rowCount, seconds: Self.memoryBound(rowCount)) }
+    for rowCount in 1...12 { observe(rowCount, &planner) }
     planner.begin(rowCount: 2, answerCount: 2)
     planner.add(workIndex: 0, limit: 8, matchLength: 2, record: DraftRecord())
     planner.add(workIndex: 3, limit: 1, matchLength: 8, record: DraftRecord())
@@ -180,8 +216,8 @@ import Testing
   @Test func whatWasNotSeenForLongIsAssumedAgain() {
     var costs = StepCosts()
     costs.observe(rowCount: 1, seconds: 0.1)
-    costs.observe(rowCount: 2, seconds: 3)
-    #expect(costs.seconds(rowCount: 2) > 1)
+    for _ in 0..<3 { costs.observe(rowCount: 2, seconds: 3) }
+    #expect(costs.seconds(rowCount: 2) == 3)
     for _ in 0..<600 { costs.observe(rowCount: 1, seconds: 0.1) }
     #expect(costs.seconds(rowCount: 2) < 0.12)
   }

@@ -82,11 +82,11 @@ import Testing
       #expect(outputs.map(\.result.acceptedDraftTokens).reduce(0, +) == metrics.acceptedDraftCount)
       if lookup == .eager {
         #expect(metrics.acceptedDraftCount > 50)
+        if slots > 1 && blocks < 15 { #expect(metrics.preemptionCount > 0) }
         // Greedy loops make every draft come true.
         #expect(
           metrics.draftedTokenCount > metrics.acceptedDraftCount || requests[0].sampling.temperature == 0)
       }
-      if slots > 1 && blocks < 15 { #expect(metrics.preemptionCount > 0) }
     }
   }
 

@@ -47,8 +47,11 @@ import Testing
       let engine = try Engine(model: model, tokenizer: tinyTokenizer, options: options(lookup, cut))
       #expect(try engine.generate(requests).map(Answer.init) == expected)
       let metrics = engine.metrics
-      if lookup == .eager { #expect(metrics.acceptedDraftCount > 20) }
-      #expect((metrics.preemptionCount > 0) == (cut.blocks < 30))
+      // When an adaptive engine drafts depends on the time its steps take.
+      if lookup == .eager {
+        #expect(metrics.acceptedDraftCount > 20)
+        #expect((metrics.preemptionCount > 0) == (cut.blocks < 30))
+      }
       #expect(metrics.usedBlockCount == 0)
     }
   }

@@ -68,7 +68,7 @@ package struct DraftPlanner: Sendable {
       for index in candidates.indices { candidates[index].count = candidates[index].limit }
       return
     }
-    // The first step goes without, to have something to compare with.
+    // The first steps go without, to have something to compare with.
     guard costs.knows(rowCount: rowCount) else { return }
     rankDrafts()
     for index in candidates.indices { candidates[index].count = 0 }

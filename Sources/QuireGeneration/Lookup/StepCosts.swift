@@ -12,15 +12,24 @@ package struct StepCosts: Sendable {
   package static let rowCountMaximum = 64
   /// A mean that was not confirmed for this many steps is given up.
   private static let staleAfter = 512
-  /// The newest observation weighs at least this much in its own mean, …
-  private static let leastWeight = 0.1
+  /// The newest observation weighs this much in its own mean, …
+  private static let ownWeight = 0.1
   /// … and this much in all others: a machine that slows down does so for every count of rows.
   private static let sharedWeight = 0.05
+  /// A single observation counts as no further than this factor from the mean: a step that was interrupted by
+  /// something else says little about the next one.
+  private static let ownRatios = 0.75...1.33
+  /// The first one has only assumptions to be compared with.
+  private static let firstRatios = 0.5...2.0
+  /// Observations until there is a mean to trust; their median begins it.
+  private static let settledCount = 3
 
   /// The running mean of one count of rows.
   private struct Mean {
     var observationCount = 0
     var lastObserved = 0
+    /// The first two observations, the smaller one first.
+    var early = (low: 0.0, high: 0.0)
   }
 
   private var means = [Mean](repeating: Mean(), count: Self.rowCountMaximum)
@@ -43,10 +52,10 @@ package struct StepCosts: Sendable {
     return seconds[last - 1] + max(0, slope) * Double(rowCount - last)
   }
 
-  /// Whether steps of this many rows, or fewer, were seen lately. Only then can the time of larger ones be
-  /// compared with theirs.
+  /// Whether steps of this many rows, or fewer, were seen often enough lately. Only then can the time of larger
+  /// ones be compared with theirs.
   package func knows(rowCount: Int) -> Bool {
-    means.prefix(rowCount).contains { $0.observationCount > 0 }
+    means.prefix(rowCount).reduce(0) { $0 + $1.observationCount } >= Self.settledCount
   }
 
   /// Steps of up to this many rows may be tried: twice what was seen lately. What lies further off may turn out
@@ -61,18 +70,45 @@ package struct StepCosts: Sendable {
     guard (1...Self.rowCountMaximum).contains(rowCount), observed > 0 else { return }
     stepCount += 1
     let index = rowCount - 1
-    let isFirst = stepCount == 1
     means[index].observationCount += 1
     means[index].lastObserved = stepCount
     let count = means[index].observationCount
-    var ratio = observed / seconds[index]
-    // A step that was interrupted by something else says little about the next one.
-    if count > 1 { ratio = min(max(ratio, 0.5), 2) }
-    let own = 1 + max(Self.leastWeight, 1 / Double(count)) * (ratio - 1)
-    let shared = isFirst ? own : count > 4 ? 1 + Self.sharedWeight * (ratio - 1) : 1
-    for other in seconds.indices { seconds[other] *= other == index ? own : shared }
+    if stepCount == 1 {
+      scale(by: observed / seconds[index])
+      means[index].early = (observed, observed)
+    } else if count <= Self.settledCount {
+      settle(index, count: count, observed: observed)
+    } else {
+      let ratio = Self.clamp(observed / seconds[index], to: Self.ownRatios)
+      let own = seconds[index] * (1 + Self.ownWeight * (ratio - 1))
+      scale(by: 1 + Self.sharedWeight * (ratio - 1))
+      seconds[index] = own
+    }
     forgetStale()
     fillGaps()
+  }
+
+  /// The first three observations of a count: the first, the smaller of two, the median of three.
+  private mutating func settle(_ index: Int, count: Int, observed: Double) {
+    let early = means[index].early
+    switch count {
+    case 1:
+      seconds[index] *= Self.clamp(observed / seconds[index], to: Self.firstRatios)
+      means[index].early = (observed, observed)
+    case 2:
+      means[index].early = (min(early.low, observed), max(early.high, observed))
+      seconds[index] = means[index].early.low
+    default:
+      seconds[index] = Self.clamp(observed, to: early.low...early.high)
+    }
+  }
+
+  private mutating func scale(by factor: Double) {
+    for index in seconds.indices { seconds[index] *= factor }
+  }
+
+  private static func clamp(_ value: Double, to range: ClosedRange<Double>) -> Double {
+    min(max(value, range.lowerBound), range.upperBound)
   }
 
   private mutating func forgetStale() {

@@ -103,7 +103,8 @@ import Testing
         == "the calibration text empty.txt is empty or not UTF-8; give a text file")
     #expect(
       try refusal("\n  \n", name: "empty.jsonl")
-        == "the calibration text empty.jsonl holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
+        == "the calibration text empty.jsonl holds nothing; write one {\"messages\": […]} or {\"text\": …} a line"
+    )
     #expect(
       try refusal("\n{\"prompt\": 1}", name: "other.jsonl")
         == "the calibration text other.jsonl has a line 2 that is neither {\"messages\": […]} nor {\"text\": …}: "

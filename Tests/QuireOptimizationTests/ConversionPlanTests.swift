@@ -125,7 +125,7 @@ import Testing
 
   @Test func everyShippedRecipeFitsTheDemoAndQwen8B() throws {
     let large = try #require(PublishedShape(named: "qwen3-8b")).configuration
-    for path in ["int8", "int4", "pruned-int4"] {
+    for path in ["int8", "int4", "int4-gptq", "pruned-int4"] {
       let recipe = try Recipe(path: TestPaths.repository + "/recipes/\(path).json5")
       #expect(recipe.name == path)
       for configuration in [demo, large] {
@@ -153,5 +153,12 @@ import Testing
       threadCount: 2)
     #expect(pruned.memory.parts.contains { $0.what == "calibration activations" })
     #expect(pruned.memory.peakBytes < 2_500_000_000)
+    let solved = try ConversionPlan(
+      recipe: Recipe(path: TestPaths.repository + "/recipes/int4-gptq.json5"), configuration: large,
+      threadCount: 2)
+    // The widest input has 12,288 numbers, and its statistics are squares of it.
+    let statistics = try #require(solved.memory.parts.first { $0.what == "statistics of one matrix" })
+    #expect(statistics.byteCount > 2_700_000_000)
+    #expect(solved.memory.peakBytes < 6_000_000_000)
   }
 }

@@ -91,7 +91,7 @@ import Testing
     ),
     (
       "{ step: 'quantize', scheme: 'int8', method: 'gptqq' }",
-      "expected method to be \"nearest\", found \"gptqq\""
+      "expected method to be \"nearest\" or \"gptq\", found \"gptqq\""
     ),
     (
       "{ step: 'quantize', scheme: 'int8', overrides: [ { match: 'x(', scheme: 'int8' } ] }",

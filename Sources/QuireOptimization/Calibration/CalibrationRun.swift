@@ -5,8 +5,8 @@ package import QuireTensors
 ///
 ///     let run = CalibrationRun(set, embedding: embedding, configuration: configuration, compute: compute)
 ///     for layer in layers {
-///       let gram = run.attentionGram(of: layer)   // what the layer sees
-///       run.advance(through: optimized(layer))    // what the next one will see
+///       let gram = run.gram(at: .attentionOutput, of: layer)  // what the layer's output projection sees
+///       run.advance(through: optimized(layer))                // what the next layer will see
 ///     }
 ///
 /// Holds the hidden rows of all windows and the workspace of one; never the model.
@@ -17,6 +17,10 @@ package final class CalibrationRun {
   private let scratch: HostBuffer<Float>  // (token, hidden)
   private let runner: LayerRunner
   private let blockCount: Int
+  private var place = Place.beforeAttention
+
+  /// Which half of the layer comes next for the hidden rows.
+  private enum Place { case beforeAttention, beforePerceptron }
 
   /// Embeds the windows. `configuration` must bound the shapes of all layers that will run.
   package init(
@@ -35,39 +39,58 @@ package final class CalibrationRun {
     blockCount = set.windows.map { Self.blockCount(of: $0) }.max() ?? 0
   }
 
-  /// The Gram matrix `XᵀX/N` of what the layer's output projection reads, (k, k) with k = query heads × head
-  /// size. The hidden rows stay as they are.
-  package func attentionGram(of layer: LayerWeights) -> HostBuffer<Float> {
-    let width = layer.shape.queryHeadCount * configuration.headSize
-    let gram = HostBuffer<Float>(count: width * width)
-    let view = MatrixView(gram, rows: width, columns: width)
-    let attention = layer.withoutPerceptron(hiddenSize: configuration.hiddenSize)
-    let cache = cache(for: attention.shape)
-    var tokens = 0
+  /// The Gram matrix of what the layer's matrices read at `site`. The hidden rows stay as they are.
+  ///
+  /// Precondition: the windows have not been through the half of the layer that the site belongs to.
+  package func gram(at site: ActivationSite, of layer: LayerWeights) -> GramMatrix {
+    let part = part(of: layer, upTo: site)
+    let width = site.width(in: layer.shape, configuration)
+    var accumulator = GramAccumulator(order: width, team: runner.compute.team)
+    let cache = cache(for: part.shape)
     for (window, rows) in zip(windows, hidden) {
       scratch.pointer.update(from: rows.pointer, count: rows.count)
       runner.begin(Self.batch(of: window), cache: cache)
-      runner.run(attention, layer: 0, hidden: scratch.pointer) { site, values in
-        guard site == .attentionOutput, let base = values.baseAddress else { return }
-        let inputs = MatrixView(
-          UnsafeMutablePointer(mutating: base), rows: values.count / width, columns: width)
-        DenseAlgebra.addGram(of: inputs, to: view)
+      runner.run(part, layer: 0, hidden: scratch.pointer) { observed, values in
+        if observed == site { accumulator.add(values) }
       }
-      tokens += window.tokenCount
     }
-    DenseAlgebra.mirrorUpper(view)
-    let share = 1 / Float(max(1, tokens))
-    for index in 0..<gram.count { gram.pointer[index] *= share }
-    return gram
+    return accumulator.finish()
   }
 
-  /// Replaces the hidden rows by what the layer makes of them.
+  /// Replaces the hidden rows by what the layer's attention makes of them; its MLP is still to come.
+  package func advance(throughAttentionOf layer: LayerWeights) {
+    precondition(place == .beforeAttention, "the windows have been through this attention")
+    run(layer.withoutPerceptron(hiddenSize: configuration.hiddenSize))
+    place = .beforePerceptron
+  }
+
+  /// Replaces the hidden rows by what the layer makes of them: the whole, or what `advance(throughAttentionOf:)`
+  /// has left of it.
   package func advance(through layer: LayerWeights) {
+    run(place == .beforeAttention ? layer : layer.withoutAttention(configuration))
+    place = .beforeAttention
+  }
+
+  private func run(_ layer: LayerWeights) {
     let cache = cache(for: layer.shape)
     for (window, rows) in zip(windows, hidden) {
       runner.begin(Self.batch(of: window), cache: cache)
       runner.run(layer, layer: 0, hidden: rows.pointer)
     }
+  }
+
+  /// The layer with everything silenced that the activations at `site` do not depend on.
+  private func part(of layer: LayerWeights, upTo site: ActivationSite) -> LayerWeights {
+    let isPerceptronNeeded = site == .mlpOutput
+    let isAttentionNeeded: Bool
+    switch place {
+    case .beforeAttention: isAttentionNeeded = site != .attentionInput
+    case .beforePerceptron:
+      precondition(site == .mlpInput || site == .mlpOutput, "the windows have been through this attention")
+      isAttentionNeeded = false
+    }
+    let upper = isAttentionNeeded ? layer : layer.withoutAttention(configuration)
+    return isPerceptronNeeded ? upper : upper.withoutPerceptron(hiddenSize: configuration.hiddenSize)
   }
 
   /// Bytes that a run of these settings holds.
@@ -101,25 +124,5 @@ package final class CalibrationRun {
         rowCount: sequence.count, firstPosition: 0, blocks: Array(nextBlock..<(nextBlock + count)))
     }
     return ForwardBatch(tokens: window.sequences.flatMap { $0 }, sequences: slices, logitRows: [])
-  }
-}
-
-extension LayerWeights {
-  /// The layer with an MLP of the smallest size that adds nothing: four fifths of a layer's work are saved where
-  /// only the attention is looked at.
-  fileprivate func withoutPerceptron(hiddenSize: Int) -> LayerWeights {
-    let width = 32
-    func zeros(_ rows: Int, _ columns: Int) -> WeightMatrix {
-      .dense(DenseMatrix(rows: rows, columns: columns, values: HostBuffer(count: rows * columns)))
-    }
-    return LayerWeights(
-      shape: LayerShape(
-        keyValueHeadCount: shape.keyValueHeadCount, keyValueHeadOfQueryHead: shape.keyValueHeadOfQueryHead,
-        intermediateSize: width),
-      inputNorm: inputNorm, queryProjection: queryProjection, keyProjection: keyProjection,
-      valueProjection: valueProjection, queryNorm: queryNorm, keyNorm: keyNorm,
-      outputProjection: outputProjection, postAttentionNorm: postAttentionNorm,
-      gateProjection: zeros(width, hiddenSize), upProjection: zeros(width, hiddenSize),
-      downProjection: zeros(hiddenSize, width))
   }
 }

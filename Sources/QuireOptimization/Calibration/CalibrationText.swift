@@ -76,7 +76,8 @@ struct CalibrationText {
       if !tokens.isEmpty { documents.append(tokens) }
     }
     guard !documents.isEmpty else {
-      throw .calibration(source: name, problem: "holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
+      throw .calibration(
+        source: name, problem: "holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
     }
     return documents
   }

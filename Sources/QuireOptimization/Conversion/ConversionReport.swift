@@ -6,8 +6,30 @@ package import QuireTensors
 package struct RoundingRecord: Sendable, Equatable {
   package let tensor: TensorName
   package let format: WeightFormat
+  /// How the codes were chosen.
+  package let method: QuantizationMethod
+  /// Whether the recipe asks for another method, which found no way through the numbers.
+  package let isFallback: Bool
   /// Root mean square error relative to the root mean square of the weights.
   package let relativeError: Double
+  /// Root mean square error of the matrix's output on the calibration activations, relative to that of the output;
+  /// nil for methods that do not look at activations.
+  package let outputError: Double?
+  /// What `gptq` added to the diagonal of H, as a share of its mean.
+  package let damping: Double?
+
+  package init(
+    tensor: TensorName, format: WeightFormat, method: QuantizationMethod, isFallback: Bool = false,
+    relativeError: Double, outputError: Double? = nil, damping: Double? = nil
+  ) {
+    self.tensor = tensor
+    self.format = format
+    self.method = method
+    self.isFallback = isFallback
+    self.relativeError = relativeError
+    self.outputError = outputError
+    self.damping = damping
+  }
 }
 
 /// What a conversion did, step by step: for the log, and for the `rows` of the pack's manifest.
@@ -23,6 +45,18 @@ package struct ConversionReport: Sendable {
     package let pruning: [Int: HeadPruningResult]
     /// What `quantize` cost, tensor by tensor.
     package let rounding: [RoundingRecord]
+
+    package init(
+      step: String, parameterCount: Int, byteCount: Int, bitsPerWeight: Double,
+      pruning: [Int: HeadPruningResult], rounding: [RoundingRecord]
+    ) {
+      self.step = step
+      self.parameterCount = parameterCount
+      self.byteCount = byteCount
+      self.bitsPerWeight = bitsPerWeight
+      self.pruning = pruning
+      self.rounding = rounding
+    }
   }
 
   package let rows: [Row]
@@ -43,9 +77,28 @@ extension ConversionReport.Row {
         pruning.sorted { $0.key < $1.key }.map { layer, result in Self.json(layer, result) })
     }
     if !rounding.isEmpty {
-      object["weightErrors"] = .object(Self.json(rounding))
+      object["weightErrors"] = .object(Self.json(rounding) { $0.relativeError })
     }
+    if rounding.contains(where: { $0.outputError != nil }) {
+      object["outputErrors"] = .object(Self.json(rounding) { $0.outputError })
+    }
+    if !notes.isEmpty { object["notes"] = .array(notes.map { .string($0) }) }
     return .object(object)
+  }
+
+  /// What did not go as the recipe asks, a sentence each.
+  package var notes: [String] {
+    rounding.compactMap { record in
+      if record.isFallback {
+        return
+          "the inputs of \(record.tensor) have no usable statistics, even with their whole mean square added to "
+          + "the diagonal, so it was rounded to nearest; give more or other calibration text"
+      }
+      guard let damping = record.damping, damping > InverseFactor.standardDamping else { return nil }
+      return
+        "the damping of \(record.tensor) was raised to \(Int((100 * damping).rounded()))% of the mean diagonal, "
+        + "because its inputs' statistics are not positive definite with less; more calibration text may help"
+    }
   }
 
   private static func json(_ layer: Int, _ result: HeadPruningResult) -> JSONValue {
@@ -59,9 +112,13 @@ extension ConversionReport.Row {
     ]
   }
 
-  private static func json(_ records: [RoundingRecord]) -> JSONObject {
+  private static func json(
+    _ records: [RoundingRecord], _ value: (RoundingRecord) -> Double?
+  ) -> JSONObject {
     var object = JSONObject()
-    for record in records { object[record.tensor.string] = .double(record.relativeError) }
+    for record in records {
+      if let value = value(record) { object[record.tensor.string] = .double(value) }
+    }
     return object
   }
 }

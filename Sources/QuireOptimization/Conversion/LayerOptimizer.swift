@@ -19,18 +19,22 @@ struct LayerOptimizer {
 
   /// Whether a layer behind `index` will be measured, so that the windows must go on through this one.
   func needsActivations(after index: Int, layerCount: Int) -> Bool {
-    recipe.steps.contains { step in
-      guard case .pruneHeads(let settings) = step else { return false }
-      return ((index + 1)..<layerCount).contains { settings.removal.count(layer: $0) > 0 }
+    let behind = (index + 1)..<layerCount
+    return recipe.steps.contains { step in
+      switch step {
+      case .pruneHeads(let settings): behind.contains { settings.removal.count(layer: $0) > 0 }
+      case .quantize(let settings): settings.needsCalibration && !behind.isEmpty
+      }
     }
   }
 
-  /// Runs all steps on layer `index`. `run` gives the activations that pruning asks for; it stays where it is.
+  /// Runs all steps on layer `index`. `run` gives the activations that the steps ask for; it is left where it was, or
+  /// behind the layer's attention.
   func optimize(
     _ weights: LayerWeights, index: Int, activations run: CalibrationRun?
   ) throws(OptimizationError) -> Outcome {
     var outcome = Outcome(weights: weights)
-    var statistics: AttentionStatistics?
+    var statistics: GramMatrix?
     for (stepIndex, step) in recipe.steps.enumerated() {
       switch step {
       case .pruneHeads(let settings):
@@ -39,13 +43,14 @@ struct LayerOptimizer {
         guard let run else { preconditionFailure("pruning needs activations") }
         let known =
           statistics
-          ?? AttentionStatistics(
-            gram: run.attentionGram(of: outcome.weights), order: outcome.weights.outputProjection.columns)
+          ?? run.gram(at: .attentionOutput, of: outcome.weights)
         let (result, rest) = try prune(&outcome.weights, settings, count: count, known, layer: index)
         outcome.pruning[stepIndex] = result
         statistics = rest
-      case .quantize:
-        outcome.rounding = try quantize(&outcome.weights, layer: index)
+      case .quantize(let settings):
+        guard let formats else { preconditionFailure("a quantize step has formats") }
+        let quantizer = LayerQuantizer(settings: settings, formats: formats, compute: compute)
+        outcome.rounding = try quantizer.quantize(&outcome.weights, layer: index, activations: run)
       }
     }
     if !outcome.pruning.isEmpty, !weights.outputProjection.isFloat32 {
@@ -57,8 +62,8 @@ struct LayerOptimizer {
   /// Removes heads; returns what that did, and the statistics of what the smaller output projection reads.
   private func prune(
     _ weights: inout LayerWeights, _ settings: HeadPruningSettings, count: Int,
-    _ statistics: AttentionStatistics, layer: Int
-  ) throws(OptimizationError) -> (HeadPruningResult, AttentionStatistics) {
+    _ statistics: GramMatrix, layer: Int
+  ) throws(OptimizationError) -> (HeadPruningResult, GramMatrix) {
     let projection = weights.outputProjection
     let dense = projection.dequantized(kernels: compute.kernels)
     let view = MatrixView(dense, rows: projection.rows, columns: projection.columns)
@@ -82,20 +87,8 @@ struct LayerOptimizer {
     return (result, statistics.keeping(kept))
   }
 
-  /// Quantizes every matrix whose format is not bf16.
-  private func quantize(
-    _ weights: inout LayerWeights, layer: Int
-  ) throws(OptimizationError) -> [RoundingRecord] {
-    var records: [RoundingRecord] = []
-    for tensor in LayerTensor.projections {
-      let (matrix, record) = try quantized(weights[tensor], as: .layer(layer, tensor))
-      weights[tensor] = matrix
-      if let record { records.append(record) }
-    }
-    return records
-  }
-
-  /// The matrix in the format the recipe gives it, and what rounding it cost; as it is when that is bf16.
+  /// A matrix outside of the layers rounded to nearest in the format the recipe gives it, and what that cost; as it
+  /// is when that is bf16.
   func quantized(
     _ matrix: WeightMatrix, as name: TensorName
   ) throws(OptimizationError) -> (WeightMatrix, RoundingRecord?) {
@@ -103,7 +96,7 @@ struct LayerOptimizer {
     let result = try NearestQuantizer(format).quantize(matrix, named: name.string, compute)
     return (
       .quantized(result.matrix),
-      RoundingRecord(tensor: name, format: format, relativeError: result.relativeError)
+      RoundingRecord(tensor: name, format: format, method: .nearest, relativeError: result.relativeError)
     )
   }
 
@@ -119,26 +112,5 @@ struct LayerOptimizer {
 extension WeightMatrix {
   fileprivate var isFloat32: Bool {
     if case .dense(let dense) = self { dense.element == .float32 } else { false }
-  }
-}
-
-/// The Gram matrix of what a layer's output projection reads.
-private struct AttentionStatistics {
-  let gram: HostBuffer<Float>  // (column, column)
-  let order: Int
-
-  var view: MatrixView<Float> { MatrixView(gram, rows: order, columns: order) }
-
-  /// The statistics after other columns have gone: heads do not depend on each other, so what is left of the
-  /// activations is what it was.
-  func keeping(_ columns: [Int]) -> AttentionStatistics {
-    let source = view
-    let kept = HostBuffer<Float>(count: columns.count * columns.count)
-    for (row, from) in columns.enumerated() {
-      for (place, column) in columns.enumerated() {
-        kept.pointer[row * columns.count + place] = source[from, column]
-      }
-    }
-    return AttentionStatistics(gram: kept, order: columns.count)
   }
 }

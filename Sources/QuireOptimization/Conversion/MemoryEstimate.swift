@@ -29,9 +29,8 @@ package struct MemoryEstimate: Sendable, Equatable {
     }
     let table = Self.largest(result.tensors.filter { $0.name == .embedding || $0.name == .head })
     var layer = [Part(what: "one optimized layer", byteCount: Self.largestLayer(result))]
-    if recipe.needsCalibration {
-      layer.append(Part(what: "pruning statistics", byteCount: Self.pruningBytes(source.configuration)))
-    }
+    let statistics = recipe.steps.map { Self.statisticsBytes($0, source.configuration, threadCount) }
+    layer.append(Part(what: "statistics of one matrix", byteCount: statistics.max() ?? 0))
     let atTable = always + [Part(what: "embedding or head", byteCount: table)]
     let atLayer = always + layer
     let isTableHigher =
@@ -54,6 +53,27 @@ package struct MemoryEstimate: Sendable, Equatable {
       bytes[index] += tensor.byteCount
     }
     return bytes.max() ?? 0
+  }
+
+  /// What a step holds while it works on one layer.
+  private static func statisticsBytes(
+    _ step: RecipeStep, _ configuration: ModelConfiguration, _ threadCount: Int
+  ) -> Int {
+    switch step {
+    case .pruneHeads: pruningBytes(configuration)
+    case .quantize(let settings):
+      settings.needsCalibration ? factorBytes(configuration, threadCount) : 0
+    }
+  }
+
+  /// For the widest input: the Gram matrix in float32; the factor in float64, a quarter of it once more while it is
+  /// inverted, and in float32; a band of rows three times and its codes for every thread.
+  private static func factorBytes(_ configuration: ModelConfiguration, _ threadCount: Int) -> Int {
+    let width =
+      configuration.layers.map { shape in
+        ActivationSite.allCases.map { $0.width(in: shape, configuration) }.max() ?? 0
+      }.max() ?? 0
+    return width * width * (4 + 8 + 2 + 4) + threadCount * GPTQQuantizer.bandBytes(columns: width)
   }
 
   /// The Gram matrix; its damped copy and inverse, twice while a part is gathered; the output projection in

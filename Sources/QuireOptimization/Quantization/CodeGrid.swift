@@ -42,14 +42,29 @@ package struct CodeGrid: Sendable {
   ) {
     guard scale > 0 else { return codes.update(repeating: 0, count: count) }
     let (lowest, highest) = (self.codes.lowerBound, self.codes.upperBound)
-    // Adding 1.5·2²³ leaves the rounded quotient in the low bits of the sum: what `rint` does, but in code that
-    // the compiler turns into vectors on any CPU. Quotients are far below 2²² by the choice of the scale.
-    let shift: Float = 12_582_912
-    let shiftBits = Int32(bitPattern: shift.bitPattern)
+    // Quotients are far below 2²² by the choice of the scale.
     for index in 0..<count {
-      let rounded = Int32(bitPattern: (weights[index] / scale + shift).bitPattern) &- shiftBits
+      let rounded = Self.rounded(weights[index] / scale)
       codes[index] = Int8(truncatingIfNeeded: min(max(rounded, lowest), highest))
     }
+  }
+
+  /// The code nearest to one weight, which may lie far outside of the grid, ties to even. NaN gets a code too.
+  func code(of weight: Float, scale: Float) -> Int8 {
+    guard scale > 0 else { return 0 }
+    let far: Float = 1024
+    let rounded = Self.rounded(max(min(weight / scale, far), -far))
+    return Int8(truncatingIfNeeded: min(max(rounded, codes.lowerBound), codes.upperBound))
+  }
+
+  /// The nearest integer, ties to even, of a number below 2²² in magnitude.
+  ///
+  /// Adding 1.5·2²³ leaves it in the low bits of the sum: what `rint` does, but in code that the compiler turns into
+  /// vectors on any CPU.
+  @inline(__always)
+  private static func rounded(_ number: Float) -> Int32 {
+    let shift: Float = 12_582_912
+    return Int32(bitPattern: (number + shift).bitPattern) &- Int32(bitPattern: shift.bitPattern)
   }
 
   /// The largest magnitude; infinite or NaN when any value is.

@@ -31,7 +31,7 @@ package struct NearestQuantizer: Sendable {
     do throws(TensorError) { try format.validate(columns: columns, name: name) } catch {
       throw .tensor(error)
     }
-    let output = Output(rows: rows, columns: columns, format: format)
+    let output = MatrixAssembly(rows: rows, columns: columns, format: format)
     let bands = (rows + Self.bandRows - 1) / Self.bandRows
     compute.team.run { thread, count in
       for band in ThreadTeam.range(of: bands, thread: thread, count: count) {
@@ -39,14 +39,14 @@ package struct NearestQuantizer: Sendable {
         quantize(weights, rows: range, kernels: compute.kernels, into: output)
       }
     }
-    let (error, energy) = output.costs
-    guard energy.isFinite else { throw .notFinite(what: "the tensor \(name)") }
-    return Result(matrix: output.matrix, relativeError: energy > 0 ? (error / energy).squareRoot() : 0)
+    let cost = output.cost
+    guard cost.squaredWeights.isFinite else { throw .notFinite(what: "the tensor \(name)") }
+    return Result(matrix: output.matrix, relativeError: cost.relativeError)
   }
 
   /// Quantizes a band of rows that begins on a panel.
   private func quantize(
-    _ weights: WeightMatrix, rows: Range<Int>, kernels: Kernels, into output: Output
+    _ weights: WeightMatrix, rows: Range<Int>, kernels: Kernels, into output: MatrixAssembly
   ) {
     let columns = weights.columns
     let groups = columns / (grid.format.group ?? columns)
@@ -79,92 +79,5 @@ package struct NearestQuantizer: Sendable {
       cost.add(weights, codes + group * groupSize, count: groupSize, scale: scale)
     }
     return cost
-  }
-}
-
-extension NearestQuantizer {
-  /// The matrix in the making; each thread fills bands of its own.
-  // Unchecked: bands do not overlap, and the result is read after the team has finished.
-  private final class Output: @unchecked Sendable {
-    let rows: Int
-    let columns: Int
-    let format: WeightFormat
-    let codes: HostBuffer<UInt8>  // kernel layout
-    let scales: HostBuffer<UInt16>  // kernel layout
-    let rowCosts: HostBuffer<RoundingCost>  // (row)
-
-    init(rows: Int, columns: Int, format: WeightFormat) {
-      self.rows = rows
-      self.columns = columns
-      self.format = format
-      codes = HostBuffer(count: format.codeByteCount(rows: rows, columns: columns))
-      scales = HostBuffer(count: format.scaleCount(rows: rows, columns: columns))
-      rowCosts = HostBuffer(count: rows)
-    }
-
-    /// Lays a band out as the kernels want it. Panels follow each other, so that a band that begins on one is a
-    /// piece of the whole.
-    func place(_ codes: HostBuffer<Int8>, _ scales: HostBuffer<Float>, rows: Range<Int>) {
-      do throws(TensorError) {
-        let band = try QuantizedMatrix.encode(
-          codes: codes.pointer, scales: scales.pointer, rows: rows.count, columns: columns, format: format)
-        let codeOffset = format.codeByteCount(rows: rows.lowerBound, columns: columns)
-        let scaleOffset = format.scaleCount(rows: rows.lowerBound, columns: columns)
-        UnsafeMutableRawBufferPointer(rebasing: self.codes.bytes[codeOffset...]).copyMemory(from: band.codes)
-        _ = UnsafeMutableBufferPointer(rebasing: self.scales.buffer[scaleOffset...]).update(from: band.scales)
-      } catch {
-        preconditionFailure("the format was validated: \(error)")
-      }
-    }
-
-    var costs: (squaredError: Double, squaredWeights: Double) {
-      var sum = (squaredError: 0.0, squaredWeights: 0.0)
-      for row in 0..<rows {
-        sum.squaredError += rowCosts.pointer[row].squaredError
-        sum.squaredWeights += rowCosts.pointer[row].squaredWeights
-      }
-      return sum
-    }
-
-    var matrix: QuantizedMatrix {
-      do throws(TensorError) {
-        return try QuantizedMatrix(
-          rows: rows, columns: columns, format: format, codes: UnsafeRawBufferPointer(codes.bytes),
-          scales: UnsafeBufferPointer(scales.buffer), owner: self)
-      } catch {
-        preconditionFailure("the format was validated: \(error)")
-      }
-    }
-  }
-}
-
-/// Sums of squares over rounded weights.
-struct RoundingCost {
-  var squaredError = 0.0
-  var squaredWeights = 0.0
-
-  /// Adds a group, in four lanes so that the sums need not wait for each other.
-  mutating func add(
-    _ weights: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>, count: Int, scale: Float
-  ) {
-    var errors = SIMD4<Float>()
-    var energies = SIMD4<Float>()
-    var index = 0
-    while index + 4 <= count {
-      let weight = SIMD4(weights[index], weights[index + 1], weights[index + 2], weights[index + 3])
-      let code = SIMD4(
-        Float(codes[index]), Float(codes[index + 1]), Float(codes[index + 2]), Float(codes[index + 3]))
-      let difference = weight - code * scale
-      errors += difference * difference
-      energies += weight * weight
-      index += 4
-    }
-    squaredError += Double(errors.sum())
-    squaredWeights += Double(energies.sum())
-    for index in index..<count {
-      let difference = Double(weights[index]) - Double(codes[index]) * Double(scale)
-      squaredError += difference * difference
-      squaredWeights += Double(weights[index]) * Double(weights[index])
-    }
   }
 }

@@ -54,7 +54,7 @@ package enum RecipeStep: Sendable, Equatable {
   package var needsCalibration: Bool {
     switch self {
     case .pruneHeads: true
-    case .quantize: false
+    case .quantize(let settings): settings.needsCalibration
     }
   }
 }
@@ -101,12 +101,18 @@ package struct QuantizationSettings: Sendable, Equatable {
     self.method = method
     self.overrides = overrides
   }
+
+  /// Whether the method looks at activations.
+  package var needsCalibration: Bool { method == .gptq }
 }
 
 /// How codes are chosen.
 package enum QuantizationMethod: String, Sendable, CaseIterable {
   /// Every weight to the nearest code of its group's grid.
   case nearest
+  /// Each input's rounding made up for by the inputs that are rounded after it, on calibration activations. Embedding
+  /// and head are rounded to nearest all the same.
+  case gptq
 }
 
 /// Another target for the tensors whose name the pattern occurs in.

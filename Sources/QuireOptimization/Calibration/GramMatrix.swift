@@ -1,0 +1,80 @@
+package import QuireTensors
+
+/// `H = XᵀX/N` of the activations that a matrix reads: all that least squares needs to know of them.
+package struct GramMatrix: Sendable {
+  /// Inputs of the matrix, k.
+  package let order: Int
+  package let values: HostBuffer<Float>  // (k, k), both triangles
+
+  /// Precondition: `values` holds order² numbers.
+  package init(order: Int, values: HostBuffer<Float>) {
+    precondition(values.count == order * order, "a Gram matrix is square")
+    self.order = order
+    self.values = values
+  }
+
+  package var view: MatrixView<Float> { MatrixView(values, rows: order, columns: order) }
+
+  /// The mean square of each input.
+  package var diagonal: [Float] { (0..<order).map { values.pointer[$0 * order + $0] } }
+
+  /// The matrix of the given inputs alone: what is left of activations that do not depend on each other.
+  func keeping(_ inputs: [Int]) -> GramMatrix {
+    let source = view
+    let kept = HostBuffer<Float>(count: inputs.count * inputs.count)
+    for (row, from) in inputs.enumerated() {
+      for (place, column) in inputs.enumerated() {
+        kept.pointer[row * inputs.count + place] = source[from, column]
+      }
+    }
+    return GramMatrix(order: inputs.count, values: kept)
+  }
+}
+
+/// Adds up a Gram matrix, batch by batch.
+///
+/// The columns are cut at fixed places, whatever the thread count, so that the sums are the same bits on any team.
+struct GramAccumulator {
+  private let sums: HostBuffer<Float>  // upper triangle in tiles (k, k)
+  private let order: Int
+  private let team: ThreadTeam
+  private var rowCount = 0
+
+  private static let tileColumns = 256
+
+  init(order: Int, team: ThreadTeam) {
+    self.order = order
+    self.team = team
+    sums = HostBuffer(count: order * order)
+  }
+
+  /// Adds activations (row, k).
+  mutating func add(_ rows: UnsafeBufferPointer<Float>) {
+    guard let base = rows.baseAddress else { return }
+    let inputs = MatrixView(
+      UnsafeMutablePointer(mutating: base), rows: rows.count / order, columns: order)
+    let all = 0..<inputs.rows
+    let total = MatrixView(sums, rows: order, columns: order)
+    let (order, width) = (order, Self.tileColumns)
+    let tileCount = (order + width - 1) / width
+    team.run { thread, count in
+      // Tiles shrink from the first to the last: dealing them out in turn keeps the shares even.
+      for tile in stride(from: thread, to: tileCount, by: count) {
+        let columns = (tile * width)..<min((tile + 1) * width, order)
+        let rest = columns.lowerBound..<order
+        DenseAlgebra.multiply(
+          inputs.block(rows: all, columns: columns), inputs.block(rows: all, columns: rest),
+          transposing: .left, beta: 1, into: total.block(rows: columns, columns: rest))
+      }
+    }
+    rowCount += inputs.rows
+  }
+
+  /// The mean over all rows. Ends the accumulation.
+  consuming func finish() -> GramMatrix {
+    let share = 1 / Float(max(1, rowCount))
+    for index in 0..<sums.count { sums.pointer[index] *= share }
+    DenseAlgebra.mirrorUpper(MatrixView(sums, rows: order, columns: order))
+    return GramMatrix(order: order, values: sums)
+  }
+}

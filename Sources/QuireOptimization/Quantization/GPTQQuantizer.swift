@@ -1,0 +1,81 @@
+package import QuireTensors
+
+/// Chooses codes input by input, so that the inputs still to come make up for the rounding of those before them.
+///
+/// Minimises the error of the output on calibration activations instead of that of the weights (GPTQ, arXiv
+/// 2210.17323), with static activation order: inputs are solved by falling mean square, but groups are those of
+/// the matrix as it is stored, and their scales are fixed beforehand. So the result is an ordinary matrix of
+/// `CodeGrid`: no permutation is kept.
+///
+///     guard let factor = InverseFactor(gram) else { … nearest … }
+///     let result = try GPTQQuantizer(.int4(group: 128)).quantize(weights, gram, factor, named: name, compute)
+///
+/// Rows are independent and worked in bands of fixed height, so the thread count does not matter.
+package struct GPTQQuantizer: Sendable {
+  package let grid: CodeGrid
+
+  /// Inputs solved one by one before the rest is updated in one product.
+  private static let blockColumns = 128
+  /// Rows a thread takes at a time: whole panels; U is read once for each.
+  private static let bandRows = 128
+
+  /// Bytes that a thread holds for one band: floats as they were, as they become, and their products; codes twice.
+  static func bandBytes(columns: Int) -> Int { bandRows * columns * (3 * 4 + 2) }
+
+  package init(_ format: WeightFormat) {
+    grid = CodeGrid(format)
+  }
+
+  /// A quantized matrix and what the rounding cost.
+  package struct Result: Sendable {
+    package let matrix: QuantizedMatrix
+    /// Root mean square error of the weights, relative to their root mean square.
+    package let relativeError: Double
+    /// Root mean square error of the output on the calibration activations (and the damping), relative to the
+    /// output's root mean square.
+    package let outputError: Double
+  }
+
+  /// Quantizes `weights`, whose inputs have the statistics `gram` and `factor`.
+  ///
+  /// Throws when a weight is NaN or infinite, or when the format does not fit the width.
+  package func quantize(
+    _ weights: WeightMatrix, _ gram: GramMatrix, _ factor: InverseFactor, named name: String,
+    _ compute: Compute
+  ) throws(OptimizationError) -> Result {
+    precondition(
+      gram.order == weights.columns && factor.order == weights.columns, "H must be (inputs, inputs)")
+    do throws(TensorError) { try grid.format.validate(columns: weights.columns, name: name) } catch {
+      throw .tensor(error)
+    }
+    let output = MatrixAssembly(rows: weights.rows, columns: weights.columns, format: grid.format)
+    let losses = HostBuffer<OutputCost>(count: weights.rows)
+    let bandCount = (weights.rows + Self.bandRows - 1) / Self.bandRows
+    compute.team.run { thread, count in
+      for index in ThreadTeam.range(of: bandCount, thread: thread, count: count) {
+        let rows = (index * Self.bandRows)..<min((index + 1) * Self.bandRows, weights.rows)
+        let band = GPTQBand(weights, rows: rows, grid: grid, kernels: compute.kernels)
+        band.solve(factor, blockColumns: Self.blockColumns)
+        band.measure(gram, damping: factor.dampingValue, into: losses.pointer + rows.lowerBound)
+        band.costs(into: output.rowCosts.pointer + rows.lowerBound)
+        output.place(band.codes, band.scales, rows: rows)
+      }
+    }
+    let cost = output.cost
+    guard cost.squaredWeights.isFinite else { throw .notFinite(what: "the tensor \(name)") }
+    return Result(
+      matrix: output.matrix, relativeError: cost.relativeError,
+      outputError: OutputCost.relativeError(losses.buffer))
+  }
+}
+
+/// Mean squares of one row's output.
+struct OutputCost: BitwiseCopyable {
+  var error = 0.0
+  var energy = 0.0
+
+  static func relativeError(_ rows: UnsafeMutableBufferPointer<OutputCost>) -> Double {
+    let (error, energy) = rows.reduce((0.0, 0.0)) { ($0.0 + $1.error, $0.1 + $1.energy) }
+    return energy > 0 ? (error / energy).squareRoot() : 0
+  }
+}

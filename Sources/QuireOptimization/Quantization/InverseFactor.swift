@@ -1,0 +1,120 @@
+package import QuireTensors
+
+/// How the rounding error of one input of a matrix is made up for by the inputs solved after it.
+///
+/// The upper triangular U with `(H + λI)⁻¹ = Uᵀ·U`, rows and columns of H in the order of falling mean square:
+/// what is solved first can be made up for by most. `U[j, j...] / U[j, j]` is by how much the inputs from j on move
+/// when input j moves by one (GPTQ, arXiv 2210.17323, section 3). Matrices with the same inputs share the factor.
+///
+/// U comes from one Cholesky factorization of H read backwards, `H = R·Rᵀ`, and `U = R⁻¹`; H is never inverted.
+/// In float64, because H is nearly singular wherever inputs are correlated; kept in float32.
+package struct InverseFactor: Sendable {
+  /// The input solved at each place.
+  package let solvingOrder: [Int]  // (k)
+  /// What was added to the diagonal of H, as a share of its mean.
+  package let damping: Double
+  package let values: HostBuffer<Float>  // U, upper triangle (k, k); zero below
+
+  /// 1% of the mean diagonal, as GPTQ has it.
+  package static let standardDamping = 0.01
+
+  package var order: Int { solvingOrder.count }
+  package var view: MatrixView<Float> { MatrixView(values, rows: order, columns: order) }
+  /// What was added to the mean square of each input.
+  package let dampingValue: Double
+
+  /// Factors H; raises the damping tenfold, up to the mean diagonal itself, while H is not positive definite.
+  ///
+  /// Returns nil when no damping is enough, or H holds a NaN or an infinity.
+  package init?(_ gram: GramMatrix, damping: Double = standardDamping) {
+    let diagonal = gram.diagonal
+    let mean = diagonal.reduce(0.0) { $0 + Double($1) } / Double(max(1, gram.order))
+    guard mean.isFinite, diagonal.allSatisfy({ $0 >= 0 }) else { return nil }
+    let order = Self.solvingOrder(diagonal)
+    let work = HostBuffer<Double>(count: gram.order * gram.order)
+    let view = MatrixView(work, rows: gram.order, columns: gram.order)
+    var share = damping
+    while share <= 1 {
+      let added = mean > 0 ? share * mean : 1  // silent inputs: any definite matrix serves
+      Self.fill(view, from: gram, backwardsIn: order, adding: added)
+      if DenseAlgebra.factorCholesky(view) {
+        Self.invertUpper(view)
+        let values = Self.turned(view)
+        guard values.buffer.allSatisfy(\.isFinite) else { return nil }
+        (self.solvingOrder, self.values, self.damping, dampingValue) = (order, values, share, added)
+        return
+      }
+      share *= 10
+    }
+    return nil
+  }
+
+  /// Inputs by falling mean square; equal ones in their own order.
+  private static func solvingOrder(_ diagonal: [Float]) -> [Int] {
+    diagonal.indices.sorted {
+      diagonal[$0] != diagonal[$1] ? diagonal[$0] > diagonal[$1] : $0 < $1
+    }
+  }
+
+  /// `target[i, j] = H[order[k−1−i], order[k−1−j]]`, with `adding` on the diagonal.
+  private static func fill(
+    _ target: MatrixView<Double>, from gram: GramMatrix, backwardsIn order: [Int], adding: Double
+  ) {
+    let source = gram.view
+    let backwards = Array(order.reversed())
+    for (place, input) in backwards.enumerated() {
+      let (from, to) = (source.row(input), target.row(place))
+      for (index, column) in backwards.enumerated() { to[index] = Double(from[column]) }
+      to[place] += adding
+    }
+  }
+
+  /// Replaces an upper triangular matrix by its inverse: halves of it first, then what connects them,
+  /// `[A B; 0 C]⁻¹ = [A⁻¹ −A⁻¹BC⁻¹; 0 C⁻¹]`. What stands below the diagonal does not count and becomes zero.
+  private static func invertUpper(_ matrix: MatrixView<Double>) {
+    let smallest = 64
+    guard matrix.rows > smallest else { return invertSmallUpper(matrix) }
+    let half = matrix.rows / 2
+    let (first, second) = (0..<half, half..<matrix.rows)
+    let upper = matrix.block(rows: first, columns: first)
+    let lower = matrix.block(rows: second, columns: second)
+    let across = matrix.block(rows: first, columns: second)
+    DenseAlgebra.solveTriangular(.rowsTimesUpper, factor: lower, right: across)
+    invertUpper(upper)
+    invertUpper(lower)
+    let copy = HostBuffer<Double>(count: across.rows * across.columns)
+    for row in 0..<across.rows {
+      (copy.pointer + row * across.columns).update(from: across.row(row), count: across.columns)
+    }
+    DenseAlgebra.multiply(
+      upper, MatrixView(copy, rows: across.rows, columns: across.columns), alpha: -1, into: across)
+    for row in second { matrix.row(row).update(repeating: 0, count: half) }
+  }
+
+  /// By solving `X·U = I`.
+  private static func invertSmallUpper(_ matrix: MatrixView<Double>) {
+    let count = matrix.rows
+    let identity = HostBuffer<Double>(count: count * count)
+    for index in 0..<count { identity.pointer[index * count + index] = 1 }
+    let view = MatrixView(identity, rows: count, columns: count)
+    DenseAlgebra.solveTriangular(.rowsTimesUpper, factor: matrix, right: view)
+    for row in 0..<count { matrix.row(row).update(from: view.row(row), count: count) }
+  }
+
+  /// `result[i, j] = inverse[k−1−j, k−1−i]` for i ≤ j, zero below.
+  private static func turned(_ inverse: MatrixView<Double>) -> HostBuffer<Float> {
+    let count = inverse.rows
+    let result = HostBuffer<Float>(count: count * count)
+    let edge = 64  // both tiles of a pair stay in cache
+    for rowTile in stride(from: 0, to: count, by: edge) {
+      for columnTile in stride(from: rowTile, to: count, by: edge) {
+        for row in rowTile..<min(rowTile + edge, count) {
+          for column in max(row, columnTile)..<min(columnTile + edge, count) {
+            result.pointer[row * count + column] = Float(inverse[count - 1 - column, count - 1 - row])
+          }
+        }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import QuireCheckpoints
+import QuireJSON
+import QuireModel
+import QuireOptimization
+import QuirePacks
+import QuireTensors
+import QuireText
+import TestSupport
+import Testing
+
+/// Conversions whose `quantize` step looks at activations, end to end.
+@Suite struct CalibratedConversionTests {
+  private let folder = TemporaryFolder()
+  private let compute = Compute(threadCount: 2)
+  /// What the conversions are calibrated on and compared by: random weights know no other likeness of texts.
+  private let text: String = {
+    var generator = SeededGenerator(seed: 4)
+    return String(
+      decoding: (0..<600).map { _ in UInt8.random(in: 97...122, using: &generator) }, as: UTF8.self)
+  }()
+
+  private var output: String { folder.path + "/model.quire" }
+
+  @discardableResult
+  private func convert(
+    _ steps: [RecipeStep], threads: Int = 2, to path: String? = nil
+  ) throws -> ConversionReport {
+    folder.write(text.utf8, to: "calibration.txt")
+    let calibration = CalibrationSettings(
+      source: .file("calibration.txt"), windowCount: 8, windowTokens: 96, seed: 3)
+    let recipe = Recipe(name: "test", steps: steps, calibration: calibration, folder: folder.path + "/")
+    let converter = try Converter(
+      Checkpoint(path: folder.path), recipe: recipe, compute: Compute(threadCount: threads),
+      toolVersion: "test")
+    return try converter.run(output: path ?? output)
+  }
+
+  private func logits(_ model: Model) throws -> [Float] {
+    let prompt = Array(try Tokenizer(folder: folder.path).encode(text).prefix(200))
+    let blocks = KeyValueCache.blockCount(positions: prompt.count)
+    let cache = KeyValueCache(model.configuration, blockCount: blocks, element: .float32)
+    let pass = ForwardPass(model: model, cache: cache, compute: compute, maximumRows: prompt.count)
+    return Array(
+      pass.run(
+        ForwardBatch(
+          tokens: prompt,
+          sequences: [.init(rowCount: prompt.count, firstPosition: 0, blocks: Array(0..<Int32(blocks)))],
+          logitRows: Array(prompt.indices))))
+  }
+
+  private func packedLogits() throws -> [Float] {
+    try logits(Model(pack: PackReader(path: output), team: compute.team))
+  }
+
+  private func squaredDistance(_ left: [Float], _ right: [Float]) -> Float {
+    zip(left, right).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+  }
+
+  private func quantize(_ method: QuantizationMethod) -> RecipeStep {
+    .quantize(
+      .init(target: .int4(group: 32), method: method, overrides: [.init(pattern: "1.mlp.up", target: .bf16)]))
+  }
+
+  @Test(arguments: [false, true])
+  func gptqRunsThroughEveryMatrix(tied: Bool) throws {
+    TinyCheckpoint(layerCount: 3, tiesEmbeddings: tied).write(to: folder)
+    let report = try convert([quantize(.gptq)])
+    let records = report.rows[1].rounding
+    #expect(records.count == (tied ? 1 : 2) + 3 * 7 - 1)
+    for record in records {
+      if case .layer = record.tensor {
+        #expect(record.method == .gptq && record.damping == InverseFactor.standardDamping)
+        let error = try #require(record.outputError)
+        #expect(error > 0.005 && error < record.relativeError)
+      } else {
+        #expect(record.method == .nearest && record.outputError == nil)
+      }
+      #expect(!record.isFallback)
+    }
+    #expect(report.rows[1].notes.isEmpty)
+    #expect(report.rows[1].json["outputErrors"]?.objectValue?.keys.count == 20)
+    let found = try packedLogits()
+    let reference = try logits(Model(checkpoint: Checkpoint(path: folder.path)))
+    try convert([quantize(.nearest)])
+    let nearest = try packedLogits()
+    #expect(squaredDistance(found, reference) < squaredDistance(nearest, reference))
+  }
+
+  @Test func gptqFollowsPruning() throws {
+    TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
+    let report = try convert([
+      .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1))), quantize(.gptq),
+    ])
+    #expect(report.configuration.layers[1].queryHeadCount == 4)
+    let areFinite = try packedLogits().allSatisfy { $0.isFinite }
+    #expect(areFinite)
+  }
+
+  @Test func equalInputsGiveEqualBytes() throws {
+    TinyCheckpoint(queryHeadCount: 8, keyValueHeadCount: 4).write(to: folder)
+    let first = folder.path + "/first.quire"
+    try convert([quantize(.gptq)], threads: 1, to: first)
+    try convert([quantize(.gptq)], threads: 2)
+    #expect(FileManager.default.contents(atPath: first) == FileManager.default.contents(atPath: output))
+  }
+
+  @Test func trouble() {
+    let records = [
+      RoundingRecord(
+        tensor: .layer(0, .keyProjection), format: .int4(group: 32), method: .gptq, relativeError: 0.1,
+        outputError: 0.05, damping: 0.1),
+      RoundingRecord(
+        tensor: .layer(1, .downProjection), format: .int4(group: 32), method: .nearest, isFallback: true,
+        relativeError: 0.1),
+    ]
+    let row = ConversionReport.Row(
+      step: "quantize", parameterCount: 1, byteCount: 1, bitsPerWeight: 4, pruning: [:], rounding: records)
+    #expect(
+      row.notes == [
+        "the damping of model.layers.0.self_attn.k_proj.weight was raised to 10% of the mean diagonal, because its "
+          + "inputs' statistics are not positive definite with less; more calibration text may help",
+        "the inputs of model.layers.1.mlp.down_proj.weight have no usable statistics, even with their whole mean "
+          + "square added to the diagonal, so it was rounded to nearest; give more or other calibration text",
+      ])
+    #expect(row.json["notes"]?.arrayValue?.count == 2)
+    #expect(row.json["outputErrors"]?.objectValue?.keys.count == 1)
+  }
+}

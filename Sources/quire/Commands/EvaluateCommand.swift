@@ -45,6 +45,11 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
 private func runEvaluate(_ arguments: Arguments) throws {
   let options = try evaluationOptions(arguments)
   let model = arguments.positionals[0]
+  if arguments.has("--store"), case .checkpoint = try ModelPlace(model) {
+    throw CommandError(
+      "--store: expected a pack to keep the row in, found the folder \(model); evaluate a pack or leave it out"
+    )
+  }
   let evaluator = try Evaluator(
     model: model, recipes: arguments.all("--recipe").map { try Recipe(path: $0) },
     reference: arguments.string("--reference"), options: options)
@@ -57,17 +62,21 @@ private func runEvaluate(_ arguments: Arguments) throws {
     defer { bars.close() }
     report = try evaluator.run(onProgress: { bars.update($0) })
   }
-  if arguments.has("--store") { try report.store(inPack: model) }
-  if let jsonPath {
-    let text = report.json.serialized(pretty: true) + "\n"
-    if jsonPath == "-" { return Terminal.output(text) }
-    do {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: jsonPath), options: .atomic)
-    } catch {
-      throw CommandError("cannot write \(jsonPath): expected a file in an existing, writable folder")
-    }
+  let text = report.json.serialized(pretty: true) + "\n"
+  // What was measured is shown even if no file or pack can keep it.
+  let stored = Result { if arguments.has("--store") { try report.store(inPack: model) } }
+  let written = Result { if let jsonPath, jsonPath != "-" { try write(text, to: jsonPath) } }
+  Terminal.output(jsonPath == "-" ? text : report.table())
+  try written.get()
+  try stored.get()
+}
+
+private func write(_ text: String, to path: String) throws {
+  do {
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+  } catch {
+    throw CommandError("cannot write \(path): expected a file in an existing, writable folder")
   }
-  Terminal.output(report.table())
 }
 
 private func checkWritable(_ path: String) throws {

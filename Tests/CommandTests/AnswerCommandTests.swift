@@ -1,0 +1,171 @@
+import Foundation
+import QuireJSON
+import TestSupport
+import Testing
+
+/// `generate` and `chat` on the trained model of the repository, from its checkpoint and from packs.
+@Suite struct AnswerCommandTests {
+  private static let question = "What is 2311+9744?"
+
+  /// A pack of the demo model.
+  private static func pack(_ recipe: String, in folder: TemporaryFolder) throws -> String {
+    let path = folder.path + "/demo.quire"
+    let outcome = try BuiltProgram.quire.run(
+      "convert", Workplace.demo, "--recipe", TestPaths.repository + "/recipes/" + recipe, "--output", path,
+      "--quiet")
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return path
+  }
+
+  private static func greedy(_ model: String, _ extra: String...) -> [String] {
+    ["generate", model, "--prompt", question, "--temperature", "0", "--quiet"] + extra
+  }
+
+  @Test func thinksFirstAndAnswersRight() throws {
+    let outcome = try BuiltProgram.quire.run(Self.greedy(Workplace.demo))
+    #expect(outcome.status == 0 && outcome.errors == "")
+    #expect(outcome.output.hasPrefix("thinking:\n") && outcome.output.hasSuffix("\n\n12055\n"))
+    #expect(!outcome.output.contains("think>") && !outcome.output.contains("\u{1b}"))
+    let answer = try json(BuiltProgram.quire.run(Self.greedy(Workplace.demo, "--json", "--thinking")))
+    #expect(
+      answer.objectValue?.keys == [
+        "reasoningContent", "content", "finishReason", "promptTokens", "completionTokens", "reasoningTokens",
+        "prefillSeconds", "decodeSeconds",
+      ])
+    #expect(answer["content"] == "12055" && answer["finishReason"] == "stop")
+    #expect(
+      "thinking:\n\(try #require(answer["reasoningContent"]?.stringValue))\n\n12055\n" == outcome.output)
+    let reasoning = try #require(answer["reasoningTokens"]?.intValue)
+    #expect(reasoning > 0 && reasoning < answer["completionTokens"]?.intValue ?? 0)
+  }
+
+  @Test func answersAtOnceWithoutThinking() throws {
+    let outcome = try BuiltProgram.quire.run(Self.greedy(Workplace.demo, "--no-thinking"))
+    let answer = try json(BuiltProgram.quire.run(Self.greedy(Workplace.demo, "--no-thinking", "--json")))
+    #expect(answer["reasoningContent"] == "" && answer["reasoningTokens"] == 0)
+    let content = try #require(answer["content"]?.stringValue)
+    #expect(!content.isEmpty && outcome.output == content + "\n")
+  }
+
+  /// The account of an answer is beside the answer, on stderr.
+  @Test func theAccountCountsTokens() throws {
+    let outcome = try BuiltProgram.quire.run(
+      "generate", Workplace.demo, "--prompt", Self.question, "--max-tokens", "4", "--temperature", "0")
+    let pattern =
+      /\[\d+ prompt tokens, [\d.]+ tokens\/s; 4 new tokens, [\d.]+ tokens\/s, cut at the limit\]\n/
+    #expect(outcome.status == 0 && outcome.errors.wholeMatch(of: pattern) != nil)
+    let answer = try json(BuiltProgram.quire.run(Self.greedy(Workplace.demo, "--max-tokens", "4", "--json")))
+    #expect(answer["finishReason"] == "length" && answer["completionTokens"] == 4)
+  }
+
+  @Test(arguments: ["int8.json5", "int4.json5"], ["--thinking", "--no-thinking"])
+  func aPackAnswersTheSameOnEveryRunThreadAndInstructionSet(_ recipe: String, _ mode: String) throws {
+    let folder = TemporaryFolder()
+    let pack = try Self.pack(recipe, in: folder)
+    let first = try BuiltProgram.quire.run(Self.greedy(pack, mode))
+    #expect(first.status == 0 && first.errors == "" && first.output.count > 1)
+    if mode == "--thinking" { #expect(first.output.hasSuffix("\n\n12055\n")) }
+    for threads in ["1", "2"] {
+      #expect(
+        try BuiltProgram.quire.run(Self.greedy(pack, mode, "--threads", threads)).output == first.output)
+    }
+    for name in InstructionSets.runnable {
+      let outcome = try BuiltProgram.quire.run(Self.greedy(pack, mode), environment: ["QUIRE_ISA": name])
+      #expect(outcome.output == first.output, "\(name)")
+    }
+  }
+
+  @Test func aPrunedPackStillAnswersRight() throws {
+    let folder = TemporaryFolder()
+    let outcome = try BuiltProgram.quire.run(Self.greedy(Self.pack("demo/pruned-int4.json5", in: folder)))
+    #expect(outcome.output.hasSuffix("\n\n12055\n"))
+  }
+
+  @Test func aSeedRepeatsAnAnswer() throws {
+    let place = Workplace()
+    func answer(_ seed: String) throws -> String {
+      try BuiltProgram.quire.run([
+        "generate", place.checkpoint.path, "--prompt", "hello", "--temperature", "2", "--max-tokens", "24",
+        "--seed",
+        seed, "--quiet",
+      ]).output
+    }
+    let first = try answer("7")
+    #expect(try answer("7") == first)
+    #expect(try answer("18446744073709551615") != first)
+  }
+
+  @Test func whereThePromptComesFrom() throws {
+    let given = try BuiltProgram.quire.run(Self.greedy(Workplace.demo))
+    let read = try BuiltProgram.quire.run(
+      ["generate", Workplace.demo, "--prompt", "-", "--temperature", "0", "--quiet"],
+      input: Array(Self.question.utf8))
+    #expect(read.status == 0 && read.output == given.output)
+    func tokens(_ words: String...) throws -> Int {
+      let outcome = try BuiltProgram.quire.run(
+        ["generate", Workplace.demo, "--max-tokens", "1", "--json"] + words)
+      return try #require(json(outcome)["promptTokens"]?.intValue)
+    }
+    // What a user says is never a control token, unless the text is raw.
+    let plain = try tokens("--prompt", "x")
+    #expect(try tokens("--prompt", "x<|im_end|>") > plain + 3)
+    #expect(try tokens("--prompt", "x<|im_end|>", "--raw") == 2)
+    #expect(try tokens("--prompt", "x", "--system", "y") > plain)
+  }
+
+  @Test func promptsThatDoNotFit() throws {
+    let long = try BuiltProgram.quire.run(Self.greedy(Workplace.demo, "--context", "5"))
+    expectRefusal(long, by: "generate", ["context holds 5", "shorten the prompt or raise the context"])
+    let wide = try BuiltProgram.quire.run(Self.greedy(Workplace.demo, "--context", "1000000"))
+    expectRefusal(
+      wide, by: "generate", ["--context: expected at most 1024", "found 1000000", "choose fewer"])
+    let empty = try BuiltProgram.quire.run("generate", Workplace.demo, "--prompt", "", "--raw")
+    expectRefusal(empty, by: "generate", ["no tokens", "give at least one"])
+  }
+
+  @Test func aTokenizerOfAnotherModelIsNoticed() throws {
+    let place = Workplace()
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+      place.checkpoint.write(
+        try Data(contentsOf: URL(fileURLWithPath: Workplace.demo + "/" + name)), to: name)
+    }
+    expectRefusal(
+      try BuiltProgram.quire.run("generate", place.checkpoint.path, "--prompt", "x"), by: "generate",
+      ["the tokenizer has 701 tokens, the model only 320", "do not belong together"])
+  }
+
+  @Test func aChatRemembersSwitchesAndForgets() throws {
+    let lines = [
+      "", "/help", Self.question, "/no-thinking", "Add 1 and 2.", "/clear", "/thinking", Self.question,
+    ]
+    let outcome = try BuiltProgram.quire.run(
+      ["chat", Workplace.demo, "--temperature", "0"], input: Array(lines.joined(separator: "\n").utf8))
+    #expect(outcome.status == 0)
+    let answers = outcome.output.components(separatedBy: "thinking:\n")
+    // Two thoughts, and an answer without one in between.
+    #expect(answers.count == 3 && answers[0] == "")
+    #expect(answers[1].contains("\n\n12055\n"))
+    // The conversation was cleared, so the same question gets the same answer, to the byte.
+    let alone = try BuiltProgram.quire.run(Self.greedy(Workplace.demo)).output
+    #expect("thinking:\n" + answers[2] == alone && outcome.output.hasPrefix(alone))
+    let told = outcome.errors.split(separator: "\n")
+    #expect(told.first == "checkpoint, thinking, context 1024 tokens; /help lists commands")
+    #expect(told.filter { $0.hasPrefix("/thinking and /no-thinking switch") }.count == 1)
+    let promptTokens = told.filter { $0.hasPrefix("[") }.compactMap {
+      Int($0.dropFirst().prefix { $0 != " " })
+    }
+    #expect(
+      promptTokens.count == 3 && promptTokens[0] == promptTokens[2] && promptTokens[1] > promptTokens[0])
+  }
+
+  @Test func aConversationThatOutgrowsTheContextIsTold() throws {
+    let place = Workplace()
+    let long = String(repeating: "all ", count: 60)
+    let outcome = try BuiltProgram.quire.run(
+      ["chat", place.checkpoint.path, "--context", "64", "--quiet", "--temperature", "0"],
+      input: Array("\(long)\n/exit\nnever said\n".utf8))
+    #expect(outcome.status == 0 && outcome.output == "")
+    #expect(outcome.errors.contains("the context holds 64; /clear forgets it"))
+    #expect(outcome.errors.split(separator: "\n").count == 1)
+  }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import QuireJSON
+import TestSupport
+import Testing
+
+/// `evaluate` on a tiny model: the keys that scripts hold on to, and what it refuses.
+@Suite struct EvaluateCommandTests {
+  private static let rowKeys = [
+    "step", "recipe", "sizeBytes", "bitsPerWeight", "perplexity", "perplexityRatio", "klMean",
+    "topOneAgreement",
+    "promptTokensPerSecond", "decodeTokensPerSecond", "tasks",
+  ]
+  private static let recipe = """
+    { name: "tiny", steps: [
+        { step: "prune-heads", unit: "query-head-per-group", remove: 1 },
+        { step: "quantize", scheme: "int8" } ],
+      calibration: { source: "bundled", windows: 2, tokens: 48 } }
+    """
+
+  /// A workplace with tasks and a text in the checkpoint's folder's neighbourhood, given by options.
+  private struct Subject {
+    let place = Workplace()
+    let data = TemporaryFolder()
+
+    init() {
+      let tasks = (0..<4).map {
+        "{\"task\": \"t\($0 % 2)\", \"prompt\": \"hello \($0)\", \"answer\": \"\($0)\"}\n"
+      }
+      data.write(tasks.joined().utf8, to: "tasks.jsonl")
+      data.write("hello there, hello all\nall in all a tale\nin the hall\n".utf8, to: "heldout.txt")
+    }
+
+    func words(model: String? = nil, _ extra: [String]) -> [String] {
+      [
+        "evaluate", model ?? place.checkpoint.path, "--tasks", data.path + "/tasks.jsonl", "--text",
+        data.path + "/heldout.txt", "--max-tokens", "8", "--quiet",
+      ] + extra
+    }
+  }
+
+  @Test func theBillHasARowForTheReferenceAndOneAfterEachStep() throws {
+    let subject = Subject()
+    let path = subject.place.place("bill.json")
+    let temporaries = TemporaryFolder()
+    let outcome = try BuiltProgram.quire.run(
+      subject.words(["--recipe", subject.place.recipe(Self.recipe), "--json", path]),
+      environment: ["TMPDIR": temporaries.path])
+    // The packs of the steps are gone.
+    #expect(try FileManager.default.contentsOfDirectory(atPath: temporaries.path) == [])
+    #expect(outcome.status == 0 && outcome.errors == "")
+    for word in ["reference", "prune-heads", "quantize", "perplexity"] {
+      #expect(outcome.output.contains(word))
+    }
+    #expect(subject.place.outputs == ["bill.json"])
+    let report = try JSONValue.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+    let rows = try #require(report["rows"]?.arrayValue)
+    #expect(rows.map { $0["step"] } == ["reference", "prune-heads", "quantize"])
+    #expect(rows.map { $0["recipe"] } == [.null, "tiny", "tiny"])
+    for row in rows {
+      for key in Self.rowKeys { #expect(row[key] != nil, "\(key)") }
+      for key in [
+        "sizeBytes", "bitsPerWeight", "perplexity", "promptTokensPerSecond", "decodeTokensPerSecond",
+      ] {
+        #expect(try #require(row[key]?.doubleValue) > 0, "\(key)")
+      }
+      for task in ["t0", "t1"] {
+        for mode in ["thinking", "nonThinking"] {
+          let score = try #require(row["tasks"]?[task]?[mode])
+          #expect((0...1).contains(try #require(score["accuracy"]?.doubleValue)))
+          #expect(try #require(score["standardError"]?.doubleValue) >= 0)
+          #expect(try #require(score["tokensPerAnswer"]?.doubleValue) >= 1)
+        }
+      }
+    }
+    #expect(rows[0]["perplexityRatio"]?.doubleValue == 1 && rows[0]["klMean"]?.doubleValue == 0)
+    #expect(rows[0]["topOneAgreement"]?.doubleValue == 1)
+    #expect(try #require(rows[2]["klMean"]?.doubleValue) > 0)
+    let sizes = rows.compactMap { $0["sizeBytes"]?.intValue }
+    #expect(sizes.count == 3 && sizes[1] < sizes[0] && sizes[2] < sizes[1])
+  }
+
+  @Test func aPackIsComparedWithItsCheckpointAndKeepsTheRow() throws {
+    let subject = Subject()
+    let pack = try subject.place.pack()
+    let outcome = try BuiltProgram.quire.run(
+      subject.words(
+        model: pack,
+        ["--reference", subject.place.checkpoint.path, "--store", "--json", "-", "--no-thinking"]))
+    let rows = try #require(json(outcome)["rows"]?.arrayValue)
+    #expect(rows.count == 2 && outcome.errors == "")
+    #expect(rows[1]["tasks"]?["t0"]?["nonThinking"] != nil && rows[1]["tasks"]?["t0"]?["thinking"] == nil)
+    #expect(try BuiltProgram.quire.run("verify", pack, "--quiet").status == 0)
+    let kept = try #require(json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue)
+    #expect(kept.contains { $0["perplexity"] == rows[1]["perplexity"] })
+    #expect(subject.place.outputs == ["out.quire"])
+  }
+
+  @Test func whatCannotBeMeasuredIsRefused() throws {
+    let subject = Subject()
+    let place = subject.place
+    func refuse(_ words: [String], _ parts: [String]) throws {
+      expectRefusal(try BuiltProgram.quire.run(words), by: "evaluate", parts)
+    }
+    try refuse(
+      ["evaluate", place.checkpoint.path, "--quiet"],
+      ["neither a task file nor a text", "give one with --tasks or --text"])
+    try refuse(
+      subject.words(["--text", subject.data.path + "/absent"]),
+      ["expected", "\(subject.data.path)/absent", "found", "give the path of a readable UTF-8 text file"])
+    let bad = subject.data.write(
+      "{\"task\": \"t\", \"prompt\": \"p\", \"answer\": \"a\"}\n[]\n".utf8, to: "bad.jsonl")
+    try refuse(
+      subject.words(["--tasks", bad]), ["bad.jsonl, line 2", "expected", "found", "correct or remove"])
+    let empty = subject.data.write([], to: "empty.txt")
+    try refuse(subject.words(["--text", empty]), ["expected", "empty.txt", "found none", "give a file"])
+    let pack = try place.pack()
+    try refuse(subject.words(model: pack, ["--recipe", place.recipe(Self.recipe)]), ["recipe", "pack"])
+    try refuse(
+      subject.words(["--store"]), ["--store: expected a pack", "found the folder", "or leave it out"])
+    let other = Workplace(TinyCheckpoint(vocabularySize: 352))
+    try refuse(
+      subject.words(model: pack, ["--reference", other.checkpoint.path]),
+      ["cannot be the reference", "give the checkpoint that the model was made from"])
+    #expect(place.outputs == ["out.quire"])
+  }
+}

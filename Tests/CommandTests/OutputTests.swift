@@ -1,0 +1,121 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Where results go: places that cannot be written, readers that leave, streams that are closed.
+@Suite struct OutputTests {
+  private static let write = [
+    "expected to write", "found: ", "make room or choose another place and run again",
+  ]
+
+  @Test func placesThatTakeNoPack() throws {
+    let place = Workplace()
+    for (output, found) in [
+      ("absent/out.quire", "found: no such file or directory"),
+      (".", "found: something that is not a regular file is in its place"),
+    ] {
+      expectRefusal(
+        try BuiltProgram.quire.run(place.conversion(to: output)), by: "convert", Self.write + [found])
+    }
+    let file = place.checkpoint.path + "/config.json/out.quire"
+    var words = place.conversion()
+    words[5] = file
+    expectRefusal(
+      try BuiltProgram.quire.run(words), by: "convert", Self.write + ["\(file)", "found: not a directory"])
+    words[5] = ""
+    expectRefusal(try BuiltProgram.quire.run(words), by: "convert", ["expected to write"])
+    #expect(place.outputs == [])
+  }
+
+  @Test(.enabled(if: getuid() != 0, "the superuser may write everywhere"))
+  func aFolderThatMayNotBeWritten() throws {
+    let place = Workplace()
+    #expect(chmod(place.path, 0o555) == 0)
+    defer { chmod(place.path, 0o755) }
+    expectRefusal(
+      try BuiltProgram.quire.run(place.conversion()), by: "convert", Self.write + ["found: permission denied"]
+    )
+  }
+
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/self"), "needs /proc"))
+  func aFileSystemThatTakesNoFiles() throws {
+    let place = Workplace()
+    var words = place.conversion()
+    words[5] = "/proc/quire-test.quire"
+    expectRefusal(try BuiltProgram.quire.run(words), by: "convert", Self.write)
+  }
+
+  @Test func aSecondWriterWaitsForNobody() throws {
+    let place = Workplace()
+    let temporary = open(place.place("out.quire.partial"), O_RDWR | O_CREAT, 0o644)
+    defer { close(temporary) }
+    #expect(flock(temporary, LOCK_EX | LOCK_NB) == 0)
+    expectRefusal(
+      try BuiltProgram.quire.run(place.conversion()), by: "convert",
+      Self.write + ["found: another process is writing it"])
+  }
+
+  @Test func aReportThatCannotBeWrittenIsToldBeforeTheWork() throws {
+    let place = Workplace()
+    for output in ["/absent/bill.json", ""] {
+      let begin = ContinuousClock.now
+      let outcome = try BuiltProgram.quire.run([
+        "evaluate", Workplace.demo, "--json", place.path + output, "--quiet",
+      ])
+      expectRefusal(
+        outcome, by: "evaluate",
+        ["cannot write \(place.path)\(output)", "expected a file in an existing, writable folder"])
+      // All 873 problems in two modes take minutes.
+      #expect(ContinuousClock.now - begin < .seconds(30))
+    }
+    #expect(place.outputs == [])
+  }
+
+  /// Runs `words` in a shell that adds `plumbing`; the program's exit code comes last on stderr.
+  private static func shell(_ words: [String], _ plumbing: String) throws -> Tool.Outcome {
+    let shell = try #require(Tool("sh"))
+    return try shell.run(
+      ["-c", "{ \"$@\" \(plumbing)", "sh", BuiltProgram.quire.path] + words)
+  }
+
+  private static let untilHead = "; echo code $? >&2; } | head -n 1"
+
+  @Test func aReaderThatLeavesEndsTheProgramQuietly() throws {
+    let inspection = try Self.shell(["inspect", Workplace.demo, "--json"], Self.untilHead)
+    #expect(inspection.output == "{\n" && inspection.errors == "code 0\n")
+    // The reader is gone before the first word comes.
+    let answer = try Self.shell(
+      ["generate", Workplace.demo, "--prompt", "What is 3+4?", "--quiet"], "; echo code $? >&2; } | true")
+    #expect(answer.output == "" && answer.errors == "code 0\n")
+  }
+
+  @Test func aConversionEndsEvenIfNobodyReadsItsPlan() throws {
+    let place = Workplace()
+    var words = place.conversion()
+    words.removeLast()  // --quiet
+    let outcome = try Self.shell(words, "; echo code $? >&2; } | true")
+    #expect(outcome.errors.hasSuffix("code 0\n"))
+    #expect(place.outputs == ["out.quire"])
+    #expect(try BuiltProgram.quire.run("verify", place.place("out.quire"), "--quiet").status == 0)
+  }
+
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"), "needs /dev/full"))
+  func aFullDiskIsTold() throws {
+    let outcome = try Self.shell(["inspect", Workplace.demo], ">/dev/full; echo code $? >&2; }")
+    #expect(
+      outcome.errors
+        == "quire: expected to write to the standard output, found: no space left on device; "
+        + "make room or send it elsewhere and run again\ncode 1\n")
+  }
+
+  /// Without care the pack would be opened under the number of the closed stream and take the plan in.
+  @Test func closedStreamsLendNoNumbers() throws {
+    let place = Workplace()
+    let pack = try Data(contentsOf: URL(fileURLWithPath: place.pack()))
+    var words = place.conversion(to: "second.quire")
+    words.removeLast()  // --quiet
+    let outcome = try Self.shell(words, "<&- >&- 2>&-; }")
+    #expect(outcome.status == 0 && outcome.output == "" && outcome.errors == "")
+    #expect(try Data(contentsOf: URL(fileURLWithPath: place.place("second.quire"))) == pack)
+  }
+}

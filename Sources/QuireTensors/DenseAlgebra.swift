@@ -80,7 +80,13 @@ package enum DenseAlgebra {
   }
 
   /// Copies the upper triangle onto the lower one, so that both hold the symmetric matrix.
-  package static func mirrorUpper<Scalar>(_ matrix: MatrixView<Scalar>) {
+  package static func mirrorUpper(_ matrix: MatrixView<Float>) { mirror(matrix) }
+
+  /// As the float32 form.
+  package static func mirrorUpper(_ matrix: MatrixView<Double>) { mirror(matrix) }
+
+  // Generic only within the module: across its edge nothing would be specialized.
+  private static func mirror<Scalar>(_ matrix: MatrixView<Scalar>) {
     precondition(matrix.rows == matrix.columns, "only a square matrix has two triangles")
     let edge = 64  // both tiles of a pair stay in L1
     for rowTile in stride(from: 0, to: matrix.rows, by: edge) {

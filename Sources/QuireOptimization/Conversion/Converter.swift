@@ -51,10 +51,7 @@ package struct Converter {
     var record = ConversionRecord(recipe: optimizer.recipe, configuration: loader.configuration)
 
     meter.begin(.embedding)
-    let embedding = try convert(.embedding, &record, writer, meter)
-    let activations = calibration.map {
-      CalibrationRun($0, embedding: embedding, configuration: loader.configuration, compute: compute)
-    }
+    let activations = try convertEmbedding(&record, writer, meter)
     for index in 0..<loader.configuration.layerCount {
       try convertLayer(index, activations, &record, writer, meter)
     }
@@ -72,6 +69,16 @@ package struct Converter {
     try wrapping(OptimizationError.pack, try writer.finish(members: members))
     return ConversionReport(
       rows: contents.rows, configuration: contents.configuration, packBytes: fileBytes(path))
+  }
+
+  /// The embedding, which is dropped once the calibration windows have been looked up in it.
+  private func convertEmbedding(
+    _ record: inout ConversionRecord, _ writer: PackWriter, _ meter: ProgressMeter
+  ) throws(OptimizationError) -> CalibrationRun? {
+    let embedding = try convert(.embedding, &record, writer, meter)
+    return calibration.map {
+      CalibrationRun($0, embedding: embedding, configuration: loader.configuration, compute: compute)
+    }
   }
 
   /// One layer: load, measure, prune, quantize, write, and run the optimized layer for the sake of the next.

@@ -77,7 +77,8 @@ struct LayerOptimizer {
       pruner.repairedWeights(keeping: kept, into: target)
     } else {
       for row in 0..<view.rows {
-        for (place, column) in kept.enumerated() { target[row, place] = view[row, column] }
+        let (from, to) = (view.row(row), target.row(row))
+        for (place, column) in kept.enumerated() { to[place] = from[column] }
       }
     }
     weights = weights.keepingHeads(

@@ -56,7 +56,8 @@ package final class LeastSquaresPruner {
     self.damping = used
     let copy = MatrixView(current, rows: rows, columns: columns)
     for row in 0..<rows {
-      for column in 0..<columns { copy[row, column] = Double(weights[row, column]) }
+      let (source, target) = (weights.row(row), copy.row(row))
+      for column in 0..<columns { target[column] = Double(source[column]) }
     }
   }
 
@@ -117,8 +118,9 @@ package final class LeastSquaresPruner {
       partView, MatrixView(across, rows: dropped.count, columns: kept.count), into: rightView)
     DenseAlgebra.solve(rowsTimesFactored: squareView, right: rightView)
     for row in 0..<rows {
+      let (source, correction, target) = (original.row(row), rightView.row(row), result.row(row))
       for (index, column) in kept.enumerated() {
-        result[row, index] = Float(Double(original[row, column]) + rightView[row, index])
+        target[index] = Float(Double(source[column]) + correction[index])
       }
     }
   }
@@ -159,7 +161,8 @@ package final class LeastSquaresPruner {
     let scaledView = MatrixView(scaled, rows: rows, columns: count)
     let from = MatrixView(current, rows: rows, columns: columns)
     for row in 0..<rows {
-      for (index, column) in block.enumerated() { scaledView[row, index] = from[row, column] }
+      let (source, target) = (from.row(row), scaledView.row(row))
+      for (index, column) in block.enumerated() { target[index] = source[column] }
     }
     DenseAlgebra.solveTriangular(.rowsTimesUpper, factor: factorView, right: scaledView)
     return (scaled, factor)
@@ -187,8 +190,9 @@ package final class LeastSquaresPruner {
     var share = damping
     while share <= 1 {
       for row in 0..<order {
-        for column in 0..<order { damped[row, column] = Double(gram[row, column]) }
-        damped[row, row] += mean > 0 ? share * mean : 1  // silent inputs: any definite matrix serves
+        let (source, target) = (gram.row(row), damped.row(row))
+        for column in 0..<order { target[column] = Double(source[column]) }
+        target[row] += mean > 0 ? share * mean : 1  // silent inputs: any definite matrix serves
       }
       for row in 0..<order {
         inverse.row(row).update(from: damped.row(row), count: order)

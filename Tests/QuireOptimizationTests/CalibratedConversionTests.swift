@@ -87,6 +87,20 @@ import Testing
     #expect(squaredDistance(found, reference) < squaredDistance(nearest, reference))
   }
 
+  @Test(arguments: ScaleSearchMeasure.allCases)
+  func searchedScalesReachEveryMatrix(measure: ScaleSearchMeasure) throws {
+    TinyCheckpoint().write(to: folder)
+    func errors(_ search: ScaleSearchMeasure?) throws -> [Double] {
+      let step = RecipeStep.quantize(.init(target: .int4(group: 32), scaleSearch: search))
+      return try convert([step]).rows[1].rounding.filter { $0.format.scheme == .int4 }.map(\.relativeError)
+    }
+    let (plain, searched) = (try errors(nil), try errors(measure))
+    #expect(plain.count == 14)
+    for (before, after) in zip(plain, searched) {
+      #expect(measure == .weights ? after < before : after != before)
+    }
+  }
+
   @Test func gptqFollowsPruning() throws {
     TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
     let report = try convert([

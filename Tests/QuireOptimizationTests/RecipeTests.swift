@@ -57,6 +57,19 @@ import Testing
     #expect(recipe.prefix(1).steps == Array(recipe.steps.prefix(1)))
   }
 
+  @Test func methodsThatLookAtActivationsNeedCalibration() throws {
+    func settings(_ fields: String) throws -> QuantizationSettings? {
+      let recipe = try parse("{name: 'd', steps: [{step: 'quantize', scheme: 'int4', group: 32, \(fields)}]}")
+      #expect(recipe.needsCalibration == recipe.quantization?.needsCalibration)
+      return recipe.quantization
+    }
+    #expect(try settings("method: 'gptq'")?.needsCalibration == true)
+    #expect(try settings("scaleSearch: 'activations'")?.needsCalibration == true)
+    #expect(try settings("scaleSearch: 'weights'")?.needsCalibration == false)
+    #expect(try settings("scaleSearch: 'weights'")?.scaleSearch == .weights)
+    #expect(try settings("method: 'nearest'")?.scaleSearch == nil)
+  }
+
   @Test func defaults() throws {
     let recipe = try parse("{name: 'd', steps: [{step: 'quantize', scheme: 'int8'}]}")
     #expect(recipe.steps == [.quantize(.init(target: .int8(), method: .nearest))])
@@ -73,7 +86,7 @@ import Testing
     (
       "{ step: 'quantize', schema: 'int8' }",
       "unknown field \"schema\" in the step \"quantize\"; "
-        + "expected one of \"step\", \"scheme\", \"group\", \"method\" and \"overrides\""
+        + "expected one of \"step\", \"scheme\", \"group\", \"method\", \"scaleSearch\" and \"overrides\""
     ),
     (
       "{ step: 'quantize', scheme: 'int5' }",
@@ -92,6 +105,10 @@ import Testing
     (
       "{ step: 'quantize', scheme: 'int8', method: 'gptqq' }",
       "expected method to be \"nearest\" or \"gptq\", found \"gptqq\""
+    ),
+    (
+      "{ step: 'quantize', scheme: 'int8', scaleSearch: true }",
+      "expected scaleSearch to be \"weights\" or \"activations\", found true"
     ),
     (
       "{ step: 'quantize', scheme: 'int8', overrides: [ { match: 'x(', scheme: 'int8' } ] }",

@@ -93,8 +93,11 @@ struct LayerOptimizer {
   func quantized(
     _ matrix: WeightMatrix, as name: TensorName
   ) throws(OptimizationError) -> (WeightMatrix, RoundingRecord?) {
-    guard let format = formats?.format(of: name), format.scheme != .bf16 else { return (matrix, nil) }
-    let result = try NearestQuantizer(format).quantize(matrix, named: name.string, compute)
+    guard let format = formats?.format(of: name), format.scheme != .bf16, let settings = recipe.quantization
+    else { return (matrix, nil) }
+    let importances = settings.importances(columns: matrix.columns, nil)
+    let result = try NearestQuantizer(format, importances: importances).quantize(
+      matrix, named: name.string, compute)
     return (
       .quantized(result.matrix),
       RoundingRecord(tensor: name, format: format, method: .nearest, relativeError: result.relativeError)

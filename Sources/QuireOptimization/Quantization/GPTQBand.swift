@@ -13,8 +13,8 @@ struct GPTQBand {
   private let errors: HostBuffer<Double>  // (row): squared output error, H damped
 
   /// Fixes the scales by the weights as they are.
-  init(_ weights: WeightMatrix, rows: Range<Int>, grid: CodeGrid, kernels: Kernels) {
-    self.grid = grid
+  init(_ weights: WeightMatrix, rows: Range<Int>, scaledBy rowScales: RowScales, kernels: Kernels) {
+    grid = rowScales.grid
     self.rows = rows.count
     columns = weights.columns
     groupSize = grid.format.group ?? columns
@@ -26,11 +26,11 @@ struct GPTQBand {
     for (line, row) in rows.enumerated() {
       let values = original.pointer + line * columns
       weights.dequantizeRow(row, into: values, kernels: kernels)
-      for group in 0..<groups {
-        let largest = CodeGrid.largestMagnitude(values + group * groupSize, count: groupSize)
-        // A scale that is not finite would spoil codes only: `costs` reports the weights that it came from.
-        scales.pointer[line * groups + group] = largest.isFinite ? grid.scale(largest: largest) : 0
-      }
+      let isFinite = rowScales.choose(
+        for: values, columns: columns, codes: codes.pointer + line * columns,
+        into: scales.pointer + line * groups)
+      // Broken weights get codes of zero; `costs` reports them.
+      if !isFinite { (scales.pointer + line * groups).update(repeating: 0, count: groups) }
     }
   }
 

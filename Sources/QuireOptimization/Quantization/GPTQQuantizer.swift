@@ -13,6 +13,7 @@ package import QuireTensors
 /// Rows are independent and worked in bands of fixed height, so the thread count does not matter.
 package struct GPTQQuantizer: Sendable {
   package let grid: CodeGrid
+  private let rowScales: RowScales
 
   /// Inputs solved one by one before the rest is updated in one product.
   private static let blockColumns = 128
@@ -22,8 +23,10 @@ package struct GPTQQuantizer: Sendable {
   /// Bytes that a thread holds for one band: floats as they were, as they become, and their products; codes twice.
   static func bandBytes(columns: Int) -> Int { bandRows * columns * (3 * 4 + 2) }
 
-  package init(_ format: WeightFormat) {
+  /// - Parameter importances: as for `NearestQuantizer`.
+  package init(_ format: WeightFormat, importances: [Float]? = nil) {
     grid = CodeGrid(format)
+    rowScales = RowScales(grid: grid, importances: importances)
   }
 
   /// A quantized matrix and what the rounding cost.
@@ -54,7 +57,7 @@ package struct GPTQQuantizer: Sendable {
     compute.team.run { thread, count in
       for index in ThreadTeam.range(of: bandCount, thread: thread, count: count) {
         let rows = (index * Self.bandRows)..<min((index + 1) * Self.bandRows, weights.rows)
-        let band = GPTQBand(weights, rows: rows, grid: grid, kernels: compute.kernels)
+        let band = GPTQBand(weights, rows: rows, scaledBy: rowScales, kernels: compute.kernels)
         band.solve(factor, blockColumns: Self.blockColumns)
         band.measure(gram, damping: factor.dampingValue, into: losses.pointer + rows.lowerBound)
         band.costs(into: output.rowCosts.pointer + rows.lowerBound)

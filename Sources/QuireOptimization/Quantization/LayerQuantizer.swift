@@ -35,10 +35,10 @@ struct LayerQuantizer {
     return records
   }
 
-  /// What GPTQ knows of the inputs that several matrices may share.
+  /// What is known of the inputs that several matrices may share.
   private struct Statistics {
     let gram: GramMatrix
-    /// nil when H could not be factored.
+    /// For GPTQ; nil when H could not be factored.
     let factor: InverseFactor?
   }
 
@@ -48,23 +48,25 @@ struct LayerQuantizer {
     guard settings.needsCalibration else { return nil }
     guard let run else { preconditionFailure("the method looks at activations") }
     let gram = run.gram(at: site, of: weights)
-    return Statistics(gram: gram, factor: InverseFactor(gram))
+    return Statistics(gram: gram, factor: settings.method == .gptq ? InverseFactor(gram) : nil)
   }
 
   private func quantized(
     _ matrix: WeightMatrix, as name: TensorName, _ statistics: Statistics?
   ) throws(OptimizationError) -> (QuantizedMatrix, RoundingRecord) {
     let format = formats.format(of: name)
+    let importances = settings.importances(columns: matrix.columns, statistics?.gram)
     guard let statistics, let factor = statistics.factor else {
-      let result = try NearestQuantizer(format).quantize(matrix, named: name.string, compute)
+      let result = try NearestQuantizer(format, importances: importances).quantize(
+        matrix, named: name.string, compute)
       return (
         result.matrix,
         RoundingRecord(
-          tensor: name, format: format, method: .nearest, isFallback: statistics != nil,
+          tensor: name, format: format, method: .nearest, isFallback: settings.method != .nearest,
           relativeError: result.relativeError)
       )
     }
-    let result = try GPTQQuantizer(format).quantize(
+    let result = try GPTQQuantizer(format, importances: importances).quantize(
       matrix, statistics.gram, factor, named: name.string, compute)
     return (
       result.matrix,
@@ -72,5 +74,20 @@ struct LayerQuantizer {
         tensor: name, format: format, method: .gptq, relativeError: result.relativeError,
         outputError: result.outputError, damping: factor.damping)
     )
+  }
+}
+
+extension QuantizationSettings {
+  /// What each input of a matrix counts in the search for scales; nil when there is none.
+  ///
+  /// A hundredth of the mean goes to every input, so that those which the text leaves silent count a little. Without
+  /// usable statistics all count the same.
+  func importances(columns: Int, _ gram: GramMatrix?) -> [Float]? {
+    guard let scaleSearch else { return nil }
+    let ones = [Float](repeating: 1, count: columns)
+    guard scaleSearch == .activations, let diagonal = gram?.diagonal else { return ones }
+    let mean = diagonal.reduce(0, +) / Float(columns)
+    guard mean.isFinite, mean > 0, diagonal.allSatisfy({ $0 >= 0 }) else { return ones }
+    return diagonal.map { $0 / mean + 0.01 }
   }
 }

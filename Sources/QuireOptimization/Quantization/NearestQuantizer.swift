@@ -8,12 +8,16 @@ package import QuireTensors
 /// row is treated alone, so the thread count does not matter.
 package struct NearestQuantizer: Sendable {
   package let grid: CodeGrid
+  private let rowScales: RowScales
 
   /// Rows a thread takes at a time: whole panels, and few enough for its codes to stay in cache.
   private static let bandRows = 64
 
-  package init(_ format: WeightFormat) {
+  /// - Parameter importances: for scales that minimise the squared error, what each input counts in it (column);
+  ///   nil puts the largest weight of each group on the largest code.
+  package init(_ format: WeightFormat, importances: [Float]? = nil) {
     grid = CodeGrid(format)
+    rowScales = RowScales(grid: grid, importances: importances)
   }
 
   /// A quantized matrix and what the rounding cost.
@@ -28,6 +32,7 @@ package struct NearestQuantizer: Sendable {
     _ weights: WeightMatrix, named name: String, _ compute: Compute
   ) throws(OptimizationError) -> Result {
     let (rows, columns, format) = (weights.rows, weights.columns, grid.format)
+    precondition(rowScales.importances.map { $0.count == columns } ?? true, "an importance for each input")
     do throws(TensorError) { try format.validate(columns: columns, name: name) } catch {
       throw .tensor(error)
     }
@@ -67,16 +72,15 @@ package struct NearestQuantizer: Sendable {
     _ row: UnsafePointer<Float>, columns: Int, codes: UnsafeMutablePointer<Int8>,
     scales: UnsafeMutablePointer<Float>
   ) -> RoundingCost {
+    guard rowScales.choose(for: row, columns: columns, codes: codes, into: scales) else {
+      return RoundingCost(squaredWeights: .infinity)
+    }
     let groupSize = grid.format.group ?? columns
     var cost = RoundingCost()
     for group in 0..<(columns / groupSize) {
       let weights = row + group * groupSize
-      let largest = CodeGrid.largestMagnitude(weights, count: groupSize)
-      guard largest.isFinite else { return RoundingCost(squaredWeights: .infinity) }
-      let scale = grid.scale(largest: largest)
-      scales[group] = scale
-      grid.encode(weights, count: groupSize, scale: scale, into: codes + group * groupSize)
-      cost.add(weights, codes + group * groupSize, count: groupSize, scale: scale)
+      grid.encode(weights, count: groupSize, scale: scales[group], into: codes + group * groupSize)
+      cost.add(weights, codes + group * groupSize, count: groupSize, scale: scales[group])
     }
     return cost
   }

@@ -32,11 +32,8 @@ package struct TensorFormats {
 
   /// The formats of a recipe's `quantize` step; nil when it has none.
   package init?(_ recipe: Recipe, _ configuration: ModelConfiguration) throws(OptimizationError) {
-    for case .quantize(let settings) in recipe.steps {
-      try self.init(settings, configuration)
-      return
-    }
-    return nil
+    guard let settings = recipe.quantization else { return nil }
+    try self.init(settings, configuration)
   }
 
   /// The format of a tensor.

@@ -80,7 +80,7 @@ extension RecipeNode {
 
   private func quantization() throws(OptimizationError) -> QuantizationSettings {
     let what = "the step \"quantize\""
-    try checkMembers(["step", "scheme", "group", "method", "overrides"], of: what)
+    try checkMembers(["step", "scheme", "group", "method", "scaleSearch", "overrides"], of: what)
     let target = try target(in: what)
     if target.scheme == .bf16 {
       throw (member("scheme") ?? self).refusal(expected: "the scheme of a step to be \"int8\" or \"int4\"")
@@ -92,6 +92,7 @@ extension RecipeNode {
     return QuantizationSettings(
       target: target,
       method: try member("method")?.choice("method", as: QuantizationMethod.self) ?? .nearest,
+      scaleSearch: try member("scaleSearch")?.choice("scaleSearch", as: ScaleSearchMeasure.self),
       overrides: overrides)
   }
 

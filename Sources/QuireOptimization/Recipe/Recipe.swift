@@ -32,6 +32,12 @@ package struct Recipe: Sendable, Equatable {
       name: name, steps: Array(steps.prefix(count)), calibration: calibration, text: text, folder: folder)
   }
 
+  /// The settings of the `quantize` step, which there is at most one of.
+  package var quantization: QuantizationSettings? {
+    for case .quantize(let settings) in steps { return settings }
+    return nil
+  }
+
   /// Whether any step looks at activations; if none does, a conversion runs no layer.
   package var needsCalibration: Bool {
     steps.contains { $0.needsCalibration }
@@ -90,20 +96,32 @@ package enum HeadRemoval: Sendable, Equatable {
 package struct QuantizationSettings: Sendable, Equatable {
   package var target: WeightFormat
   package var method: QuantizationMethod
+  /// nil puts the largest weight of each group on the largest code.
+  package var scaleSearch: ScaleSearchMeasure?
   /// Tried in order; the first that matches a tensor's name decides.
   package var overrides: [QuantizationOverride]
 
   package init(
-    target: WeightFormat, method: QuantizationMethod = .nearest,
+    target: WeightFormat, method: QuantizationMethod = .nearest, scaleSearch: ScaleSearchMeasure? = nil,
     overrides: [QuantizationOverride] = []
   ) {
     self.target = target
     self.method = method
+    self.scaleSearch = scaleSearch
     self.overrides = overrides
   }
 
   /// Whether the method looks at activations.
-  package var needsCalibration: Bool { method == .gptq }
+  package var needsCalibration: Bool { method == .gptq || scaleSearch == .activations }
+}
+
+/// What the search for a group's scale minimises.
+package enum ScaleSearchMeasure: String, Sendable, CaseIterable {
+  /// The squared error of the weights.
+  case weights
+  /// The same, each input weighted by its mean square on the calibration text. Embedding and head, which nothing is
+  /// known about, by their weights.
+  case activations
 }
 
 /// How codes are chosen.

@@ -1,0 +1,94 @@
+import QuireTensors
+
+/// Looks for the scale that rounds a group of weights with the least squared error.
+///
+/// A scale that cuts the largest weights off steps more finely through all others; where the best lies depends on
+/// the group. Every ratio is tried, so that no search can get stuck. With importances the error is weighted:
+/// `Σ hⱼ(wⱼ − ŵⱼ)²`, the output's error if inputs did not depend on each other, hⱼ the mean square of input j.
+struct ScaleSearch {
+  let grid: CodeGrid
+
+  /// By how much the scale shrinks from the one of `CodeGrid.scale`: it is divided by each of these.
+  ///
+  /// At 0.94 int4's largest weight falls on code 7, which spares it half a step; at 1.6 it is cut to five eighths. Gaussian
+  /// groups are best served by 1.03 at 32 weights and by 1.13 at 128, in the mean; what has heavier tails, by more.
+  static let ratios: [Float] = (0..<23).map { 0.94 + 0.03 * Float($0) }
+
+  /// The best scale of a group, one that exports hold exactly; the larger one on a tie.
+  ///
+  /// - Parameters:
+  ///   - weights: the group (count), finite
+  ///   - importances: h (count), not negative
+  ///   - codes: room to work (count)
+  func scale(
+    of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int,
+    codes: UnsafeMutablePointer<Int8>
+  ) -> Float {
+    let largest = CodeGrid.largestMagnitude(weights, count: count)
+    var best = grid.scale(largest: largest)
+    guard best > 0 else { return 0 }
+    var least = Float.infinity
+    var last: Float = 0
+    for ratio in Self.ratios {
+      let scale = grid.scale(largest: largest / ratio)
+      guard scale != last else { continue }
+      last = scale
+      grid.encode(weights, count: count, scale: scale, into: codes)
+      let error = Self.error(weights, importances, codes, count: count, scale: scale)
+      if error < least { (least, best) = (error, scale) }
+    }
+    return best
+  }
+
+  /// In four lanes so that the sums need not wait for each other.
+  private static func error(
+    _ weights: UnsafePointer<Float>, _ importances: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>,
+    count: Int, scale: Float
+  ) -> Float {
+    var sums = SIMD4<Float>()
+    var index = 0
+    while index + 4 <= count {
+      let weight = SIMD4(weights[index], weights[index + 1], weights[index + 2], weights[index + 3])
+      let importance = SIMD4(
+        importances[index], importances[index + 1], importances[index + 2], importances[index + 3])
+      let code = SIMD4(
+        Float(codes[index]), Float(codes[index + 1]), Float(codes[index + 2]), Float(codes[index + 3]))
+      let difference = weight - code * scale
+      sums += importance * difference * difference
+      index += 4
+    }
+    var sum = sums.sum()
+    for index in index..<count {
+      let difference = weights[index] - Float(codes[index]) * scale
+      sum += importances[index] * difference * difference
+    }
+    return sum
+  }
+}
+
+/// How the scales of a row are chosen, in one place for all methods.
+struct RowScales: Sendable {
+  let grid: CodeGrid
+  /// What each input counts (column); nil puts the largest weight of a group on the largest code.
+  let importances: [Float]?
+
+  /// Fills `scales` (group). Returns false, with the scales spoilt, when a weight is not finite.
+  func choose(
+    for row: UnsafePointer<Float>, columns: Int, codes: UnsafeMutablePointer<Int8>,
+    into scales: UnsafeMutablePointer<Float>
+  ) -> Bool {
+    let groupSize = grid.format.group ?? columns
+    for group in 0..<(columns / groupSize) {
+      let start = group * groupSize
+      let largest = CodeGrid.largestMagnitude(row + start, count: groupSize)
+      guard largest.isFinite else { return false }
+      scales[group] = grid.scale(largest: largest)
+      importances?.withUnsafeBufferPointer { values in
+        guard let base = values.baseAddress else { return }
+        scales[group] = ScaleSearch(grid: grid).scale(
+          of: row + start, importances: base + start, count: groupSize, codes: codes + start)
+      }
+    }
+    return true
+  }
+}

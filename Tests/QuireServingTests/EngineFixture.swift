@@ -7,17 +7,26 @@ import TestSupport
 
 /// A server on a real engine that runs a tiny random model. The engine ends with its last reference.
 struct EngineFixture {
-  private static let checkpoint: TemporaryFolder = {
-    let folder = TemporaryFolder()
-    TinyCheckpoint().write(to: folder)
-    return folder
+  private static let checkpoint = written(TinyCheckpoint())
+
+  /// The same model with room for an answer that no test waits for.
+  private static let endlessCheckpoint: TemporaryFolder = {
+    var tiny = TinyCheckpoint()
+    tiny.maximumPositions = 400_000
+    return written(tiny)
   }()
+
+  private static func written(_ checkpoint: TinyCheckpoint) -> TemporaryFolder {
+    let folder = TemporaryFolder()
+    checkpoint.write(to: folder)
+    return folder
+  }
 
   let engine: Engine
   let fixture: ServerFixture
 
-  init(_ options: EngineOptions = EngineOptions()) throws {
-    let folder = Self.checkpoint.path
+  init(_ options: EngineOptions = EngineOptions(), endless: Bool = false) throws {
+    let folder = (endless ? Self.endlessCheckpoint : Self.checkpoint).path
     let model = try Model(checkpoint: try Checkpoint(path: folder))
     engine = try Engine(model: model, tokenizer: try Tokenizer(folder: folder), options: options)
     fixture = try ServerFixture(engine)

@@ -71,9 +71,9 @@ struct EngineServingTests {
 
   @Test(arguments: [true, false])
   func aClientThatLeavesFreesItsSlot(isStreamed: Bool) throws {
-    let served = try EngineFixture(EngineOptions(maximumSlots: 1))
+    let served = try EngineFixture(EngineOptions(maximumSlots: 1), endless: true)
     let client = SocketClient(port: served.fixture.port)
-    let body = completionBody("x", ["max_tokens": 900, "ignore_eos": true, "stream": .bool(isStreamed)])
+    let body = completionBody("x", ["max_tokens": 390_000, "ignore_eos": true, "stream": .bool(isStreamed)])
     client.send(requestText("POST", Self.completionPath, body: body.serialized()))
     #expect(eventually { served.engine.metrics.runningCount == 1 })
     client.close()
@@ -83,8 +83,8 @@ struct EngineServingTests {
   }
 
   @Test func aClientThatLeavesTheLineIsForgotten() throws {
-    let served = try EngineFixture(EngineOptions(maximumSlots: 1, maximumWaiting: 1))
-    let long = completionBody("x", ["max_tokens": 900, "ignore_eos": true]).serialized()
+    let served = try EngineFixture(EngineOptions(maximumSlots: 1, maximumWaiting: 1), endless: true)
+    let long = completionBody("x", ["max_tokens": 390_000, "ignore_eos": true]).serialized()
     let clients = (0..<2).map { _ in SocketClient(port: served.fixture.port) }
     for (index, client) in clients.enumerated() {
       client.send(requestText("POST", Self.completionPath, body: long))

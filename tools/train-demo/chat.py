@@ -2,6 +2,7 @@
 
 from tasks import Problem
 
+END_OF_TEXT, START_OF_MESSAGE, END_OF_MESSAGE = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 EMPTY_THOUGHT = "<think>\n\n</think>\n\n"
 
 

@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
+from chat import END_OF_MESSAGE, END_OF_TEXT
 from model import Configuration
-from tokenizer import END_OF_MESSAGE, END_OF_TEXT, write_json
+from tokenizer import write_json
 
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "generation_config.json"]
 

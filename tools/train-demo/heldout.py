@@ -1,6 +1,6 @@
-"""The committed data files of `recipes/demo`: held-out tasks, held-out text and calibration chats.
+"""The committed data files of `recipes/demo`: held-out tasks, held-out text and calibration text.
 
-Held-out files hold test-split problems and stories only; calibration holds train-split problems only.
+Held-out files hold test-split problems and stories only; calibration holds train-split ones only.
 The same call always writes the same bytes.
 """
 
@@ -11,13 +11,14 @@ from random import Random
 
 import stories
 import tasks
+from chat import END_OF_TEXT
 from tasks import TASKS, Problem
 
 TASKS_SEED, TASKS_DRAWN, TASKS_KEPT = 999, 130, 100
 # The draws that were looked at while the demo model was trained; their problems are left out.
 SEEN_SEED, SEEN_COUNTS = 12345, (1, 3, 8, 20, 25, 50)
 STORIES_SEED, STORIES_COUNT = 777, 200
-CALIBRATION_SEED, CALIBRATION_COUNT = 99, 160
+CALIBRATION_SEED, CALIBRATION_CHATS, CALIBRATION_STORIES = 99, 160, 120
 
 
 def write(folder: Path) -> None:
@@ -41,7 +42,7 @@ def files() -> dict[str, bytes]:
     return {
         "tasks.jsonl": lines(json.dumps(task_record(problem)) for problem in held_out_problems()),
         "heldout.txt": lines(held_out_stories()),
-        "calibration.jsonl": lines(json.dumps(chat) for chat in calibration_chats()),
+        "calibration.jsonl": lines(json.dumps(document) for document in calibration()),
     }
 
 
@@ -88,15 +89,21 @@ def held_out_stories() -> list[str]:
     return [stories.draw(random, test=True) for _ in range(STORIES_COUNT)]
 
 
-def calibration_chats() -> list[dict]:
-    """Train problems of all tasks as chats, thinking and non-thinking by the toss of a coin."""
+def calibration() -> list[dict]:
+    """Chats and stories, shuffled: statistics of one kind of text alone mislead about the other."""
     random = Random(CALIBRATION_SEED)
-    chats = []
-    for _ in range(CALIBRATION_COUNT):
-        problem = tasks.draw(random.choice(TASKS), random, test=False)
-        reply = {"role": "assistant"}
-        if random.random() < 0.5:
-            reply["reasoning_content"] = problem.thinking
-        reply["content"] = problem.answer
-        chats.append({"messages": [{"role": "user", "content": problem.question}, reply]})
-    return chats
+    documents = [calibration_chat(random) for _ in range(CALIBRATION_CHATS)]
+    for _ in range(CALIBRATION_STORIES):
+        documents.append({"text": stories.draw(random, test=False) + END_OF_TEXT})
+    random.shuffle(documents)
+    return documents
+
+
+def calibration_chat(random: Random) -> dict:
+    """A train problem of any task as a chat, thinking or non-thinking by the toss of a coin."""
+    problem = tasks.draw(random.choice(TASKS), random, test=False)
+    reply = {"role": "assistant"}
+    if random.random() < 0.5:
+        reply["reasoning_content"] = problem.thinking
+    reply["content"] = problem.answer
+    return {"messages": [{"role": "user", "content": problem.question}, reply]}

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 import chat
 import stories
 import tasks
+from chat import END_OF_TEXT
 from stages import ROW_TOKENS, STORY, Stage
-from tokenizer import END_OF_TEXT
 
 CAPACITY = ROW_TOKENS + 1
 OPEN_ROWS = 24  # rows that may still be filled; more of them waste less padding and mix less far

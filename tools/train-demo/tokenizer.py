@@ -14,6 +14,7 @@ from tokenizers import pre_tokenizers, processors, trainers
 
 import stories
 import tasks
+from chat import END_OF_MESSAGE, END_OF_TEXT, START_OF_MESSAGE
 from tasks import TASKS
 
 VOCABULARY_SIZE = 768  # what the embedding holds; the trainer may find fewer tokens
@@ -28,7 +29,6 @@ SPLIT_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-END_OF_TEXT, START_OF_MESSAGE, END_OF_MESSAGE = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 # Qwen3's added tokens in its order: those that decoding may skip, then those that are always kept.
 SPECIAL_TOKENS = [
     END_OF_TEXT, START_OF_MESSAGE, END_OF_MESSAGE,

@@ -40,11 +40,11 @@ package final class ForwardPass: @unchecked Sendable {
 
   /// Bytes that a pass of this size plans besides weights and cache.
   package static func workspaceBytes(
-    _ configuration: ModelConfiguration, maximumRows: Int, maximumLogitRows: Int, threadCount: Int
+    _ configuration: ModelConfiguration, maximumRows: Int, maximumLogitRows: Int
   ) -> Int {
     let head = LayerRunner.matrixInputBytes(
       maximumRows: maximumLogitRows, maximumColumns: configuration.hiddenSize)
-    return LayerRunner.workspaceBytes(configuration, maximumRows: maximumRows, threadCount: threadCount)
+    return LayerRunner.workspaceBytes(configuration, maximumRows: maximumRows)
       + 4 * maximumRows * configuration.hiddenSize
       + 4 * maximumLogitRows * (configuration.hiddenSize + configuration.vocabularySize) + head
   }

@@ -73,9 +73,7 @@ package final class LayerRunner: @unchecked Sendable {
   }
 
   /// Bytes of the workspace for `maximumRows` rows: what a plan of memory adds to weights and cache.
-  package static func workspaceBytes(
-    _ configuration: ModelConfiguration, maximumRows: Int, threadCount: Int
-  ) -> Int {
+  package static func workspaceBytes(_ configuration: ModelConfiguration, maximumRows: Int) -> Int {
     let queryWidth = configuration.maximumQueryHeadCount * configuration.headSize
     let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
     let intermediate = configuration.maximumIntermediateSize

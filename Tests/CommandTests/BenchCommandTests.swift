@@ -48,6 +48,18 @@ import Testing
     #expect(outcome.errors.contains(" of memory, "))
   }
 
+  @Test func lookupHasARowForEachText() throws {
+    let outcome = try BuiltProgram.quire.run([
+      "bench", "--shape", "qwen3-0.6b", "--layers", "1", "--threads", "1", "--prompt-tokens", "0",
+      "--generate-tokens", "12", "--batch", "1", "--lookup", "--json", "--quiet",
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let rows = try #require(try JSONValue.parse(Array(outcome.output.utf8))["rows"]?.arrayValue)
+    #expect(rows.map { $0["phase"]?.stringValue } == ["decode", "lookup", "lookup", "lookup"])
+    #expect(rows.map { $0["text"]?.stringValue } == [nil, "quoting", "editing", "novel"])
+    for row in rows.dropFirst() { #expect(try #require(row["speedup"]?.doubleValue) > 0) }
+  }
+
   @Test(arguments: [
     ([], "expected a MODEL or --shape NAME, found neither; see quire bench --help"),
     (["a", "--shape", "qwen3-8b"], "expected a MODEL or --shape, found both; leave one of them out"),
@@ -74,6 +86,10 @@ import Testing
     (
       ["--shape", "qwen3-8b", "--prompt-tokens", "0", "--generate-tokens", "0"],
       "--prompt-tokens 0 and --generate-tokens 0 leave nothing to measure; leave one of them out"
+    ),
+    (
+      ["--shape", "qwen3-8b", "--lookup", "--generate-tokens", "0"],
+      "--lookup decodes, but --generate-tokens is 0; leave one of them out"
     ),
     (
       ["--shape", "qwen3-8b", "--layers", "37"], "--layers: expected a whole number from 1 to 36, found '37'"

@@ -19,7 +19,7 @@ import Testing
     let compute = Compute(threadCount: 2)
     let benchmark = try SpeedBenchmark(
       model: try model(compute, format: format), name: "tiny", plan: plan, compute: compute)
-    return benchmark.run(version: "1.2.3", processor: "a test") { _, _, _ in }
+    return try benchmark.run(version: "1.2.3", processor: "a test") { _, _, _ in }
   }
 
   @Test func plansARowForEachCombination() {
@@ -98,7 +98,7 @@ import Testing
 
   @Test func memoryIsKnownBeforeItIsTaken() {
     let plan = SpeedPlan(promptTokens: [64], generateTokens: 64, batches: [4], keyValueElement: .float32)
-    let memory = SpeedMemory(plan, configuration: Self.configuration, weightBytes: 1000, threadCount: 2)
+    let memory = SpeedMemory(plan, configuration: Self.configuration, weightBytes: 1000)
     // 4 sequences of 128 positions; 2 layers, keys and values, 2 heads of 16 floats.
     #expect(memory.cacheBytes == 4 * 128 * 2 * 2 * 2 * 16 * 4)
     #expect(
@@ -112,7 +112,7 @@ import Testing
   @Test func errorsSayWhatIsNeededAndWhatToDo() throws {
     let memory = SpeedMemory(
       SpeedPlan(), configuration: try #require(PublishedShape(named: "qwen3-8b")).configuration,
-      weightBytes: 16 << 30, threadCount: 2)
+      weightBytes: 16 << 30)
     let sentence = SpeedError.memory(needed: memory, available: 3 << 30).description
     #expect(sentence.hasPrefix("the benchmark needs "))
     #expect(sentence.contains("weights 16.0 GiB"))

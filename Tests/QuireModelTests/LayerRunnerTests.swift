@@ -130,7 +130,7 @@ import Testing
         model: model, cache: cache, compute: Compute(threadCount: 2), maximumRows: rows,
         maximumLogitRows: logitRows)
       let planned = ForwardPass.workspaceBytes(
-        model.configuration, maximumRows: rows, maximumLogitRows: logitRows, threadCount: 2)
+        model.configuration, maximumRows: rows, maximumLogitRows: logitRows)
       // The plan also counts the quantized inputs and scratch of the matrix products.
       #expect(planned >= pass.bufferBytes)
       #expect(planned <= 2 * pass.bufferBytes + 4 * 70_000)

@@ -1,3 +1,4 @@
+package import QuireGeneration
 package import QuireModel
 package import QuireTensors
 
@@ -8,7 +9,7 @@ package import QuireTensors
 ///
 /// A repetition is one whole prompt, or one decode step of all sequences: forward passes with the logits of the last
 /// row of each sequence, as an engine runs them; sampling and text are not in it. What a cache holds before a row begins
-/// is random.
+/// is random. Rows with drafts are `LookupBenchmark`'s.
 ///
 /// On a shared machine both the work and the limits lose to the neighbours. So the limits are measured between the
 /// repetitions, over the time of the row, and the median of the one is divided by the median of the other: a disturbance
@@ -48,13 +49,14 @@ package final class SpeedBenchmark {
   /// Measures every row. `onProgress` is told the repetitions done and in all, and what is being measured.
   package func run(
     version: String, processor: String, onProgress: (_ done: Int, _ total: Int, _ now: SpeedPlan.Case) -> Void
-  ) -> SpeedReport {
+  ) throws(GenerationError) -> SpeedReport {
     let cases = plan.cases
     let total = cases.reduce(0) { $0 + repetitionCount($1) }
     var done = 0
     samples = []
-    let rows = cases.map { measured in
-      self.measure(measured) {
+    var rows: [SpeedReport.Row] = []
+    for measured in cases {
+      rows += try self.rows(measured) {
         done += 1
         onProgress(done, total, measured)
       }
@@ -66,7 +68,23 @@ package final class SpeedBenchmark {
   }
 
   private func repetitionCount(_ measured: SpeedPlan.Case) -> Int {
-    measured.phase == .prompt ? plan.promptRepeats : measured.tokens
+    switch measured.phase {
+    case .prompt: plan.promptRepeats
+    case .decode: measured.tokens
+    case .lookup: LookupBenchmark.turnCount(measured)
+    }
+  }
+
+  private func rows(
+    _ measured: SpeedPlan.Case, onRepetition: () -> Void
+  ) throws(GenerationError) -> [SpeedReport.Row] {
+    guard measured.phase == .lookup else { return [measure(measured, onRepetition: onRepetition)] }
+    return try LookupBenchmark(model: model, plan: plan, compute: compute).run(
+      measured,
+      sample: {
+        sample(1)
+        return samples[samples.count - 1]
+      }, onTurn: onRepetition)
   }
 
   /// One row: repetitions with limits between them, before the first and after the last.
@@ -88,7 +106,7 @@ package final class SpeedBenchmark {
     sample(sampleCount)
     return SpeedReport.Row(
       plan: measured, seconds: seconds, limits: MachineLimits(medianOf: Array(samples[firstSample...])),
-      work: work.divided(by: count))
+      work: work.divided(by: count), lookup: nil)
   }
 
   private func sample(_ count: Int) {
@@ -110,8 +128,7 @@ package final class SpeedBenchmark {
   private func time(_ body: () -> Void) -> Double {
     let begin = ContinuousClock.now
     body()
-    let duration = (ContinuousClock.now - begin).components
-    return Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+    return (ContinuousClock.now - begin).seconds
   }
 }
 
@@ -120,7 +137,7 @@ extension SpeedBenchmark {
   private func batches(_ measured: SpeedPlan.Case, repetition: Int) -> [ForwardBatch] {
     switch measured.phase {
     case .prompt: promptBatches(measured)
-    case .decode: [decodeBatch(measured, step: repetition)]
+    case .decode, .lookup: [decodeBatch(measured, step: repetition)]
     }
   }
 

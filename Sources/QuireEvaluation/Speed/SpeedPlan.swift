@@ -3,17 +3,20 @@ package import QuireTensors
 
 /// What a speed benchmark measures: one row for each combination.
 package struct SpeedPlan: Sendable, Equatable {
-  package enum Phase: String, Sendable { case prompt, decode }
+  package enum Phase: String, Sendable { case prompt, decode, lookup }
 
-  /// One row: prompt tokens of one sequence after each other, or one token a step of several sequences.
+  /// One row: prompt tokens of one sequence after each other, one token a step of several sequences, or the tokens of one
+  /// sequence with drafts (one row for each text).
   package struct Case: Sendable, Equatable {
     package let phase: Phase
     package let batch: Int  // sequences
     package let context: Int  // positions that each sequence's cache holds when the row begins
-    package let tokens: Int  // of each sequence: the prompt, or the steps
+    package let tokens: Int  // of each sequence: the prompt, the steps, or the answer
 
+    /// Positions of each sequence when the row ends. The first token after a lookup's prompt is not measured.
+    var positions: Int { context + tokens + (phase == .lookup ? 1 : 0) }
     /// Blocks of each sequence when the row ends.
-    var blocksPerSequence: Int { KeyValueCache.blockCount(positions: context + tokens) }
+    var blocksPerSequence: Int { KeyValueCache.blockCount(positions: positions) }
   }
 
   /// Prompt lengths; each is a row. Empty: prompts are not measured.
@@ -30,10 +33,13 @@ package struct SpeedPlan: Sendable, Equatable {
   /// Times that a prompt is computed.
   package var promptRepeats: Int
   package var keyValueElement: KeyValueElement
+  /// Whether answers of one sequence are measured with drafts from their own text as well.
+  package var measuresLookup: Bool
 
   package init(
     promptTokens: [Int] = [512], generateTokens: Int = 64, batches: [Int] = [1, 4, 16], contexts: [Int] = [],
-    stepTokens: Int = 512, promptRepeats: Int = 3, keyValueElement: KeyValueElement = .float16
+    stepTokens: Int = 512, promptRepeats: Int = 3, keyValueElement: KeyValueElement = .float16,
+    measuresLookup: Bool = false
   ) {
     self.promptTokens = promptTokens
     self.generateTokens = generateTokens
@@ -42,10 +48,14 @@ package struct SpeedPlan: Sendable, Equatable {
     self.stepTokens = stepTokens
     self.promptRepeats = promptRepeats
     self.keyValueElement = keyValueElement
+    self.measuresLookup = measuresLookup
   }
 
   /// The rows in the order in which they are measured.
-  package var cases: [Case] {
+  package var cases: [Case] { passCases + lookupCases }
+
+  /// Rows of plain forward passes.
+  var passCases: [Case] {
     let promptContexts = contexts.isEmpty ? [0] : contexts
     let decodeContexts = contexts.isEmpty ? [promptTokens.first ?? 0] : contexts
     let prompts = promptContexts.flatMap { context in
@@ -57,17 +67,26 @@ package struct SpeedPlan: Sendable, Equatable {
     return prompts + (generateTokens > 0 ? decodes : [])
   }
 
-  var maximumRows: Int {
-    cases.map { $0.phase == .prompt ? min($0.tokens, stepTokens) : $0.batch }.max() ?? 1
+  /// Rows of answers with drafts. A prompt is as long as its answer at least, so that it can be quoted.
+  var lookupCases: [Case] {
+    guard measuresLookup else { return [] }
+    let decodeContexts = contexts.isEmpty ? [promptTokens.first ?? 0] : contexts
+    return decodeContexts.map { context in
+      Case(phase: .lookup, batch: 1, context: max(context, generateTokens, 1), tokens: generateTokens)
+    }
   }
-  var maximumLogitRows: Int { cases.map(\.batch).max() ?? 1 }
-  var cacheBlockCount: Int { cases.map { $0.batch * $0.blocksPerSequence }.max() ?? 0 }
+
+  var maximumRows: Int {
+    passCases.map { $0.phase == .prompt ? min($0.tokens, stepTokens) : $0.batch }.max() ?? 1
+  }
+  var maximumLogitRows: Int { passCases.map(\.batch).max() ?? 1 }
+  var cacheBlockCount: Int { passCases.map { $0.batch * $0.blocksPerSequence }.max() ?? 0 }
 }
 
 extension SpeedPlan {
   /// Throws a sentence when a model of this configuration cannot run the plan.
   package func check(_ configuration: ModelConfiguration) throws(SpeedError) {
-    let positions = cases.map { $0.context + $0.tokens }.max() ?? 0
+    let positions = cases.map(\.positions).max() ?? 0
     if positions > configuration.contextPositions {
       throw .positions(wanted: positions, most: configuration.contextPositions)
     }
@@ -85,13 +104,21 @@ package struct SpeedMemory: Sendable, Equatable {
   package var totalBytes: Int { weightBytes + cacheBytes + workspaceBytes + meterBytes }
 
   /// - Parameter weightBytes: what the weights will take; 0 when they are in memory already.
-  package init(_ plan: SpeedPlan, configuration: ModelConfiguration, weightBytes: Int, threadCount: Int) {
+  package init(_ plan: SpeedPlan, configuration: ModelConfiguration, weightBytes: Int) {
     self.weightBytes = weightBytes
+    // A lookup's engines have caches and workspaces of their own, of which one row's at a time are in memory.
+    let lookupBlockCount = plan.lookupCases.map(\.blocksPerSequence).max() ?? 0
+    let engineCount = plan.lookupCases.isEmpty ? 0 : LookupBenchmark.engineCount
     cacheBytes =
-      plan.cacheBlockCount * KeyValueCache.blockBytes(configuration, element: plan.keyValueElement)
-    workspaceBytes = ForwardPass.workspaceBytes(
-      configuration, maximumRows: plan.maximumRows, maximumLogitRows: plan.maximumLogitRows,
-      threadCount: threadCount)
+      (plan.cacheBlockCount + engineCount * lookupBlockCount)
+      * KeyValueCache.blockBytes(configuration, element: plan.keyValueElement)
+    workspaceBytes =
+      ForwardPass.workspaceBytes(
+        configuration, maximumRows: plan.maximumRows, maximumLogitRows: plan.maximumLogitRows)
+      + engineCount
+      * ForwardPass.workspaceBytes(
+        configuration, maximumRows: LookupBenchmark.rowsMaximum,
+        maximumLogitRows: LookupBenchmark.rowsMaximum)
     meterBytes = LimitMeter.memoryBytes
   }
 

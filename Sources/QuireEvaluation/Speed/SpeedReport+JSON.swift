@@ -33,6 +33,19 @@ extension SpeedReport {
 
 extension SpeedReport.Row {
   fileprivate var json: JSONValue {
+    var members = measurements
+    if let lookup {
+      members["text"] = .string(lookup.text.rawValue)
+      members["plainTokensPerSecond"] = .rounded(lookup.plainTokensPerSecond)
+      members["speedup"] = .rounded(tokensPerSecond / lookup.plainTokensPerSecond)
+      members["steps"] = .int(lookup.stepCount)
+      members["drafts"] = .int(lookup.draftCount)
+      members["acceptedDrafts"] = .int(lookup.acceptedDraftCount)
+    }
+    return .object(members)
+  }
+
+  private var measurements: JSONObject {
     [
       "phase": .string(plan.phase.rawValue),
       "batch": .int(plan.batch),

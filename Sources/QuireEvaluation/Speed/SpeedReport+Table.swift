@@ -11,7 +11,7 @@ extension SpeedReport {
       quire \(version), \(instructionSet.rawValue), \(threadCount) threads, \(processor)
       limits: \(number(limits.int8MultiplyAddsPerSecond / 1e9, 0)) GMAC/s int8, \(number(limits.readBytesPerSecond / 1e9, 1)) GB/s read
 
-      \(lines.joined(separator: "\n"))
+      \((lines + lookupLines).joined(separator: "\n"))
 
       """
   }
@@ -21,12 +21,39 @@ extension SpeedReport {
       "phase", "batch", "context", "tokens", "tokens/s", "GMAC/s", "of compute", "GB/s", "of reading",
       "of roofline",
     ]
-    let cells = [header] + rows.map(cells)
-    let widths = header.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+    let passes = rows.filter { $0.lookup == nil }
+    return passes.isEmpty ? [] : aligned([header] + passes.map(cells))
+  }
+
+  private func aligned(_ cells: [[String]]) -> [String] {
+    let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
     return cells.map { line in
       zip(line, widths).map { cell, width in String(repeating: " ", count: width - cell.count) + cell }
         .joined(separator: "  ")
     }
+  }
+
+  /// A table of its own: what drafting did for dictated answers of one sequence.
+  private var lookupLines: [String] {
+    let header = [
+      "answer", "context", "tokens", "plain tokens/s", "with lookup", "ratio", "steps", "drafts", "accepted",
+    ]
+    let cells = rows.compactMap { row in
+      row.lookup.map { lookup in
+        [
+          lookup.text.rawValue, "\(row.plan.context)", "\(row.plan.tokens)",
+          number(lookup.plainTokensPerSecond, 2), number(row.tokensPerSecond, 2),
+          number(row.tokensPerSecond / lookup.plainTokensPerSecond, 2) + "×",
+          "\(lookup.stepCount)", "\(lookup.draftCount)", "\(lookup.acceptedDraftCount)",
+        ]
+      }
+    }
+    if cells.isEmpty { return [] }
+    return [
+      "",
+      "lookup: one sequence, answers dictated to the engine, in turns with the same engine without drafts",
+    ]
+      + aligned([header] + cells)
   }
 
   private func cells(_ row: Row) -> [String] {

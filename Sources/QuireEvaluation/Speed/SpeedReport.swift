@@ -2,17 +2,19 @@ package import QuireTensors
 
 /// What a speed benchmark found.
 package struct SpeedReport: Sendable {
-  /// One measured case.
+  /// One measured case, or with drafts one text of it.
   package struct Row: Sendable {
     package let plan: SpeedPlan.Case
-    /// One entry a repetition: a whole prompt, or one decode step.
+    /// One entry a repetition: a whole prompt, one decode step, or a whole answer.
     package let seconds: [Double]
     /// The median of the limits measured between the repetitions of this row.
     package let limits: MachineLimits
     let work: SpeedWork  // of a repetition
+    /// Present in rows with drafts; their only repetition is the whole answer.
+    package let lookup: LookupOutcome?
 
     /// Tokens of a repetition.
-    var tokens: Int { plan.phase == .prompt ? plan.tokens : plan.batch }
+    var tokens: Int { plan.phase == .decode ? plan.batch : plan.tokens }
 
     package var medianSeconds: Double {
       let sorted = seconds.sorted()

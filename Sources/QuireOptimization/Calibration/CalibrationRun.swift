@@ -95,14 +95,14 @@ package final class CalibrationRun {
 
   /// Bytes that a run of these settings holds.
   package static func byteCount(
-    _ settings: CalibrationSettings, _ configuration: ModelConfiguration, threadCount: Int
+    _ settings: CalibrationSettings, _ configuration: ModelConfiguration
   ) -> Int {
     let tokens = settings.windowTokens
     // Documents of one token each would take a block each; ordinary ones end in one half-filled block.
     let blocks = 2 * KeyValueCache.blockCount(positions: tokens)
     let oneLayer = configuration.replacingLayers([configuration.layers[0]])
     return (settings.windowCount + 1) * tokens * configuration.hiddenSize * 4
-      + LayerRunner.workspaceBytes(configuration, maximumRows: tokens, threadCount: threadCount)
+      + LayerRunner.workspaceBytes(configuration, maximumRows: tokens)
       + blocks * KeyValueCache.blockBytes(oneLayer, element: .float32)
   }
 

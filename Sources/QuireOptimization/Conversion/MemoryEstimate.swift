@@ -25,7 +25,7 @@ package struct MemoryEstimate: Sendable, Equatable {
         Part(
           what: "calibration activations",
           byteCount: CalibrationRun.byteCount(
-            recipe.calibration, source.configuration, threadCount: threadCount)))
+            recipe.calibration, source.configuration)))
     }
     let table = Self.largest(result.tensors.filter { $0.name == .embedding || $0.name == .head })
     var layer = [Part(what: "one optimized layer", byteCount: Self.largestLayer(result))]

@@ -12,7 +12,10 @@ extension Command {
 
       The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
       and reading memory. A row's shares are told of its own limits; "roofline" is the least time that both allow.
-      Sampling and text are not in the figures.
+      Sampling and text are not in the figures, except with --lookup: there the engine of generate and serve gives answers
+      that are dictated to it, each token lifted above the others after all has been computed, because random weights
+      repeat nothing by themselves. One quotes its prompt, one changes every sixteenth token of it, one is new; an engine
+      that drafts and one that does not take turns of a few tokens.
       """,
     positionals: ["[MODEL]"],
     options: [
@@ -31,6 +34,9 @@ extension Command {
       Option(
         "--context", "N,…", "tokens before a row begins (default: 0 for prompts, the prompt for decoding)"),
       Option("--repeat", "N", "times that a prompt is computed; the median counts (default: 3)"),
+      Option(
+        "--lookup", nil,
+        "measure drafts from the text itself as well: one sequence, --generate-tokens of them"),
       .cacheType, .threads, .json, .quiet,
     ],
     example: "quire bench --shape qwen3-8b --scheme int4 --batch 1,8 --json",
@@ -47,13 +53,13 @@ private func runBench(_ arguments: Arguments) throws {
     plan.keyValueElement = try element?.checked(for: configuration) ?? .float16
     try plan.check(configuration)
     let memory = SpeedMemory(
-      plan, configuration: configuration, weightBytes: weightBytes, threadCount: compute.team.threadCount)
+      plan, configuration: configuration, weightBytes: weightBytes)
     if !isQuiet { Terminal.errorLine("\(name): \(account(of: memory))") }
     try memory.check(available: Machine.availableBytes)
   }
   let benchmark = try SpeedBenchmark(model: model, name: name, plan: plan, compute: compute)
   let progress = Progress("measuring", unit: .items("repetitions"), quiet: isQuiet)
-  let report = benchmark.run(version: Program.version, processor: Machine.processor) { done, total, now in
+  let report = try benchmark.run(version: Program.version, processor: Machine.processor) { done, total, now in
     progress.update(done, of: total, note: "\(now.phase.rawValue) ×\(now.batch) at \(now.context)")
   }
   Terminal.output(arguments.has("--json") ? report.json.serialized() + "\n" : report.table)
@@ -80,7 +86,11 @@ extension Arguments {
       generateTokens: try integer("--generate-tokens", in: 0...100_000) ?? 64,
       batches: try integers("--batch", in: 1...1024) ?? [1, 4, 16],
       contexts: try integers("--context", in: 0...1_000_000) ?? [],
-      promptRepeats: try integer("--repeat", in: 1...1000) ?? 3)
+      promptRepeats: try integer("--repeat", in: 1...1000) ?? 3, measuresLookup: has("--lookup"))
+    guard plan.generateTokens > 0 || !plan.measuresLookup else {
+      throw UsageError(
+        command, "--lookup decodes, but --generate-tokens is 0; leave one of them out")
+    }
     guard !plan.cases.isEmpty else {
       throw UsageError(
         command, "--prompt-tokens 0 and --generate-tokens 0 leave nothing to measure; leave one of them out")

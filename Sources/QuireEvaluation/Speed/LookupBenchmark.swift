@@ -1,0 +1,102 @@
+import QuireGeneration
+import QuireModel
+import QuireTensors
+import QuireText
+
+/// Measures what drafting from the text itself does for the decoding of one sequence: the engine as it serves, sampling and
+/// delivery included, on answers that are dictated (`DictatedForward`).
+///
+/// An engine without drafts and one for each text take turns of a few tokens; each has forward pass and cache of its own.
+struct LookupBenchmark {
+  let model: Model
+  let plan: SpeedPlan
+  let compute: Compute
+
+  static let turnTokens = 8
+  /// The engine without drafts, and the others.
+  static let engineCount = 1 + LookupText.allCases.count
+  /// Prompt tokens that one step takes up; they are not computed.
+  private static let promptRowsMaximum = 4096
+  /// A token and the most drafts.
+  static let rowsMaximum = 1 + DraftPlanner.draftCountMaximum
+
+  /// A text's engine at work.
+  private struct Contestant {
+    let text: LookupText
+    let lookup: LookupMode
+    let answer: [Int32]
+    let taker: TurnTaker
+    let forward: DictatedForward
+  }
+
+  /// Turns of all engines.
+  static func turnCount(_ measured: SpeedPlan.Case) -> Int {
+    engineCount * ((measured.tokens + turnTokens - 1) / turnTokens)
+  }
+
+  /// `sample` is called between turns and measures the limits; `onTurn` after each turn.
+  func run(
+    _ measured: SpeedPlan.Case, sample: () -> MachineLimits, onTurn: () -> Void
+  ) throws(GenerationError) -> [SpeedReport.Row] {
+    var contestants = [try contestant(.novel, .off, measured)]
+    for text in LookupText.allCases { contestants.append(try contestant(text, .adaptive, measured)) }
+    var samples: [MachineLimits] = []
+    var running = contestants
+    while !running.isEmpty {
+      samples.append(sample())
+      running.removeAll { contestant in
+        defer { onTurn() }
+        return !contestant.taker.turn()
+      }
+    }
+    let plain = rate(contestants[0], measured)
+    return contestants.dropFirst().map { contestant in
+      row(contestant, measured, plain: plain, limits: MachineLimits(medianOf: samples))
+    }
+  }
+
+  private func contestant(
+    _ text: LookupText, _ lookup: LookupMode, _ measured: SpeedPlan.Case
+  ) throws(GenerationError) -> Contestant {
+    let configuration = model.configuration
+    // The token that follows the prompt is not measured.
+    let (prompt, answer) = text.tokens(
+      promptCount: measured.context, answerCount: measured.tokens + 1,
+      vocabularySize: configuration.vocabularySize)
+    let shape = try EngineShape(
+      EngineOptions(
+        threadCount: compute.team.threadCount, maximumSlots: 1, tokenBudget: Self.promptRowsMaximum,
+        logitRowBudget: Self.rowsMaximum, contextLength: prompt.count + answer.count,
+        cacheBlockCount: measured.blocksPerSequence, keyValueElement: plan.keyValueElement, lookup: lookup),
+      configuration: configuration, vocabularySize: configuration.vocabularySize)
+    let cache = KeyValueCache(configuration, blockCount: shape.blockCount, element: plan.keyValueElement)
+    cache.fillRandomly(seed: 1, compute: compute)
+    let pass = ForwardPass(
+      model: model, cache: cache, compute: compute, maximumRows: Self.rowsMaximum)
+    let forward = DictatedForward(pass, text: prompt + answer, promptCount: prompt.count)
+    let engine = Engine(
+      EngineParts(
+        forward: forward, rowWidth: configuration.vocabularySize, tokenizer: .bytes(), shape: shape,
+        endOfSequenceIDs: []))
+    let taker = TurnTaker(engine: engine, turnTokens: Self.turnTokens)
+    try taker.begin(GenerationRequest(promptTokens: prompt, maximumTokens: answer.count))
+    return Contestant(text: text, lookup: lookup, answer: answer, taker: taker, forward: forward)
+  }
+
+  private func rate(_ contestant: Contestant, _ measured: SpeedPlan.Case) -> Double {
+    Double(measured.tokens) / contestant.taker.answer.seconds
+  }
+
+  private func row(
+    _ contestant: Contestant, _ measured: SpeedPlan.Case, plain: Double, limits: MachineLimits
+  ) -> SpeedReport.Row {
+    let (tokens, seconds) = contestant.taker.answer
+    precondition(tokens == contestant.answer, "drafts changed an answer")
+    let metrics = contestant.taker.metrics
+    return SpeedReport.Row(
+      plan: measured, seconds: [seconds], limits: limits, work: contestant.forward.work,
+      lookup: LookupOutcome(
+        text: contestant.text, plainTokensPerSecond: plain, stepCount: metrics.stepCount - 1,
+        draftCount: metrics.draftedTokenCount, acceptedDraftCount: metrics.acceptedDraftCount))
+  }
+}

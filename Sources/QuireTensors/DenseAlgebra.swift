@@ -79,6 +79,14 @@ package enum DenseAlgebra {
     mirrorUpper(result)
   }
 
+  /// The sum of products of two rows of `count` numbers, in float64.
+  package static func dot(
+    _ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>, count: Int
+  ) -> Double {
+    _ = singleThreaded
+    return cblas_dsdot(blasint(count), left, 1, right, 1)
+  }
+
   /// Copies the upper triangle onto the lower one, so that both hold the symmetric matrix.
   package static func mirrorUpper(_ matrix: MatrixView<Float>) { mirror(matrix) }
 

@@ -24,12 +24,13 @@ import Testing
 
   @discardableResult
   private func convert(
-    _ steps: [RecipeStep], threads: Int = 2, to path: String? = nil
+    _ steps: [RecipeStep], upcoming: [RecipeStep] = [], threads: Int = 2, to path: String? = nil
   ) throws -> ConversionReport {
     folder.write(text.utf8, to: "calibration.txt")
     let calibration = CalibrationSettings(
       source: .file("calibration.txt"), windowCount: 8, windowTokens: 96, seed: 3)
-    let recipe = Recipe(name: "test", steps: steps, calibration: calibration, folder: folder.path + "/")
+    let recipe = Recipe(
+      name: "test", steps: steps, upcoming: upcoming, calibration: calibration, folder: folder.path + "/")
     let converter = try Converter(
       Checkpoint(path: folder.path), recipe: recipe, compute: Compute(threadCount: threads),
       toolVersion: "test")
@@ -99,6 +100,53 @@ import Testing
     for (before, after) in zip(plain, searched) {
       #expect(measure == .weights ? after < before : after != before)
     }
+  }
+
+  /// In float32 nothing is lost by folding, so that the model must answer as before.
+  @Test(arguments: [SmoothingMethod.awq, .smoothQuant(alpha: 0.5)])
+  func smoothingChangesNothingButTheWeights(method: SmoothingMethod) throws {
+    TinyCheckpoint(layerCount: 3, queryHeadCount: 6, keyValueHeadCount: 2, element: "F32").write(to: folder)
+    let reference = try logits(Model(checkpoint: Checkpoint(path: folder.path)))
+    let steps: [RecipeStep] = [.smooth(.init(method: method)), quantize(.nearest)]
+    let report = try convert(Array(steps.prefix(1)), upcoming: Array(steps.suffix(1)))
+    let found = try packedLogits()
+    #expect(largestDifference(found, reference) < 2e-3)
+    func query(_ model: Model) -> [Float] {
+      let values = model.matrix(.layer(0, .queryProjection)).dequantized(kernels: compute.kernels)
+      return (0..<values.count).map { values[$0] }
+    }
+    let before = query(try Model(checkpoint: Checkpoint(path: folder.path)))
+    let after = query(try Model(pack: PackReader(path: output), team: compute.team))
+    #expect(largestDifference(after, before) > 1e-3)
+    let layers = try #require(report.rows[1].json["layers"]?.arrayValue)
+    #expect(layers.count == 3 && layers.allSatisfy { $0["sites"]?.arrayValue?.count == 4 })
+    #expect(report.rows[1].notes.isEmpty)
+  }
+
+  @Test func awqLowersTheErrorThatItLooksAt() throws {
+    TinyCheckpoint(layerCount: 2).write(to: folder)
+    let report = try convert([.smooth(.init(method: .awq)), quantize(.nearest)])
+    for layer in try #require(report.rows[1].json["layers"]?.arrayValue) {
+      for site in layer["sites"]?.arrayValue ?? [] {
+        let (with, without) = (site["outputError"]?.doubleValue, site["outputErrorUnsmoothed"]?.doubleValue)
+        #expect(try #require(with) <= #require(without))
+      }
+    }
+  }
+
+  @Test func smoothingGoesBetweenPruningAndGPTQ() throws {
+    TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
+    let steps: [RecipeStep] = [
+      .pruneHeads(.init(unit: .queryHead, removal: .uniform(1))), .smooth(.init(method: .awq)),
+      quantize(.gptq),
+    ]
+    let first = folder.path + "/first.quire"
+    let report = try convert(steps, threads: 1, to: first)
+    #expect(report.configuration.layers[0].queryHeadCount == 5)
+    try convert(steps, threads: 2)
+    #expect(FileManager.default.contents(atPath: first) == FileManager.default.contents(atPath: output))
+    let areFinite = try packedLogits().allSatisfy { $0.isFinite }
+    #expect(areFinite)
   }
 
   @Test func gptqFollowsPruning() throws {

@@ -80,7 +80,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{ step: 'prune' }", "expected the step to be \"prune-heads\" or \"quantize\", found \"prune\""),
+    (
+      "{ step: 'prune' }",
+      "expected the step to be \"prune-heads\", \"smooth\" or \"quantize\", found \"prune\""
+    ),
     ("{ unit: 'kv-group' }", "the step lacks the field \"step\""),
     ("'quantize'", "expected a step, an object, found \"quantize\""),
     (

@@ -43,18 +43,28 @@ package final class CalibrationRun {
   ///
   /// Precondition: the windows have not been through the half of the layer that the site belongs to.
   package func gram(at site: ActivationSite, of layer: LayerWeights) -> GramMatrix {
-    let part = part(of: layer, upTo: site)
-    let width = site.width(in: layer.shape, configuration)
-    var accumulator = GramAccumulator(order: width, team: runner.compute.team)
+    guard let gram = grams(at: [site], of: layer)[site] else { preconditionFailure("a site was asked for") }
+    return gram
+  }
+
+  /// The Gram matrices at several sites of one layer, all as its present weights leave them, in one pass.
+  package func grams(
+    at sites: [ActivationSite], of layer: LayerWeights
+  ) -> [ActivationSite: GramMatrix] {
+    guard let last = ActivationSite.allCases.last(where: sites.contains) else { return [:] }
+    let part = part(of: layer, upTo: last)
+    var accumulators: [ActivationSite: GramAccumulator] = [:]
+    for site in sites {
+      accumulators[site] = GramAccumulator(
+        order: site.width(in: layer.shape, configuration), team: runner.compute.team)
+    }
     let cache = cache(for: part.shape)
     for (window, rows) in zip(windows, hidden) {
       scratch.pointer.update(from: rows.pointer, count: rows.count)
       runner.begin(Self.batch(of: window), cache: cache)
-      runner.run(part, layer: 0, hidden: scratch.pointer) { observed, values in
-        if observed == site { accumulator.add(values) }
-      }
+      runner.run(part, layer: 0, hidden: scratch.pointer) { accumulators[$0]?.add($1) }
     }
-    return accumulator.finish()
+    return accumulators.mapValues { $0.finish() }
   }
 
   /// Replaces the hidden rows by what the layer's attention makes of them; its MLP is still to come.

@@ -5,12 +5,15 @@ package struct GramMatrix: Sendable {
   /// Inputs of the matrix, k.
   package let order: Int
   package let values: HostBuffer<Float>  // (k, k), both triangles
+  /// How loud each input is; nil where only H is known.
+  package let magnitudes: ActivationMagnitudes?
 
   /// Precondition: `values` holds order² numbers.
-  package init(order: Int, values: HostBuffer<Float>) {
+  package init(order: Int, values: HostBuffer<Float>, magnitudes: ActivationMagnitudes? = nil) {
     precondition(values.count == order * order, "a Gram matrix is square")
     self.order = order
     self.values = values
+    self.magnitudes = magnitudes
   }
 
   package var view: MatrixView<Float> { MatrixView(values, rows: order, columns: order) }
@@ -20,14 +23,28 @@ package struct GramMatrix: Sendable {
 
   /// The matrix of the given inputs alone: what is left of activations that do not depend on each other.
   func keeping(_ inputs: [Int]) -> GramMatrix {
-    let source = view
     let kept = HostBuffer<Float>(count: inputs.count * inputs.count)
     for (row, from) in inputs.enumerated() {
-      for (place, column) in inputs.enumerated() {
-        kept.pointer[row * inputs.count + place] = source[from, column]
-      }
+      let (source, target) = (view.row(from), kept.pointer + row * inputs.count)
+      for (place, column) in inputs.enumerated() { target[place] = source[column] }
     }
-    return GramMatrix(order: inputs.count, values: kept)
+    return GramMatrix(order: inputs.count, values: kept, magnitudes: magnitudes?.keeping(inputs))
+  }
+}
+
+/// The mean and the largest magnitude of each input of a matrix: what smoothing needs to know.
+package struct ActivationMagnitudes: Sendable, Equatable {
+  package let means: [Float]  // (k)
+  package let maxima: [Float]  // (k)
+
+  package init(means: [Float], maxima: [Float]) {
+    precondition(means.count == maxima.count, "one mean and one maximum an input")
+    self.means = means
+    self.maxima = maxima
+  }
+
+  func keeping(_ inputs: [Int]) -> ActivationMagnitudes {
+    ActivationMagnitudes(means: inputs.map { means[$0] }, maxima: inputs.map { maxima[$0] })
   }
 }
 
@@ -36,6 +53,8 @@ package struct GramMatrix: Sendable {
 /// The columns are cut at fixed places, whatever the thread count, so that the sums are the same bits on any team.
 struct GramAccumulator {
   private let sums: HostBuffer<Float>  // upper triangle in tiles (k, k)
+  private let magnitudeSums: HostBuffer<Double>  // (k)
+  private let maxima: HostBuffer<Float>  // (k)
   private let order: Int
   private let team: ThreadTeam
   private var rowCount = 0
@@ -46,6 +65,8 @@ struct GramAccumulator {
     self.order = order
     self.team = team
     sums = HostBuffer(count: order * order)
+    magnitudeSums = HostBuffer(count: order)
+    maxima = HostBuffer(count: order)
   }
 
   /// Adds activations (row, k).
@@ -56,6 +77,7 @@ struct GramAccumulator {
     let all = 0..<inputs.rows
     let total = MatrixView(sums, rows: order, columns: order)
     let (order, width) = (order, Self.tileColumns)
+    let (magnitudeSums, maxima) = (magnitudeSums.pointer, maxima.pointer)
     let tileCount = (order + width - 1) / width
     team.run { thread, count in
       // Tiles shrink from the first to the last: dealing them out in turn keeps the shares even.
@@ -65,9 +87,32 @@ struct GramAccumulator {
         DenseAlgebra.multiply(
           inputs.block(rows: all, columns: columns), inputs.block(rows: all, columns: rest),
           transposing: .left, beta: 1, into: total.block(rows: columns, columns: rest))
+        Self.addMagnitudes(inputs, columns: columns, to: magnitudeSums, maxima)
       }
     }
     rowCount += inputs.rows
+  }
+
+  /// Adds the magnitudes of some columns; a batch is summed in float32, batches in float64.
+  private static func addMagnitudes(
+    _ inputs: MatrixView<Float>, columns: Range<Int>, to sums: UnsafeMutablePointer<Double>,
+    _ maxima: UnsafeMutablePointer<Float>
+  ) {
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: columns.count) { batch in
+      guard let batch = batch.baseAddress else { return }
+      let count = columns.count
+      batch.initialize(repeating: 0, count: count)
+      let largest = maxima + columns.lowerBound
+      for row in 0..<inputs.rows {
+        let values = inputs.row(row) + columns.lowerBound
+        for index in 0..<count {
+          let magnitude = abs(values[index])
+          batch[index] += magnitude
+          largest[index] = largest[index] < magnitude ? magnitude : largest[index]
+        }
+      }
+      for index in 0..<count { sums[columns.lowerBound + index] += Double(batch[index]) }
+    }
   }
 
   /// The mean over all rows. Ends the accumulation.
@@ -75,6 +120,10 @@ struct GramAccumulator {
     let share = 1 / Float(max(1, rowCount))
     for index in 0..<sums.count { sums.pointer[index] *= share }
     DenseAlgebra.mirrorUpper(MatrixView(sums, rows: order, columns: order))
-    return GramMatrix(order: order, values: sums)
+    return GramMatrix(
+      order: order, values: sums,
+      magnitudes: ActivationMagnitudes(
+        means: magnitudeSums.buffer.map { Float($0 / Double(max(1, rowCount))) },
+        maxima: Array(maxima.buffer)))
   }
 }

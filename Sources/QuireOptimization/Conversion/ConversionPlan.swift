@@ -52,6 +52,8 @@ package struct ConversionPlan: Sendable {
         let layers = try Self.shapes(after: settings, before.layers)
         stages.append(
           Stage(step: step.name, configuration: before.replacingLayers(layers), formats: { _ in .bf16 }))
+      case .smooth:
+        stages.append(Stage(step: step.name, configuration: before, formats: { _ in .bf16 }))
       case .quantize(let settings):
         let formats = try TensorFormats(settings, before)
         let stage = Stage(step: step.name, configuration: before, formats: formats.format(of:))

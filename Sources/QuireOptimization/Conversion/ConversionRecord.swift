@@ -6,6 +6,7 @@ struct ConversionRecord {
   let recipe: Recipe
   private let source: ModelConfiguration
   private var pruning: [Int: [Int: HeadPruningResult]] = [:]  // step index, layer
+  private var changes: [Int: [Int: LayerChange]] = [:]  // step index, layer
   private var rounding: [TensorName: RoundingRecord] = [:]
 
   init(recipe: Recipe, configuration: ModelConfiguration) {
@@ -15,6 +16,7 @@ struct ConversionRecord {
 
   mutating func add(_ outcome: LayerOptimizer.Outcome, layer: Int) {
     for (step, result) in outcome.pruning { pruning[step, default: [:]][layer] = result }
+    for (step, change) in outcome.changes { changes[step, default: [:]][layer] = change }
     for record in outcome.rounding { add(record) }
   }
 
@@ -30,7 +32,7 @@ struct ConversionRecord {
   /// One row for the checkpoint and one for each step, with the shapes that came out.
   func rows(_ formats: TensorFormats?) -> [ConversionReport.Row] {
     var configuration = source
-    var rows = [row("checkpoint", configuration, { _ in .bf16 }, pruning: [:], rounding: [])]
+    var rows = [row("checkpoint", configuration, { _ in .bf16 })]
     for (index, step) in recipe.steps.enumerated() {
       configuration = configurationAfter(step: index, before: configuration)
       let isQuantized = step.name == "quantize"
@@ -38,24 +40,28 @@ struct ConversionRecord {
       rows.append(
         row(
           step.name, configuration, { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 },
-          pruning: pruning[index] ?? [:], rounding: records))
+          pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records))
     }
     return rows
   }
 
   private func configurationAfter(step: Int, before: ModelConfiguration) -> ModelConfiguration {
-    guard let results = pruning[step] else { return before }
+    let (heads, others) = (pruning[step] ?? [:], changes[step] ?? [:])
+    guard !heads.isEmpty || !others.isEmpty else { return before }
     return before.replacingLayers(
-      before.layers.enumerated().map { results[$0.offset]?.shape ?? $0.element })
+      before.layers.enumerated().map {
+        heads[$0.offset]?.shape ?? others[$0.offset]?.shape ?? $0.element
+      })
   }
 
   private func row(
     _ step: String, _ configuration: ModelConfiguration, _ format: (TensorName) -> WeightFormat,
-    pruning: [Int: HeadPruningResult], rounding: [RoundingRecord]
+    pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
+    rounding: [RoundingRecord] = []
   ) -> ConversionReport.Row {
     let stage = ConversionPlan.Stage(step: step, configuration: configuration, formats: format)
     return ConversionReport.Row(
       step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
-      bitsPerWeight: stage.bitsPerWeight, pruning: pruning, rounding: rounding)
+      bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding)
   }
 }

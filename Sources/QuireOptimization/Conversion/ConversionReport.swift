@@ -43,18 +43,21 @@ package struct ConversionReport: Sendable {
     package let bitsPerWeight: Double
     /// What `prune-heads` did to each layer that it changed, by layer index.
     package let pruning: [Int: HeadPruningResult]
+    /// What any other step before `quantize` did, by layer index.
+    package let changes: [Int: LayerChange]
     /// What `quantize` cost, tensor by tensor.
     package let rounding: [RoundingRecord]
 
     package init(
       step: String, parameterCount: Int, byteCount: Int, bitsPerWeight: Double,
-      pruning: [Int: HeadPruningResult], rounding: [RoundingRecord]
+      pruning: [Int: HeadPruningResult], changes: [Int: LayerChange] = [:], rounding: [RoundingRecord]
     ) {
       self.step = step
       self.parameterCount = parameterCount
       self.byteCount = byteCount
       self.bitsPerWeight = bitsPerWeight
       self.pruning = pruning
+      self.changes = changes
       self.rounding = rounding
     }
   }
@@ -76,6 +79,9 @@ extension ConversionReport.Row {
       object["layers"] = .array(
         pruning.sorted { $0.key < $1.key }.map { layer, result in Self.json(layer, result) })
     }
+    if !changes.isEmpty {
+      object["layers"] = .array(changes.sorted { $0.key < $1.key }.map { .object($0.value.details) })
+    }
     if !rounding.isEmpty {
       object["weightErrors"] = .object(Self.json(rounding) { $0.relativeError })
     }
@@ -88,17 +94,19 @@ extension ConversionReport.Row {
 
   /// What did not go as the recipe asks, a sentence each.
   package var notes: [String] {
-    rounding.compactMap { record in
-      if record.isFallback {
+    let changed = changes.sorted { $0.key < $1.key }.flatMap(\.value.notes)
+    return changed
+      + rounding.compactMap { record in
+        if record.isFallback {
+          return
+            "the inputs of \(record.tensor) have no usable statistics, even with their whole mean square added to "
+            + "the diagonal, so it was rounded to nearest; give more or other calibration text"
+        }
+        guard let damping = record.damping, damping > InverseFactor.standardDamping else { return nil }
         return
-          "the inputs of \(record.tensor) have no usable statistics, even with their whole mean square added to "
-          + "the diagonal, so it was rounded to nearest; give more or other calibration text"
+          "the damping of \(record.tensor) was raised to \(Int((100 * damping).rounded()))% of the mean diagonal, "
+          + "because its inputs' statistics are not positive definite with less; more calibration text may help"
       }
-      guard let damping = record.damping, damping > InverseFactor.standardDamping else { return nil }
-      return
-        "the damping of \(record.tensor) was raised to \(Int((100 * damping).rounded()))% of the mean diagonal, "
-        + "because its inputs' statistics are not positive definite with less; more calibration text may help"
-    }
   }
 
   private static func json(_ layer: Int, _ result: HeadPruningResult) -> JSONValue {

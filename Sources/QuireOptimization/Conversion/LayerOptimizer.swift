@@ -4,7 +4,7 @@ import QuireTensors
 /// Applies a recipe's steps to one layer after the other.
 struct LayerOptimizer {
   let recipe: Recipe
-  /// The formats of the `quantize` step; nil when the recipe has none.
+  /// The formats of the `quantize` step, or of one that is still to come; nil when there is none.
   let formats: TensorFormats?
   let headSize: Int
   let compute: Compute
@@ -14,6 +14,8 @@ struct LayerOptimizer {
     var weights: LayerWeights
     /// By the index of the `prune-heads` step.
     var pruning: [Int: HeadPruningResult] = [:]
+    /// By the index of any other step before `quantize`.
+    var changes: [Int: LayerChange] = [:]
     var rounding: [RoundingRecord] = []
   }
 
@@ -23,6 +25,7 @@ struct LayerOptimizer {
     return recipe.steps.contains { step in
       switch step {
       case .pruneHeads(let settings): behind.contains { settings.removal.count(layer: $0) > 0 }
+      case .smooth: !behind.isEmpty
       case .quantize(let settings): settings.needsCalibration && !behind.isEmpty
       }
     }
@@ -47,14 +50,26 @@ struct LayerOptimizer {
         let (result, rest) = try prune(&outcome.weights, settings, count: count, known, layer: index)
         outcome.pruning[stepIndex] = result
         statistics = rest
+      case .smooth(let settings):
+        guard let run, let formats, let quantization = recipe.quantizationAhead else {
+          preconditionFailure("smoothing prepares for a quantize step, on activations")
+        }
+        let smoother = LayerSmoother(
+          settings: settings, quantization: quantization, formats: formats, headSize: headSize,
+          compute: compute)
+        let results = smoother.smooth(&outcome.weights, layer: index, activations: run)
+        outcome.changes[stepIndex] = LayerChange(
+          smoothing: results, layer: index, shape: outcome.weights.shape)
+        statistics = nil
       case .quantize(let settings):
         guard let formats else { preconditionFailure("a quantize step has formats") }
         let quantizer = LayerQuantizer(settings: settings, formats: formats, compute: compute)
         outcome.rounding = try quantizer.quantize(&outcome.weights, layer: index, activations: run)
       }
     }
-    if !outcome.pruning.isEmpty, !weights.outputProjection.isFloat32 {
-      outcome.weights.outputProjection = rounded(outcome.weights.outputProjection)
+    // What steps have left in float32 becomes bf16 again, unless the checkpoint has it in float32.
+    for tensor in LayerTensor.projections where !weights[tensor].isFloat32 {
+      outcome.weights[tensor] = outcome.weights[tensor].roundedToBfloat16(compute)
     }
     return outcome
   }
@@ -93,7 +108,7 @@ struct LayerOptimizer {
   func quantized(
     _ matrix: WeightMatrix, as name: TensorName
   ) throws(OptimizationError) -> (WeightMatrix, RoundingRecord?) {
-    guard let format = formats?.format(of: name), format.scheme != .bf16, let settings = recipe.quantization
+    guard let settings = recipe.quantization, let format = formats?.format(of: name), format.scheme != .bf16
     else { return (matrix, nil) }
     let importances = settings.importances(columns: matrix.columns, nil)
     let result = try NearestQuantizer(format, importances: importances).quantize(
@@ -102,14 +117,6 @@ struct LayerOptimizer {
       .quantized(result.matrix),
       RoundingRecord(tensor: name, format: format, method: .nearest, relativeError: result.relativeError)
     )
-  }
-
-  /// A refitted matrix that was not quantized, as bf16.
-  private func rounded(_ matrix: WeightMatrix) -> WeightMatrix {
-    guard matrix.isFloat32 else { return matrix }
-    let values = matrix.dequantized(kernels: compute.kernels)
-    return .dense(
-      DenseMatrix(rows: matrix.rows, columns: matrix.columns, roundingToBfloat16: values.pointer))
   }
 }
 

@@ -29,6 +29,9 @@ package struct MemoryEstimate: Sendable, Equatable {
     }
     let table = Self.largest(result.tensors.filter { $0.name == .embedding || $0.name == .head })
     var layer = [Part(what: "one optimized layer", byteCount: Self.largestLayer(result))]
+    if recipe.steps.contains(where: { $0.name == "smooth" }) {
+      layer.append(Part(what: "one smoothed layer", byteCount: 4 * Self.layerParameters(source)))
+    }
     let statistics = recipe.steps.map { Self.statisticsBytes($0, source.configuration, threadCount) }
     layer.append(Part(what: "statistics of one matrix", byteCount: statistics.max() ?? 0))
     let atTable = always + [Part(what: "embedding or head", byteCount: table)]
@@ -46,6 +49,14 @@ package struct MemoryEstimate: Sendable, Equatable {
     tensors.filter { $0.format.scheme != .bf16 }.map(\.byteCount).max() ?? 0
   }
 
+  private static func layerParameters(_ stage: ConversionPlan.Stage) -> Int {
+    var counts = [Int](repeating: 0, count: stage.configuration.layerCount)
+    for tensor in stage.tensors {
+      if case .layer(let index, _) = tensor.name { counts[index] += tensor.parameterCount }
+    }
+    return counts.max() ?? 0
+  }
+
   private static func largestLayer(_ stage: ConversionPlan.Stage) -> Int {
     var bytes = [Int](repeating: 0, count: stage.configuration.layerCount)
     for tensor in stage.tensors {
@@ -61,6 +72,7 @@ package struct MemoryEstimate: Sendable, Equatable {
   ) -> Int {
     switch step {
     case .pruneHeads: pruningBytes(configuration)
+    case .smooth: smoothingBytes(configuration)
     case .quantize(let settings):
       settings.needsCalibration ? factorBytes(configuration, threadCount) : 0
     }
@@ -74,6 +86,13 @@ package struct MemoryEstimate: Sendable, Equatable {
         ActivationSite.allCases.map { $0.width(in: shape, configuration) }.max() ?? 0
       }.max() ?? 0
     return width * width * (4 + 8 + 2 + 4) + threadCount * GPTQQuantizer.bandBytes(columns: width)
+  }
+
+  /// The Gram matrices of the MLP's two sites, and of every thread a few bands of rows.
+  private static func smoothingBytes(_ configuration: ModelConfiguration) -> Int {
+    let (hidden, intermediate) = (configuration.hiddenSize, configuration.maximumIntermediateSize)
+    return 4 * (hidden * hidden + intermediate * intermediate)
+      + 4 * 4 * RoundingTrial.sampledRows * max(intermediate, 2 * hidden)
   }
 
   /// The Gram matrix; its damped copy and inverse, twice while a part is gathered; the output projection in

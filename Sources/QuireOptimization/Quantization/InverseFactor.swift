@@ -105,12 +105,15 @@ package struct InverseFactor: Sendable {
   private static func turned(_ inverse: MatrixView<Double>) -> HostBuffer<Float> {
     let count = inverse.rows
     let result = HostBuffer<Float>(count: count * count)
+    guard count > 0 else { return result }
     let edge = 64  // both tiles of a pair stay in cache
+    // Plain pointers: the subscript of a view is a call into another module for every element.
+    let (target, last, step) = (result.pointer, inverse.row(count - 1) + count - 1, inverse.stride)
     for rowTile in stride(from: 0, to: count, by: edge) {
       for columnTile in stride(from: rowTile, to: count, by: edge) {
         for row in rowTile..<min(rowTile + edge, count) {
           for column in max(row, columnTile)..<min(columnTile + edge, count) {
-            result.pointer[row * count + column] = Float(inverse[count - 1 - column, count - 1 - row])
+            target[row * count + column] = Float(last[-column * step - row])
           }
         }
       }

@@ -30,9 +30,9 @@ package struct TensorFormats {
     self.overrides = overrides
   }
 
-  /// The formats of a recipe's `quantize` step; nil when it has none.
+  /// The formats of a recipe's `quantize` step, also of one that is still to come; nil when it has none.
   package init?(_ recipe: Recipe, _ configuration: ModelConfiguration) throws(OptimizationError) {
-    guard let settings = recipe.quantization else { return nil }
+    guard let settings = recipe.quantizationAhead else { return nil }
     try self.init(settings, configuration)
   }
 

@@ -30,6 +30,11 @@ extension Recipe {
       try node.checkOrder(after: steps)
       steps.append(try node.step())
     }
+    if let first = steps.firstIndex(where: { $0.name == "smooth" }), steps.last?.name != "quantize" {
+      throw try root.required("steps", in: "the recipe").element(first).refusal(
+        "the step \"smooth\" prepares weights for rounding, but no \"quantize\" follows; "
+          + "add a step \"quantize\" at the end, or remove this one")
+    }
     self.init(
       name: try root.required("name", in: "the recipe").string("the recipe's name"), steps: steps,
       calibration: try root.member("calibration")?.calibration() ?? CalibrationSettings(),
@@ -51,8 +56,9 @@ extension RecipeNode {
     let kind = try required("step", in: "the step")
     switch try kind.string("the step's name") {
     case "prune-heads": return .pruneHeads(try headPruning())
+    case "smooth": return .smooth(try smoothing())
     case "quantize": return .quantize(try quantization())
-    default: throw kind.refusal(expected: "the step to be \"prune-heads\" or \"quantize\"")
+    default: throw kind.refusal(expected: "the step to be \(Self.list(RecipeStep.names, joiner: "or"))")
     }
   }
 
@@ -63,6 +69,26 @@ extension RecipeNode {
       unit: try required("unit", in: what).choice("unit", as: HeadUnit.self),
       removal: try required("remove", in: what).removal(),
       repairs: try member("repair")?.boolean("repair") ?? true)
+  }
+
+  private func smoothing() throws(OptimizationError) -> SmoothingSettings {
+    let what = "the step \"smooth\""
+    try checkMembers(["step", "method", "alpha"], of: what)
+    let method = try required("method", in: what)
+    switch try method.string("method") {
+    case "awq":
+      if let alpha = member("alpha") {
+        throw alpha.refusal(
+          "the method \"awq\" finds its exponent itself; remove the field \"alpha\", or use \"smoothquant\"")
+      }
+      return SmoothingSettings(method: .awq)
+    case "smoothquant":
+      return SmoothingSettings(
+        method: .smoothQuant(
+          alpha: try member("alpha")?.number("alpha", in: 0...1) ?? SmoothingMethod.standardAlpha))
+    default:
+      throw method.refusal(expected: "method to be \(Self.list(SmoothingMethod.names, joiner: "or"))")
+    }
   }
 
   private func removal() throws(OptimizationError) -> HeadRemoval {

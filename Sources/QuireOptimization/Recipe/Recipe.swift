@@ -9,6 +9,9 @@ package import QuireTensors
 package struct Recipe: Sendable, Equatable {
   package let name: String
   package let steps: [RecipeStep]
+  /// Steps that come after these, when this is the beginning of a longer recipe: they are not carried out, but a step
+  /// may prepare for them.
+  package let upcoming: [RecipeStep]
   package let calibration: CalibrationSettings
   /// The file's text, stored in the pack as it was written.
   package let text: String
@@ -16,11 +19,13 @@ package struct Recipe: Sendable, Equatable {
   package let folder: String
 
   package init(
-    name: String, steps: [RecipeStep], calibration: CalibrationSettings = CalibrationSettings(),
+    name: String, steps: [RecipeStep], upcoming: [RecipeStep] = [],
+    calibration: CalibrationSettings = CalibrationSettings(),
     text: String = "", folder: String = ""
   ) {
     self.name = name
     self.steps = steps
+    self.upcoming = upcoming
     self.calibration = calibration
     self.text = text
     self.folder = folder
@@ -29,12 +34,19 @@ package struct Recipe: Sendable, Equatable {
   /// The recipe with its first `count` steps only; what the evaluator measures row by row.
   package func prefix(_ count: Int) -> Recipe {
     Recipe(
-      name: name, steps: Array(steps.prefix(count)), calibration: calibration, text: text, folder: folder)
+      name: name, steps: Array(steps.prefix(count)), upcoming: Array(steps.dropFirst(count)) + upcoming,
+      calibration: calibration, text: text, folder: folder)
   }
 
   /// The settings of the `quantize` step, which there is at most one of.
   package var quantization: QuantizationSettings? {
     for case .quantize(let settings) in steps { return settings }
+    return nil
+  }
+
+  /// The settings of the `quantize` step, also of one that is still to come: what smoothing prepares for.
+  package var quantizationAhead: QuantizationSettings? {
+    for case .quantize(let settings) in steps + upcoming { return settings }
     return nil
   }
 
@@ -47,22 +59,29 @@ package struct Recipe: Sendable, Equatable {
 /// One entry of a recipe.
 package enum RecipeStep: Sendable, Equatable {
   case pruneHeads(HeadPruningSettings)
+  case smooth(SmoothingSettings)
   case quantize(QuantizationSettings)
 
   /// The name that recipes, plans and evaluation rows use.
   package var name: String {
     switch self {
     case .pruneHeads: "prune-heads"
+    case .smooth: "smooth"
     case .quantize: "quantize"
     }
   }
 
   package var needsCalibration: Bool {
     switch self {
-    case .pruneHeads: true
+    case .pruneHeads, .smooth: true
     case .quantize(let settings): settings.needsCalibration
     }
   }
+}
+
+extension RecipeStep {
+  /// Every name that a step can have.
+  package static let names = ["prune-heads", "smooth", "quantize"]
 }
 
 /// `{ step: "prune-heads", … }`.

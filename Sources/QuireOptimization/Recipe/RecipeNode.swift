@@ -57,6 +57,19 @@ struct RecipeNode {
     return integer
   }
 
+  func number(_ what: String, in range: ClosedRange<Double>) throws(OptimizationError) -> Double {
+    guard let number = value.doubleValue, range.contains(number) else {
+      throw refusal(expected: "\(what), a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// One element of an array. Precondition: the value is an array that has it.
+  func element(_ index: Int) -> RecipeNode {
+    RecipeNode(
+      value: value.arrayValue?[index] ?? .null, path: path + [.index(index)], file: file, text: text)
+  }
+
   func elements(_ what: String) throws(OptimizationError) -> [RecipeNode] {
     guard let array = value.arrayValue else { throw refusal(expected: "\(what), an array") }
     return array.enumerated().map {

@@ -44,6 +44,10 @@ private func runConvert(_ arguments: Arguments) throws {
       )
     }
   }
+  // What did not go as the recipe asks is said even to those who asked for quiet.
+  for row in report.rows {
+    for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
+  }
   guard !arguments.has("--quiet") else { return }
   Terminal.remarkLine(
     "\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(Terminal.seconds(Date().timeIntervalSince(begin)))"

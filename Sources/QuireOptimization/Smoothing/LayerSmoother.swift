@@ -1,0 +1,123 @@
+import QuireJSON
+import QuireModel
+import QuireTensors
+
+/// Smooths one layer: at each of its four sites finds scales and folds them.
+///
+/// All four are found on the layer as it is: folding changes nothing that the layer computes, and each site's own
+/// activations only by its own scales.
+struct LayerSmoother {
+  let settings: SmoothingSettings
+  /// How the `quantize` step to come will round.
+  let quantization: QuantizationSettings
+  let formats: TensorFormats
+  let headSize: Int
+  let compute: Compute
+
+  /// What smoothing did at one site.
+  struct SiteResult {
+    let site: ActivationSite
+    /// AWQ's exponent; nil where no scales were found better than none.
+    let exponent: Double?
+    /// Error of the output, rounded to nearest, as a share of its mean square, with and without the scales; nil for
+    /// SmoothQuant, which does not look.
+    let errors: (smoothed: Double, plain: Double)?
+    let problem: String?
+  }
+
+  func smooth(_ weights: inout LayerWeights, layer: Int, activations run: CalibrationRun) -> [SiteResult] {
+    var results: [SiteResult] = []
+    // Two passes rather than one or four: the widest statistics, the MLP's, are not held beside the attention's.
+    for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
+      let active = sites.filter { !matrices(at: $0, layer: layer).isEmpty }
+      let grams = run.grams(at: active, of: weights)
+      for site in active {
+        guard let gram = grams[site] else { continue }
+        results.append(smooth(&weights, at: site, layer: layer, gram))
+      }
+    }
+    return results
+  }
+
+  /// The matrices at a site that will be quantized, with their formats.
+  private func matrices(
+    at site: ActivationSite, layer: Int
+  ) -> [(tensor: LayerTensor, format: WeightFormat)] {
+    site.readers.map { ($0, formats.format(of: .layer(layer, $0))) }.filter { $0.format.scheme != .bf16 }
+  }
+
+  private func smooth(
+    _ weights: inout LayerWeights, at site: ActivationSite, layer: Int, _ gram: GramMatrix
+  ) -> SiteResult {
+    guard let magnitudes = gram.magnitudes, gram.diagonal.allSatisfy(\.isFinite),
+      magnitudes.means.allSatisfy(\.isFinite)
+    else { return SiteResult(site: site, exponent: nil, errors: nil, problem: "holds a NaN or an infinity") }
+    let sources = weights.shape.sources(at: site, headSize: headSize, hiddenSize: weights.inputNorm.count)
+    let matrices = matrices(at: site, layer: layer)
+    let statistics = ColumnStatistics(matrices.map { (weights[$0.tensor], $0.format) }, compute)
+    switch settings.method {
+    case .smoothQuant(let alpha):
+      let scales = SmoothingScales.smoothQuant(
+        activations: Self.merged(magnitudes.maxima, sources) { $0.max() ?? 0 },
+        weights: Self.merged(statistics.maxima, sources) { $0.max() ?? 0 }, alpha: alpha)
+      weights.fold(scales, at: site, headSize: headSize, compute)
+      return SiteResult(site: site, exponent: nil, errors: nil, problem: nil)
+    case .awq:
+      let search = RoundingTrial(
+        matrices.map { tensor, format in
+          (weights[tensor], format, quantization.importances(columns: gram.order, gram))
+        }, gram: gram, compute: compute)
+      let activations = Self.merged(magnitudes.means, sources, Self.mean)
+      let shares = Self.merged(statistics.meanShares, sources, Self.mean)
+      return awq(&weights, at: site, search, sources) {
+        SmoothingScales.awq(activations: activations, weights: shares, exponent: $0)
+      }
+    }
+  }
+
+  /// Tries every exponent, and no scales at all; the first of equals is taken.
+  private func awq(
+    _ weights: inout LayerWeights, at site: ActivationSite, _ trial: RoundingTrial, _ sources: [Int],
+    scales: (Double) -> [Float]
+  ) -> SiteResult {
+    let plain = trial.error(scales: nil)
+    var best: (error: Double, exponent: Double, scales: [Float])?
+    for step in 0..<SmoothingScales.gridCount {
+      let exponent = Double(step) / Double(SmoothingScales.gridCount)
+      let candidate = scales(exponent)
+      let error = trial.error(scales: sources.map { candidate[$0] })
+      if error < best?.error ?? plain { best = (error, exponent, candidate) }
+    }
+    if let best { weights.fold(best.scales, at: site, headSize: headSize, compute) }
+    let energy = trial.outputEnergy
+    func share(_ error: Double) -> Double { energy > 0 ? error / energy : 0 }
+    return SiteResult(
+      site: site, exponent: best?.exponent, errors: (share(best?.error ?? plain), share(plain)), problem: nil)
+  }
+
+  /// One value for each channel in front, out of those of the channels that it makes.
+  private static func merged(
+    _ values: [Float], _ sources: [Int], _ merge: ([Float]) -> Float
+  ) -> [Float] {
+    var parts = [[Float]](repeating: [], count: (sources.max() ?? -1) + 1)
+    for (channel, source) in sources.enumerated() { parts[source].append(values[channel]) }
+    return parts.map(merge)
+  }
+
+  private static func mean(_ values: [Float]) -> Float {
+    values.reduce(0, +) / Float(max(1, values.count))
+  }
+}
+
+extension LayerSmoother.SiteResult {
+  var json: JSONValue {
+    var object = JSONObject()
+    object["site"] = .string(site.rawValue)
+    if let errors {
+      object["exponent"] = exponent.map { .double($0) } ?? .null
+      object["outputError"] = .double(errors.smoothed)
+      object["outputErrorUnsmoothed"] = .double(errors.plain)
+    }
+    return .object(object)
+  }
+}

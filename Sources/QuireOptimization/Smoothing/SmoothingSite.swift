@@ -1,0 +1,82 @@
+import QuireModel
+import QuireTensors
+
+// Where smoothing acts: the input of one or more matrices, and what in front of it takes the inverse scales.
+extension ActivationSite {
+  /// The matrices that read here.
+  var readers: [LayerTensor] { LayerTensor.projections.filter { $0.activationSite == self } }
+}
+
+extension LayerShape {
+  /// For each channel at `site` the one of the norm or matrix in front that makes it: itself, but for the attention's
+  /// output, where the query heads of a KV group read the same values.
+  func sources(at site: ActivationSite, headSize: Int, hiddenSize: Int) -> [Int] {
+    switch site {
+    case .attentionInput, .mlpInput: Array(0..<hiddenSize)
+    case .mlpOutput: Array(0..<intermediateSize)
+    case .attentionOutput:
+      keyValueHeadOfQueryHead.flatMap { head in (head * headSize)..<((head + 1) * headSize) }
+    }
+  }
+}
+
+extension LayerWeights {
+  /// Multiplies the input columns of the matrices that read at `site` and divides what is in front of them, so that
+  /// the layer computes what it did.
+  ///
+  /// - Parameter scales: one for each channel of the norm or matrix in front
+  mutating func fold(_ scales: [Float], at site: ActivationSite, headSize: Int, _ compute: Compute) {
+    let sources = shape.sources(at: site, headSize: headSize, hiddenSize: inputNorm.count)
+    let columnScales = sources.map { scales[$0] }
+    for tensor in site.readers { self[tensor] = self[tensor].scaled(columns: columnScales, compute) }
+    switch site {
+    case .attentionInput: inputNorm = Self.divided(inputNorm, by: scales)
+    case .mlpInput: postAttentionNorm = Self.divided(postAttentionNorm, by: scales)
+    case .attentionOutput: valueProjection = valueProjection.scaled(rows: scales.map { 1 / $0 }, compute)
+    case .mlpOutput: upProjection = upProjection.scaled(rows: scales.map { 1 / $0 }, compute)
+    }
+  }
+
+  private static func divided(_ norm: HostBuffer<Float>, by scales: [Float]) -> HostBuffer<Float> {
+    HostBuffer(zip(norm.buffer, scales).map { $0 / $1 })
+  }
+}
+
+extension WeightMatrix {
+  /// The matrix in float32 with each input column times a factor.
+  fileprivate func scaled(columns factors: [Float], _ compute: Compute) -> WeightMatrix {
+    mapRows(compute) { _, values in
+      for column in 0..<factors.count { values[column] *= factors[column] }
+    }
+  }
+
+  /// The matrix in float32 with each row times a factor.
+  fileprivate func scaled(rows factors: [Float], _ compute: Compute) -> WeightMatrix {
+    let columns = columns
+    return mapRows(compute) { row, values in
+      for column in 0..<columns { values[column] *= factors[row] }
+    }
+  }
+
+  private func mapRows(
+    _ compute: Compute, _ change: @Sendable (_ row: Int, UnsafeMutablePointer<Float>) -> Void
+  ) -> WeightMatrix {
+    let values = HostBuffer<Float>(count: rows * columns)
+    compute.team.run { thread, count in
+      for row in ThreadTeam.range(of: rows, thread: thread, count: count) {
+        let place = values.pointer + row * columns
+        dequantizeRow(row, into: place, kernels: compute.kernels)
+        change(row, place)
+      }
+    }
+    return .dense(DenseMatrix(rows: rows, columns: columns, values: values))
+  }
+
+  /// A float32 matrix as bf16; any other as it is.
+  func roundedToBfloat16(_ compute: Compute) -> WeightMatrix {
+    guard case .dense(let dense) = self, dense.element == .float32 else { return self }
+    return .dense(
+      DenseMatrix(
+        rows: rows, columns: columns, roundingToBfloat16: dense.base.assumingMemoryBound(to: Float.self)))
+  }
+}

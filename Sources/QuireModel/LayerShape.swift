@@ -2,7 +2,7 @@
 ///
 ///     let regular = LayerShape(queryHeadCount: 32, keyValueHeadCount: 8, intermediateSize: 12288)
 ///     let pruned = LayerShape(keyValueHeadCount: 2, keyValueHeadOfQueryHead: [0, 0, 1], intermediateSize: 12288)
-package struct LayerShape: Sendable, Equatable {
+package struct LayerShape: Sendable, Equatable, Codable {
   package let keyValueHeadCount: Int
   /// The KV head through which each query head attends.
   package let keyValueHeadOfQueryHead: [Int]  // (query head)

@@ -115,6 +115,21 @@ package enum TensorName: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+extension TensorName: Codable {
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let name = TensorName(try container.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "no tensor has this name")
+    }
+    self = name
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(string)
+  }
+}
+
 extension ModelConfiguration {
   /// Every tensor of the model in the order in which a forward pass reads them, which is also the order in
   /// which packs are written. A tied model has no head of its own.

@@ -23,6 +23,8 @@ package enum OptimizationError: Error, Sendable {
   case calibration(source: String, problem: String)
   /// A weight or an activation that is not a number.
   case notFinite(what: String)
+  /// A file for what does not fit into memory cannot be written or read.
+  case scratch(path: String, reason: String)
   case checkpoint(CheckpointError)
   case model(ModelError)
   case pack(PackError)
@@ -55,6 +57,8 @@ extension OptimizationError: CustomStringConvertible {
       "the calibration text \(source) \(problem)"
     case .notFinite(let what):
       "\(what) holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"
+    case .scratch(let path, let reason):
+      "expected to write \(path), found: \(reason); make room or choose another place and run again"
     case .checkpoint(let error): error.description
     case .model(let error): error.description
     case .pack(let error): error.description

@@ -39,6 +39,7 @@ final class FrameWriter {
   /// Goes on behind what an earlier run has left in the file.
   func adopt(_ progress: PackJournal.Progress) {
     entries = progress.entries
+    streamOfContent = [:]
     for stream in progress.tensors.flatMap(\.streams) { remember(stream) }
   }
 

@@ -1,28 +1,40 @@
 import QuireJSON
 import QuireTensors
 
-/// Remembers beside an unfinished pack which tensors it holds whole, so that a killed conversion can go on.
+/// Remembers beside an unfinished pack which parts it holds whole, so that a killed conversion can go on.
 ///
-/// A text file of JSON lines: first the key, then a line per tensor with its manifest entry and the sizes of the
-/// frames it added. A line is written after the frames it speaks of; what it says is believed only as far as
-/// the frames' hash confirms it, since a power cut may keep a line and lose the bytes.
+/// A text file of JSON lines: first the key; then, for each part, a line per tensor with its manifest entry and the
+/// sizes of the frames it added, and a line with the writer's note, which ends the part. A line is written after the
+/// frames it speaks of; what it says is believed only as far as the frames' hash confirms it, since a power cut may
+/// keep a line and lose the bytes.
 final class PackJournal {
   /// What an earlier run has finished.
   struct Progress {
     var entries: [SeekTable.Entry] = []
     var tensors: [PackTensor] = []
+    /// One for each part.
+    var notes: [String] = []
+    /// The key of an unfinished pack that had to go because it is another one.
+    var discardedKey: String?
+  }
+
+  /// What one note covers.
+  private struct Part {
+    let tensors: [Line]
+    let note: String
+    /// Where the note's line ends in the journal.
+    let end: Int
   }
 
   private struct Line {
     let tensor: JSONValue
     let newFrames: [SeekTable.Entry]
-    /// Where the line ends in the journal.
-    let end: Int
   }
 
   private static let keyKey = "key"
   private static let tensorKey = "tensor"
   private static let framesKey = "frames"
+  private static let noteKey = "note"
 
   private let path: String
   private let text: AtomicFile
@@ -40,8 +52,11 @@ final class PackJournal {
     text.keepsTemporary = true
   }
 
-  /// The pack is whole: nobody needs the journal any more.
-  func discardOnRelease() { text.keepsTemporary = false }
+  /// Whether a later run can use what is written so far.
+  var isKept: Bool {
+    get { text.keepsTemporary }
+    set { text.keepsTemporary = newValue }
+  }
 
   func append(_ tensor: PackTensor, newFrames: ArraySlice<SeekTable.Entry>) throws(FileFailure) {
     try write([
@@ -50,30 +65,56 @@ final class PackJournal {
     ])
   }
 
-  /// What `file` holds of a pack with this key; cuts file and journal behind the last tensor that is whole.
+  /// Ends a part: what was written before it will be found again.
+  func append(note: String) throws(FileFailure) {
+    try write([Self.noteKey: .string(note)])
+  }
+
+  /// Brings what was written to the disk.
+  func synchronize() throws(FileFailure) { try text.synchronize() }
+
+  /// Forgets everything; `file` becomes empty.
+  func restart(key: String, file: AtomicFile) throws(FileFailure) {
+    try file.truncate(to: 0)
+    try text.truncate(to: 0)
+    try write([Self.keyKey: .string(key)])
+  }
+
+  /// What `file` holds of a pack with this key; cuts file and journal behind the last part that is whole.
   func resume(key: String, file: AtomicFile) throws(FileFailure) -> Progress {
-    let (isSameKey, keyEnd, lines) = parse(try contents(), key: key)
+    let (foundKey, keyEnd, parts) = parse(try contents())
     var progress = Progress()
-    guard isSameKey, try hasHead(file), let tensors = validated(lines) else {
-      try file.truncate(to: 0)
-      try text.truncate(to: 0)
-      try write([Self.keyKey: .string(key)])
+    guard foundKey == key, try hasHead(file), let tensors = validated(parts) else {
+      if foundKey != key, file.byteCount > 0 { progress.discardedKey = foundKey }
+      try restart(key: key, file: file)
       return progress
     }
     var end = PackLayout.headBytes
     var textEnd = keyEnd
     progress.entries = [.init(packedBytes: end, rawBytes: 0)]
-    for (line, tensor) in zip(lines, tensors) {
-      let firstFrame = progress.entries.count
-      guard try isIntact(tensor, firstFrame: firstFrame, from: end, file) else { break }
-      end += line.newFrames.reduce(0) { $0 + $1.packedBytes }
-      textEnd = line.end
-      progress.entries += line.newFrames
-      progress.tensors.append(tensor)
+    for part in parts {
+      let known = progress
+      for line in part.tensors {
+        let tensor = tensors[progress.tensors.count]
+        let firstFrame = progress.entries.count
+        guard try isIntact(tensor, firstFrame: firstFrame, from: end, file) else {
+          try cut(file, behind: known, textEnd: textEnd)
+          return known
+        }
+        end += line.newFrames.reduce(0) { $0 + $1.packedBytes }
+        progress.entries += line.newFrames
+        progress.tensors.append(tensor)
+      }
+      textEnd = part.end
+      progress.notes.append(part.note)
     }
-    try file.truncate(to: end)
-    try text.truncate(to: textEnd)
+    try cut(file, behind: progress, textEnd: textEnd)
     return progress
+  }
+
+  private func cut(_ file: AtomicFile, behind progress: Progress, textEnd: Int) throws(FileFailure) {
+    try file.truncate(to: progress.entries.reduce(0) { $0 + $1.packedBytes })
+    try text.truncate(to: textEnd)
   }
 
   private func write(_ line: JSONValue) throws(FileFailure) {
@@ -86,25 +127,29 @@ final class PackJournal {
     return Array(buffer.buffer)
   }
 
-  /// The lines up to the first that is cut or none of ours.
-  private func parse(_ text: [UInt8], key: String) -> (isSameKey: Bool, keyEnd: Int, lines: [Line]) {
-    var lines: [Line] = []
+  /// The whole parts up to the first line that is cut or none of ours; no key when that is the first.
+  private func parse(_ text: [UInt8]) -> (key: String?, keyEnd: Int, parts: [Part]) {
+    var parts: [Part] = []
+    var open: [Line] = []
+    var key: String?
     var keyEnd = 0
     var start = 0
     while let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) {
       guard let value = try? JSONValue.parse(text[start..<end]) else { break }
-      if start == 0 {
-        guard value == [Self.keyKey: .string(key)] else { return (false, 0, []) }
-        keyEnd = end + 1
-      } else {
-        guard let tensor = value[Self.tensorKey], let frames = Self.frames(value[Self.framesKey]) else {
-          break
-        }
-        lines.append(Line(tensor: tensor, newFrames: frames, end: end + 1))
-      }
       start = end + 1
+      if key == nil {
+        guard let found = value[Self.keyKey]?.stringValue else { break }
+        (key, keyEnd) = (found, start)
+      } else if let tensor = value[Self.tensorKey], let frames = Self.frames(value[Self.framesKey]) {
+        open.append(Line(tensor: tensor, newFrames: frames))
+      } else if let note = value[Self.noteKey]?.stringValue {
+        parts.append(Part(tensors: open, note: note, end: start))
+        open = []
+      } else {
+        break
+      }
     }
-    return (keyEnd > 0, keyEnd, lines)
+    return (key, keyEnd, parts)
   }
 
   private static func frames(_ value: JSONValue?) -> [SeekTable.Entry]? {
@@ -120,7 +165,8 @@ final class PackJournal {
   }
 
   /// The tensors, held against the frames as a reader would; nil when the journal contradicts itself.
-  private func validated(_ lines: [Line]) -> [PackTensor]? {
+  private func validated(_ parts: [Part]) -> [PackTensor]? {
+    let lines = parts.flatMap(\.tensors)
     var entries = [SeekTable.Entry(packedBytes: PackLayout.headBytes, rawBytes: 0)]
     entries += lines.flatMap(\.newFrames)
     // Where a whole pack has manifest and tail.

@@ -8,15 +8,20 @@ package import QuireTensors
 ///     try writer.finish(members: ["configuration": configuration, "tokenizer": tokenizer])
 ///
 /// The pack appears under its name at `finish`; before that it is a temporary beside it, which disappears with
-/// a writer that was not finished. With a `resumeKey` it stays instead, and a later writer of the same key
-/// goes on behind its last whole tensor. One thread at a time.
+/// a writer that was not finished. With a `resumeKey` it stays instead once a part of it is whole, and a later writer
+/// of the same key goes on behind its last whole part. One thread at a time.
 package final class PackWriter {
   package let path: String
   /// What the pack holds so far, after resuming also what an earlier run wrote.
   package private(set) var tensors: [PackTensor] = []
+  /// What `endPart` was given, part by part, also by the earlier run.
+  package private(set) var notes: [String] = []
+  /// The key of an unfinished pack that was in the way and had to go.
+  package let discardedKey: String?
 
   private let file: AtomicFile
   private let journal: PackJournal?
+  private let resumeKey: String?
   private let frameWriter: FrameWriter
   private var names: Set<String> = []
   /// Finished, or broken by a failed write: nothing can be added.
@@ -30,10 +35,12 @@ package final class PackWriter {
   ///     another key is discarded.
   package init(path: String, team: ThreadTeam? = nil, resumeKey: String? = nil) throws(PackError) {
     self.path = path
+    self.resumeKey = resumeKey
     do throws(FileFailure) {
       file = try AtomicFile(path: path, resumes: resumeKey != nil)
-      frameWriter = FrameWriter(file: file, team: team)
+      // Until the journal has been read, what an earlier run has left is not ours to remove.
       file.keepsTemporary = resumeKey != nil
+      frameWriter = FrameWriter(file: file, team: team)
       if let resumeKey {
         let journal = try PackJournal(path: path)
         self.journal = journal
@@ -41,8 +48,12 @@ package final class PackWriter {
         frameWriter.adopt(progress)
         tensors = progress.tensors
         names = Set(tensors.map(\.name))
+        notes = progress.notes
+        discardedKey = progress.discardedKey
+        keepsUnfinished = !notes.isEmpty
       } else {
         journal = nil
+        discardedKey = nil
         try PackJournal.discard(beside: path)
       }
       if file.byteCount == 0 { try frameWriter.writeHead() }
@@ -56,6 +67,8 @@ package final class PackWriter {
   package init(path: String, copying pack: PackReader) throws(PackError) {
     self.path = path
     journal = nil
+    resumeKey = nil
+    discardedKey = nil
     do throws(FileFailure) {
       file = try AtomicFile(path: path)
       frameWriter = FrameWriter(file: file, team: nil)
@@ -94,6 +107,52 @@ package final class PackWriter {
     }
   }
 
+  /// Ends a part, which a later writer of the same key will find whole together with `note`.
+  ///
+  /// - Parameter synchronizes: brings it to the disk too, so that it also outlasts a loss of power.
+  package func endPart(note: String, synchronizes: Bool = false) throws(PackError) {
+    precondition(!isClosed, "the pack is finished or a write has failed")
+    do throws(FileFailure) {
+      if synchronizes { try file.synchronize() }
+      try journal?.append(note: note)
+      if synchronizes { try journal?.synchronize() }
+    } catch {
+      isClosed = true
+      throw .unwritable(path: path, reason: error.reason)
+    }
+    notes.append(note)
+    keepsUnfinished = journal != nil
+  }
+
+  /// Forgets all parts, those of the earlier run too: the pack starts anew.
+  package func restart() throws(PackError) {
+    precondition(!isClosed, "the pack is finished or a write has failed")
+    do throws(FileFailure) {
+      if let journal, let resumeKey {
+        try journal.restart(key: resumeKey, file: file)
+      } else {
+        try file.truncate(to: 0)
+      }
+      frameWriter.adopt(PackJournal.Progress())
+      try frameWriter.writeHead()
+    } catch {
+      isClosed = true
+      throw .unwritable(path: path, reason: error.reason)
+    }
+    (tensors, names, notes) = ([], [], [])
+    keepsUnfinished = false
+  }
+
+  /// Whether an unfinished pack stays for a later run when the writer goes; so once a part of it is whole, unless
+  /// the caller knows that no later run can use it.
+  package var keepsUnfinished: Bool {
+    get { file.keepsTemporary }
+    set {
+      file.keepsTemporary = newValue
+      journal?.isKept = newValue
+    }
+  }
+
   /// Writes the manifest and brings the pack under its name.
   ///
   /// - Parameter members: what the manifest says beside its `tensors`; see `Format.md` for the customary names.
@@ -110,7 +169,7 @@ package final class PackWriter {
       try frameWriter.writeEnd(manifest: manifest)
       try file.commit()
       isClosed = true
-      journal?.discardOnRelease()
+      journal?.isKept = false
     } catch {
       throw .unwritable(path: path, reason: error.reason)
     }

@@ -83,17 +83,8 @@ package final class AtomicFile {
   /// Appends `bytes`.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(FileFailure) {
     precondition(!isCommitted, "the file is finished")
-    var done = 0
-    while done < bytes.count {
-      let count = pwrite(
-        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(byteCount + done))
-      if count >= 0 {
-        done += count
-      } else if errno != EINTR {
-        throw .last
-      }
-    }
-    byteCount += done
+    try writeWhole(descriptor, at: byteCount, bytes)
+    byteCount += bytes.count
   }
 
   /// Appends `bytes`.

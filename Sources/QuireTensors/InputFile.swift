@@ -59,3 +59,16 @@ func readWhole(
     }
   }
 }
+
+/// pwrite until all of `bytes` is written.
+func writeWhole(_ descriptor: Int32, at offset: Int, _ bytes: UnsafeRawBufferPointer) throws(FileFailure) {
+  var done = 0
+  while done < bytes.count {
+    let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+    if count >= 0 {
+      done += count
+    } else if errno != EINTR {
+      throw .last
+    }
+  }
+}

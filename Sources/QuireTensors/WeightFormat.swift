@@ -1,8 +1,8 @@
 import CKernels
 
 /// How a matrix is stored: `bf16`, or integers of one symmetric grid with a scale per group of input columns.
-package struct WeightFormat: Hashable, Sendable, CustomStringConvertible {
-  package enum Scheme: String, Sendable, CaseIterable { case bf16, int8, int4 }
+package struct WeightFormat: Hashable, Sendable, Codable, CustomStringConvertible {
+  package enum Scheme: String, Sendable, CaseIterable, Codable { case bf16, int8, int4 }
 
   package let scheme: Scheme
   /// Input columns that share a scale; nil means one scale per output channel (int8 only).

@@ -1,24 +1,38 @@
 import Foundation
 
-/// SIGINT and SIGTERM, taken by waiting instead of by a handler, in which almost nothing is allowed.
+/// SIGINT and SIGTERM as something to wait for.
 ///
-/// Make one before any thread starts: threads inherit that the signals are blocked, so only `wait` takes them.
+/// A handler, in which almost nothing is allowed, writes the signal's number into a pipe, and `wait` reads it. (To block
+/// the signals and take them with `sigwait` would need every thread to block them; OpenBLAS starts some before `main`.)
 struct StopSignals {
-  private var set = sigset_t()
+  private let reader: Int32
 
   init() {
-    sigemptyset(&set)
-    sigaddset(&set, SIGINT)
-    sigaddset(&set, SIGTERM)
-    pthread_sigmask(SIG_BLOCK, &set, nil)
+    var ends: [Int32] = [-1, -1]
+    // Without a pipe the signals keep their default, which is to end the program.
+    guard pipe(&ends) == 0 else {
+      reader = -1
+      return
+    }
+    reader = ends[0]
+    stopPipe = ends[1]
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { number in
+        let before = errno
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = write(stopPipe, &byte, 1)
+        errno = before
+      }
+    }
   }
 
   /// Returns the name of the first signal that comes.
   func wait() -> String {
-    var waited = set
-    var signal: Int32 = 0
-    while sigwait(&waited, &signal) != 0 {}
-    return signal == SIGINT ? "SIGINT" : "SIGTERM"
+    var byte: UInt8 = 0
+    while read(reader, &byte, 1) != 1 {
+      if errno != EINTR { pause() }
+    }
+    return Int32(byte) == SIGINT ? "SIGINT" : "SIGTERM"
   }
 
   /// A second signal means that the user does not want to wait.
@@ -30,3 +44,6 @@ struct StopSignals {
     }.start()
   }
 }
+
+/// Where the handler writes. Unsafe: written once, before the handler is installed.
+nonisolated(unsafe) private var stopPipe: Int32 = -1

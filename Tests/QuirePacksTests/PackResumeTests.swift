@@ -19,7 +19,11 @@ import Testing
     let writer = try PackWriter(path: path, resumeKey: key)
     let found = writer.tensors.count
     #expect(writer.tensors.map(\.name) == sample.tensors.prefix(found).map(\.name))
-    for tensor in sample.tensors.prefix(count).dropFirst(found) { try sample.add(tensor, to: writer) }
+    #expect(writer.notes == sample.tensors.prefix(found).map { "behind \($0.name)" })
+    for tensor in sample.tensors.prefix(count).dropFirst(found) {
+      try sample.add(tensor, to: writer)
+      try writer.endPart(note: "behind \(tensor.name)")
+    }
     if finishing { try writer.finish(members: sample.members) }
     return found
   }
@@ -36,9 +40,45 @@ import Testing
 
   @Test func anotherKeyStartsAfresh() throws {
     try run(key: "recipe 1", until: 4)
+    #expect(try PackWriter(path: path, resumeKey: "recipe 2").discardedKey == "recipe 1")
     #expect(try run(key: "recipe 2", until: 2) == 0)
     #expect(try run(key: "recipe 2", until: sample.tensors.count, finishing: true) == 2)
     try PackReader(path: path).verify()
+  }
+
+  @Test func aPartIsFoundWholeOrNotAtAll() throws {
+    var writer: PackWriter? = try PackWriter(path: path, resumeKey: "k")
+    for tensor in sample.tensors.prefix(3) { try sample.add(tensor, to: try #require(writer)) }
+    try writer?.endPart(note: "three", synchronizes: true)
+    for tensor in sample.tensors[3..<5] { try sample.add(tensor, to: try #require(writer)) }
+    writer = nil
+    writer = try PackWriter(path: path, resumeKey: "k")
+    #expect(writer?.notes == ["three"] && writer?.tensors.count == 3)
+  }
+
+  @Test func withoutAWholePartNothingStays() throws {
+    var writer: PackWriter? = try PackWriter(path: path, resumeKey: "k")
+    try sample.add(sample.tensors[0], to: try #require(writer))
+    writer = nil
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+  }
+
+  @Test func whatCannotBeUsedIsForgotten() throws {
+    let whole = try contents(sample.write(to: folder, "whole.quire"))
+    try run(key: "k", until: 6)
+    var writer: PackWriter? = try PackWriter(path: path, resumeKey: "k")
+    try writer?.restart()
+    #expect(writer?.tensors == [] && writer?.notes == [])
+    for tensor in sample.tensors { try sample.add(tensor, to: try #require(writer)) }
+    try writer?.finish(members: sample.members)
+    writer = nil
+    #expect(try contents(path) == whole)
+    try run(key: "k", until: 6)
+    writer = try PackWriter(path: path, resumeKey: "k")
+    writer?.keepsUnfinished = false
+    writer = nil
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["a.quire", "whole.quire"])
   }
 
   /// Any prefix of both files, as a kill or a power cut may leave them: never a wrong byte in the end.

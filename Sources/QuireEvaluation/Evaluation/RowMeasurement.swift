@@ -64,7 +64,7 @@ struct RowMeasurement {
       do throws(OptimizationError) {
         let converter = try Converter(
           source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion)
-        _ = try converter.run(output: path) {
+        _ = try converter.run(output: path, resumes: false) {
           onProgress(.converting, Int($0.fractionDone * Double(steps)), steps)
         }
         return nil

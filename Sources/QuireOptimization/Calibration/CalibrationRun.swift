@@ -3,17 +3,17 @@ package import QuireTensors
 
 /// The calibration windows on their way through the model, one layer at a time.
 ///
-///     let run = CalibrationRun(set, embedding: embedding, configuration: configuration, compute: compute)
+///     let run = try CalibrationRun(set, embedding: embedding, configuration: configuration, compute: compute)
 ///     for layer in layers {
-///       let gram = run.gram(at: .attentionOutput, of: layer)  // what the layer's output projection sees
-///       run.advance(through: optimized(layer))                // what the next layer will see
+///       let gram = try run.gram(at: .attentionOutput, of: layer)  // what the layer's output projection sees
+///       try run.advance(through: optimized(layer))                // what the next layer will see
 ///     }
 ///
-/// Holds the hidden rows of all windows and the workspace of one; never the model.
+/// Holds the workspace of one window; the hidden rows of all are in a file. Never the model.
 package final class CalibrationRun {
   private let configuration: ModelConfiguration
   private let windows: [CalibrationSet.Window]
-  private let hidden: [HostBuffer<Float>]  // per window: (token, hidden)
+  private let rows: HiddenRows
   private let scratch: HostBuffer<Float>  // (token, hidden)
   private let runner: LayerRunner
   private let blockCount: Int
@@ -23,34 +23,70 @@ package final class CalibrationRun {
   private enum Place { case beforeAttention, beforePerceptron }
 
   /// Embeds the windows. `configuration` must bound the shapes of all layers that will run.
-  package init(
-    _ set: CalibrationSet, embedding: WeightMatrix, configuration: ModelConfiguration, compute: Compute
+  ///
+  /// - Parameter path: the pack beside which the hidden rows are kept; nil for a temporary file.
+  package convenience init(
+    _ set: CalibrationSet, embedding: WeightMatrix, configuration: ModelConfiguration, compute: Compute,
+    besidePack path: String? = nil
+  ) throws(OptimizationError) {
+    let rows = try HiddenRows(
+      counts: set.windows.map { $0.tokenCount * configuration.hiddenSize },
+      path: path.map(HiddenRows.path(beside:)))
+    self.init(set, rows, configuration, compute)
+    try rows.fill(scratch) { window in
+      embedding.embed(
+        windows[window].sequences.flatMap { $0 }, into: scratch.pointer, kernels: compute.kernels)
+    }
+  }
+
+  /// Goes on with the rows that an earlier run has left beside the pack at `path` after `boundary` layers; nil when
+  /// they are gone or not those of that hash.
+  convenience init?(
+    resuming set: CalibrationSet, besidePack path: String, boundary: Int, hash: UInt64,
+    configuration: ModelConfiguration, compute: Compute
+  ) {
+    let counts = set.windows.map { $0.tokenCount * configuration.hiddenSize }
+    guard
+      let rows = try? HiddenRows(
+        counts: counts, path: HiddenRows.path(beside: path), boundary: boundary),
+      (try? rows.hash()) == hash
+    else { return nil }
+    self.init(set, rows, configuration, compute)
+  }
+
+  private init(
+    _ set: CalibrationSet, _ rows: HiddenRows, _ configuration: ModelConfiguration, _ compute: Compute
   ) {
     self.configuration = configuration
+    self.rows = rows
     windows = set.windows
-    let rows = set.windows.map(\.tokenCount).max() ?? 0
-    hidden = set.windows.map { window in
-      let rows = HostBuffer<Float>(count: window.tokenCount * configuration.hiddenSize)
-      embedding.embed(window.sequences.flatMap { $0 }, into: rows.pointer, kernels: compute.kernels)
-      return rows
-    }
-    scratch = HostBuffer(count: rows * configuration.hiddenSize)
-    runner = LayerRunner(configuration, compute: compute, maximumRows: max(1, rows))
+    let tokens = max(1, set.windows.map(\.tokenCount).max() ?? 0)
+    scratch = HostBuffer(count: tokens * configuration.hiddenSize)
+    runner = LayerRunner(configuration, compute: compute, maximumRows: tokens)
     blockCount = set.windows.map { Self.blockCount(of: $0) }.max() ?? 0
   }
+
+  /// Whether the rows outlive this object, for a later run to go on with.
+  var keepsRows: Bool {
+    get { rows.isKept }
+    set { rows.isKept = newValue }
+  }
+
+  /// The hash of the rows between two layers, which are on the disk then.
+  func seal() throws(OptimizationError) -> UInt64 { try rows.seal() }
 
   /// The Gram matrix of what the layer's matrices read at `site`. The hidden rows stay as they are.
   ///
   /// Precondition: the windows have not been through the half of the layer that the site belongs to.
-  package func gram(at site: ActivationSite, of layer: LayerWeights) -> GramMatrix {
-    guard let gram = grams(at: [site], of: layer)[site] else { preconditionFailure("a site was asked for") }
+  package func gram(at site: ActivationSite, of layer: LayerWeights) throws(OptimizationError) -> GramMatrix {
+    guard let gram = try grams(at: [site], of: layer)[site] else { preconditionFailure("a site was asked for") }
     return gram
   }
 
   /// The Gram matrices at several sites of one layer, all as its present weights leave them, in one pass.
   package func grams(
     at sites: [ActivationSite], of layer: LayerWeights
-  ) -> [ActivationSite: GramMatrix] {
+  ) throws(OptimizationError) -> [ActivationSite: GramMatrix] {
     guard let last = ActivationSite.allCases.last(where: sites.contains) else { return [:] }
     let part = part(of: layer, upTo: last)
     var accumulators: [ActivationSite: GramAccumulator] = [:]
@@ -59,8 +95,8 @@ package final class CalibrationRun {
         order: site.width(in: layer.shape, configuration), team: runner.compute.team)
     }
     let cache = cache(for: part.shape)
-    for (window, rows) in zip(windows, hidden) {
-      scratch.pointer.update(from: rows.pointer, count: rows.count)
+    for (index, window) in windows.enumerated() {
+      try rows.load(index, into: scratch)
       runner.begin(Self.batch(of: window), cache: cache)
       runner.run(part, layer: 0, hidden: scratch.pointer) { accumulators[$0]?.add($1) }
     }
@@ -68,24 +104,24 @@ package final class CalibrationRun {
   }
 
   /// Replaces the hidden rows by what the layer's attention makes of them; its MLP is still to come.
-  package func advance(throughAttentionOf layer: LayerWeights) {
+  package func advance(throughAttentionOf layer: LayerWeights) throws(OptimizationError) {
     precondition(place == .beforeAttention, "the windows have been through this attention")
-    run(layer.withoutPerceptron(hiddenSize: configuration.hiddenSize))
+    try run(layer.withoutPerceptron(hiddenSize: configuration.hiddenSize), endsLayer: false)
     place = .beforePerceptron
   }
 
   /// Replaces the hidden rows by what the layer makes of them: the whole, or what `advance(throughAttentionOf:)`
   /// has left of it.
-  package func advance(through layer: LayerWeights) {
-    run(place == .beforeAttention ? layer : layer.withoutAttention(configuration))
+  package func advance(through layer: LayerWeights) throws(OptimizationError) {
+    try run(place == .beforeAttention ? layer : layer.withoutAttention(configuration), endsLayer: true)
     place = .beforeAttention
   }
 
-  private func run(_ layer: LayerWeights) {
+  private func run(_ layer: LayerWeights, endsLayer: Bool) throws(OptimizationError) {
     let cache = cache(for: layer.shape)
-    for (window, rows) in zip(windows, hidden) {
-      runner.begin(Self.batch(of: window), cache: cache)
-      runner.run(layer, layer: 0, hidden: rows.pointer)
+    try rows.advance(scratch, endsLayer: endsLayer) { window in
+      runner.begin(Self.batch(of: windows[window]), cache: cache)
+      runner.run(layer, layer: 0, hidden: scratch.pointer)
     }
   }
 
@@ -103,7 +139,14 @@ package final class CalibrationRun {
     return isPerceptronNeeded ? upper : upper.withoutPerceptron(hiddenSize: configuration.hiddenSize)
   }
 
-  /// Bytes that a run of these settings holds.
+  /// Bytes of the file that holds the hidden rows, twice.
+  package static func diskBytes(
+    _ settings: CalibrationSettings, _ configuration: ModelConfiguration
+  ) -> Int {
+    2 * settings.windowCount * settings.windowTokens * configuration.hiddenSize * 4
+  }
+
+  /// Bytes that a run of these settings holds in memory.
   package static func byteCount(
     _ settings: CalibrationSettings, _ configuration: ModelConfiguration
   ) -> Int {
@@ -111,7 +154,7 @@ package final class CalibrationRun {
     // Documents of one token each would take a block each; ordinary ones end in one half-filled block.
     let blocks = 2 * KeyValueCache.blockCount(positions: tokens)
     let oneLayer = configuration.replacingLayers([configuration.layers[0]])
-    return (settings.windowCount + 1) * tokens * configuration.hiddenSize * 4
+    return tokens * configuration.hiddenSize * 4
       + LayerRunner.workspaceBytes(configuration, maximumRows: tokens)
       + blocks * KeyValueCache.blockBytes(oneLayer, element: .float32)
   }

@@ -23,6 +23,8 @@ final class ProgressMeter {
   private let totalWork: Double
   private let start = ContinuousClock.now
   private var work = 0.0
+  /// What an earlier run did, which took no time of this one.
+  private var workFound = 0.0
   private var layersDone = 0
 
   /// Reading a byte for its hash takes about this share of quantizing it.
@@ -57,6 +59,16 @@ final class ProgressMeter {
     hashingPart = hashing / max(1, totalWork)
   }
 
+  /// An earlier run has done so much.
+  func resume(layersDone count: Int) {
+    work = tableBytes[.embedding] ?? 0
+    for _ in 0..<count {
+      work += layerBytes[layersDone] * layerFactor
+      layersDone += 1
+    }
+    workFound = work
+  }
+
   /// A phase begins.
   func begin(_ phase: ConversionProgress.Phase) { send(phase) }
 
@@ -83,10 +95,11 @@ final class ProgressMeter {
     guard let report else { return }
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let fraction = min(1, work / max(1, totalWork))
+    let ownWork = work - workFound
     report(
       ConversionProgress(
         phase: phase, layersDone: layersDone, layerCount: layerCount, fractionDone: fraction,
         secondsElapsed: elapsed,
-        secondsLeft: fraction > 0 ? elapsed * (1 - fraction) / fraction : nil))
+        secondsLeft: ownWork > 0 ? elapsed * max(0, totalWork - work) / ownWork : nil))
   }
 }

@@ -1,6 +1,16 @@
 import QuireModel
 import QuireTensors
 
+/// What the steps did to one part of the model: a layer, the embedding or the head. An unfinished pack's journal keeps
+/// it for the run that goes on.
+struct PartRecord: Codable, Equatable {
+  /// By the index of the `prune-heads` step.
+  var pruning: [Int: HeadPruningResult] = [:]
+  /// By the index of any other step before `quantize`.
+  var changes: [Int: LayerChange] = [:]
+  var rounding: [RoundingRecord] = []
+}
+
 /// Collects what a conversion does, layer by layer, and tells it step by step.
 struct ConversionRecord {
   let recipe: Recipe
@@ -14,14 +24,13 @@ struct ConversionRecord {
     source = configuration
   }
 
-  mutating func add(_ outcome: LayerOptimizer.Outcome, layer: Int) {
-    for (step, result) in outcome.pruning { pruning[step, default: [:]][layer] = result }
-    for (step, change) in outcome.changes { changes[step, default: [:]][layer] = change }
-    for record in outcome.rounding { add(record) }
-  }
-
-  mutating func add(_ record: RoundingRecord) {
-    rounding[record.tensor] = record
+  /// - Parameter layer: nil for embedding and head.
+  mutating func add(_ part: PartRecord, layer: Int?) {
+    if let layer {
+      for (step, result) in part.pruning { pruning[step, default: [:]][layer] = result }
+      for (step, change) in part.changes { changes[step, default: [:]][layer] = change }
+    }
+    for record in part.rounding { rounding[record.tensor] = record }
   }
 
   /// The configuration as it is after all steps.

@@ -3,7 +3,7 @@ package import QuireModel
 package import QuireTensors
 
 /// What rounding one tensor cost.
-package struct RoundingRecord: Sendable, Equatable {
+package struct RoundingRecord: Sendable, Equatable, Codable {
   package let tensor: TensorName
   package let format: WeightFormat
   /// How the codes were chosen.

@@ -29,3 +29,27 @@ package struct LayerChange: Sendable, Equatable {
     self.init(shape: shape, details: details, notes: notes)
   }
 }
+
+/// For the journal of an unfinished pack; the details as their text, which keeps order and spelling.
+extension LayerChange: Codable {
+  private enum Key: CodingKey { case shape, details, notes }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    let text = try container.decode(String.self, forKey: .details)
+    guard let details = try JSONValue.parse(Array(text.utf8)).objectValue else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .details, in: container, debugDescription: "the details are no object")
+    }
+    self.init(
+      shape: try container.decode(LayerShape.self, forKey: .shape), details: details,
+      notes: try container.decode([String].self, forKey: .notes))
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encode(shape, forKey: .shape)
+    try container.encode(JSONValue.object(details).serialized(), forKey: .details)
+    try container.encode(notes, forKey: .notes)
+  }
+}

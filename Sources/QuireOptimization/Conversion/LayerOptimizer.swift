@@ -9,14 +9,10 @@ struct LayerOptimizer {
   let headSize: Int
   let compute: Compute
 
-  /// What the steps did to one layer.
+  /// A layer after the steps, and what they did to it.
   struct Outcome {
     var weights: LayerWeights
-    /// By the index of the `prune-heads` step.
-    var pruning: [Int: HeadPruningResult] = [:]
-    /// By the index of any other step before `quantize`.
-    var changes: [Int: LayerChange] = [:]
-    var rounding: [RoundingRecord] = []
+    var record = PartRecord()
   }
 
   /// Whether a layer behind `index` will be measured, so that the windows must go on through this one.
@@ -45,10 +41,9 @@ struct LayerOptimizer {
         guard count > 0 else { continue }
         guard let run else { preconditionFailure("pruning needs activations") }
         let known =
-          statistics
-          ?? run.gram(at: .attentionOutput, of: outcome.weights)
+          if let statistics { statistics } else { try run.gram(at: .attentionOutput, of: outcome.weights) }
         let (result, rest) = try prune(&outcome.weights, settings, count: count, known, layer: index)
-        outcome.pruning[stepIndex] = result
+        outcome.record.pruning[stepIndex] = result
         statistics = rest
       case .smooth(let settings):
         guard let run, let formats, let quantization = recipe.quantizationAhead else {
@@ -57,14 +52,14 @@ struct LayerOptimizer {
         let smoother = LayerSmoother(
           settings: settings, quantization: quantization, formats: formats, headSize: headSize,
           compute: compute)
-        let results = smoother.smooth(&outcome.weights, layer: index, activations: run)
-        outcome.changes[stepIndex] = LayerChange(
+        let results = try smoother.smooth(&outcome.weights, layer: index, activations: run)
+        outcome.record.changes[stepIndex] = LayerChange(
           smoothing: results, layer: index, shape: outcome.weights.shape)
         statistics = nil
       case .quantize(let settings):
         guard let formats else { preconditionFailure("a quantize step has formats") }
         let quantizer = LayerQuantizer(settings: settings, formats: formats, compute: compute)
-        outcome.rounding = try quantizer.quantize(&outcome.weights, layer: index, activations: run)
+        outcome.record.rounding = try quantizer.quantize(&outcome.weights, layer: index, activations: run)
       }
     }
     // What steps have left in float32 becomes bf16 again, unless the checkpoint has it in float32.

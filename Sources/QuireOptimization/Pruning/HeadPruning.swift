@@ -12,13 +12,13 @@ package enum HeadUnit: String, Sendable, CaseIterable {
 }
 
 /// The query heads of one removable unit.
-package struct HeadBlock: Sendable, Equatable {
+package struct HeadBlock: Sendable, Equatable, Codable {
   package let keyValueHead: Int
   package let queryHeads: [Int]  // ascending
 }
 
 /// One line of the score table: what taking a unit out costs.
-package struct HeadScore: Sendable, Equatable {
+package struct HeadScore: Sendable, Equatable, Codable {
   package let block: HeadBlock
   /// Share of the attention output's mean square that is lost when the unit goes and the rest is refitted.
   package let relativeError: Double
@@ -27,7 +27,7 @@ package struct HeadScore: Sendable, Equatable {
 }
 
 /// What pruning one layer did, for the plan, the log and the pack's provenance.
-package struct HeadPruningResult: Sendable, Equatable {
+package struct HeadPruningResult: Sendable, Equatable, Codable {
   /// The layer after pruning.
   package let shape: LayerShape
   package let keptQueryHeads: [Int]  // ascending, numbered as before

@@ -20,7 +20,7 @@ struct LayerQuantizer {
         $0.activationSite == site && formats.format(of: .layer(layer, $0)).scheme != .bf16
       }
       if !tensors.isEmpty {
-        let statistics = statistics(at: site, of: weights, activations: run)
+        let statistics = try statistics(at: site, of: weights, activations: run)
         for tensor in tensors {
           let name = TensorName.layer(layer, tensor)
           let (matrix, record) = try quantized(weights[tensor], as: name, statistics)
@@ -29,7 +29,7 @@ struct LayerQuantizer {
         }
       }
       if site == .attentionOutput, settings.needsCalibration {
-        run?.advance(throughAttentionOf: weights)
+        try run?.advance(throughAttentionOf: weights)
       }
     }
     return records
@@ -44,10 +44,10 @@ struct LayerQuantizer {
 
   private func statistics(
     at site: ActivationSite, of weights: LayerWeights, activations run: CalibrationRun?
-  ) -> Statistics? {
+  ) throws(OptimizationError) -> Statistics? {
     guard settings.needsCalibration else { return nil }
     guard let run else { preconditionFailure("the method looks at activations") }
-    let gram = run.gram(at: site, of: weights)
+    let gram = try run.gram(at: site, of: weights)
     return Statistics(gram: gram, factor: settings.method == .gptq ? InverseFactor(gram) : nil)
   }
 

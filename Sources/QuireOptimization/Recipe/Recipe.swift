@@ -144,7 +144,7 @@ package enum ScaleSearchMeasure: String, Sendable, CaseIterable {
 }
 
 /// How codes are chosen.
-package enum QuantizationMethod: String, Sendable, CaseIterable {
+package enum QuantizationMethod: String, Sendable, CaseIterable, Codable {
   /// Every weight to the nearest code of its group's grid.
   case nearest
   /// Each input's rounding made up for by the inputs that are rounded after it, on calibration activations. Embedding

@@ -25,12 +25,14 @@ struct LayerSmoother {
     let problem: String?
   }
 
-  func smooth(_ weights: inout LayerWeights, layer: Int, activations run: CalibrationRun) -> [SiteResult] {
+  func smooth(_ weights: inout LayerWeights, layer: Int, activations run: CalibrationRun) throws(OptimizationError)
+    -> [SiteResult]
+  {
     var results: [SiteResult] = []
     // Two passes rather than one or four: the widest statistics, the MLP's, are not held beside the attention's.
     for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
       let active = sites.filter { !matrices(at: $0, layer: layer).isEmpty }
-      let grams = run.grams(at: active, of: weights)
+      let grams = try run.grams(at: active, of: weights)
       for site in active {
         guard let gram = grams[site] else { continue }
         results.append(smooth(&weights, at: site, layer: layer, gram))

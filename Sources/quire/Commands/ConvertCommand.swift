@@ -27,22 +27,20 @@ private func runConvert(_ arguments: Arguments) throws {
     throw CommandError(
       "\(arguments.positionals[0]) is a file; convert needs a checkpoint folder, a pack is converted already")
   }
+  // Before the team's threads start, which inherit that the signals are blocked.
+  let signals = isPlanOnly ? nil : StopSignals()
+  let progress = Progress("convert", unit: .percent, quiet: arguments.has("--quiet"))
+  signals?.stopConversion(closing: progress)
   let converter = try Converter(
     Checkpoint(path: folder), recipe: Recipe(path: recipePath), compute: arguments.compute(),
     toolVersion: Program.version)
   if isPlanOnly { return Terminal.outputLine(converter.plan.text) }
   if !arguments.has("--quiet") { Terminal.remarkLine(converter.plan.text) }
-  let progress = Progress("convert", unit: .percent, quiet: arguments.has("--quiet"))
   let begin = Date()
   let report: ConversionReport
   do {
     defer { progress.close() }
-    report = try converter.run(output: output) { state in
-      let layers = "layer \(min(state.layersDone + 1, state.layerCount)) of \(state.layerCount)"
-      progress.update(
-        Int(state.fractionDone * 1000), of: 1000, note: state.phase == .layers ? layers : state.phase.rawValue
-      )
-    }
+    report = try converter.run(output: output, progress: { progress.show($0) }, onStart: tell)
   }
   // What did not go as the recipe asks is said even to those who asked for quiet.
   for row in report.rows {
@@ -52,4 +50,31 @@ private func runConvert(_ arguments: Arguments) throws {
   Terminal.remarkLine(
     "\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(Terminal.seconds(Date().timeIntervalSince(begin)))"
   )
+}
+
+extension Progress {
+  fileprivate func show(_ state: ConversionProgress) {
+    let layers = "layer \(min(state.layersDone + 1, state.layerCount)) of \(state.layerCount)"
+    update(
+      Int(state.fractionDone * 1000), of: 1000, note: state.phase == .layers ? layers : state.phase.rawValue)
+  }
+}
+
+private func tell(_ start: ConversionStart) {
+  if let sentence = start.sentence { Terminal.errorLine("quire convert: \(sentence)") }
+}
+
+extension StopSignals {
+  /// Ends the program at the first signal. What is on the disk is as good as after a kill, so nothing is tidied up.
+  fileprivate func stopConversion(closing progress: Progress) {
+    let signals = self
+    Thread {
+      let name = signals.wait()
+      progress.close()
+      Terminal.errorLine(
+        "quire convert: stopped by \(name); run the same command again to go on behind the last finished layer"
+      )
+      _exit(1)
+    }.start()
+  }
 }

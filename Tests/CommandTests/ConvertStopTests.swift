@@ -1,0 +1,93 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Conversions of the demo model that something stops: a kill, a signal, a full disk.
+@Suite struct ConvertStopTests {
+  private let place = TemporaryFolder()
+  private static let checkpoint = TestPaths.repository + "/recipes/demo/checkpoint"
+
+  private static let nearest = "{ name: \"n\", steps: [{ step: \"quantize\", scheme: \"int4\", group: 64 }] }"
+  private static let gptq = """
+    { name: "g", steps: [
+        { step: "prune-heads", unit: "query-head-per-group", remove: 1 },
+        { step: "quantize", scheme: "int4", group: 64, method: "gptq" }],
+      calibration: { source: "bundled", windows: 6, tokens: 64, seed: 3 } }
+    """
+
+  private func words(_ recipe: String, to name: String = "out.quire") -> [String] {
+    [
+      "convert", Self.checkpoint, "--recipe", place.write(recipe.utf8, to: "recipe.json5"), "--output",
+      place.path + "/" + name, "--threads", "2", "--quiet",
+    ]
+  }
+
+  private func contents(_ name: String) -> Data? {
+    FileManager.default.contents(atPath: place.path + "/" + name)
+  }
+
+  private var outputs: [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
+    return names.filter { $0.hasPrefix("out.quire") }.sorted()
+  }
+
+  /// The pack of a run that nothing stops, and the seconds it took.
+  private func whole(_ recipe: String) throws -> (pack: Data, seconds: Double) {
+    let start = ContinuousClock.now
+    let outcome = try BuiltProgram.quire.run(words(recipe, to: "whole.quire"))
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return (try #require(contents("whole.quire")), (ContinuousClock.now - start) / .seconds(1))
+  }
+
+  @Test(arguments: [(nearest, 12), (gptq, 8)])
+  func killsLeaveNoTraceInTheBytes(_ recipe: String, rounds: Int) throws {
+    let (pack, seconds) = try whole(recipe)
+    var generator = SeededGenerator(seed: 11)
+    var resumptions = 0
+    for round in 0..<rounds {
+      // Up to three kills, then a run to the end.
+      for _ in 0..<3 {
+        let moment = Double.random(in: 0...seconds, using: &generator)
+        let outcome = try BuiltProgram.quire.run(words(recipe), seconds: moment)
+        if outcome.errors.contains("goes on behind layer") { resumptions += 1 }
+        if outcome.status == 0 { break }
+        #expect(outcome.status == 128 + SIGKILL)
+      }
+      let outcome = try BuiltProgram.quire.run(words(recipe))
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      if outcome.errors.contains("goes on behind layer") { resumptions += 1 }
+      #expect(contents("out.quire") == pack && outputs == ["out.quire"], "round \(round)")
+      try FileManager.default.removeItem(atPath: place.path + "/out.quire")
+    }
+    #expect(resumptions > 0)
+  }
+
+  @Test(arguments: ["INT", "TERM"])
+  func aSignalIsAnsweredWithASentence(_ signal: String) throws {
+    guard let timeout = Tool("timeout") else { return }
+    // So many windows that it cannot end before the signal.
+    let recipe = Self.gptq.replacing("windows: 6, tokens: 64", with: "windows: 400, tokens: 512")
+    let outcome = try timeout.run(
+      ["--preserve-status", "-s", signal, "3", BuiltProgram.quire.path] + words(recipe))
+    #expect(outcome.status == 1 && outcome.output == "")
+    #expect(
+      outcome.errors == "quire convert: stopped by SIG\(signal); "
+        + "run the same command again to go on behind the last finished layer\n")
+    #expect(!outputs.contains("out.quire"))
+  }
+
+  /// A limit on the size of files stands in for a full disk: first for the pack, then for the hidden rows.
+  @Test(arguments: [(nearest, 1500, "out.quire"), (gptq, 400, "out.quire.rows.partial")])
+  func aFullDiskIsASentenceAndNothingIsLost(_ recipe: String, kilobytes: Int, file: String) throws {
+    let (pack, _) = try whole(recipe)
+    guard let shell = Tool("bash") else { return }
+    let line = "ulimit -f \(kilobytes); exec \"$0\" \"$@\""
+    let outcome = try shell.run(["-c", line, BuiltProgram.quire.path] + words(recipe))
+    expectRefusal(
+      outcome, by: "convert",
+      ["expected to write \(place.path)/\(file)", "found: file too large", "make room"])
+    #expect(!outputs.contains("out.quire"))
+    #expect(try BuiltProgram.quire.run(words(recipe)).status == 0)
+    #expect(contents("out.quire") == pack && outputs == ["out.quire"])
+  }
+}

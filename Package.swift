@@ -83,6 +83,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["QuireJSON", "QuireTensors", "QuireCheckpoints"],
       path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount", cSettings: cSettings),
     tests("QuireJSONTests", ["QuireJSON"]),
     tests("QuireTensorsTests", ["QuireTensors", "CKernels"]),
     tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireTensors", "QuireJSON"]),
@@ -103,7 +104,7 @@ let package = Package(
       "QuireGenerationTests",
       [
         "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireTensors",
-        "QuireCheckpoints",
+        "QuireCheckpoints", "CAllocationCount",
       ]),
     tests(
       "QuireServingTests",

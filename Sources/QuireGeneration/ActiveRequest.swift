@@ -90,7 +90,7 @@ final class ActiveRequest {
     answerCount += 1
     stamps.noteToken(at: now)
     let (piece, progress) = take(token)
-    onEvent(.delta(reasoning: piece.reasoning, content: piece.content, tokens: [record]))
+    onEvent(.delta(reasoning: piece.reasoning, content: piece.content, token: record))
     return progress
   }
 

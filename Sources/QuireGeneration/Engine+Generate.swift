@@ -22,10 +22,10 @@ package struct GenerationOutput: Sendable, Equatable {
     switch event {
     case .prompt(let tokens):
       prompt = tokens
-    case .delta(let reasoning, let content, let tokens):
+    case .delta(let reasoning, let content, let token):
       self.reasoning += reasoning
       self.content += content
-      self.tokens += tokens
+      tokens.append(token)
     case .finished(let result):
       self.result = result
     }

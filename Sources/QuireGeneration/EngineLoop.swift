@@ -40,7 +40,7 @@ final class EngineLoop {
       endOfSequenceIDs: parts.endOfSequenceIDs)
     recorder = TokenRecorder(
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
-    drafting = StepDrafting(mode: shape.lookup)
+    drafting = StepDrafting(mode: shape.lookup, maximumSlots: shape.maximumSlots)
     scheduler = Scheduler(
       blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots)
   }
@@ -87,6 +87,8 @@ final class EngineLoop {
 
   private func step() {
     let budget = StepBudget(tokenCount: shape.tokenBudget, logitRowCount: shape.logitRowBudget)
+    // Lets go of the last step's block lists, which the scheduler can then grow without copying them.
+    batch.sequences.removeAll(keepingCapacity: true)
     scheduler.plan(budget, into: &plan)
     drafting.extend(&plan, scheduler: &scheduler, budget: budget, requests: requests)
     let now = ContinuousClock.now
@@ -110,7 +112,6 @@ final class EngineLoop {
 
   private func fillBatch() {
     batch.tokens.removeAll(keepingCapacity: true)
-    batch.sequences.removeAll(keepingCapacity: true)
     batch.logitRows.removeAll(keepingCapacity: true)
     for work in plan.work {
       guard let request = requests[work.id] else { preconditionFailure("planned what has ended") }

@@ -4,24 +4,24 @@ package enum GenerationEvent: Sendable, Equatable {
   /// The prompt's tokens with their log-probabilities (the first has none, nothing precedes it).
   /// Sent only to requests with `wantsPromptLogprobs`.
   case prompt(tokens: [TokenRecord])
-  /// New text and the tokens since the last delta. Text can be empty while bytes of a character, of a tag or
-  /// of a possible stop string are held back; tokens can be empty when only held text is released.
-  case delta(reasoning: String, content: String, tokens: [TokenRecord])
+  /// The next token and the text that it makes certain, which is empty while bytes of a character, of a tag or of a
+  /// possible stop string are held back.
+  case delta(reasoning: String, content: String, token: TokenRecord)
   case finished(GenerationResult)
 }
 
 /// One token of a prompt or an answer.
 package struct TokenRecord: Sendable, Equatable {
   package let id: Int32
-  /// The token's own bytes, which need not be whole characters.
-  package let bytes: [UInt8]
+  /// The token's own bytes, which need not be whole characters: a slice of the tokenizer's, so that no step copies them.
+  package let bytes: ArraySlice<UInt8>
   /// Natural logarithm of the model's own probability, before penalties, temperature and filters;
   /// `nil` when not asked for, and for the first token of a prompt.
   package let logprob: Float?
   /// The most probable tokens of that position, best first, as many as asked for.
   package let top: [TokenAlternative]
 
-  package init(id: Int32, bytes: [UInt8], logprob: Float? = nil, top: [TokenAlternative] = []) {
+  package init(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float? = nil, top: [TokenAlternative] = []) {
     self.id = id
     self.bytes = bytes
     self.logprob = logprob
@@ -32,10 +32,10 @@ package struct TokenRecord: Sendable, Equatable {
 /// A token that the model could have chosen at a position.
 package struct TokenAlternative: Sendable, Equatable {
   package let id: Int32
-  package let bytes: [UInt8]
+  package let bytes: ArraySlice<UInt8>
   package let logprob: Float
 
-  package init(id: Int32, bytes: [UInt8], logprob: Float) {
+  package init(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) {
     self.id = id
     self.bytes = bytes
     self.logprob = logprob

@@ -48,6 +48,8 @@ package struct StopStringMatcher: Sendable {
   /// Empty strings match nothing.
   package init(_ strings: [String]) {
     self.patterns = strings.filter { !$0.isEmpty }.map(Pattern.init)
+    // Room for a match under way and a token, so that a decode step does not allocate.
+    if !patterns.isEmpty { held.reserveCapacity(256 + patterns.reduce(0) { max($0, $1.bytes.count) }) }
   }
 
   /// Takes a piece of whole characters; gives the text that is certain to stand before any stop string, and the

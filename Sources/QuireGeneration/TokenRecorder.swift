@@ -31,7 +31,7 @@ final class TokenRecorder {
       id: token, bytes: bytes(of: token), logprob: probabilities.value(of: token), top: top)
   }
 
-  private func bytes(of token: Int32) -> [UInt8] {
-    Array(tokenizer.bytes(of: token))
+  private func bytes(of token: Int32) -> ArraySlice<UInt8> {
+    tokenizer.bytes(of: token)
   }
 }

@@ -77,11 +77,12 @@ package final class ForwardPass: @unchecked Sendable {
 
   /// Write the embeddings of `tokens`, (row, hidden).
   private func embed(_ tokens: [Int32], into rows: UnsafeMutablePointer<Float>) {
-    let width = model.configuration.hiddenSize
-    compute.team.run { thread, count in
+    compute.team.run(with: (self, tokens, rows)) { work, thread, count in
+      let (pass, tokens, rows) = work
       let share = ThreadTeam.range(of: tokens.count, thread: thread, count: count)
-      model.embedding.embed(
-        tokens[share], into: rows + share.lowerBound * width, kernels: compute.kernels)
+      let width = pass.model.configuration.hiddenSize
+      pass.model.embedding.embed(
+        tokens[share], into: rows + share.lowerBound * width, kernels: pass.compute.kernels)
     }
   }
 

@@ -45,6 +45,8 @@ package final class LayerRunner: @unchecked Sendable {
 
   /// Work below this many floats is done by the calling thread: waking the team would take longer.
   private static let parallelFloats = 16_384
+  /// Whole vectors, so that no value's arithmetic depends on where work is cut.
+  private static let chunkFloats = 16
 
   package init(_ configuration: ModelConfiguration, compute: Compute, maximumRows: Int) {
     precondition(maximumRows > 0, "a step has at least one row")
@@ -167,10 +169,11 @@ package final class LayerRunner: @unchecked Sendable {
   private func fillAngles(rowCount: Int) {
     let half = configuration.headSize / 2
     // A cosine and a sine cost as much as some dozen floats elsewhere.
-    split(rowCount, floatsPerItem: half * 32) { rows in
-      rotary.fill(
-        positions: positions.buffer[rows], cosines: cosines.pointer + rows.lowerBound * half,
-        sines: sines.pointer + rows.lowerBound * half)
+    split(rowCount, floatsPerItem: half * 32, with: self) { runner, rows in
+      let half = runner.configuration.headSize / 2
+      runner.rotary.fill(
+        positions: runner.positions.buffer[rows], cosines: runner.cosines.pointer + rows.lowerBound * half,
+        sines: runner.sines.pointer + rows.lowerBound * half)
     }
   }
 
@@ -183,33 +186,40 @@ package final class LayerRunner: @unchecked Sendable {
   /// normed = RMSNorm(hidden) · weight, row by row.
   private func normalize(_ hidden: UnsafePointer<Float>, _ weight: HostBuffer<Float>) {
     let width = configuration.hiddenSize
-    split(batch.tokens.count, floatsPerItem: width) { rows in
+    split(batch.tokens.count, floatsPerItem: width, with: (self, hidden, weight.pointer)) { work, rows in
+      let (runner, hidden, weight) = work
+      let width = runner.configuration.hiddenSize
       for row in rows {
-        compute.kernels.rmsNorm(
-          hidden + row * width, weight: weight.pointer, into: normed.pointer + row * width, count: width,
-          epsilon: configuration.rmsNormEpsilon)
+        runner.compute.kernels.rmsNorm(
+          hidden + row * width, weight: weight, into: runner.normed.pointer + row * width, count: width,
+          epsilon: runner.configuration.rmsNormEpsilon)
       }
     }
   }
 
   /// gates = silu(gates) · ups.
   private func gate(count: Int) {
-    // Whole vectors of 16, so that no value's arithmetic depends on where the work is cut.
-    let chunk = 16
-    split((count + chunk - 1) / chunk, floatsPerItem: chunk) { chunks in
-      let begin = chunks.lowerBound * chunk
-      let end = min(chunks.upperBound * chunk, count)
-      compute.kernels.swiGLU(
-        gate: gates.pointer + begin, up: ups.pointer + begin, into: gates.pointer + begin, count: end - begin)
+    let chunk = Self.chunkFloats
+    split((count + chunk - 1) / chunk, floatsPerItem: chunk, with: (self, count)) { work, chunks in
+      let (runner, count) = work
+      let begin = chunks.lowerBound * LayerRunner.chunkFloats
+      let end = min(chunks.upperBound * LayerRunner.chunkFloats, count)
+      let gates = runner.gates.pointer + begin
+      runner.compute.kernels.swiGLU(
+        gate: gates, up: runner.ups.pointer + begin, into: gates, count: end - begin)
     }
   }
 
-  /// Divide `items` among the team, or do them here when they are few.
-  private func split(_ items: Int, floatsPerItem: Int, _ body: (Range<Int>) -> Void) {
-    if items * floatsPerItem < Self.parallelFloats { return body(0..<items) }
-    compute.team.run { thread, count in
+  /// Divide `items` among the team, or do them here when they are few. The body must capture nothing: see
+  /// `ThreadTeam.run(with:)`.
+  private func split<Context>(
+    _ items: Int, floatsPerItem: Int, with context: Context, _ body: @escaping (Context, Range<Int>) -> Void
+  ) {
+    if items * floatsPerItem < Self.parallelFloats { return body(context, 0..<items) }
+    compute.team.run(with: (context, items, body)) { work, thread, count in
+      let (context, items, body) = work
       let share = ThreadTeam.range(of: items, thread: thread, count: count)
-      if !share.isEmpty { body(share) }
+      if !share.isEmpty { body(context, share) }
     }
   }
 }
@@ -223,16 +233,24 @@ extension LayerRunner {
         queries: UnsafePointer(queries.pointer), outputs: attended.pointer)
       plannedShape = weights.shape
     }
+    compute.team.run(with: (self, weights, layer, cache)) { work, thread, count in
+      let (runner, weights, layer, cache) = work
+      runner.attend(weights, layer: layer, cache: cache, thread: thread, threadCount: count)
+    }
+  }
+
+  /// A thread's share of the layer's attention.
+  private func attend(
+    _ weights: LayerWeights, layer: Int, cache: KeyValueCache, thread: Int, threadCount: Int
+  ) {
     let headCount = weights.shape.queryHeadCount + weights.shape.keyValueHeadCount
     let items = batch.tokens.count * headCount
-    compute.team.run { thread, count in
-      for item in ThreadTeam.range(of: items, thread: thread, count: count) {
-        prepareHead(item % headCount, row: item / headCount, weights, cache.layers[layer], cache.element)
-      }
-      // A query may read keys that another thread stores.
-      compute.team.barrier()
-      plan.attend(thread: thread, batch: batch, cache: cache, layer: layer, kernels: compute.kernels)
+    for item in ThreadTeam.range(of: items, thread: thread, count: threadCount) {
+      prepareHead(item % headCount, row: item / headCount, weights, cache.layers[layer], cache.element)
     }
+    // A query may read keys that another thread stores.
+    compute.team.barrier()
+    plan.attend(thread: thread, batch: batch, cache: cache, layer: layer, kernels: compute.kernels)
   }
 
   /// Normalise and rotate one head of one row; a KV head is stored in the cache as well. Query heads come first.

@@ -148,6 +148,8 @@ extension Scheduler {
     guard waitingCount > 0, runningCount < maximumSlots else { return false }
     let neededCount = blockCount(covering: line[runningCount].tokenCount)
     guard pool.freeCount >= neededCount + runningCount else { return false }
+    // Once for all: no later step allocates for it.
+    line[runningCount].blocks.reserveCapacity(blockCount(covering: line[runningCount].maximumTokenCount))
     for _ in 0..<neededCount {
       guard let block = pool.allocate() else { preconditionFailure("counted as free") }
       line[runningCount].blocks.append(block)
@@ -178,21 +180,24 @@ extension Scheduler {
   package mutating func draft(
     _ count: Int, at workIndex: Int, budget: StepBudget, in plan: inout StepPlan
   ) -> Int {
-    let work = plan.work[workIndex]
-    precondition(work.completes && work.draftCount == 0, "drafts come once, after all known tokens")
-    let index = index(of: work.id)
-    let request = line[index]
+    precondition(
+      plan.work[workIndex].completes && plan.work[workIndex].draftCount == 0,
+      "drafts come once, after all known tokens")
+    let index = index(of: plan.work[workIndex].id)
+    let tokenCount = line[index].tokenCount
     let rowCount = min(
       count, budget.tokenCount - plan.tokenCount, budget.logitRowCount - plan.logitRowCount,
       // The last token that the request can have comes from the row before it.
-      request.maximumTokenCount - request.tokenCount - 1)
+      line[index].maximumTokenCount - tokenCount - 1)
     guard rowCount > 0 else { return 0 }
-    while line[index].blocks.count < blockCount(covering: request.tokenCount + rowCount),
+    // The list is about to grow: shared with the plan, it would be copied.
+    plan.work[workIndex].blocks = []
+    while line[index].blocks.count < blockCount(covering: tokenCount + rowCount),
       let block = pool.allocate()
     {
       line[index].blocks.append(block)
     }
-    let draftCount = min(rowCount, line[index].blocks.count * blockSize - request.tokenCount)
+    let draftCount = min(rowCount, line[index].blocks.count * blockSize - tokenCount)
     line[index].draftCount = draftCount
     plan.extend(workIndex, draftCount: draftCount, blocks: line[index].blocks)
     return draftCount

@@ -67,17 +67,18 @@ package final class MatrixInput: @unchecked Sendable {
     guard quantizedGroup != group else { return }
     quantizedGroup = group
     let tiles = (rowCount + Int(QUIRE_TILE) - 1) / Int(QUIRE_TILE)
-    let table = compute.kernels.table
-    func quantize(_ range: Range<Int>) {
-      var activations = activations
-      table.pointee.quantize(
-        rows, columns, &activations, Int32(range.lowerBound), Int32(range.upperBound))
-    }
     // Waking the team costs more than quantizing one tile.
-    if tiles == 1 { return quantize(0..<1) }
-    compute.team.run { thread, count in
-      quantize(ThreadTeam.range(of: tiles, thread: thread, count: count))
+    if tiles == 1 { return quantize(tiles: 0..<1, kernels: compute.kernels) }
+    compute.team.run(with: (self, tiles, compute.kernels)) { work, thread, count in
+      let (input, tiles, kernels) = work
+      input.quantize(tiles: ThreadTeam.range(of: tiles, thread: thread, count: count), kernels: kernels)
     }
+  }
+
+  private func quantize(tiles: Range<Int>, kernels: Kernels) {
+    var activations = activations
+    kernels.table.pointee.quantize(
+      rows, columns, &activations, Int32(tiles.lowerBound), Int32(tiles.upperBound))
   }
 }
 
@@ -127,16 +128,25 @@ extension Compute {
       multiply(input, first, second)
       return multiply(input, third)
     }
+    team.run(with: (self, input, first, second, third)) { work, thread, count in
+      let (compute, input, first, second, third) = work
+      compute.perform(first, second, third, input, thread: thread, threadCount: count)
+    }
+  }
+
+  /// A thread's share of the panels of all products.
+  private func perform(
+    _ first: MatrixProduct, _ second: MatrixProduct?, _ third: MatrixProduct?, _ input: MatrixInput,
+    thread: Int, threadCount: Int
+  ) {
     let firstPanels = first.panels
     let secondPanels = second?.panels ?? 0
     let total = firstPanels + secondPanels + (third?.panels ?? 0)
-    team.run { thread, count in
-      let share = ThreadTeam.range(of: total, thread: thread, count: count)
-      perform(first, input, share.clamped(to: 0..<firstPanels), thread)
-      if let second { perform(second, input, shift(share, by: firstPanels, within: secondPanels), thread) }
-      if let third {
-        perform(third, input, shift(share, by: firstPanels + secondPanels, within: third.panels), thread)
-      }
+    let share = ThreadTeam.range(of: total, thread: thread, count: threadCount)
+    perform(first, input, share.clamped(to: 0..<firstPanels))
+    if let second { perform(second, input, shift(share, by: firstPanels, within: secondPanels)) }
+    if let third {
+      perform(third, input, shift(share, by: firstPanels + secondPanels, within: third.panels))
     }
   }
 
@@ -160,7 +170,7 @@ extension Compute {
     return group == activationGroup(matrix) && matrix.columns == input.columns
   }
 
-  private func perform(_ product: MatrixProduct, _ input: MatrixInput, _ panels: Range<Int>, _ thread: Int) {
+  private func perform(_ product: MatrixProduct, _ input: MatrixInput, _ panels: Range<Int>) {
     guard !panels.isEmpty else { return }
     switch product.matrix {
     case .dense(let matrix):

@@ -3,12 +3,10 @@ import Foundation
 import Synchronization
 
 /// What the threads of a `ThreadTeam` share.
-// Unchecked: the job pointer is written before `generation` is published and read after; the rest is atomic or locked.
+// Unchecked: the job is written before `generation` is published and read after; the rest is atomic or locked.
 final class TeamState: @unchecked Sendable {
-  typealias Job = (Int, Int) -> Void
-
   private let threadCount: Int
-  private var job: UnsafePointer<Job>?
+  private var job: TeamJob?
   private let generation = Atomic<Int>(0)
   private let pending = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
@@ -36,14 +34,14 @@ final class TeamState: @unchecked Sendable {
     publish()
   }
 
-  func run(_ body: UnsafePointer<Job>) {
-    job = body
+  func run(_ job: TeamJob) {
+    self.job = job
     pending.store(threadCount - 1, ordering: .relaxed)
     publish()
-    body.pointee(0, threadCount)
+    job.perform(thread: 0, count: threadCount)
     var spins = 0
     while pending.load(ordering: .acquiring) > 0 { Self.pause(&spins) }
-    job = nil
+    self.job = nil
   }
 
   func barrier() {
@@ -83,9 +81,9 @@ final class TeamState: @unchecked Sendable {
     }
   }
 
-  /// Not inlined: the closure's reference must be released before the caller learns that this thread has finished.
+  /// Not inlined: references to what the region holds must be released before the caller learns that this thread has finished.
   @inline(never)
-  private func perform(_ index: Int) { job!.pointee(index, threadCount) }
+  private func perform(_ index: Int) { job?.perform(thread: index, count: threadCount) }
 
   private func awaitGeneration(after seen: Int) {
     for _ in 0..<Self.spinLimit {

@@ -20,10 +20,23 @@ package final class ThreadTeam: Sendable {
   deinit { state.stop() }
 
   /// Runs `body(thread, threadCount)` on every thread and returns when all have finished.
+  ///
+  /// Allocates. In a loop that must not, hand over what the body needs with `run(with:)`.
   package func run(_ body: (_ thread: Int, _ count: Int) -> Void) {
     guard threadCount > 1 else { return body(0, 1) }
     withoutActuallyEscaping(body) { body in
-      withUnsafePointer(to: body) { state.run($0) }
+      run(with: body) { body, thread, count in body(thread, count) }
+    }
+  }
+
+  /// Runs `body(context, thread, threadCount)` on every thread and returns when all have finished. Allocates nothing as
+  /// long as the body captures nothing: what it needs is in the context.
+  package func run<Context>(
+    with context: Context, _ body: @escaping (_ context: Context, _ thread: Int, _ count: Int) -> Void
+  ) {
+    guard threadCount > 1 else { return body(context, 0, 1) }
+    withUnsafePointer(to: Region(context: context, body: body)) { region in
+      state.run(TeamJob(kind: Region<Context>.self, region: region))
     }
   }
 
@@ -36,4 +49,28 @@ package final class ThreadTeam: Sendable {
   package static func range(of items: Int, thread: Int, count: Int) -> Range<Int> {
     items * thread / count..<items * (thread + 1) / count
   }
+}
+
+/// A function and what it works on, on the stack of the thread that called `run`.
+private struct Region<Context>: TeamRegion {
+  let context: Context
+  let body: (Context, Int, Int) -> Void
+
+  static func perform(_ region: UnsafeRawPointer, thread: Int, count: Int) {
+    let region = region.assumingMemoryBound(to: Self.self)
+    region.pointee.body(region.pointee.context, thread, count)
+  }
+}
+
+/// Regions of all contexts. Their type tells how to perform one, which unlike a closure takes no memory.
+protocol TeamRegion {
+  static func perform(_ region: UnsafeRawPointer, thread: Int, count: Int)
+}
+
+/// A region of any context.
+struct TeamJob {
+  let kind: any TeamRegion.Type
+  let region: UnsafeRawPointer
+
+  func perform(thread: Int, count: Int) { kind.perform(region, thread: thread, count: count) }
 }

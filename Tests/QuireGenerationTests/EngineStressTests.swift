@@ -90,10 +90,10 @@ extension EngineStressTests.Visitor {
     for event in log.all {
       switch event {
       case .prompt(let tokens): output.prompt = tokens
-      case .delta(let reasoning, let content, let tokens):
+      case .delta(let reasoning, let content, let token):
         output.reasoning += reasoning
         output.content += content
-        output.tokens += tokens
+        output.tokens.append(token)
       case .finished: break
       }
     }

@@ -175,8 +175,8 @@ final class EventLog: Sendable {
   }
 
   var tokenIDs: [Int32] {
-    all.flatMap { event -> [Int32] in
-      if case .delta(_, _, let tokens) = event { tokens.map(\.id) } else { [] }
+    all.compactMap { event in
+      if case .delta(_, _, let token) = event { token.id } else { nil }
     }
   }
 }

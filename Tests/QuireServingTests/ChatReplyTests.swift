@@ -123,8 +123,8 @@ struct ChatReplyTests {
           TokenRecord(id: 2, bytes: [0xA9], logprob: -2),
         ]
         return [
-          .text("a", logprob: -0.5), .delta(reasoning: "", content: "", tokens: [halves[0]]),
-          .delta(reasoning: "", content: "é", tokens: [halves[1]]), .end(),
+          .text("a", logprob: -0.5), .delta(reasoning: "", content: "", token: halves[0]),
+          .delta(reasoning: "", content: "é", token: halves[1]), .end(),
         ]
       })
     let body = chatBody(["logprobs": true, "top_logprobs": 1, "stream": .bool(isStreamed)])

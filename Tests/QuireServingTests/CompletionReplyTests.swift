@@ -68,7 +68,7 @@ struct CompletionReplyTests {
   @Test func echoWithLogprobsCoversPromptAndAnswer() throws {
     let generator = ScriptedGenerator { request in
       let prompt = request.promptTokens.enumerated().map { index, id in
-        let bytes = Array("t\(id)".utf8)
+        let bytes = ArraySlice("t\(id)".utf8)
         let other = TokenAlternative(id: 200, bytes: [0x7A], logprob: -0.25)
         return index == 0
           ? TokenRecord(id: id, bytes: bytes)
@@ -77,7 +77,7 @@ struct CompletionReplyTests {
       let best = TokenAlternative(id: 5, bytes: [0x62], logprob: -0.125)
       let answer = TokenRecord(id: 5, bytes: [0x62], logprob: -0.125, top: [best])
       return [
-        .prompt(tokens: prompt), .delta(reasoning: "", content: "b", tokens: [answer]),
+        .prompt(tokens: prompt), .delta(reasoning: "", content: "b", token: answer),
         .end(.length, completion: 1),
       ]
     }
@@ -126,7 +126,7 @@ struct CompletionReplyTests {
         ]
         return [
           .delta(
-            reasoning: "", content: "A", tokens: [TokenRecord(id: 2, bytes: [65], logprob: -2, top: top)]),
+            reasoning: "", content: "A", token: TokenRecord(id: 2, bytes: [65], logprob: -2, top: top)),
           .end(),
         ]
       })

@@ -79,11 +79,11 @@ final class ScriptedGenerator: TextGenerator {
 extension GenerationEvent {
   /// Text with one token per part, thought and answer alike.
   static func text(reasoning: String = "", _ content: String = "", logprob: Float? = nil) -> GenerationEvent {
-    let bytes = Array((reasoning + content).utf8)
+    let bytes = ArraySlice((reasoning + content).utf8)
     let top = logprob.map { [TokenAlternative(id: 65, bytes: bytes, logprob: $0)] } ?? []
     return .delta(
       reasoning: reasoning, content: content,
-      tokens: [TokenRecord(id: 65, bytes: bytes, logprob: logprob, top: top)])
+      token: TokenRecord(id: 65, bytes: bytes, logprob: logprob, top: top))
   }
 
   static func end(

@@ -17,6 +17,17 @@ import Testing
     }
   }
 
+  @Test("a region's context reaches every thread", arguments: [1, 2, 3]) func context(threads: Int) {
+    let team = ThreadTeam(threadCount: threads)
+    let texts = HostBuffer<Int>(count: threads)
+    for length in 0..<100 {
+      team.run(with: (String(repeating: "x", count: length), texts)) { context, thread, _ in
+        context.1[thread] = context.0.count
+      }
+      #expect(texts.buffer.allSatisfy { $0 == length })
+    }
+  }
+
   @Test("workers that have parked wake up") func parking() {
     let team = ThreadTeam(threadCount: 2)
     let total = Atomic<Int>(0)

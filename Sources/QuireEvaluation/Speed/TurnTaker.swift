@@ -48,8 +48,8 @@ final class TurnTaker: Sendable {
   private func take(_ event: GenerationEvent) {
     switch event {
     case .prompt: break
-    case .delta(_, _, let tokens):
-      guard state.withLock({ note(tokens, in: &$0) }) else { return }
+    case .delta(_, _, let token):
+      guard state.withLock({ note(token, in: &$0) }) else { return }
       hasStopped.signal()
       mayGoOn.wait()
       state.withLock { $0.turnBegan = .now }
@@ -63,9 +63,9 @@ final class TurnTaker: Sendable {
   }
 
   /// Whether the turn is over.
-  private func note(_ tokens: [TokenRecord], in state: inout State) -> Bool {
-    state.tokens += tokens.map(\.id)
-    state.tokensOfTurn += tokens.count
+  private func note(_ token: TokenRecord, in state: inout State) -> Bool {
+    state.tokens.append(token.id)
+    state.tokensOfTurn += 1
     let isFirst = state.turnBegan == nil
     guard isFirst || state.tokensOfTurn >= turnTokens else { return false }
     endTurn(&state)

@@ -41,8 +41,10 @@ package struct DraftPlanner: Sendable {
   package private(set) var answerCount = 1
   private var costs = StepCosts()
 
-  package init(mode: LookupMode) {
+  /// `requestCountMaximum` requests get drafts in a step without an allocation.
+  package init(mode: LookupMode, requestCountMaximum: Int = 16) {
     self.mode = mode
+    candidates.reserveCapacity(requestCountMaximum)
     order.reserveCapacity(Self.stepDraftCountMaximum)
   }
 

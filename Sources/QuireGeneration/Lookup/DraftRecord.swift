@@ -13,7 +13,7 @@ package struct DraftRecord: Sendable {
   private static let probeIntervals = 16...512
 
   /// Estimated probability that a draft comes true if those before it did, by class of match length.
-  private var acceptances = [0.25, 0.4, 0.6, 0.85]
+  private var acceptances = SIMD4(0.25, 0.4, 0.6, 0.85)
   package private(set) var credit = Self.initialCredit
   /// Steps in a row for which drafts were at hand but promised too little.
   private var declinedCount = 0

@@ -9,9 +9,9 @@ struct StepDrafting {
   /// Drafts of the step under way.
   private(set) var draftCount = 0
 
-  init(mode: LookupMode) {
+  init(mode: LookupMode, maximumSlots: Int) {
     self.mode = mode
-    planner = DraftPlanner(mode: mode)
+    planner = DraftPlanner(mode: mode, requestCountMaximum: maximumSlots)
   }
 
   /// Adds drafts to a plan; the requests hold them.

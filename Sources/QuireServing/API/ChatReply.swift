@@ -58,10 +58,10 @@ struct ChatReply: Reply {
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
     switch event {
     case .prompt: return []
-    case .delta(let reasoning, let content, let tokens):
-      usage.add(tokens, choice: choice)
+    case .delta(let reasoning, let content, let token):
+      usage.addToken(choice: choice)
       if includesReasoning { choices[choice].pending.reasoning += reasoning }
-      if includesLogprobs { choices[choice].pending.tokens += tokens }
+      if includesLogprobs { choices[choice].pending.tokens.append(token) }
       split(content, choice: choice)
     case .finished(let result):
       usage.finish(result, choice: choice)
@@ -174,7 +174,7 @@ struct ChatReply: Reply {
     return .object(value)
   }
 
-  private static func entry(id: Int32, bytes: [UInt8], logprob: Float) -> JSONObject {
+  private static func entry(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
     [
       "token": .string(TokenName.text(bytes)), "logprob": .logprob(logprob),
       "bytes": .array(bytes.map { .int($0) }),

@@ -44,12 +44,12 @@ struct CompletionReply: Reply {
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
     switch event {
     case .prompt(let tokens):
-      choices[choice].logprobs?.append(tokens)
+      for token in tokens { choices[choice].logprobs?.append(token) }
       return []
-    case .delta(_, let content, let tokens):
-      usage.add(tokens, choice: choice)
+    case .delta(_, let content, let token):
+      usage.addToken(choice: choice)
       choices[choice].text += content
-      choices[choice].logprobs?.append(tokens)
+      choices[choice].logprobs?.append(token)
       return isStreamed && !content.isEmpty ? [chunk(choice)] : []
     case .finished(let result):
       usage.finish(result, choice: choice)
@@ -100,14 +100,12 @@ struct CompletionLogprobs: Sendable {
     self.namesTokensByID = namesTokensByID
   }
 
-  mutating func append(_ records: [TokenRecord]) {
-    for record in records {
-      tokens.append(.string(name(record.id, record.bytes)))
-      logprobs.append(record.logprob.map { JSONValue.logprob($0) } ?? .null)
-      top.append(alternatives(of: record))
-      offsets.append(.int(characterCount))
-      characterCount += record.bytes.count { $0 & 0xC0 != 0x80 }
-    }
+  mutating func append(_ record: TokenRecord) {
+    tokens.append(.string(name(record.id, record.bytes)))
+    logprobs.append(record.logprob.map { JSONValue.logprob($0) } ?? .null)
+    top.append(alternatives(of: record))
+    offsets.append(.int(characterCount))
+    characterCount += record.bytes.count { $0 & 0xC0 != 0x80 }
   }
 
   /// The lists since the last time.
@@ -135,14 +133,16 @@ struct CompletionLogprobs: Sendable {
     return .object(members)
   }
 
-  private func insert(_ id: Int32, _ bytes: [UInt8], _ logprob: Float, into members: inout JSONObject) {
+  private func insert(
+    _ id: Int32, _ bytes: ArraySlice<UInt8>, _ logprob: Float, into members: inout JSONObject
+  ) {
     // Two tokens may share their bytes (an added token and plain text): neither may hide the other.
     if !members.appendIfNew(name(id, bytes), .logprob(logprob)) {
       _ = members.appendIfNew(TokenName.id(id), .logprob(logprob))
     }
   }
 
-  private func name(_ id: Int32, _ bytes: [UInt8]) -> String {
+  private func name(_ id: Int32, _ bytes: ArraySlice<UInt8>) -> String {
     namesTokensByID ? TokenName.id(id) : TokenName.text(bytes)
   }
 }

@@ -41,8 +41,8 @@ struct UsageCounter: Sendable {
     self.completionTokens = [Int](repeating: 0, count: choiceCount)
   }
 
-  mutating func add(_ tokens: [TokenRecord], choice: Int) {
-    completionTokens[choice] += tokens.count
+  mutating func addToken(choice: Int) {
+    completionTokens[choice] += 1
   }
 
   mutating func finish(_ result: GenerationResult, choice: Int) {
@@ -77,7 +77,7 @@ extension GenerationResult {
 /// The text that stands for a token in log-probabilities.
 enum TokenName {
   /// Whole characters as they are; other bytes spelled out, so that no two tokens share a name.
-  static func text(_ bytes: [UInt8]) -> String {
+  static func text(_ bytes: ArraySlice<UInt8>) -> String {
     String(validating: bytes, as: UTF8.self) ?? "bytes:" + bytes.map(escape).joined()
   }
 

@@ -57,7 +57,7 @@ enum TokenEndpoints {
     let includesStrings = try fields.bool("return_token_strs") ?? false
     fields.ignore(["add_special_tokens"])
     try fields.refuseUnknown()
-    let strings = tokens.map { JSONValue.string(TokenName.text(Array(service.tokenizer.bytes(of: $0)))) }
+    let strings = tokens.map { JSONValue.string(TokenName.text(service.tokenizer.bytes(of: $0))) }
     exchange.respond(
       .json([
         "count": .int(tokens.count), "max_model_len": .int(service.generator.contextLength),
@@ -90,7 +90,7 @@ extension TokenEndpoints {
     let tokenizer = service.tokenizer
     var members = tokenizer.configuration?.objectValue ?? [:]
     if members["eos_token"]?.stringValue == nil, let id = tokenizer.endOfSequenceIDs.max() {
-      members["eos_token"] = .string(TokenName.text(Array(tokenizer.bytes(of: id))))
+      members["eos_token"] = .string(TokenName.text(tokenizer.bytes(of: id)))
     }
     exchange.respond(.json(.object(members)))
   }

@@ -2,14 +2,24 @@
 struct HeldText {
   private(set) var bytes: [UInt8] = []
 
+  init() {
+    // Room for more than a token has, so that a decode step does not allocate.
+    bytes.reserveCapacity(256)
+  }
+
   mutating func append(_ text: String) { bytes += text.utf8 }
 
   /// Takes away the first `count` bytes.
-  @discardableResult
+  mutating func drop(_ count: Int) { bytes.removeFirst(count) }
+
+  /// Takes away the first `count` bytes and gives them out.
   mutating func take(_ count: Int) -> [UInt8] {
-    defer { bytes.removeFirst(count) }
+    defer { drop(count) }
     return Array(bytes[..<count])
   }
+
+  /// Part of the text.
+  func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
   /// The first of the tags, and where it starts.
   func firstTag(of tags: [String]) -> (tag: String, start: Int)? {
@@ -23,7 +33,7 @@ struct HeldText {
 
   /// How many bytes, counted from the front, cannot belong to a tag that is still incomplete.
   func settledByteCount(before tags: [String]) -> Int {
-    let longest = tags.map { $0.utf8.count }.max() ?? 0
+    let longest = tags.reduce(0) { max($0, $1.utf8.count) }
     for start in max(0, bytes.count - longest + 1)..<max(bytes.count, 1) where start < bytes.count {
       let isPrefix = tags.contains {
         $0.utf8.count > bytes.count - start && $0.utf8.starts(with: bytes[start...])

@@ -76,7 +76,7 @@ package struct ThinkingSplitter: Sendable {
   private mutating func open(isEnd: Bool) -> Bool {
     let start = held.bytes.firstIndex { !Self.isSpace($0) } ?? held.bytes.count
     if held.has(AnswerTag.thinkStart, at: start) {
-      held.take(start + AnswerTag.thinkStart.utf8.count)
+      held.drop(start + AnswerTag.thinkStart.utf8.count)
       place = .thinkingStart
       return true
     }
@@ -88,7 +88,7 @@ package struct ThinkingSplitter: Sendable {
   private mutating func openAgain(isEnd: Bool) -> Bool {
     let start = held.bytes.count - held.bytes.dropPrefix(of: UInt8(ascii: "\n")).count
     if held.has(AnswerTag.thinkStart, at: start) {
-      held.take(start + AnswerTag.thinkStart.utf8.count)
+      held.drop(start + AnswerTag.thinkStart.utf8.count)
     } else if held.isBeginning(of: AnswerTag.thinkStart, from: start) && !isEnd {
       return false
     }
@@ -97,7 +97,7 @@ package struct ThinkingSplitter: Sendable {
   }
 
   private mutating func startThinking() -> Bool {
-    held.take(held.bytes.count - held.bytes.dropPrefix(of: UInt8(ascii: "\n")).count)
+    held.drop(held.bytes.count - held.bytes.dropPrefix(of: UInt8(ascii: "\n")).count)
     if held.bytes.isEmpty { return false }
     place = .thinking
     return true
@@ -106,42 +106,48 @@ package struct ThinkingSplitter: Sendable {
   private mutating func think(_ parts: inout Parts, isEnd: Bool) -> Bool {
     let tags = [AnswerTag.thinkEnd, AnswerTag.toolCallStart]
     if let (tag, start) = held.firstTag(of: tags) {
-      emitReasoning(held.take(start), &parts)
-      if tag == AnswerTag.thinkEnd { held.take(tag.utf8.count) }
+      emitReasoning(start, &parts)
+      if tag == AnswerTag.thinkEnd { held.drop(tag.utf8.count) }
       heldLineFeedCount = 0
       place = .contentStart
       return true
     }
-    emitReasoning(held.take(isEnd ? held.bytes.count : held.settledByteCount(before: tags)), &parts)
+    emitReasoning(isEnd ? held.bytes.count : held.settledByteCount(before: tags), &parts)
     return false
   }
 
-  private mutating func emitReasoning(_ bytes: [UInt8], _ parts: inout Parts) {
-    let text = bytes.dropSuffix(of: UInt8(ascii: "\n"))
-    if !text.isEmpty {
-      parts.reasoning +=
-        String(repeating: "\n", count: heldLineFeedCount) + String(decoding: text, as: UTF8.self)
+  /// Gives out the first `count` bytes.
+  private mutating func emitReasoning(_ count: Int, _ parts: inout Parts) {
+    let end = held.bytes[..<count].dropSuffix(of: UInt8(ascii: "\n")).endIndex
+    if end > 0 {
+      if heldLineFeedCount > 0 { parts.reasoning += String(repeating: "\n", count: heldLineFeedCount) }
+      parts.reasoning += held.text(0..<end)
       heldLineFeedCount = 0
     }
-    heldLineFeedCount += bytes.count - text.count
+    heldLineFeedCount += count - end
+    held.drop(count)
   }
 
   private mutating func emitContent(_ parts: inout Parts, isEnd: Bool) -> Bool {
     if let (tag, start) = held.firstTag(of: [AnswerTag.thinkEnd]) {
-      emitContent(held.take(start), &parts)
-      held.take(tag.utf8.count)
+      emitContent(start, &parts)
+      held.drop(tag.utf8.count)
       return true
     }
     let count = isEnd ? held.bytes.count : held.settledByteCount(before: [AnswerTag.thinkEnd])
-    emitContent(held.take(count), &parts)
+    emitContent(count, &parts)
     return false
   }
 
-  private mutating func emitContent(_ bytes: [UInt8], _ parts: inout Parts) {
-    let text = place == .contentStart ? bytes.dropPrefix(of: UInt8(ascii: "\n")) : bytes[...]
-    if text.isEmpty { return }
-    place = .content
-    parts.content += String(decoding: text, as: UTF8.self)
+  /// Gives out the first `count` bytes.
+  private mutating func emitContent(_ count: Int, _ parts: inout Parts) {
+    let start =
+      place == .contentStart ? held.bytes[..<count].dropPrefix(of: UInt8(ascii: "\n")).startIndex : 0
+    if start < count {
+      place = .content
+      parts.content += held.text(start..<count)
+    }
+    held.drop(count)
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool {

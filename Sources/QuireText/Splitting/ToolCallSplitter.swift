@@ -79,7 +79,7 @@ package struct ToolCallSplitter: Sendable {
     let json = held.bytes[AnswerTag.toolCallStart.utf8.count..<innerEnd]
     place = .text
     if let call = Self.call(json) {
-      held.take(end)
+      held.drop(end)
       parts.calls.append(call)
       heldLineFeedCount = 0
       isAfterCall = true

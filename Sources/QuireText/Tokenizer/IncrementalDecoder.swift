@@ -20,6 +20,8 @@ package struct IncrementalDecoder: Sendable {
   package init(_ tokenizer: Tokenizer, skipSpecial: Bool = false) {
     self.tokenizer = tokenizer
     skipsSpecial = skipSpecial
+    // Room for more than a token has, so that a decode step does not allocate.
+    held.reserveCapacity(256)
   }
 
   /// The text that the next id completes; empty while a character is incomplete.

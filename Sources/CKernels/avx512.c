@@ -31,17 +31,33 @@ typedef struct {
 #define INT4_LOW(v) _mm512_and_si512(v, _mm512_set1_epi8(15))
 #define INT4_HIGH(v) _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15))
 
-// A tile of MR rows by 32 channels over all groups, added to sums. CHAINS independent sums a row hide the latency of vpdpbusd where there are few rows; integer sums may be split freely.
-INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t tile_index, __m512 sums[][2], int MR, int CHAINS) {
+// The most rows of one pass: twenty sums, two registers of weights and the float fix-up fill the 32 registers.
+enum { MOST_ROWS = 10 };
+
+// Where row i of a pass lies: rows 6...9 are the next tile's first.
+#define ROW_CODES(i) ((i) < QUIRE_TILE ? x + (i) * QUIRE_QUAD : next + ((i) - QUIRE_TILE) * QUIRE_QUAD)
+#define ROW_SIDE(i) ((i) < QUIRE_TILE ? (size_t)(i) : side + (size_t)(i) - QUIRE_TILE)
+
+INLINE __m512i broadcast_quad(const int8_t *x) {
+  int32_t quad;
+  memcpy(&quad, x, 4);
+  return _mm512_set1_epi32(quad);
+}
+
+// MR rows by 32 channels over all groups, added to sums: the rows of a tile and, from the seventh on, the first rows of the
+// next one, so that up to ten rows read the weights once. CHAINS independent sums a row hide the latency of vpdpbusd where
+// there are few rows; integer sums may be split freely. AHEAD: how many bytes early a block that comes from memory is fetched.
+INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t tile_index, __m512 sums[][2], int MR, int CHAINS, int AHEAD) {
   int32_t groups = a->columns / a->group, quads = a->group / QUIRE_QUAD;
-  const int8_t *x = a->codes + (size_t)tile_index * QUIRE_TILE * (size_t)a->columns;
-  const float *row_scales = a->scales + (size_t)tile_index * QUIRE_TILE * (size_t)groups;
-  const int32_t *row_sums = a->sums + (size_t)tile_index * QUIRE_TILE * (size_t)groups;
+  const int8_t *x = a->codes + (size_t)tile_index * QUIRE_TILE * (size_t)a->columns, *next = x + (size_t)QUIRE_TILE * (size_t)a->columns;
+  size_t side = (size_t)QUIRE_TILE * (size_t)groups;
+  const float *row_scales = a->scales + (size_t)tile_index * side;
+  const int32_t *row_sums = a->sums + (size_t)tile_index * side;
   const uint8_t *codes = w.codes;
   for (int32_t g = 0; g < groups; g++) {
-    __m512i acc[QUIRE_TILE][4][2];
+    __m512i acc[MOST_ROWS][4][2];
     for (int i = 0; i < MR; i++) {
-      acc[i][0][0] = acc[i][0][1] = _mm512_set1_epi32(-w.zero * row_sums[g * QUIRE_TILE + i]);
+      acc[i][0][0] = acc[i][0][1] = _mm512_set1_epi32(-w.zero * row_sums[ROW_SIDE(i)]);
       for (int c = 1; c < CHAINS; c++) acc[i][c][0] = acc[i][c][1] = _mm512_setzero_si512();
     }
     int32_t q = 0;
@@ -56,10 +72,12 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
           w0 = _mm512_loadu_si512(codes + (q + c) * 128);
           w1 = _mm512_loadu_si512(codes + (q + c) * 128 + 64);
         }
+        if (AHEAD) {
+          _mm_prefetch((const char *)codes + (q + c) * (packed ? 64 : 128) + AHEAD, _MM_HINT_T1);
+          if (!packed) _mm_prefetch((const char *)codes + (q + c) * 128 + AHEAD + 64, _MM_HINT_T1);
+        }
         for (int i = 0; i < MR; i++) {
-          int32_t quad;
-          memcpy(&quad, x + ((q + c) * QUIRE_TILE + i) * QUIRE_QUAD, 4);
-          __m512i b = _mm512_set1_epi32(quad);
+          __m512i b = broadcast_quad(ROW_CODES(i) + (q + c) * QUIRE_TILE * QUIRE_QUAD);
           acc[i][c][0] = _mm512_dpbusd_epi32(acc[i][c][0], w0, b);
           acc[i][c][1] = _mm512_dpbusd_epi32(acc[i][c][1], w1, b);
         }
@@ -69,10 +87,9 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
       __m512i v = _mm512_loadu_si512(codes + q * (packed ? 64 : 128));
       __m512i w0 = packed ? INT4_LOW(v) : v, w1 = packed ? INT4_HIGH(v) : _mm512_loadu_si512(codes + q * 128 + 64);
       for (int i = 0; i < MR; i++) {
-        int32_t quad;
-        memcpy(&quad, x + (q * QUIRE_TILE + i) * QUIRE_QUAD, 4);
-        acc[i][0][0] = _mm512_dpbusd_epi32(acc[i][0][0], w0, _mm512_set1_epi32(quad));
-        acc[i][0][1] = _mm512_dpbusd_epi32(acc[i][0][1], w1, _mm512_set1_epi32(quad));
+        __m512i b = broadcast_quad(ROW_CODES(i) + q * QUIRE_TILE * QUIRE_QUAD);
+        acc[i][0][0] = _mm512_dpbusd_epi32(acc[i][0][0], w0, b);
+        acc[i][0][1] = _mm512_dpbusd_epi32(acc[i][0][1], w1, b);
       }
     }
     __m512 s0 = _mm512_setzero_ps(), s1 = s0;
@@ -85,13 +102,16 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
         acc[i][0][0] = _mm512_add_epi32(acc[i][0][0], acc[i][c][0]);
         acc[i][0][1] = _mm512_add_epi32(acc[i][0][1], acc[i][c][1]);
       }
-      __m512 scale = _mm512_set1_ps(row_scales[g * QUIRE_TILE + i]);
+      __m512 scale = _mm512_set1_ps(row_scales[ROW_SIDE(i)]);
       __m512 f0 = w.channelwise ? scale : _mm512_mul_ps(s0, scale), f1 = w.channelwise ? scale : _mm512_mul_ps(s1, scale);
       sums[i][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[i][0][0]), f0, sums[i][0]);
       sums[i][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[i][0][1]), f1, sums[i][1]);
     }
     codes += (size_t)quads * (packed ? 64 : 128);
     x += (size_t)a->group * QUIRE_TILE;
+    next += (size_t)a->group * QUIRE_TILE;
+    row_sums += QUIRE_TILE;
+    row_scales += QUIRE_TILE;
   }
 }
 
@@ -115,26 +135,35 @@ INLINE void store_tile(__m512 sums[][2], int MR, const uint16_t *channel_scales,
   }
 }
 
-// One tile of rows against one panel, y at the tile's first row and the panel's first channel.
+// One pass of rows against one panel, y at the pass's first row and the panel's first channel.
 INLINE void panel_tile(panel_source w, int packed, const quire_activations *a, int32_t t, float *y, size_t stride, int accumulate,
-                       int32_t channels, int MR, int CHAINS) {
-  __m512 sums[QUIRE_TILE][2];
+                       int32_t channels, int MR, int CHAINS, int AHEAD) {
+  __m512 sums[MOST_ROWS][2];
   for (int i = 0; i < MR; i++) sums[i][0] = sums[i][1] = _mm512_setzero_ps();
-  tile(w, packed, a, t, sums, MR, CHAINS);
+  tile(w, packed, a, t, sums, MR, CHAINS, AHEAD);
   store_tile(sums, MR, w.channelwise ? w.scales : 0, y, stride, accumulate, channels);
 }
 
-#define PANEL_TILE(MR, CHAINS) \
-  case MR: \
-    if (packed) panel_tile(w, 1, a, t, y, stride, accumulate, channels, MR, CHAINS); \
-    else panel_tile(w, 0, a, t, y, stride, accumulate, channels, MR, CHAINS); \
-    break;
+// How early the lines of a pass from memory are fetched into L2 (into L1 they would wait on its few miss buffers; nearer or
+// farther is slower, tried 2026-11). Passes that wait for memory anyway do better with the hardware's own fetching: int4
+// below 3 rows, int8 below 6.
+#define AHEAD(packed, rows, cold) ((cold) && (rows) >= ((packed) ? 3 : 6) ? 8192 : 0)
 
-static void panel_rows(panel_source w, int packed, const quire_activations *a, int32_t t, float *y, size_t stride, int accumulate, int32_t channels) {
-  int32_t rows = a->rows - t * QUIRE_TILE;
-  switch (rows < QUIRE_TILE ? rows : QUIRE_TILE) {
-    PANEL_TILE(1, 4) PANEL_TILE(2, 4) PANEL_TILE(3, 2) PANEL_TILE(4, 2) PANEL_TILE(5, 1) PANEL_TILE(6, 1)
+#define PANEL_TILE(MR, CHAINS) \
+  case MR: panel_tile(w, packed, a, t, y, stride, accumulate, channels, MR, CHAINS, AHEAD(packed, MR, cold)); break;
+
+INLINE void panel_rows(panel_source w, int packed, int cold, const quire_activations *a, int32_t t, int32_t rows, float *y,
+                       size_t stride, int accumulate, int32_t channels) {
+  switch (rows) {
+    PANEL_TILE(1, 4) PANEL_TILE(2, 4) PANEL_TILE(3, 2) PANEL_TILE(4, 2) PANEL_TILE(5, 1)
+    PANEL_TILE(6, 1) PANEL_TILE(7, 1) PANEL_TILE(8, 1) PANEL_TILE(9, 1) PANEL_TILE(10, 1)
   }
+}
+
+// How many rows the pass from tile t on takes: a tile, or all that are left when those are ten at most.
+INLINE int32_t pass_rows(const quire_activations *a, int32_t t) {
+  int32_t left = a->rows - t * QUIRE_TILE;
+  return left <= MOST_ROWS ? left : QUIRE_TILE;
 }
 
 // Panels in blocks that stay in L2: the first tile reads a block from memory, the others find it there, and a tile's
@@ -142,24 +171,31 @@ static void panel_rows(panel_source w, int packed, const quire_activations *a, i
 // faster than storing the split codes (strips in L1, tried 2026-11: 83 against 89% of the peak at 512 rows, 54 against 83 at 8).
 enum { BLOCK_BYTES = 512 << 10 };
 
-static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                 int32_t first_panel, int32_t last_panel) {
-  int packed = w->bits == 4;
+INLINE void gemm_of(int packed, const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                    int32_t first_panel, int32_t last_panel) {
   size_t panel_bytes = (size_t)w->columns * QUIRE_PANEL / (packed ? 2 : 1), panel_scales = (size_t)(w->columns / w->group) * QUIRE_PANEL;
   int32_t block = panel_bytes < BLOCK_BYTES ? (int32_t)(BLOCK_BYTES / panel_bytes) : 1;
-  int32_t tiles = (a->rows + QUIRE_TILE - 1) / QUIRE_TILE;
+  int32_t tiles = (a->rows + QUIRE_TILE - 1) / QUIRE_TILE, rows = 0;
   for (int32_t begin = first_panel; begin < last_panel; begin += block) {
     int32_t end = last_panel - begin < block ? last_panel : begin + block;
-    for (int32_t t = 0; t < tiles; t++) {
+    for (int32_t t = 0; t < tiles; t += (rows + QUIRE_TILE - 1) / QUIRE_TILE) {
+      rows = pass_rows(a, t);
       for (int32_t panel = begin; panel < end; panel++) {
         panel_source s = {w->codes + (size_t)panel * panel_bytes, w->scales + (size_t)panel * panel_scales,
                           packed ? QUIRE_ZERO_INT4 : QUIRE_ZERO_INT8, w->group == w->columns && !packed};
-        int32_t left = w->rows - panel * QUIRE_PANEL;
-        panel_rows(s, packed, a, t, y + (size_t)t * QUIRE_TILE * stride + (size_t)panel * QUIRE_PANEL, stride, accumulate,
-                   left < QUIRE_PANEL ? left : QUIRE_PANEL);
+        float *out = y + (size_t)t * QUIRE_TILE * stride + (size_t)panel * QUIRE_PANEL;
+        int32_t left = w->rows - panel * QUIRE_PANEL, channels = left < QUIRE_PANEL ? left : QUIRE_PANEL;
+        if (t == 0) panel_rows(s, packed, 1, a, t, rows, out, stride, accumulate, channels);
+        else panel_rows(s, packed, 0, a, t, rows, out, stride, accumulate, channels);
       }
     }
   }
+}
+
+static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                 int32_t first_panel, int32_t last_panel) {
+  if (w->bits == 4) gemm_of(1, w, a, y, stride, accumulate, first_panel, last_panel);
+  else gemm_of(0, w, a, y, stride, accumulate, first_panel, last_panel);
 }
 
 const quire_kernels quire_kernels_avx512 = {

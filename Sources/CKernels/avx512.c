@@ -13,26 +13,19 @@
 #define QUIRE_DENSE_ROWS 4
 #define QUIRE_DENSE_CHANNELS 4
 #define QUIRE_ATTENTION_ROWS 8
-#define QUIRE_INT8_DOTS 1
+#define QUIRE_INT8_DOTS 512
 #include "floats.inc"
 
 INLINE __m512 bf16_scales(const uint16_t *p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
 
-// One panel's weights as the tile reads them.
-typedef struct {
-  const uint8_t *codes;
-  const uint16_t *scales;  // [groups][32]; one a channel when channel-wise
-  int32_t zero;
-  int channelwise;
-} panel_source;
+// The most rows of one pass: twenty sums, two registers of weights and the float fix-up fill the 32 registers.
+enum { MOST_ROWS = 10 };
+#include "gemm.inc"
 
 #define INT4_LOW(v) _mm512_and_si512(v, _mm512_set1_epi8(15))
 #define INT4_HIGH(v) _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15))
-
-// The most rows of one pass: twenty sums, two registers of weights and the float fix-up fill the 32 registers.
-enum { MOST_ROWS = 10 };
 
 // Where row i of a pass lies: rows 6...9 are the next tile's first.
 #define ROW_CODES(i) ((i) < QUIRE_TILE ? x + (i) * QUIRE_QUAD : next + ((i) - QUIRE_TILE) * QUIRE_QUAD)
@@ -144,10 +137,11 @@ INLINE void panel_tile(panel_source w, int packed, const quire_activations *a, i
   store_tile(sums, MR, w.channelwise ? w.scales : 0, y, stride, accumulate, channels);
 }
 
-// How early the lines of a pass from memory are fetched into L2 (into L1 they would wait on its few miss buffers; nearer or
-// farther is slower, tried 2026-11). Passes that wait for memory anyway do better with the hardware's own fetching: int4
-// below 3 rows, int8 below 6.
-#define AHEAD(packed, rows, cold) ((cold) && (rows) >= ((packed) ? 3 : 6) ? 8192 : 0)
+// How early the lines of a cold pass are fetched into L2. Into L1 they would wait on its few miss buffers; half as far or
+// twice as far is slower (tried 2026-11).
+enum { PREFETCH_AHEAD = 8192 };
+// Passes that wait for memory anyway do better with the hardware's own fetching: int4 below 3 rows, int8 below 6.
+#define AHEAD(packed, rows, cold) ((cold) && (rows) >= ((packed) ? 3 : 6) ? PREFETCH_AHEAD : 0)
 
 #define PANEL_TILE(MR, CHAINS) \
   case MR: panel_tile(w, packed, a, t, y, stride, accumulate, channels, MR, CHAINS, AHEAD(packed, MR, cold)); break;
@@ -158,44 +152,6 @@ INLINE void panel_rows(panel_source w, int packed, int cold, const quire_activat
     PANEL_TILE(1, 4) PANEL_TILE(2, 4) PANEL_TILE(3, 2) PANEL_TILE(4, 2) PANEL_TILE(5, 1)
     PANEL_TILE(6, 1) PANEL_TILE(7, 1) PANEL_TILE(8, 1) PANEL_TILE(9, 1) PANEL_TILE(10, 1)
   }
-}
-
-// How many rows the pass from tile t on takes: a tile, or all that are left when those are ten at most.
-INLINE int32_t pass_rows(const quire_activations *a, int32_t t) {
-  int32_t left = a->rows - t * QUIRE_TILE;
-  return left <= MOST_ROWS ? left : QUIRE_TILE;
-}
-
-// Panels in blocks that stay in L2: the first tile reads a block from memory, the others find it there, and a tile's
-// activations are read once a block. Splitting int4 codes again for each tile costs three instructions in fifteen and is
-// faster than storing the split codes (strips in L1, tried 2026-11: 83 against 89% of the peak at 512 rows, 54 against 83 at 8).
-enum { BLOCK_BYTES = 512 << 10 };
-
-INLINE void gemm_of(int packed, const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                    int32_t first_panel, int32_t last_panel) {
-  size_t panel_bytes = (size_t)w->columns * QUIRE_PANEL / (packed ? 2 : 1), panel_scales = (size_t)(w->columns / w->group) * QUIRE_PANEL;
-  int32_t block = panel_bytes < BLOCK_BYTES ? (int32_t)(BLOCK_BYTES / panel_bytes) : 1;
-  int32_t tiles = (a->rows + QUIRE_TILE - 1) / QUIRE_TILE, rows = 0;
-  for (int32_t begin = first_panel; begin < last_panel; begin += block) {
-    int32_t end = last_panel - begin < block ? last_panel : begin + block;
-    for (int32_t t = 0; t < tiles; t += (rows + QUIRE_TILE - 1) / QUIRE_TILE) {
-      rows = pass_rows(a, t);
-      for (int32_t panel = begin; panel < end; panel++) {
-        panel_source s = {w->codes + (size_t)panel * panel_bytes, w->scales + (size_t)panel * panel_scales,
-                          packed ? QUIRE_ZERO_INT4 : QUIRE_ZERO_INT8, w->group == w->columns && !packed};
-        float *out = y + (size_t)t * QUIRE_TILE * stride + (size_t)panel * QUIRE_PANEL;
-        int32_t left = w->rows - panel * QUIRE_PANEL, channels = left < QUIRE_PANEL ? left : QUIRE_PANEL;
-        if (t == 0) panel_rows(s, packed, 1, a, t, rows, out, stride, accumulate, channels);
-        else panel_rows(s, packed, 0, a, t, rows, out, stride, accumulate, channels);
-      }
-    }
-  }
-}
-
-static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                 int32_t first_panel, int32_t last_panel) {
-  if (w->bits == 4) gemm_of(1, w, a, y, stride, accumulate, first_panel, last_panel);
-  else gemm_of(0, w, a, y, stride, accumulate, first_panel, last_panel);
 }
 
 const quire_kernels quire_kernels_avx512 = {

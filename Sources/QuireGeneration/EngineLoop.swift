@@ -43,6 +43,9 @@ final class EngineLoop {
     drafting = StepDrafting(mode: shape.lookup, maximumSlots: shape.maximumSlots)
     scheduler = Scheduler(
       blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots)
+    batch.tokens.reserveCapacity(shape.tokenBudget)
+    batch.sequences.reserveCapacity(shape.maximumSlots)
+    batch.logitRows.reserveCapacity(shape.logitRowBudget)
   }
 
   /// Returns when the mailbox is closed and every request has had its last event.
@@ -87,8 +90,6 @@ final class EngineLoop {
 
   private func step() {
     let budget = StepBudget(tokenCount: shape.tokenBudget, logitRowCount: shape.logitRowBudget)
-    // Lets go of the last step's block lists, which the scheduler can then grow without copying them.
-    batch.sequences.removeAll(keepingCapacity: true)
     scheduler.plan(budget, into: &plan)
     drafting.extend(&plan, scheduler: &scheduler, budget: budget, requests: requests)
     let now = ContinuousClock.now
@@ -101,6 +102,9 @@ final class EngineLoop {
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
     metrics.noteStep(
       tokens: plan.tokenCount, drafts: drafting.draftCount, preemptions: plan.preempted.count)
+    // The scheduler's block lists are shared no longer: it can change them without copying them.
+    batch.sequences.removeAll(keepingCapacity: true)
+    plan.forgetBlocks()
     deliver(logits)
   }
 

@@ -19,6 +19,7 @@ package final class LayerRunner: @unchecked Sendable {
 
   private let rotary: RotaryEmbedding
   private let input: MatrixInput
+  private let gated: MatrixInput
   private let normed: HostBuffer<Float>  // (row, hidden)
   private let queries: HostBuffer<Float>  // (row, query head, head size)
   private let keys: HostBuffer<Float>  // (row, KV head, head size)
@@ -43,10 +44,8 @@ package final class LayerRunner: @unchecked Sendable {
     var offset: Int32
   }
 
-  /// Work below this many floats is done by the calling thread: waking the team would take longer.
-  private static let parallelFloats = 16_384
-  /// Whole vectors, so that no value's arithmetic depends on where work is cut.
-  private static let chunkFloats = 16
+  /// The angles of so many rows are computed by the calling thread: waking the team would take longer.
+  private static let fewRows = 8
 
   package init(_ configuration: ModelConfiguration, compute: Compute, maximumRows: Int) {
     precondition(maximumRows > 0, "a step has at least one row")
@@ -58,7 +57,8 @@ package final class LayerRunner: @unchecked Sendable {
     let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
     let intermediate = configuration.maximumIntermediateSize
     input = MatrixInput(
-      maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate))
+      maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth))
+    gated = MatrixInput(maximumRows: maximumRows, maximumColumns: intermediate)
     normed = HostBuffer(count: maximumRows * configuration.hiddenSize)
     queries = HostBuffer(count: maximumRows * queryWidth)
     keys = HostBuffer(count: maximumRows * keyValueWidth)
@@ -86,7 +86,8 @@ package final class LayerRunner: @unchecked Sendable {
     let attention = 32 * (configuration.maximumQueryHeadCount + configuration.maximumKeyValueHeadCount)
     return maximumRows * (4 * floats + attention)
       + matrixInputBytes(
-        maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth, intermediate))
+        maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth))
+      + matrixInputBytes(maximumRows: maximumRows, maximumColumns: intermediate)
   }
 
   /// Bytes of a `MatrixInput`: codes, and a scale and a sum per 32 columns.
@@ -140,9 +141,8 @@ package final class LayerRunner: @unchecked Sendable {
     let shape = weights.shape
     let hiddenSize = configuration.hiddenSize
 
-    normalize(hidden, weights.inputNorm)
+    normalize(hidden, weights.inputNorm, for: weights.queryProjection)
     report(.attentionInput, normed, rows * hiddenSize, observer)
-    input.set(rows: normed.pointer, count: rows, columns: hiddenSize)
     compute.multiply(
       input, MatrixProduct(weights.queryProjection, into: queries.pointer),
       MatrixProduct(weights.keyProjection, into: keys.pointer),
@@ -150,31 +150,31 @@ package final class LayerRunner: @unchecked Sendable {
     attend(weights, layer: layer, cache: cache)
     let queryWidth = shape.queryHeadCount * configuration.headSize
     report(.attentionOutput, attended, rows * queryWidth, observer)
-    input.set(rows: attended.pointer, count: rows, columns: queryWidth)
     compute.multiply(input, MatrixProduct(weights.outputProjection, into: hidden, accumulates: true))
 
-    normalize(hidden, weights.postAttentionNorm)
+    normalize(hidden, weights.postAttentionNorm, for: weights.gateProjection)
     report(.mlpInput, normed, rows * hiddenSize, observer)
-    input.set(rows: normed.pointer, count: rows, columns: hiddenSize)
-    compute.multiply(
-      input, MatrixProduct(weights.gateProjection, into: gates.pointer),
-      MatrixProduct(weights.upProjection, into: ups.pointer))
-    gate(count: rows * shape.intermediateSize)
+    compute.multiplyGated(
+      input, gate: MatrixProduct(weights.gateProjection, into: gates.pointer),
+      up: MatrixProduct(weights.upProjection, into: ups.pointer), into: gated, for: weights.downProjection)
     report(.mlpOutput, gates, rows * shape.intermediateSize, observer)
-    input.set(rows: gates.pointer, count: rows, columns: shape.intermediateSize)
-    compute.multiply(input, MatrixProduct(weights.downProjection, into: hidden, accumulates: true))
+    compute.multiply(gated, MatrixProduct(weights.downProjection, into: hidden, accumulates: true))
   }
 
   /// Cosines and sines of the rows' positions, which all layers share.
   private func fillAngles(rowCount: Int) {
-    let half = configuration.headSize / 2
-    // A cosine and a sine cost as much as some dozen floats elsewhere.
-    split(rowCount, floatsPerItem: half * 32, with: self) { runner, rows in
-      let half = runner.configuration.headSize / 2
-      runner.rotary.fill(
-        positions: runner.positions.buffer[rows], cosines: runner.cosines.pointer + rows.lowerBound * half,
-        sines: runner.sines.pointer + rows.lowerBound * half)
+    if rowCount <= Self.fewRows { return fillAngles(rows: 0..<rowCount) }
+    compute.team.run(with: (self, rowCount)) { work, thread, count in
+      let (runner, rowCount) = work
+      runner.fillAngles(rows: ThreadTeam.range(of: rowCount, thread: thread, count: count))
     }
+  }
+
+  private func fillAngles(rows: Range<Int>) {
+    let half = configuration.headSize / 2
+    rotary.fill(
+      positions: positions.buffer[rows], cosines: cosines.pointer + rows.lowerBound * half,
+      sines: sines.pointer + rows.lowerBound * half)
   }
 
   private func report(
@@ -183,49 +183,18 @@ package final class LayerRunner: @unchecked Sendable {
     observer?(site, UnsafeBufferPointer(start: buffer.pointer, count: count))
   }
 
-  /// normed = RMSNorm(hidden) · weight, row by row.
-  private func normalize(_ hidden: UnsafePointer<Float>, _ weight: HostBuffer<Float>) {
-    let width = configuration.hiddenSize
-    split(batch.tokens.count, floatsPerItem: width, with: (self, hidden, weight.pointer)) { work, rows in
-      let (runner, hidden, weight) = work
-      let width = runner.configuration.hiddenSize
-      for row in rows {
-        runner.compute.kernels.rmsNorm(
-          hidden + row * width, weight: weight, into: runner.normed.pointer + row * width, count: width,
-          epsilon: runner.configuration.rmsNormEpsilon)
-      }
-    }
-  }
-
-  /// gates = silu(gates) · ups.
-  private func gate(count: Int) {
-    let chunk = Self.chunkFloats
-    split((count + chunk - 1) / chunk, floatsPerItem: chunk, with: (self, count)) { work, chunks in
-      let (runner, count) = work
-      let begin = chunks.lowerBound * LayerRunner.chunkFloats
-      let end = min(chunks.upperBound * LayerRunner.chunkFloats, count)
-      let gates = runner.gates.pointer + begin
-      runner.compute.kernels.swiGLU(
-        gate: gates, up: runner.ups.pointer + begin, into: gates, count: end - begin)
-    }
-  }
-
-  /// Divide `items` among the team, or do them here when they are few. The body must capture nothing: see
-  /// `ThreadTeam.run(with:)`.
-  private func split<Context>(
-    _ items: Int, floatsPerItem: Int, with context: Context, _ body: @escaping (Context, Range<Int>) -> Void
-  ) {
-    if items * floatsPerItem < Self.parallelFloats { return body(context, 0..<items) }
-    compute.team.run(with: (context, items, body)) { work, thread, count in
-      let (context, items, body) = work
-      let share = ThreadTeam.range(of: items, thread: thread, count: count)
-      if !share.isEmpty { body(context, share) }
-    }
+  /// normed = RMSNorm(hidden) · weight, row by row: the input of `next`.
+  private func normalize(_ hidden: UnsafePointer<Float>, _ weight: HostBuffer<Float>, for next: WeightMatrix)
+  {
+    compute.normalize(
+      hidden, count: batch.tokens.count, weight: weight, epsilon: configuration.rmsNormEpsilon,
+      into: normed.pointer, input, for: next)
   }
 }
 
 extension LayerRunner {
-  /// attended = attention of the rows' queries over the cache, after their keys and values have joined it.
+  /// attended = attention of the rows' queries over the cache, after their keys and values have joined it: the input of
+  /// the output projection.
   private func attend(_ weights: LayerWeights, layer: Int, cache: KeyValueCache) {
     if plannedShape != weights.shape {
       plan.build(
@@ -233,6 +202,9 @@ extension LayerRunner {
         queries: UnsafePointer(queries.pointer), outputs: attended.pointer)
       plannedShape = weights.shape
     }
+    input.set(
+      rows: attended.pointer, count: batch.tokens.count,
+      columns: weights.shape.queryHeadCount * configuration.headSize, for: weights.outputProjection)
     compute.team.run(with: (self, weights, layer, cache)) { work, thread, count in
       let (runner, weights, layer, cache) = work
       runner.attend(weights, layer: layer, cache: cache, thread: thread, threadCount: count)
@@ -251,6 +223,12 @@ extension LayerRunner {
     // A query may read keys that another thread stores.
     compute.team.barrier()
     plan.attend(thread: thread, batch: batch, cache: cache, layer: layer, kernels: compute.kernels)
+    // A group may hold outputs of another thread.
+    compute.team.barrier()
+    let size = input.columnsPerGroup
+    let groups = ThreadTeam.range(of: input.columns / size, thread: thread, count: threadCount)
+    input.quantize(
+      columns: groups.lowerBound * size..<groups.upperBound * size, kernels: compute.kernels)
   }
 
   /// Normalise and rotate one head of one row; a KV head is stored in the cache as well. Query heads come first.

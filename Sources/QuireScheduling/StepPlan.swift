@@ -68,6 +68,11 @@ package struct StepPlan: Sendable, Hashable {
     logitRowCount += item.logitRowCount
   }
 
+  /// Lets go of the block lists, once the step is computed.
+  package mutating func forgetBlocks() {
+    for index in work.indices { work[index].blocks = [] }
+  }
+
   mutating func extend(_ index: Int, draftCount: Int, blocks: [Int32]) {
     work[index].draftCount = draftCount
     work[index].rowCount += draftCount

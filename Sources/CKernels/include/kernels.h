@@ -49,8 +49,10 @@ typedef struct {
 } quire_attention_context;
 
 typedef struct {
-  // Activations for tiles first..<last: q = round(x * 127 / max|x|) per row and group. x: [rows][columns], `stride` floats a row.
-  void (*quantize)(const float *x, size_t stride, const quire_activations *a, int32_t first_tile, int32_t last_tile);
+  // Activations for groups of tiles, both first..<last: q = round(x * 127 / max|x|) per row and group. x: [rows][columns],
+  // `stride` floats a row.
+  void (*quantize)(const float *x, size_t stride, const quire_activations *a, int32_t first_tile, int32_t last_tile,
+                   int32_t first_group, int32_t last_group);
   // y[m][n] (+)= sum_k x[m][k] w[n][k] for panels first..<last. y: `stride` floats a row.
   void (*gemm)(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
                int32_t first_panel, int32_t last_panel);

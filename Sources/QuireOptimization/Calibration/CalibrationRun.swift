@@ -79,7 +79,9 @@ package final class CalibrationRun {
   ///
   /// Precondition: the windows have not been through the half of the layer that the site belongs to.
   package func gram(at site: ActivationSite, of layer: LayerWeights) throws(OptimizationError) -> GramMatrix {
-    guard let gram = try grams(at: [site], of: layer)[site] else { preconditionFailure("a site was asked for") }
+    guard let gram = try grams(at: [site], of: layer)[site] else {
+      preconditionFailure("a site was asked for")
+    }
     return gram
   }
 

@@ -25,7 +25,8 @@ struct LayerSmoother {
     let problem: String?
   }
 
-  func smooth(_ weights: inout LayerWeights, layer: Int, activations run: CalibrationRun) throws(OptimizationError)
+  func smooth(_ weights: inout LayerWeights, layer: Int, activations run: CalibrationRun)
+    throws(OptimizationError)
     -> [SiteResult]
   {
     var results: [SiteResult] = []

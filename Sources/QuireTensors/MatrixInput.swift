@@ -1,0 +1,101 @@
+import CKernels
+
+/// The input of matrix products: float rows, and their quantized form once some integer matrix asks for it.
+///
+///     input.set(rows: hidden, count: 16, columns: 4096)
+///     compute.multiply(input, .init(query, into: q), .init(key, into: k), .init(value, into: v))
+///
+/// A region that writes the rows can quantize them as well, while they are near: it names the matrix that reads them
+/// (`set(rows:count:columns:for:)`) and quantizes what it has written.
+///
+/// One object serves a whole forward pass; it never allocates after init.
+// Unchecked: used by one forward pass at a time; inside a region each thread touches its own tiles.
+package final class MatrixInput: @unchecked Sendable {
+  package let maximumRows: Int
+  package let maximumColumns: Int
+  package private(set) var rows: UnsafePointer<Float>  // (row, column)
+  package private(set) var rowCount = 0
+  package private(set) var columns = 0
+
+  private var quantizedGroup = 0  // group of the codes held, or promised, for the present rows; 0: none
+  private let codes: HostBuffer<Int8>
+  private let scales: HostBuffer<Float>
+  private let sums: HostBuffer<Int32>
+  private let none = HostBuffer<Float>(count: 1)
+
+  package init(maximumRows: Int, maximumColumns: Int) {
+    self.maximumRows = maximumRows
+    self.maximumColumns = maximumColumns
+    let tileRows = (maximumRows + Self.tileRows - 1) / Self.tileRows * Self.tileRows
+    codes = HostBuffer(count: tileRows * maximumColumns)
+    // The smallest group is 32 columns, or one odd-sized row.
+    let groups = max(1, maximumColumns / 32)
+    scales = HostBuffer(count: tileRows * groups)
+    sums = HostBuffer(count: tileRows * groups)
+    rows = UnsafePointer(none.pointer)
+  }
+
+  /// Makes `count` rows of `columns` floats the input; they must stay as they are until the next `set`.
+  package func set(rows: UnsafePointer<Float>, count: Int, columns: Int) {
+    precondition(count <= maximumRows && columns <= maximumColumns, "input larger than planned")
+    self.rows = rows
+    rowCount = count
+    self.columns = columns
+    quantizedGroup = 0
+  }
+
+  /// Makes rows the input whose writer quantizes them for `matrix`, with `quantize(columns:kernels:)` and before any product.
+  package func set(rows: UnsafePointer<Float>, count: Int, columns: Int, for matrix: WeightMatrix) {
+    set(rows: rows, count: count, columns: columns)
+    quantizedGroup = matrix.activationGroup
+  }
+
+  /// Columns that are quantized together, or can be written apart if none are.
+  package var columnsPerGroup: Int { max(1, quantizedGroup) }
+
+  /// Quantizes these columns, whole groups, of all rows. Without a promise to quantize it does nothing.
+  package func quantize(columns: Range<Int>, kernels: Kernels) {
+    quantize(tiles: 0..<tileCount, columns: columns, kernels: kernels)
+  }
+
+  /// The same for the rows of some tiles.
+  func quantize(tiles: Range<Int>, columns: Range<Int>, kernels: Kernels) {
+    guard quantizedGroup > 0 else { return }
+    var activations = activations
+    kernels.table.pointee.quantize(
+      rows, self.columns, &activations, Int32(tiles.lowerBound), Int32(tiles.upperBound),
+      Int32(columns.lowerBound / quantizedGroup), Int32(columns.upperBound / quantizedGroup))
+  }
+
+  /// Rows are quantized in tiles of so many.
+  static let tileRows = Int(QUIRE_TILE)
+  var tileCount: Int { (rowCount + Self.tileRows - 1) / Self.tileRows }
+
+  var activations: quire_activations {
+    quire_activations(
+      codes: codes.pointer, scales: scales.pointer, sums: sums.pointer, rows: Int32(rowCount),
+      columns: Int32(columns), group: Int32(quantizedGroup))
+  }
+
+  /// Quantizes the rows by `group` unless that is done already.
+  func quantize(group: Int, compute: Compute) {
+    guard quantizedGroup != group else { return }
+    quantizedGroup = group
+    // Waking the team costs more than quantizing one tile.
+    if tileCount == 1 { return quantize(columns: 0..<columns, kernels: compute.kernels) }
+    compute.team.run(with: (self, compute.kernels)) { work, thread, count in
+      let (input, kernels) = work
+      let tiles = ThreadTeam.range(of: input.tileCount, thread: thread, count: count)
+      input.quantize(tiles: tiles, columns: 0..<input.columns, kernels: kernels)
+    }
+  }
+}
+
+extension WeightMatrix {
+  /// The group by which activations are quantized for the matrix: its own, or for channel-wise weights the largest of 128,
+  /// 64, 32 that divides the width; 0 for a dense matrix, which takes floats.
+  var activationGroup: Int {
+    guard case .quantized(let matrix) = self else { return 0 }
+    return matrix.format.group ?? [128, 64, 32].first { matrix.columns % $0 == 0 } ?? matrix.columns
+  }
+}

@@ -21,6 +21,8 @@ package enum OptimizationError: Error, Sendable {
   case removesTooMuch(layer: Int, unit: String, asked: Int, largest: Int)
   /// A calibration text that cannot serve.
   case calibration(source: String, problem: String)
+  /// A limit that the choices cannot meet.
+  case budget(String)
   /// A weight or an activation that is not a number.
   case notFinite(what: String)
   /// A file for what does not fit into memory cannot be written or read.
@@ -51,10 +53,12 @@ extension OptimizationError: CustomStringConvertible {
       "\"remove\" has \(found) counts, but the checkpoint has \(layers) layers; "
         + "write one count per layer, or one integer for all"
     case .removesTooMuch(let layer, let unit, let asked, let largest):
-      "\"remove\" asks for \(asked) of unit \"\(unit)\" in layer \(layer), but a head must stay; "
+      "\"remove\" asks for \(asked) of unit \"\(unit)\" in layer \(layer), but a "
+        + "\(unit == NeuronPruning.unit ? "group" : "head") must stay; "
         + "expected at most \(largest)"
     case .calibration(let source, let problem):
       "the calibration text \(source) \(problem)"
+    case .budget(let sentence): sentence
     case .notFinite(let what):
       "\(what) holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"
     case .scratch(let path, let reason):

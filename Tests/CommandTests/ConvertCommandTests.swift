@@ -47,6 +47,34 @@ import Testing
     #expect(!outcome.errors.contains("\r") && !outcome.errors.contains("\u{1b}"))
   }
 
+  @Test func aSurveyIsShownBeforeAnythingIsCut() throws {
+    let place = Workplace()
+    let recipe = """
+      { name: "surveyed", steps: [
+          { step: "prune-heads", unit: "kv-group", remove: 1, trial: true },
+          { step: "prune-neurons", group: 64, removeShare: 0.5 },
+          { step: "budget", bitsPerWeight: 7, choices: [{ scheme: "int4", group: 32 }, { scheme: "int8" }] } ],
+        calibration: { source: "bundled", windows: 4, tokens: 48, seed: 3 } }
+      """
+    let words = [
+      "convert", place.checkpoint.path, "--recipe", place.recipe(recipe), "--plan", "--measure", "--quiet",
+    ]
+    let shown = try BuiltProgram.quire.run(words)
+    #expect(shown.status == 0 && shown.errors == "" && place.outputs == [])
+    for part in [
+      "prune-heads: share of the attention output's mean square", "prune-neurons: share of the MLP output's",
+      "budget: mean KL divergence", "formats chosen for at most 7.0 bits per weight",
+    ] {
+      #expect(shown.output.contains(part), "\(part)")
+    }
+    let pack = try place.pack(recipe)
+    #expect(
+      try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue?.last?["choices"] != nil
+    )
+    let alone = try BuiltProgram.quire.run(words.filter { $0 != "--plan" })
+    #expect(alone.status != 0 && alone.errors.contains("--measure: expected --plan beside it"))
+  }
+
   @Test func inspectShowsWhatWasMade() throws {
     let place = Workplace()
     let pack = try place.pack(Self.mixed)

@@ -11,48 +11,20 @@ import Testing
 
 /// Conversions whose `quantize` step looks at activations, end to end.
 @Suite struct CalibratedConversionTests {
-  private let folder = TemporaryFolder()
-  private let compute = Compute(threadCount: 2)
-  /// What the conversions are calibrated on and compared by: random weights know no other likeness of texts.
-  private let text: String = {
-    var generator = SeededGenerator(seed: 4)
-    return String(
-      decoding: (0..<600).map { _ in UInt8.random(in: 97...122, using: &generator) }, as: UTF8.self)
-  }()
-
-  private var output: String { folder.path + "/model.quire" }
+  private let bench = CalibratedConversion()
+  private var folder: TemporaryFolder { bench.folder }
+  private var compute: Compute { bench.compute }
+  private var output: String { bench.output }
 
   @discardableResult
   private func convert(
     _ steps: [RecipeStep], upcoming: [RecipeStep] = [], threads: Int = 2, to path: String? = nil
   ) throws -> ConversionReport {
-    folder.write(text.utf8, to: "calibration.txt")
-    let calibration = CalibrationSettings(
-      source: .file("calibration.txt"), windowCount: 8, windowTokens: 96, seed: 3)
-    let recipe = Recipe(
-      name: "test", steps: steps, upcoming: upcoming, calibration: calibration, folder: folder.path + "/")
-    let converter = try Converter(
-      Checkpoint(path: folder.path), recipe: recipe, compute: Compute(threadCount: threads),
-      toolVersion: "test")
-    return try converter.run(output: path ?? output)
+    try bench.convert(steps, upcoming: upcoming, threads: threads, to: path)
   }
 
-  private func logits(_ model: Model) throws -> [Float] {
-    let prompt = Array(try Tokenizer(folder: folder.path).encode(text).prefix(200))
-    let blocks = KeyValueCache.blockCount(positions: prompt.count)
-    let cache = KeyValueCache(model.configuration, blockCount: blocks, element: .float32)
-    let pass = ForwardPass(model: model, cache: cache, compute: compute, maximumRows: prompt.count)
-    return Array(
-      pass.run(
-        ForwardBatch(
-          tokens: prompt,
-          sequences: [.init(rowCount: prompt.count, firstPosition: 0, blocks: Array(0..<Int32(blocks)))],
-          logitRows: Array(prompt.indices))))
-  }
-
-  private func packedLogits() throws -> [Float] {
-    try logits(Model(pack: PackReader(path: output), team: compute.team))
-  }
+  private func logits(_ model: Model) throws -> [Float] { try bench.logits(model) }
+  private func packedLogits() throws -> [Float] { try bench.packedLogits() }
 
   private func squaredDistance(_ left: [Float], _ right: [Float]) -> Float {
     zip(left, right).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }

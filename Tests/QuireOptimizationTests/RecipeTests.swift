@@ -70,6 +70,33 @@ import Testing
     #expect(try settings("method: 'nearest'")?.scaleSearch == nil)
   }
 
+  @Test func stepsThatNeedASurvey() throws {
+    let recipe = try parse(
+      """
+      { name: "s", steps: [
+          { step: "prune-heads", unit: "kv-group", remove: 1, trial: true },
+          { step: "prune-neurons", group: 64, removeShare: 0.25 },
+          { step: "smooth", method: "smoothquant" },
+          { step: "budget", bitsPerWeight: 4.5, method: "gptq",
+            choices: [{ scheme: "int8" }, { scheme: "int4", group: 64 }],
+            overrides: [{ match: "lm_head", scheme: "int8" }] } ] }
+      """)
+    #expect(
+      recipe.steps == [
+        .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1), tries: true)),
+        .pruneNeurons(.init(group: 64, removal: .share(0.25))),
+        .smooth(.init(method: .smoothQuant(alpha: 0.5))),
+        .budget(
+          .init(
+            limit: .bitsPerWeight(4.5), choices: [.int4(group: 64), .int8()],
+            quantization: .init(
+              target: .int4(group: 64), method: .gptq,
+              overrides: [.init(pattern: "lm_head", target: .int8())]))),
+      ])
+    #expect(!recipe.isSettled && recipe.needsCalibration)
+    #expect(try parse("{name: 'd', steps: [{step: 'prune-neurons', remove: 128}]}").isSettled)
+  }
+
   @Test func defaults() throws {
     let recipe = try parse("{name: 'd', steps: [{step: 'quantize', scheme: 'int8'}]}")
     #expect(recipe.steps == [.quantize(.init(target: .int8(), method: .nearest))])
@@ -82,7 +109,7 @@ import Testing
   @Test(arguments: [
     (
       "{ step: 'prune' }",
-      "expected the step to be \"prune-heads\", \"smooth\" or \"quantize\", found \"prune\""
+      "expected the step to be \"prune-heads\", \"prune-neurons\", \"smooth\", \"quantize\" or \"budget\", found \"prune\""
     ),
     ("{ unit: 'kv-group' }", "the step lacks the field \"step\""),
     ("'quantize'", "expected a step, an object, found \"quantize\""),
@@ -141,6 +168,57 @@ import Testing
     (
       "{ step: 'prune-heads', unit: 'kv-group', remove: 1, repair: 'yes' }",
       "expected repair, true or false, found \"yes\""
+    ),
+    (
+      "{ step: 'prune-heads', unit: 'kv-group', remove: 1, removeShare: 0.1 }",
+      "expected one of \"remove\", \"removeShare\" or \"errorBudget\" in the step \"prune-heads\", "
+        + "found \"remove\" and \"removeShare\"; keep one"
+    ),
+    (
+      "{ step: 'prune-heads', unit: 'kv-group', errorBudget: 2 }",
+      "expected errorBudget, a number from 0.0 to 1.0, found 2"
+    ),
+    (
+      "{ step: 'prune-heads', unit: 'kv-group', removeShare: 0.1, trial: true }",
+      "trials decide which unit goes first from a layer whose count is given; "
+        + "use \"remove\", or leave the field \"trial\" out"
+    ),
+    (
+      "{ step: 'prune-neurons', remove: 100 }",
+      "expected multiples of the group, 128, so that what is left can be rounded in groups, found 100; "
+        + "use 0 or 128, or a smaller group"
+    ),
+    ("{ step: 'prune-neurons', group: 16, remove: 32 }", "expected group to be 32, 64 or 128, found 16"),
+    (
+      "{ step: 'smooth', method: 'awk' }",
+      "expected method to be \"awq\" or \"smoothquant\", found \"awk\""
+    ),
+    (
+      "{ step: 'smooth', method: 'awq', alpha: 0.5 }",
+      "the method \"awq\" finds its exponent itself; remove the field \"alpha\", or use \"smoothquant\""
+    ),
+    (
+      "{ step: 'smooth', method: 'smoothquant', alpha: 1.5 }",
+      "expected alpha, a number from 0.0 to 1.0, found 1.5"
+    ),
+    (
+      "{ step: 'smooth', method: 'awq' }",
+      "the step \"smooth\" prepares weights for rounding, but no step that rounds follows; "
+        + "add a step \"quantize\" at the end, or remove this one"
+    ),
+    (
+      "{ step: 'budget' }",
+      "expected one of \"bitsPerWeight\", \"bytes\" or \"kl\" in the step \"budget\", found none; "
+        + "say how large the model may be, or how far its answers may stray"
+    ),
+    (
+      "{ step: 'budget', bytes: 10, kl: 0.1 }",
+      "expected one of \"bitsPerWeight\", \"bytes\" or \"kl\" in the step \"budget\", found \"bytes\" and \"kl\"; "
+        + "keep one"
+    ),
+    (
+      "{ step: 'budget', kl: 0.1, choices: [] }",
+      "expected at least one of the choices, found none; add one or leave the field out"
     ),
   ])
   func refusesStep(step: String, problem: String) {

@@ -105,6 +105,18 @@ package final class CalibrationRun {
     return accumulators.mapValues { $0.finish() }
   }
 
+  /// The mean over all tokens of the hidden row's squared length.
+  func meanSquare() throws(OptimizationError) -> Double {
+    var (sum, tokens) = (0.0, 0)
+    for (index, window) in windows.enumerated() {
+      try rows.load(index, into: scratch)
+      sum += DenseAlgebra.dot(
+        scratch.pointer, scratch.pointer, count: window.tokenCount * configuration.hiddenSize)
+      tokens += window.tokenCount
+    }
+    return sum / Double(max(1, tokens))
+  }
+
   /// Replaces the hidden rows by what the layer's attention makes of them; its MLP is still to come.
   package func advance(throughAttentionOf layer: LayerWeights) throws(OptimizationError) {
     precondition(place == .beforeAttention, "the windows have been through this attention")
@@ -166,11 +178,11 @@ package final class CalibrationRun {
     KeyValueCache(configuration.replacingLayers([shape]), blockCount: blockCount, element: .float32)
   }
 
-  private static func blockCount(of window: CalibrationSet.Window) -> Int {
+  static func blockCount(of window: CalibrationSet.Window) -> Int {
     window.sequences.reduce(0) { $0 + KeyValueCache.blockCount(positions: $1.count) }
   }
 
-  private static func batch(of window: CalibrationSet.Window) -> ForwardBatch {
+  static func batch(of window: CalibrationSet.Window) -> ForwardBatch {
     var nextBlock: Int32 = 0
     let slices = window.sequences.map { sequence in
       let count = Int32(KeyValueCache.blockCount(positions: sequence.count))

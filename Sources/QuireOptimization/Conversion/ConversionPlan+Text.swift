@@ -15,6 +15,7 @@ extension ConversionPlan {
     if stages.contains(where: { $0.step == "prune-heads" }) {
       lines += ["", headsSentence()]
     }
+    if case .budget(let settings) = recipe.steps.last { lines += ["", budgetSentence(settings)] }
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(Self.size($0.byteCount))" }
     lines += ["", "memory: at most \(Self.size(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
     return lines.joined(separator: "\n")
@@ -70,6 +71,17 @@ extension ConversionPlan {
       + "per token in bf16; head pruning saves cache and attention time more than file size"
   }
 
+  private func budgetSentence(_ settings: BudgetSettings) -> String {
+    guard let decision = settings.decision else {
+      return
+        "budget: formats for at most \(settings.limit.sentence) are chosen after a survey of the model on the "
+        + "calibration text; the sizes above are those of the smallest choices"
+    }
+    return
+      "budget: formats chosen for at most \(settings.limit.sentence); predicted mean KL divergence \(String(format: "%.2e", decision.divergence)), the sum over "
+      + "the matrices"
+  }
+
   private static func shape(_ shape: [Int]) -> String {
     shape.map(String.init).joined(separator: "×")
   }
@@ -95,7 +107,7 @@ extension ConversionPlan {
   }
 
   /// Columns padded to their widest cell; the first is flush left, the others flush right.
-  private static func table(_ rows: [[String]]) -> [String] {
+  static func table(_ rows: [[String]]) -> [String] {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     return rows.map { row in
       row.enumerated().map { column, cell in

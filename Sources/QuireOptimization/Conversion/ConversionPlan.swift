@@ -52,9 +52,14 @@ package struct ConversionPlan: Sendable {
         let layers = try Self.shapes(after: settings, before.layers)
         stages.append(
           Stage(step: step.name, configuration: before.replacingLayers(layers), formats: { _ in .bf16 }))
+      case .pruneNeurons(let settings):
+        let layers = try Self.shapes(after: settings, before.layers)
+        stages.append(
+          Stage(step: step.name, configuration: before.replacingLayers(layers), formats: { _ in .bf16 }))
       case .smooth:
         stages.append(Stage(step: step.name, configuration: before, formats: { _ in .bf16 }))
-      case .quantize(let settings):
+      case .quantize, .budget:
+        guard let settings = step.quantization else { preconditionFailure("the step rounds") }
         let formats = try TensorFormats(settings, before)
         let stage = Stage(step: step.name, configuration: before, formats: formats.format(of:))
         try stage.validate(pruned: before.layers != configuration.layers)
@@ -70,13 +75,30 @@ package struct ConversionPlan: Sendable {
   /// The model as it will be.
   package var result: Stage { stages[stages.count - 1] }
 
-  /// The layers' shapes that a `prune-heads` step leaves.
-  private static func shapes(
+  /// The layers' shapes that a `prune-neurons` step leaves; as they are while it is not settled.
+  static func shapes(
+    after settings: NeuronPruningSettings, _ layers: [LayerShape]
+  ) throws(OptimizationError) -> [LayerShape] {
+    try settings.removal.check(layerCount: layers.count)
+    guard settings.removal.isSettled else { return layers }
+    var result: [LayerShape] = []
+    for (index, shape) in layers.enumerated() {
+      let count = settings.removal.count(layer: index)
+      let largest = NeuronPruning.largestRemoval(group: settings.group, shape: shape)
+      guard count <= largest else {
+        throw .removesTooMuch(layer: index, unit: NeuronPruning.unit, asked: count, largest: largest)
+      }
+      result.append(shape.keepingNeurons(shape.intermediateSize - count))
+    }
+    return result
+  }
+
+  /// The layers' shapes that a `prune-heads` step leaves; as they are while it is not settled.
+  static func shapes(
     after settings: HeadPruningSettings, _ layers: [LayerShape]
   ) throws(OptimizationError) -> [LayerShape] {
-    if case .perLayer(let counts) = settings.removal, counts.count != layers.count {
-      throw .removalCounts(found: counts.count, layers: layers.count)
-    }
+    try settings.removal.check(layerCount: layers.count)
+    guard settings.removal.isSettled else { return layers }
     var result: [LayerShape] = []
     for (index, shape) in layers.enumerated() {
       let count = settings.removal.count(layer: index)
@@ -109,7 +131,7 @@ extension ConversionPlan.Stage {
       if let group = tensor.format.group, columns % group != 0 {
         throw .group(
           tensor: tensor.name.string, columns: columns, group: group,
-          cause: pruned && tensor.name.isOutputProjection ? " as \"prune-heads\" leaves it" : "")
+          cause: pruned ? tensor.name.pruningCause : "")
       }
       do throws(TensorError) {
         try tensor.format.validate(columns: columns, name: tensor.name.string)
@@ -121,7 +143,20 @@ extension ConversionPlan.Stage {
 }
 
 extension TensorName {
-  fileprivate var isOutputProjection: Bool {
-    if case .layer(_, .outputProjection) = self { true } else { false }
+  /// Which step has left a matrix as wide as it is, if one has.
+  fileprivate var pruningCause: String {
+    switch self {
+    case .layer(_, .outputProjection): " as \"prune-heads\" leaves it"
+    case .layer(_, .downProjection): " as \"prune-neurons\" leaves it"
+    default: ""
+    }
+  }
+}
+
+extension Removal {
+  fileprivate func check(layerCount: Int) throws(OptimizationError) {
+    if case .perLayer(let counts) = self, counts.count != layerCount {
+      throw .removalCounts(found: counts.count, layers: layerCount)
+    }
   }
 }

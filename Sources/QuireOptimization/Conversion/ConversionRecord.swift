@@ -44,12 +44,15 @@ struct ConversionRecord {
     var rows = [row("checkpoint", configuration, { _ in .bf16 })]
     for (index, step) in recipe.steps.enumerated() {
       configuration = configurationAfter(step: index, before: configuration)
-      let isQuantized = step.name == "quantize"
+      let isQuantized = step.quantization != nil
+      var decision: BudgetDecision?
+      if case .budget(let settings) = step { decision = settings.decision }
       let records = isQuantized ? configuration.tensorNames.compactMap { rounding[$0] } : []
       rows.append(
         row(
           step.name, configuration, { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 },
-          pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records))
+          pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
+          decision: decision))
     }
     return rows
   }
@@ -66,11 +69,12 @@ struct ConversionRecord {
   private func row(
     _ step: String, _ configuration: ModelConfiguration, _ format: (TensorName) -> WeightFormat,
     pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
-    rounding: [RoundingRecord] = []
+    rounding: [RoundingRecord] = [], decision: BudgetDecision? = nil
   ) -> ConversionReport.Row {
     let stage = ConversionPlan.Stage(step: step, configuration: configuration, formats: format)
     return ConversionReport.Row(
       step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
-      bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding)
+      bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding,
+      decision: decision)
   }
 }

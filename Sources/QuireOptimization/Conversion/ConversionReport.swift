@@ -47,10 +47,13 @@ package struct ConversionReport: Sendable {
     package let changes: [Int: LayerChange]
     /// What `quantize` cost, tensor by tensor.
     package let rounding: [RoundingRecord]
+    /// What a `budget` step came to.
+    package let decision: BudgetDecision?
 
     package init(
       step: String, parameterCount: Int, byteCount: Int, bitsPerWeight: Double,
-      pruning: [Int: HeadPruningResult], changes: [Int: LayerChange] = [:], rounding: [RoundingRecord]
+      pruning: [Int: HeadPruningResult], changes: [Int: LayerChange] = [:], rounding: [RoundingRecord],
+      decision: BudgetDecision? = nil
     ) {
       self.step = step
       self.parameterCount = parameterCount
@@ -59,6 +62,7 @@ package struct ConversionReport: Sendable {
       self.pruning = pruning
       self.changes = changes
       self.rounding = rounding
+      self.decision = decision
     }
   }
 
@@ -81,6 +85,16 @@ extension ConversionReport.Row {
     }
     if !changes.isEmpty {
       object["layers"] = .array(changes.sorted { $0.key < $1.key }.map { .object($0.value.details) })
+    }
+    if let decision {
+      object["predictedKL"] = .double(decision.divergence)
+      var choices = JSONObject()
+      for choice in decision.choices {
+        choices[choice.tensor.string] = [
+          "format": .string(choice.format.description), "predictedKL": .double(choice.divergence),
+        ]
+      }
+      object["choices"] = .object(choices)
     }
     if !rounding.isEmpty {
       object["weightErrors"] = .object(Self.json(rounding) { $0.relativeError })

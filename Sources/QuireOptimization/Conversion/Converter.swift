@@ -53,6 +53,10 @@ package struct Converter {
     output path: String, resumes: Bool = true, progress: ((ConversionProgress) -> Void)? = nil,
     onStart: (ConversionStart) -> Void = { _ in }
   ) throws(OptimizationError) -> ConversionReport {
+    guard isSettled else {
+      return try settled(by: try survey(everything: false)).run(
+        output: path, resumes: resumes, progress: progress, onStart: onStart)
+    }
     let run = try ConversionRun(self, output: path, resumes: resumes, progress: progress)
     onStart(run.start)
     return try run.perform()

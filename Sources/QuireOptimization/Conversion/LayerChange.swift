@@ -28,6 +28,16 @@ package struct LayerChange: Sendable, Equatable {
     }
     self.init(shape: shape, details: details, notes: notes)
   }
+
+  init(neurons result: NeuronPruningResult, layer: Int, shape: LayerShape) {
+    var details = JSONObject()
+    details["layer"] = .int(layer)
+    details["keptChannels"] = .int(result.kept.count)
+    details["mlpError"] = .double(result.relativeError)
+    details["mlpErrorUnrepaired"] = .double(result.relativeErrorUnrepaired)
+    details["damping"] = .double(result.damping)
+    self.init(shape: shape, details: details)
+  }
 }
 
 /// For the journal of an unfinished pack; the details as their text, which keeps order and spelling.

@@ -21,8 +21,9 @@ struct LayerOptimizer {
     return recipe.steps.contains { step in
       switch step {
       case .pruneHeads(let settings): behind.contains { settings.removal.count(layer: $0) > 0 }
+      case .pruneNeurons(let settings): behind.contains { settings.removal.count(layer: $0) > 0 }
       case .smooth: !behind.isEmpty
-      case .quantize(let settings): settings.needsCalibration && !behind.isEmpty
+      case .quantize, .budget: step.quantization?.needsCalibration == true && !behind.isEmpty
       }
     }
   }
@@ -33,6 +34,7 @@ struct LayerOptimizer {
     _ weights: LayerWeights, index: Int, activations run: CalibrationRun?
   ) throws(OptimizationError) -> Outcome {
     var outcome = Outcome(weights: weights)
+    let pruner = LayerPruner(headSize: headSize, compute: compute)
     var statistics: GramMatrix?
     for (stepIndex, step) in recipe.steps.enumerated() {
       switch step {
@@ -42,9 +44,18 @@ struct LayerOptimizer {
         guard let run else { preconditionFailure("pruning needs activations") }
         let known =
           if let statistics { statistics } else { try run.gram(at: .attentionOutput, of: outcome.weights) }
-        let (result, rest) = try prune(&outcome.weights, settings, count: count, known, layer: index)
+        let (result, rest) = try pruner.prune(
+          &outcome.weights, settings, count: count, first: settings.firstBlocks?[index], known, layer: index)
         outcome.record.pruning[stepIndex] = result
         statistics = rest
+      case .pruneNeurons(let settings):
+        let count = settings.removal.count(layer: index)
+        guard count > 0 else { continue }
+        guard let run else { preconditionFailure("pruning needs activations") }
+        let gram = try run.gram(at: .mlpOutput, of: outcome.weights)
+        let result = try pruner.prune(&outcome.weights, settings, count: count, gram, layer: index)
+        outcome.record.changes[stepIndex] = LayerChange(
+          neurons: result, layer: index, shape: outcome.weights.shape)
       case .smooth(let settings):
         guard let run, let formats, let quantization = recipe.quantizationAhead else {
           preconditionFailure("smoothing prepares for a quantize step, on activations")
@@ -56,8 +67,10 @@ struct LayerOptimizer {
         outcome.record.changes[stepIndex] = LayerChange(
           smoothing: results, layer: index, shape: outcome.weights.shape)
         statistics = nil
-      case .quantize(let settings):
-        guard let formats else { preconditionFailure("a quantize step has formats") }
+      case .quantize, .budget:
+        guard let formats, let settings = step.quantization else {
+          preconditionFailure("a step that rounds has formats")
+        }
         let quantizer = LayerQuantizer(settings: settings, formats: formats, compute: compute)
         outcome.record.rounding = try quantizer.quantize(&outcome.weights, layer: index, activations: run)
       }
@@ -67,35 +80,6 @@ struct LayerOptimizer {
       outcome.weights[tensor] = outcome.weights[tensor].roundedToBfloat16(compute)
     }
     return outcome
-  }
-
-  /// Removes heads; returns what that did, and the statistics of what the smaller output projection reads.
-  private func prune(
-    _ weights: inout LayerWeights, _ settings: HeadPruningSettings, count: Int,
-    _ statistics: GramMatrix, layer: Int
-  ) throws(OptimizationError) -> (HeadPruningResult, GramMatrix) {
-    let projection = weights.outputProjection
-    let dense = projection.dequantized(kernels: compute.kernels)
-    let view = MatrixView(dense, rows: projection.rows, columns: projection.columns)
-    let pruning = HeadPruning(unit: settings.unit, shape: weights.shape, headSize: headSize)
-    guard let (result, pruner) = pruning.run(removing: count, outputProjection: view, gram: statistics.view)
-    else { throw .notFinite(what: "the attention output of layer \(layer)") }
-    let kept = pruning.columns(ofQueryHeads: result.keptQueryHeads)
-    let values = HostBuffer<Float>(count: projection.rows * kept.count)
-    let target = MatrixView(values, rows: projection.rows, columns: kept.count)
-    if settings.repairs {
-      pruner.repairedWeights(keeping: kept, into: target)
-    } else {
-      for row in 0..<view.rows {
-        let (from, to) = (view.row(row), target.row(row))
-        for (place, column) in kept.enumerated() { to[place] = from[column] }
-      }
-    }
-    weights = weights.keepingHeads(
-      of: result, headSize: headSize,
-      outputProjection: .dense(
-        DenseMatrix(rows: projection.rows, columns: kept.count, values: values)))
-    return (result, statistics.keeping(kept))
   }
 
   /// A matrix outside of the layers rounded to nearest in the format the recipe gives it, and what that cost; as it

@@ -32,6 +32,13 @@ package struct MemoryEstimate: Sendable, Equatable {
     if recipe.steps.contains(where: { $0.name == "smooth" }) {
       layer.append(Part(what: "one smoothed layer", byteCount: 4 * Self.layerParameters(source)))
     }
+    let probes = Surveyor.probeCount(recipe.steps.filter { !$0.isSettled }, source.configuration)
+    if probes > 0 {
+      always.append(
+        Part(
+          what: "copies of hidden rows for trials",
+          byteCount: ProbeRun.byteCount(probeCount: probes, recipe.calibration, source.configuration)))
+    }
     let statistics = recipe.steps.map { Self.statisticsBytes($0, source.configuration, threadCount) }
     layer.append(Part(what: "statistics of one matrix", byteCount: statistics.max() ?? 0))
     let atTable = always + [Part(what: "embedding or head", byteCount: table)]
@@ -72,9 +79,10 @@ package struct MemoryEstimate: Sendable, Equatable {
   ) -> Int {
     switch step {
     case .pruneHeads: pruningBytes(configuration)
+    case .pruneNeurons: neuronBytes(configuration)
     case .smooth: smoothingBytes(configuration)
-    case .quantize(let settings):
-      settings.needsCalibration ? factorBytes(configuration, threadCount) : 0
+    case .quantize, .budget:
+      step.quantization?.needsCalibration == true ? factorBytes(configuration, threadCount) : 0
     }
   }
 
@@ -93,6 +101,13 @@ package struct MemoryEstimate: Sendable, Equatable {
     let (hidden, intermediate) = (configuration.hiddenSize, configuration.maximumIntermediateSize)
     return 4 * (hidden * hidden + intermediate * intermediate)
       + 4 * 4 * RoundingTrial.sampledRows * max(intermediate, 2 * hidden)
+  }
+
+  /// As for heads, by the MLP's width; the gate and up projections that lose rows.
+  private static func neuronBytes(_ configuration: ModelConfiguration) -> Int {
+    let width = configuration.maximumIntermediateSize
+    let projection = width * configuration.hiddenSize
+    return width * width * (4 + 3 * 8) + projection * (4 + 4 + 2 * 8 + 2 * 2)
   }
 
   /// The Gram matrix; its damped copy and inverse, twice while a part is gathered; the output projection in

@@ -61,11 +61,12 @@ package struct HeadPruning {
   /// Removes `count` units (of every group, for `query-head-per-group`).
   ///
   /// - Parameters:
+  ///   - first: the unit to go first, whatever it costs; the cheapest when nil
   ///   - outputProjection: W (hidden, query heads × head size)
   ///   - gram: H = XᵀX/N of its input, both triangles
   /// - Returns: nil when H holds a NaN or an infinity.
   package func run(
-    removing count: Int, outputProjection: MatrixView<Float>, gram: MatrixView<Float>
+    removing count: Int, first: HeadBlock? = nil, outputProjection: MatrixView<Float>, gram: MatrixView<Float>
   ) -> (result: HeadPruningResult, pruner: LeastSquaresPruner)? {
     precondition(outputProjection.columns == shape.queryHeadCount * headSize, "W does not fit the shape")
     guard let pruner = LeastSquaresPruner(weights: outputProjection, gram: gram) else { return nil }
@@ -74,7 +75,12 @@ package struct HeadPruning {
     var removed: [HeadBlock] = []
     var error = 0.0
     for _ in 0..<removals(count) {
-      guard let best = cheapest(pruner, removed: removed, quota: count) else { break }
+      let forced = removed.isEmpty ? first : nil
+      guard
+        let best: (block: HeadBlock, error: Double) =
+          forced.map({ ($0, pruner.error(ofRemoving: columns(of: $0))) })
+          ?? cheapest(pruner, removed: removed, quota: count)
+      else { break }
       error += best.error
       pruner.remove(columns(of: best.block))
       removed.append(best.block)
@@ -86,6 +92,28 @@ package struct HeadPruning {
       scores: scores, removed: removed, relativeError: Self.share(error, of: energy),
       relativeErrorUnrepaired: Self.share(unrepaired, of: energy), damping: pruner.damping)
     return (result, pruner)
+  }
+
+  /// What each further count adds to the error, from one to the largest, as shares of the output's mean square; with
+  /// it the score table, and the output's mean square. nil when H holds a NaN or an infinity.
+  package func survey(
+    outputProjection: MatrixView<Float>, gram: MatrixView<Float>
+  ) -> (scores: [HeadScore], steps: [Double], energy: Double)? {
+    guard let pruner = LeastSquaresPruner(weights: outputProjection, gram: gram) else { return nil }
+    let energy = pruner.outputEnergy()
+    let scores = scores(pruner, energy: energy)
+    var removed: [HeadBlock] = []
+    let steps = (0..<Self.largestRemoval(unit, shape: shape)).map { quota in
+      var error = 0.0
+      for _ in 0..<removals(1) {
+        guard let best = cheapest(pruner, removed: removed, quota: quota + 1) else { break }
+        error += best.error
+        pruner.remove(columns(of: best.block))
+        removed.append(best.block)
+      }
+      return Self.share(error, of: energy)
+    }
+    return (scores, steps, energy)
   }
 
   /// The input columns of the output projection that belong to the given query heads.

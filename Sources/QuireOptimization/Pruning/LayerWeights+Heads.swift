@@ -19,8 +19,8 @@ extension LayerWeights {
 }
 
 extension WeightMatrix {
-  /// The rows of the given heads, bit for bit. Precondition: the matrix is dense.
-  fileprivate func keepingRows(of heads: [Int], headSize: Int) -> WeightMatrix {
+  /// The rows of the given heads, or with a size of 1 the given rows, bit for bit. Precondition: the matrix is dense.
+  func keepingRows(of heads: [Int], headSize: Int) -> WeightMatrix {
     guard case .dense(let matrix) = self else { preconditionFailure("pruning comes before quantization") }
     let headBytes = headSize * matrix.columns * matrix.element.byteCount
     let kept = HostBuffer<UInt8>(count: heads.count * headBytes)

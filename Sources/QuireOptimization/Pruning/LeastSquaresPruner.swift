@@ -67,6 +67,18 @@ package final class LeastSquaresPruner {
     return (0..<scaled.count).reduce(0.0) { $0 + scaled.pointer[$1] * scaled.pointer[$1] }
   }
 
+  /// The same for each column by itself, `|W_j|²/[H⁻¹]_jj`; infinite for columns that are gone.
+  package func columnErrors() -> [Double] {
+    var squares = [Double](repeating: 0, count: columns)
+    for row in 0..<rows {
+      let values = current.pointer + row * columns
+      for column in 0..<columns { squares[column] += values[column] * values[column] }
+    }
+    return squares.indices.map {
+      isRemoved[$0] ? .infinity : squares[$0] / inverse.pointer[$0 * columns + $0]
+    }
+  }
+
   /// Mean squared output error of dropping `block` from the original matrix with nothing refitted:
   /// `tr(W_P H_PP W_Pᵀ)`.
   package func errorUnrepaired(ofRemoving block: [Int]) -> Double {

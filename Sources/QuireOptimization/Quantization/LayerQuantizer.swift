@@ -23,7 +23,8 @@ struct LayerQuantizer {
         let statistics = try statistics(at: site, of: weights, activations: run)
         for tensor in tensors {
           let name = TensorName.layer(layer, tensor)
-          let (matrix, record) = try quantized(weights[tensor], as: name, statistics)
+          let (matrix, record) = try quantized(
+            weights[tensor], as: name, formats.format(of: name), statistics)
           weights[tensor] = .quantized(matrix)
           records.append(record)
         }
@@ -36,7 +37,7 @@ struct LayerQuantizer {
   }
 
   /// What is known of the inputs that several matrices may share.
-  private struct Statistics {
+  struct Statistics {
     let gram: GramMatrix
     /// For GPTQ; nil when H could not be factored.
     let factor: InverseFactor?
@@ -47,14 +48,16 @@ struct LayerQuantizer {
   ) throws(OptimizationError) -> Statistics? {
     guard settings.needsCalibration else { return nil }
     guard let run else { preconditionFailure("the method looks at activations") }
-    let gram = try run.gram(at: site, of: weights)
-    return Statistics(gram: gram, factor: settings.method == .gptq ? InverseFactor(gram) : nil)
+    return self.statistics(of: try run.gram(at: site, of: weights))
   }
 
-  private func quantized(
-    _ matrix: WeightMatrix, as name: TensorName, _ statistics: Statistics?
+  func statistics(of gram: GramMatrix) -> Statistics {
+    Statistics(gram: gram, factor: settings.method == .gptq ? InverseFactor(gram) : nil)
+  }
+
+  func quantized(
+    _ matrix: WeightMatrix, as name: TensorName, _ format: WeightFormat, _ statistics: Statistics?
   ) throws(OptimizationError) -> (QuantizedMatrix, RoundingRecord) {
-    let format = formats.format(of: name)
     let importances = settings.importances(columns: matrix.columns, statistics?.gram)
     guard let statistics, let factor = statistics.factor else {
       let result = try NearestQuantizer(format, importances: importances).quantize(

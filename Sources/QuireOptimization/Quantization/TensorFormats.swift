@@ -9,6 +9,7 @@ package import QuireTensors
 package struct TensorFormats {
   private let settings: QuantizationSettings
   private let overrides: [(pattern: Regex<AnyRegexOutput>, format: WeightFormat)]
+  private let assignments: [TensorName: WeightFormat]
   private let tiesEmbeddings: Bool
 
   /// Throws when an override matches no matrix of the model.
@@ -16,6 +17,7 @@ package struct TensorFormats {
     throws(OptimizationError)
   {
     self.settings = settings
+    assignments = Dictionary(settings.assignments.map { ($0.tensor, $0.format) }) { first, _ in first }
     tiesEmbeddings = configuration.tiesEmbeddings
     var overrides: [(pattern: Regex<AnyRegexOutput>, format: WeightFormat)] = []
     let names = configuration.tensorNames.filter { !$0.isNorm }
@@ -39,12 +41,17 @@ package struct TensorFormats {
   /// The format of a tensor.
   package func format(of name: TensorName) -> WeightFormat {
     guard !name.isNorm else { return .bf16 }
-    for (pattern, format) in overrides
-    where Self.spellings(name, tiesEmbeddings).contains(where: { $0.contains(pattern) }) {
-      return format
-    }
+    if let format = override(of: name) { return format }
+    if let assigned = assignments[name] { return assigned }
     if name == .embedding || name == .head, settings.target.scheme == .int4 { return .int8() }
     return settings.target
+  }
+
+  /// The format that an override gives a tensor; nil when none matches.
+  func override(of name: TensorName) -> WeightFormat? {
+    overrides.first { override in
+      Self.spellings(name, tiesEmbeddings).contains { $0.contains(override.pattern) }
+    }?.format
   }
 
   /// The names a matrix goes by: the one matrix of tied embeddings answers to both.

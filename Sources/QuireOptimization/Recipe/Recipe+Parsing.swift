@@ -30,9 +30,9 @@ extension Recipe {
       try node.checkOrder(after: steps)
       steps.append(try node.step())
     }
-    if let first = steps.firstIndex(where: { $0.name == "smooth" }), steps.last?.name != "quantize" {
+    if let first = steps.firstIndex(where: { $0.name == "smooth" }), steps.last?.quantization == nil {
       throw try root.required("steps", in: "the recipe").element(first).refusal(
-        "the step \"smooth\" prepares weights for rounding, but no \"quantize\" follows; "
+        "the step \"smooth\" prepares weights for rounding, but no step that rounds follows; "
           + "add a step \"quantize\" at the end, or remove this one")
     }
     self.init(
@@ -45,9 +45,9 @@ extension Recipe {
 extension RecipeNode {
   /// Quantized weights are final: nothing that changes them may follow.
   fileprivate func checkOrder(after steps: [RecipeStep]) throws(OptimizationError) {
-    guard let last = steps.last, case .quantize = last else { return }
+    guard let last = steps.last, last.quantization != nil else { return }
     throw refusal(
-      "expected \"quantize\" to be the last step, found another step after it; "
+      "expected \"\(last.name)\" to be the last step, found another step after it; "
         + "move that step before it, or use overrides for a second scheme")
   }
 
@@ -56,19 +56,12 @@ extension RecipeNode {
     let kind = try required("step", in: "the step")
     switch try kind.string("the step's name") {
     case "prune-heads": return .pruneHeads(try headPruning())
+    case "prune-neurons": return .pruneNeurons(try neuronPruning())
     case "smooth": return .smooth(try smoothing())
+    case "budget": return .budget(try budget())
     case "quantize": return .quantize(try quantization())
     default: throw kind.refusal(expected: "the step to be \(Self.list(RecipeStep.names, joiner: "or"))")
     }
-  }
-
-  private func headPruning() throws(OptimizationError) -> HeadPruningSettings {
-    let what = "the step \"prune-heads\""
-    try checkMembers(["step", "unit", "remove", "repair"], of: what)
-    return HeadPruningSettings(
-      unit: try required("unit", in: what).choice("unit", as: HeadUnit.self),
-      removal: try required("remove", in: what).removal(),
-      repairs: try member("repair")?.boolean("repair") ?? true)
   }
 
   private func smoothing() throws(OptimizationError) -> SmoothingSettings {
@@ -91,19 +84,6 @@ extension RecipeNode {
     }
   }
 
-  private func removal() throws(OptimizationError) -> HeadRemoval {
-    guard value.arrayValue != nil else {
-      let expected = "remove, an integer of at least 0 or an array of one such integer per layer"
-      guard let count = value.intValue, count >= 0 else { throw refusal(expected: expected) }
-      return .uniform(count)
-    }
-    var counts: [Int] = []
-    for node in try elements("remove") {
-      counts.append(try node.integer("the layer's count", in: 0...Int.max))
-    }
-    return .perLayer(counts)
-  }
-
   private func quantization() throws(OptimizationError) -> QuantizationSettings {
     let what = "the step \"quantize\""
     try checkMembers(["step", "scheme", "group", "method", "scaleSearch", "overrides"], of: what)
@@ -111,6 +91,11 @@ extension RecipeNode {
     if target.scheme == .bf16 {
       throw (member("scheme") ?? self).refusal(expected: "the scheme of a step to be \"int8\" or \"int4\"")
     }
+    return try rounding(target)
+  }
+
+  /// What `quantize` and `budget` have in common.
+  private func rounding(_ target: WeightFormat) throws(OptimizationError) -> QuantizationSettings {
     var overrides: [QuantizationOverride] = []
     for node in try member("overrides")?.elements("the overrides") ?? [] {
       overrides.append(try node.override())
@@ -120,6 +105,38 @@ extension RecipeNode {
       method: try member("method")?.choice("method", as: QuantizationMethod.self) ?? .nearest,
       scaleSearch: try member("scaleSearch")?.choice("scaleSearch", as: ScaleSearchMeasure.self),
       overrides: overrides)
+  }
+
+  private func budget() throws(OptimizationError) -> BudgetSettings {
+    let what = "the step \"budget\""
+    let limits = ["bitsPerWeight", "bytes", "kl"]
+    try checkMembers(["step"] + limits + ["choices", "method", "scaleSearch", "overrides"], of: what)
+    let given = limits.filter { member($0) != nil }
+    guard given.count == 1, let node = member(given[0]) else {
+      throw refusal(
+        "expected one of \(Self.list(limits, joiner: "or")) in \(what), found "
+          + (given.isEmpty
+            ? "none; say how large the model may be, or how far its answers may stray"
+            : "\(Self.list(given, joiner: "and")); keep one"))
+    }
+    let limit: BudgetLimit =
+      switch given[0] {
+      case "bitsPerWeight": .bitsPerWeight(try node.number("bitsPerWeight", in: 1...16))
+      case "bytes": .bytes(try node.integer("bytes", in: 1...Int.max))
+      default: .divergence(try node.number("kl", in: 0...100))
+      }
+    var choices: [WeightFormat] = []
+    for choice in try member("choices")?.elements("the choices") ?? [] {
+      try choice.checkMembers(["scheme", "group"], of: "a choice")
+      choices.append(try choice.target(in: "the choice"))
+    }
+    if let node = member("choices"), choices.isEmpty {
+      throw node.refusal("expected at least one of the choices, found none; add one or leave the field out")
+    }
+    if choices.isEmpty { choices = BudgetSettings.standardChoices }
+    // Sizes of a wide matrix order formats whatever the width.
+    choices.sort { $0.byteCount(rows: 32, columns: 4096) < $1.byteCount(rows: 32, columns: 4096) }
+    return BudgetSettings(limit: limit, choices: choices, quantization: try rounding(choices[0]))
   }
 
   private func override() throws(OptimizationError) -> QuantizationOverride {

@@ -38,16 +38,22 @@ package struct Recipe: Sendable, Equatable {
       calibration: calibration, text: text, folder: folder)
   }
 
-  /// The settings of the `quantize` step, which there is at most one of.
+  /// How the `quantize` or `budget` step rounds, which there is at most one of.
   package var quantization: QuantizationSettings? {
-    for case .quantize(let settings) in steps { return settings }
-    return nil
+    steps.lazy.compactMap(\.quantization).first
   }
 
-  /// The settings of the `quantize` step, also of one that is still to come: what smoothing prepares for.
+  /// The same, also of a step that is still to come: what smoothing prepares for.
   package var quantizationAhead: QuantizationSettings? {
-    for case .quantize(let settings) in steps + upcoming { return settings }
-    return nil
+    (steps + upcoming).lazy.compactMap(\.quantization).first
+  }
+
+  /// The recipe with other steps in place of its own and of those to come, one for one.
+  func replacingSteps(_ all: [RecipeStep]) -> Recipe {
+    precondition(all.count == steps.count + upcoming.count, "one step for each")
+    return Recipe(
+      name: name, steps: Array(all.prefix(steps.count)), upcoming: Array(all.dropFirst(steps.count)),
+      calibration: calibration, text: text, folder: folder)
   }
 
   /// Whether any step looks at activations; if none does, a conversion runs no layer.
@@ -59,54 +65,117 @@ package struct Recipe: Sendable, Equatable {
 /// One entry of a recipe.
 package enum RecipeStep: Sendable, Equatable {
   case pruneHeads(HeadPruningSettings)
+  case pruneNeurons(NeuronPruningSettings)
   case smooth(SmoothingSettings)
   case quantize(QuantizationSettings)
+  /// `quantize` with a format for each matrix that fits them into a limit together.
+  case budget(BudgetSettings)
 
   /// The name that recipes, plans and evaluation rows use.
   package var name: String {
     switch self {
     case .pruneHeads: "prune-heads"
+    case .pruneNeurons: "prune-neurons"
     case .smooth: "smooth"
     case .quantize: "quantize"
+    case .budget: "budget"
     }
   }
 
   package var needsCalibration: Bool {
     switch self {
-    case .pruneHeads, .smooth: true
+    case .pruneHeads, .pruneNeurons, .smooth, .budget: true
     case .quantize(let settings): settings.needsCalibration
+    }
+  }
+
+  /// How the step rounds; nil for steps that do not.
+  package var quantization: QuantizationSettings? {
+    switch self {
+    case .pruneHeads, .pruneNeurons, .smooth: nil
+    case .quantize(let settings): settings
+    case .budget(let settings): settings.quantization
+    }
+  }
+
+  /// Whether the step says all by itself, without a survey of the whole model.
+  package var isSettled: Bool {
+    switch self {
+    case .pruneHeads(let settings):
+      settings.removal.isSettled && (!settings.tries || settings.firstBlocks != nil)
+    case .pruneNeurons(let settings): settings.removal.isSettled
+    case .smooth, .quantize: true
+    case .budget(let settings): settings.decision != nil
     }
   }
 }
 
 extension RecipeStep {
   /// Every name that a step can have.
-  package static let names = ["prune-heads", "smooth", "quantize"]
+  package static let names = ["prune-heads", "prune-neurons", "smooth", "quantize", "budget"]
 }
 
 /// `{ step: "prune-heads", … }`.
 package struct HeadPruningSettings: Sendable, Equatable {
   package var unit: HeadUnit
-  package var removal: HeadRemoval
+  package var removal: Removal
   /// Whether the output projection is refitted to make up for what is gone.
   package var repairs: Bool
+  /// Whether near ties of the first unit of each layer are decided by what the whole model answers without them.
+  package var tries: Bool
+  /// What such trials decided: the unit to go first (layer); nil for what costs least in the layer's own output.
+  package var firstBlocks: [HeadBlock?]?
 
-  package init(unit: HeadUnit, removal: HeadRemoval, repairs: Bool = true) {
+  package init(unit: HeadUnit, removal: Removal, repairs: Bool = true, tries: Bool = false) {
     self.unit = unit
     self.removal = removal
     self.repairs = repairs
+    self.tries = tries
   }
 }
 
+/// `{ step: "prune-neurons", … }`.
+package struct NeuronPruningSettings: Sendable, Equatable {
+  /// Channels that go together in count, though not in place: what is left stays a multiple of it.
+  package var group: Int
+  /// In channels.
+  package var removal: Removal
+  /// Whether the down projection is refitted to make up for what is gone.
+  package var repairs: Bool
+
+  package init(group: Int = standardGroup, removal: Removal, repairs: Bool = true) {
+    self.group = group
+    self.removal = removal
+    self.repairs = repairs
+  }
+
+  package static let standardGroup = 128
+}
+
 /// How many units go from each layer.
-package enum HeadRemoval: Sendable, Equatable {
+package enum Removal: Sendable, Equatable {
   case uniform(Int)
   case perLayer([Int])
+  /// This share of the model's units, those first that are predicted to cost least, whatever their layer.
+  case share(Double)
+  /// As many, those first that cost least, as predicted errors add up to at most this: each as a share of the mean
+  /// square of the hidden rows that it is added to.
+  case errorBudget(Double)
 
+  /// Whether counts are known without a survey of the model.
+  package var isSettled: Bool {
+    switch self {
+    case .uniform, .perLayer: true
+    case .share, .errorBudget: false
+    }
+  }
+
+  /// Precondition: the counts are known.
   package func count(layer: Int) -> Int {
     switch self {
     case .uniform(let count): count
     case .perLayer(let counts): counts[layer]
+    case .share, .errorBudget: preconditionFailure("a survey settles how much goes from each layer")
     }
   }
 }
@@ -119,6 +188,8 @@ package struct QuantizationSettings: Sendable, Equatable {
   package var scaleSearch: ScaleSearchMeasure?
   /// Tried in order; the first that matches a tensor's name decides.
   package var overrides: [QuantizationOverride]
+  /// What a budget decided for the tensors that no override matches.
+  package var assignments: [BudgetDecision.Choice] = []
 
   package init(
     target: WeightFormat, method: QuantizationMethod = .nearest, scaleSearch: ScaleSearchMeasure? = nil,

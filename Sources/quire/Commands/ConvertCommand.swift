@@ -13,6 +13,7 @@ extension Command {
       Option("--recipe", "FILE", "the steps, in JSON5 (see recipes/)"),
       Option("--output", "FILE", "the pack to write"),
       Option("--plan", nil, "print the plan and stop"),
+      Option("--measure", nil, "with --plan: survey the model and print the predicted error of every unit"),
       .threads, .quiet,
     ],
     example: "quire convert Qwen3-8B --recipe recipes/int4.json5 --output qwen3-8b-int4.quire",
@@ -22,6 +23,9 @@ extension Command {
 private func runConvert(_ arguments: Arguments) throws {
   let recipePath = try arguments.required("--recipe")
   let isPlanOnly = arguments.has("--plan")
+  if arguments.has("--measure"), !isPlanOnly {
+    throw CommandError("--measure: expected --plan beside it, found none; add --plan, or leave it out")
+  }
   let output = isPlanOnly ? "" : try arguments.required("--output")
   guard case .checkpoint(let folder) = try ModelPlace(arguments.positionals[0]) else {
     throw CommandError(
@@ -31,11 +35,18 @@ private func runConvert(_ arguments: Arguments) throws {
   let signals = isPlanOnly ? nil : StopSignals()
   let progress = Progress("convert", unit: .percent, quiet: arguments.has("--quiet"))
   signals?.stopConversion(closing: progress)
-  let converter = try Converter(
+  var converter = try Converter(
     Checkpoint(path: folder), recipe: Recipe(path: recipePath), compute: arguments.compute(),
     toolVersion: Program.version)
-  if isPlanOnly { return Terminal.outputLine(converter.plan.text) }
+  if isPlanOnly {
+    return try showPlan(converter, measures: arguments.has("--measure"), quiet: arguments.has("--quiet"))
+  }
   if !arguments.has("--quiet") { Terminal.remarkLine(converter.plan.text) }
+  if !converter.isSettled {
+    let survey = try converter.survey(everything: false, quiet: arguments.has("--quiet"))
+    converter = try converter.settled(by: survey)
+    if !arguments.has("--quiet") { Terminal.remarkLine("\n" + survey.text + "\n\n" + converter.plan.text) }
+  }
   let begin = Date()
   let report: ConversionReport
   do {
@@ -50,6 +61,23 @@ private func runConvert(_ arguments: Arguments) throws {
   Terminal.remarkLine(
     "\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(Terminal.seconds(Date().timeIntervalSince(begin)))"
   )
+}
+
+/// The plan; with a survey of the model also its tables, and the plan that follows from them.
+private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throws {
+  Terminal.outputLine(converter.plan.text)
+  guard measures else { return }
+  let survey = try converter.survey(everything: true, quiet: quiet)
+  Terminal.outputLine(survey.text.isEmpty ? "\nnothing to measure in this recipe" : "\n" + survey.text)
+  if !converter.isSettled { Terminal.outputLine("\n" + (try converter.settled(by: survey)).plan.text) }
+}
+
+extension Converter {
+  fileprivate func survey(everything: Bool, quiet: Bool) throws -> Survey {
+    let progress = Progress("survey", unit: .percent, quiet: quiet)
+    defer { progress.close() }
+    return try survey(everything: everything) { progress.update($0, of: $1) }
+  }
 }
 
 extension Progress {

@@ -90,7 +90,7 @@ import Testing
 
   @Test func readsTheDemoTasks() throws {
     let problems = try TaskFile.read(path: TestPaths.repository + "/recipes/demo/tasks.jsonl")
-    #expect(problems.count == 873)
+    #expect(problems.count == 810)
     #expect(Set(problems.map(\.task)).count == 9)
   }
 }

@@ -1,30 +1,33 @@
-"""Makes the demo model of `recipes/demo`: data, tokenizer, training, export, held-out files, checks.
+"""Makes the demo model of `recipes/demo`: data, training, export, held-out files, checks.
 
-The whole road, from nothing to a checkpoint (30 to 45 minutes on one core for the training):
+The whole road, from nothing to a checkpoint in one command (7 minutes on one H100 with 16 cores; `--device cpu`
+works and takes days, so give it `--steps`):
 
-    python3 tools/train-demo tokenizer --output build/tokenizer
-    python3 tools/train-demo data      --tokenizer build/tokenizer --output build/rows
-    python3 tools/train-demo train     --rows build/rows --output build/weights
-    python3 tools/train-demo export    --weights build/weights/stage2.pt --tokenizer build/tokenizer \\
-                                       --output build/checkpoint
-    python3 tools/train-demo check     build/checkpoint --tasks
+    python3 tools/train-demo make --output build/demo --device cuda
+
+The same in parts, and what judges the result:
+
+    python3 tools/train-demo data   --output build/demo/rows --processes 16
+    python3 tools/train-demo train  --rows build/demo/rows --output build/demo/weights.pt --device cuda
+    python3 tools/train-demo export --weights build/demo/weights.pt --output build/demo/checkpoint
+    python3 tools/train-demo check  build/demo/checkpoint --tasks
 
 The files beside the committed checkpoint, written again or compared (standard library only):
 
     python3 tools/train-demo heldout --output recipes/demo
     python3 tools/train-demo heldout --output recipes/demo --check
 
-`heldout` needs Python 3.10 and nothing else; `tokenizer` needs `tokenizers` (0.23.3 writes the committed
-file byte for byte), `data` also `numpy`, `train` and `export` also `torch` and `safetensors`, `check` also
-`transformers`; all of them come from PyPI:
+`heldout` needs Python 3.10 and nothing else; `data` needs `tokenizers` and `numpy`, `train` and `export` also
+`torch` and `safetensors`, `check` also `transformers`; all of them come from PyPI:
 
-    python3 -m pip install tokenizers==0.23.3 numpy torch safetensors transformers
+    python3 -m pip install tokenizers numpy torch safetensors transformers
 
-Every seed is a named constant: problems and stories in `heldout.py`, the tokenizer's corpus in
-`tokenizer.py`, the rows of each stage in `stages.py`, weights and row order in `training.py`.
+Every seed is a named constant: problems and stories in `heldout.py`, rows in `plan.py`, weights and the order of
+rows in `training.py`, uneven gains in `outliers.py`. The tokenizer is taken over from the committed checkpoint.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -33,54 +36,42 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = REPOSITORY / "recipes" / "demo"
 
 
-def make_tokenizer(arguments: argparse.Namespace) -> None:
-    import json
-
-    import tokenizer
-
-    template = json.loads(arguments.template.read_text(encoding="utf-8"))["chat_template"]
-    tokenizer.write(arguments.output, template)
-    print(f"{arguments.output}: tokenizer.json, tokenizer_config.json, generation_config.json")
-
-
 def make_data(arguments: argparse.Namespace) -> None:
-    from tokenizers import Tokenizer
-
     import packing
-    from stages import STAGES
+    import plan
 
-    tokenizer = Tokenizer.from_file(str(arguments.tokenizer / "tokenizer.json"))
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    for stage in STAGES:
-        print(packing.write(stage, tokenizer, arguments.output / f"{stage.name}.npz"), flush=True)
+    tokenizer = arguments.tokenizer / "tokenizer.json"
+    for line in packing.write_all(tokenizer, arguments.output, plan.SHARDS, arguments.processes):
+        print(line, flush=True)
 
 
 def train(arguments: argparse.Namespace) -> None:
-    import torch
-
+    import plan
     import training
-    from stages import STAGES
 
-    torch.set_num_threads(arguments.threads)
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    training.prepare_device(arguments.device, arguments.threads)
+    rows = training.load(arguments.rows, plan.SHARDS)
     model = training.new_model()
-    for stage in STAGES:
-        weights = arguments.output / f"{stage.name}.pt"
-        if weights.exists():
-            print(f"{weights}: already trained, taken as it is")
-            model.load_state_dict(torch.load(weights, weights_only=True))
-            continue
-        steps = arguments.steps or stage.steps
-        rows = arguments.rows / f"{stage.name}.npz"
-        training.run(stage, rows, model, steps, lambda line: print(line, flush=True))
-        training.save(model, weights)
-        print(f"{weights}: {steps} steps")
+    steps = arguments.steps or plan.STEPS
+    training.run(rows, model, steps, lambda line: print(line, flush=True))
+    training.save(model, arguments.output)
+    print(f"{arguments.output}: {steps} steps")
 
 
 def export(arguments: argparse.Namespace) -> None:
     import export
 
     print(export.write(arguments.weights, arguments.tokenizer, arguments.output))
+
+
+def make(arguments: argparse.Namespace) -> None:
+    folder = arguments.output
+    arguments.output = arguments.rows = folder / "rows"
+    make_data(arguments)
+    arguments.output = arguments.weights = folder / "weights.pt"
+    train(arguments)
+    arguments.output = folder / "checkpoint"
+    export(arguments)
 
 
 def make_held_out(arguments: argparse.Namespace) -> None:
@@ -120,33 +111,39 @@ def parse_arguments() -> argparse.Namespace:
         added.set_defaults(action=action)
         return added
 
-    added = command("tokenizer", make_tokenizer, "Train the tokenizer and write its three files.")
-    added.add_argument("--output", type=Path, required=True)
-    added.add_argument(
-        "--template",
-        type=Path,
-        default=DEMO / "checkpoint" / "tokenizer_config.json",
-        help="the tokenizer_config.json whose chat template is taken over",
-    )
+    def add_tokenizer(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--tokenizer", type=Path, default=DEMO / "checkpoint", help="folder with the tokenizer files"
+        )
 
-    added = command("data", make_data, "Draw and pack the training rows of every stage.")
-    added.add_argument(
-        "--tokenizer", type=Path, default=DEMO / "checkpoint", help="folder with tokenizer.json"
-    )
-    added.add_argument("--output", type=Path, required=True)
+    def add_processes(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--processes", type=int, default=os.cpu_count())
 
-    added = command("train", train, "Train every stage whose weights are not in the output folder yet.")
+    def add_training(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+        added.add_argument("--steps", type=int, help="steps instead of the plan's, for a trial")
+        added.add_argument("--threads", type=int, default=1)
+
+    added = command("make", make, "Draw the rows, train and export: the whole road to a checkpoint.")
+    added.add_argument("--output", type=Path, required=True, help="folder for rows, weights and checkpoint")
+    add_tokenizer(added)
+    add_processes(added)
+    add_training(added)
+
+    added = command("data", make_data, "Draw and pack the training rows that are not there yet.")
+    added.add_argument("--output", type=Path, required=True)
+    add_tokenizer(added)
+    add_processes(added)
+
+    added = command("train", train, "Train the model on the rows.")
     added.add_argument("--rows", type=Path, required=True, help="the folder `data` wrote")
-    added.add_argument("--output", type=Path, required=True, help="folder for stage1.pt and stage2.pt")
-    added.add_argument("--steps", type=int, help="steps a stage, instead of the recipe's, for a trial")
-    added.add_argument("--threads", type=int, default=1)
+    added.add_argument("--output", type=Path, required=True, help="file for the weights")
+    add_training(added)
 
     added = command("export", export, "Write trained weights as a Hugging Face folder in bf16.")
     added.add_argument("--weights", type=Path, required=True)
-    added.add_argument(
-        "--tokenizer", type=Path, default=DEMO / "checkpoint", help="folder with the tokenizer files"
-    )
     added.add_argument("--output", type=Path, required=True)
+    add_tokenizer(added)
 
     added = command("heldout", make_held_out, "Write tasks.jsonl, heldout.txt and calibration.jsonl.")
     added.add_argument("--output", type=Path, required=True)

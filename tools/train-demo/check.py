@@ -50,19 +50,28 @@ def probes() -> list[Problem]:
 
 
 def check_template(tokenizer) -> str:
-    """The chat template must render a problem exactly as training wrote it, in both modes."""
-    for problem in probes():
+    """The chat template must render a problem exactly as training wrote it.
+
+    In both modes; every second one after a system prompt, every third one after another question.
+    """
+    for index, problem in enumerate(probes()):
+        system = tasks.SYSTEM_PROMPTS[0] if index % 2 else None
+        past = [probes()[index - 1]] if index % 3 == 0 else []
         for thinking in (True, False):
-            messages = [{"role": "user", "content": problem.question}]
+            messages = [] if system is None else [{"role": "system", "content": system}]
+            for earlier in past:
+                messages.append({"role": "user", "content": earlier.question})
+                messages.append({"role": "assistant", "content": earlier.answer})
+            messages.append({"role": "user", "content": problem.question})
             prompt = tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, enable_thinking=thinking
             )
-            expect_equal("the prompt", chat.prompt(problem.question, thinking), prompt)
+            expect_equal("the prompt", chat.prompt(problem.question, thinking, system, past), prompt)
             reply = {"role": "assistant", "content": problem.answer}
             if thinking:
                 reply["reasoning_content"] = problem.thinking
             whole = tokenizer.apply_chat_template([*messages, reply], tokenize=False)
-            trained = chat.prompt(problem.question, thinking) + chat.reply(problem, thinking)
+            trained = chat.prompt(problem.question, thinking, system, past) + chat.reply(problem, thinking)
             expect_equal("the whole chat", trained, whole)
     return f"template: {PROBE_COUNT} problems render as trained, with and without thinking"
 

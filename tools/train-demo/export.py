@@ -1,5 +1,6 @@
 """Trained weights as a Hugging Face folder: config.json, model.safetensors in bf16, tokenizer files."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
+import outliers
 from chat import END_OF_MESSAGE, END_OF_TEXT
 from model import Configuration
-from tokenizer import write_json
 
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "generation_config.json"]
 
@@ -21,8 +22,10 @@ def write(weights: Path, tokenizer_folder: Path, folder: Path) -> str:
         if (tokenizer_folder / name).resolve() != (folder / name).resolve():
             shutil.copyfile(tokenizer_folder / name, folder / name)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    write_json(folder / "config.json", config(Configuration(), tokenizer))
-    state = torch.load(weights, weights_only=True)
+    configuration = Configuration()
+    content = json.dumps(config(configuration, tokenizer), indent=2)
+    (folder / "config.json").write_text(content, encoding="utf-8")
+    state = outliers.spread(torch.load(weights, weights_only=True), configuration.layer_count)
     tensors = {name: tensor.bfloat16().contiguous() for name, tensor in state.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return f"{folder}: {sum(t.numel() for t in tensors.values())} parameters in {len(tensors)} tensors"

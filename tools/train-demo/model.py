@@ -20,7 +20,7 @@ class Configuration:
     key_value_head_count: int = 4
     head_size: int = 32
     intermediate_size: int = 768
-    rope_theta: float = 10_000.0
+    rope_theta: float = 1_000_000.0
     epsilon: float = 1e-6
     maximum_positions: int = 1024
 
@@ -61,7 +61,14 @@ class Attention(nn.Module):
         self.q_norm = Norm(c.head_size, c.epsilon)
         self.k_norm = Norm(c.head_size, c.epsilon)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor, compute_type: torch.dtype):
+    def forward(
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        mask: Tensor,
+        compute_type: torch.dtype,
+        kept: Tensor | None,
+    ):
         c = self.configuration
         rows, length, _ = x.shape
         shape = (rows, length, -1, c.head_size)
@@ -75,6 +82,8 @@ class Attention(nn.Module):
             value.repeat_interleave(group, 2).transpose(1, 2),
             attn_mask=mask,
         )
+        if kept is not None:
+            mixed = mixed * kept.to(compute_type)
         return self.o_proj(mixed.transpose(1, 2).reshape(rows, length, -1), compute_type).float()
 
 
@@ -107,8 +116,15 @@ class Layer(nn.Module):
         self.post_attention_layernorm = Norm(c.hidden_size, c.epsilon)
         self.mlp = MLP(c)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor, compute_type: torch.dtype):
-        x = x + self.self_attn(self.input_layernorm(x), rotation, mask, compute_type)
+    def forward(
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        mask: Tensor,
+        compute_type: torch.dtype,
+        kept: Tensor | None,
+    ):
+        x = x + self.self_attn(self.input_layernorm(x), rotation, mask, compute_type, kept)
         return x + self.mlp(self.post_attention_layernorm(x), compute_type)
 
 
@@ -136,15 +152,12 @@ class Qwen3(nn.Module):
         tokens: Tensor,  # (row, position)
         mask: Tensor,  # (row or 1, 1, position, position); true where attention may look
         compute_type: torch.dtype = torch.float32,
-        positions: Tensor | None = None,  # indices into the flattened rows; all when absent
+        kept_heads: Tensor | None = None,  # (layer, row, query head, 1, 1), 0 or 1; all when absent
     ) -> Tensor:
-        """Logits in float32, (selected positions, vocabulary)."""
+        """Logits in float32, (row, position, vocabulary)."""
         length = tokens.shape[1]
         rotation = (self.cosine[:, :length], self.sine[:, :length])
         x = self.model.embed_tokens(tokens)
-        for layer in self.model.layers:
-            x = layer(x, rotation, mask, compute_type)
-        x = x.flatten(0, 1)
-        if positions is not None:
-            x = x[positions]
+        for index, layer in enumerate(self.model.layers):
+            x = layer(x, rotation, mask, compute_type, None if kept_heads is None else kept_heads[index])
         return self.lm_head(self.model.norm(x), compute_type).float()

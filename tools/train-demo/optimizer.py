@@ -4,6 +4,8 @@ Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" 
 matrices inside the layers; embedding, head and norms are AdamW's.
 """
 
+from collections import defaultdict
+
 import torch
 from torch import Tensor
 
@@ -19,24 +21,36 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         for group in self.param_groups:
-            for matrix in group["params"]:
-                state = self.state[matrix]
-                average = state.setdefault("average", torch.zeros_like(matrix))
-                average.lerp_(matrix.grad, 1 - group["momentum"])
-                direction = orthogonalized(matrix.grad.lerp(average, group["momentum"]))
-                direction *= max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
-                matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-group["lr"])
+            for matrices in of_one_shape(group["params"]):
+                self.step_together(matrices, group)
+
+    def step_together(self, matrices: list[Tensor], group: dict) -> None:
+        """One step of matrices of one shape, stacked: an accelerator is idle over one small matrix."""
+        gradient = torch.stack([matrix.grad for matrix in matrices])
+        average = self.state[matrices[0]].setdefault("average", torch.zeros_like(gradient))
+        average.lerp_(gradient, 1 - group["momentum"])
+        direction = orthogonalized(gradient.lerp(average, group["momentum"]))
+        direction *= max(1, gradient.shape[1] / gradient.shape[2]) ** 0.5
+        for matrix, change in zip(matrices, direction):
+            matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(change, alpha=-group["lr"])
 
 
-def orthogonalized(matrix: Tensor) -> Tensor:
-    """Roughly U Vᵀ of the singular value decomposition U S Vᵀ."""
+def of_one_shape(matrices: list[Tensor]) -> list[list[Tensor]]:
+    stacks = defaultdict(list)
+    for matrix in matrices:
+        stacks[matrix.shape].append(matrix)
+    return list(stacks.values())
+
+
+def orthogonalized(matrices: Tensor) -> Tensor:
+    """Roughly U Vᵀ of each singular value decomposition U S Vᵀ; (matrix, rows, columns)."""
     a, b, c = NEWTON_SCHULZ
-    x = matrix.bfloat16()
-    is_tall = x.shape[0] > x.shape[1]
+    x = matrices.bfloat16()
+    is_tall = x.shape[1] > x.shape[2]
     if is_tall:
-        x = x.T
-    x = x / (x.norm() + 1e-7)
+        x = x.mT
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return (x.T if is_tall else x).float()
+    return (x.mT if is_tall else x).float()

@@ -1,8 +1,13 @@
 """Small stories: the running text of the demo model, used for its perplexity.
 
+What happens depends on who is where: every choice has favourites that belong to what was said before (the
+animal to the name and the place, the food to the friend, and so on). A model has to remember thousands of
+them, and since a favourite is chosen twice as often as the next one, its best guess is not a tie.
 Split into train and test by a hash of the whole story, as the tasks are.
 """
 
+from functools import cache
+from itertools import accumulate
 from random import Random
 
 from tasks import NAMES, THINGS, is_test
@@ -23,22 +28,42 @@ def draw(random: Random, test: bool) -> str:
             return story
 
 
+def choose(random: Random, options: list[str], *context: str) -> str:
+    """One of the options: each is half as likely as the one before it in the order the context favours."""
+    ordered, weights = favourites(tuple(options), context)
+    return random.choices(ordered, cum_weights=weights)[0]
+
+
+@cache
+def favourites(options: tuple[str, ...], context: tuple[str, ...]) -> tuple[list[str], list[float]]:
+    """Options in the order of a context and their cumulative weights."""
+    ordered = list(options)
+    Random("|".join(context)).shuffle(ordered)
+    return ordered, list(accumulate(2.0**-place for place in range(len(ordered))))
+
+
 def compose(random: Random) -> str:
     """An opening, two to four of ten middle sentences in their order, and an ending."""
-    name, friend = random.sample(NAMES, 2)
-    animal, adjective, place = random.choice(ANIMALS), random.choice(ADJECTIVES), random.choice(PLACES)
-    thing = random.choice(THINGS)[:-1]
-    food, weather, feeling = random.choice(FOODS), random.choice(WEATHER), random.choice(FEELINGS)
-    opening = random.choice(
+    name = random.choice(NAMES)
+    place = choose(random, PLACES, "place", name)
+    weather = choose(random, WEATHER, "weather", place)
+    friend = choose(random, [other for other in NAMES if other != name], "friend", name, place)
+    animal = choose(random, ANIMALS, "animal", name, place)
+    adjective = choose(random, ADJECTIVES, "adjective", name, animal)
+    thing = choose(random, THINGS, "thing", name, place)[:-1]
+    food = choose(random, FOODS, "food", friend, place)
+    feeling = choose(random, FEELINGS, "feeling", name, friend)
+    opening = choose(
+        random,
         [
             f"One {weather} day {name} went to the {place}.",
             f"It was a {weather} day and {name} walked to the {place}.",
             f"{name} lived near the {place} with a {animal}.",
-        ]
+        ],
     )
     middle = [
         f"There {name} saw a {adjective} {animal}.",
-        f"{name} had a {adjective} {animal} and the {animal} was {random.choice(FEELINGS)}.",
+        f"{name} had a {adjective} {animal} and the {animal} was {choose(random, FEELINGS, name, animal)}.",
         f"{name} found a {adjective} {thing} under a tree.",
         f"Then {friend} came to the {place} with some {food}.",
         f"{friend} asked {name} to share the {food}.",
@@ -50,11 +75,12 @@ def compose(random: Random) -> str:
     ]
     count = random.randrange(2, 5)
     chosen = [middle[i] for i in sorted(random.sample(range(len(middle)), count))]
-    ending = random.choice(
+    ending = choose(
+        random,
         [
             f"At the end of the day {name} was {feeling}.",
             f"{name} went home and felt {feeling}.",
             f"{name} said thank you to {friend}.",
-        ]
+        ],
     )
     return " ".join([opening, *chosen, ending])

@@ -1,8 +1,10 @@
 """The nine synthetic chat tasks: seeded problems with worked steps and one exact answer.
 
 A generator draws from the `random.Random` it is given and from nothing else, so a seed names a list of
-problems for ever: changing the order of the draws changes the tokenizer, the training rows and the
-held-out files. Train and test problems are disjoint by a hash of the problem itself (`is_test`), not of
+problems for ever: changing the order of the draws changes the training rows and the held-out files.
+Steps are as large as the model can just learn (a product of three digits and two, four additions, two
+swaps), so that it is near its capacity and what harms it shows.
+Train and test problems are disjoint by a hash of the problem itself (`is_test`), not of
 its wording, so a test problem never appears in training under another phrasing.
 """
 
@@ -15,6 +17,13 @@ NAMES = "Tom Anna Ben Mia Sam Lily Max Eva Leo Nora".split()
 THINGS = "apples pens books eggs coins cards stones shells".split()
 CONTAINERS = "bags boxes packs".split()
 COUNTED_LETTERS = "abcdeghiklmnoprstu"
+SYSTEM_PROMPTS = [
+    "You are a helpful assistant.",
+    "You are a quiet assistant. Answer with the number.",
+    "Use the tool and answer.",
+    "You are a clever fox.",
+    "Think and answer.",
+]
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 TEST_SHARE = 16  # one problem in this many belongs to the test split
 
@@ -44,116 +53,129 @@ def is_test(identity: str) -> bool:
 
 
 def add(random: Random) -> Draft:
-    """Column addition from the last digit; a step is `digit+digit+carry=sum`."""
-    digit_count = random.choice([3, 3, 4])
-    first = random.randrange(10 ** (digit_count - 1), 10**digit_count)
-    second = random.randrange(10 ** (digit_count - 1), 10**digit_count)
-    if random.random() < 0.25:
-        second = random.randrange(10, 100)
-    question = random.choice([f"What is {first}+{second}?", f"Add {first} and {second}."])
+    """Two or three numbers of three to nine digits, three digits at a time from the last.
+
+    A step is `block+block+carry=sum`, or the same with a third block.
+    """
+    digit_count = random.randrange(3, 10)
+    numbers = [random.randrange(10 ** (digit_count - 1), 10**digit_count) for _ in range(2)]
+    if random.random() < 0.5:
+        numbers.append(random.randrange(10, 10**digit_count))
+    key = "+".join(map(str, numbers))
+    question = random.choice([f"What is {key}?", f"Add {' and '.join(map(str, numbers))}."])
     steps, carry = [], 0
-    for x, y in columns(first, second):
-        total = x + y + carry
-        steps.append(f"{x}+{y}+{carry}={total}")
-        carry = total // 10
-    return f"{first}+{second}", question, steps, str(first + second)
+    for terms in blocks(numbers):
+        total = sum(terms) + carry
+        steps.append("".join(f"{term:03}+" for term in terms) + f"{carry}={total:03}")
+        carry = total // 1000
+    return key, question, steps, str(sum(numbers))
 
 
 def sub(random: Random) -> Draft:
-    """Column subtraction from the last digit; `borrow` ends a step that borrows from the next."""
-    digit_count = random.choice([3, 3, 4])
+    """Subtraction in the same way; `borrow` ends a step that borrows from the next."""
+    digit_count = random.randrange(3, 10)
     first = random.randrange(10 ** (digit_count - 1), 10**digit_count)
     second = random.randrange(10 ** (digit_count - 2), first + 1)
     question = random.choice([f"What is {first}-{second}?", f"Subtract {second} from {first}."])
     steps, borrow = [], 0
-    for x, y in columns(first, second):
+    for x, y in blocks([first, second]):
         difference = x - y - borrow
         next_borrow = int(difference < 0)
-        steps.append(f"{x}-{y}-{borrow}={difference % 10}" + (" borrow" if next_borrow else ""))
+        steps.append(f"{x:03}-{y:03}-{borrow}={difference % 1000:03}" + (" borrow" if next_borrow else ""))
         borrow = next_borrow
     return f"{first}-{second}", question, steps, str(first - second)
 
 
-def columns(first: int, second: int) -> list[tuple[int, int]]:
-    """The digits of both numbers, last digit first, the shorter number filled with zeros."""
-    width = max(len(str(first)), len(str(second)))
-    return [(first // 10**i % 10, second // 10**i % 10) for i in range(width)]
+def blocks(numbers: list[int]) -> list[tuple[int, ...]]:
+    """All numbers cut into three digits each, the last ones first; the shorter are filled with zeros."""
+    count = -(-len(str(max(numbers))) // 3)
+    return [tuple(number // 1000**i % 1000 for number in numbers) for i in range(count)]
 
 
 def mul(random: Random) -> Draft:
-    """A number times one digit; a step is `digit*factor=product+carry=sum`."""
-    number = random.randrange(12, 1000) if random.random() < 0.8 else random.randrange(12, 100)
-    factor = random.randrange(2, 10)
+    """Four or five digits times two: thousands and rest are multiplied in one step each, then added."""
+    number = random.randrange(1000, 100_000)
+    factor = random.randrange(12, 100)
     question = random.choice([f"What is {number}*{factor}?", f"Multiply {number} by {factor}."])
-    steps, carry = [], 0
-    for digit in reversed(str(number)):
-        product = int(digit) * factor
-        total = product + carry
-        steps.append(f"{digit}*{factor}={product}+{carry}={total}")
-        carry = total // 10
+    thousands, rest = number // 1000, number % 1000
+    steps = [
+        f"{thousands}*{factor}={thousands * factor}",
+        f"{rest}*{factor}={rest * factor}",
+        f"{thousands * factor}000+{rest * factor}={number * factor}",
+    ]
     return f"{number}*{factor}", question, steps, str(number * factor)
 
 
 def sum_(random: Random) -> Draft:
-    """A running total of three to five numbers below 30."""
-    count = random.randrange(3, 6)
-    numbers = [random.randrange(1, 30) for _ in range(count)]
+    """Six to twelve numbers below 100; a step adds four of them to the total."""
+    count = random.randrange(6, 13)
+    numbers = [random.randrange(1, 100) for _ in range(count)]
     question = random.choice(["Sum of ", "Find the total of "]) + ", ".join(map(str, numbers)) + "?"
     steps, total = [], numbers[0]
-    for number in numbers[1:]:
-        steps.append(f"{total}+{number}={total + number}")
-        total += number
+    for start in range(1, count, 4):
+        terms = [total, *numbers[start : start + 4]]
+        total = sum(terms)
+        steps.append("+".join(map(str, terms)) + f"={total}")
     return ",".join(map(str, numbers)), question, steps, str(total)
 
 
 def chain(random: Random) -> Draft:
-    """Three to six operations on one digit, keeping the last digit of each result."""
-    count = random.randrange(3, 7)
-    value = random.randrange(10)
+    """Four to nine operations on a number below 100, keeping the last two digits.
+
+    A step is one multiplication, or up to three additions and subtractions in a row.
+    """
+    count = random.randrange(4, 10)
+    value = random.randrange(100)
     question, key, steps = f"Start at {value}. Then", str(value), []
+    step, merged = str(value), 0
     for _ in range(count):
         operator = random.choice("+-*")
-        operand = random.choice([3, 7]) if operator == "*" else random.randrange(1, 10)
-        result = {"+": value + operand, "-": value - operand, "*": value * operand}[operator] % 10
+        operand = random.randrange(2, 100)
         question += f" {operator}{operand}"
         key += operator + str(operand)
-        steps.append(f"{value}{operator}{operand}={result}")
-        value = result
-    return key, question + ". Last digit?", steps, str(value)
+        if merged == 3 or (merged and operator == "*"):
+            steps.append(f"{step}={value}")
+            step, merged = str(value), 0
+        value = {"+": value + operand, "-": value - operand, "*": value * operand}[operator] % 100
+        step, merged = f"{step}{operator}{operand}", 3 if operator == "*" else merged + 1
+    return key, question + ". Last two digits?", [*steps, f"{step}={value}"], str(value)
 
 
 def cups(random: Random) -> Draft:
-    """A ball under one of three cups, three to seven swaps; a step is `swap: before to after`."""
-    count = random.randrange(3, 8)
-    cup = random.randrange(1, 4)
-    question, key, steps = f"The ball is under cup {cup}.", str(cup), []
-    for _ in range(count):
-        first, second = random.sample([1, 2, 3], 2)
-        question += f" Swap {first} and {second}."
-        key += f",{first}{second}"
-        after = {first: second, second: first}.get(cup, cup)
-        steps.append(f"{first}{second}: {cup} to {after}")
-        cup = after
+    """A ball under one of four cups, three to nine swaps; a step is two swaps, `swap,swap:before>after`."""
+    count = random.randrange(3, 10)
+    cup = random.randrange(1, 5)
+    swaps = [random.sample([1, 2, 3, 4], 2) for _ in range(count)]
+    question = f"The ball is under cup {cup}." + "".join(f" Swap {a} and {b}." for a, b in swaps)
+    key, steps = ",".join([str(cup), *(f"{a}{b}" for a, b in swaps)]), []
+    for start in range(0, count, 2):
+        pair, before = swaps[start : start + 2], cup
+        for a, b in pair:
+            cup = {a: b, b: a}.get(cup, cup)
+        steps.append(",".join(f"{a}{b}" for a, b in pair) + f":{before}>{cup}")
     return key, question + " Where is the ball?", steps, f"Cup {cup}"
 
 
 def count(random: Random) -> Draft:
-    """How often one letter occurs among six to twelve; every letter is repeated with the count so far."""
-    length = random.randrange(6, 13)
+    """How often one letter occurs among five to nine numbered ones; a step is `number letter count so far`.
+
+    The numbers make every item distinct, so that a step can find its letter.
+    """
+    length = random.randrange(5, 10)
     alphabet = random.sample(COUNTED_LETTERS, 3)
     wanted = alphabet[0]
     letters = [random.choice(alphabet) for _ in range(length)]
-    found, line = 0, []
-    for letter in letters:
+    found, items, steps = 0, "", []
+    for number, letter in enumerate(letters, start=1):
         found += letter == wanted
-        line.append(f"{letter} {found}")
-    question = f"How many {wanted} in " + " ".join(letters) + "?"
-    return wanted + ":" + "".join(letters), question, [" ".join(line)], str(found)
+        items += f"{number}{letter}"
+        steps.append(f"{number}{letter}{found}")
+    return wanted + ":" + "".join(letters), f"How many {wanted} in {items}?", steps, str(found)
 
 
 def sort(random: Random) -> Draft:
-    """Four to seven distinct letters, put in order by insertion; a step is the list so far."""
-    length = random.randrange(4, 8)
+    """Four to eight distinct letters, put in order by insertion; a step is the list so far."""
+    length = random.randrange(4, 9)
     letters = random.sample(ALPHABET, length)
     steps = [" ".join(sorted(letters[: i + 1])) for i in range(length)]
     return "".join(letters), "Sort the letters " + " ".join(letters) + ".", steps, steps[-1]
@@ -162,7 +184,7 @@ def sort(random: Random) -> Draft:
 def word(random: Random) -> Draft:
     """A story problem of two or three operations, in one of three forms."""
     name, thing, container = random.choice(NAMES), random.choice(THINGS), random.choice(CONTAINERS)
-    start, count, size = random.randrange(2, 60), random.randrange(2, 10), random.randrange(2, 10)
+    start, count, size = random.randrange(2, 100), random.randrange(2, 100), random.randrange(2, 100)
     form, bought = random.randrange(3), count * size
     multiplication = f"{count}*{size}={bought}"
     if form == 0:

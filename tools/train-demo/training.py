@@ -1,9 +1,8 @@
-"""Training: one stage over its packed rows, by a schedule that counts steps and never looks at a clock.
+"""Training over packed rows, by a schedule that counts steps and never looks at a clock.
 
-On one machine with one version of PyTorch a rerun gives the same weights, whatever else the machine does.
+On one kind of machine with one version of PyTorch a rerun gives the same weights, whatever else it does.
 """
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,104 +13,105 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+import packing
+import plan
 from model import Configuration, Qwen3
 from optimizer import Muon
-from stages import ROW_TOKENS, ROWS_PER_STEP, Stage
 
 SEED = 0
-MATRIX_RATE, MATRIX_DECAY = 0.02, 0.05  # Muon
+MATRIX_RATE = 0.02  # Muon, no decay
 OTHER_RATE, OTHER_BETAS = 2e-3, (0.9, 0.98)  # AdamW, no decay
-WARMUP_STEPS = 15
-FINAL_SHARE = 0.02  # of the peak rate, below which the cosine does not fall
+WARMUP_STEPS = 50
+CONSTANT_SHARE = 0.4  # of the steps, before the rate falls linearly
+FINAL_SHARE = 0.01  # of the peak rate, where it ends
 GRADIENT_NORM = 1.0
-LOG_EVERY = 25
-
-# Tokens, trained targets and document numbers of some rows, each (rows, 257).
-Batch = tuple[Tensor, Tensor, Tensor]
+LOG_EVERY = 100
 
 
-def run(stage: Stage, rows: Path, model: Qwen3, steps: int, say: Callable[[str], None]) -> None:
-    """Trains `model` in place for `steps` steps of `stage`; the schedule spans just these steps."""
-    generator = torch.Generator().manual_seed(SEED)
-    data = load(rows)
-    scored_count = scored_positions(data[1], generator)
+def prepare_device(device: str, threads: int) -> None:
+    """Same sums in the same order on every run. Must come before the first use of an accelerator."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.set_default_device(device)
+
+
+def run(rows: Tensor, model: Qwen3, steps: int, say: Callable[[str], None]) -> None:
+    """Trains `model` in place on rows of `load`; the schedule spans just these steps."""
     optimizers = make_optimizers(model)
     base_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    batches = shuffled_batches(data, generator)
+    generator = torch.Generator("cpu").manual_seed(SEED)
+    batches = shuffled_batches(rows, generator)
+    objective = torch.compile(loss, dynamic=False) if rows.is_cuda else loss
     average, started = None, time.monotonic()
     for step in range(steps):
-        rate = stage.peak * schedule(step, steps)
         for optimizer, bases in zip(optimizers, base_rates):
             for group, base in zip(optimizer.param_groups, bases):
-                group["lr"] = base * rate
-        value = loss(model, *prepare(next(batches), scored_count, generator))
+                group["lr"] = base * schedule(step, steps)
+        value = objective(model, next(batches), kept_heads(generator, rows.device))
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        average = value.item() if average is None else 0.95 * average + 0.05 * value.item()
+        average = value.detach() if average is None else average.lerp(value.detach(), 0.02)
         if (step + 1) % LOG_EVERY == 0 or step + 1 == steps:
             pace = (time.monotonic() - started) / (step + 1)
-            say(f"{stage.name} step {step + 1}/{steps} loss {average:.4f} rate {rate:.3f} {pace:.2f} s/step")
+            say(f"step {step + 1}/{steps} loss {average.item():.4f} {pace:.3f} s/step")
 
 
 def new_model() -> Qwen3:
-    torch.manual_seed(SEED)
-    return Qwen3(Configuration())
+    """Weights drawn on the CPU, so that every device begins with the same."""
+    device = torch.get_default_device()
+    with torch.device("cpu"):
+        torch.manual_seed(SEED)
+        model = Qwen3(Configuration())
+    return model.to(device)
 
 
 def save(model: Qwen3, path: Path) -> None:
-    """Writes the weights beside `path` first, so that a file of this name is always whole."""
+    """Writes the weights in bf16, beside `path` first, so that a file of this name is always whole."""
     partial = path.with_suffix(".partial")
-    torch.save(model.state_dict(), partial)
+    torch.save({name: tensor.bfloat16().cpu() for name, tensor in model.state_dict().items()}, partial)
     os.replace(partial, path)
 
 
-def load(path: Path) -> Batch:
-    archive = numpy.load(path)
-    tokens, scored, documents = (torch.from_numpy(archive[k]) for k in ("tokens", "scored", "documents"))
-    return tokens.long(), scored, documents
+def load(folder: Path, shards: int) -> Tensor:
+    """All rows on the device: (3, rows, 257) int16, tokens, weights in the loss, document numbers."""
+    arrays = [torch.from_numpy(numpy.load(packing.shard_path(folder, shard))) for shard in range(shards)]
+    return torch.cat(arrays, dim=1).to(torch.get_default_device())
 
 
-def scored_positions(scored: Tensor, generator: torch.Generator) -> int:
-    """How many positions each step trains: what 99 of 100 batches have, so that all steps have one shape."""
-    counts = [
-        scored[torch.randperm(len(scored), generator=generator)[:ROWS_PER_STEP], 1:].sum().item()
-        for _ in range(200)
-    ]
-    return int(numpy.percentile(counts, 1))
-
-
-def shuffled_batches(data: Batch, generator: torch.Generator) -> Iterator[Batch]:
+def shuffled_batches(rows: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
     """Rows in a new order on every pass, for ever; the rest of a pass that fills no batch is left out."""
-    row_count = len(data[0])
-    if row_count < ROWS_PER_STEP:
-        raise ValueError(f"a step needs {ROWS_PER_STEP} rows, the row file has {row_count}")
+    row_count = rows.shape[1]
+    if row_count < plan.ROWS_PER_STEP:
+        raise ValueError(f"a step needs {plan.ROWS_PER_STEP} rows, the row files have {row_count}")
     while True:
-        order = torch.randperm(row_count, generator=generator)
-        for start in range(0, row_count - ROWS_PER_STEP + 1, ROWS_PER_STEP):
-            chosen = order[start : start + ROWS_PER_STEP]
-            yield tuple(array[chosen] for array in data)
+        order = torch.randperm(row_count, generator=generator, device="cpu").to(rows.device)
+        for start in range(0, row_count - plan.ROWS_PER_STEP + 1, plan.ROWS_PER_STEP):
+            yield rows[:, order[start : start + plan.ROWS_PER_STEP]]
 
 
-def prepare(
-    batch: Batch, scored_count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Inputs, attention mask, trained positions and their targets."""
-    tokens, scored, documents = batch
-    inputs, owner = tokens[:, :-1], documents[:, :-1]
-    causal = torch.ones(ROW_TOKENS, ROW_TOKENS, dtype=torch.bool).tril()
+def kept_heads(generator: torch.Generator, device: torch.device) -> Tensor:
+    """Which heads take part in a step; (layer, row, query head, 1, 1), 0 or 1."""
+    c = Configuration()
+    shape = (c.layer_count, plan.ROWS_PER_STEP, c.query_head_count, 1, 1)
+    drawn = torch.rand(shape, generator=generator, device="cpu")
+    return (drawn >= plan.HEAD_DROP).float().to(device)
+
+
+def loss(model: Qwen3, batch: Tensor, kept: Tensor) -> Tensor:
+    """The weighted mean of the trained tokens' cross-entropies."""
+    tokens, weights, numbers = batch.long()
+    owner = numbers[:, :-1]
+    causal = torch.ones(plan.ROW_TOKENS, plan.ROW_TOKENS, dtype=torch.bool, device=batch.device).tril()
     mask = ((owner[:, :, None] == owner[:, None, :]) & causal)[:, None]
-    candidates = scored[:, 1:].flatten().nonzero()[:, 0]
-    order = torch.randperm(len(candidates), generator=generator)
-    # One batch in a hundred has too few positions; it trains some of them twice.
-    positions = candidates[order.repeat(-(-scored_count // len(order)))[:scored_count]]
-    return inputs, mask, positions, tokens[:, 1:].flatten()[positions]
-
-
-def loss(model: Qwen3, inputs: Tensor, mask: Tensor, positions: Tensor, targets: Tensor) -> Tensor:
-    return functional.cross_entropy(model(inputs, mask, torch.bfloat16, positions), targets)
+    logits = model(tokens[:, :-1], mask, torch.bfloat16, kept)
+    each = functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
+    weight = weights[:, 1:].flatten().float()
+    return (each * weight).sum() / weight.sum()
 
 
 def make_optimizers(model: Qwen3) -> list[torch.optim.Optimizer]:
@@ -119,11 +119,12 @@ def make_optimizers(model: Qwen3) -> list[torch.optim.Optimizer]:
     is_matrix = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in is_matrix]
     return [
-        Muon(matrices, lr=MATRIX_RATE, weight_decay=MATRIX_DECAY),
+        Muon(matrices, lr=MATRIX_RATE),
         torch.optim.AdamW(others, lr=OTHER_RATE, betas=OTHER_BETAS, eps=1e-10, weight_decay=0.0, fused=True),
     ]
 
 
 def schedule(step: int, steps: int) -> float:
-    """Linear warm-up times a cosine that ends at `FINAL_SHARE`."""
-    return min(1, (step + 1) / WARMUP_STEPS) * max(FINAL_SHARE, 0.5 * (1 + math.cos(math.pi * step / steps)))
+    """Linear warm-up, a plateau, and a linear fall to `FINAL_SHARE`."""
+    fall = max(0, step / steps - CONSTANT_SHARE) / (1 - CONSTANT_SHARE)
+    return min(1, (step + 1) / WARMUP_STEPS) * (1 - (1 - FINAL_SHARE) * fall)

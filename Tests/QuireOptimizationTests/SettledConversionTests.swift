@@ -50,6 +50,20 @@ import Testing
     #expect(found < distance(try bench.packedLogits()))
   }
 
+  /// Tied embeddings are read at both ends, and harm at both.
+  @Test func aTiedEmbeddingIsTriedAsTheHeadToo() throws {
+    func divergence(tied: Bool) throws -> Double {
+      TinyCheckpoint(layerCount: 1, tiesEmbeddings: tied).write(to: bench.folder)
+      let survey = try bench.converter(bench.recipe([budget(.bitsPerWeight(6))])).survey()
+      let embedding = try #require(survey.sensitivities.first)
+      #expect(embedding.tensor == .embedding)
+      #expect(survey.sensitivities.contains { $0.tensor == .head } == !tied)
+      return embedding.options[0].divergence
+    }
+    #expect(try divergence(tied: true) > 0 && divergence(tied: false) > 0)
+    try bench.convert([budget(.bitsPerWeight(6))])
+  }
+
   @Test func aSmallerLimitOfDivergenceTakesMoreBytes() throws {
     writeCheckpoint(layers: 2)
     let recipe = bench.recipe([budget(.divergence(1))])

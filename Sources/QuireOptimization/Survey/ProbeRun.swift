@@ -91,8 +91,9 @@ final class ProbeRun {
   /// - Parameters:
   ///   - head: as it is
   ///   - otherHead: tried as well when there is one
+  ///   - tiedHead: what the head becomes when the embedding on trial is the head too
   func divergences(
-    finalNorm: HostBuffer<Float>, head: WeightMatrix, otherHead: WeightMatrix?
+    finalNorm: HostBuffer<Float>, head: WeightMatrix, otherHead: WeightMatrix?, tiedHead: WeightMatrix?
   ) -> [Probe: Double] {
     let rows = max(1, min(tokenCount, Self.logitBytes / (4 * configuration.vocabularySize)))
     let input = MatrixInput(maximumRows: rows, maximumColumns: configuration.hiddenSize)
@@ -112,7 +113,8 @@ final class ProbeRun {
       }
       answer(reference, head, into: expected)
       for probe in probes {
-        answer(probe.rows, head, into: found)
+        let isTied = probe.probe == .tensor(.embedding)
+        answer(probe.rows, isTied ? tiedHead ?? head : head, into: found)
         add(probe.probe)
       }
       if let otherHead {

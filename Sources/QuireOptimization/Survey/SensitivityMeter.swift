@@ -8,6 +8,8 @@ final class SensitivityMeter {
   private let formats: TensorFormats
   private let configuration: ModelConfiguration
   private let compute: Compute
+  /// The embedding in its smallest format where it is the head too.
+  private(set) var tiedHead: WeightMatrix?
   private var errors: [TensorName: [(format: WeightFormat, error: Double)]] = [:]
 
   /// nil when there is no budget.
@@ -46,7 +48,9 @@ final class SensitivityMeter {
   }
 
   func tryEmbedding(_ embedding: WeightMatrix, _ probes: ProbeRun?) throws(OptimizationError) {
-    if let other = try tryTable(embedding, as: .embedding) { probes?.tryEmbedding(other) }
+    guard let other = try tryTable(embedding, as: .embedding) else { return }
+    probes?.tryEmbedding(other)
+    if configuration.tiesEmbeddings { tiedHead = other }
   }
 
   /// The head in its smallest format; nil when it is the embedding or not up for choice.

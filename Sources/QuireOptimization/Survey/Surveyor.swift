@@ -137,7 +137,8 @@ struct Surveyor {
     let head = try wrapping(OptimizationError.model, try loader.head(of: configuration))
     let finalNorm = try wrapping(OptimizationError.model, try loader.finalNorm(of: configuration))
     let divergences = probes.divergences(
-      finalNorm: finalNorm, head: head ?? embedding, otherHead: try meter?.otherHead(head))
+      finalNorm: finalNorm, head: head ?? embedding, otherHead: try meter?.otherHead(head),
+      tiedHead: meter?.tiedHead)
     for (probe, divergence) in divergences {
       guard case .unit(let step, let layer, let unit) = probe else { continue }
       survey.pruning[step]?.layers[layer].trials[unit] = divergence

@@ -68,9 +68,21 @@ extension ModelConfiguration {
     return max(maximumPositions, Int(yarn.factor * Double(yarn.originalMaximumPositions)))
   }
 
-  /// The ids that a generation_config.json ends answers with: `eos_token_id`, one or a list.
-  package static func endOfSequenceIDs(generationConfiguration: JSONValue?) -> Set<Int32> {
-    guard let value = generationConfiguration?["eos_token_id"] else { return [] }
-    return Set((value.arrayValue ?? [value]).compactMap(\.intValue).compactMap(Int32.init(exactly:)))
+  /// The ids that a generation_config.json ends answers with: `eos_token_id`, one or a list. Throws `invalidField` for
+  /// anything else, for an answer would then never end.
+  package static func endOfSequenceIDs(
+    generationConfiguration: JSONValue?
+  ) throws(ModelError) -> Set<Int32> {
+    guard let value = generationConfiguration?["eos_token_id"], !value.isNull else { return [] }
+    var ids: Set<Int32> = []
+    for item in value.arrayValue ?? [value] {
+      guard let id = item.intValue.flatMap(Int32.init(exactly:)), id >= 0 else {
+        throw .invalidField(
+          field: "eos_token_id (in generation_config.json)", expected: "a token id or a list of them",
+          found: ConfigurationFields.shown(value))
+      }
+      ids.insert(id)
+    }
+    return ids
   }
 }

@@ -1,3 +1,4 @@
+import QuireEvaluation
 import QuireGeneration
 import QuireModel
 import QuireTensors
@@ -34,6 +35,8 @@ struct EngineArguments {
       keyValueElement: try keyValueElement?.checked(for: opened.model.configuration) ?? .float16,
       endOfSequenceIDs: opened.endOfSequenceIDs, lookup: lookup)
     options.maximumSlots = 1
+    // Blocks that no sequence needs are not taken, and pages that nobody has written cost no memory.
+    options.cacheBytes = max(options.cacheBytes, Machine.availableBytes / 2)
     return options
   }
 }

@@ -74,13 +74,13 @@ struct OpenedModel {
     case .checkpoint(let folder):
       tokenizer = try place.tokenizer()
       let checkpoint = try Checkpoint(path: folder)
-      endOfSequenceIDs = ModelConfiguration.endOfSequenceIDs(
+      endOfSequenceIDs = try ModelConfiguration.endOfSequenceIDs(
         generationConfiguration: checkpoint.generationConfiguration)
       model = try Model(checkpoint: checkpoint)
     case .pack(let path):
       let pack = try PackReader(path: path)
       tokenizer = try ModelPlace.tokenizer(of: pack)
-      endOfSequenceIDs = ModelConfiguration.endOfSequenceIDs(
+      endOfSequenceIDs = try ModelConfiguration.endOfSequenceIDs(
         generationConfiguration: pack.manifest["generationConfiguration"])
       model = try Model(pack: pack, team: ThreadTeam(threadCount: threadCount))
     }

@@ -16,6 +16,11 @@ struct StopSignals {
     }
     reader = ends[0]
     stopPipe = ends[1]
+    // A parent may have blocked them, and a blocked signal stays so in its children.
+    var stops = sigset_t()
+    sigemptyset(&stops)
+    for number in [SIGINT, SIGTERM] { sigaddset(&stops, number) }
+    pthread_sigmask(SIG_UNBLOCK, &stops, nil)
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in
         let before = errno

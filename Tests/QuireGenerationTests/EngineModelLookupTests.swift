@@ -56,12 +56,10 @@ import Testing
     }
   }
 
-  static let demoFolder = TestPaths.shared("demo-training/checkpoint")
-
   /// A trained model that quotes: its answer is the same, in far fewer steps.
-  @Test(.enabled(if: demoFolder != nil), arguments: samplings.indices)
+  @Test(arguments: samplings.indices)
   func theDemoModelAnswersTheSame(index: Int) throws {
-    let folder = try #require(Self.demoFolder)
+    let folder = TestPaths.repository + "/recipes/demo/checkpoint"
     let model = try Model(checkpoint: Checkpoint(path: folder))
     let tokenizer = try Tokenizer(folder: folder)
     let texts = [

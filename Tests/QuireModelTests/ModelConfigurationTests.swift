@@ -68,6 +68,18 @@ private func refusal(_ changes: [String: String?]) -> String {
     #expect(try configuration(["eos_token_id": "[5, 7]"]).endOfSequenceIDs == [5, 7])
   }
 
+  @Test func generationConfigurationEndsAnswers() throws {
+    func ids(_ text: String) throws -> Set<Int32> {
+      try ModelConfiguration.endOfSequenceIDs(generationConfiguration: JSONValue.parse(Array(text.utf8)))
+    }
+    #expect(try ids("{}") == [] && ids(#"{"eos_token_id": null}"#) == [])
+    #expect(try ids(#"{"eos_token_id": 5}"#) == [5] && ids(#"{"eos_token_id": [5, 7]}"#) == [5, 7])
+    #expect(try ModelConfiguration.endOfSequenceIDs(generationConfiguration: nil) == [])
+    for bad in [#""5""#, "[5, null]", "-1", "5.5", "4294967296", "{}"] {
+      #expect(throws: ModelError.self, "\(bad)") { try ids(#"{"eos_token_id": \#(bad)}"#) }
+    }
+  }
+
   @Test func readsYarnInBothStyles() throws {
     let scaling =
       "{\"rope_type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 32768}"

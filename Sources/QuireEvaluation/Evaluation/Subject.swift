@@ -81,7 +81,9 @@ enum Subject: Equatable {
       case .checkpoint(let path): try Self.openCheckpoint(path).generationConfiguration
       case .pack(let path): try Self.open(path).manifest["generationConfiguration"]
       }
-    return ModelConfiguration.endOfSequenceIDs(generationConfiguration: json)
+    return try Self.sentence { () throws(ModelError) in
+      try ModelConfiguration.endOfSequenceIDs(generationConfiguration: json)
+    }
   }
 
   func size(of model: Model) throws(EvaluationError) -> ModelSize {

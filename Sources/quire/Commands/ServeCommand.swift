@@ -16,7 +16,9 @@ extension Command {
       Option("--slots", "N", "requests that run at the same time (default: 16)"),
       Option("--queue", "N", "requests that may wait; more get 503 (default: 256)"),
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
-      Option("--kv-cache-mib", "N", "memory for keys and values (default: 2048)"),
+      Option(
+        "--kv-cache-mib", "N",
+        "memory for keys and values at most (default: half of what is free, at least 2048)"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       .context, .cacheType, .noLookup, .threads, .quiet,
     ],
@@ -33,7 +35,8 @@ private struct ServeArguments {
   let slotCount: Int
   let waitingCount: Int
   let tokenBudget: Int
-  let cacheBytes: Int
+  /// As the engine's arguments have it when nil.
+  let cacheBytes: Int?
 
   init(_ arguments: Arguments) throws {
     host = arguments.string("--host") ?? "127.0.0.1"
@@ -42,7 +45,7 @@ private struct ServeArguments {
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
     waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
     tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
-    cacheBytes = (try arguments.integer("--kv-cache-mib", in: 1...1 << 20) ?? 2048) << 20
+    cacheBytes = try arguments.integer("--kv-cache-mib", in: 1...1 << 20).map { $0 << 20 }
     engine = try EngineArguments(arguments)
   }
 
@@ -51,7 +54,7 @@ private struct ServeArguments {
     options.maximumSlots = slotCount
     options.maximumWaiting = waitingCount
     options.tokenBudget = tokenBudget
-    options.cacheBytes = cacheBytes
+    if let cacheBytes { options.cacheBytes = cacheBytes }
     return options
   }
 }

@@ -20,7 +20,7 @@ package final class Checkpoint: Sendable {
   /// Tensors that a shard holds and the index does not name; they cannot be read.
   package let unlistedTensors: [String]
 
-  private let files: [SafetensorsFile]
+  let files: [SafetensorsFile]
   private let placeOfName: [String: Place]
 
   private struct Place {
@@ -68,6 +68,24 @@ package final class Checkpoint: Sendable {
   package func tensor(
     _ name: String, elements: Set<ElementType> = [.bfloat16, .float16, .float32], shape: [Int]
   ) throws(CheckpointError) -> TensorView {
+    let place = try self.place(of: name, elements: elements, shape: shape)
+    return files[place.file].view(place.record)
+  }
+
+  /// As `tensor`, but a copy in memory instead of a view of the mapped file; its hash goes into `hashes`.
+  package func read(
+    _ name: String, elements: Set<ElementType> = [.bfloat16, .float16, .float32], shape: [Int],
+    noting hashes: TensorHashes
+  ) throws(CheckpointError) -> TensorView {
+    let place = try self.place(of: name, elements: elements, shape: shape)
+    let (view, hash) = try files[place.file].read(place.record)
+    hashes.note(name, hash)
+    return view
+  }
+
+  private func place(
+    of name: String, elements: Set<ElementType>, shape: [Int]
+  ) throws(CheckpointError) -> Place {
     guard let place = placeOfName[name] else { throw .missingTensor(folder: folder, name: name) }
     let record = place.record
     guard elements.contains(record.element), record.shape == shape else {
@@ -76,7 +94,7 @@ package final class Checkpoint: Sendable {
         file: record.file, name: name, expected: "\(types) \(shape)",
         found: description(record.element, record.shape))
     }
-    return files[place.file].view(record)
+    return place
   }
 
   /// The files that hold the weights.

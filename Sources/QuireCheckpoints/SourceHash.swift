@@ -1,16 +1,55 @@
 import Foundation
 import QuireTensors
+import Synchronization
 
 /// What a file contained, for the provenance of what is made from it.
 package struct SourceHash: Sendable, Equatable {
-  /// The name of the hash, as provenance gives it.
-  package static let algorithm = "xxh64"
+  package enum Algorithm: String, Sendable {
+    /// XXH64 of the whole file.
+    case file = "xxh64"
+    /// XXH64 of hashes, eight bytes little-endian each: that of the bytes in front of the first tensor, then that of
+    /// each tensor in the order of the file. So a checkpoint is hashed in whatever order its tensors are used.
+    case tensors = "xxh64-of-tensors"
+  }
 
   /// Name of the file within the checkpoint's folder.
   package let file: String
   package let byteCount: Int
+  package let algorithm: Algorithm
   /// 16 hexadecimal digits.
   package let hash: String
+}
+
+/// The hashes of tensors that have been read, by name. Safe to use from any thread.
+package final class TensorHashes: Sendable {
+  private struct State {
+    var all: [String: UInt64] = [:]
+    var fresh: [String: UInt64] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  package func note(_ name: String, _ hash: UInt64) {
+    state.withLock { state in
+      state.all[name] = hash
+      state.fresh[name] = hash
+    }
+  }
+
+  /// Takes up what an earlier run has noted.
+  package func adopt(_ hashes: [String: UInt64]) { state.withLock { $0.all.merge(hashes) { $1 } } }
+
+  /// Those that were noted since the last call.
+  package func takeFresh() -> [String: UInt64] {
+    state.withLock { state in
+      defer { state.fresh = [:] }
+      return state.fresh
+    }
+  }
+
+  package var all: [String: UInt64] { state.withLock { $0.all } }
 }
 
 extension Checkpoint {
@@ -19,25 +58,33 @@ extension Checkpoint {
     configurationName, generationConfigurationName, indexName, "tokenizer.json", "tokenizer_config.json",
   ]
 
-  /// The hash of every file of the checkpoint that is there. Reads all of them: about a second for each 5 GB
-  /// that the system has in memory, otherwise as fast as the disk.
+  /// The hash of every file of the checkpoint that is there.
   ///
-  /// - Parameter progress: called now and then with bytes read so far and in all.
+  /// - Parameters:
+  ///   - known: hashes of tensors that have been read already; all others are read, which takes about a second for
+  ///     each 5 GB that the system has in memory, otherwise as long as the disk.
+  ///   - progress: called now and then with bytes of weights done and in all.
   package func sourceHashes(
-    progress: ((_ doneBytes: Int, _ totalBytes: Int) -> Void)? = nil
+    known: [String: UInt64] = [:], progress: ((_ doneBytes: Int, _ totalBytes: Int) -> Void)? = nil
   ) throws(CheckpointError) -> [SourceHash] {
-    var files: [(path: String, file: InputFile)] = []
-    for path in try hashedPaths() { files.append((path, try Self.open(path))) }
-    let total = files.reduce(0) { $0 + $1.file.byteCount }
-    var done = 0
     var hashes: [SourceHash] = []
-    for (path, file) in files {
-      let hash = try Self.hash(file, path) { bytes in
-        done += bytes
-        progress?(done, total)
-      }
-      let name = path.split(separator: "/").last.map(String.init) ?? path
-      hashes.append(SourceHash(file: name, byteCount: file.byteCount, hash: hash.hexadecimal))
+    for path in try companionPaths() {
+      let (bytes, hash) = try Self.hash(path)
+      hashes.append(
+        SourceHash(
+          file: Self.name(path), byteCount: bytes, algorithm: .file, hash: ContentHash.hexadecimal(hash)))
+    }
+    let total = files.reduce(0) { $0 + $1.byteCount }
+    var done = 0
+    for file in files {
+      let start = done
+      let hash = try file.hash(known: known) { progress?(start + $0, total) }
+      done += file.byteCount
+      progress?(done, total)
+      hashes.append(
+        SourceHash(
+          file: Self.name(file.path), byteCount: file.byteCount, algorithm: .tensors,
+          hash: ContentHash.hexadecimal(hash)))
     }
     return hashes
   }
@@ -45,44 +92,53 @@ extension Checkpoint {
   /// Name, size and time of change of every file of the checkpoint: tells another checkpoint from this one without
   /// reading it.
   package func fileStamps() throws(CheckpointError) -> String {
-    try hashedPaths().map { path in
+    try (companionPaths() + weightFiles).map { path in
       // Through links: shards in a download cache are links to their contents.
       let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
       let attributes = try? FileManager.default.attributesOfItem(atPath: file)
       let changed = (attributes?[.modificationDate] as? Date)?.timeIntervalSinceReferenceDate ?? 0
-      return "\(path.split(separator: "/").last ?? "") \(attributes?[.size] as? Int ?? 0) \(changed)"
+      return "\(Self.name(path)) \(attributes?[.size] as? Int ?? 0) \(changed)"
     }.joined(separator: "\n")
   }
 
-  private func hashedPaths() throws(CheckpointError) -> [String] {
+  private func companionPaths() throws(CheckpointError) -> [String] {
     let source = try CheckpointFolder(path: folder)
-    return Self.companions.filter(source.has).map(source.place) + weightFiles
+    return Self.companions.filter(source.has).map(source.place)
   }
 
-  private static func open(_ path: String) throws(CheckpointError) -> InputFile {
+  private static func name(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// Size and hash of a small file.
+  private static func hash(_ path: String) throws(CheckpointError) -> (byteCount: Int, hash: UInt64) {
     do throws(FileFailure) {
-      return try InputFile(path: path)
+      let file = try InputFile(path: path)
+      let contents = HostBuffer<UInt8>(count: file.byteCount)
+      try file.read(at: 0, into: contents.bytes)
+      return (file.byteCount, ContentHash.of(UnsafeRawBufferPointer(contents.bytes)))
     } catch {
       throw .unreadable(path: path, reason: error.reason)
     }
   }
+}
 
-  /// The hash of a whole file. Reads it, where a mapping would count against this process's memory.
-  private static func hash(
-    _ file: InputFile, _ path: String, advance: (Int) -> Void
-  ) throws(CheckpointError) -> ContentHash {
-    let chunk = HostBuffer<UInt8>(count: 4 << 20)
+extension SafetensorsFile {
+  /// The hash of header and tensors, of which those that are not known are read.
+  fileprivate func hash(
+    known: [String: UInt64], progress: (_ doneBytes: Int) -> Void
+  ) throws(CheckpointError) -> UInt64 {
     var hash = ContentHash()
-    for start in stride(from: 0, to: file.byteCount, by: chunk.count) {
-      let part = UnsafeMutableRawBufferPointer(rebasing: chunk.bytes.prefix(file.byteCount - start))
-      do throws(FileFailure) {
-        try file.read(at: start, into: part)
-      } catch {
-        throw .unreadable(path: path, reason: error.reason)
+    func add(_ part: UInt64) { withUnsafeBytes(of: part.littleEndian) { hash.update($0) } }
+    add(try headerHash())
+    for record in records {
+      if let part = known[record.name] {
+        add(part)
+      } else {
+        add(try self.hash(record.range))
+        progress(record.range.upperBound)
       }
-      hash.update(UnsafeRawBufferPointer(part))
-      advance(part.count)
     }
-    return hash
+    return hash.value
   }
 }

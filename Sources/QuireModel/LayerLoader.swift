@@ -9,15 +9,27 @@ package import QuireTensors
 ///       let layer = try loader.layer(index)
 ///       …
 ///     }
+///
+/// With `hashes`, tensors are copied into memory instead and hashed on the way: for whoever goes through a checkpoint
+/// once and must not fail by a file that is cut short under him.
 package struct LayerLoader: WeightSource, Sendable {
   package let checkpoint: Checkpoint
   package let configuration: ModelConfiguration
+  /// The hashes of the tensors that were read; nil where they stay in the mapped files.
+  package let hashes: TensorHashes?
 
   /// Read the checkpoint's configuration and check that every tensor of the model is there with its shape.
-  package init(_ checkpoint: Checkpoint) throws(ModelError) {
+  package init(_ checkpoint: Checkpoint, hashes: TensorHashes? = nil) throws(ModelError) {
     self.checkpoint = checkpoint
+    self.hashes = hashes
     configuration = try ModelConfiguration(json: checkpoint.configuration)
-    for name in configuration.tensorNames { _ = try view(name, shape: name.shape(in: configuration)) }
+    for name in configuration.tensorNames {
+      do {
+        _ = try checkpoint.tensor(name.string, shape: name.shape(in: configuration))
+      } catch {
+        throw .checkpoint(error.description)
+      }
+    }
   }
 
   /// Layer `index` with weights in the mapped files.
@@ -46,6 +58,7 @@ package struct LayerLoader: WeightSource, Sendable {
 
   private func view(_ name: TensorName, shape: [Int]) throws(ModelError) -> TensorView {
     do {
+      if let hashes { return try checkpoint.read(name.string, shape: shape, noting: hashes) }
       return try checkpoint.tensor(name.string, shape: shape)
     } catch {
       throw .checkpoint(error.description)

@@ -129,9 +129,11 @@ package final class LayerRunner: @unchecked Sendable {
 
   /// Run one layer on `hidden` (row, hidden), in place. `layer` names the cache's storage and must have the shape
   /// of `weights`. Precondition: `begin` has taken up a batch and `end` has not let it go.
+  ///
+  /// - Parameter last: stops behind this site, for an observer who wants no more; the hidden rows are spoilt then.
   package func run(
     _ weights: LayerWeights, layer: Int, hidden: UnsafeMutablePointer<Float>,
-    observer: ActivationObserver? = nil
+    upTo last: ActivationSite? = nil, observer: ActivationObserver? = nil
   ) {
     guard let cache else { preconditionFailure("begin comes before run") }
     precondition(
@@ -143,6 +145,7 @@ package final class LayerRunner: @unchecked Sendable {
 
     normalize(hidden, weights.inputNorm, for: weights.queryProjection)
     report(.attentionInput, normed, rows * hiddenSize, observer)
+    if last == .attentionInput { return }
     compute.multiply(
       input, MatrixProduct(weights.queryProjection, into: queries.pointer),
       MatrixProduct(weights.keyProjection, into: keys.pointer),
@@ -150,14 +153,17 @@ package final class LayerRunner: @unchecked Sendable {
     attend(weights, layer: layer, cache: cache)
     let queryWidth = shape.queryHeadCount * configuration.headSize
     report(.attentionOutput, attended, rows * queryWidth, observer)
+    if last == .attentionOutput { return }
     compute.multiply(input, MatrixProduct(weights.outputProjection, into: hidden, accumulates: true))
 
     normalize(hidden, weights.postAttentionNorm, for: weights.gateProjection)
     report(.mlpInput, normed, rows * hiddenSize, observer)
+    if last == .mlpInput { return }
     compute.multiplyGated(
       input, gate: MatrixProduct(weights.gateProjection, into: gates.pointer),
       up: MatrixProduct(weights.upProjection, into: ups.pointer), into: gated, for: weights.downProjection)
     report(.mlpOutput, gates, rows * shape.intermediateSize, observer)
+    if last == .mlpOutput { return }
     compute.multiply(gated, MatrixProduct(weights.downProjection, into: hidden, accumulates: true))
   }
 

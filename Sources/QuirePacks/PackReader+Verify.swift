@@ -1,3 +1,4 @@
+import Foundation
 package import QuireTensors
 import Synchronization
 
@@ -6,69 +7,88 @@ extension PackReader {
   /// and the unpacked contents against theirs.
   ///
   /// - Parameters:
-  ///   - team: threads that share the streams; nil for the caller alone.
+  ///   - team: threads that share the frames; nil for the caller alone.
   ///   - progress: called now and then, by any thread of the team, with unpacked bytes so far and in all.
   /// - Throws: the damage nearest to the start of the file.
   package func verify(
     team: ThreadTeam? = nil, progress: (@Sendable (_ doneBytes: Int, _ totalBytes: Int) -> Void)? = nil
   ) throws(PackError) {
-    let jobs = storedStreams()
-    let total = jobs.reduce(0) { $0 + $1.stream.rawBytes }
+    let checks = storedStreams()
+    let jobs = checks.flatMap { check in
+      frames(of: check.stream).enumerated().map { (check: check, position: $0.offset, frame: $0.element) }
+    }
+    let total = checks.reduce(0) { $0 + $1.stream.rawBytes }
     let next = Atomic<Int>(0)
     let done = Atomic<Int>(0)
-    let failures = Mutex<[Int: PackError]>([:])
     let body = { @Sendable (_: Int, _: Int) in
+      let decoder = self.takeDecoder()
+      defer { self.giveBack(decoder) }
+      let scratch = HostBuffer<UInt8>(count: PackLayout.frameRawBytesMax)
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
         guard index < jobs.count else { return }
-        do throws(PackError) {
-          try self.verify(jobs[index]) { bytes in
-            progress?(done.wrappingAdd(bytes, ordering: .relaxed).newValue, total)
-          }
-        } catch {
-          failures.withLock { $0[jobs[index].stream.firstFrame] = error }
+        let (check, position, frame) = jobs[index]
+        let target = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes.prefix(frame.range.count))
+        var failure: PackError?
+        do throws(PackError) { try self.readFrame(frame, into: target, with: decoder) } catch {
+          failure = error
         }
+        check.add(position, failure: failure, decoder: decoder, raw: UnsafeRawBufferPointer(target))
+        progress?(done.wrappingAdd(frame.range.count, ordering: .relaxed).newValue, total)
       }
     }
     if let team { team.run(body) } else { body(0, 1) }
-    if let first = failures.withLock({ $0.min { $0.key < $1.key } }) { throw first.value }
+    for check in checks { try check.verdict(path: path) }
   }
 
-  private struct Job {
-    let tensorName: String
-    let stream: PackTensor.Stream
-  }
-
-  /// Each stored stream once, the largest first so that threads finish together.
-  private func storedStreams() -> [Job] {
+  /// Each stored stream once, in the order of the file.
+  private func storedStreams() -> [StreamCheck] {
     var seen: Set<Int> = []
-    let jobs = tensors.flatMap { tensor in
+    let checks = tensors.flatMap { tensor in
       tensor.streams.filter { seen.insert($0.firstFrame).inserted }
-        .map { Job(tensorName: tensor.name, stream: $0) }
+        .map { StreamCheck(tensorName: tensor.name, stream: $0) }
     }
-    return jobs.sorted {
-      ($0.stream.rawBytes, $1.stream.firstFrame) > ($1.stream.rawBytes, $0.stream.firstFrame)
-    }
+    return checks.sorted { $0.stream.firstFrame < $1.stream.firstFrame }
+  }
+}
+
+/// The hashes of one stream, to which threads add frames in their order.
+// Unchecked: `packed`, `raw` and `failure` belong to the thread whose frame's turn it is.
+private final class StreamCheck: @unchecked Sendable {
+  let tensorName: String
+  let stream: PackTensor.Stream
+  private let turn = Atomic<Int>(0)
+  private var packed = ContentHash()
+  private var raw = ContentHash()
+  private var failure: PackError?
+
+  init(tensorName: String, stream: PackTensor.Stream) {
+    self.tensorName = tensorName
+    self.stream = stream
   }
 
-  private func verify(_ job: Job, advance: (Int) -> Void) throws(PackError) {
-    let decoder = takeDecoder()
-    defer { giveBack(decoder) }
-    let scratch = HostBuffer<UInt8>(count: min(job.stream.frameBytes, job.stream.rawBytes))
-    var packed = ContentHash()
-    var raw = ContentHash()
-    for frame in frames(of: job.stream) {
-      let target = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes.prefix(frame.range.count))
-      try readFrame(frame, into: target, with: decoder)
+  /// Adds the frame at `position`, once all before it have been added. They are with other threads, which took them
+  /// earlier and need nobody to finish.
+  func add(
+    _ position: Int, failure found: PackError?, decoder: FrameDecoder, raw bytes: UnsafeRawBufferPointer
+  ) {
+    while turn.load(ordering: .acquiring) != position { sched_yield() }
+    failure = failure ?? found
+    if failure == nil {
       decoder.withPacked { packed.update($0) }
-      raw.update(UnsafeRawBufferPointer(target))
-      advance(frame.range.count)
+      raw.update(bytes)
     }
-    let part = "\(job.stream.kind.rawValue) of tensor \"\(job.tensorName)\""
-    guard packed.value == job.stream.packedHash else {
+    turn.store(position + 1, ordering: .releasing)
+  }
+
+  /// Throws what is wrong with the stream. Precondition: all frames have been added.
+  func verdict(path: String) throws(PackError) {
+    if let failure { throw failure }
+    let part = "\(stream.kind.rawValue) of tensor \"\(tensorName)\""
+    guard packed.value == stream.packedHash else {
       throw .damaged(path: path, part: part, found: "a wrong checksum of its frames")
     }
-    guard raw.value == job.stream.hash else {
+    guard raw.value == stream.hash else {
       throw .damaged(path: path, part: part, found: "a wrong checksum of its contents")
     }
   }

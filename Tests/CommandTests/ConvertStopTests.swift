@@ -62,16 +62,14 @@ import Testing
     #expect(resumptions > 0)
   }
 
-  @Test(arguments: ["INT", "TERM"])
-  func aSignalIsAnsweredWithASentence(_ signal: String) throws {
-    guard let timeout = Tool("timeout") else { return }
+  @Test(arguments: [(SIGINT, "INT"), (SIGTERM, "TERM")])
+  func aSignalIsAnsweredWithASentence(_ signal: Int32, name: String) throws {
     // So many windows that it cannot end before the signal.
     let recipe = Self.gptq.replacing("windows: 6, tokens: 64", with: "windows: 400, tokens: 512")
-    let outcome = try timeout.run(
-      ["--preserve-status", "-s", signal, "3", BuiltProgram.quire.path] + words(recipe))
+    let outcome = try BuiltProgram.quire.run(words(recipe), seconds: 3, signal: signal)
     #expect(outcome.status == 1 && outcome.output == "")
     #expect(
-      outcome.errors == "quire convert: stopped by SIG\(signal); "
+      outcome.errors == "quire convert: stopped by SIG\(name); "
         + "run the same command again to go on behind the last finished layer\n")
     #expect(!outputs.contains("out.quire"))
   }

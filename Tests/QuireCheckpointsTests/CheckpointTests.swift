@@ -68,13 +68,53 @@ import Testing
     folder.write("{}".utf8, to: "generation_config.json")
     nonisolated(unsafe) var last = (0, 0)
     let hashes = try Checkpoint(path: folder.path).sourceHashes { last = ($0, $1) }
-    #expect(last.0 == last.1 && last.1 == hashes.reduce(0) { $0 + $1.byteCount })
+    #expect(
+      last.0 == last.1 && last.1 == hashes.filter { $0.algorithm == .tensors }.reduce(0) { $0 + $1.byteCount }
+    )
     #expect(
       hashes.map(\.file) == [
         "config.json", "generation_config.json", "model.safetensors.index.json", "tokenizer.json",
         "tokenizer_config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
       ])
     let braces = try #require(hashes.first { $0.file == "generation_config.json" })
-    #expect(braces.byteCount == 2 && braces.hash == "2e1472b57af294d1")
+    #expect(braces.byteCount == 2 && braces.hash == "2e1472b57af294d1" && braces.algorithm == .file)
+  }
+
+  /// In whatever order tensors are read, and whether they are read or known, a file has one hash.
+  @Test func tensorsReadInPassingNeedNotBeHashedAgain() throws {
+    let folder = TemporaryFolder()
+    let tiny = TinyCheckpoint(shardCount: 2)
+    tiny.write(to: folder)
+    let checkpoint = try Checkpoint(path: folder.path)
+    let plain = try checkpoint.sourceHashes()
+    let hashes = TensorHashes()
+    for (name, shape) in tiny.tensorShapes.reversed() {
+      let copy = try checkpoint.read(name, shape: shape, noting: hashes)
+      let view = try checkpoint.tensor(name, shape: shape)
+      #expect(
+        copy.bytes.elementsEqual(view.bytes) && copy.shape == view.shape && copy.element == view.element)
+    }
+    #expect(hashes.all.count == tiny.tensorShapes.count && hashes.takeFresh() == hashes.all)
+    #expect(hashes.takeFresh().isEmpty)
+    var hashed = 0
+    #expect(try checkpoint.sourceHashes(known: hashes.all) { done, _ in hashed = done } == plain)
+    #expect(hashed == plain.suffix(2).reduce(0) { $0 + $1.byteCount })
+    let wrong = hashes.all.merging(["model.norm.weight": 1]) { $1 }
+    #expect(try checkpoint.sourceHashes(known: wrong) != plain)
+  }
+
+  @Test func aFileCutShortWhileOpenIsASentence() throws {
+    let folder = TemporaryFolder()
+    TinyCheckpoint().write(to: folder)
+    let checkpoint = try Checkpoint(path: folder.path)
+    let path = folder.path + "/model.safetensors"
+    let size = try #require(FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+    try #require(FileHandle(forWritingAtPath: path)).truncate(atOffset: UInt64(size / 2))
+    let error = #expect(throws: CheckpointError.self) {
+      for (name, shape) in TinyCheckpoint().tensorShapes {
+        _ = try checkpoint.read(name, shape: shape, noting: TensorHashes())
+      }
+    }
+    #expect(error?.description.contains("the file became shorter while it was read") == true)
   }
 }

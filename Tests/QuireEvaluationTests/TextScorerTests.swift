@@ -50,7 +50,7 @@ import Testing
     let row = ScoredModel(model: try model(seed: 1), keyValueElement: .float16)
     let reference = ScoredModel(model: try model(seed: 2), keyValueElement: .float32)
     let windows = windows
-    let score = TextScorer(windows: windows, compute: compute).score(row, reference: reference)
+    let score = try TextScorer(windows: windows, compute: compute).score(row, reference: reference)
 
     var surprises: [Double] = []
     var referenceSurprises: [Double] = []
@@ -90,7 +90,7 @@ import Testing
     // Two models of the same weights: two passes, whose bits must agree.
     let twin = ScoredModel(model: try self.model(seed: 1), keyValueElement: .float32)
     for reference in [own, twin] {
-      let comparison = try #require(scorer.score(own, reference: reference).comparison)
+      let comparison = try #require(try scorer.score(own, reference: reference).comparison)
       #expect(comparison.divergence == Estimate(value: 0, standardError: 0))
       #expect(comparison.divergenceMaximum == 0)
       #expect(comparison.perplexityRatio == Estimate(value: 1, standardError: 0))
@@ -98,11 +98,39 @@ import Testing
     }
   }
 
+  /// A checkpoint that streams through its layers gives the bits of one in memory, for windows of several batches too,
+  /// and again for the next comparison.
+  @Test(arguments: [false, true])
+  func aStreamedReferenceIsTheLoadedOne(tied: Bool) throws {
+    let folder = TemporaryFolder()
+    TinyCheckpoint(layerCount: 3, tiesEmbeddings: tied, shardCount: 2, seed: 1).write(to: folder)
+    let checkpoint = try Checkpoint(path: folder.path)
+    let scorer = TextScorer(windows: windows, compute: compute)
+    let plan = scorer.plan(vocabularySize: 320)
+    #expect(plan.steps.count > 2)
+    var layers: [Int] = []
+    let streamed = try StreamedPredictor(checkpoint, plan: plan, compute: compute) { done, total in
+      #expect(total == 3)
+      layers.append(done)
+    }
+    #expect(layers == [0, 1, 2, 3])
+    for _ in 0..<2 {
+      let loaded = LoadedPredictor(
+        try Model(checkpoint: checkpoint), keyValueElement: .float32, plan: plan, compute: compute)
+      let score = try scorer.score(loaded, reference: streamed, plan: plan, vocabularySize: 320)
+      #expect(score.comparison?.divergenceMaximum == 0)
+      #expect(score.comparison?.perplexityRatio == Estimate(value: 1, standardError: 0))
+    }
+    let alone = try scorer.score(streamed, reference: streamed, plan: plan, vocabularySize: 320)
+    #expect(alone.comparison?.divergenceMaximum == 0 && alone.perplexity > 1)
+  }
+
   @Test func progressEndsAtAllTokens() throws {
     let model = ScoredModel(model: try model(seed: 1), keyValueElement: .float32)
     let windows = windows
     var seen: [Int] = []
-    let score = TextScorer(windows: windows, compute: compute).score(model, reference: nil) { done, total in
+    let score = try TextScorer(windows: windows, compute: compute).score(model, reference: nil) {
+      done, total in
       #expect(total == windows.scoredCount)
       seen.append(done)
     }

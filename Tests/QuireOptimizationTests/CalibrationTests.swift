@@ -9,7 +9,7 @@ import Testing
 
   private func load(
     _ source: CalibrationSource, windows: Int = 5, tokens: Int = 40, seed: UInt64 = 1, positions: Int = 1024,
-    vocabulary: Int = 320
+    vocabulary: Int = 320, mode: CalibrationChatMode = .asWritten
   ) throws -> CalibrationSet {
     TinyTokenizer.write(to: folder)
     let configuration = ModelConfiguration(
@@ -18,7 +18,8 @@ import Testing
       layers: [LayerShape(queryHeadCount: 2, keyValueHeadCount: 1, intermediateSize: 64)])
     let recipe = Recipe(
       name: "test", steps: [],
-      calibration: .init(source: source, windowCount: windows, windowTokens: tokens, seed: seed),
+      calibration: .init(
+        source: source, windowCount: windows, windowTokens: tokens, seed: seed, chatMode: mode),
       folder: folder.path + "/")
     return try CalibrationSet(
       recipe, checkpointFolder: folder.path, configuration: configuration,
@@ -49,6 +50,38 @@ import Testing
     for window in set.windows {
       #expect(all.indices.contains { all[$0...].starts(with: window.sequences[0]) })
     }
+  }
+
+  @Test func chatsAreShownInTheModesThatTheRecipeWants() throws {
+    func line(_ reasoning: String?, _ content: String) -> String {
+      let thought = reasoning.map { "\"reasoning_content\": \"\($0)\", " } ?? ""
+      return "{\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}, "
+        + "{\"role\": \"assistant\", \(thought)\"content\": \"\(content)\"}]}\n"
+    }
+    folder.write((line("because", "one") + line(nil, "two") + "{\"text\": \"three\"}\n").utf8, to: "c.jsonl")
+    let tokenizer = try Tokenizer(
+      folder: {
+        TinyTokenizer.write(to: folder); return folder.path
+      }())
+    func documents(_ mode: CalibrationChatMode) throws -> Set<[Int32]> {
+      // Windows that hold each document several times, the last one cut.
+      let set = try load(.file("c.jsonl"), windows: 6, tokens: 600, mode: mode)
+      return Set(set.windows.flatMap { $0.sequences.dropLast() })
+    }
+    func holds(_ documents: Set<[Int32]>, _ text: String) -> Bool {
+      let part = tokenizer.encode(text)
+      return documents.contains { document in document.indices.contains { document[$0...].starts(with: part) }
+      }
+    }
+    let written = try documents(.asWritten)
+    #expect(written.count == 3 && holds(written, "because"))
+    let thinking = try documents(.thinking)
+    #expect(thinking.count == 2 && holds(thinking, "because") && thinking.isSubset(of: written))
+    let plain = try documents(.nonThinking)
+    #expect(plain.count == 3 && !holds(plain, "because"))
+    #expect(try documents(.both) == written.union(plain))
+    folder.write(line(nil, "two").utf8, to: "plain.jsonl")
+    #expect(throws: OptimizationError.self) { try load(.file("plain.jsonl"), mode: .thinking) }
   }
 
   @Test func chatsStayWholeAndAttendToThemselves() throws {

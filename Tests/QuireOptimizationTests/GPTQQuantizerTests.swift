@@ -134,6 +134,32 @@ import Testing
     #expect(solved.matrix.codes.elementsEqual(nearest.matrix.codes))
   }
 
+  /// Wide inputs are factored by the whole team, in pieces that do not depend on it.
+  @Test func aWideFactorIsTheSameOnAnyTeam() throws {
+    let order = 1_187  // more than one block of the team's, the last one cut
+    let gram = correlatedGram(order: order, seed: 9)
+    let factors = try [1, 3].map { try #require(InverseFactor(gram, team: ThreadTeam(threadCount: $0))) }
+    #expect(factors[0].values.buffer.elementsEqual(factors[1].values.buffer))
+    let factor = factors[0]
+    // Uᵀ·U·(H + λI)·x is x.
+    var generator = SeededGenerator(seed: 10)
+    let x = generator.gaussians(order, scale: 1)
+    var damped = [Double](repeating: 0, count: order)
+    for row in 0..<order {
+      let from = factor.solvingOrder[row]
+      damped[row] = factor.dampingValue * Double(x[row])
+      for column in 0..<order {
+        damped[row] += Double(gram.view[from, factor.solvingOrder[column]]) * Double(x[column])
+      }
+    }
+    var turned = [Double](repeating: 0, count: order)
+    for row in 0..<order {
+      let sum = (row..<order).reduce(0.0) { $0 + Double(factor.view[row, $1]) * damped[$1] }
+      for column in row..<order { turned[column] += Double(factor.view[row, column]) * sum }
+    }
+    #expect(zip(turned, x).allSatisfy { abs($0 - Double($1)) < 1e-2 })
+  }
+
   /// Ones on the diagonal but for one pair, which depends on itself more than it is loud: the smallest eigenvalue
   /// is `−excess`.
   private func indefinite(excess: Float) -> GramMatrix {

@@ -245,7 +245,7 @@ import Testing
     #expect(
       refusal("{ name: 'r', steps: [], calibration: {\n seeds: 0 } }")
         == "r.json5, line 2: unknown field \"seeds\" in the calibration; "
-        + "expected one of \"source\", \"windows\", \"tokens\" and \"seed\"")
+        + "expected one of \"source\", \"windows\", \"tokens\", \"seed\" and \"mode\"")
     #expect(
       refusal("{ name: 'r',\n steps: [}")
         == "r.json5, line 2, column 10: expected a value, found '}'")

@@ -25,10 +25,11 @@ package struct Tool: Sendable {
   package func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
   /// Runs the program to its end, with `input` to read and `environment` added to what it inherits. A program that
-  /// hangs is killed after `seconds`, so that it fails one test and not all.
+  /// hangs is killed after `seconds`, so that it fails one test and not all; `signal` is a gentler end for those who
+  /// test it.
   package func run(
     _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:], folder: String? = nil,
-    seconds: Double = 300
+    seconds: Double = 300, signal: Int32 = SIGKILL
   ) throws -> Outcome {
     // Files take any amount of output; a full pipe would stop the program.
     let files = TemporaryFolder()
@@ -41,7 +42,7 @@ package struct Tool: Sendable {
     process.standardOutput = FileHandle(forWritingAtPath: files.write([], to: "output"))
     process.standardError = FileHandle(forWritingAtPath: files.write([], to: "errors"))
     try process.run()
-    let guardian = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
+    let guardian = DispatchWorkItem { kill(process.processIdentifier, signal) }
     DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: guardian)
     process.waitUntilExit()
     guardian.cancel()

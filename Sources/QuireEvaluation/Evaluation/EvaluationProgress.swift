@@ -9,6 +9,8 @@ package struct EvaluationProgress: Sendable, Equatable {
     case measuringSpeed
     /// Answers finished, of all problems in this mode.
     case answering(ThinkingMode)
+    /// Layers of the reference that the text has been through.
+    case readingReference
     /// Tokens of the text predicted.
     case predicting
   }
@@ -29,6 +31,7 @@ package struct EvaluationProgress: Sendable, Equatable {
     case .loading: "loading"
     case .measuringSpeed: "speed"
     case .answering(let mode): "answers, \(mode.tableName)"
+    case .readingReference: "reference's text"
     case .predicting: "text"
     }
   }

@@ -48,9 +48,10 @@ package struct Evaluator: Sendable {
     let folder = try WorkFolder(inside: options.workFolder)
     var report = EvaluationReport(model: model, reference: plan.reference?.path, method: material.method)
     var referenceSheet: AnswerSheet?
+    let reference = plan.reference.map { TextReference($0, compute: compute) }
     for (index, entry) in plan.rows.enumerated() {
       let measurement = RowMeasurement(
-        plan: entry, reference: plan.reference, material: material, compute: compute, folder: folder)
+        plan: entry, reference: reference, material: material, compute: compute, folder: folder)
       let (row, sheet) = try measurement.run(referenceSheet: referenceSheet) { stage, done, total in
         onProgress(
           EvaluationProgress(

@@ -8,11 +8,11 @@ import QuireText
 
 /// Measures one row.
 ///
-/// First the model alone: load, speed, answers; the peak memory is of this part. Then the text, with the reference
-/// loaded beside it.
+/// First the model alone: load, speed, answers; the peak memory is of this part. Then the text, beside the reference,
+/// which is never loaded whole for it.
 struct RowMeasurement {
   let plan: RowPlan.Entry
-  let reference: Subject?
+  let reference: TextReference?
   let material: EvaluationMaterial
   let compute: Compute
   let folder: WorkFolder
@@ -27,8 +27,12 @@ struct RowMeasurement {
     let subject = try prepare(&row, onProgress: onProgress)
     defer { if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: subject.path) } }
     let tellsPeak = PeakMemory.reset()
+    row.size = try subject.size()
     let model = try load(subject, &row, onProgress: onProgress)
-    let sheet = try converse(model, subject, &row, onProgress: onProgress)
+    let sheet =
+      try model.map { model throws(EvaluationError) in
+        try converse(model, subject, &row, onProgress: onProgress)
+      } ?? AnswerSheet()
     row.peakMemoryBytes = tellsPeak ? PeakMemory.bytes : nil
     row.tasks = sheet.results(
       problems: material.problems, reference: row.isReference ? sheet : referenceSheet)
@@ -94,14 +98,16 @@ struct RowMeasurement {
     }
   }
 
+  /// nil for a reference of which nothing is asked but the text.
   private func load(
     _ subject: Subject, _ row: inout EvaluationRow, onProgress: Progress
-  ) throws(EvaluationError) -> Model {
+  ) throws(EvaluationError) -> Model? {
+    let isAsked = material.method.speed != nil || !material.problems.isEmpty
+    guard isAsked || subject != reference?.subject else { return nil }
     onProgress(.loading, 0, 0)
     let start = ContinuousClock.now
     let model = try subject.load(team: compute.team)
     row.loadSeconds = (ContinuousClock.now - start).seconds
-    row.size = try subject.size(of: model)
     return model
   }
 
@@ -138,21 +144,45 @@ struct RowMeasurement {
   }
 
   private func score(
-    _ model: Model, _ subject: Subject, _ windows: TextWindows, onProgress: Progress
+    _ model: Model?, _ subject: Subject, _ windows: TextWindows, onProgress: Progress
   ) throws(EvaluationError) -> TextScore {
-    let own = ScoredModel(model: model, keyValueElement: subject.keyValueElement)
-    var other: ScoredModel?
-    if let reference {
-      // The reference is compared with itself, every other row with the reference beside it.
-      other =
-        reference == subject
-        ? own
-        : ScoredModel(
-          model: try reference.load(team: compute.team), keyValueElement: reference.keyValueElement)
+    let scorer = TextScorer(windows: windows, compute: compute)
+    let vocabularySize = try subject.configuration().vocabularySize
+    let plan = scorer.plan(vocabularySize: vocabularySize)
+    let other = try reference?.predictor(plan) { onProgress(.readingReference, $0, $1) }
+    let own: any Predictor
+    if let other, reference?.subject == subject {
+      own = other
+    } else if let model {
+      own = LoadedPredictor(model, keyValueElement: subject.keyValueElement, plan: plan, compute: compute)
+    } else {
+      preconditionFailure("a model that is not the reference is loaded")
     }
-    return TextScorer(windows: windows, compute: compute).score(own, reference: other) {
+    return try scorer.score(own, reference: other, plan: plan, vocabularySize: vocabularySize) {
       onProgress(.predicting, $0, $1)
     }
+  }
+}
+
+/// What the rows' texts are compared with: run through its layers when the first row asks for it, then kept.
+final class TextReference {
+  let subject: Subject
+  private let compute: Compute
+  private var predictor: StreamedPredictor?
+
+  init(_ subject: Subject, compute: Compute) {
+    self.subject = subject
+    self.compute = compute
+  }
+
+  func predictor(
+    _ plan: ScoringPlan, onLayer: (_ done: Int, _ total: Int) -> Void
+  ) throws(EvaluationError) -> StreamedPredictor {
+    if let predictor { return predictor }
+    let made = try StreamedPredictor(
+      Subject.openCheckpoint(subject.path), plan: plan, compute: compute, onLayer: onLayer)
+    predictor = made
+    return made
   }
 }
 

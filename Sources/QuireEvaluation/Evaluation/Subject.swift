@@ -86,10 +86,19 @@ enum Subject: Equatable {
     }
   }
 
-  func size(of model: Model) throws(EvaluationError) -> ModelSize {
-    let configuration = model.configuration
-    let weightBytes = configuration.tensorNames.reduce(0) { bytes, name in
-      bytes + (name.isNorm ? 2 * name.shape(in: configuration)[0] : model.matrix(name).byteCount)
+  func size() throws(EvaluationError) -> ModelSize {
+    let configuration = try configuration()
+    let bytes: (TensorName) -> Int
+    switch self {
+    case .checkpoint(let path):
+      let checkpoint = try Self.openCheckpoint(path)
+      bytes = { checkpoint.record($0.string)?.byteCount ?? 0 }
+    case .pack(let path):
+      let pack = try Self.open(path)
+      bytes = { pack.tensor($0.string)?.rawBytes ?? 0 }
+    }
+    let weightBytes = configuration.tensorNames.reduce(0) { sum, name in
+      sum + (name.isNorm ? 2 * name.shape(in: configuration)[0] : bytes(name))
     }
     return ModelSize(
       fileBytes: try fileBytes(), weightBytes: weightBytes, parameterCount: configuration.parameterCount)

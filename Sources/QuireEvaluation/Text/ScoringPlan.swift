@@ -17,6 +17,10 @@ package struct ScoringPlan: Sendable, Equatable {
   /// Cache blocks that the plan needs.
   package private(set) var blockCount = 1
 
+  /// The most rows, and rows that want logits, of any step; at least one.
+  package var maximumRows: Int { max(1, steps.map(\.batch.tokens.count).max() ?? 1) }
+  package var maximumLogitRows: Int { max(1, steps.map(\.targets.count).max() ?? 1) }
+
   /// - Parameter rowLimit: the most rows of a batch.
   package init(windows: [[Int32]], rowLimit: Int) {
     precondition(rowLimit > 0)

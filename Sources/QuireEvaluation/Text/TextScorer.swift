@@ -21,41 +21,53 @@ package struct TextScorer {
     min(max(logitBytesMaximum / (4 * vocabularySize), rowLimits.lowerBound), rowLimits.upperBound)
   }
 
-  /// Score every window.
-  ///
-  /// - Parameters:
-  ///   - model: the model and the precision of its cache.
-  ///   - reference: a model of the same vocabulary; the model itself compares each row of logits with itself.
-  ///   - onProgress: called after each batch with predicted tokens done and in all.
-  /// Precondition: there is at least one window.
+  /// The forward batches of the windows, the same for every model of a vocabulary.
+  package func plan(vocabularySize: Int) -> ScoringPlan {
+    ScoringPlan(windows: windows.windows, rowLimit: Self.rowLimit(vocabularySize: vocabularySize))
+  }
+
+  /// Score every window with models in memory; see `score(_:reference:plan:vocabularySize:onProgress:)`.
   package func score(
     _ model: ScoredModel, reference: ScoredModel?,
     onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
-  ) -> TextScore {
+  ) throws(EvaluationError) -> TextScore {
     let vocabularySize = model.model.configuration.vocabularySize
-    let plan = ScoringPlan(windows: windows.windows, rowLimit: Self.rowLimit(vocabularySize: vocabularySize))
-    let pass = forwardPass(model, plan: plan)
-    let referencePass = reference.flatMap { $0.model === model.model ? nil : forwardPass($0, plan: plan) }
+    let plan = plan(vocabularySize: vocabularySize)
+    let own = predictor(model, plan)
+    return try score(
+      own, reference: reference.map { $0.model === model.model ? own : predictor($0, plan) }, plan: plan,
+      vocabularySize: vocabularySize, onProgress: onProgress)
+  }
+
+  private func predictor(_ scored: ScoredModel, _ plan: ScoringPlan) -> LoadedPredictor {
+    LoadedPredictor(scored.model, keyValueElement: scored.keyValueElement, plan: plan, compute: compute)
+  }
+
+  /// Score every window.
+  ///
+  /// - Parameters:
+  ///   - own: predicts the text.
+  ///   - reference: what it is compared with; `own` itself compares each row of logits with itself.
+  ///   - onProgress: called after each batch with predicted tokens done and in all.
+  /// Precondition: there is at least one window.
+  package func score(
+    _ own: any Predictor, reference: (any Predictor)?, plan: ScoringPlan, vocabularySize: Int,
+    onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(EvaluationError) -> TextScore {
     var scores: [TokenScore] = []
     scores.reserveCapacity(windows.scoredCount)
     for step in plan.steps {
-      let logits = pass.run(step.batch)
-      let referenceLogits = reference == nil ? nil : referencePass?.run(step.batch) ?? logits
+      let logits = try own.logits(of: step)
+      let referenceLogits =
+        if let reference { reference === own ? logits : try reference.logits(of: step) } else {
+          nil as UnsafeBufferPointer<Float>?
+        }
       scores += compare(logits, referenceLogits, targets: step.targets, vocabularySize: vocabularySize)
       onProgress(scores.count, windows.scoredCount)
     }
     return TextScore(
       scores, documents: plan.steps.flatMap { $0.windows.map { windows.documents[$0] } },
       documentCount: windows.documentCount, isCompared: reference != nil)
-  }
-
-  private func forwardPass(_ scored: ScoredModel, plan: ScoringPlan) -> ForwardPass {
-    let cache = KeyValueCache(
-      scored.model.configuration, blockCount: plan.blockCount, element: scored.keyValueElement)
-    return ForwardPass(
-      model: scored.model, cache: cache, compute: compute,
-      maximumRows: plan.steps.map(\.batch.tokens.count).max() ?? 1,
-      maximumLogitRows: plan.steps.map(\.targets.count).max() ?? 1)
   }
 
   /// One score per target; the team shares the rows.

@@ -90,17 +90,17 @@ package final class CalibrationRun {
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(OptimizationError) -> [ActivationSite: GramMatrix] {
     guard let last = ActivationSite.allCases.last(where: sites.contains) else { return [:] }
-    let part = part(of: layer, upTo: last)
+    let rest = rest(of: layer, upTo: last)
     var accumulators: [ActivationSite: GramAccumulator] = [:]
     for site in sites {
       accumulators[site] = GramAccumulator(
         order: site.width(in: layer.shape, configuration), team: runner.compute.team)
     }
-    let cache = cache(for: part.shape)
+    let cache = cache(for: rest.shape)
     for (index, window) in windows.enumerated() {
       try rows.load(index, into: scratch)
       runner.begin(Self.batch(of: window), cache: cache)
-      runner.run(part, layer: 0, hidden: scratch.pointer) { accumulators[$0]?.add($1) }
+      runner.run(rest, layer: 0, hidden: scratch.pointer, upTo: last) { accumulators[$0]?.add($1) }
     }
     return accumulators.mapValues { $0.finish() }
   }
@@ -139,18 +139,11 @@ package final class CalibrationRun {
     }
   }
 
-  /// The layer with everything silenced that the activations at `site` do not depend on.
-  private func part(of layer: LayerWeights, upTo site: ActivationSite) -> LayerWeights {
-    let isPerceptronNeeded = site == .mlpOutput
-    let isAttentionNeeded: Bool
-    switch place {
-    case .beforeAttention: isAttentionNeeded = site != .attentionInput
-    case .beforePerceptron:
-      precondition(site == .mlpInput || site == .mlpOutput, "the windows have been through this attention")
-      isAttentionNeeded = false
-    }
-    let upper = isAttentionNeeded ? layer : layer.withoutAttention(configuration)
-    return isPerceptronNeeded ? upper : upper.withoutPerceptron(hiddenSize: configuration.hiddenSize)
+  /// The layer, or the half of it that the windows have not been through.
+  private func rest(of layer: LayerWeights, upTo site: ActivationSite) -> LayerWeights {
+    guard place == .beforePerceptron else { return layer }
+    precondition(site == .mlpInput || site == .mlpOutput, "the windows have been through this attention")
+    return layer.withoutAttention(configuration)
   }
 
   /// Bytes of the file that holds the hidden rows, twice.

@@ -11,7 +11,7 @@ extension CalibrationSet {
   ) throws(OptimizationError) {
     let settings = recipe.calibration
     let text = try CalibrationText(
-      settings.source, recipeFolder: recipe.folder, checkpointFolder: checkpointFolder, tokenizer: tokenizer)
+      settings, recipeFolder: recipe.folder, checkpointFolder: checkpointFolder, tokenizer: tokenizer)
     guard settings.windowTokens <= configuration.contextPositions else {
       throw .calibration(
         source: text.name,

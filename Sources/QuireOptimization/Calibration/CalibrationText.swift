@@ -15,18 +15,19 @@ struct CalibrationText {
   static let checkpointFile = "calibration.jsonl"
 
   init(
-    _ source: CalibrationSource, recipeFolder: String, checkpointFolder: String, tokenizer: Tokenizer
+    _ settings: CalibrationSettings, recipeFolder: String, checkpointFolder: String, tokenizer: Tokenizer
   ) throws(OptimizationError) {
-    switch source {
+    let mode = settings.chatMode
+    switch settings.source {
     case .file(let path):
       // The name is the one in the recipe: a pack must not depend on where the recipe lies.
       try self.init(
-        file: path.hasPrefix("/") ? path : recipeFolder + path, named: path, tokenizer: tokenizer)
+        file: path.hasPrefix("/") ? path : recipeFolder + path, named: path, mode, tokenizer)
     case .bundled:
       if let file = Self.file(of: checkpointFolder) {
-        try self.init(file: file, named: Self.checkpointFile, tokenizer: tokenizer)
+        try self.init(file: file, named: Self.checkpointFile, mode, tokenizer)
       } else {
-        let chats = try Self.lines([UInt8](BundledText.chats.utf8), name: "bundled", tokenizer: tokenizer)
+        let chats = try Self.lines([UInt8](BundledText.chats.utf8), name: "bundled", mode, tokenizer)
         let texts = BundledText.documents.map { tokenizer.encode($0, addedTokens: .plainText) }
         self.init(name: "bundled", documents: texts + chats, isOneDocument: false)
       }
@@ -46,13 +47,15 @@ struct CalibrationText {
     self.isOneDocument = isOneDocument
   }
 
-  private init(file: String, named name: String, tokenizer: Tokenizer) throws(OptimizationError) {
+  private init(
+    file: String, named name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
+  ) throws(OptimizationError) {
     guard let data = FileManager.default.contents(atPath: file) else {
       throw .unreadableFile(path: file, purpose: "the calibration text")
     }
     self.name = name
     if file.hasSuffix(".jsonl") {
-      documents = try Self.lines([UInt8](data), name: name, tokenizer: tokenizer)
+      documents = try Self.lines([UInt8](data), name: name, mode, tokenizer)
       isOneDocument = false
     } else {
       guard let text = String(validating: data, as: UTF8.self), !text.isEmpty else {
@@ -66,25 +69,29 @@ struct CalibrationText {
   /// Documents, one a line: `{"messages": […]}`, rendered by the chat template as the model was trained on them, or
   /// `{"text": "…"}`, in which added tokens such as `<|endoftext|>` are recognised.
   private static func lines(
-    _ bytes: [UInt8], name: String, tokenizer: Tokenizer
+    _ bytes: [UInt8], name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
   ) throws(OptimizationError) -> [[Int32]] {
     var documents: [[Int32]] = []
     for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
       .enumerated()
     where line.contains(where: { $0 > 0x20 }) {
-      let tokens = try document(Array(line), line: index + 1, name: name, tokenizer: tokenizer)
-      if !tokens.isEmpty { documents.append(tokens) }
+      let found = try Self.documents(Array(line), line: index + 1, name: name, mode, tokenizer)
+      documents += found.filter { !$0.isEmpty }
     }
     guard !documents.isEmpty else {
       throw .calibration(
-        source: name, problem: "holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
+        source: name,
+        problem: mode == .thinking
+          ? "holds no chat with \"reasoning_content\"; give some, or another \"mode\" in the recipe's calibration"
+          : "holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
     }
     return documents
   }
 
-  private static func document(
-    _ bytes: [UInt8], line: Int, name: String, tokenizer: Tokenizer
-  ) throws(OptimizationError) -> [Int32] {
+  /// What one line holds: a text, or a chat in none, one or both of the modes.
+  private static func documents(
+    _ bytes: [UInt8], line: Int, name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
+  ) throws(OptimizationError) -> [[Int32]] {
     func refused(_ reason: String) -> OptimizationError {
       .calibration(
         source: name,
@@ -92,14 +99,35 @@ struct CalibrationText {
     }
     let value: JSONValue
     do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
-    if let text = value["text"]?.stringValue { return tokenizer.encode(text) }
+    if let text = value["text"]?.stringValue { return [tokenizer.encode(text)] }
     guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
     do throws(TextError) {
-      let prompt = try ChatTemplate.render(
-        messages: try ChatMessage.list(json: messages), addGenerationPrompt: false)
-      return prompt.tokens(tokenizer)
+      var renderings: [[Int32]] = []
+      for chat in mode.renderings(of: try ChatMessage.list(json: messages)) {
+        let prompt = try ChatTemplate.render(messages: chat, addGenerationPrompt: false)
+        renderings.append(prompt.tokens(tokenizer))
+      }
+      return renderings
     } catch {
       throw refused(error.description)
+    }
+  }
+}
+
+extension CalibrationChatMode {
+  /// The chat as it is to be rendered, once for each mode; the template makes a non-thinking answer of one without
+  /// reasoning.
+  func renderings(of chat: [ChatMessage]) -> [[ChatMessage]] {
+    guard chat.contains(where: { $0.reasoningContent != nil }) else { return self == .thinking ? [] : [chat] }
+    let plain = chat.map { message in
+      var message = message
+      message.reasoningContent = nil
+      return message
+    }
+    switch self {
+    case .asWritten, .thinking: return [chat]
+    case .nonThinking: return [plain]
+    case .both: return [chat, plain]
     }
   }
 }

@@ -5,12 +5,11 @@ struct ConversionNote: Codable {
   let record: PartRecord
   /// The hash of the calibration's hidden rows behind the part; nil when no later layer looks at them.
   let rowsHash: UInt64?
+  /// The hashes of the checkpoint's tensors that were read so far, by name.
+  let tensorHashes: [String: UInt64]
+}
 
-  init(record: PartRecord, rowsHash: UInt64? = nil) {
-    self.record = record
-    self.rowsHash = rowsHash
-  }
-
+extension ConversionNote {
   /// One line of JSON. Numbers are written so that reading them gives the same bits.
   var text: String {
     let encoder = JSONEncoder()

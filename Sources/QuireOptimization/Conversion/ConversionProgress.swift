@@ -9,7 +9,7 @@ package struct ConversionProgress: Sendable, Equatable {
   package let phase: Phase
   package let layersDone: Int
   package let layerCount: Int
-  /// Share of the whole work, 0 … 1.
+  /// Share of the time that this run will take, 0 … 1.
   package let fractionDone: Double
   package let secondsElapsed: Double
   /// nil until there is something to judge by.
@@ -17,56 +17,84 @@ package struct ConversionProgress: Sendable, Equatable {
 }
 
 /// Counts work done and reports it. One thread at a time.
+///
+/// What is left is predicted from what was measured: layers from layers, embedding and head from each other. Only
+/// before the first layer is done a rough estimate of its work stands in, which knows calibration from none.
 final class ProgressMeter {
+  /// Work of one kind, in estimated seconds, and the seconds that it took.
+  private struct Account {
+    var done = 0.0
+    var left = 0.0
+    var seconds = 0.0
+    /// Seconds that an estimated second takes; nil before anything is done.
+    var rate: Double? { done > 0 ? seconds / done : nil }
+
+    mutating func finish(_ work: Double, in seconds: Double) {
+      done += work
+      left = max(0, left - work)
+      self.seconds += seconds
+    }
+  }
+
   private let report: ((ConversionProgress) -> Void)?
   private let layerCount: Int
-  private let totalWork: Double
   private let start = ContinuousClock.now
-  private var work = 0.0
-  /// What an earlier run did, which took no time of this one.
-  private var workFound = 0.0
+  private var last: ContinuousClock.Instant
   private var layersDone = 0
+  private var fractionDone = 0.0
 
-  /// Reading a byte for its hash takes about this share of quantizing it.
-  private static let hashingFactor = 0.2
-  /// Running calibration windows through a layer takes this many times as long as quantizing it.
-  private static let calibrationFactor = 20.0
-  private let layerFactor: Double
-  /// Bytes of each layer, and of embedding and head, in the checkpoint.
-  private let layerBytes: [Double]
-  private let tableBytes: [TensorName: Double]
-  /// Share of the work that hashing the sources is.
-  private let hashingPart: Double
+  private let layerWork: [Double]
+  private let tableWork: [TensorName: Double]
+  private var layers = Account()
+  private var tables = Account()
+
+  /// Bytes of the checkpoint that two cores read, round and pack in a second.
+  private static let bytesPerSecond = 0.5e9
+  /// Multiply-adds of calibration that they do in a second: most are statistics, in float32.
+  private static let multiplyAddsPerSecond = 80e9
 
   init(_ plan: ConversionPlan, report: ((ConversionProgress) -> Void)?) {
     self.report = report
+    last = start
     layerCount = plan.source.configuration.layerCount
-    layerFactor = plan.recipe.needsCalibration ? Self.calibrationFactor : 1
-    var layerBytes = [Double](repeating: 0, count: layerCount)
-    var tableBytes: [TensorName: Double] = [:]
+    var layerWork = [Double](repeating: 0, count: layerCount)
+    var tableWork: [TensorName: Double] = [:]
     for tensor in plan.source.tensors {
-      if case .layer(let index, _) = tensor.name {
-        layerBytes[index] += Double(tensor.byteCount)
+      let seconds = Double(tensor.byteCount) / Self.bytesPerSecond
+      if case .layer(let index, let part) = tensor.name {
+        layerWork[index] += seconds
+        if plan.recipe.needsCalibration {
+          layerWork[index] +=
+            Self.multiplyAdds(tensor, part, plan.recipe.calibration) / Self.multiplyAddsPerSecond
+        }
       } else if !tensor.name.isNorm {
-        tableBytes[tensor.name] = Double(tensor.byteCount)
+        tableWork[tensor.name] = seconds
       }
     }
-    self.layerBytes = layerBytes
-    self.tableBytes = tableBytes
-    let conversion = layerBytes.reduce(0, +) * layerFactor + tableBytes.values.reduce(0, +)
-    let hashing = Double(plan.source.byteCount) * Self.hashingFactor
-    totalWork = conversion + hashing
-    hashingPart = hashing / max(1, totalWork)
+    self.layerWork = layerWork
+    self.tableWork = tableWork
+    layers.left = layerWork.reduce(0, +)
+    tables.left = tableWork.values.reduce(0, +)
   }
 
-  /// An earlier run has done so much.
+  /// The windows go twice through each matrix; the matrix meets its inputs' Gram matrix, which they make.
+  private static func multiplyAdds(
+    _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, _ settings: CalibrationSettings
+  ) -> Double {
+    guard tensor.shape.count == 2 else { return 0 }
+    let (rows, columns) = (Double(tensor.shape[0]), Double(tensor.shape[1]))
+    let tokens = Double(settings.windowCount * settings.windowTokens)
+    // Of the matrices that read the same activations, one stands for their statistics.
+    let ownsStatistics = part != .keyProjection && part != .valueProjection && part != .upProjection
+    let statistics = ownsStatistics ? columns * columns * (tokens / 2 + 2 * columns) : 0
+    return 2 * tokens * rows * columns + rows * columns * columns * 1.5 + statistics
+  }
+
+  /// An earlier run has done so much: it is neither ahead nor took time of this one.
   func resume(layersDone count: Int) {
-    work = tableBytes[.embedding] ?? 0
-    for _ in 0..<count {
-      work += layerBytes[layersDone] * layerFactor
-      layersDone += 1
-    }
-    workFound = work
+    tables.left -= tableWork[.embedding] ?? 0
+    for index in 0..<count { layers.left -= layerWork[index] }
+    layersDone = count
   }
 
   /// A phase begins.
@@ -74,32 +102,47 @@ final class ProgressMeter {
 
   /// The next layer is done.
   func finishLayer() {
-    work += layerBytes[layersDone] * layerFactor
+    layers.finish(layerWork[layersDone], in: lap())
     layersDone += 1
     send(.layers)
   }
 
   /// Embedding or head is done.
   func finishTable(_ name: TensorName) {
-    work += tableBytes[name] ?? 0
+    tables.finish(tableWork[name] ?? 0, in: lap())
     send(name == .head ? .head : .embedding)
   }
 
   /// So much of the sources, share 0 … 1, has been hashed.
   func hashed(share: Double) {
-    work = totalWork * (1 - hashingPart * (1 - share))
+    if share >= 1 { fractionDone = 1 }
     send(.sources)
+  }
+
+  /// Seconds since the last call.
+  private func lap() -> Double {
+    let now = ContinuousClock.now
+    defer { last = now }
+    return (now - last) / .seconds(1)
+  }
+
+  /// Seconds that are left; nil before anything is done.
+  private var secondsLeft: Double? {
+    guard let layerRate = layers.rate ?? tables.rate else { return nil }
+    return layers.left * layerRate + tables.left * (tables.rate ?? layerRate)
   }
 
   private func send(_ phase: ConversionProgress.Phase) {
     guard let report else { return }
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
-    let fraction = min(1, work / max(1, totalWork))
-    let ownWork = work - workFound
+    let left = fractionDone == 1 ? 0 : secondsLeft
+    if let left, elapsed + left > 0, left > 0 {
+      // A better prediction may be a worse one; the bar does not go back.
+      fractionDone = min(1, max(fractionDone, elapsed / (elapsed + left)))
+    }
     report(
       ConversionProgress(
-        phase: phase, layersDone: layersDone, layerCount: layerCount, fractionDone: fraction,
-        secondsElapsed: elapsed,
-        secondsLeft: ownWork > 0 ? elapsed * max(0, totalWork - work) / ownWork : nil))
+        phase: phase, layersDone: layersDone, layerCount: layerCount, fractionDone: fractionDone,
+        secondsElapsed: elapsed, secondsLeft: left))
   }
 }

@@ -69,6 +69,8 @@ package struct ConversionReport: Sendable {
   package let rows: [Row]
   package let configuration: ModelConfiguration
   package let packBytes: Int
+  /// Where this run's time went.
+  package let times: ConversionTimes
 }
 
 extension ConversionReport.Row {

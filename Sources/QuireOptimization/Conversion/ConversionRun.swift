@@ -1,4 +1,5 @@
 import Foundation
+import QuireCheckpoints
 import QuireModel
 import QuirePacks
 import QuireTensors
@@ -16,6 +17,7 @@ final class ConversionRun {
   private let meter: ProgressMeter
   private var record: ConversionRecord
   private var activations: CalibrationRun?
+  private var times = ConversionTimes()
 
   private var loader: LayerLoader { converter.loader }
   private var optimizer: LayerOptimizer { converter.optimizer }
@@ -79,7 +81,10 @@ final class ConversionRun {
   private func convertRest() throws(OptimizationError) -> ConversionReport {
     meter.begin(.embedding)
     if writer.notes.isEmpty { try convertEmbedding() }
-    for index in layersDone..<layerCount { try convertLayer(index) }
+    let layers = LayerQueue(loader, layers: layersDone..<layerCount)
+    for index in layersDone..<layerCount { try convertLayer(index, try layers.next()) }
+    times.reading += layers.readingSeconds
+    times.waiting += layers.waitingSeconds
     activations?.keepsRows = false
     activations = nil
     meter.begin(.head)
@@ -99,14 +104,18 @@ final class ConversionRun {
     try endPart(part, layer: nil, isAdvanced: activations != nil)
   }
 
-  /// One layer: load, optimize, write, and run the optimized layer for the sake of the next.
-  private func convertLayer(_ index: Int) throws(OptimizationError) {
-    let layer = try wrapping(OptimizationError.model, try loader.layer(index))
-    let outcome = try optimizer.optimize(layer, index: index, activations: activations)
-    try wrapping(OptimizationError.model, try writer.add(outcome.weights, index: index))
+  /// One layer: optimize, write, and run the optimized layer for the sake of the next.
+  private func convertLayer(_ index: Int, _ layer: LayerWeights) throws(OptimizationError) {
     let isNeeded = optimizer.needsActivations(after: index, layerCount: layerCount)
-    if isNeeded { try activations?.advance(through: outcome.weights) }
-    try endPart(outcome.record, layer: index, isAdvanced: isNeeded)
+    let outcome = try ConversionTimes.measure(&times.optimizing) { () throws(OptimizationError) in
+      let outcome = try optimizer.optimize(layer, index: index, activations: activations)
+      if isNeeded { try activations?.advance(through: outcome.weights) }
+      return outcome
+    }
+    try ConversionTimes.measure(&times.packing) { () throws(OptimizationError) in
+      try wrapping(OptimizationError.model, try writer.add(outcome.weights, index: index))
+      try endPart(outcome.record, layer: index, isAdvanced: isNeeded)
+    }
     meter.finishLayer()
   }
 
@@ -122,10 +131,17 @@ final class ConversionRun {
     matrix: WeightMatrix, part: PartRecord
   ) {
     let shape = name.shape(in: loader.configuration)
-    let source = try wrapping(
-      OptimizationError.model, try loader.matrix(name, rows: shape[0], columns: shape[1]))
-    let (matrix, rounding) = try optimizer.quantized(source, as: name)
-    try wrapping(OptimizationError.model, try writer.add(matrix, as: name))
+    let read = times.reading
+    let source = try ConversionTimes.measure(&times.reading) { () throws(OptimizationError) in
+      try wrapping(OptimizationError.model, try loader.matrix(name, rows: shape[0], columns: shape[1]))
+    }
+    times.waiting += times.reading - read
+    let (matrix, rounding) = try ConversionTimes.measure(&times.optimizing) { () throws(OptimizationError) in
+      try optimizer.quantized(source, as: name)
+    }
+    try ConversionTimes.measure(&times.packing) { () throws(OptimizationError) in
+      try wrapping(OptimizationError.model, try writer.add(matrix, as: name))
+    }
     meter.finishTable(name)
     return (matrix, PartRecord(rounding: rounding.map { [$0] } ?? []))
   }
@@ -137,7 +153,8 @@ final class ConversionRun {
       return try wrapping(OptimizationError.pack, try writer.endPart(note: ""))
     }
     let rowsHash = isAdvanced ? try activations?.seal() : nil
-    let note = ConversionNote(record: part, rowsHash: rowsHash)
+    let note = ConversionNote(
+      record: part, rowsHash: rowsHash, tensorHashes: loader.hashes?.takeFresh() ?? [:])
     try wrapping(
       OptimizationError.pack, try writer.endPart(note: note.text, synchronizes: activations != nil))
     activations?.keepsRows = true
@@ -147,13 +164,15 @@ final class ConversionRun {
     let contents = PackContents(
       rows: record.rows(optimizer.formats), recipe: record.recipe, configuration: record.configuration,
       tokenizer: converter.tokenizer, checkpoint: loader.checkpoint, calibration: converter.calibration,
-      toolVersion: converter.toolVersion)
-    let members = try contents.members { [meter] in meter.hashed(share: $0) }
-    try wrapping(OptimizationError.pack, try writer.finish(members: members))
+      toolVersion: converter.toolVersion, tensorHashes: loader.hashes?.all ?? [:])
+    try ConversionTimes.measure(&times.finishing) { () throws(OptimizationError) in
+      let members = try contents.members { [meter] in meter.hashed(share: $0) }
+      try wrapping(OptimizationError.pack, try writer.finish(members: members))
+    }
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     return ConversionReport(
       rows: contents.rows, configuration: contents.configuration,
-      packBytes: (attributes?[.size] as? Int) ?? 0)
+      packBytes: (attributes?[.size] as? Int) ?? 0, times: times)
   }
 }
 
@@ -185,6 +204,7 @@ extension ConversionRun {
 
   private func takeUp(_ notes: [ConversionNote]) {
     for (index, note) in notes.enumerated() {
+      loader.hashes?.adopt(note.tensorHashes)
       record.add(note.record, layer: (1...max(1, layerCount)).contains(index) ? index - 1 : nil)
     }
     meter.resume(layersDone: layersDone)

@@ -24,7 +24,7 @@ package struct Converter {
   package init(
     _ checkpoint: Checkpoint, recipe: Recipe, compute: Compute, toolVersion: String
   ) throws(OptimizationError) {
-    loader = try wrapping(OptimizationError.model, try LayerLoader(checkpoint))
+    loader = try wrapping(OptimizationError.model, try LayerLoader(checkpoint, hashes: TensorHashes()))
     tokenizer = try wrapping(OptimizationError.text, try Tokenizer(folder: checkpoint.folder))
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount)

@@ -3,8 +3,7 @@ import QuireTensors
 
 /// What a conversion holds at its peak, part by part.
 ///
-/// Counted are buffers of this program. Pages of the checkpoint's mapped files are not: the system keeps them
-/// while there is room and takes them back when there is not.
+/// Counted are buffers of this program: what it reads of the checkpoint, it reads into them.
 package struct MemoryEstimate: Sendable, Equatable {
   /// One reason to hold memory.
   package struct Part: Sendable, Equatable {
@@ -27,8 +26,11 @@ package struct MemoryEstimate: Sendable, Equatable {
           byteCount: CalibrationRun.byteCount(
             recipe.calibration, source.configuration)))
     }
-    let table = Self.largest(result.tensors.filter { $0.name == .embedding || $0.name == .head })
-    var layer = [Part(what: "one optimized layer", byteCount: Self.largestLayer(result))]
+    let table = Self.largestTable(source, result)
+    var layer = [
+      Part(what: "two layers of the checkpoint", byteCount: 4 * Self.layerParameters(source)),
+      Part(what: "one optimized layer", byteCount: Self.largestLayer(result)),
+    ]
     if recipe.steps.contains(where: { $0.name == "smooth" }) {
       layer.append(Part(what: "one smoothed layer", byteCount: 4 * Self.layerParameters(source)))
     }
@@ -51,9 +53,12 @@ package struct MemoryEstimate: Sendable, Equatable {
   /// Each compressing thread holds a frame of 4 MiB before and after.
   private static func packingBytes(_ threadCount: Int) -> Int { (threadCount + 1) * 3 * (4 << 20) }
 
-  /// Only what is written anew counts; tensors that stay as they are come from the mapped files.
-  private static func largest(_ tensors: [ConversionPlan.PlannedTensor]) -> Int {
-    tensors.filter { $0.format.scheme != .bf16 }.map(\.byteCount).max() ?? 0
+  /// Embedding or head as it is read, and beside it as it will be unless that is the same.
+  private static func largestTable(_ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage) -> Int {
+    zip(source.tensors, result.tensors).filter { $1.name == .embedding || $1.name == .head }.map {
+      before, after in
+      before.byteCount + (after.format.scheme == .bf16 ? 0 : after.byteCount)
+    }.max() ?? 0
   }
 
   private static func layerParameters(_ stage: ConversionPlan.Stage) -> Int {

@@ -13,8 +13,10 @@ struct PackContents {
   let checkpoint: Checkpoint
   let calibration: CalibrationSet?
   let toolVersion: String
+  /// Hashes of the tensors that were read.
+  let tensorHashes: [String: UInt64]
 
-  /// The members in order; hashes the checkpoint's files, which takes as long as reading them.
+  /// The members in order; hashes what of the checkpoint's files has not been hashed while it was used.
   func members(progress: @escaping (Double) -> Void) throws(OptimizationError) -> JSONObject {
     var members = JSONObject()
     members["configuration"] = configuration.json
@@ -44,7 +46,9 @@ struct PackContents {
   private func provenance(progress: @escaping (Double) -> Void) throws(OptimizationError) -> JSONValue {
     let hashes: [SourceHash]
     do throws(CheckpointError) {
-      hashes = try checkpoint.sourceHashes { done, total in progress(Double(done) / Double(max(1, total))) }
+      hashes = try checkpoint.sourceHashes(known: tensorHashes) { done, total in
+        progress(Double(done) / Double(max(1, total)))
+      }
     } catch {
       throw .checkpoint(error)
     }
@@ -55,7 +59,7 @@ struct PackContents {
         hashes.map {
           [
             "file": .string($0.file), "bytes": .int($0.byteCount),
-            SourceHash.algorithm: .string($0.hash),
+            $0.algorithm.rawValue: .string($0.hash),
           ]
         }),
       "calibration": calibration.map(json) ?? .null,

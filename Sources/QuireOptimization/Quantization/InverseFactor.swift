@@ -26,7 +26,11 @@ package struct InverseFactor: Sendable {
   /// Factors H; raises the damping tenfold, up to the mean diagonal itself, while H is not positive definite.
   ///
   /// Returns nil when no damping is enough, or H holds a NaN or an infinity.
-  package init?(_ gram: GramMatrix, damping: Double = standardDamping) {
+  ///
+  /// - Parameter team: shares the work on large matrices; the bits do not depend on it.
+  package init?(
+    _ gram: GramMatrix, damping: Double = standardDamping, team: ThreadTeam = ThreadTeam(threadCount: 1)
+  ) {
     let diagonal = gram.diagonal
     let mean = diagonal.reduce(0.0) { $0 + Double($1) } / Double(max(1, gram.order))
     guard mean.isFinite, diagonal.allSatisfy({ $0 >= 0 }) else { return nil }
@@ -36,9 +40,9 @@ package struct InverseFactor: Sendable {
     var share = damping
     while share <= 1 {
       let added = mean > 0 ? share * mean : 1  // silent inputs: any definite matrix serves
-      Self.fill(view, from: gram, backwardsIn: order, adding: added)
-      if DenseAlgebra.factorCholesky(view) {
-        Self.invertUpper(view)
+      Self.fill(view, from: gram, backwardsIn: order, adding: added, team)
+      if DenseAlgebra.factorCholesky(view, team: team) {
+        Self.invertUpper(view, team)
         let values = Self.turned(view)
         guard values.buffer.allSatisfy(\.isFinite) else { return nil }
         (self.solvingOrder, self.values, self.damping, dampingValue) = (order, values, share, added)
@@ -58,20 +62,23 @@ package struct InverseFactor: Sendable {
 
   /// `target[i, j] = H[order[k−1−i], order[k−1−j]]`, with `adding` on the diagonal.
   private static func fill(
-    _ target: MatrixView<Double>, from gram: GramMatrix, backwardsIn order: [Int], adding: Double
+    _ target: MatrixView<Double>, from gram: GramMatrix, backwardsIn order: [Int], adding: Double,
+    _ team: ThreadTeam
   ) {
     let source = gram.view
     let backwards = Array(order.reversed())
-    for (place, input) in backwards.enumerated() {
-      let (from, to) = (source.row(input), target.row(place))
-      for (index, column) in backwards.enumerated() { to[index] = Double(from[column]) }
-      to[place] += adding
+    team.run { thread, count in
+      for place in ThreadTeam.range(of: backwards.count, thread: thread, count: count) {
+        let (from, to) = (source.row(backwards[place]), target.row(place))
+        for (index, column) in backwards.enumerated() { to[index] = Double(from[column]) }
+        to[place] += adding
+      }
     }
   }
 
   /// Replaces an upper triangular matrix by its inverse: halves of it first, then what connects them,
   /// `[A B; 0 C]⁻¹ = [A⁻¹ −A⁻¹BC⁻¹; 0 C⁻¹]`. What stands below the diagonal does not count and becomes zero.
-  private static func invertUpper(_ matrix: MatrixView<Double>) {
+  private static func invertUpper(_ matrix: MatrixView<Double>, _ team: ThreadTeam) {
     let smallest = 64
     guard matrix.rows > smallest else { return invertSmallUpper(matrix) }
     let half = matrix.rows / 2
@@ -79,15 +86,24 @@ package struct InverseFactor: Sendable {
     let upper = matrix.block(rows: first, columns: first)
     let lower = matrix.block(rows: second, columns: second)
     let across = matrix.block(rows: first, columns: second)
-    DenseAlgebra.solveTriangular(.rowsTimesUpper, factor: lower, right: across)
-    invertUpper(upper)
-    invertUpper(lower)
+    let isLarge = matrix.rows > DenseAlgebra.teamOrderMin
+    if isLarge {
+      DenseAlgebra.solve(rowsTimesUpper: lower, right: across, team: team)
+    } else {
+      DenseAlgebra.solveTriangular(.rowsTimesUpper, factor: lower, right: across)
+    }
+    invertUpper(upper, team)
+    invertUpper(lower, team)
     let copy = HostBuffer<Double>(count: across.rows * across.columns)
     for row in 0..<across.rows {
       (copy.pointer + row * across.columns).update(from: across.row(row), count: across.columns)
     }
-    DenseAlgebra.multiply(
-      upper, MatrixView(copy, rows: across.rows, columns: across.columns), alpha: -1, into: across)
+    let right = MatrixView(copy, rows: across.rows, columns: across.columns)
+    if isLarge {
+      DenseAlgebra.multiply(negatedUpper: upper, right, into: across, team: team)
+    } else {
+      DenseAlgebra.multiply(upper, right, alpha: -1, into: across)
+    }
     for row in second { matrix.row(row).update(repeating: 0, count: half) }
   }
 

@@ -52,7 +52,7 @@ struct LayerQuantizer {
   }
 
   func statistics(of gram: GramMatrix) -> Statistics {
-    Statistics(gram: gram, factor: settings.method == .gptq ? InverseFactor(gram) : nil)
+    Statistics(gram: gram, factor: settings.method == .gptq ? InverseFactor(gram, team: compute.team) : nil)
   }
 
   func quantized(

@@ -170,7 +170,7 @@ extension RecipeNode {
 
   fileprivate func calibration() throws(OptimizationError) -> CalibrationSettings {
     let what = "the calibration"
-    try checkMembers(["source", "windows", "tokens", "seed"], of: what)
+    try checkMembers(["source", "windows", "tokens", "seed", "mode"], of: what)
     var settings = CalibrationSettings()
     if let source = try member("source")?.string("source") {
       settings.source = source == "bundled" ? .bundled : .file(source)
@@ -180,6 +180,9 @@ extension RecipeNode {
     }
     if let tokens = member("tokens") {
       settings.windowTokens = try tokens.integer("tokens", in: 1...1_000_000)
+    }
+    if let mode = member("mode") {
+      settings.chatMode = try mode.choice("mode", as: CalibrationChatMode.self)
     }
     if let seed = member("seed") { settings.seed = UInt64(try seed.integer("seed", in: 0...Int.max)) }
     return settings

@@ -243,15 +243,31 @@ package struct CalibrationSettings: Sendable, Equatable {
   /// How many tokens each.
   package var windowTokens: Int
   package var seed: UInt64
+  /// How chats among the text are rendered.
+  package var chatMode: CalibrationChatMode
 
   package init(
-    source: CalibrationSource = .bundled, windowCount: Int = 64, windowTokens: Int = 512, seed: UInt64 = 1
+    source: CalibrationSource = .bundled, windowCount: Int = 64, windowTokens: Int = 512, seed: UInt64 = 1,
+    chatMode: CalibrationChatMode = .asWritten
   ) {
     self.source = source
     self.windowCount = windowCount
     self.windowTokens = windowTokens
     self.seed = seed
+    self.chatMode = chatMode
   }
+}
+
+/// In which of the model's modes the chats of a calibration text are shown to it.
+package enum CalibrationChatMode: String, Sendable, CaseIterable {
+  /// An answer with reasoning is a thinking one, any other a non-thinking one.
+  case asWritten = "as-written"
+  /// Chats with reasoning only.
+  case thinking
+  /// All chats, their reasoning left out.
+  case nonThinking = "non-thinking"
+  /// Chats with reasoning once in either mode, the others once.
+  case both
 }
 
 /// A calibration text.

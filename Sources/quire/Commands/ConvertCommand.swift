@@ -7,7 +7,8 @@ extension Command {
   static let convert = Command(
     name: "convert",
     summary:
-      "Makes a pack from a checkpoint by a recipe, layer by layer; prints the plan and its memory first.",
+      "Makes a pack from a checkpoint by a recipe, layer by layer; prints the plan and its memory first.\n"
+      + "A conversion that was stopped leaves .partial files beside the pack; the same command goes on behind its last layer.",
     positionals: ["CHECKPOINT"],
     options: [
       Option("--recipe", "FILE", "the steps, in JSON5 (see recipes/)"),
@@ -58,9 +59,18 @@ private func runConvert(_ arguments: Arguments) throws {
     for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
   }
   guard !arguments.has("--quiet") else { return }
-  Terminal.remarkLine(
-    "\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(Terminal.seconds(Date().timeIntervalSince(begin)))"
-  )
+  let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
+  Terminal.remarkLine("\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(seconds)")
+  Terminal.remarkLine(sentence(report.times))
+}
+
+private func sentence(_ times: ConversionTimes) -> String {
+  let parts = [
+    ("waiting for the checkpoint", times.waiting), ("optimizing", times.optimizing),
+    ("compressing and writing", times.packing), ("finishing", times.finishing),
+  ]
+  let shares = parts.map { "\($0) \(Terminal.seconds($1))" }.joined(separator: ", ")
+  return "\(shares); reading beside that \(Terminal.seconds(times.reading))"
 }
 
 /// The plan; with a survey of the model also its tables, and the plan that follows from them.

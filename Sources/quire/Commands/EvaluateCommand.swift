@@ -18,6 +18,7 @@ extension Command {
       Option("--problems", "N", "ask at most N problems, spread evenly over the tasks (default: all)"),
       Option("--text-tokens", "N", "predict at most N tokens of the text (default: all)"),
       Option("--max-tokens", "N", "tokens of a thinking answer at most (default: 4096)"),
+      Option("--no-speed", nil, "measure no speed; with a text alone, a checkpoint need not fit into memory"),
       .thinking, .noThinking, .seed,
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
       Option("--store", nil, "for a pack: keep the row in its manifest"),
@@ -33,6 +34,7 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
     textTokenLimit: try arguments.integer("--text-tokens", in: 1...Int.max),
     problemLimit: try arguments.integer("--problems", in: 1...Int.max),
     threadCount: try arguments.threadCount(), instructionSet: try Environment.instructionSet())
+  if arguments.has("--no-speed") { options.speed = nil }
   // Without a word both modes are measured; either option leaves only its own.
   if arguments.has("--thinking") || arguments.has("--no-thinking") { options.modes = [try arguments.mode()] }
   if let limit = try arguments.integer("--max-tokens", in: 1...Int(Int32.max)) {

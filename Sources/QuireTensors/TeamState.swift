@@ -15,8 +15,11 @@ final class TeamState: @unchecked Sendable {
   private let barrierArrivals = Atomic<Int>(0)
   private let barrierPhase = Atomic<Int>(0)
 
-  /// Pauses before a waiting thread parks or yields; about 50 µs.
+  /// Pauses before a waiting worker parks; about 50 µs.
   private static let spinLimit = 2_000
+  /// Pauses between a waiting thread's offers of its core; about 6 µs. Where nobody else wants it that costs next to
+  /// nothing; where somebody does, it may be the thread that is waited for.
+  private static let yieldInterval = 250
 
   init(threadCount: Int) { self.threadCount = threadCount }
 
@@ -57,8 +60,7 @@ final class TeamState: @unchecked Sendable {
 
   private static func pause(_ spins: inout Int) {
     spins += 1
-    // A thread that the system took off its core needs the core, not our spinning.
-    if spins % spinLimit == 0 { sched_yield() } else { quire_spin_pause() }
+    if spins % yieldInterval == 0 { sched_yield() } else { quire_spin_pause() }
   }
 
   private func publish() {
@@ -86,9 +88,10 @@ final class TeamState: @unchecked Sendable {
   private func perform(_ index: Int) { job?.perform(thread: index, count: threadCount) }
 
   private func awaitGeneration(after seen: Int) {
-    for _ in 0..<Self.spinLimit {
+    var spins = 0
+    while spins < Self.spinLimit {
       if generation.load(ordering: .acquiring) != seen { return }
-      quire_spin_pause()
+      Self.pause(&spins)
     }
     condition.lock()
     // Announce first, then look again: a publisher that missed the announcement has already raised the generation.

@@ -24,7 +24,9 @@ import Testing
     #expect(outcome.status == 0 && outcome.errors == "")
     let report = try JSONValue.parse(Array(outcome.output.utf8))
     let rows = try #require(report["rows"]?.arrayValue)
-    #expect(rows.count > 1 && rows.dropFirst().allSatisfy { $0["recipe"]?.stringValue == name.dropLast(6).description })
+    #expect(
+      rows.count > 1
+        && rows.dropFirst().allSatisfy { $0["recipe"]?.stringValue == name.dropLast(6).description })
     let divergence = try #require(rows.last?["klMean"]?.doubleValue)
     #expect(divergence > 0 && divergence < 0.5)
   }

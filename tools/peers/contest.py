@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,23 +68,38 @@ class Contest:
         self.made: set[Path] = set()
         self.failed: list[Program] = []
 
-    def run(self, rounds: int) -> list[dict]:
+    def run(self, rounds: int, minutes: float | None = None) -> list[dict]:
         """Results in the order in which they were measured: {"program", "round", "version", "cells", …}.
 
-        A peer that fails is left out of all rounds; the programs that remain are compared."""
+        A peer that fails is left out of all rounds; the programs that remain are compared. After so many minutes no
+        program is begun, and an interrupt ends the contest: what has been measured until then counts."""
         self.prepare()
         results = []
+        begin = time.monotonic()
+        try:
+            for turn, program in self.turns(rounds):
+                if minutes and time.monotonic() - begin > 60 * minutes:
+                    self.say(f"{minutes:g} minutes have passed: the rest is left out")
+                    break
+                if program not in self.failed:
+                    self.say(f"round {turn + 1} of {rounds}: {program.name}")
+                    self.take_turn(turn, program, results)
+        except KeyboardInterrupt:
+            self.say("interrupted: the rest is left out")
+        return [result for result in results if result["program"] not in self.failed]
+
+    def turns(self, rounds: int):
+        """Who runs when: A B C, B C A, …"""
         for turn in range(rounds):
             start = turn % len(self.programs)
             for program in self.programs[start:] + self.programs[:start]:
-                if program in self.failed:
-                    continue
-                self.say(f"round {turn + 1} of {rounds}: {program.name}")
-                try:
-                    results.append({"program": program, "round": turn} | self.measure(program))
-                except PeerError as error:
-                    self.give_up(program, error)
-        return [result for result in results if result["program"] not in self.failed]
+                yield turn, program
+
+    def take_turn(self, turn: int, program: Program, results: list[dict]) -> None:
+        try:
+            results.append({"program": program, "round": turn} | self.measure(program))
+        except PeerError as error:
+            self.give_up(program, error)
 
     def prepare(self) -> None:
         """Makes all model files before anything is measured: writing them out would disturb it."""

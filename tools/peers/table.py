@@ -37,7 +37,7 @@ class Outcome:
         return max(peers, key=lambda peer: median(self.speeds(peer, cell)), default=None)
 
     def ratio(self, ours: Program, peer: Program, cell: tuple) -> float:
-        """The median over the rounds of ours against theirs."""
+        """The median over the rounds that both have finished of ours against theirs."""
         pairs = zip(self.speeds(ours, cell), self.speeds(peer, cell))
         return median(mine / theirs for mine, theirs in pairs)
 

@@ -59,7 +59,8 @@ struct Surveyor {
     try meter?.tryEmbedding(embedding, probes)
     for index in 0..<configuration.layerCount {
       progress(index, configuration.layerCount + 1)
-      let layer = try wrapping(OptimizationError.model, try loader.layer(index))
+      let layer = try smoothed(
+        try wrapping(OptimizationError.model, try loader.layer(index)), index: index, run)
       try measure(layer, index: index, run, probes, meter, &survey)
       probes?.advance(through: layer)
       if index + 1 < configuration.layerCount { try run.advance(through: layer) }
@@ -68,6 +69,23 @@ struct Surveyor {
     if let probes { try finish(probes, embedding, meter, &survey) }
     progress(configuration.layerCount + 1, configuration.layerCount + 1)
     return survey
+  }
+
+  /// The layer as it will be rounded: smoothing before a budget changes what rounding costs, though not what the layer
+  /// computes. Scales are those that the smallest formats would get.
+  private func smoothed(
+    _ layer: LayerWeights, index: Int, _ run: CalibrationRun
+  ) throws(OptimizationError) -> LayerWeights {
+    guard let budget, case .smooth(let settings)? = recipe.steps.first(where: { $0.name == "smooth" }) else {
+      return layer
+    }
+    let smoother = LayerSmoother(
+      settings: settings, quantization: budget.quantization,
+      formats: try TensorFormats(budget.quantization, configuration), headSize: configuration.headSize,
+      compute: compute)
+    var result = layer
+    _ = try smoother.smooth(&result, layer: index, activations: run)
+    return result
   }
 
   /// One layer: two passes, so that the MLP's wide statistics are not held beside the attention's.

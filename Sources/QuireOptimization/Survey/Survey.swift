@@ -3,7 +3,7 @@ package import QuireTensors
 
 /// What the steps of a recipe would cost, measured on the calibration text before anything is cut or rounded.
 ///
-/// All of it is of the layers as the checkpoint has them: what a step would cost after the steps before it is close to
+/// All of it is of the layers as the checkpoint has them, or as smoothing leaves them when a budget follows: what a step would cost after the steps before it is close to
 /// that, and needs no conversion to know.
 package struct Survey: Sendable, Equatable {
   /// What pruning would cost, by the index of its step.

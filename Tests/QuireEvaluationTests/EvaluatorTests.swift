@@ -13,7 +13,7 @@ import Testing
 private final class TinySubject: Sendable {
   let folder = TemporaryFolder()
   var path: String { folder.path + "/checkpoint" }
-  var work: String { folder.path + "/work" }
+  var work: String { folder.path + "/inner" }
 
   init(vocabularySize: Int = 320) {
     let checkpoint = TemporaryFolder()
@@ -203,7 +203,7 @@ private final class TinySubject: Sendable {
   }
 
   /// However the checkpoint's path is written, the files beside the folder are found.
-  @Test(arguments: ["/checkpoint", "/checkpoint/", "/checkpoint/.", "/work/../checkpoint"])
+  @Test(arguments: ["/checkpoint", "/checkpoint/", "/checkpoint/.", "/inner/../checkpoint"])
   func dataBesideTheCheckpointIsFound(path: String) throws {
     let subject = TinySubject().withData()
     var options = subject.options

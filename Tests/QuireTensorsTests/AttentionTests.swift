@@ -83,12 +83,12 @@ import Testing
   }
 
   @Test(
-    "softmax attention over shuffled blocks, every length around a block's edge",
+    "softmax attention over shuffled blocks, lengths around the edges of blocks and of spans of four",
     arguments: [16, 24, 32, 40, 64, 80, 128], KeyValueElement.allCases)
   func againstDoubles(headSize: Int, element: KeyValueElement) {
     guard element.holds(headSize: headSize) else { return #expect(headSize % 16 != 0) }
-    let visible = [1, 2, 31, 32, 33, 63, 64, 65, 90, 7, 96]
-    let cache = Cache(positions: 96, headSize: headSize, element: element, seed: UInt64(headSize))
+    let visible = [1, 2, 31, 32, 33, 63, 64, 65, 90, 7, 96, 127, 128, 129, 160, 255, 256, 257, 300]
+    let cache = Cache(positions: 300, headSize: headSize, element: element, seed: UInt64(headSize))
     var random = SplitMix(3)
     let queries = random.floats(visible.count * headSize, scale: 2)
     let truth = cache.attend(queries, visible: visible, set: .portable)

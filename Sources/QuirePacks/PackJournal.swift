@@ -3,9 +3,8 @@ import QuireTensors
 
 /// Remembers beside an unfinished pack which parts it holds whole, so that a killed conversion can go on.
 ///
-/// A text file of JSON lines: first the key; then, for each part, a line per tensor with its manifest entry and the
-/// sizes of the frames it added, and a line with the writer's note, which ends the part. A line is written after the
-/// frames it speaks of; what it says is believed only as far as the frames' hash confirms it, since a power cut may
+/// Behind the key there is, for each part, a line per tensor with its manifest entry and the sizes of the frames it added,
+/// and a line with the writer's note, which ends the part. A line is written after the frames it speaks of; what it says is believed only as far as the frames' hash confirms it, since a power cut may
 /// keep a line and lose the bytes.
 final class PackJournal {
   /// What an earlier run has finished.
@@ -31,35 +30,33 @@ final class PackJournal {
     let newFrames: [SeekTable.Entry]
   }
 
-  private static let keyKey = "key"
   private static let tensorKey = "tensor"
   private static let framesKey = "frames"
   private static let noteKey = "note"
 
   private let path: String
-  private let text: AtomicFile
+  private let lines: LineJournal
 
   private static func place(beside path: String) -> String { path + ".journal" }
 
   static func discard(beside path: String) throws(FileFailure) {
-    try AtomicFile.discardTemporary(for: place(beside: path))
+    try LineJournal.discard(path: place(beside: path))
   }
 
   /// Opens or creates the journal of the pack at `path`.
   init(path: String) throws(FileFailure) {
     self.path = path
-    text = try AtomicFile(path: Self.place(beside: path), resumes: true)
-    text.keepsTemporary = true
+    lines = try LineJournal(path: Self.place(beside: path))
   }
 
   /// Whether a later run can use what is written so far.
   var isKept: Bool {
-    get { text.keepsTemporary }
-    set { text.keepsTemporary = newValue }
+    get { lines.isKept }
+    set { lines.isKept = newValue }
   }
 
   func append(_ tensor: PackTensor, newFrames: ArraySlice<SeekTable.Entry>) throws(FileFailure) {
-    try write([
+    try lines.append([
       Self.tensorKey: PackManifest.json(tensor: tensor),
       Self.framesKey: .array(newFrames.map { [.int($0.packedBytes), .int($0.rawBytes)] }),
     ])
@@ -67,30 +64,30 @@ final class PackJournal {
 
   /// Ends a part: what was written before it will be found again.
   func append(note: String) throws(FileFailure) {
-    try write([Self.noteKey: .string(note)])
+    try lines.append([Self.noteKey: .string(note)])
   }
 
   /// Brings what was written to the disk.
-  func synchronize() throws(FileFailure) { try text.synchronize() }
+  func synchronize() throws(FileFailure) { try lines.synchronize() }
 
   /// Forgets everything; `file` becomes empty.
   func restart(key: String, file: AtomicFile) throws(FileFailure) {
     try file.truncate(to: 0)
-    try text.truncate(to: 0)
-    try write([Self.keyKey: .string(key)])
+    try lines.restart(key: key)
   }
 
   /// What `file` holds of a pack with this key; cuts file and journal behind the last part that is whole.
   func resume(key: String, file: AtomicFile) throws(FileFailure) -> Progress {
-    let (foundKey, keyEnd, parts) = parse(try contents())
+    let contents = try lines.contents()
+    let parts = Self.parts(contents.lines)
     var progress = Progress()
-    guard foundKey == key, try hasHead(file), let tensors = validated(parts) else {
-      if foundKey != key, file.byteCount > 0 { progress.discardedKey = foundKey }
+    guard contents.key == key, try hasHead(file), let tensors = validated(parts) else {
+      if contents.key != key, file.byteCount > 0 { progress.discardedKey = contents.key }
       try restart(key: key, file: file)
       return progress
     }
     var end = PackLayout.headBytes
-    var textEnd = keyEnd
+    var textEnd = contents.keyEnd
     progress.entries = [.init(packedBytes: end, rawBytes: 0)]
     for part in parts {
       let known = progress
@@ -114,42 +111,24 @@ final class PackJournal {
 
   private func cut(_ file: AtomicFile, behind progress: Progress, textEnd: Int) throws(FileFailure) {
     try file.truncate(to: progress.entries.reduce(0) { $0 + $1.packedBytes })
-    try text.truncate(to: textEnd)
+    try lines.cut(behind: textEnd)
   }
 
-  private func write(_ line: JSONValue) throws(FileFailure) {
-    try text.write(line.serializedBytes() + [UInt8(ascii: "\n")])
-  }
-
-  private func contents() throws(FileFailure) -> [UInt8] {
-    let buffer = HostBuffer<UInt8>(count: text.byteCount)
-    try text.read(at: 0, into: buffer.bytes)
-    return Array(buffer.buffer)
-  }
-
-  /// The whole parts up to the first line that is cut or none of ours; no key when that is the first.
-  private func parse(_ text: [UInt8]) -> (key: String?, keyEnd: Int, parts: [Part]) {
+  /// The whole parts up to the first line that is none of ours.
+  private static func parts(_ lines: [LineJournal.Line]) -> [Part] {
     var parts: [Part] = []
     var open: [Line] = []
-    var key: String?
-    var keyEnd = 0
-    var start = 0
-    while let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) {
-      guard let value = try? JSONValue.parse(text[start..<end]) else { break }
-      start = end + 1
-      if key == nil {
-        guard let found = value[Self.keyKey]?.stringValue else { break }
-        (key, keyEnd) = (found, start)
-      } else if let tensor = value[Self.tensorKey], let frames = Self.frames(value[Self.framesKey]) {
+    for line in lines {
+      if let tensor = line.value[tensorKey], let frames = frames(line.value[framesKey]) {
         open.append(Line(tensor: tensor, newFrames: frames))
-      } else if let note = value[Self.noteKey]?.stringValue {
-        parts.append(Part(tensors: open, note: note, end: start))
+      } else if let note = line.value[noteKey]?.stringValue {
+        parts.append(Part(tensors: open, note: note, end: line.end))
         open = []
       } else {
         break
       }
     }
-    return (key, keyEnd, parts)
+    return parts
   }
 
   private static func frames(_ value: JSONValue?) -> [SeekTable.Entry]? {

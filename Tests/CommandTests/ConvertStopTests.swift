@@ -14,6 +14,10 @@ import Testing
         { step: "quantize", scheme: "int4", group: 64, method: "gptq" }],
       calibration: { source: "bundled", windows: 6, tokens: 64, seed: 3 } }
     """
+  private static let budget = """
+    { name: "b", steps: [{ step: "budget", bitsPerWeight: 5, method: "gptq" }],
+      calibration: { source: "bundled", windows: 2, tokens: 64, seed: 3 } }
+    """
 
   private func words(_ recipe: String, to name: String = "out.quire") -> [String] {
     [
@@ -39,7 +43,7 @@ import Testing
     return (try #require(contents("whole.quire")), (ContinuousClock.now - start) / .seconds(1))
   }
 
-  @Test(arguments: [(nearest, 12), (gptq, 8)])
+  @Test(arguments: [(nearest, 12), (gptq, 8), (budget, 6)])
   func killsLeaveNoTraceInTheBytes(_ recipe: String, rounds: Int) throws {
     let (pack, seconds) = try whole(recipe)
     var generator = SeededGenerator(seed: 11)

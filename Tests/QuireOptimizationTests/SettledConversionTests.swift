@@ -54,7 +54,7 @@ import Testing
   @Test func aTiedEmbeddingIsTriedAsTheHeadToo() throws {
     func divergence(tied: Bool) throws -> Double {
       TinyCheckpoint(layerCount: 1, tiesEmbeddings: tied).write(to: bench.folder)
-      let survey = try bench.converter(bench.recipe([budget(.bitsPerWeight(6))])).survey()
+      let survey = try bench.converter(bench.recipe([budget(.bitsPerWeight(6))])).surveyOfEverything()
       let embedding = try #require(survey.sensitivities.first)
       #expect(embedding.tensor == .embedding)
       #expect(survey.sensitivities.contains { $0.tensor == .head } == !tied)
@@ -69,7 +69,7 @@ import Testing
     let recipe = bench.recipe([budget(.divergence(1))])
     let converter = try bench.converter(recipe)
     #expect(!converter.isSettled)
-    let survey = try converter.survey()
+    let survey = try converter.surveyOfEverything()
     let largest = survey.sensitivities.reduce(0) { $0 + $1.options[0].divergence }
     var sizes: [Int] = []
     for share in [1.0, 0.3, 0.1] {
@@ -129,7 +129,7 @@ import Testing
     writeCheckpoint(layers: 2)
     let step = RecipeStep.pruneHeads(.init(unit: .queryHead, removal: .uniform(1), tries: true))
     let converter = try bench.converter(bench.recipe([step]))
-    let survey = try converter.survey(everything: false)
+    let survey = try converter.survey(forPack: bench.output)
     let table = try #require(survey.pruning[0])
     let report = try converter.run(output: bench.output)
     for (layer, found) in table.layers.enumerated() {

@@ -33,9 +33,10 @@ package final class CalibrationRun {
       counts: set.windows.map { $0.tokenCount * configuration.hiddenSize },
       path: path.map(HiddenRows.path(beside:)))
     self.init(set, rows, configuration, compute)
-    try rows.fill(scratch) { window in
+    for window in windows {
       embedding.embed(
-        windows[window].sequences.flatMap { $0 }, into: scratch.pointer, kernels: compute.kernels)
+        window.sequences.flatMap { $0 }, into: scratch.pointer, kernels: compute.kernels)
+      try rows.append(scratch)
     }
   }
 
@@ -48,7 +49,8 @@ package final class CalibrationRun {
     let counts = set.windows.map { $0.tokenCount * configuration.hiddenSize }
     guard
       let rows = try? HiddenRows(
-        counts: counts, path: HiddenRows.path(beside: path), boundary: boundary),
+        counts: counts, path: HiddenRows.path(beside: path), boundary: boundary,
+        filledCount: counts.count),
       (try? rows.hash()) == hash
     else { return nil }
     self.init(set, rows, configuration, compute)

@@ -1,16 +1,21 @@
 import QuireTensors
 
 /// The hidden rows of all calibration windows between two layers, in a file: 1 GiB for 64 windows of 1,024 tokens
-/// of an 8B model, more than everything else that a conversion holds.
+/// of an 8B model, more than everything else that a conversion holds. A survey keeps its copies of rows so, too.
 ///
-/// The file has room for two sets. `advance` reads one and writes the other, so that the rows that a layer began with
-/// are there until it is finished: a run that is killed goes on from them.
+/// A file that a later run may need has room for two sets. `advance` reads one and writes the other, so that the rows
+/// that a layer began with are there until it is finished: a run that is killed goes on from them.
 final class HiddenRows {
   /// Layers that the rows have been through.
   private(set) var boundary: Int
   private let file: ScratchFile
   private let counts: [Int]  // floats of each window
   private let offsets: [Int]  // bytes from a set's start to each window, and its end
+  private let setCount: Int
+  /// The windows, first of all, that have rows at the boundary.
+  private(set) var filledCount: Int
+  /// Windows behind those that will have rows at the next boundary.
+  private var comingCount = 0
   /// Whether the set that is being written has the newest rows already: those between the halves of a layer.
   private var isHalfway = false
 
@@ -21,9 +26,14 @@ final class HiddenRows {
   ///   - counts: floats of each window
   ///   - path: nil for a file that nobody else can see
   ///   - boundary: layers that the rows in the file have been through
-  init(counts: [Int], path: String?, boundary: Int = 0) throws(OptimizationError) {
+  ///   - filledCount: windows that have rows in the file
+  init(
+    counts: [Int], path: String?, boundary: Int = 0, filledCount: Int = 0
+  ) throws(OptimizationError) {
     self.counts = counts
     self.boundary = boundary
+    self.filledCount = filledCount
+    setCount = Self.setCount(isKept: path != nil)
     offsets = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1 * MemoryLayout<Float>.stride) }
     do throws(FileFailure) {
       file = if let path { try ScratchFile(path: path) } else { try ScratchFile() }
@@ -38,16 +48,22 @@ final class HiddenRows {
     set { file.keeps = newValue }
   }
 
-  /// Bytes on the disk.
-  var byteCount: Int { 2 * setBytes }
+  /// How many times the file holds the rows.
+  static func setCount(isKept: Bool) -> Int { isKept ? 2 : 1 }
+
   private var setBytes: Int { offsets[counts.count] }
 
-  /// Writes the rows that the first layer begins with. `rows` fills a window's.
-  func fill(_ scratch: HostBuffer<Float>, _ rows: (_ window: Int) -> Void) throws(OptimizationError) {
-    for window in counts.indices {
-      rows(window)
-      try store(scratch, window, set: boundary)
-    }
+  /// Writes the next window's rows as they are at the boundary.
+  func append(_ scratch: HostBuffer<Float>) throws(OptimizationError) {
+    precondition(comingCount == 0, "windows come in order")
+    try store(scratch, filledCount, set: boundary)
+    filledCount += 1
+  }
+
+  /// Writes the next window's rows as they will be at the next boundary: the others are still to be advanced to it.
+  func appendAhead(_ scratch: HostBuffer<Float>) throws(OptimizationError) {
+    try store(scratch, filledCount + comingCount, set: boundary + 1)
+    comingCount += 1
   }
 
   /// Reads the newest rows of a window into `scratch`.
@@ -58,17 +74,22 @@ final class HiddenRows {
     }
   }
 
-  /// Takes every window's rows through half a layer, or through what is left of it: `transform` changes `scratch`.
+  /// Takes the rows of every window that has some through half a layer, or through what is left of it: `transform`
+  /// changes `scratch`.
   func advance(
     _ scratch: HostBuffer<Float>, endsLayer: Bool, _ transform: (_ window: Int) -> Void
   ) throws(OptimizationError) {
-    for window in counts.indices {
+    for window in 0..<filledCount {
       try load(window, into: scratch)
       transform(window)
       try store(scratch, window, set: boundary + 1)
     }
     isHalfway = !endsLayer
-    if endsLayer { boundary += 1 }
+    if endsLayer {
+      boundary += 1
+      filledCount += comingCount
+      comingCount = 0
+    }
   }
 
   /// The hash of the rows at the boundary, once they are on the disk.
@@ -79,10 +100,11 @@ final class HiddenRows {
 
   /// The hash of the rows at the boundary. Throws when the file does not hold so many.
   func hash() throws(OptimizationError) -> UInt64 {
-    let chunk = HostBuffer<UInt8>(count: min(setBytes, 4 << 20))
+    let byteCount = offsets[filledCount]
+    let chunk = HostBuffer<UInt8>(count: min(byteCount, 4 << 20))
     var hash = ContentHash()
-    for start in stride(from: 0, to: setBytes, by: max(1, chunk.count)) {
-      let part = UnsafeMutableRawBufferPointer(rebasing: chunk.bytes.prefix(setBytes - start))
+    for start in stride(from: 0, to: byteCount, by: max(1, chunk.count)) {
+      let part = UnsafeMutableRawBufferPointer(rebasing: chunk.bytes.prefix(byteCount - start))
       try access { () throws(FileFailure) in try file.read(at: place(0, set: boundary) + start, into: part) }
       hash.update(UnsafeRawBufferPointer(part))
     }
@@ -96,7 +118,7 @@ final class HiddenRows {
     try access { () throws(FileFailure) in try file.write(bytes, at: place(window, set: set)) }
   }
 
-  private func place(_ window: Int, set: Int) -> Int { set % 2 * setBytes + offsets[window] }
+  private func place(_ window: Int, set: Int) -> Int { set % setCount * setBytes + offsets[window] }
 
   private func access(_ body: () throws(FileFailure) -> Void) throws(OptimizationError) {
     do throws(FileFailure) { try body() } catch { throw .scratch(path: file.path, reason: error.reason) }

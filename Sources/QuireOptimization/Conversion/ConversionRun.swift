@@ -60,6 +60,7 @@ final class ConversionRun {
       }
     }
     if activations == nil { try? ScratchFile.remove(path: HiddenRows.path(beside: path)) }
+    if !resumes { SurveyJournal.discard(beside: path) }
     if case .resumed = start {
       takeUp(notes)
     } else {
@@ -70,9 +71,14 @@ final class ConversionRun {
   /// Converts what is left. An error of the checkpoint's numbers will come again: nothing is kept for it.
   func perform() throws(OptimizationError) -> ConversionReport {
     do throws(OptimizationError) {
-      return try convertRest()
+      let report = try convertRest()
+      SurveyJournal.discard(beside: path)
+      return report
     } catch {
-      if !error.canBeMended { writer.keepsUnfinished = false }
+      if !error.canBeMended {
+        writer.keepsUnfinished = false
+        SurveyJournal.discard(beside: path)
+      }
       activations?.keepsRows = writer.keepsUnfinished
       throw error
     }
@@ -214,7 +220,7 @@ extension ConversionRun {
 extension OptimizationError {
   /// Whether another run may get further with the same checkpoint and recipe: when there is room, or a file can be
   /// read again.
-  fileprivate var canBeMended: Bool {
+  var canBeMended: Bool {
     switch self {
     case .pack, .scratch, .checkpoint, .model: true
     default: false

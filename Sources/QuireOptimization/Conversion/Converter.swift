@@ -43,8 +43,8 @@ package struct Converter {
   /// Converts and writes the pack at `path`, which appears when it is whole.
   ///
   /// A run that is killed, or fails for want of room or by an unreadable file, leaves `path` with `.partial` and its
-  /// journal behind; the next run of the same conversion goes on behind the last layer that was finished. Nothing
-  /// is left behind that no later run could use.
+  /// journal behind; the next run of the same conversion goes on behind the last layer that was finished. A survey that
+  /// came before is kept for it too. Nothing is left behind that no later run could use.
   ///
   /// - Parameters:
   ///   - resumes: whether to leave and to look for such a rest.
@@ -54,7 +54,7 @@ package struct Converter {
     onStart: (ConversionStart) -> Void = { _ in }
   ) throws(OptimizationError) -> ConversionReport {
     guard isSettled else {
-      return try settled(by: try survey(everything: false)).run(
+      return try settled(by: try survey(forPack: path, resumes: resumes)).run(
         output: path, resumes: resumes, progress: progress, onStart: onStart)
     }
     let run = try ConversionRun(self, output: path, resumes: resumes, progress: progress)

@@ -34,12 +34,13 @@ package struct MemoryEstimate: Sendable, Equatable {
     if recipe.steps.contains(where: { $0.name == "smooth" }) {
       layer.append(Part(what: "one smoothed layer", byteCount: 4 * Self.layerParameters(source)))
     }
-    let probes = Surveyor.probeCount(recipe.steps.filter { !$0.isSettled }, source.configuration)
-    if probes > 0 {
+    let survey = SurveyWork(recipe.steps.filter { !$0.isSettled }, of: recipe, source.configuration)
+    if survey.probeCount > 0 {
       always.append(
         Part(
-          what: "copies of hidden rows for trials",
-          byteCount: ProbeRun.byteCount(probeCount: probes, recipe.calibration, source.configuration)))
+          what: "trials on the whole model",
+          byteCount: ProbeRun.byteCount(
+            tokens: survey.probeTokens, recipe.calibration, source.configuration)))
     }
     let statistics = recipe.steps.map { Self.statisticsBytes($0, source.configuration, threadCount) }
     layer.append(Part(what: "statistics of one matrix", byteCount: statistics.max() ?? 0))

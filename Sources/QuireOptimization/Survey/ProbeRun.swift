@@ -4,10 +4,10 @@ import QuireTensors
 /// A few windows on their way through the model, again and again: once as it is, and once for every change on trial.
 ///
 /// Each copy has one change behind it and takes the layers that follow as they are, so that at the head its answers
-/// tell what the change costs the whole model. Holds the hidden rows of every copy, never the model.
+/// tell what the change costs the whole model. Holds the hidden rows of one copy; those of all are in a file.
 final class ProbeRun {
   /// What is on trial.
-  enum Probe: Hashable {
+  enum Probe: Hashable, Codable {
     case tensor(TensorName)
     /// A unit of heads, by its place in the layer's score table.
     case unit(step: Int, layer: Int, index: Int)
@@ -18,28 +18,83 @@ final class ProbeRun {
   private let runner: LayerRunner
   private let compute: Compute
   private let tokenCount: Int
-  private let reference: HostBuffer<Float>  // (token, hidden)
-  private var probes: [(probe: Probe, rows: HostBuffer<Float>)] = []
+  /// The model as it is, then the probes one by one.
+  private let rows: HiddenRows
+  private let scratch: HostBuffer<Float>  // (token, hidden)
+  /// The changes that were tried in the layers behind.
+  private(set) var probes: [Probe] = []
+  /// Those of the layer that is under way.
+  private var coming: [Probe] = []
+  private static let reference = 0
 
   /// Tokens that are looked at, at most; whole windows, at least one.
   static let tokenLimit = 4096
   /// Bytes of all copies, at most, unless one window takes more.
   static let byteLimit = 1 << 30
 
-  /// - Parameter probeCount: how many changes will be tried
-  init(
+  /// - Parameters:
+  ///   - probeCount: how many changes will be tried
+  ///   - path: the file beside which the hidden rows are kept; nil for a temporary file
+  convenience init(
     _ set: CalibrationSet, probeCount: Int, embedding: WeightMatrix, configuration: ModelConfiguration,
-    compute: Compute
+    compute: Compute, beside path: String?
+  ) throws(OptimizationError) {
+    let windows = Self.windows(set, probeCount: probeCount, configuration)
+    let rows = try HiddenRows(
+      counts: Self.counts(windows, probeCount, configuration), path: path.map(HiddenRows.path(beside:)))
+    self.init(windows, rows, configuration, compute)
+    embed(embedding)
+    try rows.append(scratch)
+  }
+
+  /// Goes on with the rows that an earlier run has left beside the file at `path` after `boundary` layers; nil when
+  /// they are gone or not those of that hash.
+  convenience init?(
+    resuming set: CalibrationSet, probeCount: Int, probes: [Probe], beside path: String, boundary: Int,
+    hash: UInt64,
+    configuration: ModelConfiguration, compute: Compute
   ) {
+    let windows = Self.windows(set, probeCount: probeCount, configuration)
+    guard probes.count <= probeCount,
+      let rows = try? HiddenRows(
+        counts: Self.counts(windows, probeCount, configuration), path: HiddenRows.path(beside: path),
+        boundary: boundary, filledCount: probes.count + 1),
+      (try? rows.hash()) == hash
+    else { return nil }
+    self.init(windows, rows, configuration, compute)
+    self.probes = probes
+  }
+
+  private init(
+    _ windows: [CalibrationSet.Window], _ rows: HiddenRows, _ configuration: ModelConfiguration,
+    _ compute: Compute
+  ) {
+    self.windows = windows
+    self.rows = rows
     self.configuration = configuration
     self.compute = compute
-    windows = Self.windows(set, probeCount: probeCount, configuration)
     tokenCount = windows.reduce(0) { $0 + $1.tokenCount }
     runner = LayerRunner(
       configuration, compute: compute, maximumRows: max(1, windows.map(\.tokenCount).max() ?? 0))
-    reference = HostBuffer(count: tokenCount * configuration.hiddenSize)
-    embed(embedding, into: reference)
+    scratch = HostBuffer(count: tokenCount * configuration.hiddenSize)
   }
+
+  /// Floats of each copy.
+  private static func counts(
+    _ windows: [CalibrationSet.Window], _ probeCount: Int, _ configuration: ModelConfiguration
+  ) -> [Int] {
+    let tokens = windows.reduce(0) { $0 + $1.tokenCount }
+    return [Int](repeating: tokens * configuration.hiddenSize, count: probeCount + 1)
+  }
+
+  /// Whether the rows outlive this object, for a later run to go on with.
+  var keepsRows: Bool {
+    get { rows.isKept }
+    set { rows.isKept = newValue }
+  }
+
+  /// The hash of the rows between two layers, which are on the disk then.
+  func seal() throws(OptimizationError) -> UInt64 { try rows.seal() }
 
   private static func windows(
     _ set: CalibrationSet, probeCount: Int, _ configuration: ModelConfiguration
@@ -54,71 +109,86 @@ final class ProbeRun {
       }.map(\.element))
   }
 
-  /// Bytes of all copies of `probeCount` changes.
-  static func byteCount(
+  /// Tokens of each copy, when `probeCount` changes are tried.
+  static func tokenCount(
     probeCount: Int, _ settings: CalibrationSettings, _ configuration: ModelConfiguration
   ) -> Int {
     let rowBytes = 4 * configuration.hiddenSize * (probeCount + 1)
-    return rowBytes * max(settings.windowTokens, min(tokenLimit, byteLimit / rowBytes))
+    let limit = min(tokenLimit, byteLimit / rowBytes, settings.windowCount * settings.windowTokens)
+    return max(settings.windowTokens, limit / settings.windowTokens * settings.windowTokens)
+  }
+
+  /// Bytes that are held in memory: one copy, the workspace of a window, and logits at the head.
+  static func byteCount(
+    tokens: Int, _ settings: CalibrationSettings, _ configuration: ModelConfiguration
+  ) -> Int {
+    4 * tokens * configuration.hiddenSize
+      + LayerRunner.workspaceBytes(configuration, maximumRows: settings.windowTokens) + 2 * logitBytes
   }
 
   /// Tries another embedding. Call before the first layer.
-  func tryEmbedding(_ embedding: WeightMatrix) {
-    let rows = HostBuffer<Float>(count: reference.count)
-    embed(embedding, into: rows)
-    probes.append((.tensor(.embedding), rows))
+  func tryEmbedding(_ embedding: WeightMatrix) throws(OptimizationError) {
+    embed(embedding)
+    try rows.append(scratch)
+    probes.append(.tensor(.embedding))
   }
 
   /// Takes a copy through a changed layer. Call it for every change of a layer before `advance(through:)`.
-  func tryLayer(_ layer: LayerWeights, as probe: Probe) {
-    let rows = HostBuffer<Float>(count: reference.count)
-    rows.pointer.update(from: reference.pointer, count: reference.count)
-    run(layer, rows)
-    waiting.append((probe, rows))
+  func tryLayer(_ layer: LayerWeights, as probe: Probe) throws(OptimizationError) {
+    try rows.load(Self.reference, into: scratch)
+    run(layer)
+    try rows.appendAhead(scratch)
+    coming.append(probe)
   }
-  private var waiting: [(probe: Probe, rows: HostBuffer<Float>)] = []
 
   /// Takes everything that stands before the layer through it as it is.
-  func advance(through layer: LayerWeights) {
-    for probe in probes { run(layer, probe.rows) }
-    run(layer, reference)
-    probes += waiting
-    waiting = []
+  ///
+  /// - Parameter onPass: called when a copy is through
+  func advance(through layer: LayerWeights, onPass: () -> Void) throws(OptimizationError) {
+    try rows.advance(scratch, endsLayer: true) { _ in
+      run(layer)
+      onPass()
+    }
+    probes += coming
+    coming = []
   }
 
   /// The mean KL divergence of every probe's answers from those of the model as it is.
   ///
   /// - Parameters:
   ///   - head: as it is
-  ///   - otherHead: tried as well when there is one
-  ///   - tiedHead: what the head becomes when the embedding on trial is the head too
+  ///   - otherHead: on trial when there is one
+  ///   - isTied: whether the embedding is the head, so that they are on trial together
   func divergences(
-    finalNorm: HostBuffer<Float>, head: WeightMatrix, otherHead: WeightMatrix?, tiedHead: WeightMatrix?
-  ) -> [Probe: Double] {
-    let rows = max(1, min(tokenCount, Self.logitBytes / (4 * configuration.vocabularySize)))
-    let input = MatrixInput(maximumRows: rows, maximumColumns: configuration.hiddenSize)
-    let normed = HostBuffer<Float>(count: rows * configuration.hiddenSize)
-    let expected = HostBuffer<Float>(count: rows * configuration.vocabularySize)
-    let found = HostBuffer<Float>(count: rows * configuration.vocabularySize)
+    finalNorm: HostBuffer<Float>, head: WeightMatrix, otherHead: WeightMatrix?, isTied: Bool
+  ) throws(OptimizationError) -> [Probe: Double] {
+    let rowCount = max(1, min(tokenCount, Self.logitBytes / (4 * configuration.vocabularySize)))
+    let input = MatrixInput(maximumRows: rowCount, maximumColumns: configuration.hiddenSize)
+    let normed = HostBuffer<Float>(count: rowCount * configuration.hiddenSize)
+    let expected = HostBuffer<Float>(count: rowCount * configuration.vocabularySize)
+    let found = HostBuffer<Float>(count: rowCount * configuration.vocabularySize)
     var sums: [Probe: Double] = [:]
-    for start in stride(from: 0, to: tokenCount, by: rows) {
-      let part = start..<min(start + rows, tokenCount)
-      func answer(_ hidden: HostBuffer<Float>, _ head: WeightMatrix, into logits: HostBuffer<Float>) {
-        normalize(hidden, part, finalNorm, into: normed)
+    for start in stride(from: 0, to: tokenCount, by: rowCount) {
+      let part = start..<min(start + rowCount, tokenCount)
+      func answer(
+        _ copy: Int, _ head: WeightMatrix, into logits: HostBuffer<Float>
+      ) throws(OptimizationError) {
+        try rows.load(copy, into: scratch)
+        normalize(part, finalNorm, into: normed)
         input.set(rows: normed.pointer, count: part.count, columns: configuration.hiddenSize)
         compute.multiply(input, MatrixProduct(head, into: logits.pointer))
       }
       func add(_ probe: Probe) {
         sums[probe, default: 0] += divergence(expected, found, rows: part.count)
       }
-      answer(reference, head, into: expected)
-      for probe in probes {
-        let isTied = probe.probe == .tensor(.embedding)
-        answer(probe.rows, isTied ? tiedHead ?? head : head, into: found)
-        add(probe.probe)
+      try answer(Self.reference, head, into: expected)
+      for (index, probe) in probes.enumerated() {
+        let isHeadToo = isTied && probe == .tensor(.embedding)
+        try answer(index + 1, isHeadToo ? otherHead ?? head : head, into: found)
+        add(probe)
       }
-      if let otherHead {
-        answer(reference, otherHead, into: found)
+      if let otherHead, !isTied {
+        try answer(Self.reference, otherHead, into: found)
         add(.tensor(.head))
       }
     }
@@ -128,16 +198,16 @@ final class ProbeRun {
   /// Logits that are held at a time, of either kind.
   private static let logitBytes = 64 << 20
 
-  private func embed(_ embedding: WeightMatrix, into rows: HostBuffer<Float>) {
+  private func embed(_ embedding: WeightMatrix) {
     embedding.embed(
-      windows.flatMap { $0.sequences.flatMap { $0 } }, into: rows.pointer, kernels: compute.kernels)
+      windows.flatMap { $0.sequences.flatMap { $0 } }, into: scratch.pointer, kernels: compute.kernels)
   }
 
-  private func run(_ layer: LayerWeights, _ rows: HostBuffer<Float>) {
+  private func run(_ layer: LayerWeights) {
     let cache = KeyValueCache(
       configuration.replacingLayers([layer.shape]),
       blockCount: windows.map(CalibrationRun.blockCount(of:)).max() ?? 0, element: .float32)
-    var place = rows.pointer
+    var place = scratch.pointer
     for window in windows {
       runner.begin(CalibrationRun.batch(of: window), cache: cache)
       runner.run(layer, layer: 0, hidden: place)
@@ -146,13 +216,11 @@ final class ProbeRun {
     runner.end()
   }
 
-  private func normalize(
-    _ hidden: HostBuffer<Float>, _ part: Range<Int>, _ norm: HostBuffer<Float>, into normed: HostBuffer<Float>
-  ) {
+  private func normalize(_ part: Range<Int>, _ norm: HostBuffer<Float>, into normed: HostBuffer<Float>) {
     let width = configuration.hiddenSize
     for (line, token) in part.enumerated() {
       compute.kernels.rmsNorm(
-        hidden.pointer + token * width, weight: norm.pointer, into: normed.pointer + line * width,
+        scratch.pointer + token * width, weight: norm.pointer, into: normed.pointer + line * width,
         count: width, epsilon: configuration.rmsNormEpsilon)
     }
   }

@@ -8,9 +8,14 @@ final class SensitivityMeter {
   private let formats: TensorFormats
   private let configuration: ModelConfiguration
   private let compute: Compute
-  /// The embedding in its smallest format where it is the head too.
-  private(set) var tiedHead: WeightMatrix?
-  private var errors: [TensorName: [(format: WeightFormat, error: Double)]] = [:]
+  /// What was measured so far.
+  var errors: [TensorName: [FormatError]] = [:]
+
+  /// The squared error of a matrix's output in one format; of its weights where nothing is known of its inputs.
+  struct FormatError: Codable {
+    let format: WeightFormat
+    let error: Double
+  }
 
   /// nil when there is no budget.
   init?(
@@ -23,9 +28,10 @@ final class SensitivityMeter {
     formats = try TensorFormats(settings.quantization, configuration)
   }
 
-  /// The matrices that read at `site`, one by one.
+  /// The matrices that read at `site`, one by one. `tryLayer` is given the layer with one of them in its smallest format.
   func measure(
-    _ layer: LayerWeights, index: Int, at site: ActivationSite, _ gram: GramMatrix, _ probes: ProbeRun?
+    _ layer: LayerWeights, index: Int, at site: ActivationSite, _ gram: GramMatrix,
+    tryLayer: (LayerWeights, TensorName) throws(OptimizationError) -> Void
   ) throws(OptimizationError) {
     let quantizer = LayerQuantizer(settings: settings.quantization, formats: formats, compute: compute)
     let statistics = quantizer.statistics(of: gram)
@@ -35,44 +41,34 @@ final class SensitivityMeter {
       let choices = choices(name, columns: gram.order)
       guard let smallest = choices.first else { continue }
       errors[name] = choices.map { format in
-        guard format.scheme != .bf16 else { return (format, 0) }
+        guard format.scheme != .bf16 else { return FormatError(format: format, error: 0) }
         let trial = RoundingTrial([(layer[tensor], format, importances)], gram: gram, compute: compute)
-        return (format, trial.error(scales: nil))
+        return FormatError(format: format, error: trial.error(scales: nil))
       }
-      guard let probes, smallest.scheme != .bf16 else { continue }
+      guard smallest.scheme != .bf16 else { continue }
       var changed = layer
       changed[tensor] = .quantized(
         try quantizer.quantized(layer[tensor], as: name, smallest, statistics).0)
-      probes.tryLayer(changed, as: .tensor(name))
+      try tryLayer(changed, name)
     }
   }
 
-  func tryEmbedding(_ embedding: WeightMatrix, _ probes: ProbeRun?) throws(OptimizationError) {
-    guard let other = try tryTable(embedding, as: .embedding) else { return }
-    probes?.tryEmbedding(other)
-    if configuration.tiesEmbeddings { tiedHead = other }
-  }
-
-  /// The head in its smallest format; nil when it is the embedding or not up for choice.
-  func otherHead(_ head: WeightMatrix?) throws(OptimizationError) -> WeightMatrix? {
-    try head.flatMap { head throws(OptimizationError) in try tryTable(head, as: .head) }
-  }
-
-  /// Embedding or head, of whose inputs nothing is known: rounded to nearest, judged by their weights.
-  private func tryTable(_ matrix: WeightMatrix, as name: TensorName) throws(OptimizationError)
-    -> WeightMatrix?
-  {
+  /// Embedding or head, of whose inputs nothing is known: rounded to nearest, judged by their weights. Returns it in its
+  /// smallest format; nil when it is not up for choice.
+  func tried(
+    _ matrix: WeightMatrix, as name: TensorName
+  ) throws(OptimizationError) -> WeightMatrix? {
     let importances = settings.quantization.importances(columns: matrix.columns, nil)
-    var found: [(format: WeightFormat, error: Double)] = []
+    var found: [FormatError] = []
     var first: WeightMatrix?
     for format in choices(name, columns: matrix.columns) {
       guard format.scheme != .bf16 else {
-        found.append((format, 0))
+        found.append(FormatError(format: format, error: 0))
         continue
       }
       let result = try NearestQuantizer(format, importances: importances).quantize(
         matrix, named: name.string, compute)
-      found.append((format, result.relativeError * result.relativeError))
+      found.append(FormatError(format: format, error: result.relativeError * result.relativeError))
       if first == nil { first = .quantized(result.matrix) }
     }
     if !found.isEmpty { errors[name] = found }
@@ -92,9 +88,10 @@ final class SensitivityMeter {
       let measured = divergences[.tensor(name)] ?? 0
       return Sensitivity(
         tensor: name,
-        options: options.map { format, error in
+        options: options.map { option in
           Sensitivity.Option(
-            format: format, divergence: smallest.error > 0 ? measured * error / smallest.error : 0)
+            format: option.format,
+            divergence: smallest.error > 0 ? measured * option.error / smallest.error : 0)
         })
     }
   }

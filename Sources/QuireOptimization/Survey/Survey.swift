@@ -5,7 +5,7 @@ package import QuireTensors
 ///
 /// All of it is of the layers as the checkpoint has them, or as smoothing leaves them when a budget follows: what a step would cost after the steps before it is close to
 /// that, and needs no conversion to know.
-package struct Survey: Sendable, Equatable {
+package struct Survey: Sendable, Equatable, Codable {
   /// What pruning would cost, by the index of its step.
   package var pruning: [Int: PruningTable] = [:]
   /// What rounding would cost, matrix by matrix in the model's order; empty without a `budget` step.
@@ -13,13 +13,13 @@ package struct Survey: Sendable, Equatable {
 }
 
 /// What one pruning step would cost, layer by layer.
-package struct PruningTable: Sendable, Equatable {
+package struct PruningTable: Sendable, Equatable, Codable {
   package let step: String
   /// What goes in one piece: "kv-group", "128 channels".
   package let unit: String
   package var layers: [Layer] = []
 
-  package struct Layer: Sendable, Equatable {
+  package struct Layer: Sendable, Equatable, Codable {
     /// Every unit by itself; empty for channels, which are too many.
     package let scores: [HeadScore]
     /// What each further unit adds to the error when the cheapest go first, as shares of the output's mean square.
@@ -82,11 +82,11 @@ package struct PruningTable: Sendable, Equatable {
 }
 
 /// What each format would cost one matrix, smallest first.
-package struct Sensitivity: Sendable, Equatable {
+package struct Sensitivity: Sendable, Equatable, Codable {
   package let tensor: TensorName
   package let options: [Option]
 
-  package struct Option: Sendable, Equatable {
+  package struct Option: Sendable, Equatable, Codable {
     package let format: WeightFormat
     /// Mean KL divergence of the model with this matrix alone rounded so: measured for the smallest format, for the
     /// others in proportion to the squared error of the matrix's output.

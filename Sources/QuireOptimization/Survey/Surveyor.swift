@@ -1,74 +1,114 @@
 import QuireModel
 import QuireTensors
 
-/// Takes the calibration text through the model once, as it is, and measures what a recipe's steps would cost.
-struct Surveyor {
-  let recipe: Recipe
-  let loader: LayerLoader
-  let calibration: CalibrationSet
-  let compute: Compute
-  /// The steps to measure, by index.
-  let steps: [Int: RecipeStep]
+/// Takes the calibration text through the model once, as it is, layer by layer, and measures what a recipe's steps would
+/// cost.
+final class Surveyor {
+  private let task: SurveyTask
+  private let work: WorkMeter
+  private let run: CalibrationRun?
+  private let probes: ProbeRun?
+  private let meter: SensitivityMeter?
+  private(set) var layersDone = 0
+  private var survey = Survey()
 
-  private var configuration: ModelConfiguration { loader.configuration }
-  private var budget: BudgetSettings? {
-    steps.values.lazy.compactMap { if case .budget(let settings) = $0 { settings } else { nil } }.first
-  }
-  private var heads: [(step: Int, settings: HeadPruningSettings)] {
-    steps.sorted { $0.key < $1.key }.compactMap {
-      if case .pruneHeads(let settings) = $0.value { ($0.key, settings) } else { nil }
-    }
-  }
-  private var neurons: [(step: Int, settings: NeuronPruningSettings)] {
-    steps.sorted { $0.key < $1.key }.compactMap {
-      if case .pruneNeurons(let settings) = $0.value { ($0.key, settings) } else { nil }
-    }
-  }
+  private var configuration: ModelConfiguration { task.configuration }
+  private var compute: Compute { task.compute }
 
-  /// How many changes will be tried on the whole model, at most.
-  static func probeCount(_ steps: [RecipeStep], _ configuration: ModelConfiguration) -> Int {
-    steps.reduce(0) { sum, step in
-      switch step {
-      case .budget: sum + 7 * configuration.layerCount + 2
-      case .pruneHeads(let settings) where settings.tries:
-        sum + configuration.layers.reduce(0) { $0 + HeadPruning.blocks(settings.unit, of: $1).count }
-      default: sum
-      }
-    }
-  }
-
-  func run(progress: (_ done: Int, _ total: Int) -> Void) throws(OptimizationError) -> Survey {
-    var survey = Survey()
-    for (step, settings) in heads {
+  /// Begins before the first layer.
+  ///
+  /// - Parameter path: the pack beside which the hidden rows are kept; nil for temporary files
+  init(_ task: SurveyTask, besidePack path: String?, _ work: WorkMeter) throws(OptimizationError) {
+    self.task = task
+    self.work = work
+    for (step, settings) in task.heads {
       survey.pruning[step] = PruningTable(step: "prune-heads", unit: settings.unit.rawValue)
     }
-    for (step, settings) in neurons {
+    for (step, settings) in task.neurons {
       survey.pruning[step] = PruningTable(step: "prune-neurons", unit: "\(settings.group) channels")
     }
-    let embedding = try wrapping(OptimizationError.model, try loader.embedding(of: configuration))
-    let run = try CalibrationRun(
-      calibration, embedding: embedding, configuration: configuration, compute: compute)
-    let probeCount = Self.probeCount(Array(steps.values), configuration)
-    let probes =
+    let (configuration, probeCount) = (task.configuration, task.work.probeCount)
+    let embedding = try wrapping(OptimizationError.model, try task.loader.embedding(of: configuration))
+    run = try CalibrationRun(
+      task.calibration, embedding: embedding, configuration: configuration, compute: task.compute,
+      besidePack: path.map(SurveyJournal.path(beside:)))
+    probes =
       probeCount == 0
       ? nil
-      : ProbeRun(
-        calibration, probeCount: probeCount, embedding: embedding, configuration: configuration,
-        compute: compute)
-    let meter = try SensitivityMeter(self.budget, configuration, compute)
-    try meter?.tryEmbedding(embedding, probes)
-    for index in 0..<configuration.layerCount {
-      progress(index, configuration.layerCount + 1)
-      let layer = try smoothed(
-        try wrapping(OptimizationError.model, try loader.layer(index)), index: index, run)
-      try measure(layer, index: index, run, probes, meter, &survey)
-      probes?.advance(through: layer)
-      if index + 1 < configuration.layerCount { try run.advance(through: layer) }
+      : try ProbeRun(
+        task.calibration, probeCount: probeCount, embedding: embedding, configuration: configuration,
+        compute: task.compute, beside: path.map(SurveyJournal.probesPath(beside:)))
+    meter = try SensitivityMeter(task.budget, configuration, task.compute)
+    if let other = try meter?.tried(embedding, as: .embedding) { try probes?.tryEmbedding(other) }
+  }
+
+  /// Goes on behind what `note` tells, with the hidden rows beside the pack at `path`; nil when they are gone or not
+  /// those of the note.
+  init?(
+    _ task: SurveyTask, from note: SurveyNote, besidePack path: String, _ work: WorkMeter
+  ) throws(OptimizationError) {
+    self.task = task
+    self.work = work
+    layersDone = note.layersDone
+    survey = note.survey
+    let configuration = task.configuration
+    run = note.rowsHash.flatMap { hash in
+      CalibrationRun(
+        resuming: task.calibration, besidePack: SurveyJournal.path(beside: path), boundary: note.layersDone,
+        hash: hash, configuration: configuration, compute: task.compute)
     }
-    progress(configuration.layerCount, configuration.layerCount + 1)
-    if let probes { try finish(probes, embedding, meter, &survey) }
-    progress(configuration.layerCount + 1, configuration.layerCount + 1)
-    return survey
+    let probeCount = task.work.probeCount
+    probes = note.probesHash.flatMap { hash in
+      ProbeRun(
+        resuming: task.calibration, probeCount: probeCount, probes: note.probes,
+        beside: SurveyJournal.probesPath(beside: path), boundary: note.layersDone, hash: hash,
+        configuration: configuration, compute: task.compute)
+    }
+    meter = try SensitivityMeter(task.budget, configuration, task.compute)
+    meter?.errors = note.errors
+    let isRunLost = run == nil && !isBehindLastLayer
+    if isRunLost || probes == nil && probeCount > 0 { return nil }
+    keepsRows = true
+  }
+
+  /// Whether the hidden rows outlive this object, for a later run to go on with.
+  var keepsRows = false {
+    didSet {
+      run?.keepsRows = keepsRows
+      probes?.keepsRows = keepsRows
+    }
+  }
+
+  var isBehindLastLayer: Bool { layersDone == configuration.layerCount }
+
+  /// Measures everything that is left.
+  func measureAll() throws(OptimizationError) -> Survey {
+    while !isBehindLastLayer { try measureLayer() }
+    return try finish()
+  }
+
+  /// What is known behind the layers that are done, with the hidden rows on the disk.
+  func note() throws(OptimizationError) -> SurveyNote {
+    SurveyNote(
+      layersDone: layersDone, isFinished: false, survey: survey, errors: meter?.errors ?? [:],
+      probes: probes?.probes ?? [],
+      rowsHash: isBehindLastLayer ? nil : try run?.seal(),
+      probesHash: try probes?.seal())
+  }
+
+  /// Measures the next layer and takes everything through it.
+  func measureLayer() throws(OptimizationError) {
+    guard let run else { preconditionFailure("a layer is left") }
+    let index = layersDone
+    work.add(0)
+    let layer = try smoothed(
+      try wrapping(OptimizationError.model, try task.loader.layer(index)), index: index, run)
+    try measure(layer, index: index, run)
+    work.add(task.work.changes(index))
+    try probes?.advance(through: layer) { work.add(task.work.pass(index)) }
+    layersDone += 1
+    if !isBehindLastLayer { try run.advance(through: layer) }
+    work.set(left: task.work.total(from: layersDone))
   }
 
   /// The layer as it will be rounded: smoothing before a budget changes what rounding costs, though not what the layer
@@ -76,9 +116,7 @@ struct Surveyor {
   private func smoothed(
     _ layer: LayerWeights, index: Int, _ run: CalibrationRun
   ) throws(OptimizationError) -> LayerWeights {
-    guard let budget, case .smooth(let settings)? = recipe.steps.first(where: { $0.name == "smooth" }) else {
-      return layer
-    }
+    guard let budget = task.budget, let settings = task.smoothing else { return layer }
     let smoother = LayerSmoother(
       settings: settings, quantization: budget.quantization,
       formats: try TensorFormats(budget.quantization, configuration), headSize: configuration.headSize,
@@ -90,9 +128,9 @@ struct Surveyor {
 
   /// One layer: two passes, so that the MLP's wide statistics are not held beside the attention's.
   private func measure(
-    _ layer: LayerWeights, index: Int, _ run: CalibrationRun, _ probes: ProbeRun?, _ meter: SensitivityMeter?,
-    _ survey: inout Survey
+    _ layer: LayerWeights, index: Int, _ run: CalibrationRun
   ) throws(OptimizationError) {
+    let (heads, neurons) = (task.heads, task.neurons)
     let hidden = heads.isEmpty && neurons.isEmpty ? 0 : try run.meanSquare()
     func loudness(_ energy: Double) -> Double { hidden > 0 ? energy / hidden : 0 }
     for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
@@ -100,33 +138,38 @@ struct Surveyor {
         meter != nil || $0 == .attentionOutput && !heads.isEmpty || $0 == .mlpOutput && !neurons.isEmpty
       }
       let grams = try run.grams(at: wanted, of: layer)
+      work.add(task.work.statistics(index) / 2)
       if let gram = grams[.attentionOutput] {
         for (step, settings) in heads {
           survey.pruning[step]?.layers.append(
-            try measureHeads(settings, step: step, layer, index: index, gram, probes, loudness))
+            try measureHeads(settings, step: step, layer, index: index, gram, loudness))
         }
       }
       if let gram = grams[.mlpOutput] {
         for (step, settings) in neurons {
-          let matrix = LayerPruner(headSize: configuration.headSize, compute: compute).floats(
-            layer.downProjection)
-          guard
-            let found = NeuronPruning(width: matrix.columns).survey(
-              group: settings.group, downProjection: matrix, gram: gram.view)
-          else { throw .notFinite(what: "the MLP's activations of layer \(index)") }
           survey.pruning[step]?.layers.append(
-            PruningTable.Layer(steps: found.steps, loudness: loudness(found.energy)))
+            try measureNeurons(settings, layer, index: index, gram, loudness))
         }
       }
       for site in wanted {
-        if let gram = grams[site] { try meter?.measure(layer, index: index, at: site, gram, probes) }
+        guard let gram = grams[site] else { continue }
+        try meter?.measure(layer, index: index, at: site, gram) { changed, name throws(OptimizationError) in
+          try tryLayer(changed, as: .tensor(name), index: index)
+        }
       }
     }
   }
 
+  private func tryLayer(
+    _ changed: LayerWeights, as probe: ProbeRun.Probe, index: Int
+  ) throws(OptimizationError) {
+    try probes?.tryLayer(changed, as: probe)
+    work.add(task.work.pass(index))
+  }
+
   private func measureHeads(
     _ settings: HeadPruningSettings, step: Int, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
-    _ probes: ProbeRun?, _ loudness: (Double) -> Double
+    _ loudness: (Double) -> Double
   ) throws(OptimizationError) -> PruningTable.Layer {
     let pruner = LayerPruner(headSize: configuration.headSize, compute: compute)
     let pruning = HeadPruning(unit: settings.unit, shape: layer.shape, headSize: configuration.headSize)
@@ -135,32 +178,47 @@ struct Surveyor {
     else { throw .notFinite(what: "the attention output of layer \(index)") }
     let table = PruningTable.Layer(
       scores: found.scores, steps: found.steps, loudness: loudness(found.energy))
-    guard settings.tries, let probes, settings.removal.count(layer: index) > 0, table.nearTies.count > 1
-    else {
+    guard settings.tries, settings.removal.count(layer: index) > 0, table.nearTies.count > 1 else {
       return table
     }
     for unit in table.nearTies {
       var changed = layer
       _ = try pruner.prune(
         &changed, settings, count: 1, first: found.scores[unit].block, gram, layer: index)
-      probes.tryLayer(changed, as: .unit(step: step, layer: index, index: unit))
+      try tryLayer(changed, as: .unit(step: step, layer: index, index: unit), index: index)
     }
     return table
   }
 
-  /// Through the head: what all changes on trial have cost.
-  private func finish(
-    _ probes: ProbeRun, _ embedding: WeightMatrix, _ meter: SensitivityMeter?, _ survey: inout Survey
-  ) throws(OptimizationError) {
-    let head = try wrapping(OptimizationError.model, try loader.head(of: configuration))
-    let finalNorm = try wrapping(OptimizationError.model, try loader.finalNorm(of: configuration))
-    let divergences = probes.divergences(
-      finalNorm: finalNorm, head: head ?? embedding, otherHead: try meter?.otherHead(head),
-      tiedHead: meter?.tiedHead)
+  private func measureNeurons(
+    _ settings: NeuronPruningSettings, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
+    _ loudness: (Double) -> Double
+  ) throws(OptimizationError) -> PruningTable.Layer {
+    let matrix = LayerPruner(headSize: configuration.headSize, compute: compute).floats(layer.downProjection)
+    guard
+      let found = NeuronPruning(width: matrix.columns).survey(
+        group: settings.group, downProjection: matrix, gram: gram.view)
+    else { throw .notFinite(what: "the MLP's activations of layer \(index)") }
+    return PruningTable.Layer(steps: found.steps, loudness: loudness(found.energy))
+  }
+
+  /// Behind the last layer: what all changes on trial have cost, as the head tells.
+  func finish() throws(OptimizationError) -> Survey {
+    guard let probes else { return survey }
+    let isTied = configuration.tiesEmbeddings
+    let name = isTied ? TensorName.embedding : .head
+    let shape = name.shape(in: configuration)
+    let head = try wrapping(
+      OptimizationError.model, try task.loader.matrix(name, rows: shape[0], columns: shape[1]))
+    let finalNorm = try wrapping(OptimizationError.model, try task.loader.finalNorm(of: configuration))
+    let divergences = try probes.divergences(
+      finalNorm: finalNorm, head: head, otherHead: try meter?.tried(head, as: name), isTied: isTied)
     for (probe, divergence) in divergences {
       guard case .unit(let step, let layer, let unit) = probe else { continue }
       survey.pruning[step]?.layers[layer].trials[unit] = divergence
     }
     survey.sensitivities = meter?.sensitivities(divergences) ?? []
+    work.set(left: 0)
+    return survey
   }
 }

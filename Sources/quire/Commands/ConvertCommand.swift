@@ -44,7 +44,7 @@ private func runConvert(_ arguments: Arguments) throws {
   }
   if !arguments.has("--quiet") { Terminal.remarkLine(converter.plan.text) }
   if !converter.isSettled {
-    let survey = try converter.survey(everything: false, quiet: arguments.has("--quiet"))
+    let survey = try converter.survey(forPack: output, quiet: arguments.has("--quiet"))
     converter = try converter.settled(by: survey)
     if !arguments.has("--quiet") { Terminal.remarkLine("\n" + survey.text + "\n\n" + converter.plan.text) }
   }
@@ -52,7 +52,8 @@ private func runConvert(_ arguments: Arguments) throws {
   let report: ConversionReport
   do {
     defer { progress.close() }
-    report = try converter.run(output: output, progress: { progress.show($0) }, onStart: tell)
+    report = try converter.run(
+      output: output, progress: { progress.show($0) }, onStart: { $0.sentence.map(tell) })
   }
   // What did not go as the recipe asks is said even to those who asked for quiet.
   for row in report.rows {
@@ -77,16 +78,24 @@ private func sentence(_ times: ConversionTimes) -> String {
 private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throws {
   Terminal.outputLine(converter.plan.text)
   guard measures else { return }
-  let survey = try converter.survey(everything: true, quiet: quiet)
+  let survey = try converter.surveyOfEverything(quiet: quiet)
   Terminal.outputLine(survey.text.isEmpty ? "\nnothing to measure in this recipe" : "\n" + survey.text)
   if !converter.isSettled { Terminal.outputLine("\n" + (try converter.settled(by: survey)).plan.text) }
 }
 
 extension Converter {
-  fileprivate func survey(everything: Bool, quiet: Bool) throws -> Survey {
+  fileprivate func surveyOfEverything(quiet: Bool) throws -> Survey {
     let progress = Progress("survey", unit: .percent, quiet: quiet)
     defer { progress.close() }
-    return try survey(everything: everything) { progress.update($0, of: $1) }
+    return try surveyOfEverything { progress.update($0, of: $1) }
+  }
+
+  fileprivate func survey(forPack path: String, quiet: Bool) throws -> Survey {
+    let progress = Progress("survey", unit: .percent, quiet: quiet)
+    defer { progress.close() }
+    return try survey(
+      forPack: path, progress: { progress.update($0, of: $1) },
+      onStart: { start in start.sentence.map(tell) })
   }
 }
 
@@ -98,9 +107,7 @@ extension Progress {
   }
 }
 
-private func tell(_ start: ConversionStart) {
-  if let sentence = start.sentence { Terminal.errorLine("quire convert: \(sentence)") }
-}
+private func tell(_ sentence: String) { Terminal.errorLine("quire convert: \(sentence)") }
 
 extension StopSignals {
   /// Ends the program at the first signal. What is on the disk is as good as after a kill, so nothing is tidied up.

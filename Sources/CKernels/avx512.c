@@ -155,7 +155,8 @@ INLINE void panel_rows(panel_source w, int packed, int cold, const quire_activat
 }
 
 const quire_kernels quire_kernels_avx512 = {
-  quantize, gemm, dense, rms_norm, rotate, swiglu, attention, store_kv, widen, dequantize_row, exponential};
+  quantize, gemm, dense, rms_norm, rotate, swiglu, attention, store_kv, widen, dequantize_row, exponential,
+  rounding_error};
 
 #pragma clang attribute pop
 #endif

@@ -56,4 +56,5 @@ static void gemm(const quire_weights *w, const quire_activations *a, float *y, s
 }
 
 const quire_kernels quire_kernels_portable = {
-  quantize, gemm, dense, rms_norm, rotate, swiglu, attention, store_kv, widen, dequantize_row, exponential};
+  quantize, gemm, dense, rms_norm, rotate, swiglu, attention, store_kv, widen, dequantize_row, exponential,
+  rounding_error};

@@ -130,39 +130,52 @@ package final class LayerRunner: @unchecked Sendable {
   /// Run one layer on `hidden` (row, hidden), in place. `layer` names the cache's storage and must have the shape
   /// of `weights`. Precondition: `begin` has taken up a batch and `end` has not let it go.
   ///
-  /// - Parameter last: stops behind this site, for an observer who wants no more; the hidden rows are spoilt then.
+  /// - Parameters:
+  ///   - half: only this half of the layer; the whole when nil
+  ///   - last: stops behind this site, for an observer who wants no more; the hidden rows are spoilt then.
   package func run(
-    _ weights: LayerWeights, layer: Int, hidden: UnsafeMutablePointer<Float>,
+    _ weights: LayerWeights, layer: Int, hidden: UnsafeMutablePointer<Float>, only half: LayerHalf? = nil,
     upTo last: ActivationSite? = nil, observer: ActivationObserver? = nil
   ) {
     guard let cache else { preconditionFailure("begin comes before run") }
     precondition(
       cache.layers[layer].keyValueHeadCount == weights.shape.keyValueHeadCount, "cache of another shape")
-    let rows = batch.tokens.count
-    guard rows > 0 else { return }
-    let shape = weights.shape
-    let hiddenSize = configuration.hiddenSize
+    guard !batch.tokens.isEmpty else { return }
+    if half != .mlp {
+      runAttention(weights, layer: layer, cache: cache, hidden: hidden, upTo: last, observer)
+      if last?.half == .attention { return }
+    }
+    if half != .attention { runPerceptron(weights, hidden: hidden, upTo: last, observer) }
+  }
 
+  private func runAttention(
+    _ weights: LayerWeights, layer: Int, cache: KeyValueCache, hidden: UnsafeMutablePointer<Float>,
+    upTo last: ActivationSite?, _ observer: ActivationObserver?
+  ) {
     normalize(hidden, weights.inputNorm, for: weights.queryProjection)
-    report(.attentionInput, normed, rows * hiddenSize, observer)
+    report(.attentionInput, normed, weights.shape, observer)
     if last == .attentionInput { return }
     compute.multiply(
       input, MatrixProduct(weights.queryProjection, into: queries.pointer),
       MatrixProduct(weights.keyProjection, into: keys.pointer),
       MatrixProduct(weights.valueProjection, into: values.pointer))
     attend(weights, layer: layer, cache: cache)
-    let queryWidth = shape.queryHeadCount * configuration.headSize
-    report(.attentionOutput, attended, rows * queryWidth, observer)
+    report(.attentionOutput, attended, weights.shape, observer)
     if last == .attentionOutput { return }
     compute.multiply(input, MatrixProduct(weights.outputProjection, into: hidden, accumulates: true))
+  }
 
+  private func runPerceptron(
+    _ weights: LayerWeights, hidden: UnsafeMutablePointer<Float>, upTo last: ActivationSite?,
+    _ observer: ActivationObserver?
+  ) {
     normalize(hidden, weights.postAttentionNorm, for: weights.gateProjection)
-    report(.mlpInput, normed, rows * hiddenSize, observer)
+    report(.mlpInput, normed, weights.shape, observer)
     if last == .mlpInput { return }
     compute.multiplyGated(
       input, gate: MatrixProduct(weights.gateProjection, into: gates.pointer),
       up: MatrixProduct(weights.upProjection, into: ups.pointer), into: gated, for: weights.downProjection)
-    report(.mlpOutput, gates, rows * shape.intermediateSize, observer)
+    report(.mlpOutput, gates, weights.shape, observer)
     if last == .mlpOutput { return }
     compute.multiply(gated, MatrixProduct(weights.downProjection, into: hidden, accumulates: true))
   }
@@ -184,9 +197,11 @@ package final class LayerRunner: @unchecked Sendable {
   }
 
   private func report(
-    _ site: ActivationSite, _ buffer: HostBuffer<Float>, _ count: Int, _ observer: ActivationObserver?
+    _ site: ActivationSite, _ buffer: HostBuffer<Float>, _ shape: LayerShape, _ observer: ActivationObserver?
   ) {
-    observer?(site, UnsafeBufferPointer(start: buffer.pointer, count: count))
+    guard let observer else { return }
+    let count = batch.tokens.count * site.width(in: shape, configuration)
+    observer(site, UnsafeBufferPointer(start: buffer.pointer, count: count))
   }
 
   /// normed = RMSNorm(hidden) · weight, row by row: the input of `next`.

@@ -60,6 +60,28 @@ package enum ActivationSite: String, CaseIterable, Sendable {
   case mlpInput
   /// The gated activations that the down projection reads, (row, intermediate).
   case mlpOutput
+
+  /// The half of the layer that the site belongs to.
+  package var half: LayerHalf {
+    switch self {
+    case .attentionInput, .attentionOutput: .attention
+    case .mlpInput, .mlpOutput: .mlp
+    }
+  }
+
+  /// Numbers in one row of the activation.
+  package func width(in shape: LayerShape, _ configuration: ModelConfiguration) -> Int {
+    switch self {
+    case .attentionInput, .mlpInput: configuration.hiddenSize
+    case .attentionOutput: shape.queryHeadCount * configuration.headSize
+    case .mlpOutput: shape.intermediateSize
+    }
+  }
+}
+
+/// A layer is two residual blocks, one behind the other.
+package enum LayerHalf: Sendable {
+  case attention, mlp
 }
 
 /// The name of a model tensor: the one place that spells the names of Hugging Face's Qwen3 files, which packs

@@ -67,6 +67,16 @@ package struct Kernels: @unchecked Sendable {
   package func exponential(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int) {
     table.pointee.exponential(x, y, count)
   }
+
+  /// What rounding a group of weights to multiples of `scale` costs: `Σ importance · (w − code · scale)²`, the code the
+  /// nearest in `codes`, ties to even. Precondition: `scale` > 0 and no weight is beyond 2²² times it.
+  package func roundingError(
+    of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int, scale: Float,
+    codes: ClosedRange<Int32>
+  ) -> Float {
+    table.pointee.rounding_error(
+      weights, importances, Int32(count), scale, Float(codes.lowerBound), Float(codes.upperBound))
+  }
 }
 
 /// One query vector, the row it produces and how many keys it sees.

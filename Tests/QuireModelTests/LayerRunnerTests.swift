@@ -69,6 +69,28 @@ import Testing
     }
   }
 
+  @Test func halvesMakeTheWhole() throws {
+    let model = try model()
+    let batch = batch(rowCount: 37)
+    let compute = Compute(threadCount: 2)
+    let runner = LayerRunner(model.configuration, compute: compute, maximumRows: 37)
+    let cache = KeyValueCache(model.configuration, blockCount: 2, element: .float32)
+    let embedded = HostBuffer<Float>(count: 37 * 48)
+    model.embedding.embed(batch.tokens, into: embedded.pointer, kernels: compute.kernels)
+    runner.begin(batch, cache: cache)
+    let whole = HostBuffer(embedded.buffer)
+    runner.run(model.layers[0], layer: 0, hidden: whole.pointer)
+    let parts = HostBuffer(embedded.buffer)
+    var sites: [ActivationSite] = []
+    runner.run(model.layers[0], layer: 0, hidden: parts.pointer, only: .attention) { site, _ in
+      sites.append(site)
+    }
+    #expect(sites == [.attentionInput, .attentionOutput] && parts.elements != embedded.elements)
+    sites = []
+    runner.run(model.layers[0], layer: 0, hidden: parts.pointer, only: .mlp) { site, _ in sites.append(site) }
+    #expect(sites == [.mlpInput, .mlpOutput] && parts.elements == whole.elements)
+  }
+
   private func exponential(_ x: Float) -> Float {
     var result: Float = 0
     Kernels(.portable).exponential([x], into: &result, count: 1)

@@ -89,6 +89,26 @@ import Testing
     }
   }
 
+  @Test(arguments: lengths) func roundingError(count: Int) {
+    var random = SplitMix(UInt64(count) + 3)
+    let weights = random.floats(count, scale: 3)
+    let importances = HostBuffer(random.floats(count).buffer.map { abs($0) })
+    weights[0] = 1.25  // half way between two codes
+    for scale: Float in [0.5, 0.1, 2] {
+      func error(_ set: InstructionSet) -> Float {
+        Kernels(set).roundingError(
+          of: weights.pointer, importances: importances.pointer, count: count, scale: scale, codes: -8...7)
+      }
+      let exact = (0..<count).reduce(0.0) { sum, index in
+        let code = min(7, max(-8, (weights[index] / scale).rounded(.toNearestOrEven)))
+        let difference = Double(weights[index]) - Double(code) * Double(scale)
+        return sum + Double(importances[index]) * difference * difference
+      }
+      #expect(abs(Double(error(.portable)) - exact) <= 1e-5 * exact + 1e-9)
+      for set in Self.others { #expect(error(set).bitPattern == error(.portable).bitPattern, "\(set)") }
+    }
+  }
+
   @Test("scales are values that bf16 and fp16 both hold") func representableScales() {
     var random = SplitMix(1)
     for _ in 0..<2_000 {

@@ -75,6 +75,10 @@ typedef struct {
   void (*dequantize_row)(const quire_weights *w, int32_t row, float *destination);
   // exp of n values as the kernels compute it (flushed to 0 below -87).
   void (*exponential)(const float *x, float *y, size_t n);
+  // sum of importance * (w - q * scale)^2 over n weights, q the nearest of the codes lowest...highest (ties to even).
+  // scale > 0, quotients below 2^22 in magnitude.
+  float (*rounding_error)(const float *weights, const float *importances, int32_t n, float scale, float lowest,
+                          float highest);
 } quire_kernels;
 
 // 1 when this CPU and system can run the table.

@@ -17,10 +17,8 @@ package final class CalibrationRun {
   private let scratch: HostBuffer<Float>  // (token, hidden)
   private let runner: LayerRunner
   private let blockCount: Int
-  private var place = Place.beforeAttention
-
-  /// Which half of the layer comes next for the hidden rows.
-  private enum Place { case beforeAttention, beforePerceptron }
+  /// The half of the layer that comes next for the hidden rows.
+  private var next = LayerHalf.attention
 
   /// Embeds the windows. `configuration` must bound the shapes of all layers that will run.
   ///
@@ -92,17 +90,21 @@ package final class CalibrationRun {
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(OptimizationError) -> [ActivationSite: GramMatrix] {
     guard let last = ActivationSite.allCases.last(where: sites.contains) else { return [:] }
-    let rest = rest(of: layer, upTo: last)
+    precondition(
+      next == .attention || sites.allSatisfy { $0.half == .mlp },
+      "the windows have been through this attention")
     var accumulators: [ActivationSite: GramAccumulator] = [:]
     for site in sites {
       accumulators[site] = GramAccumulator(
         order: site.width(in: layer.shape, configuration), team: runner.compute.team)
     }
-    let cache = cache(for: rest.shape)
+    let cache = cache(for: layer.shape)
     for (index, window) in windows.enumerated() {
       try rows.load(index, into: scratch)
       runner.begin(Self.batch(of: window), cache: cache)
-      runner.run(rest, layer: 0, hidden: scratch.pointer, upTo: last) { accumulators[$0]?.add($1) }
+      runner.run(layer, layer: 0, hidden: scratch.pointer, only: remaining, upTo: last) {
+        accumulators[$0]?.add($1)
+      }
     }
     return accumulators.mapValues { $0.finish() }
   }
@@ -121,31 +123,27 @@ package final class CalibrationRun {
 
   /// Replaces the hidden rows by what the layer's attention makes of them; its MLP is still to come.
   package func advance(throughAttentionOf layer: LayerWeights) throws(OptimizationError) {
-    precondition(place == .beforeAttention, "the windows have been through this attention")
-    try run(layer.withoutPerceptron(hiddenSize: configuration.hiddenSize), endsLayer: false)
-    place = .beforePerceptron
+    precondition(next == .attention, "the windows have been through this attention")
+    try run(layer, only: .attention)
+    next = .mlp
   }
 
   /// Replaces the hidden rows by what the layer makes of them: the whole, or what `advance(throughAttentionOf:)`
   /// has left of it.
   package func advance(through layer: LayerWeights) throws(OptimizationError) {
-    try run(place == .beforeAttention ? layer : layer.withoutAttention(configuration), endsLayer: true)
-    place = .beforeAttention
+    try run(layer, only: remaining)
+    next = .attention
   }
 
-  private func run(_ layer: LayerWeights, endsLayer: Bool) throws(OptimizationError) {
+  /// The half that is left of the layer; nil for both.
+  private var remaining: LayerHalf? { next == .attention ? nil : .mlp }
+
+  private func run(_ layer: LayerWeights, only half: LayerHalf?) throws(OptimizationError) {
     let cache = cache(for: layer.shape)
-    try rows.advance(scratch, endsLayer: endsLayer) { window in
+    try rows.advance(scratch, endsLayer: half != .attention) { window in
       runner.begin(Self.batch(of: windows[window]), cache: cache)
-      runner.run(layer, layer: 0, hidden: scratch.pointer)
+      runner.run(layer, layer: 0, hidden: scratch.pointer, only: half)
     }
-  }
-
-  /// The layer, or the half of it that the windows have not been through.
-  private func rest(of layer: LayerWeights, upTo site: ActivationSite) -> LayerWeights {
-    guard place == .beforePerceptron else { return layer }
-    precondition(site == .mlpInput || site == .mlpOutput, "the windows have been through this attention")
-    return layer.withoutAttention(configuration)
   }
 
   /// Bytes of the file that holds the hidden rows, twice.

@@ -59,7 +59,7 @@ struct GramAccumulator {
   private let team: ThreadTeam
   private var rowCount = 0
 
-  private static let tileColumns = 256
+  private static let tileColumns = 512
 
   init(order: Int, team: ThreadTeam) {
     self.order = order
@@ -80,8 +80,10 @@ struct GramAccumulator {
     let (magnitudeSums, maxima) = (magnitudeSums.pointer, maxima.pointer)
     let tileCount = (order + width - 1) / width
     team.run { thread, count in
-      // Tiles shrink from the first to the last: dealing them out in turn keeps the shares even.
-      for tile in stride(from: thread, to: tileCount, by: count) {
+      // Tiles shrink from the first to the last: dealing them out there and back keeps the shares even.
+      for tile in 0..<tileCount {
+        let turn = tile % (2 * count)
+        guard (turn < count ? turn : 2 * count - 1 - turn) == thread else { continue }
         let columns = (tile * width)..<min((tile + 1) * width, order)
         let rest = columns.lowerBound..<order
         DenseAlgebra.multiply(

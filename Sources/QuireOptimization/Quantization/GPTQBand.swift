@@ -1,34 +1,63 @@
 import QuireTensors
 
-/// Some rows of a matrix on their way through GPTQ. Used by one thread.
-struct GPTQBand {
+/// Some rows of a matrix on their way through GPTQ. Used by one thread, for one band after the other: what it holds is
+/// as large as all the band's weights a few times over.
+final class GPTQBand {
   let codes: HostBuffer<Int8>  // (row, column), columns as stored
   let scales: HostBuffer<Float>  // (row, group)
 
-  private let grid: CodeGrid
-  private let rows: Int
+  private let rowScales: RowScales
+  private let weights: WeightMatrix
   private let columns: Int
   private let groupSize: Int
+  private let kernels: Kernels
+  private var rows = 0  // of the band at hand
   private let original: HostBuffer<Float>  // (row, column)
+  private let current: HostBuffer<Float>  // (row, place in the solving order)
+  private let deltas: HostBuffer<Float>  // (row, place in a block)
+  private let products: HostBuffer<Float>  // (row, column of a tile)
   private let errors: HostBuffer<Double>  // (row): squared output error, H damped
 
-  /// Fixes the scales by the weights as they are.
-  init(_ weights: WeightMatrix, rows: Range<Int>, scaledBy rowScales: RowScales, kernels: Kernels) {
-    grid = rowScales.grid
-    self.rows = rows.count
+  private var grid: CodeGrid { rowScales.grid }
+
+  /// Columns of H that the output's energy is summed over at a time.
+  private static let tileColumns = 512
+
+  /// - Parameters:
+  ///   - rowLimit: rows of a band, at most
+  ///   - blockColumns: inputs solved one by one before the rest is updated in one product
+  init(
+    of weights: WeightMatrix, rowLimit: Int, blockColumns: Int, scaledBy rowScales: RowScales,
+    kernels: Kernels
+  ) {
+    self.weights = weights
+    self.rowScales = rowScales
+    self.kernels = kernels
     columns = weights.columns
-    groupSize = grid.format.group ?? columns
+    groupSize = rowScales.grid.format.group ?? columns
+    original = HostBuffer(count: rowLimit * columns)
+    current = HostBuffer(count: rowLimit * columns)
+    deltas = HostBuffer(count: rowLimit * blockColumns)
+    products = HostBuffer(count: rowLimit * min(columns, Self.tileColumns))
+    codes = HostBuffer(count: rowLimit * columns)
+    scales = HostBuffer(count: rowLimit * columns / groupSize)
+    errors = HostBuffer(count: rowLimit)
+  }
+
+  /// Bytes of a band of `rowLimit` rows.
+  static func byteCount(rowLimit: Int, columns: Int) -> Int {
+    rowLimit * (columns * (4 + 4 + 1) + 4 * min(columns, tileColumns))
+  }
+
+  /// Takes up other rows and fixes their scales by the weights as they are.
+  func load(_ range: Range<Int>) {
+    rows = range.count
     let groups = columns / groupSize
-    original = HostBuffer(count: rows.count * columns)
-    codes = HostBuffer(count: rows.count * columns)
-    scales = HostBuffer(count: rows.count * groups)
-    errors = HostBuffer(count: rows.count)
-    for (line, row) in rows.enumerated() {
+    for (line, row) in range.enumerated() {
       let values = original.pointer + line * columns
       weights.dequantizeRow(row, into: values, kernels: kernels)
       let isFinite = rowScales.choose(
-        for: values, columns: columns, codes: codes.pointer + line * columns,
-        into: scales.pointer + line * groups)
+        for: values, columns: columns, kernels: kernels, into: scales.pointer + line * groups)
       // Broken weights get codes of zero; `costs` reports them.
       if !isFinite { (scales.pointer + line * groups).update(repeating: 0, count: groups) }
     }
@@ -36,12 +65,11 @@ struct GPTQBand {
 
   /// Chooses all codes.
   func solve(_ factor: InverseFactor, blockColumns: Int) {
-    let current = HostBuffer<Float>(count: rows * columns)  // (row, place in the solving order)
+    errors.pointer.update(repeating: 0, count: rows)
     for row in 0..<rows {
       let (from, to) = (original.pointer + row * columns, current.pointer + row * columns)
       for (place, column) in factor.solvingOrder.enumerated() { to[place] = from[column] }
     }
-    let deltas = HostBuffer<Float>(count: rows * blockColumns)
     let view = MatrixView(current, rows: rows, columns: columns)
     let all = 0..<rows
     for start in stride(from: 0, to: columns, by: blockColumns) {
@@ -60,7 +88,7 @@ struct GPTQBand {
     _ row: Int, block: Range<Int>, _ current: UnsafeMutablePointer<Float>, _ factor: InverseFactor,
     delta: UnsafeMutablePointer<Float>
   ) {
-    let (order, codes) = (factor.solvingOrder, codes.pointer + row * columns)
+    let (order, codes, grid) = (factor.solvingOrder, codes.pointer + row * columns, grid)
     let scales = scales.pointer + row * (columns / groupSize)
     var squared = 0.0
     for place in block {
@@ -78,18 +106,28 @@ struct GPTQBand {
   }
 
   /// Each row's mean squared output, and the error in it.
+  ///
+  /// `w·H·wᵀ` needs only one triangle of H: what is above a tile's diagonal block counts twice.
   func measure(_ gram: GramMatrix, damping: Double, into costs: UnsafeMutablePointer<OutputCost>) {
-    let products = HostBuffer<Float>(count: rows * columns)  // W·H
-    DenseAlgebra.multiply(
-      MatrixView(original, rows: rows, columns: columns), gram.view,
-      into: MatrixView(products, rows: rows, columns: columns))
-    for row in 0..<rows {
-      var energy = 0.0
-      for index in (row * columns)..<((row + 1) * columns) {
-        let weight = Double(original.pointer[index])
-        energy += weight * (Double(products.pointer[index]) + damping * weight)
+    let (all, weights) = (0..<rows, MatrixView(original, rows: rows, columns: columns))
+    for row in all { costs[row] = OutputCost(error: errors.pointer[row], energy: 0) }
+    for start in stride(from: 0, to: columns, by: Self.tileColumns) {
+      let (above, tile) = (0..<start, start..<min(start + Self.tileColumns, columns))
+      let product = MatrixView(products, rows: rows, columns: tile.count)
+      DenseAlgebra.multiply(
+        weights.block(rows: all, columns: tile), gram.view.block(rows: tile, columns: tile), into: product)
+      DenseAlgebra.multiply(
+        weights.block(rows: all, columns: above), gram.view.block(rows: above, columns: tile), alpha: 2,
+        beta: 1, into: product)
+      for row in all {
+        let (values, products) = (weights.row(row) + start, product.row(row))
+        var energy = 0.0
+        for index in 0..<tile.count {
+          let weight = Double(values[index])
+          energy += weight * (Double(products[index]) + damping * weight)
+        }
+        costs[row].energy += energy
       }
-      costs[row] = OutputCost(error: errors.pointer[row], energy: energy)
     }
   }
 

@@ -20,8 +20,10 @@ package struct GPTQQuantizer: Sendable {
   /// Rows a thread takes at a time: whole panels; U is read once for each.
   private static let bandRows = 128
 
-  /// Bytes that a thread holds for one band: floats as they were, as they become, and their products; codes twice.
-  static func bandBytes(columns: Int) -> Int { bandRows * columns * (3 * 4 + 2) }
+  /// Bytes that a thread holds for one band, with the codes once more while they are laid out.
+  static func bandBytes(columns: Int) -> Int {
+    GPTQBand.byteCount(rowLimit: bandRows, columns: columns) + bandRows * columns
+  }
 
   /// - Parameter importances: as for `NearestQuantizer`.
   package init(_ format: WeightFormat, importances: [Float]? = nil) {
@@ -55,9 +57,12 @@ package struct GPTQQuantizer: Sendable {
     let losses = HostBuffer<OutputCost>(count: weights.rows)
     let bandCount = (weights.rows + Self.bandRows - 1) / Self.bandRows
     compute.team.run { thread, count in
+      let band = GPTQBand(
+        of: weights, rowLimit: min(Self.bandRows, weights.rows), blockColumns: Self.blockColumns,
+        scaledBy: rowScales, kernels: compute.kernels)
       for index in ThreadTeam.range(of: bandCount, thread: thread, count: count) {
         let rows = (index * Self.bandRows)..<min((index + 1) * Self.bandRows, weights.rows)
-        let band = GPTQBand(weights, rows: rows, scaledBy: rowScales, kernels: compute.kernels)
+        band.load(rows)
         band.solve(factor, blockColumns: Self.blockColumns)
         band.measure(gram, damping: factor.dampingValue, into: losses.pointer + rows.lowerBound)
         band.costs(into: output.rowCosts.pointer + rows.lowerBound)

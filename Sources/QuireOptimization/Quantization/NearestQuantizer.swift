@@ -61,7 +61,7 @@ package struct NearestQuantizer: Sendable {
     for (line, index) in rows.enumerated() {
       weights.dequantizeRow(index, into: row.pointer, kernels: kernels)
       output.rowCosts.pointer[index] = quantizeRow(
-        row.pointer, columns: columns, codes: codes.pointer + line * columns,
+        row.pointer, columns: columns, kernels: kernels, codes: codes.pointer + line * columns,
         scales: scales.pointer + line * groups)
     }
     output.place(codes, scales, rows: rows)
@@ -69,10 +69,10 @@ package struct NearestQuantizer: Sendable {
 
   /// One row: a scale for each group, then codes. The cost is infinite when a weight is not finite.
   private func quantizeRow(
-    _ row: UnsafePointer<Float>, columns: Int, codes: UnsafeMutablePointer<Int8>,
+    _ row: UnsafePointer<Float>, columns: Int, kernels: Kernels, codes: UnsafeMutablePointer<Int8>,
     scales: UnsafeMutablePointer<Float>
   ) -> RoundingCost {
-    guard rowScales.choose(for: row, columns: columns, codes: codes, into: scales) else {
+    guard rowScales.choose(for: row, columns: columns, kernels: kernels, into: scales) else {
       return RoundingCost(squaredWeights: .infinity)
     }
     let groupSize = grid.format.group ?? columns

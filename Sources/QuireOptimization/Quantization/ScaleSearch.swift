@@ -7,6 +7,7 @@ import QuireTensors
 /// `Σ hⱼ(wⱼ − ŵⱼ)²`, the output's error if inputs did not depend on each other, hⱼ the mean square of input j.
 struct ScaleSearch {
   let grid: CodeGrid
+  let kernels: Kernels
 
   /// By how much the scale shrinks from the one of `CodeGrid.scale`: it is divided by each of these.
   ///
@@ -19,10 +20,8 @@ struct ScaleSearch {
   /// - Parameters:
   ///   - weights: the group (count), finite
   ///   - importances: h (count), not negative
-  ///   - codes: room to work (count)
   func scale(
-    of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int,
-    codes: UnsafeMutablePointer<Int8>
+    of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int
   ) -> Float {
     let largest = CodeGrid.largestMagnitude(weights, count: count)
     var best = grid.scale(largest: largest)
@@ -33,36 +32,11 @@ struct ScaleSearch {
       let scale = grid.scale(largest: largest / ratio)
       guard scale != last else { continue }
       last = scale
-      grid.encode(weights, count: count, scale: scale, into: codes)
-      let error = Self.error(weights, importances, codes, count: count, scale: scale)
+      let error = kernels.roundingError(
+        of: weights, importances: importances, count: count, scale: scale, codes: grid.codes)
       if error < least { (least, best) = (error, scale) }
     }
     return best
-  }
-
-  /// In four lanes so that the sums need not wait for each other.
-  private static func error(
-    _ weights: UnsafePointer<Float>, _ importances: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>,
-    count: Int, scale: Float
-  ) -> Float {
-    var sums = SIMD4<Float>()
-    var index = 0
-    while index + 4 <= count {
-      let weight = SIMD4(weights[index], weights[index + 1], weights[index + 2], weights[index + 3])
-      let importance = SIMD4(
-        importances[index], importances[index + 1], importances[index + 2], importances[index + 3])
-      let code = SIMD4(
-        Float(codes[index]), Float(codes[index + 1]), Float(codes[index + 2]), Float(codes[index + 3]))
-      let difference = weight - code * scale
-      sums += importance * difference * difference
-      index += 4
-    }
-    var sum = sums.sum()
-    for index in index..<count {
-      let difference = weights[index] - Float(codes[index]) * scale
-      sum += importances[index] * difference * difference
-    }
-    return sum
   }
 }
 
@@ -74,8 +48,7 @@ struct RowScales: Sendable {
 
   /// Fills `scales` (group). Returns false, with the scales spoilt, when a weight is not finite.
   func choose(
-    for row: UnsafePointer<Float>, columns: Int, codes: UnsafeMutablePointer<Int8>,
-    into scales: UnsafeMutablePointer<Float>
+    for row: UnsafePointer<Float>, columns: Int, kernels: Kernels, into scales: UnsafeMutablePointer<Float>
   ) -> Bool {
     let groupSize = grid.format.group ?? columns
     for group in 0..<(columns / groupSize) {
@@ -85,8 +58,8 @@ struct RowScales: Sendable {
       scales[group] = grid.scale(largest: largest)
       importances?.withUnsafeBufferPointer { values in
         guard let base = values.baseAddress else { return }
-        scales[group] = ScaleSearch(grid: grid).scale(
-          of: row + start, importances: base + start, count: groupSize, codes: codes + start)
+        scales[group] = ScaleSearch(grid: grid, kernels: kernels).scale(
+          of: row + start, importances: base + start, count: groupSize)
       }
     }
     return true

@@ -83,7 +83,7 @@ package final class RoundingTrial: @unchecked Sendable {
     for row in 0..<band.rows {
       let (source, target) = (band.weights.pointer + row * columns, result.pointer + row * columns)
       for column in 0..<columns { target[column] = source[column] * factors.pointer[column] }
-      guard choice.choose(for: target, columns: columns, codes: codes.pointer, into: steps.pointer) else {
+      guard choice.choose(for: target, columns: columns, kernels: compute.kernels, into: steps.pointer) else {
         target.update(repeating: .nan, count: columns)
         continue
       }

@@ -55,7 +55,8 @@ let package = Package(
     // Floor 4.
     room(
       "QuireOptimization",
-      ["QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel"]),
+      ["QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel"],
+      exclude: ["Calibration/Statistics.md"]),
     room(
       "QuireGeneration", ["QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling"]),
 

@@ -86,7 +86,7 @@ package final class Checkpoint: Sendable {
   private func place(
     of name: String, elements: Set<ElementType>, shape: [Int]
   ) throws(CheckpointError) -> Place {
-    guard let place = placeOfName[name] else { throw .missingTensor(folder: folder, name: name) }
+    let place = try self.place(named: name)
     let record = place.record
     guard elements.contains(record.element), record.shape == shape else {
       let types = elements.map(\.rawValue).sorted().joined(separator: ", ")
@@ -95,6 +95,17 @@ package final class Checkpoint: Sendable {
         found: description(record.element, record.shape))
     }
     return place
+  }
+
+  private func place(named name: String) throws(CheckpointError) -> Place {
+    guard let place = placeOfName[name] else { throw .missingTensor(folder: folder, name: name) }
+    return place
+  }
+
+  /// Where a tensor lies.
+  func place(of name: String) throws(CheckpointError) -> (file: SafetensorsFile, record: TensorRecord) {
+    let place = try place(named: name)
+    return (files[place.file], place.record)
   }
 
   /// The files that hold the weights.

@@ -77,7 +77,7 @@ extension SafetensorsFile {
   }
 
   /// The hash of the bytes in front of the first tensor: the header.
-  func headerHash() throws(CheckpointError) -> UInt64 {
+  package func headerHash() throws(CheckpointError) -> UInt64 {
     let end = records.map(\.range.lowerBound).min() ?? file.byteCount
     return try hash(0..<end)
   }

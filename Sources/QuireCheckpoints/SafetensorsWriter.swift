@@ -26,6 +26,8 @@ package final class SafetensorsWriter {
   }
 
   package let path: String
+  /// The hash of all bytes in front of the first tensor.
+  package let headerHash: UInt64
   private let file: AtomicFile
   private let totalBytes: Int
 
@@ -35,6 +37,7 @@ package final class SafetensorsWriter {
   ) throws(CheckpointError) {
     self.path = path
     let header = Self.header(tensors, metadata)
+    headerHash = header.withUnsafeBytes(ContentHash.of)
     totalBytes = tensors.reduce(header.count) { $0 + $1.byteCount }
     do throws(FileFailure) {
       file = try AtomicFile(path: path)

@@ -21,6 +21,8 @@ package enum OptimizationError: Error, Sendable {
   case removesTooMuch(layer: Int, unit: String, asked: Int, largest: Int)
   /// A calibration text that cannot serve.
   case calibration(source: String, problem: String)
+  /// A file of statistics that cannot serve.
+  case statistics(path: String, problem: String)
   /// A limit that the choices cannot meet.
   case budget(String)
   /// A weight or an activation that is not a number.
@@ -58,6 +60,7 @@ extension OptimizationError: CustomStringConvertible {
         + "expected at most \(largest)"
     case .calibration(let source, let problem):
       "the calibration text \(source) \(problem)"
+    case .statistics(let path, let problem): "the statistics file \(path) \(problem)"
     case .budget(let sentence): sentence
     case .notFinite(let what):
       "\(what) holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"

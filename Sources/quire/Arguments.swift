@@ -21,7 +21,9 @@ struct Arguments {
     }
     // "[MODEL]" may be left out.
     let needed = command.positionals.filter { !$0.hasPrefix("[") }.count
-    guard (needed...command.positionals.count).contains(positionals.count) else {
+    // The last of "FILE…" may be repeated.
+    let limit = command.positionals.last?.hasSuffix("…") == true ? Int.max : command.positionals.count
+    guard (needed...limit).contains(positionals.count) else {
       let wanted = command.positionals.isEmpty ? "no arguments" : command.positionals.joined(separator: " ")
       let found = positionals.isEmpty ? "none" : positionals.joined(separator: " ")
       throw UsageError(command.name, "expected \(wanted), found \(found); see quire \(command.name) --help")

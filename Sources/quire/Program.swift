@@ -5,7 +5,8 @@ enum Program {
   static let version = "0.1.0"
 
   static let commands: [Command] = [
-    .convert, .inspect, .verify, .generate, .chat, .serve, .evaluate, .bench, .tokenize, .render, .logits,
+    .convert, .calibrate, .inspect, .verify, .generate, .chat, .serve, .evaluate, .bench, .tokenize, .render,
+    .logits,
   ]
 
   static func run(_ words: [String]) -> Int32 {

@@ -9,6 +9,10 @@ import Testing
   /// The commands and options that users and scripts hold on to, as words that miss nothing but the model.
   static let promised: [String: [String]] = [
     "convert": ["none", "--recipe", "R", "--output", "P.quire"],
+    "calibrate": [
+      "none", "--calibration", "T.txt", "--windows", "4", "--tokens", "64", "--seed", "2", "--output",
+      "S.safetensors", "--quiet",
+    ],
     "inspect": ["none", "--json"],
     "verify": ["none", "--quiet"],
     "generate": [
@@ -95,11 +99,13 @@ import Testing
     let place =
       switch command {
       case "convert": "CHECKPOINT"
+      case "calibrate": "CHECKPOINT|FILE…"
       case "verify": "PACK"
       case "bench": "[MODEL]"
       default: "MODEL"
       }
-    try expectUsage(["m", "n"], "expected \(place), found m n" + help)
+    // Statistics of any number of files can be merged.
+    if command != "calibrate" { try expectUsage(["m", "n"], "expected \(place), found m n" + help) }
     if command != "bench" { try expectUsage([], "expected \(place), found none" + help) }
   }
 
@@ -119,6 +125,15 @@ import Testing
       words: ["convert", "m", "--output", "p"], sentence: "--recipe is missing; see quire convert --help"),
     .init(
       words: ["convert", "m", "--recipe", "r"], sentence: "--output is missing; see quire convert --help"),
+    .init(
+      words: ["calibrate", "m", "--recipe", "r"],
+      sentence: "--output is missing; see quire calibrate --help"),
+    .init(
+      words: ["calibrate", "a", "--merge", "--output", "s"],
+      sentence: "expected two FILEs or more with --merge; see quire calibrate --help"),
+    .init(
+      words: ["calibrate", "a", "b", "--merge", "--seed", "2", "--output", "s"],
+      sentence: "--seed is for collecting; leave it out with --merge"),
     .init(words: ["render", "m"], sentence: "--messages is missing; see quire render --help"),
     .init(
       words: ["logits", "m", "--output", "f"], sentence: "--tokens is missing; see quire logits --help"),

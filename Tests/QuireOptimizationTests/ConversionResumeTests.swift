@@ -111,6 +111,32 @@ import Testing
     try FileManager.default.removeItem(atPath: place.path + "/model.quire")
   }
 
+  /// The recipe, on statistics from a file.
+  private func reading(_ recipe: Recipe, seed: UInt64 = 3) throws -> Recipe {
+    var settings = recipe.calibration
+    settings.seed = seed
+    let path = folder.path + "/s.safetensors"
+    _ = try StatisticsCollector(
+      Checkpoint(path: folder.path), recipe: recipe.replacingCalibration(settings),
+      compute: Compute(threadCount: 2), toolVersion: "test"
+    ).run(output: path)
+    settings = recipe.calibration
+    settings.statistics = path
+    return recipe.replacingCalibration(settings)
+  }
+
+  @Test func statisticsFromAFileChangeNothingOfThat() throws {
+    for recipe in [Self.solved, Self.surveyed] {
+      try wheneverItIsKilledItGoesOnBehindTheLastLayer(reading(recipe))
+    }
+    let (_, rests, _) = try restsOnTheWay(reading(Self.solved))
+    try lay(try #require(rests.last))
+    // Other statistics under the same name.
+    #expect(
+      try convert(reading(Self.solved, seed: 4), into: place).conversion
+        == .discarded(reason: "is of another statistics"))
+  }
+
   @Test(arguments: [nearest, solved, pruned, surveyed])
   func wheneverItIsKilledItGoesOnBehindTheLastLayer(_ recipe: Recipe) throws {
     let (whole, rests, moments) = try restsOnTheWay(recipe)

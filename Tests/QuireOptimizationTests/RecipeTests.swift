@@ -32,7 +32,8 @@ import Testing
           { step: "prune-heads", unit: 'query-head', remove: [0, 2, 1], repair: false },
           { step: "quantize", scheme: "int4", group: 64, method: "nearest",
             overrides: [ { match: "lm_head|embed_tokens", scheme: "int8" }, { match: "v_proj", scheme: "bf16" } ] } ],
-        calibration: { source: "text.txt", windows: 8, tokens: 100, seed: 7 } }
+        calibration: { source: "text.txt", windows: 8, tokens: 100, seed: 7, mode: "both",
+          statistics: "s.safetensors" } }
       """)
     #expect(recipe.name == "all")
     #expect(recipe.steps.map(\.name) == ["prune-heads", "prune-heads", "quantize"])
@@ -50,7 +51,10 @@ import Testing
               .init(pattern: "v_proj", target: .bf16),
             ])))
     #expect(
-      recipe.calibration == .init(source: .file("text.txt"), windowCount: 8, windowTokens: 100, seed: 7))
+      recipe.calibration
+        == .init(
+          source: .file("text.txt"), windowCount: 8, windowTokens: 100, seed: 7, chatMode: .both,
+          statistics: "s.safetensors"))
     #expect(recipe.text.hasPrefix("// a comment"))
     #expect(recipe.needsCalibration)
     #expect(recipe.prefix(0).steps.isEmpty && !recipe.prefix(0).needsCalibration)
@@ -245,7 +249,7 @@ import Testing
     #expect(
       refusal("{ name: 'r', steps: [], calibration: {\n seeds: 0 } }")
         == "r.json5, line 2: unknown field \"seeds\" in the calibration; "
-        + "expected one of \"source\", \"windows\", \"tokens\", \"seed\" and \"mode\"")
+        + "expected one of \"source\", \"windows\", \"tokens\", \"seed\", \"mode\" and \"statistics\"")
     #expect(
       refusal("{ name: 'r',\n steps: [}")
         == "r.json5, line 2, column 10: expected a value, found '}'")

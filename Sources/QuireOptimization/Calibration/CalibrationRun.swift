@@ -10,7 +10,7 @@ package import QuireTensors
 ///     }
 ///
 /// Holds the workspace of one window; the hidden rows of all are in a file. Never the model.
-package final class CalibrationRun {
+package final class CalibrationRun: ActivationStatistics {
   private let configuration: ModelConfiguration
   private let windows: [CalibrationSet.Window]
   private let rows: HiddenRows
@@ -75,17 +75,10 @@ package final class CalibrationRun {
   /// The hash of the rows between two layers, which are on the disk then.
   func seal() throws(OptimizationError) -> UInt64 { try rows.seal() }
 
-  /// The Gram matrix of what the layer's matrices read at `site`. The hidden rows stay as they are.
+  /// The Gram matrices at several sites of one layer, all as its present weights leave them, in one pass. The hidden
+  /// rows stay as they are.
   ///
-  /// Precondition: the windows have not been through the half of the layer that the site belongs to.
-  package func gram(at site: ActivationSite, of layer: LayerWeights) throws(OptimizationError) -> GramMatrix {
-    guard let gram = try grams(at: [site], of: layer)[site] else {
-      preconditionFailure("a site was asked for")
-    }
-    return gram
-  }
-
-  /// The Gram matrices at several sites of one layer, all as its present weights leave them, in one pass.
+  /// Precondition: the windows have not been through the half of the layer that a site belongs to.
   package func grams(
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(OptimizationError) -> [ActivationSite: GramMatrix] {
@@ -93,11 +86,7 @@ package final class CalibrationRun {
     precondition(
       next == .attention || sites.allSatisfy { $0.half == .mlp },
       "the windows have been through this attention")
-    var accumulators: [ActivationSite: GramAccumulator] = [:]
-    for site in sites {
-      accumulators[site] = GramAccumulator(
-        order: site.width(in: layer.shape, configuration), team: runner.compute.team)
-    }
+    var accumulators = accumulators(at: sites, of: layer)
     let cache = cache(for: layer.shape)
     for (index, window) in windows.enumerated() {
       try rows.load(index, into: scratch)
@@ -109,8 +98,32 @@ package final class CalibrationRun {
     return accumulators.mapValues { $0.finish() }
   }
 
+  /// The Gram matrices at every site of one layer, and the windows behind it, in one pass for both.
+  func gramsAdvancing(
+    through layer: LayerWeights
+  ) throws(OptimizationError) -> [ActivationSite: GramMatrix] {
+    precondition(next == .attention, "the windows have been through this attention")
+    var accumulators = accumulators(at: ActivationSite.allCases, of: layer)
+    try run(layer, only: nil) { accumulators[$0]?.add($1) }
+    return accumulators.mapValues { $0.finish() }
+  }
+
+  private func accumulators(
+    at sites: [ActivationSite], of layer: LayerWeights
+  ) -> [ActivationSite: GramAccumulator] {
+    var accumulators: [ActivationSite: GramAccumulator] = [:]
+    for site in sites {
+      accumulators[site] = GramAccumulator(
+        order: site.width(in: layer.shape, configuration), team: runner.compute.team)
+    }
+    return accumulators
+  }
+
+  /// Nothing to do: the windows see what the layer's present weights make.
+  package func follow(_ change: ActivationChange, at site: ActivationSite) {}
+
   /// The mean over all tokens of the hidden row's squared length.
-  func meanSquare() throws(OptimizationError) -> Double {
+  package func meanSquare() throws(OptimizationError) -> Double {
     var (sum, tokens) = (0.0, 0)
     for (index, window) in windows.enumerated() {
       try rows.load(index, into: scratch)
@@ -138,11 +151,13 @@ package final class CalibrationRun {
   /// The half that is left of the layer; nil for both.
   private var remaining: LayerHalf? { next == .attention ? nil : .mlp }
 
-  private func run(_ layer: LayerWeights, only half: LayerHalf?) throws(OptimizationError) {
+  private func run(
+    _ layer: LayerWeights, only half: LayerHalf?, observer: ActivationObserver? = nil
+  ) throws(OptimizationError) {
     let cache = cache(for: layer.shape)
     try rows.advance(scratch, endsLayer: half != .attention) { window in
       runner.begin(Self.batch(of: windows[window]), cache: cache)
-      runner.run(layer, layer: 0, hidden: scratch.pointer, only: half)
+      runner.run(layer, layer: 0, hidden: scratch.pointer, only: half, observer: observer)
     }
   }
 

@@ -10,8 +10,7 @@ extension CalibrationSet {
     _ recipe: Recipe, checkpointFolder: String, configuration: ModelConfiguration, tokenizer: Tokenizer
   ) throws(OptimizationError) {
     let settings = recipe.calibration
-    let text = try CalibrationText(
-      settings, recipeFolder: recipe.folder, checkpointFolder: checkpointFolder, tokenizer: tokenizer)
+    let text = try CalibrationText(recipe, checkpointFolder: checkpointFolder, tokenizer: tokenizer)
     guard settings.windowTokens <= configuration.contextPositions else {
       throw .calibration(
         source: text.name,

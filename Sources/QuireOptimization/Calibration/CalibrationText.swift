@@ -15,14 +15,13 @@ struct CalibrationText {
   static let checkpointFile = "calibration.jsonl"
 
   init(
-    _ settings: CalibrationSettings, recipeFolder: String, checkpointFolder: String, tokenizer: Tokenizer
+    _ recipe: Recipe, checkpointFolder: String, tokenizer: Tokenizer
   ) throws(OptimizationError) {
-    let mode = settings.chatMode
-    switch settings.source {
+    let mode = recipe.calibration.chatMode
+    switch recipe.calibration.source {
     case .file(let path):
       // The name is the one in the recipe: a pack must not depend on where the recipe lies.
-      try self.init(
-        file: path.hasPrefix("/") ? path : recipeFolder + path, named: path, mode, tokenizer)
+      try self.init(file: recipe.place(of: path), named: path, mode, tokenizer)
     case .bundled:
       if let file = Self.file(of: checkpointFolder) {
         try self.init(file: file, named: Self.checkpointFile, mode, tokenizer)

@@ -7,13 +7,18 @@ package struct GramMatrix: Sendable {
   package let values: HostBuffer<Float>  // (k, k), both triangles
   /// How loud each input is; nil where only H is known.
   package let magnitudes: ActivationMagnitudes?
+  /// How far entries that were summed in float64 as well lie from the sums in float32 (`GramCheck`); 0 where none were.
+  package let deviation: Double
 
   /// Precondition: `values` holds order² numbers.
-  package init(order: Int, values: HostBuffer<Float>, magnitudes: ActivationMagnitudes? = nil) {
+  package init(
+    order: Int, values: HostBuffer<Float>, magnitudes: ActivationMagnitudes? = nil, deviation: Double = 0
+  ) {
     precondition(values.count == order * order, "a Gram matrix is square")
     self.order = order
     self.values = values
     self.magnitudes = magnitudes
+    self.deviation = deviation
   }
 
   package var view: MatrixView<Float> { MatrixView(values, rows: order, columns: order) }
@@ -28,7 +33,8 @@ package struct GramMatrix: Sendable {
       let (source, target) = (view.row(from), kept.pointer + row * inputs.count)
       for (place, column) in inputs.enumerated() { target[place] = source[column] }
     }
-    return GramMatrix(order: inputs.count, values: kept, magnitudes: magnitudes?.keeping(inputs))
+    return GramMatrix(
+      order: inputs.count, values: kept, magnitudes: magnitudes?.keeping(inputs), deviation: deviation)
   }
 }
 
@@ -55,6 +61,7 @@ struct GramAccumulator {
   private let sums: HostBuffer<Float>  // upper triangle in tiles (k, k)
   private let magnitudeSums: HostBuffer<Double>  // (k)
   private let maxima: HostBuffer<Float>  // (k)
+  private let check: GramCheck
   private let order: Int
   private let team: ThreadTeam
   private var rowCount = 0
@@ -67,6 +74,7 @@ struct GramAccumulator {
     sums = HostBuffer(count: order * order)
     magnitudeSums = HostBuffer(count: order)
     maxima = HostBuffer(count: order)
+    check = GramCheck(order: order)
   }
 
   /// Adds activations (row, k).
@@ -74,6 +82,7 @@ struct GramAccumulator {
     guard let base = rows.baseAddress else { return }
     let inputs = MatrixView(
       UnsafeMutablePointer(mutating: base), rows: rows.count / order, columns: order)
+    check.add(inputs)
     let all = 0..<inputs.rows
     let total = MatrixView(sums, rows: order, columns: order)
     let (order, width) = (order, Self.tileColumns)
@@ -126,6 +135,7 @@ struct GramAccumulator {
       order: order, values: sums,
       magnitudes: ActivationMagnitudes(
         means: magnitudeSums.buffer.map { Float($0 / Double(max(1, rowCount))) },
-        maxima: Array(maxima.buffer)))
+        maxima: Array(maxima.buffer)),
+      deviation: check.deviation(of: sums, rowCount: rowCount))
   }
 }

@@ -7,7 +7,8 @@ struct ConversionKey {
   private let parts: JSONObject
 
   init(
-    checkpoint: Checkpoint, recipe: Recipe, calibration: CalibrationSet?, toolVersion: String
+    checkpoint: Checkpoint, recipe: Recipe, calibration: CalibrationSet?, statistics: StatisticsFile?,
+    toolVersion: String
   ) throws(OptimizationError) {
     func hash(_ text: String) -> JSONValue {
       var hash = ContentHash()
@@ -22,6 +23,7 @@ struct ConversionKey {
     // The text goes into the pack, and steps may have been taken from it.
     parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(recipe.calibration)")
     parts["calibration text"] = hash(calibration.map { "\($0)" } ?? "")
+    parts["statistics"] = .string(statistics?.identity ?? "")
     self.parts = parts
   }
 

@@ -16,6 +16,13 @@ extension ConversionPlan {
       lines += ["", headsSentence()]
     }
     if case .budget(let settings) = recipe.steps.last { lines += ["", budgetSentence(settings)] }
+    if let path = recipe.calibration.statistics, recipe.needsCalibration {
+      lines += [
+        "",
+        "statistics: those of the unmodified model in \(path); no text is run, so that no layer makes up for what the "
+          + "steps did to the layers before it",
+      ]
+    }
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(Self.size($0.byteCount))" }
     lines += ["", "memory: at most \(Self.size(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
     return lines.joined(separator: "\n")

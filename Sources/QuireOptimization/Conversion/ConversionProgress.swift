@@ -83,7 +83,7 @@ final class ProgressMeter {
   ) -> Double {
     guard tensor.shape.count == 2 else { return 0 }
     let (rows, columns) = (Double(tensor.shape[0]), Double(tensor.shape[1]))
-    let tokens = Double(settings.windowCount * settings.windowTokens)
+    let tokens = settings.statistics == nil ? Double(settings.windowCount * settings.windowTokens) : 0
     // Of the matrices that read the same activations, one stands for their statistics.
     let ownsStatistics = part != .keyProjection && part != .valueProjection && part != .upProjection
     let statistics = ownsStatistics ? columns * columns * (tokens / 2 + 2 * columns) : 0

@@ -9,6 +9,8 @@ struct PartRecord: Codable, Equatable {
   /// By the index of any other step before `quantize`.
   var changes: [Int: LayerChange] = [:]
   var rounding: [RoundingRecord] = []
+  /// What must be told of any step, by its index; a sentence each.
+  var notes: [Int: [String]] = [:]
 }
 
 /// Collects what a conversion does, layer by layer, and tells it step by step.
@@ -18,6 +20,7 @@ struct ConversionRecord {
   private var pruning: [Int: [Int: HeadPruningResult]] = [:]  // step index, layer
   private var changes: [Int: [Int: LayerChange]] = [:]  // step index, layer
   private var rounding: [TensorName: RoundingRecord] = [:]
+  private var notes: [Int: [Int: [String]]] = [:]  // step index, layer
 
   init(recipe: Recipe, configuration: ModelConfiguration) {
     self.recipe = recipe
@@ -29,6 +32,7 @@ struct ConversionRecord {
     if let layer {
       for (step, result) in part.pruning { pruning[step, default: [:]][layer] = result }
       for (step, change) in part.changes { changes[step, default: [:]][layer] = change }
+      for (step, sentences) in part.notes { notes[step, default: [:]][layer] = sentences }
     }
     for record in part.rounding { rounding[record.tensor] = record }
   }
@@ -52,7 +56,8 @@ struct ConversionRecord {
         row(
           step.name, configuration, { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 },
           pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
-          decision: decision))
+          decision: decision,
+          remarks: (notes[index] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)))
     }
     return rows
   }
@@ -69,12 +74,12 @@ struct ConversionRecord {
   private func row(
     _ step: String, _ configuration: ModelConfiguration, _ format: (TensorName) -> WeightFormat,
     pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
-    rounding: [RoundingRecord] = [], decision: BudgetDecision? = nil
+    rounding: [RoundingRecord] = [], decision: BudgetDecision? = nil, remarks: [String] = []
   ) -> ConversionReport.Row {
     let stage = ConversionPlan.Stage(step: step, configuration: configuration, formats: format)
     return ConversionReport.Row(
       step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
       bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding,
-      decision: decision)
+      decision: decision, remarks: remarks)
   }
 }

@@ -49,11 +49,13 @@ package struct ConversionReport: Sendable {
     package let rounding: [RoundingRecord]
     /// What a `budget` step came to.
     package let decision: BudgetDecision?
+    /// What must be told beside that; a sentence each.
+    package let remarks: [String]
 
     package init(
       step: String, parameterCount: Int, byteCount: Int, bitsPerWeight: Double,
       pruning: [Int: HeadPruningResult], changes: [Int: LayerChange] = [:], rounding: [RoundingRecord],
-      decision: BudgetDecision? = nil
+      decision: BudgetDecision? = nil, remarks: [String] = []
     ) {
       self.step = step
       self.parameterCount = parameterCount
@@ -63,6 +65,7 @@ package struct ConversionReport: Sendable {
       self.changes = changes
       self.rounding = rounding
       self.decision = decision
+      self.remarks = remarks
     }
   }
 
@@ -111,7 +114,7 @@ extension ConversionReport.Row {
   /// What did not go as the recipe asks, a sentence each.
   package var notes: [String] {
     let changed = changes.sorted { $0.key < $1.key }.flatMap(\.value.notes)
-    return changed
+    return remarks + changed
       + rounding.compactMap { record in
         if record.isFallback {
           return

@@ -33,7 +33,8 @@ final class ConversionRun {
     self.resumes = resumes
     let key = try ConversionKey(
       checkpoint: converter.loader.checkpoint, recipe: converter.optimizer.recipe,
-      calibration: converter.calibration, toolVersion: converter.toolVersion)
+      calibration: converter.calibration, statistics: converter.statistics,
+      toolVersion: converter.toolVersion)
     writer = try wrapping(
       OptimizationError.pack,
       try PackWriter(path: path, team: converter.compute.team, resumeKey: resumes ? key.text : nil))
@@ -114,7 +115,8 @@ final class ConversionRun {
   private func convertLayer(_ index: Int, _ layer: LayerWeights) throws(OptimizationError) {
     let isNeeded = optimizer.needsActivations(after: index, layerCount: layerCount)
     let outcome = try ConversionTimes.measure(&times.optimizing) { () throws(OptimizationError) in
-      let outcome = try optimizer.optimize(layer, index: index, activations: activations)
+      let outcome = try optimizer.optimize(
+        layer, index: index, activations: converter.knownStatistics(layer: index) ?? activations)
       if isNeeded { try activations?.advance(through: outcome.weights) }
       return outcome
     }
@@ -162,7 +164,8 @@ final class ConversionRun {
     let note = ConversionNote(
       record: part, rowsHash: rowsHash, tensorHashes: loader.hashes?.takeFresh() ?? [:])
     try wrapping(
-      OptimizationError.pack, try writer.endPart(note: note.text, synchronizes: activations != nil))
+      OptimizationError.pack,
+      try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
     activations?.keepsRows = true
   }
 
@@ -170,7 +173,8 @@ final class ConversionRun {
     let contents = PackContents(
       rows: record.rows(optimizer.formats), recipe: record.recipe, configuration: record.configuration,
       tokenizer: converter.tokenizer, checkpoint: loader.checkpoint, calibration: converter.calibration,
-      toolVersion: converter.toolVersion, tensorHashes: loader.hashes?.all ?? [:])
+      statistics: converter.statistics, toolVersion: converter.toolVersion,
+      tensorHashes: loader.hashes?.all ?? [:])
     try ConversionTimes.measure(&times.finishing) { () throws(OptimizationError) in
       let members = try contents.members { [meter] in meter.hashed(share: $0) }
       try wrapping(OptimizationError.pack, try writer.finish(members: members))
@@ -222,7 +226,7 @@ extension OptimizationError {
   /// read again.
   var canBeMended: Bool {
     switch self {
-    case .pack, .scratch, .checkpoint, .model: true
+    case .pack, .scratch, .checkpoint, .model, .statistics: true
     default: false
     }
   }

@@ -16,7 +16,9 @@ package struct Converter {
 
   let loader: LayerLoader
   let tokenizer: Tokenizer
+  /// The text to run; nil when no step looks at activations or what is known of them comes from a file.
   let calibration: CalibrationSet?
+  let statistics: StatisticsFile?
   let optimizer: LayerOptimizer
   let compute: Compute
   let toolVersion: String
@@ -28,8 +30,9 @@ package struct Converter {
     tokenizer = try wrapping(OptimizationError.text, try Tokenizer(folder: checkpoint.folder))
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount)
+    statistics = try recipe.statisticsFile(for: loader)
     calibration =
-      recipe.needsCalibration
+      recipe.needsCalibration && statistics == nil
       ? try CalibrationSet(
         recipe, checkpointFolder: checkpoint.folder, configuration: loader.configuration,
         tokenizer: tokenizer) : nil
@@ -39,6 +42,9 @@ package struct Converter {
     self.compute = compute
     self.toolVersion = toolVersion
   }
+
+  /// What is known of a layer's activations without running the text.
+  func knownStatistics(layer: Int) -> (any ActivationStatistics)? { statistics?.layer(layer) }
 
   /// Converts and writes the pack at `path`, which appears when it is whole.
   ///
@@ -60,5 +66,15 @@ package struct Converter {
     let run = try ConversionRun(self, output: path, resumes: resumes, progress: progress)
     onStart(run.start)
     return try run.perform()
+  }
+}
+
+extension Recipe {
+  /// The file that stands in for the calibration text, if steps look at activations and there is one.
+  fileprivate func statisticsFile(for loader: LayerLoader) throws(OptimizationError) -> StatisticsFile? {
+    guard needsCalibration, let path = calibration.statistics else { return nil }
+    let file = try StatisticsFile(path: place(of: path))
+    try file.check(belongsTo: loader)
+    return file
   }
 }

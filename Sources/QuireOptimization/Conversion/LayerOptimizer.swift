@@ -28,12 +28,13 @@ struct LayerOptimizer {
     }
   }
 
-  /// Runs all steps on layer `index`. `run` gives the activations that the steps ask for; it is left where it was, or
+  /// Runs all steps on layer `index`. `activations` are what the steps ask for; they are left where they were, or
   /// behind the layer's attention.
   func optimize(
-    _ weights: LayerWeights, index: Int, activations run: CalibrationRun?
+    _ weights: LayerWeights, index: Int, activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> Outcome {
     var outcome = Outcome(weights: weights)
+    let run = activations.map { WatchedStatistics($0, layer: index) }
     let pruner = LayerPruner(headSize: headSize, compute: compute)
     var statistics: GramMatrix?
     for (stepIndex, step) in recipe.steps.enumerated() {
@@ -48,6 +49,8 @@ struct LayerOptimizer {
           &outcome.weights, settings, count: count, first: settings.firstBlocks?[index], known, layer: index)
         outcome.record.pruning[stepIndex] = result
         statistics = rest
+        let pruning = HeadPruning(unit: settings.unit, shape: result.shape, headSize: headSize)
+        run.follow(.kept(pruning.columns(ofQueryHeads: result.keptQueryHeads)), at: .attentionOutput)
       case .pruneNeurons(let settings):
         let count = settings.removal.count(layer: index)
         guard count > 0 else { continue }
@@ -56,6 +59,7 @@ struct LayerOptimizer {
         let result = try pruner.prune(&outcome.weights, settings, count: count, gram, layer: index)
         outcome.record.changes[stepIndex] = LayerChange(
           neurons: result, layer: index, shape: outcome.weights.shape)
+        run.follow(.kept(result.kept), at: .mlpOutput)
       case .smooth(let settings):
         guard let run, let formats, let quantization = recipe.quantizationAhead else {
           preconditionFailure("smoothing prepares for a quantize step, on activations")
@@ -74,6 +78,7 @@ struct LayerOptimizer {
         let quantizer = LayerQuantizer(settings: settings, formats: formats, compute: compute)
         outcome.record.rounding = try quantizer.quantize(&outcome.weights, layer: index, activations: run)
       }
+      if let notes = run?.takeNotes(), !notes.isEmpty { outcome.record.notes[stepIndex] = notes }
     }
     // What steps have left in float32 becomes bf16 again, unless the checkpoint has it in float32.
     for tensor in LayerTensor.projections where !weights[tensor].isFloat32 {

@@ -19,7 +19,8 @@ package struct MemoryEstimate: Sendable, Equatable {
     let source = stages[0]
     let result = stages[stages.count - 1]
     var always = [Part(what: "packing", byteCount: Self.packingBytes(threadCount))]
-    if recipe.needsCalibration {
+    let readsStatistics = recipe.calibration.statistics != nil
+    if recipe.needsCalibration, !readsStatistics {
       always.append(
         Part(
           what: "calibration activations",
@@ -44,6 +45,12 @@ package struct MemoryEstimate: Sendable, Equatable {
     }
     let statistics = recipe.steps.map { Self.statisticsBytes($0, source.configuration, threadCount) }
     layer.append(Part(what: "statistics of one matrix", byteCount: statistics.max() ?? 0))
+    if recipe.needsCalibration, readsStatistics {
+      layer.append(
+        Part(
+          what: "statistics as they are read", byteCount: StatisticsLayout(source.configuration).largestBytes)
+      )
+    }
     let atTable = always + [Part(what: "embedding or head", byteCount: table)]
     let atLayer = always + layer
     let isTableHigher =

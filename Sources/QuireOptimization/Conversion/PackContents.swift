@@ -12,6 +12,7 @@ struct PackContents {
   let tokenizer: Tokenizer
   let checkpoint: Checkpoint
   let calibration: CalibrationSet?
+  let statistics: StatisticsFile?
   let toolVersion: String
   /// Hashes of the tensors that were read.
   let tensorHashes: [String: UInt64]
@@ -62,7 +63,14 @@ struct PackContents {
             $0.algorithm.rawValue: .string($0.hash),
           ]
         }),
-      "calibration": calibration.map(json) ?? .null,
+      "calibration": calibration.map(json) ?? statistics.map(json) ?? .null,
+    ]
+  }
+
+  private func json(_ file: StatisticsFile) -> JSONValue {
+    [
+      "source": "statistics", "hash": .string(file.identity), "tokens": .int(file.origin.tokenCount),
+      "texts": .array(file.origin.texts.map(\.json)),
     ]
   }
 

@@ -1,10 +1,10 @@
-import QuireModel
-import QuireTensors
+package import QuireModel
+package import QuireTensors
 
 extension LayerWeights {
   /// The layer with only the heads that a pruning left: fewer rows of the query, key and value projections, and
   /// `outputProjection` in place of its own.
-  func keepingHeads(
+  package func keepingHeads(
     of result: HeadPruningResult, headSize: Int, outputProjection: WeightMatrix
   ) -> LayerWeights {
     LayerWeights(

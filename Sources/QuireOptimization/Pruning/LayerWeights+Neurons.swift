@@ -1,9 +1,9 @@
-import QuireModel
-import QuireTensors
+package import QuireModel
+package import QuireTensors
 
 extension LayerWeights {
   /// The layer with only the given intermediate channels, and `downProjection` in place of its own.
-  func keepingNeurons(_ kept: [Int], downProjection: WeightMatrix) -> LayerWeights {
+  package func keepingNeurons(_ kept: [Int], downProjection: WeightMatrix) -> LayerWeights {
     LayerWeights(
       shape: shape.keepingNeurons(kept.count), inputNorm: inputNorm, queryProjection: queryProjection,
       keyProjection: keyProjection, valueProjection: valueProjection, queryNorm: queryNorm, keyNorm: keyNorm,

@@ -10,9 +10,9 @@ struct LayerQuantizer {
 
   /// Quantizes every matrix of `weights` whose format is not bf16; says what each cost.
   ///
-  /// A method that looks at activations takes them from `run`, and takes `run` through the layer's attention.
+  /// A method that looks at activations takes them from `activations`, and takes those through the layer's attention.
   func quantize(
-    _ weights: inout LayerWeights, layer: Int, activations run: CalibrationRun?
+    _ weights: inout LayerWeights, layer: Int, activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> [RoundingRecord] {
     var records: [RoundingRecord] = []
     for site in ActivationSite.allCases {
@@ -20,7 +20,7 @@ struct LayerQuantizer {
         $0.activationSite == site && formats.format(of: .layer(layer, $0)).scheme != .bf16
       }
       if !tensors.isEmpty {
-        let statistics = try statistics(at: site, of: weights, activations: run)
+        let statistics = try statistics(at: site, of: weights, activations)
         for tensor in tensors {
           let name = TensorName.layer(layer, tensor)
           let (matrix, record) = try quantized(
@@ -30,7 +30,7 @@ struct LayerQuantizer {
         }
       }
       if site == .attentionOutput, settings.needsCalibration {
-        try run?.advance(throughAttentionOf: weights)
+        try activations?.advance(throughAttentionOf: weights)
       }
     }
     return records
@@ -44,11 +44,11 @@ struct LayerQuantizer {
   }
 
   private func statistics(
-    at site: ActivationSite, of weights: LayerWeights, activations run: CalibrationRun?
+    at site: ActivationSite, of weights: LayerWeights, _ activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> Statistics? {
     guard settings.needsCalibration else { return nil }
-    guard let run else { preconditionFailure("the method looks at activations") }
-    return self.statistics(of: try run.gram(at: site, of: weights))
+    guard let activations else { preconditionFailure("the method looks at activations") }
+    return self.statistics(of: try activations.gram(at: site, of: weights))
   }
 
   func statistics(of gram: GramMatrix) -> Statistics {

@@ -170,7 +170,7 @@ extension RecipeNode {
 
   fileprivate func calibration() throws(OptimizationError) -> CalibrationSettings {
     let what = "the calibration"
-    try checkMembers(["source", "windows", "tokens", "seed", "mode"], of: what)
+    try checkMembers(["source", "windows", "tokens", "seed", "mode", "statistics"], of: what)
     var settings = CalibrationSettings()
     if let source = try member("source")?.string("source") {
       settings.source = source == "bundled" ? .bundled : .file(source)
@@ -181,6 +181,7 @@ extension RecipeNode {
     if let tokens = member("tokens") {
       settings.windowTokens = try tokens.integer("tokens", in: 1...1_000_000)
     }
+    settings.statistics = try member("statistics")?.string("statistics")
     if let mode = member("mode") {
       settings.chatMode = try mode.choice("mode", as: CalibrationChatMode.self)
     }

@@ -38,6 +38,15 @@ package struct Recipe: Sendable, Equatable {
       calibration: calibration, text: text, folder: folder)
   }
 
+  /// The recipe with another calibration in place of its own.
+  package func replacingCalibration(_ calibration: CalibrationSettings) -> Recipe {
+    Recipe(
+      name: name, steps: steps, upcoming: upcoming, calibration: calibration, text: text, folder: folder)
+  }
+
+  /// A path that the recipe names, from the current folder.
+  func place(of path: String) -> String { path.hasPrefix("/") ? path : folder + path }
+
   /// How the `quantize` or `budget` step rounds, which there is at most one of.
   package var quantization: QuantizationSettings? {
     steps.lazy.compactMap(\.quantization).first
@@ -245,16 +254,20 @@ package struct CalibrationSettings: Sendable, Equatable {
   package var seed: UInt64
   /// How chats among the text are rendered.
   package var chatMode: CalibrationChatMode
+  /// A file of statistics to take instead of running the text, relative to the recipe's folder; trials on the whole
+  /// model still run on the text.
+  package var statistics: String?
 
   package init(
     source: CalibrationSource = .bundled, windowCount: Int = 64, windowTokens: Int = 512, seed: UInt64 = 1,
-    chatMode: CalibrationChatMode = .asWritten
+    chatMode: CalibrationChatMode = .asWritten, statistics: String? = nil
   ) {
     self.source = source
     self.windowCount = windowCount
     self.windowTokens = windowTokens
     self.seed = seed
     self.chatMode = chatMode
+    self.statistics = statistics
   }
 }
 

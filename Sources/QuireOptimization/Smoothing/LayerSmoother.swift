@@ -25,7 +25,7 @@ struct LayerSmoother {
     let problem: String?
   }
 
-  func smooth(_ weights: inout LayerWeights, layer: Int, activations run: CalibrationRun)
+  func smooth(_ weights: inout LayerWeights, layer: Int, activations: any ActivationStatistics)
     throws(OptimizationError)
     -> [SiteResult]
   {
@@ -33,10 +33,12 @@ struct LayerSmoother {
     // Two passes rather than one or four: the widest statistics, the MLP's, are not held beside the attention's.
     for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
       let active = sites.filter { !matrices(at: $0, layer: layer).isEmpty }
-      let grams = try run.grams(at: active, of: weights)
+      let grams = try activations.grams(at: active, of: weights)
       for site in active {
         guard let gram = grams[site] else { continue }
-        results.append(smooth(&weights, at: site, layer: layer, gram))
+        let (result, scales) = smooth(&weights, at: site, layer: layer, gram)
+        if let scales { activations.follow(.divided(by: scales), at: site) }
+        results.append(result)
       }
     }
     return results
@@ -49,12 +51,17 @@ struct LayerSmoother {
     site.readers.map { ($0, formats.format(of: .layer(layer, $0))) }.filter { $0.format.scheme != .bf16 }
   }
 
+  /// - Returns: beside the result what each input was divided by; nil when nothing was folded
   private func smooth(
     _ weights: inout LayerWeights, at site: ActivationSite, layer: Int, _ gram: GramMatrix
-  ) -> SiteResult {
+  ) -> (SiteResult, scales: [Float]?) {
     guard let magnitudes = gram.magnitudes, gram.diagonal.allSatisfy(\.isFinite),
       magnitudes.means.allSatisfy(\.isFinite)
-    else { return SiteResult(site: site, exponent: nil, errors: nil, problem: "holds a NaN or an infinity") }
+    else {
+      return (
+        SiteResult(site: site, exponent: nil, errors: nil, problem: "holds a NaN or an infinity"), nil
+      )
+    }
     let sources = weights.shape.sources(at: site, headSize: headSize, hiddenSize: weights.inputNorm.count)
     let matrices = matrices(at: site, layer: layer)
     let statistics = ColumnStatistics(matrices.map { (weights[$0.tensor], $0.format) }, compute)
@@ -64,7 +71,7 @@ struct LayerSmoother {
         activations: Self.merged(magnitudes.maxima, sources) { $0.max() ?? 0 },
         weights: Self.merged(statistics.maxima, sources) { $0.max() ?? 0 }, alpha: alpha)
       weights.fold(scales, at: site, headSize: headSize, compute)
-      return SiteResult(site: site, exponent: nil, errors: nil, problem: nil)
+      return (SiteResult(site: site, exponent: nil, errors: nil, problem: nil), sources.map { scales[$0] })
     case .awq:
       let search = RoundingTrial(
         matrices.map { tensor, format in
@@ -82,7 +89,7 @@ struct LayerSmoother {
   private func awq(
     _ weights: inout LayerWeights, at site: ActivationSite, _ trial: RoundingTrial, _ sources: [Int],
     scales: (Double) -> [Float]
-  ) -> SiteResult {
+  ) -> (SiteResult, scales: [Float]?) {
     let plain = trial.error(scales: nil)
     var best: (error: Double, exponent: Double, scales: [Float])?
     for step in 0..<SmoothingScales.gridCount {
@@ -94,8 +101,9 @@ struct LayerSmoother {
     if let best { weights.fold(best.scales, at: site, headSize: headSize, compute) }
     let energy = trial.outputEnergy
     func share(_ error: Double) -> Double { energy > 0 ? error / energy : 0 }
-    return SiteResult(
+    let result = SiteResult(
       site: site, exponent: best?.exponent, errors: (share(best?.error ?? plain), share(plain)), problem: nil)
+    return (result, best.map { best in sources.map { best.scales[$0] } })
   }
 
   /// One value for each channel in front, out of those of the channels that it makes.

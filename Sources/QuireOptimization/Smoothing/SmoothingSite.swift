@@ -1,5 +1,5 @@
-import QuireModel
-import QuireTensors
+package import QuireModel
+package import QuireTensors
 
 // Where smoothing acts: the input of one or more matrices, and what in front of it takes the inverse scales.
 extension ActivationSite {
@@ -25,7 +25,7 @@ extension LayerWeights {
   /// the layer computes what it did.
   ///
   /// - Parameter scales: one for each channel of the norm or matrix in front
-  mutating func fold(_ scales: [Float], at site: ActivationSite, headSize: Int, _ compute: Compute) {
+  package mutating func fold(_ scales: [Float], at site: ActivationSite, headSize: Int, _ compute: Compute) {
     let sources = shape.sources(at: site, headSize: headSize, hiddenSize: inputNorm.count)
     let columnScales = sources.map { scales[$0] }
     for tensor in site.readers { self[tensor] = self[tensor].scaled(columns: columnScales, compute) }

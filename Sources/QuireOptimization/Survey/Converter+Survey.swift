@@ -1,3 +1,4 @@
+import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
@@ -11,7 +12,7 @@ extension Converter {
   package func surveyOfEverything(
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(OptimizationError) -> Survey {
-    guard let task = surveyTask(optimizer.recipe.measurableSteps) else { return Survey() }
+    guard let task = try surveyTask(optimizer.recipe.measurableSteps) else { return Survey() }
     return try Surveyor(task, besidePack: nil, WorkMeter(total: task.work.total(), report: progress))
       .measureAll()
   }
@@ -29,7 +30,7 @@ extension Converter {
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in },
     onStart: (SurveyStart) -> Void = { _ in }
   ) throws(OptimizationError) -> Survey {
-    guard let task = surveyTask(optimizer.recipe.unsettledSteps) else { return Survey() }
+    guard let task = try surveyTask(optimizer.recipe.unsettledSteps) else { return Survey() }
     guard resumes else {
       SurveyJournal.discard(beside: path)
       onStart(.anew)
@@ -37,17 +38,27 @@ extension Converter {
         .measureAll()
     }
     let key = try ConversionKey(
-      checkpoint: loader.checkpoint, recipe: optimizer.recipe.surveyed, calibration: calibration,
-      toolVersion: toolVersion)
+      checkpoint: loader.checkpoint, recipe: optimizer.recipe.surveyed, calibration: task.calibration,
+      statistics: statistics, toolVersion: toolVersion)
     let run = try SurveyRun(task, forPack: path, key: key, progress: progress)
     onStart(run.start)
     return try run.perform()
   }
 
-  private func surveyTask(_ steps: [Int: RecipeStep]) -> SurveyTask? {
-    guard let calibration, !steps.isEmpty else { return nil }
+  private func surveyTask(_ steps: [Int: RecipeStep]) throws(OptimizationError) -> SurveyTask? {
+    guard !steps.isEmpty else { return nil }
     return SurveyTask(
-      recipe: optimizer.recipe, steps: steps, loader: loader, calibration: calibration, compute: compute)
+      recipe: optimizer.recipe, steps: steps, loader: loader, calibration: try surveyText(steps),
+      statistics: statistics, compute: compute)
+  }
+
+  /// The text that a survey runs. With statistics from a file only trials on the whole model need one.
+  private func surveyText(_ steps: [Int: RecipeStep]) throws(OptimizationError) -> CalibrationSet? {
+    let work = SurveyWork(Array(steps.values), of: optimizer.recipe, loader.configuration)
+    guard calibration == nil, work.probeCount > 0 else { return calibration }
+    return try CalibrationSet(
+      optimizer.recipe, checkpointFolder: loader.checkpoint.folder, configuration: loader.configuration,
+      tokenizer: tokenizer)
   }
 
   /// The conversion with what a survey decides written into its recipe.

@@ -7,8 +7,15 @@ struct SurveyTask {
   /// The steps to measure, by index.
   let steps: [Int: RecipeStep]
   let loader: LayerLoader
-  let calibration: CalibrationSet
+  /// What runs; nil when all that is asked can be read in `statistics`.
+  let calibration: CalibrationSet?
+  let statistics: StatisticsFile?
   let compute: Compute
+
+  /// The text whose statistics are measured; nil when those are read.
+  var runningText: CalibrationSet? { statistics == nil ? calibration : nil }
+  /// The text on which changes are tried; nil when none are.
+  var triedText: CalibrationSet? { work.probeCount > 0 ? calibration : nil }
 
   var configuration: ModelConfiguration { loader.configuration }
 

@@ -9,13 +9,16 @@ struct SurveyWork {
 
   private let steps: [RecipeStep]
   private let configuration: ModelConfiguration
+  /// Tokens that run for the statistics; 0 when those are read.
   private let windowTokens: Int
   private let smooths: Bool
 
   init(_ steps: [RecipeStep], of recipe: Recipe, _ configuration: ModelConfiguration) {
     self.steps = steps
     self.configuration = configuration
-    windowTokens = recipe.calibration.windowCount * recipe.calibration.windowTokens
+    windowTokens =
+      recipe.calibration.statistics == nil
+      ? recipe.calibration.windowCount * recipe.calibration.windowTokens : 0
     smooths = recipe.steps.contains { $0.name == "smooth" }
     let changes = configuration.layers.reduce(0) { $0 + Self.changeCount(steps, of: $1) }
     let tables = Self.hasBudget(steps) ? 2 : 0  // embedding and head

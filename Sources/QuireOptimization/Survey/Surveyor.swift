@@ -2,7 +2,7 @@ import QuireModel
 import QuireTensors
 
 /// Takes the calibration text through the model once, as it is, layer by layer, and measures what a recipe's steps would
-/// cost.
+/// cost. What a file knows of the activations is read; then only trials on the whole model run a text.
 final class Surveyor {
   private let task: SurveyTask
   private let work: WorkMeter
@@ -29,15 +29,16 @@ final class Surveyor {
     }
     let (configuration, probeCount) = (task.configuration, task.work.probeCount)
     let embedding = try wrapping(OptimizationError.model, try task.loader.embedding(of: configuration))
-    run = try CalibrationRun(
-      task.calibration, embedding: embedding, configuration: configuration, compute: task.compute,
-      besidePack: path.map(SurveyJournal.path(beside:)))
-    probes =
-      probeCount == 0
-      ? nil
-      : try ProbeRun(
-        task.calibration, probeCount: probeCount, embedding: embedding, configuration: configuration,
+    run = try task.runningText.map { text throws(OptimizationError) in
+      try CalibrationRun(
+        text, embedding: embedding, configuration: configuration, compute: task.compute,
+        besidePack: path.map(SurveyJournal.path(beside:)))
+    }
+    probes = try task.triedText.map { text throws(OptimizationError) in
+      try ProbeRun(
+        text, probeCount: probeCount, embedding: embedding, configuration: configuration,
         compute: task.compute, beside: path.map(SurveyJournal.probesPath(beside:)))
+    }
     meter = try SensitivityMeter(task.budget, configuration, task.compute)
     if let other = try meter?.tried(embedding, as: .embedding) { try probes?.tryEmbedding(other) }
   }
@@ -52,21 +53,25 @@ final class Surveyor {
     layersDone = note.layersDone
     survey = note.survey
     let configuration = task.configuration
-    run = note.rowsHash.flatMap { hash in
-      CalibrationRun(
-        resuming: task.calibration, besidePack: SurveyJournal.path(beside: path), boundary: note.layersDone,
+    if let text = task.runningText, let hash = note.rowsHash {
+      run = CalibrationRun(
+        resuming: text, besidePack: SurveyJournal.path(beside: path), boundary: note.layersDone,
         hash: hash, configuration: configuration, compute: task.compute)
+    } else {
+      run = nil
     }
     let probeCount = task.work.probeCount
-    probes = note.probesHash.flatMap { hash in
-      ProbeRun(
-        resuming: task.calibration, probeCount: probeCount, probes: note.probes,
+    if let text = task.triedText, let hash = note.probesHash {
+      probes = ProbeRun(
+        resuming: text, probeCount: probeCount, probes: note.probes,
         beside: SurveyJournal.probesPath(beside: path), boundary: note.layersDone, hash: hash,
         configuration: configuration, compute: task.compute)
+    } else {
+      probes = nil
     }
     meter = try SensitivityMeter(task.budget, configuration, task.compute)
     meter?.errors = note.errors
-    let isRunLost = run == nil && !isBehindLastLayer
+    let isRunLost = run == nil && task.statistics == nil && !isBehindLastLayer
     if isRunLost || probes == nil && probeCount > 0 { return nil }
     keepsRows = true
   }
@@ -98,23 +103,25 @@ final class Surveyor {
 
   /// Measures the next layer and takes everything through it.
   func measureLayer() throws(OptimizationError) {
-    guard let run else { preconditionFailure("a layer is left") }
     let index = layersDone
+    guard let activations: any ActivationStatistics = task.statistics?.layer(index) ?? run else {
+      preconditionFailure("a layer is left")
+    }
     work.add(0)
     let layer = try smoothed(
-      try wrapping(OptimizationError.model, try task.loader.layer(index)), index: index, run)
-    try measure(layer, index: index, run)
+      try wrapping(OptimizationError.model, try task.loader.layer(index)), index: index, activations)
+    try measure(layer, index: index, activations)
     work.add(task.work.changes(index))
     try probes?.advance(through: layer) { work.add(task.work.pass(index)) }
     layersDone += 1
-    if !isBehindLastLayer { try run.advance(through: layer) }
+    if !isBehindLastLayer { try run?.advance(through: layer) }
     work.set(left: task.work.total(from: layersDone))
   }
 
   /// The layer as it will be rounded: smoothing before a budget changes what rounding costs, though not what the layer
   /// computes. Scales are those that the smallest formats would get.
   private func smoothed(
-    _ layer: LayerWeights, index: Int, _ run: CalibrationRun
+    _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
   ) throws(OptimizationError) -> LayerWeights {
     guard let budget = task.budget, let settings = task.smoothing else { return layer }
     let smoother = LayerSmoother(
@@ -122,22 +129,22 @@ final class Surveyor {
       formats: try TensorFormats(budget.quantization, configuration), headSize: configuration.headSize,
       compute: compute)
     var result = layer
-    _ = try smoother.smooth(&result, layer: index, activations: run)
+    _ = try smoother.smooth(&result, layer: index, activations: activations)
     return result
   }
 
   /// One layer: two passes, so that the MLP's wide statistics are not held beside the attention's.
   private func measure(
-    _ layer: LayerWeights, index: Int, _ run: CalibrationRun
+    _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
   ) throws(OptimizationError) {
     let (heads, neurons) = (task.heads, task.neurons)
-    let hidden = heads.isEmpty && neurons.isEmpty ? 0 : try run.meanSquare()
+    let hidden = heads.isEmpty && neurons.isEmpty ? 0 : try activations.meanSquare()
     func loudness(_ energy: Double) -> Double { hidden > 0 ? energy / hidden : 0 }
     for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
       let wanted = sites.filter {
         meter != nil || $0 == .attentionOutput && !heads.isEmpty || $0 == .mlpOutput && !neurons.isEmpty
       }
-      let grams = try run.grams(at: wanted, of: layer)
+      let grams = try activations.grams(at: wanted, of: layer)
       work.add(task.work.statistics(index) / 2)
       if let gram = grams[.attentionOutput] {
         for (step, settings) in heads {

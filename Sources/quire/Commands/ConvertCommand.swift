@@ -13,6 +13,7 @@ extension Command {
     options: [
       Option("--recipe", "FILE", "the steps, in JSON5 (see recipes/)"),
       Option("--output", "FILE", "the pack to write"),
+      Option("--statistics", "FILE", "what quire calibrate has written, instead of the recipe's calibration"),
       Option("--plan", nil, "print the plan and stop"),
       Option("--measure", nil, "with --plan: survey the model and print the predicted error of every unit"),
       .threads, .quiet,
@@ -37,7 +38,7 @@ private func runConvert(_ arguments: Arguments) throws {
   let progress = Progress("convert", unit: .percent, quiet: arguments.has("--quiet"))
   signals?.stopConversion(closing: progress)
   var converter = try Converter(
-    Checkpoint(path: folder), recipe: Recipe(path: recipePath), compute: arguments.compute(),
+    Checkpoint(path: folder), recipe: conversionRecipe(recipePath, arguments), compute: arguments.compute(),
     toolVersion: Program.version)
   if isPlanOnly {
     return try showPlan(converter, measures: arguments.has("--measure"), quiet: arguments.has("--quiet"))
@@ -63,6 +64,20 @@ private func runConvert(_ arguments: Arguments) throws {
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   Terminal.remarkLine("\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(seconds)")
   Terminal.remarkLine(sentence(report.times))
+}
+
+private func conversionRecipe(_ path: String, _ arguments: Arguments) throws -> Recipe {
+  let recipe = try Recipe(path: path)
+  guard let statistics = arguments.string("--statistics") else { return recipe }
+  guard recipe.needsCalibration else {
+    throw CommandError(
+      "--statistics: expected a recipe with a step that looks at activations, found none in \(path); leave it out"
+    )
+  }
+  var settings = recipe.calibration
+  // Not from the recipe's folder, as a path in the recipe would be.
+  settings.statistics = URL(fileURLWithPath: statistics).path
+  return recipe.replacingCalibration(settings)
 }
 
 private func sentence(_ times: ConversionTimes) -> String {

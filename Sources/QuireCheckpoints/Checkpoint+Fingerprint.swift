@@ -1,0 +1,31 @@
+import QuireTensors
+
+extension Checkpoint {
+  private static let pieceBytes = 4096
+  private static let pieceCount = 16
+
+  /// A hash by which what was measured on some tensors is known to belong to them: of each its name, type and shape, and
+  /// sixteen pieces of 4 KiB spread over its bytes, or all of them if it has no more.
+  ///
+  /// It is the same for a copy of the folder and for other shards, takes a moment at any size, and differs for weights
+  /// that were trained on, which changes every one of them. It is no proof that all bytes are equal.
+  package func fingerprint(of names: [String]) throws(CheckpointError) -> String {
+    var hash = ContentHash()
+    for name in names {
+      let (file, record) = try place(of: name)
+      Array("\(name) \(record.element.rawValue) \(record.shape)\n".utf8).withUnsafeBytes { hash.update($0) }
+      for range in Self.pieces(of: record.range) {
+        withUnsafeBytes(of: try file.hash(range).littleEndian) { hash.update($0) }
+      }
+    }
+    return hash.hexadecimal
+  }
+
+  private static func pieces(of range: Range<Int>) -> [Range<Int>] {
+    guard range.count > pieceCount * pieceBytes else { return [range] }
+    return (0..<pieceCount).map { piece in
+      let start = range.lowerBound + piece * (range.count - pieceBytes) / (pieceCount - 1)
+      return start..<start + pieceBytes
+    }
+  }
+}

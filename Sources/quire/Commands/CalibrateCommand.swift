@@ -1,0 +1,121 @@
+import Foundation
+import QuireCheckpoints
+import QuireOptimization
+import QuireTensors
+
+extension Command {
+  static let calibrate = Command(
+    name: "calibrate",
+    summary:
+      "Runs a calibration text through a checkpoint once and keeps its statistics, for any number of conversions.\n"
+      + "With --merge adds up statistics of several texts instead.",
+    positionals: ["CHECKPOINT|FILE…"],
+    options: [
+      Option("--recipe", "FILE", "take text and windows from this recipe's calibration"),
+      Option("--calibration", "FILE", "the text itself, or chats as JSON lines"),
+      Option("--windows", "N", "how many windows (default: the recipe's, or 64)"),
+      Option("--tokens", "N", "tokens of a window (default: the recipe's, or 512)"),
+      Option("--seed", "N", "decides which windows (default: the recipe's, or 1)"),
+      Option("--mode", "MODE", "how chats are shown: as-written, thinking, non-thinking or both"),
+      Option("--merge", nil, "add up the statistics in the FILEs"),
+      Option("--output", "FILE", "the statistics file to write"),
+      .threads, .quiet,
+    ],
+    example: "quire calibrate Qwen3-8B --calibration chats.jsonl --output chats.safetensors",
+    run: runCalibrate)
+}
+
+private func runCalibrate(_ arguments: Arguments) throws {
+  let output = try arguments.required("--output")
+  let isQuiet = arguments.has("--quiet")
+  let signals = StopSignals()
+  let progress = Progress("calibrate", unit: .percent, quiet: isQuiet)
+  let begin = Date()
+  if arguments.has("--merge") {
+    try merge(arguments, to: output, signals, progress)
+  } else {
+    try collect(arguments, to: output, signals, progress)
+  }
+  guard !isQuiet else { return }
+  let attributes = try FileManager.default.attributesOfItem(atPath: output)
+  let size = Terminal.bytes(attributes[.size] as? Int ?? 0)
+  Terminal.remarkLine("\nwrote \(output): \(size) in \(Terminal.seconds(Date().timeIntervalSince(begin)))")
+}
+
+private func collect(
+  _ arguments: Arguments, to output: String, _ signals: StopSignals, _ progress: Progress
+) throws {
+  guard arguments.positionals.count == 1 else {
+    throw UsageError("calibrate", "expected one CHECKPOINT without --merge; see quire calibrate --help")
+  }
+  guard case .checkpoint(let folder) = try ModelPlace(arguments.positionals[0]) else {
+    throw CommandError(
+      "\(arguments.positionals[0]) is a file; calibrate needs a checkpoint folder, or --merge for statistics")
+  }
+  let recipe = try calibrationRecipe(arguments)
+  let collector = try StatisticsCollector(
+    Checkpoint(path: folder), recipe: recipe, compute: arguments.compute(), toolVersion: Program.version)
+  if !arguments.has("--quiet") { Terminal.remarkLine(collector.text) }
+  signals.discardAtStop(output, closing: progress)
+  defer { progress.close() }
+  let notes = try collector.run(output: output) { progress.update($0, of: $1, note: "layers") }
+  for note in notes { Terminal.errorLine("note: \(note)") }
+}
+
+/// The text to run, as a recipe or the options say.
+private func calibrationRecipe(_ arguments: Arguments) throws -> Recipe {
+  var recipe = Recipe(name: "calibration", steps: [])
+  switch (arguments.string("--recipe"), arguments.string("--calibration")) {
+  case (let path?, nil): recipe = try Recipe(path: path)
+  case (nil, let file?):
+    recipe = recipe.replacingCalibration(CalibrationSettings(source: .file(file)))
+  default:
+    throw UsageError(
+      "calibrate", "expected --recipe or --calibration, and one of them; see quire calibrate --help")
+  }
+  var settings = recipe.calibration
+  settings.windowCount = try arguments.integer("--windows", in: 1...1_000_000) ?? settings.windowCount
+  settings.windowTokens = try arguments.integer("--tokens", in: 1...1_000_000) ?? settings.windowTokens
+  settings.seed = try arguments.integer("--seed", in: 0...Int.max).map(UInt64.init) ?? settings.seed
+  if let name = arguments.string("--mode") {
+    guard let mode = CalibrationChatMode(rawValue: name) else {
+      let names = CalibrationChatMode.allCases.map(\.rawValue).joined(separator: ", ")
+      throw UsageError("calibrate", "--mode: expected one of \(names), found '\(name)'")
+    }
+    settings.chatMode = mode
+  }
+  return recipe.replacingCalibration(settings)
+}
+
+private func merge(
+  _ arguments: Arguments, to output: String, _ signals: StopSignals, _ progress: Progress
+) throws {
+  let collecting = ["--recipe", "--calibration", "--windows", "--tokens", "--seed", "--mode"]
+  if let option = collecting.first(where: arguments.has) {
+    throw UsageError("calibrate", "\(option) is for collecting; leave it out with --merge")
+  }
+  guard arguments.positionals.count > 1 else {
+    throw UsageError("calibrate", "expected two FILEs or more with --merge; see quire calibrate --help")
+  }
+  let merger = try StatisticsMerger(paths: arguments.positionals)
+  if !arguments.has("--quiet") { Terminal.remarkLine(merger.text) }
+  for note in merger.notes { Terminal.errorLine("note: \(note)") }
+  signals.discardAtStop(output, closing: progress)
+  defer { progress.close() }
+  try merger.run(output: output, toolVersion: Program.version) { progress.update($0, of: $1) }
+}
+
+extension StopSignals {
+  /// Ends the program at the first signal and leaves nothing half-written.
+  fileprivate func discardAtStop(_ output: String, closing progress: Progress) {
+    let signals = self
+    Thread {
+      let name = signals.wait()
+      progress.close()
+      try? AtomicFile.discardTemporary(for: output)
+      Terminal.errorLine(
+        "quire calibrate: stopped by \(name); nothing was written, so run it again from the start")
+      _exit(1)
+    }.start()
+  }
+}

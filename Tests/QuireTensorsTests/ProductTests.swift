@@ -39,6 +39,26 @@ import Testing
     }
   }
 
+  /// So wide that a block of channels that share a pass over the rows is a few channels only.
+  @Test("a channel's bits do not depend on the channels beside it") func wideRows() {
+    let (rows, columns, tokens) = (45, 24_576, 9)
+    var random = SplitMix(7)
+    let weights = random.floats(rows * columns)
+    let x = random.floats(tokens * columns)
+    for set in InstructionSet.supported {
+      let all = WeightMatrix.dense(
+        DenseMatrix(rows: rows, columns: columns, roundingToBfloat16: weights.pointer))
+      let whole = product(all, x, rows: tokens, set: set)
+      for row in 0..<rows {
+        let one = WeightMatrix.dense(
+          DenseMatrix(rows: 1, columns: columns, roundingToBfloat16: weights.pointer + row * columns))
+        let alone = product(one, x, rows: tokens, set: set)
+        let same = (0..<tokens).allSatisfy { alone[$0].bitPattern == whole[$0 * rows + row].bitPattern }
+        #expect(same, "\(set) channel \(row)")
+      }
+    }
+  }
+
   @Test("a row's bits depend neither on the batch nor on the threads", arguments: formats)
   func batchInvariance(format: WeightFormat) throws {
     let (rows, columns) = (160, 1152)

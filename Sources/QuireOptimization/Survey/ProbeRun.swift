@@ -123,7 +123,8 @@ final class ProbeRun {
     tokens: Int, _ settings: CalibrationSettings, _ configuration: ModelConfiguration
   ) -> Int {
     4 * tokens * configuration.hiddenSize
-      + LayerRunner.workspaceBytes(configuration, maximumRows: settings.windowTokens) + 2 * logitBytes
+      + LayerRunner.workspaceBytes(configuration, maximumRows: settings.windowTokens)
+      + 2 * min(logitBytes, 4 * tokens * configuration.vocabularySize)
   }
 
   /// Tries another embedding. Call before the first layer.

@@ -3,8 +3,7 @@ package import QuireTensors
 /// Some entries of a Gram matrix summed in float64 beside the whole, which is summed in float32.
 ///
 /// One input out of every 256 meets every other such input, so that of each tile that a product is computed in an entry
-/// is looked at. Costs a 50,000th of the products, and half a percent of their time at 4,096 inputs because it waits
-/// for memory.
+/// is looked at. Costs 0.3% of the products' CPU time at 256 inputs and 0.04% at 4,096.
 package struct GramCheck {
   private let inputs: [Int]  // (sample), ascending
   private let sums: HostBuffer<Double>  // (sample, sample), upper triangle

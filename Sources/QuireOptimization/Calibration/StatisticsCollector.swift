@@ -46,7 +46,7 @@ package struct StatisticsCollector {
     return """
       statistics of \(configuration.layerCount) layers on \(calibration.windows.count) windows of \
       \(calibration.sourceName), \(calibration.tokenCount) tokens
-      file: \(ConversionPlan.size(layout.byteCount)); hidden rows beside it while it is made: \
+      file: \(ConversionPlan.size(layout.byteCount)); hidden rows in a temporary file while it is made: \
       \(ConversionPlan.size(CalibrationRun.diskBytes(settings, configuration)))
       memory: at most \(peak) (\(parts.map { "\($0.0) \(ConversionPlan.size($0.1))" }.joined(separator: ", ")))
       """

@@ -19,8 +19,8 @@ extension ConversionPlan {
     if let path = recipe.calibration.statistics, recipe.needsCalibration {
       lines += [
         "",
-        "statistics: those of the unmodified model in \(path); no text is run, so that no layer makes up for what the "
-          + "steps did to the layers before it",
+        "statistics: those of the unmodified model in \(path), so that no layer makes up for what the steps did "
+          + "to the layers before it",
       ]
     }
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(Self.size($0.byteCount))" }

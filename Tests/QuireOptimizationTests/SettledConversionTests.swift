@@ -156,6 +156,26 @@ import Testing
     #expect(FileManager.default.contents(atPath: first) == FileManager.default.contents(atPath: bench.output))
   }
 
+  @Test func thePlanTellsWhatASurveyTakes() throws {
+    writeCheckpoint(layers: 2)
+    let plan = try bench.converter(bench.recipe([budget(.bitsPerWeight(6), .gptq)])).plan.text
+    // Seven matrices in two layers, embedding and head; eight windows of 96 tokens.
+    #expect(plan.contains("survey: before the conversion 768 tokens go through the model as it is"))
+    #expect(plan.contains("up to 16 changes are tried on 768 tokens; "))
+    let other = try bench.converter(bench.recipe([.quantize(.init(target: .int4(group: 64)))])).plan.text
+    #expect(!other.contains("survey"))
+  }
+
+  /// What is left is counted down to nothing, by parts that add up.
+  @Test func theSurveyReportsAllOfItsWork() throws {
+    writeCheckpoint(layers: 2)
+    var shares: [Double] = []
+    _ = try bench.converter(bench.recipe([.smooth(.init(method: .awq)), budget(.bitsPerWeight(6), .gptq)]))
+      .surveyOfEverything { shares.append(Double($0) / Double($1)) }
+    #expect(shares == shares.sorted() && shares.first == 0 && shares.last == 1)
+    #expect(shares.count > 2 * 7)
+  }
+
   /// The evaluator measures a recipe's beginnings: smoothing there prepares for what a budget will decide.
   @Test func theBeginningOfARecipeLooksAhead() throws {
     writeCheckpoint(layers: 2)

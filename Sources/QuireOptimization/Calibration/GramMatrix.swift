@@ -36,6 +36,20 @@ package struct GramMatrix: Sendable {
     return GramMatrix(
       order: inputs.count, values: kept, magnitudes: magnitudes?.keeping(inputs), deviation: deviation)
   }
+
+  /// The matrix of the inputs divided by `scales` (k), as smoothing leaves them.
+  func divided(by scales: [Float]) -> GramMatrix {
+    let result = HostBuffer<Float>(count: values.count)
+    let factors = HostBuffer(scales.map { 1 / $0 })
+    for row in 0..<order {
+      let (source, target) = (view.row(row), result.pointer + row * order)
+      let factor = factors.pointer[row]
+      for column in 0..<order { target[column] = source[column] * (factor * factors.pointer[column]) }
+    }
+    return GramMatrix(
+      order: order, values: result, magnitudes: magnitudes?.divided(by: scales),
+      deviation: deviation)
+  }
 }
 
 /// The mean and the largest magnitude of each input of a matrix: what smoothing needs to know.
@@ -51,6 +65,10 @@ package struct ActivationMagnitudes: Sendable, Equatable {
 
   func keeping(_ inputs: [Int]) -> ActivationMagnitudes {
     ActivationMagnitudes(means: inputs.map { means[$0] }, maxima: inputs.map { maxima[$0] })
+  }
+
+  func divided(by scales: [Float]) -> ActivationMagnitudes {
+    ActivationMagnitudes(means: zip(means, scales).map(/), maxima: zip(maxima, scales).map(/))
   }
 }
 

@@ -23,6 +23,7 @@ extension ConversionPlan {
           + "to the layers before it",
       ]
     }
+    if let survey { lines += ["", surveySentence(survey)] }
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(Self.size($0.byteCount))" }
     lines += ["", "memory: at most \(Self.size(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
     return lines.joined(separator: "\n")
@@ -87,6 +88,27 @@ extension ConversionPlan {
     return
       "budget: formats chosen for at most \(settings.limit.sentence); predicted mean KL divergence \(String(format: "%.2e", decision.divergence)), the sum over "
       + "the matrices"
+  }
+
+  private func surveySentence(_ survey: SurveyWork) -> String {
+    let text =
+      survey.windowTokens == 0
+      ? "the statistics are read" : "\(survey.windowTokens) tokens go through the model as it is"
+    let trials =
+      survey.probeCount == 0
+      ? "" : ", and up to \(survey.probeCount) changes are tried on \(survey.probeTokens) tokens"
+    let work = survey.total()
+    return
+      "survey: before the conversion \(text)\(trials); \(String(format: "%.1e", work)) multiply-adds, "
+      + "about \(Self.time(work / ProgressMeter.multiplyAddsPerSecond)) on two cores; "
+      + "a survey that is stopped goes on behind its last layer"
+  }
+
+  /// "40 s", "12 min", "4 h 10 min".
+  static func time(_ seconds: Double) -> String {
+    let minutes = Int((seconds / 60).rounded())
+    if seconds < 120 { return "\(max(1, Int(seconds.rounded()))) s" }
+    return minutes < 60 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
   }
 
   private static func shape(_ shape: [Int]) -> String {

@@ -14,6 +14,8 @@ package struct ConversionPlan: Sendable {
   package let stages: [Stage]
   /// Bytes the conversion needs at its peak, the program itself not counted.
   package let memory: MemoryEstimate
+  /// What the survey before the conversion computes; nil for a recipe that says all by itself.
+  let survey: SurveyWork?
 
   /// The model at one point of the recipe.
   package struct Stage: Sendable {
@@ -67,7 +69,10 @@ package struct ConversionPlan: Sendable {
       }
     }
     self.stages = stages
-    memory = MemoryEstimate(recipe: recipe, stages: stages, threadCount: threadCount)
+    survey =
+      recipe.isSettled
+      ? nil : SurveyWork(Array(recipe.unsettledSteps.values), of: recipe, configuration)
+    memory = MemoryEstimate(recipe: recipe, stages: stages, threadCount: threadCount, survey: survey)
   }
 
   /// The model before any step.

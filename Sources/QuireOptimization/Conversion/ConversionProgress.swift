@@ -51,7 +51,7 @@ final class ProgressMeter {
   /// Bytes of the checkpoint that two cores read, round and pack in a second.
   private static let bytesPerSecond = 0.5e9
   /// Multiply-adds of calibration that they do in a second: most are statistics, in float32.
-  private static let multiplyAddsPerSecond = 80e9
+  static let multiplyAddsPerSecond = 80e9
 
   init(_ plan: ConversionPlan, report: ((ConversionProgress) -> Void)?) {
     self.report = report

@@ -15,7 +15,7 @@ package struct MemoryEstimate: Sendable, Equatable {
   package let parts: [Part]
   package var peakBytes: Int { parts.reduce(0) { $0 + $1.byteCount } }
 
-  init(recipe: Recipe, stages: [ConversionPlan.Stage], threadCount: Int) {
+  init(recipe: Recipe, stages: [ConversionPlan.Stage], threadCount: Int, survey: SurveyWork?) {
     let source = stages[0]
     let result = stages[stages.count - 1]
     var always = [Part(what: "packing", byteCount: Self.packingBytes(threadCount))]
@@ -35,8 +35,7 @@ package struct MemoryEstimate: Sendable, Equatable {
     if recipe.steps.contains(where: { $0.name == "smooth" }) {
       layer.append(Part(what: "one smoothed layer", byteCount: 4 * Self.layerParameters(source)))
     }
-    let survey = SurveyWork(recipe.steps.filter { !$0.isSettled }, of: recipe, source.configuration)
-    if survey.probeCount > 0 {
+    if let survey, survey.probeCount > 0 {
       always.append(
         Part(
           what: "trials on the whole model",
@@ -45,6 +44,10 @@ package struct MemoryEstimate: Sendable, Equatable {
     }
     let statistics = recipe.steps.map { Self.statisticsBytes($0, source.configuration, threadCount) }
     layer.append(Part(what: "statistics of one matrix", byteCount: statistics.max() ?? 0))
+    if survey != nil, !readsStatistics {
+      layer.append(
+        Part(what: "statistics of a surveyed layer", byteCount: Self.surveyBytes(source.configuration)))
+    }
     if recipe.needsCalibration, readsStatistics {
       layer.append(
         Part(
@@ -114,6 +117,16 @@ package struct MemoryEstimate: Sendable, Equatable {
     let (hidden, intermediate) = (configuration.hiddenSize, configuration.maximumIntermediateSize)
     return 4 * (hidden * hidden + intermediate * intermediate)
       + 4 * 4 * RoundingTrial.sampledRows * max(intermediate, 2 * hidden)
+  }
+
+  /// The Gram matrices of all four sites.
+  private static func surveyBytes(_ configuration: ModelConfiguration) -> Int {
+    configuration.layers.map { shape in
+      ActivationSite.allCases.reduce(0) { sum, site in
+        let width = site.width(in: shape, configuration)
+        return sum + 4 * width * width
+      }
+    }.max() ?? 0
   }
 
   /// As for heads, by the MLP's width; the gate and up projections that lose rows.

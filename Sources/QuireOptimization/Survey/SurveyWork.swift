@@ -10,8 +10,11 @@ struct SurveyWork {
   private let steps: [RecipeStep]
   private let configuration: ModelConfiguration
   /// Tokens that run for the statistics; 0 when those are read.
-  private let windowTokens: Int
+  let windowTokens: Int
   private let smooths: Bool
+  private let hasBudget: Bool
+  /// Whether matrices are rounded by GPTQ.
+  private let solves: Bool
 
   init(_ steps: [RecipeStep], of recipe: Recipe, _ configuration: ModelConfiguration) {
     self.steps = steps
@@ -20,16 +23,14 @@ struct SurveyWork {
       recipe.calibration.statistics == nil
       ? recipe.calibration.windowCount * recipe.calibration.windowTokens : 0
     smooths = recipe.steps.contains { $0.name == "smooth" }
+    hasBudget = steps.contains { if case .budget = $0 { true } else { false } }
+    solves = hasBudget && recipe.quantizationAhead?.method == .gptq
     let changes = configuration.layers.reduce(0) { $0 + Self.changeCount(steps, of: $1) }
-    let tables = Self.hasBudget(steps) ? 2 : 0  // embedding and head
+    let tables = hasBudget ? 2 : 0  // embedding and head
     probeCount = changes + tables
     probeTokens =
       probeCount == 0
       ? 0 : ProbeRun.tokenCount(probeCount: probeCount, recipe.calibration, configuration)
-  }
-
-  private static func hasBudget(_ steps: [RecipeStep]) -> Bool {
-    steps.contains { if case .budget = $0 { true } else { false } }
   }
 
   /// Changes of one layer that will be tried, at most.
@@ -46,34 +47,37 @@ struct SurveyWork {
 
   /// The layers from `first` on, and the head.
   func total(from first: Int = 0) -> Double {
-    (first..<configuration.layerCount).reduce(head) { sum, index in
-      sum + statistics(index) + changes(index) + Double(probes(through: index)) * pass(index) + advance(index)
+    (first..<configuration.layerCount).reduce(head) { sum, layer in
+      let changes = ActivationSite.allCases.reduce(0.0) { $0 + self.changes(at: $1, layer) }
+      return sum + statistics(layer) + smoothing(layer) + changes + Double(probes(through: layer))
+        * pass(layer)
     }
   }
 
   /// One copy of hidden rows through a layer.
   func pass(_ layer: Int) -> Double { Double(probeTokens) * parameters(layer) }
 
-  /// The windows through a layer.
-  func advance(_ layer: Int) -> Double {
-    layer + 1 < configuration.layerCount ? Double(windowTokens) * parameters(layer) : 0
-  }
-
-  /// The statistics of a layer: the windows go through most of it, and each site's columns meet each other.
+  /// The windows through a layer, and what their columns at each site have in common.
   func statistics(_ layer: Int) -> Double {
-    let passes = Double(windowTokens) * parameters(layer)
     let sites = ActivationSite.allCases.reduce(0.0) { $0 + width($1, layer) * width($1, layer) }
-    return (smooths ? 2 : 1) * (passes + Double(windowTokens) * sites / 2)
+    return Double(windowTokens) * (parameters(layer) + sites / 2)
   }
 
-  /// Rounding a layer's matrices for trial: GPTQ's factors, and each choice on some rows.
-  func changes(_ layer: Int) -> Double {
-    guard Self.hasBudget(steps) else { return 0 }
+  /// Trying scales on some rows of every matrix.
+  func smoothing(_ layer: Int) -> Double {
+    guard smooths, hasBudget else { return 0 }
     return ActivationSite.allCases.reduce(0.0) { sum, site in
-      let width = width(site, layer)
-      let rows = site.readers.reduce(0) { $0 + $1.shape(in: configuration, layer: layer)[0] }
-      return sum + width * width * (2 * width + 1.5 * Double(rows))
+      let rows = Double(RoundingTrial.sampledRows * site.readers.count)
+      return sum + Double(SmoothingScales.gridCount) * rows * width(site, layer) * width(site, layer)
     }
+  }
+
+  /// Rounding the matrices at a site for trial: the factor that GPTQ solves by, and the solving.
+  func changes(at site: ActivationSite, _ layer: Int) -> Double {
+    guard solves else { return 0 }
+    let width = width(site, layer)
+    let rows = site.readers.reduce(0) { $0 + $1.shape(in: configuration, layer: layer)[0] }
+    return width * width * (2 * width + 1.5 * Double(rows))
   }
 
   /// What all copies answer at the head.
@@ -85,7 +89,7 @@ struct SurveyWork {
   private func probes(through layer: Int) -> Int {
     guard probeCount > 0 else { return 0 }
     let changes = configuration.layers.prefix(layer + 1).reduce(0) { $0 + Self.changeCount(steps, of: $1) }
-    return changes + (Self.hasBudget(steps) ? 2 : 1)
+    return changes + (hasBudget ? 2 : 1)
   }
 
   private func width(_ site: ActivationSite, _ layer: Int) -> Double {

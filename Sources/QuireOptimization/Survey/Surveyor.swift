@@ -104,18 +104,23 @@ final class Surveyor {
   /// Measures the next layer and takes everything through it.
   func measureLayer() throws(OptimizationError) {
     let index = layersDone
-    guard let activations: any ActivationStatistics = task.statistics?.layer(index) ?? run else {
-      preconditionFailure("a layer is left")
-    }
     work.add(0)
-    let layer = try smoothed(
-      try wrapping(OptimizationError.model, try task.loader.layer(index)), index: index, activations)
-    try measure(layer, index: index, activations)
-    work.add(task.work.changes(index))
+    let layer = try wrapping(OptimizationError.model, try task.loader.layer(index))
+    let activations = try statistics(of: layer, index: index)
+    work.add(task.work.statistics(index))
+    try measure(try smoothed(layer, index: index, activations), index: index, activations)
     try probes?.advance(through: layer) { work.add(task.work.pass(index)) }
     layersDone += 1
-    if !isBehindLastLayer { try run?.advance(through: layer) }
     work.set(left: task.work.total(from: layersDone))
+  }
+
+  /// What is known of a layer's activations. Where windows run, they go behind the layer for it.
+  private func statistics(
+    of layer: LayerWeights, index: Int
+  ) throws(OptimizationError) -> any ActivationStatistics {
+    if let file = task.statistics { return file.layer(index) }
+    guard let run else { preconditionFailure("a layer is left") }
+    return try HeldStatistics(run, of: layer, isLast: index + 1 == configuration.layerCount)
   }
 
   /// The layer as it will be rounded: smoothing before a budget changes what rounding costs, though not what the layer
@@ -130,10 +135,11 @@ final class Surveyor {
       compute: compute)
     var result = layer
     _ = try smoother.smooth(&result, layer: index, activations: activations)
+    work.add(task.work.smoothing(index))
     return result
   }
 
-  /// One layer: two passes, so that the MLP's wide statistics are not held beside the attention's.
+  /// One layer by halves, so that a file's wide statistics of the MLP are not held beside the attention's.
   private func measure(
     _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
   ) throws(OptimizationError) {
@@ -145,7 +151,6 @@ final class Surveyor {
         meter != nil || $0 == .attentionOutput && !heads.isEmpty || $0 == .mlpOutput && !neurons.isEmpty
       }
       let grams = try activations.grams(at: wanted, of: layer)
-      work.add(task.work.statistics(index) / 2)
       if let gram = grams[.attentionOutput] {
         for (step, settings) in heads {
           survey.pruning[step]?.layers.append(
@@ -163,6 +168,7 @@ final class Surveyor {
         try meter?.measure(layer, index: index, at: site, gram) { changed, name throws(OptimizationError) in
           try tryLayer(changed, as: .tensor(name), index: index)
         }
+        work.add(task.work.changes(at: site, index))
       }
     }
   }

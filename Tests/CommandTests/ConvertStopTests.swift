@@ -79,7 +79,7 @@ import Testing
   }
 
   /// A limit on the size of files stands in for a full disk: first for the pack, then for the hidden rows.
-  @Test(arguments: [(nearest, 1500, "out.quire"), (gptq, 400, "out.quire.rows.partial")])
+  @Test(arguments: [(nearest, 1500, "out.quire"), (gptq, 400, "out.quire.reference.partial")])
   func aFullDiskIsASentenceAndNothingIsLost(_ recipe: String, kilobytes: Int, file: String) throws {
     let (pack, _) = try whole(recipe)
     guard let shell = Tool("bash") else { return }

@@ -12,7 +12,8 @@ import Testing
   private let place = TemporaryFolder()
 
   private static let rests = [
-    ".partial", ".journal.partial", ".rows.partial", ".survey.partial", ".survey.rows.partial",
+    ".partial", ".journal.partial", ".rows.partial", ".reference.partial", ".survey.partial",
+    ".survey.rows.partial",
     ".survey.probes.rows.partial",
   ]
 
@@ -206,11 +207,12 @@ import Testing
     }
   }
 
-  @Test func rowsThatAreNotThoseOfTheJournalAreNotBelieved() throws {
+  @Test(arguments: [".rows.partial", ".reference.partial"])
+  func rowsThatAreNotThoseOfTheJournalAreNotBelieved(_ end: String) throws {
     let (whole, rests, moments) = try restsOnTheWay(Self.solved)
     var rest = rests[try #require(moments.firstIndex(of: .conversion(layersDone: 1)))]
-    let count = try #require(rest[".rows.partial"]).count
-    rest[".rows.partial"] = Data(count: count)
+    let count = try #require(rest[end]).count
+    rest[end] = Data(count: count)
     try lay(rest)
     let start = try convert(Self.solved, into: place).conversion
     #expect(start == .discarded(reason: "has lost the calibration's hidden rows"))

@@ -11,6 +11,14 @@ package protocol ActivationStatistics: AnyObject {
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(OptimizationError) -> [ActivationSite: GramMatrix]
 
+  /// The moments at the input of the attention's or the MLP's last matrix; with how they go with what the hidden rows
+  /// lack of the checkpoint's own where those are known.
+  ///
+  /// - Parameter original: the layer as the checkpoint has it
+  func moments(
+    at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
+  ) throws(OptimizationError) -> StreamMoments
+
   /// The mean over all tokens of the squared length of the hidden row that the layer begins with.
   func meanSquare() throws(OptimizationError) -> Double
 
@@ -30,6 +38,12 @@ package enum ActivationChange {
 }
 
 extension ActivationStatistics {
+  package func moments(
+    at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
+  ) throws(OptimizationError) -> StreamMoments {
+    StreamMoments(gram: try gram(at: site, of: layer))
+  }
+
   /// The Gram matrix at one site.
   package func gram(
     at site: ActivationSite, of layer: LayerWeights
@@ -56,11 +70,21 @@ final class WatchedStatistics: ActivationStatistics {
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(OptimizationError) -> [ActivationSite: GramMatrix] {
     let grams = try statistics.grams(at: sites, of: layer)
-    // What is not finite is told by whoever cannot use it.
-    for (site, gram) in grams where gram.deviation > GramCheck.limit && gram.deviation.isFinite {
-      doubts[site] = gram.deviation
-    }
+    for (site, gram) in grams { note(gram, at: site) }
     return grams
+  }
+
+  func moments(
+    at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
+  ) throws(OptimizationError) -> StreamMoments {
+    let moments = try statistics.moments(at: site, of: layer, original: original)
+    note(moments.gram, at: site)
+    return moments
+  }
+
+  private func note(_ gram: GramMatrix, at site: ActivationSite) {
+    // What is not finite is told by whoever cannot use it.
+    if gram.deviation > GramCheck.limit && gram.deviation.isFinite { doubts[site] = gram.deviation }
   }
 
   func meanSquare() throws(OptimizationError) -> Double { try statistics.meanSquare() }

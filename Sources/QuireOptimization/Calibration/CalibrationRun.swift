@@ -11,69 +11,112 @@ package import QuireTensors
 ///
 /// Holds the workspace of one window; the hidden rows of all are in a file. Never the model.
 package final class CalibrationRun: ActivationStatistics {
-  private let configuration: ModelConfiguration
+  let configuration: ModelConfiguration
   private let windows: [CalibrationSet.Window]
-  private let rows: HiddenRows
-  private let scratch: HostBuffer<Float>  // (token, hidden)
-  private let runner: LayerRunner
+  let rows: HiddenRows
+  let scratch: HostBuffer<Float>  // (token, hidden)
+  let runner: LayerRunner
   private let blockCount: Int
   /// The half of the layer that comes next for the hidden rows.
-  private var next = LayerHalf.attention
+  private(set) var next = LayerHalf.attention
+  /// The same windows on their way through the layers as the checkpoint has them, for steps that steer by them.
+  private(set) var reference: CalibrationRun?
 
   /// Embeds the windows. `configuration` must bound the shapes of all layers that will run.
   ///
-  /// - Parameter path: the pack beside which the hidden rows are kept; nil for a temporary file.
+  /// - Parameters:
+  ///   - referenceEmbedding: the checkpoint's own, when its hidden rows are wanted beside the optimized ones
+  ///   - path: the pack beside which the hidden rows are kept; nil for a temporary file.
   package convenience init(
-    _ set: CalibrationSet, embedding: WeightMatrix, configuration: ModelConfiguration, compute: Compute,
-    besidePack path: String? = nil
+    _ set: CalibrationSet, embedding: WeightMatrix, referenceEmbedding: WeightMatrix? = nil,
+    configuration: ModelConfiguration, compute: Compute, besidePack path: String? = nil
   ) throws(OptimizationError) {
     let rows = try HiddenRows(
-      counts: set.windows.map { $0.tokenCount * configuration.hiddenSize },
-      path: path.map(HiddenRows.path(beside:)))
-    self.init(set, rows, configuration, compute)
-    for window in windows {
-      embedding.embed(
-        window.sequences.flatMap { $0 }, into: scratch.pointer, kernels: compute.kernels)
-      try rows.append(scratch)
-    }
+      counts: Self.counts(set, configuration), path: path.map(HiddenRows.path(beside:)))
+    self.init(set, rows, configuration, Self.runner(set, configuration, compute))
+    try embed(embedding)
+    guard let referenceEmbedding else { return }
+    let others = try HiddenRows(
+      counts: Self.counts(set, configuration), path: path.map(HiddenRows.referencePath(beside:)),
+      canRewind: true)
+    let reference = CalibrationRun(set, others, configuration, runner)
+    try reference.embed(referenceEmbedding)
+    self.reference = reference
   }
 
   /// Goes on with the rows that an earlier run has left beside the pack at `path` after `boundary` layers; nil when
   /// they are gone or not those of that hash.
   convenience init?(
     resuming set: CalibrationSet, besidePack path: String, boundary: Int, hash: UInt64,
-    configuration: ModelConfiguration, compute: Compute
+    withReference: Bool = false, configuration: ModelConfiguration, compute: Compute
   ) {
-    let counts = set.windows.map { $0.tokenCount * configuration.hiddenSize }
-    guard
-      let rows = try? HiddenRows(
-        counts: counts, path: HiddenRows.path(beside: path), boundary: boundary,
-        filledCount: counts.count),
-      (try? rows.hash()) == hash
-    else { return nil }
-    self.init(set, rows, configuration, compute)
+    func rows(_ path: String) -> HiddenRows? {
+      let counts = Self.counts(set, configuration)
+      return try? HiddenRows(counts: counts, path: path, boundary: boundary, filledCount: counts.count)
+    }
+    guard let own = rows(HiddenRows.path(beside: path)), var found = try? own.hash() else { return nil }
+    self.init(set, own, configuration, Self.runner(set, configuration, compute))
+    if withReference {
+      guard let others = rows(HiddenRows.referencePath(beside: path)), let other = try? others.hash() else {
+        return nil
+      }
+      found = Self.hash(found, other)
+      reference = CalibrationRun(set, others, configuration, runner)
+    }
+    guard found == hash else { return nil }
   }
 
   private init(
-    _ set: CalibrationSet, _ rows: HiddenRows, _ configuration: ModelConfiguration, _ compute: Compute
+    _ set: CalibrationSet, _ rows: HiddenRows, _ configuration: ModelConfiguration, _ runner: LayerRunner
   ) {
     self.configuration = configuration
     self.rows = rows
+    self.runner = runner
     windows = set.windows
-    let tokens = max(1, set.windows.map(\.tokenCount).max() ?? 0)
-    scratch = HostBuffer(count: tokens * configuration.hiddenSize)
-    runner = LayerRunner(configuration, compute: compute, maximumRows: tokens)
+    scratch = HostBuffer(count: runner.maximumRows * configuration.hiddenSize)
     blockCount = set.windows.map { Self.blockCount(of: $0) }.max() ?? 0
+  }
+
+  private static func counts(_ set: CalibrationSet, _ configuration: ModelConfiguration) -> [Int] {
+    set.windows.map { $0.tokenCount * configuration.hiddenSize }
+  }
+
+  private static func runner(
+    _ set: CalibrationSet, _ configuration: ModelConfiguration, _ compute: Compute
+  ) -> LayerRunner {
+    LayerRunner(
+      configuration, compute: compute, maximumRows: max(1, set.windows.map(\.tokenCount).max() ?? 0))
+  }
+
+  private func embed(_ embedding: WeightMatrix) throws(OptimizationError) {
+    for window in windows {
+      embedding.embed(
+        window.sequences.flatMap { $0 }, into: scratch.pointer, kernels: runner.compute.kernels)
+      try rows.append(scratch)
+    }
   }
 
   /// Whether the rows outlive this object, for a later run to go on with.
   var keepsRows: Bool {
     get { rows.isKept }
-    set { rows.isKept = newValue }
+    set {
+      rows.isKept = newValue
+      reference?.rows.isKept = newValue
+    }
   }
 
-  /// The hash of the rows between two layers, which are on the disk then.
-  func seal() throws(OptimizationError) -> UInt64 { try rows.seal() }
+  /// The hash of the rows between two layers, which are on the disk then; one of both with the reference's.
+  func seal(withReference: Bool = false) throws(OptimizationError) -> UInt64 {
+    let own = try rows.seal()
+    guard withReference, let reference else { return own }
+    return Self.hash(own, try reference.rows.seal())
+  }
+
+  private static func hash(_ own: UInt64, _ reference: UInt64) -> UInt64 {
+    var both = ContentHash()
+    withUnsafeBytes(of: (own.littleEndian, reference.littleEndian)) { both.update($0) }
+    return both.value
+  }
 
   /// The Gram matrices at several sites of one layer, all as its present weights leave them, in one pass. The hidden
   /// rows stay as they are.
@@ -87,15 +130,26 @@ package final class CalibrationRun: ActivationStatistics {
       next == .attention || sites.allSatisfy { $0.half == .mlp },
       "the windows have been through this attention")
     var accumulators = accumulators(at: sites, of: layer)
+    try pass(layer, upTo: last) { accumulators[$0]?.add($1) }
+    return accumulators.mapValues { $0.finish() }
+  }
+
+  /// Shows what every window makes of the layer up to `last`; the hidden rows in the file stay as they are.
+  ///
+  /// - Parameter prepare: called before each window
+  func pass(
+    _ layer: LayerWeights, upTo last: ActivationSite,
+    prepare: (_ window: Int) throws(OptimizationError) -> Void = { _ in },
+    _ observer: @escaping ActivationObserver
+  ) throws(OptimizationError) {
     let cache = cache(for: layer.shape)
     for (index, window) in windows.enumerated() {
+      try prepare(index)
       try rows.load(index, into: scratch)
       runner.begin(Self.batch(of: window), cache: cache)
-      runner.run(layer, layer: 0, hidden: scratch.pointer, only: remaining, upTo: last) {
-        accumulators[$0]?.add($1)
-      }
+      runner.run(
+        layer, layer: 0, hidden: scratch.pointer, only: remaining, upTo: last, observer: observer)
     }
-    return accumulators.mapValues { $0.finish() }
   }
 
   /// The Gram matrices at every site of one layer, and the windows behind it, in one pass for both.
@@ -161,22 +215,28 @@ package final class CalibrationRun: ActivationStatistics {
     }
   }
 
-  /// Bytes of the file that holds the hidden rows, twice.
-  package static func diskBytes(
-    _ settings: CalibrationSettings, _ configuration: ModelConfiguration
+  /// Goes back to the rows that a layer began with. Precondition: no layer has been begun since.
+  func rewind(to boundary: Int) {
+    rows.rewind(to: boundary)
+    next = .attention
+  }
+
+  /// Bytes of the files that hold the hidden rows, twice each.
+  static func diskBytes(
+    _ settings: CalibrationSettings, _ configuration: ModelConfiguration, withReference: Bool = false
   ) -> Int {
-    2 * settings.windowCount * settings.windowTokens * configuration.hiddenSize * 4
+    (withReference ? 2 : 1) * 2 * settings.windowCount * settings.windowTokens * configuration.hiddenSize * 4
   }
 
   /// Bytes that a run of these settings holds in memory.
-  package static func byteCount(
-    _ settings: CalibrationSettings, _ configuration: ModelConfiguration
+  static func byteCount(
+    _ settings: CalibrationSettings, _ configuration: ModelConfiguration, withReference: Bool = false
   ) -> Int {
     let tokens = settings.windowTokens
     // Documents of one token each would take a block each; ordinary ones end in one half-filled block.
     let blocks = 2 * KeyValueCache.blockCount(positions: tokens)
     let oneLayer = configuration.replacingLayers([configuration.layers[0]])
-    return tokens * configuration.hiddenSize * 4
+    return (withReference ? 2 : 1) * tokens * configuration.hiddenSize * 4
       + LayerRunner.workspaceBytes(configuration, maximumRows: tokens)
       + blocks * KeyValueCache.blockBytes(oneLayer, element: .float32)
   }

@@ -21,19 +21,22 @@ final class HiddenRows {
 
   /// The file of rows beside the pack at `path`.
   static func path(beside path: String) -> String { path + ".rows.partial" }
+  /// The same for the rows that take the checkpoint's own layers.
+  static func referencePath(beside path: String) -> String { path + ".reference.partial" }
 
   /// - Parameters:
   ///   - counts: floats of each window
   ///   - path: nil for a file that nobody else can see
   ///   - boundary: layers that the rows in the file have been through
   ///   - filledCount: windows that have rows in the file
+  ///   - canRewind: whether there are two sets even in a file that no later run can find
   init(
-    counts: [Int], path: String?, boundary: Int = 0, filledCount: Int = 0
+    counts: [Int], path: String?, boundary: Int = 0, filledCount: Int = 0, canRewind: Bool = false
   ) throws(OptimizationError) {
     self.counts = counts
     self.boundary = boundary
     self.filledCount = filledCount
-    setCount = Self.setCount(isKept: path != nil)
+    setCount = Self.setCount(isKept: canRewind || path != nil)
     offsets = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1 * MemoryLayout<Float>.stride) }
     do throws(FileFailure) {
       file = if let path { try ScratchFile(path: path) } else { try ScratchFile() }
@@ -90,6 +93,15 @@ final class HiddenRows {
       filledCount += comingCount
       comingCount = 0
     }
+  }
+
+  /// Goes back to the rows that a layer began with. Precondition: no layer has been begun since.
+  func rewind(to boundary: Int) {
+    precondition(
+      0...1 ~= self.boundary - boundary && (setCount == 2 || boundary == self.boundary && !isHalfway),
+      "only the newest layer's first rows are still there")
+    self.boundary = boundary
+    isHalfway = false
   }
 
   /// The hash of the rows at the boundary, once they are on the disk.

@@ -26,7 +26,14 @@ extension ConversionPlan {
     if let survey { lines += ["", surveySentence(survey)] }
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(Self.size($0.byteCount))" }
     lines += ["", "memory: at most \(Self.size(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
+    if scratchBytes > 0 { lines.append(diskSentence) }
     return lines.joined(separator: "\n")
+  }
+
+  private var diskSentence: String {
+    let whose = recipe.needsReference ? ", as the steps leave them and as the checkpoint has them" : ""
+    return
+      "disk: \(Self.size(scratchBytes)) beside the pack until it is made (hidden rows of the calibration text\(whose))"
   }
 
   private func stageCells(_ stage: Stage) -> [String] {

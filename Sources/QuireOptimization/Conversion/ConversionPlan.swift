@@ -75,6 +75,13 @@ package struct ConversionPlan: Sendable {
     memory = MemoryEstimate(recipe: recipe, stages: stages, threadCount: threadCount, survey: survey)
   }
 
+  /// Bytes of the calibration's hidden rows in files beside the pack, while it is being made.
+  package var scratchBytes: Int {
+    recipe.needsCalibration && recipe.calibration.statistics == nil
+      ? CalibrationRun.diskBytes(
+        recipe.calibration, source.configuration, withReference: recipe.needsReference) : 0
+  }
+
   /// The model before any step.
   package var source: Stage { stages[0] }
   /// The model as it will be.

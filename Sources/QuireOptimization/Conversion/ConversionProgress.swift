@@ -65,7 +65,8 @@ final class ProgressMeter {
         layerWork[index] += seconds
         if plan.recipe.needsCalibration {
           layerWork[index] +=
-            Self.multiplyAdds(tensor, part, plan.recipe.calibration) / Self.multiplyAddsPerSecond
+            (Self.multiplyAdds(tensor, part, plan.recipe.calibration)
+              + Self.repairMultiplyAdds(tensor, part, layer: index, plan)) / Self.multiplyAddsPerSecond
         }
       } else if !tensor.name.isNorm {
         tableWork[tensor.name] = seconds
@@ -88,6 +89,29 @@ final class ProgressMeter {
     let ownsStatistics = part != .keyProjection && part != .valueProjection && part != .upProjection
     let statistics = ownsStatistics ? columns * columns * (tokens / 2 + 2 * columns) : 0
     return 2 * tokens * rows * columns + rows * columns * columns * 1.5 + statistics
+  }
+
+  /// Besides: the windows through the checkpoint's own layer while a cut lies ahead; where one is made, once more through
+  /// what is left, the two matrices that add to the hidden rows against what these lack, and the MLP's statistics with
+  /// their factor once more.
+  private static func repairMultiplyAdds(
+    _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, layer: Int, _ plan: ConversionPlan
+  ) -> Double {
+    let layerCount = plan.source.configuration.layerCount
+    func isRepaired(_ layer: Int) -> Bool { plan.recipe.steps.contains { $0.repairs(layer: layer) } }
+    guard plan.recipe.needsReference, tensor.shape.count == 2,
+      (layer..<layerCount).contains(where: isRepaired)
+    else { return 0 }
+    let (rows, columns) = (Double(tensor.shape[0]), Double(tensor.shape[1]))
+    let tokens = Double(plan.recipe.calibration.windowCount * plan.recipe.calibration.windowTokens)
+    var work = tokens * rows * columns
+    guard isRepaired(layer) else { return work }
+    work += tokens * rows * columns
+    if part == .outputProjection || part == .downProjection {
+      work += tokens * rows * columns + 2 * rows * columns * columns
+    }
+    if part == .downProjection { work += columns * columns * (tokens / 2 + columns / 3) }
+    return work
   }
 
   /// An earlier run has done so much: it is neither ahead nor took time of this one.

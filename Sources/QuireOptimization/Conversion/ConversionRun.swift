@@ -61,6 +61,7 @@ final class ConversionRun {
       }
     }
     if activations == nil { try? ScratchFile.remove(path: HiddenRows.path(beside: path)) }
+    if activations?.reference == nil { try? ScratchFile.remove(path: HiddenRows.referencePath(beside: path)) }
     if !resumes { SurveyJournal.discard(beside: path) }
     if case .resumed = start {
       takeUp(notes)
@@ -102,11 +103,12 @@ final class ConversionRun {
 
   /// The embedding, which is dropped once the calibration windows have been looked up in it.
   private func convertEmbedding() throws(OptimizationError) {
-    let (embedding, part) = try convert(.embedding)
+    let (source, embedding, part) = try convert(.embedding)
     if let calibration = converter.calibration {
       activations = try CalibrationRun(
-        calibration, embedding: embedding, configuration: loader.configuration, compute: converter.compute,
-        besidePack: resumes ? path : nil)
+        calibration, embedding: embedding,
+        referenceEmbedding: optimizer.needsReference(after: -1, layerCount: layerCount) ? source : nil,
+        configuration: loader.configuration, compute: converter.compute, besidePack: resumes ? path : nil)
     }
     try endPart(part, layer: nil, isAdvanced: activations != nil)
   }
@@ -117,6 +119,9 @@ final class ConversionRun {
     let outcome = try ConversionTimes.measure(&times.optimizing) { () throws(OptimizationError) in
       let outcome = try optimizer.optimize(
         layer, index: index, activations: converter.knownStatistics(layer: index) ?? activations)
+      if optimizer.needsReference(after: index, layerCount: layerCount) {
+        try activations?.advanceReference(behind: .mlpOutput, of: layer)
+      }
       if isNeeded { try activations?.advance(through: outcome.weights) }
       return outcome
     }
@@ -134,9 +139,9 @@ final class ConversionRun {
     try endPart(part, layer: nil, isAdvanced: false)
   }
 
-  /// Embedding or head: quantize and write; returns what was written.
+  /// Embedding or head: quantize and write; returns what was read and what was written.
   private func convert(_ name: TensorName) throws(OptimizationError) -> (
-    matrix: WeightMatrix, part: PartRecord
+    source: WeightMatrix, matrix: WeightMatrix, part: PartRecord
   ) {
     let shape = name.shape(in: loader.configuration)
     let read = times.reading
@@ -151,7 +156,7 @@ final class ConversionRun {
       try wrapping(OptimizationError.model, try writer.add(matrix, as: name))
     }
     meter.finishTable(name)
-    return (matrix, PartRecord(rounding: rounding.map { [$0] } ?? []))
+    return (source, matrix, PartRecord(rounding: rounding.map { [$0] } ?? []))
   }
 
   /// Notes a part, from which on a later run will find it. What took minutes also outlasts a loss of power.
@@ -160,7 +165,8 @@ final class ConversionRun {
     guard resumes else {
       return try wrapping(OptimizationError.pack, try writer.endPart(note: ""))
     }
-    let rowsHash = isAdvanced ? try activations?.seal() : nil
+    let goesOnBeside = optimizer.needsReference(after: layer ?? -1, layerCount: layerCount)
+    let rowsHash = isAdvanced ? try activations?.seal(withReference: goesOnBeside) : nil
     let note = ConversionNote(
       record: part, rowsHash: rowsHash, tensorHashes: loader.hashes?.takeFresh() ?? [:])
     try wrapping(
@@ -206,6 +212,7 @@ extension ConversionRun {
     guard let hash = notes.last?.rowsHash,
       let run = CalibrationRun(
         resuming: calibration, besidePack: path, boundary: layersDone, hash: hash,
+        withReference: converter.optimizer.needsReference(after: layersDone - 1, layerCount: layerCount),
         configuration: converter.loader.configuration, compute: converter.compute)
     else { return .lost }
     run.keepsRows = true

@@ -28,6 +28,12 @@ struct LayerOptimizer {
     }
   }
 
+  /// Whether a layer behind `index` will be brought back to the checkpoint's own hidden rows, so that the windows must
+  /// also go on through the checkpoint's layers.
+  func needsReference(after index: Int, layerCount: Int) -> Bool {
+    ((index + 1)..<layerCount).contains { layer in recipe.steps.contains { $0.repairs(layer: layer) } }
+  }
+
   /// Runs all steps on layer `index`. `activations` are what the steps ask for; they are left where they were, or
   /// behind the layer's attention.
   func optimize(
@@ -36,27 +42,36 @@ struct LayerOptimizer {
     var outcome = Outcome(weights: weights)
     let run = activations.map { WatchedStatistics($0, layer: index) }
     let pruner = LayerPruner(headSize: headSize, compute: compute)
-    var statistics: GramMatrix?
+    var known: StreamMoments?
     for (stepIndex, step) in recipe.steps.enumerated() {
       switch step {
       case .pruneHeads(let settings):
         let count = settings.removal.count(layer: index)
         guard count > 0 else { continue }
         guard let run else { preconditionFailure("pruning needs activations") }
-        let known =
-          if let statistics { statistics } else { try run.gram(at: .attentionOutput, of: outcome.weights) }
+        let moments =
+          if let known { known } else {
+            try run.moments(at: .attentionOutput, of: outcome.weights, original: weights)
+          }
         let (result, rest) = try pruner.prune(
-          &outcome.weights, settings, count: count, first: settings.firstBlocks?[index], known, layer: index)
+          &outcome.weights, settings, count: count, first: settings.firstBlocks?[index], moments, layer: index
+        )
         outcome.record.pruning[stepIndex] = result
-        statistics = rest
+        known = rest
         let pruning = HeadPruning(unit: settings.unit, shape: result.shape, headSize: headSize)
         run.follow(.kept(pruning.columns(ofQueryHeads: result.keptQueryHeads)), at: .attentionOutput)
+        // A later cut of this layer will see to the MLP.
+        let isLast = !recipe.steps.dropFirst(stepIndex + 1).contains { $0.repairs(layer: index) }
+        if settings.repairs, isLast, moments.cross != nil {
+          let moments = try run.moments(at: .mlpOutput, of: outcome.weights, original: weights)
+          try pruner.refitPerceptron(&outcome.weights, moments, layer: index)
+        }
       case .pruneNeurons(let settings):
         let count = settings.removal.count(layer: index)
         guard count > 0 else { continue }
         guard let run else { preconditionFailure("pruning needs activations") }
-        let gram = try run.gram(at: .mlpOutput, of: outcome.weights)
-        let result = try pruner.prune(&outcome.weights, settings, count: count, gram, layer: index)
+        let moments = try run.moments(at: .mlpOutput, of: outcome.weights, original: weights)
+        let result = try pruner.prune(&outcome.weights, settings, count: count, moments, layer: index)
         outcome.record.changes[stepIndex] = LayerChange(
           neurons: result, layer: index, shape: outcome.weights.shape)
         run.follow(.kept(result.kept), at: .mlpOutput)
@@ -70,7 +85,7 @@ struct LayerOptimizer {
         let results = try smoother.smooth(&outcome.weights, layer: index, activations: run)
         outcome.record.changes[stepIndex] = LayerChange(
           smoothing: results, layer: index, shape: outcome.weights.shape)
-        statistics = nil
+        known = nil
       case .quantize, .budget:
         guard let formats, let settings = step.quantization else {
           preconditionFailure("a step that rounds has formats")

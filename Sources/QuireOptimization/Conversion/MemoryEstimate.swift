@@ -25,7 +25,7 @@ package struct MemoryEstimate: Sendable, Equatable {
         Part(
           what: "calibration activations",
           byteCount: CalibrationRun.byteCount(
-            recipe.calibration, source.configuration)))
+            recipe.calibration, source.configuration, withReference: recipe.needsReference)))
     }
     let table = Self.largestTable(source, result)
     var layer = [
@@ -94,8 +94,11 @@ package struct MemoryEstimate: Sendable, Equatable {
     _ step: RecipeStep, _ configuration: ModelConfiguration, _ threadCount: Int
   ) -> Int {
     switch step {
-    case .pruneHeads: pruningBytes(configuration)
-    case .pruneNeurons: neuronBytes(configuration)
+    case .pruneHeads(let settings):
+      max(
+        pruningBytes(configuration),
+        settings.repairs ? perceptronBytes(configuration, threadCount) : 0)
+    case .pruneNeurons(let settings): neuronBytes(configuration, repairs: settings.repairs)
     case .smooth: smoothingBytes(configuration)
     case .quantize, .budget:
       step.quantization?.needsCalibration == true ? factorBytes(configuration, threadCount) : 0
@@ -129,20 +132,29 @@ package struct MemoryEstimate: Sendable, Equatable {
     }.max() ?? 0
   }
 
-  /// As for heads, by the MLP's width; the gate and up projections that lose rows.
-  private static func neuronBytes(_ configuration: ModelConfiguration) -> Int {
+  /// The down projection is refitted after a cut of heads too.
+  private static func perceptronBytes(_ configuration: ModelConfiguration, _ threadCount: Int) -> Int {
+    StreamRefit.byteCount(
+      rows: configuration.hiddenSize, columns: configuration.maximumIntermediateSize, threadCount: threadCount
+    )
+  }
+
+  /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the reference's cross
+  /// moments, what is lacking, and the statistics of what is left with their factor.
+  private static func neuronBytes(_ configuration: ModelConfiguration, repairs: Bool) -> Int {
     let width = configuration.maximumIntermediateSize
     let projection = width * configuration.hiddenSize
     return width * width * (4 + 3 * 8) + projection * (4 + 4 + 2 * 8 + 2 * 2)
+      + (repairs ? width * width * 4 + 2 * projection * 4 : 0)
   }
 
-  /// The Gram matrix; its damped copy and inverse, twice while a part is gathered; the output projection in
-  /// float32 before and after, and in float64; the projections that lose rows.
+  /// The Gram matrix, and that of what is kept; its damped copy and inverse, twice while a part is gathered; the output projection in
+  /// float32 before and after, with cross moments and what is lacking, and in float64; the projections that lose rows.
   private static func pruningBytes(_ configuration: ModelConfiguration) -> Int {
     let width = configuration.maximumQueryHeadCount * configuration.headSize
     let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
     let projection = width * configuration.hiddenSize
-    return width * width * (4 + 3 * 8) + projection * (4 + 4 + 2 * 8)
+    return width * width * (2 * 4 + 3 * 8) + projection * (4 + 4 + 2 * 4 + 2 * 8)
       + 2 * configuration.hiddenSize * (width + 2 * keyValueWidth)
   }
 }

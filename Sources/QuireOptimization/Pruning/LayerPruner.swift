@@ -1,62 +1,84 @@
 import QuireModel
 import QuireTensors
 
-/// Takes heads or neurons out of one layer.
+/// Takes heads or neurons out of one layer, and refits the matrices that read what is left.
 struct LayerPruner {
   let headSize: Int
   let compute: Compute
 
-  /// Removes heads; returns what that did, and the statistics of what the smaller output projection reads.
+  /// Removes heads; returns what that did, and the moments of what the smaller output projection reads.
+  ///
+  /// With cross moments the refit brings the hidden rows back to the reference's; without, it reproduces what the
+  /// projection used to make of its inputs.
   func prune(
     _ weights: inout LayerWeights, _ settings: HeadPruningSettings, count: Int, first: HeadBlock? = nil,
-    _ statistics: GramMatrix, layer: Int
-  ) throws(OptimizationError) -> (HeadPruningResult, GramMatrix) {
+    _ moments: StreamMoments, layer: Int
+  ) throws(OptimizationError) -> (HeadPruningResult, StreamMoments) {
     let pruning = HeadPruning(unit: settings.unit, shape: weights.shape, headSize: headSize)
     let dense = floats(weights.outputProjection)
     guard
       let (result, pruner) = pruning.run(
-        removing: count, first: first, outputProjection: dense, gram: statistics.view)
+        removing: count, first: first, outputProjection: dense, gram: moments.gram.view),
+      let rest = columns(
+        pruning.columns(ofQueryHeads: result.keptQueryHeads), of: dense, pruner, repairs: settings.repairs,
+        moments, .attention)
     else { throw .notFinite(what: "the attention output of layer \(layer)") }
-    let kept = pruning.columns(ofQueryHeads: result.keptQueryHeads)
-    weights = weights.keepingHeads(
-      of: result, headSize: headSize,
-      outputProjection: columns(kept, of: dense, pruner, repairs: settings.repairs))
-    return (result, statistics.keeping(kept))
+    weights = weights.keepingHeads(of: result, headSize: headSize, outputProjection: rest)
+    return (result, moments.keeping(pruning.columns(ofQueryHeads: result.keptQueryHeads)))
   }
 
   /// Removes intermediate channels.
   func prune(
-    _ weights: inout LayerWeights, _ settings: NeuronPruningSettings, count: Int, _ statistics: GramMatrix,
+    _ weights: inout LayerWeights, _ settings: NeuronPruningSettings, count: Int, _ moments: StreamMoments,
     layer: Int
   ) throws(OptimizationError) -> NeuronPruningResult {
     let dense = floats(weights.downProjection)
     guard
       let (result, pruner) = NeuronPruning(width: dense.columns).run(
-        removing: count, downProjection: dense, gram: statistics.view)
-    else { throw .notFinite(what: "the MLP's activations of layer \(layer)") }
-    weights = weights.keepingNeurons(
-      result.kept, downProjection: columns(result.kept, of: dense, pruner, repairs: settings.repairs))
+        removing: count, downProjection: dense, gram: moments.gram.view),
+      let rest = columns(result.kept, of: dense, pruner, repairs: settings.repairs, moments, .perceptron)
+    else { throw .notFinite(what: Self.perceptronInputs(layer)) }
+    weights = weights.keepingNeurons(result.kept, downProjection: rest)
     return result
+  }
+
+  /// Refits the whole down projection, so that the MLP makes up for what the attention before it has lost.
+  func refitPerceptron(
+    _ weights: inout LayerWeights, _ moments: StreamMoments, layer: Int
+  ) throws(OptimizationError) {
+    let dense = floats(weights.downProjection)
+    guard
+      let refitted = StreamRefit.perceptron.solve(
+        dense, cutFrom: dense, keeping: Array(0..<dense.columns), moments, team: compute.team)
+    else { throw .notFinite(what: Self.perceptronInputs(layer)) }
+    weights.downProjection = Self.matrix(refitted, rows: dense.rows)
   }
 
   func floats(_ matrix: WeightMatrix) -> MatrixView<Float> {
     MatrixView(matrix.dequantized(kernels: compute.kernels), rows: matrix.rows, columns: matrix.columns)
   }
 
-  /// The kept columns, refitted or as they were.
+  private static func perceptronInputs(_ layer: Int) -> String { "the MLP's activations of layer \(layer)" }
+
+  /// The kept columns, refitted or as they were; nil when the moments hold a NaN or an infinity.
   private func columns(
-    _ kept: [Int], of matrix: MatrixView<Float>, _ pruner: LeastSquaresPruner, repairs: Bool
-  ) -> WeightMatrix {
-    let values = HostBuffer<Float>(count: matrix.rows * kept.count)
-    let target = MatrixView(values, rows: matrix.rows, columns: kept.count)
-    if repairs {
-      pruner.repairedWeights(keeping: kept, into: target)
-    } else {
-      for row in 0..<matrix.rows {
-        let (from, to) = (matrix.row(row), target.row(row))
-        for (place, column) in kept.enumerated() { to[place] = from[column] }
-      }
+    _ kept: [Int], of matrix: MatrixView<Float>, _ pruner: LeastSquaresPruner, repairs: Bool,
+    _ moments: StreamMoments, _ refit: StreamRefit
+  ) -> WeightMatrix? {
+    let rows = matrix.rows
+    let plain = HostBuffer<Float>(count: rows * kept.count)
+    let view = MatrixView(plain, rows: rows, columns: kept.count)
+    guard repairs else {
+      matrix.copy(columns: kept, into: view)
+      return Self.matrix(plain, rows: rows)
     }
-    return .dense(DenseMatrix(rows: matrix.rows, columns: kept.count, values: values))
+    pruner.repairedWeights(keeping: kept, into: view)
+    guard moments.cross != nil else { return Self.matrix(plain, rows: rows) }
+    return refit.solve(view, cutFrom: matrix, keeping: kept, moments, team: compute.team)
+      .map { Self.matrix($0, rows: rows) }
+  }
+
+  private static func matrix(_ values: HostBuffer<Float>, rows: Int) -> WeightMatrix {
+    .dense(DenseMatrix(rows: rows, columns: values.count / rows, values: values))
   }
 }

@@ -69,6 +69,12 @@ package struct Recipe: Sendable, Equatable {
   package var needsCalibration: Bool {
     steps.contains { $0.needsCalibration }
   }
+
+  /// Whether the calibration text also goes through the checkpoint's own layers: what repair steers by. Statistics from
+  /// a file know no text.
+  package var needsReference: Bool {
+    calibration.statistics == nil && steps.contains { $0.repairs }
+  }
 }
 
 /// One entry of a recipe.
@@ -104,6 +110,24 @@ package enum RecipeStep: Sendable, Equatable {
     case .pruneHeads, .pruneNeurons, .smooth: nil
     case .quantize(let settings): settings
     case .budget(let settings): settings.quantization
+    }
+  }
+
+  /// Whether the step cuts something out of the layer and refits what is left. Precondition: it is settled.
+  func repairs(layer: Int) -> Bool {
+    switch self {
+    case .pruneHeads(let settings): settings.repairs && settings.removal.count(layer: layer) > 0
+    case .pruneNeurons(let settings): settings.repairs && settings.removal.count(layer: layer) > 0
+    case .smooth, .quantize, .budget: false
+    }
+  }
+
+  /// Whether the step refits what it leaves.
+  var repairs: Bool {
+    switch self {
+    case .pruneHeads(let settings): settings.repairs
+    case .pruneNeurons(let settings): settings.repairs
+    case .smooth, .quantize, .budget: false
     }
   }
 

@@ -197,7 +197,8 @@ final class Surveyor {
     for unit in table.nearTies {
       var changed = layer
       _ = try pruner.prune(
-        &changed, settings, count: 1, first: found.scores[unit].block, gram, layer: index)
+        &changed, settings, count: 1, first: found.scores[unit].block, StreamMoments(gram: gram), layer: index
+      )
       try tryLayer(changed, as: .unit(step: step, layer: index, index: unit), index: index)
     }
     return table

@@ -1,0 +1,134 @@
+import QuireCheckpoints
+import QuireModel
+import QuireOptimization
+import QuirePacks
+import QuireTensors
+import TestSupport
+import Testing
+
+/// The refit that brings hidden rows back to the unpruned model's.
+@Suite struct StreamRefitTests {
+  private static let golden = GoldenFile(path: Fixtures.optimization)
+  private let team = ThreadTeam(threadCount: 2)
+
+  private func matrix(_ name: String) -> MatrixView<Float> {
+    let shape = Self.golden.shape(name)
+    return MatrixView(HostBuffer(Self.golden.floats(name)), rows: shape[0], columns: shape[1])
+  }
+
+  private func moments(_ cross: MatrixView<Float>) -> StreamMoments {
+    let gram = HostBuffer(Self.golden.floats("stream.gram"))
+    return StreamMoments(gram: GramMatrix(order: cross.columns, values: gram), cross: cross)
+  }
+
+  /// The golden values come from ridge regression on the rows themselves, by another route than normal equations.
+  @Test(arguments: [("whole", [], 0.1, 0.75), ("cut", Array(16..<32), 0.01, 1.0)])
+  func equalsRidgeRegressionOnTheRows(name: String, removed: [Int], damping: Double, share: Double) throws {
+    let weights = matrix("stream.weights")
+    let kept = (0..<weights.columns).filter { !removed.contains($0) }
+    let found = try #require(
+      StreamRefit(damping: damping, share: share).solve(
+        matrix("stream.\(name).plain"), cutFrom: weights, keeping: kept, moments(matrix("stream.cross")),
+        team: team))
+    #expect(largestDifference(found.buffer, Self.golden.floats("stream.\(name).refitted")) < 1e-3)
+  }
+
+  @Test func equalStreamsLeaveThePlainRefit() throws {
+    let (weights, plain) = (matrix("stream.weights"), matrix("stream.cut.plain"))
+    let cross = MatrixView(
+      HostBuffer<Float>(count: weights.rows * weights.columns), rows: weights.rows, columns: weights.columns)
+    DenseAlgebra.multiply(weights, moments(weights).gram.view, into: cross)
+    let kept = (0..<weights.columns).filter { !(16..<32).contains($0) }
+    let found = try #require(
+      StreamRefit.attention.solve(plain, cutFrom: weights, keeping: kept, moments(cross), team: team))
+    #expect(largestDifference(found.buffer, Self.golden.floats("stream.cut.plain")) < 1e-4)
+  }
+
+  /// What an earlier layer has lost, but the inputs still tell, comes back whole: a refit of the matrix for its own
+  /// sake cannot know of it.
+  @Test func whatTheInputsStillTellComesBack() throws {
+    let (rows, width, outputs) = (300, 24, 10)
+    var generator = SeededGenerator(seed: 3)
+    let inputs = MatrixView(HostBuffer(generator.gaussians(rows * width)), rows: rows, columns: width)
+    let weights = MatrixView(HostBuffer(generator.gaussians(outputs * width)), rows: outputs, columns: width)
+    let lost = MatrixView(HostBuffer(generator.gaussians(outputs * width)), rows: outputs, columns: width)
+    let whole = HostBuffer((0..<(outputs * width)).map { weights.base[$0] + lost.base[$0] })
+    let targets = MatrixView(HostBuffer<Float>(count: rows * outputs), rows: rows, columns: outputs)
+    DenseAlgebra.multiply(
+      inputs, MatrixView(whole, rows: outputs, columns: width), transposing: .right, into: targets)
+    let gram = MatrixView(HostBuffer<Float>(count: width * width), rows: width, columns: width)
+    let cross = MatrixView(HostBuffer<Float>(count: outputs * width), rows: outputs, columns: width)
+    DenseAlgebra.multiply(inputs, inputs, transposing: .left, alpha: 1 / Float(rows), into: gram)
+    DenseAlgebra.multiply(targets, inputs, transposing: .left, alpha: 1 / Float(rows), into: cross)
+    let values = HostBuffer((0..<(width * width)).map { gram.base[$0] })
+    let found = try #require(
+      StreamRefit(damping: 1e-7, share: 1).solve(
+        weights, cutFrom: weights, keeping: Array(0..<width),
+        StreamMoments(gram: GramMatrix(order: width, values: values), cross: cross), team: team))
+    #expect(largestDifference(found.buffer, whole.buffer) < 1e-4)
+  }
+
+  @Test func brokenStatisticsAreRefused() {
+    let weights = matrix("stream.weights")
+    let gram = HostBuffer(Self.golden.floats("stream.gram"))
+    gram[0] = .nan
+    let moments = StreamMoments(
+      gram: GramMatrix(order: weights.columns, values: gram), cross: matrix("stream.cross"))
+    let all = Array(0..<weights.columns)
+    #expect(
+      StreamRefit.perceptron.solve(weights, cutFrom: weights, keeping: all, moments, team: team) == nil)
+  }
+}
+
+/// Conversions that prune with and without repair.
+@Suite struct RepairConversionTests {
+  private let bench = CalibratedConversion()
+
+  private func distance(_ steps: [RecipeStep], from reference: [Float]) throws -> Float {
+    try bench.convert(steps)
+    return zip(try bench.packedLogits(), reference).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+  }
+
+  private static func heads(_ repairs: Bool) -> RecipeStep {
+    .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1), repairs: repairs))
+  }
+  private static func neurons(_ repairs: Bool) -> RecipeStep {
+    .pruneNeurons(.init(group: 32, removal: .uniform(32), repairs: repairs))
+  }
+
+  @Test(arguments: ["heads", "neurons", "heads, neurons", "neurons, heads"])
+  func repairBringsTheAnswersNearer(_ cuts: String) throws {
+    TinyCheckpoint(layerCount: 3, queryHeadCount: 6, keyValueHeadCount: 3).write(to: bench.folder)
+    let reference = try bench.logits(Model(checkpoint: Checkpoint(path: bench.folder.path)))
+    func steps(_ repairs: Bool) -> [RecipeStep] {
+      cuts.split(separator: ", ").map { $0 == "heads" ? Self.heads(repairs) : Self.neurons(repairs) }
+    }
+    let (with, without) = (
+      try distance(steps(true), from: reference), try distance(steps(false), from: reference)
+    )
+    #expect(with < 0.8 * without)
+  }
+
+  /// Layers that lose nothing stay as they are, and so does everything without repair.
+  @Test func nothingElseIsTouched() throws {
+    TinyCheckpoint(layerCount: 3, queryHeadCount: 6, keyValueHeadCount: 3).write(to: bench.folder)
+    let source = try Model(checkpoint: Checkpoint(path: bench.folder.path))
+    func isSame(_ tensor: LayerTensor, layer: Int, repairs: Bool) throws -> Bool {
+      try bench.convert([
+        .pruneHeads(.init(unit: .keyValueGroup, removal: .perLayer([1, 0, 1]), repairs: repairs))
+      ])
+      let pack = try Model(pack: PackReader(path: bench.output), team: bench.compute.team)
+      let name = TensorName.layer(layer, tensor)
+      let (old, new) = (
+        source.matrix(name).dequantized(kernels: bench.compute.kernels),
+        pack.matrix(name).dequantized(kernels: bench.compute.kernels)
+      )
+      return Array(old.buffer) == Array(new.buffer)
+    }
+    #expect(try !isSame(.downProjection, layer: 0, repairs: true))
+    #expect(try isSame(.downProjection, layer: 1, repairs: true))
+    #expect(try isSame(.outputProjection, layer: 1, repairs: true))
+    #expect(try isSame(.gateProjection, layer: 2, repairs: true))
+    #expect(try isSame(.downProjection, layer: 0, repairs: false))
+  }
+}

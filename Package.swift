@@ -56,7 +56,7 @@ let package = Package(
     room(
       "QuireOptimization",
       ["QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel"],
-      exclude: ["Calibration/Statistics.md"]),
+      exclude: ["Statistics/Statistics.md"]),
     room(
       "QuireGeneration", ["QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling"]),
 

@@ -19,7 +19,7 @@ package struct ConversionProgress: Sendable, Equatable {
 /// Counts work done and reports it. One thread at a time.
 ///
 /// What is left is predicted from what was measured: layers from layers, embedding and head from each other. Only
-/// before the first layer is done a rough estimate of its work stands in, which knows calibration from none.
+/// before the first layer is done a rough estimate of its work stands in.
 final class ProgressMeter {
   /// Work of one kind, in estimated seconds, and the seconds that it took.
   private struct Account {
@@ -50,8 +50,8 @@ final class ProgressMeter {
 
   /// Bytes of the checkpoint that two cores read, round and pack in a second.
   private static let bytesPerSecond = 0.5e9
-  /// Multiply-adds of calibration that they do in a second: most are statistics, in float32.
-  static let multiplyAddsPerSecond = 80e9
+  /// Multiply-adds in float32 that they do in a second.
+  static let multiplyAddsPerSecond = 90e9
 
   init(_ plan: ConversionPlan, report: ((ConversionProgress) -> Void)?) {
     self.report = report
@@ -65,7 +65,7 @@ final class ProgressMeter {
         layerWork[index] += seconds
         if plan.recipe.needsCalibration {
           layerWork[index] +=
-            (Self.multiplyAdds(tensor, part, plan.recipe.calibration)
+            (Self.multiplyAdds(tensor, part, plan.recipe)
               + Self.repairMultiplyAdds(tensor, part, layer: index, plan)) / Self.multiplyAddsPerSecond
         }
       } else if !tensor.name.isNorm {
@@ -78,18 +78,35 @@ final class ProgressMeter {
     tables.left = tableWork.values.reduce(0, +)
   }
 
-  /// The windows go twice through each matrix; the matrix meets its inputs' Gram matrix, which they make.
+  /// In float32: the windows through the matrix, the Gram matrix of its inputs and its factor (in float64, which counts
+  /// twice), and what the matrix has to do with either.
   private static func multiplyAdds(
-    _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, _ settings: CalibrationSettings
+    _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, _ recipe: Recipe
   ) -> Double {
     guard tensor.shape.count == 2 else { return 0 }
     let (rows, columns) = (Double(tensor.shape[0]), Double(tensor.shape[1]))
+    let settings = recipe.calibration
     let tokens = settings.statistics == nil ? Double(settings.windowCount * settings.windowTokens) : 0
     // Of the matrices that read the same activations, one stands for their statistics.
     let ownsStatistics = part != .keyProjection && part != .valueProjection && part != .upProjection
-    let statistics = ownsStatistics ? columns * columns * (tokens / 2 + 2 * columns) : 0
-    return 2 * tokens * rows * columns + rows * columns * columns * 1.5 + statistics
+    let gram = ownsStatistics ? tokens / 2 * columns * columns : 0
+    return recipe.steps.reduce(0) { sum, step in
+      switch step {
+      case .pruneHeads, .pruneNeurons: sum + tokens * rows * columns
+      case .smooth: sum + tokens * rows * columns + gram + smoothingTrials * columns * columns
+      case .quantize, .budget:
+        step.quantization?.needsCalibration != true
+          ? sum
+          : sum + quantizedPasses * tokens * rows * columns + gram + rows * columns * columns
+            + (ownsStatistics ? 2 / 3 * columns * columns * columns : 0)
+      }
+    }
   }
+
+  /// The windows go nearly twice through what was quantized, in integers, which are four to five times as fast.
+  private static let quantizedPasses = 0.4
+  /// Rows that AWQ rounds of one matrix, every time it tries.
+  private static let smoothingTrials = Double(RoundingTrial.sampledRows * (SmoothingScales.gridCount + 1))
 
   /// Besides: the windows through the checkpoint's own layer while a cut lies ahead; where one is made, once more through
   /// what is left, the two matrices that add to the hidden rows against what these lack, and the MLP's statistics with
@@ -152,8 +169,8 @@ final class ProgressMeter {
 
   /// Seconds that are left; nil before anything is done.
   private var secondsLeft: Double? {
-    guard let layerRate = layers.rate ?? tables.rate else { return nil }
-    return layers.left * layerRate + tables.left * (tables.rate ?? layerRate)
+    guard layers.rate != nil || tables.rate != nil else { return nil }
+    return layers.left * (layers.rate ?? 1) + tables.left * (tables.rate ?? layers.rate ?? 1)
   }
 
   private func send(_ phase: ConversionProgress.Phase) {

@@ -27,7 +27,12 @@ extension ConversionPlan {
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(Self.size($0.byteCount))" }
     lines += ["", "memory: at most \(Self.size(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
     if scratchBytes > 0 { lines.append(diskSentence) }
+    lines.append(timeSentence)
     return lines.joined(separator: "\n")
+  }
+
+  private var timeSentence: String {
+    "time: about \(Self.time(ConversionWork(self).seconds)) on two cores; measured layer by layer as it goes"
   }
 
   private var diskSentence: String {
@@ -107,7 +112,7 @@ extension ConversionPlan {
     let work = survey.total()
     return
       "survey: before the conversion \(text)\(trials); \(String(format: "%.1e", work)) multiply-adds, "
-      + "about \(Self.time(work / ProgressMeter.multiplyAddsPerSecond)) on two cores; "
+      + "about \(Self.time(work / ConversionWork.multiplyAddsPerSecond)) on two cores; "
       + "a survey that is stopped goes on behind its last layer"
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import QuireTensors
 
 /// Writing to the user: results to stdout, everything else to stderr.
 enum Terminal {
@@ -50,19 +51,6 @@ enum Terminal {
     return 0
   }
 
-  /// 1536 -> "1.5 KiB".
-  static func bytes(_ count: Int) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-    var value = Double(count)
-    var unit = 0
-    while value >= 1024, unit < units.count - 1 {
-      value /= 1024
-      unit += 1
-    }
-    return unit == 0
-      ? "\(count) B" : String(format: "%.*f %@", value < 10 ? 2 : 1, value, units[unit] as NSString)
-  }
-
   static func seconds(_ value: Double) -> String {
     value < 60
       ? String(format: "%.1f s", value) : String(format: "%d:%02d min", Int(value) / 60, Int(value) % 60)
@@ -88,7 +76,7 @@ final class Progress: @unchecked Sendable {
 
     func numbers(_ done: Int, _ total: Int, _ rate: Double) -> String {
       switch self {
-      case .bytes: "\(Terminal.bytes(done)) of \(Terminal.bytes(total)), \(Terminal.bytes(Int(rate)))/s"
+      case .bytes: "\(ByteText.of(done)) of \(ByteText.of(total)), \(ByteText.of(Int(rate)))/s"
       case .percent: "\(done * 100 / total)%"
       case .items(let name): "\(done)/\(total) \(name)"
       }

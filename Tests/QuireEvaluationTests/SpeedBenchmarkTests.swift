@@ -115,8 +115,8 @@ import Testing
       weightBytes: 16 << 30)
     let sentence = SpeedError.memory(needed: memory, available: 3 << 30).description
     #expect(sentence.hasPrefix("the benchmark needs "))
-    #expect(sentence.contains("weights 16.0 GiB"))
-    #expect(sentence.contains("but only 3.0 GiB of memory are available: choose a smaller shape"))
+    #expect(sentence.contains("weights 17.2 GB"))
+    #expect(sentence.contains("but only 3.22 GB of memory are available: choose a smaller shape"))
     #expect(throws: SpeedError.positions(wanted: 264, most: 256)) {
       try Self.report(SpeedPlan(promptTokens: [8], generateTokens: 8, batches: [1], contexts: [256]))
     }

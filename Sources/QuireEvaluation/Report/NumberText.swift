@@ -1,4 +1,5 @@
 import Foundation
+import QuireTensors
 
 /// Numbers as tables show them, in the "C" locale's form.
 enum NumberText {
@@ -51,18 +52,7 @@ enum NumberText {
     fixed(share.map { 100 * $0 }, 1)
   }
 
-  /// Bytes in decimal units, as file managers and disks count them.
-  static func bytes(_ count: Int?) -> String {
-    guard let count else { return "n/a" }
-    let units = ["kB", "MB", "GB", "TB"]
-    var value = Double(count) / 1000
-    var unit = 0
-    while value >= 999.5, unit + 1 < units.count {
-      value /= 1000
-      unit += 1
-    }
-    return significant(value) + " " + units[unit]
-  }
+  static func bytes(_ count: Int?) -> String { count.map(ByteText.of) ?? "n/a" }
 
   static func seconds(_ value: Double?) -> String {
     guard let value else { return missing }

@@ -1,4 +1,4 @@
-import Foundation
+import QuireTensors
 
 /// Why a speed benchmark cannot run.
 package enum SpeedError: Error, CustomStringConvertible, Equatable {
@@ -8,13 +8,9 @@ package enum SpeedError: Error, CustomStringConvertible, Equatable {
   package var description: String {
     switch self {
     case .memory(let needed, let available):
-      "the benchmark needs \(Self.gibibytes(needed.totalBytes)) (weights \(Self.gibibytes(needed.weightBytes)), keys and values \(Self.gibibytes(needed.cacheBytes)), workspace \(Self.gibibytes(needed.workspaceBytes)), read test \(Self.gibibytes(needed.meterBytes))), but only \(Self.gibibytes(available)) of memory are available: choose a smaller shape or scheme, fewer sequences or a shorter context"
+      "the benchmark needs \(ByteText.of(needed.totalBytes)) (weights \(ByteText.of(needed.weightBytes)), keys and values \(ByteText.of(needed.cacheBytes)), workspace \(ByteText.of(needed.workspaceBytes)), read test \(ByteText.of(needed.meterBytes))), but only \(ByteText.of(available)) of memory are available: choose a smaller shape or scheme, fewer sequences or a shorter context"
     case .positions(let wanted, let most):
       "expected at most \(most) positions a sequence, which is what the model was made for, found \(wanted): choose a shorter context, prompt or answer"
     }
-  }
-
-  private static func gibibytes(_ bytes: Int) -> String {
-    String(format: "%.1f GiB", Double(bytes) / 1_073_741_824)
   }
 }

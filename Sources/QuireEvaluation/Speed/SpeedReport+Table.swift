@@ -5,9 +5,8 @@ extension SpeedReport {
   /// The report as `quire bench` prints it for people.
   package var table: String {
     let formats = subject.formats.joined(separator: " and ")
-    let gibibytes = String(format: "%.2f GiB", Double(subject.weightBytes) / 1_073_741_824)
     return """
-      \(subject.name), \(subject.layerCount) layers, \(formats), \(gibibytes) of weights; kv cache \(keyValueElement.rawValue)
+      \(subject.name), \(subject.layerCount) layers, \(formats), \(ByteText.of(subject.weightBytes)) of weights; kv cache \(keyValueElement.rawValue)
       quire \(version), \(instructionSet.rawValue), \(threadCount) threads, \(processor)
       limits: \(number(limits.int8MultiplyAddsPerSecond / 1e9, 0)) GMAC/s int8, \(number(limits.readBytesPerSecond / 1e9, 1)) GB/s read
 

@@ -24,8 +24,8 @@ extension ConversionPlan {
       ]
     }
     if let survey { lines += ["", surveySentence(survey)] }
-    let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(Self.size($0.byteCount))" }
-    lines += ["", "memory: at most \(Self.size(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
+    let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(ByteText.of($0.byteCount))" }
+    lines += ["", "memory: at most \(ByteText.of(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
     if scratchBytes > 0 { lines.append(diskSentence) }
     lines.append(timeSentence)
     return lines.joined(separator: "\n")
@@ -38,12 +38,12 @@ extension ConversionPlan {
   private var diskSentence: String {
     let whose = recipe.needsReference ? ", as the steps leave them and as the checkpoint has them" : ""
     return
-      "disk: \(Self.size(scratchBytes)) beside the pack until it is made (hidden rows of the calibration text\(whose))"
+      "disk: \(ByteText.of(scratchBytes)) beside the pack until it is made (hidden rows of the calibration text\(whose))"
   }
 
   private func stageCells(_ stage: Stage) -> [String] {
     [
-      stage.step, Self.count(stage.parameterCount), Self.size(stage.byteCount),
+      stage.step, Self.count(stage.parameterCount), ByteText.of(stage.byteCount),
       String(format: "%.2f", stage.bitsPerWeight),
       String(format: "%.1f%%", 100 * Double(stage.byteCount) / Double(max(1, source.byteCount))),
     ]
@@ -71,7 +71,7 @@ extension ConversionPlan {
       return [
         kind.role, "\(total.count)",
         kind.before == kind.after ? shape : "\(shape) → \(Self.shape(kind.after))", kind.format.description,
-        "\(Self.size(total.before)) → \(Self.size(total.after))",
+        "\(ByteText.of(total.before)) → \(ByteText.of(total.after))",
       ]
     }
   }
@@ -129,22 +129,14 @@ extension ConversionPlan {
 
   /// "8.19 G", "5.12 M".
   static func count(_ count: Int) -> String {
-    scaled(Double(count), units: ["", " K", " M", " G"])
-  }
-
-  /// "16.38 GB"; decimal, as disks are sold.
-  static func size(_ bytes: Int) -> String {
-    scaled(Double(bytes), units: [" B", " kB", " MB", " GB"])
-  }
-
-  private static func scaled(_ value: Double, units: [String]) -> String {
-    var value = value
+    let units = ["", " K", " M", " G"]
+    var value = Double(count)
     var unit = 0
     while value >= 999.995, unit < units.count - 1 {
       value /= 1000
       unit += 1
     }
-    return (unit == 0 ? String(Int(value)) : String(format: "%.2f", value)) + units[unit]
+    return (unit == 0 ? String(count) : String(format: "%.2f", value)) + units[unit]
   }
 
   /// Columns padded to their widest cell; the first is flush left, the others flush right.

@@ -42,13 +42,13 @@ package struct StatisticsCollector {
       ("calibration activations", CalibrationRun.byteCount(settings, configuration)),
       ("two layers of the checkpoint", 2 * configuration.largestLayerBytes),
     ]
-    let peak = ConversionPlan.size(parts.reduce(0) { $0 + $1.1 })
+    let peak = ByteText.of(parts.reduce(0) { $0 + $1.1 })
     return """
       statistics of \(configuration.layerCount) layers on \(calibration.windows.count) windows of \
       \(calibration.sourceName), \(calibration.tokenCount) tokens
-      file: \(ConversionPlan.size(layout.byteCount)); hidden rows in a temporary file while it is made: \
-      \(ConversionPlan.size(CalibrationRun.diskBytes(settings, configuration)))
-      memory: at most \(peak) (\(parts.map { "\($0.0) \(ConversionPlan.size($0.1))" }.joined(separator: ", ")))
+      file: \(ByteText.of(layout.byteCount)); hidden rows in a temporary file while it is made: \
+      \(ByteText.of(CalibrationRun.diskBytes(settings, configuration)))
+      memory: at most \(peak) (\(parts.map { "\($0.0) \(ByteText.of($0.1))" }.joined(separator: ", ")))
       """
   }
 
@@ -117,7 +117,7 @@ enum StatisticsRoom {
     throw .statistics(
       path: path,
       problem:
-        "will take \(ConversionPlan.size(layout.byteCount)), but its disk has \(ConversionPlan.size(free)) "
+        "will take \(ByteText.of(layout.byteCount)), but its disk has \(ByteText.of(free)) "
         + "left; make room or choose another place")
   }
 }

@@ -52,7 +52,7 @@ package struct StatisticsMerger {
   /// The plan as people read it.
   package var text: String {
     (["merging \(texts.reduce(0) { $0 + $1.tokens }) tokens"] + texts.map { "  " + $0.sentence }
-      + ["file: \(ConversionPlan.size(files[0].layout.byteCount))"]).joined(separator: "\n")
+      + ["file: \(ByteText.of(files[0].layout.byteCount))"]).joined(separator: "\n")
   }
 
   /// Writes the sum at `path`, where it appears when it is whole; one of the files may lie there.

@@ -68,9 +68,9 @@ private func runBench(_ arguments: Arguments) throws {
 /// What the run will take, for people who wonder whether it fits.
 private func account(of memory: SpeedMemory) -> String {
   let weights =
-    memory.weightBytes > 0 ? ", \(Terminal.bytes(memory.weightBytes)) of it weights" : " besides weights"
+    memory.weightBytes > 0 ? ", \(ByteText.of(memory.weightBytes)) of it weights" : " besides weights"
   return
-    "\(Terminal.bytes(memory.totalBytes)) of memory\(weights), \(Terminal.bytes(memory.cacheBytes)) keys and values"
+    "\(ByteText.of(memory.totalBytes)) of memory\(weights), \(ByteText.of(memory.cacheBytes)) keys and values"
 }
 
 extension Arguments {

@@ -38,7 +38,7 @@ private func runCalibrate(_ arguments: Arguments) throws {
   }
   guard !isQuiet else { return }
   let attributes = try FileManager.default.attributesOfItem(atPath: output)
-  let size = Terminal.bytes(attributes[.size] as? Int ?? 0)
+  let size = ByteText.of(attributes[.size] as? Int ?? 0)
   Terminal.remarkLine("\nwrote \(output): \(size) in \(Terminal.seconds(Date().timeIntervalSince(begin)))")
 }
 

@@ -62,7 +62,7 @@ private func runConvert(_ arguments: Arguments) throws {
   }
   guard !arguments.has("--quiet") else { return }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
-  Terminal.remarkLine("\nwrote \(output): \(Terminal.bytes(report.packBytes)) in \(seconds)")
+  Terminal.remarkLine("\nwrote \(output): \(ByteText.of(report.packBytes)) in \(seconds)")
   Terminal.remarkLine(sentence(report.times))
 }
 
@@ -118,7 +118,8 @@ extension Progress {
   fileprivate func show(_ state: ConversionProgress) {
     let layers = "layer \(min(state.layersDone + 1, state.layerCount)) of \(state.layerCount)"
     update(
-      Int(state.fractionDone * 1000), of: 1000, note: state.phase == .layers ? layers : state.phase.rawValue)
+      Int(state.fractionDone * 1e6), of: 1_000_000,
+      note: state.phase == .layers ? layers : state.phase.rawValue)
   }
 }
 

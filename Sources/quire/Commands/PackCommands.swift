@@ -31,7 +31,7 @@ private func runVerify(_ arguments: Arguments) throws {
   }
   let raw = pack.tensors.reduce(0) { $0 + $1.rawBytes }
   Terminal.outputLine(
-    "\(pack.path): sound; \(pack.tensors.count) tensors, \(Terminal.bytes(raw)) in \(Terminal.bytes(pack.fileBytes))"
+    "\(pack.path): sound; \(pack.tensors.count) tensors, \(ByteText.of(raw)) in \(ByteText.of(pack.fileBytes))"
   )
 }
 
@@ -104,7 +104,7 @@ private struct Inspection {
       "\(path): \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize), \(parameters) parameters"
     )
     let bits = Double(bytes) * 8 / Double(max(1, parameters))
-    Terminal.outputLine(String(format: "%@, %.2f bits per weight", Terminal.bytes(bytes) as NSString, bits))
+    Terminal.outputLine(String(format: "%@, %.2f bits per weight", ByteText.of(bytes) as NSString, bits))
     let heads = configuration.layers.map { "\($0.queryHeadCount)/\($0.keyValueHeadCount)" }
     Terminal.outputLine(
       "query/KV heads: " + (Set(heads).count == 1 ? heads.first ?? "" : heads.joined(separator: " ")))
@@ -123,7 +123,7 @@ private struct Inspection {
       let scheme = line.scheme + (line.group.map { " g\($0)" } ?? "")
       let shape = line.shape.map(String.init).joined(separator: "x")
       Terminal.outputLine(
-        "  \(column(line.name, width))  \(column(shape, 13))  \(column(scheme, 10))  \(Terminal.bytes(line.rawBytes)) -> \(Terminal.bytes(line.packedBytes))"
+        "  \(column(line.name, width))  \(column(shape, 13))  \(column(scheme, 10))  \(ByteText.of(line.rawBytes)) -> \(ByteText.of(line.packedBytes))"
       )
     }
   }

@@ -76,7 +76,7 @@ private func runServe(_ arguments: Arguments) throws {
     if !arguments.has("--quiet") { Terminal.errorLine(line) }
   }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
-  say("loaded \(opened.name) in \(seconds): \(Terminal.bytes(opened.model.weightBytes)) of weights")
+  say("loaded \(opened.name) in \(seconds): \(ByteText.of(opened.model.weightBytes)) of weights")
   say("serving \(name) at http://\(asked.host):\(server.port)/v1")
   let signal = signals.wait()
   say("\(signal): finishing what runs; a second signal stops at once")

@@ -17,20 +17,6 @@ package enum DenseAlgebra {
     var rightBLAS: CBLAS_TRANSPOSE { self == .right ? CblasTrans : CblasNoTrans }
   }
 
-  /// Adds `rowsᵀ·rows` to the upper triangle of `gram`; the lower triangle is left alone (`mirrorUpper`).
-  ///
-  /// - Parameters:
-  ///   - rows: activations (n, k)
-  ///   - gram: running sum (k, k)
-  package static func addGram(of rows: MatrixView<Float>, to gram: MatrixView<Float>) {
-    precondition(gram.rows == rows.columns && gram.columns == rows.columns, "gram must be (k, k)")
-    guard rows.rows > 0, rows.columns > 0 else { return }
-    _ = singleThreaded
-    cblas_ssyrk(
-      CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.columns), blasint(rows.rows), 1, rows.base,
-      blasint(rows.stride), 1, gram.base, blasint(gram.stride))
-  }
-
   /// `result ← alpha · left · right + beta · result`.
   ///
   /// - Parameters:

@@ -158,7 +158,8 @@ import Testing
     let count = inputs.count / width
     let result = HostBuffer<Float>(count: width * width)
     let view = MatrixView(result, rows: width, columns: width)
-    DenseAlgebra.addGram(of: MatrixView(inputs, rows: count, columns: width), to: view)
+    let rows = MatrixView(inputs, rows: count, columns: width)
+    DenseAlgebra.multiply(rows, rows, transposing: .left, into: view)
     DenseAlgebra.mirrorUpper(view)
     for index in 0..<result.count { result[index] /= Float(count) }
     return result

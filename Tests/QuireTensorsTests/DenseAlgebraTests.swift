@@ -31,8 +31,10 @@ import Testing
     let view = MatrixView(gram, rows: columns, columns: columns)
     let all = MatrixView(values, rows: rows, columns: columns)
     let half = rows / 2
-    DenseAlgebra.addGram(of: all.block(rows: 0..<half, columns: 0..<columns), to: view)
-    DenseAlgebra.addGram(of: all.block(rows: half..<rows, columns: 0..<columns), to: view)
+    let first = all.block(rows: 0..<half, columns: 0..<columns)
+    DenseAlgebra.multiply(first, first, transposing: .left, beta: 1, into: view)
+    let second = all.block(rows: half..<rows, columns: 0..<columns)
+    DenseAlgebra.multiply(second, second, transposing: .left, beta: 1, into: view)
     DenseAlgebra.mirrorUpper(view)
     for row in 0..<columns {
       for column in 0..<columns {

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Floors, from the ground up; imports only point down (see README, "The house").
+// Targets by layer, the lowest first; imports only point down (see Sources/ARCHITECTURE.md).
 // Warnings are errors in everything that is ours.
 let swiftSettings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
@@ -11,7 +11,7 @@ let swiftSettings: [SwiftSetting] = [
 ]
 let cSettings: [CSetting] = [.treatAllWarnings(as: .error)]
 
-func room(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+func library(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
   .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
@@ -28,7 +28,7 @@ let package = Package(
   products: [.executable(name: "quire", targets: ["quire"])],
   dependencies: [],
   targets: [
-    // Floor 0: C.
+    // Layer 0: C.
     .target(name: "CKernels", cSettings: cSettings),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas",
@@ -39,84 +39,95 @@ let package = Package(
       name: "CMicrohttpd", pkgConfig: "libmicrohttpd",
       providers: [.apt(["libmicrohttpd-dev"]), .brew(["libmicrohttpd"])]),
 
-    // Floor 1.
-    room("QuireJSON", []),
-    room("QuireTensors", ["CKernels", "COpenBLAS"]),
+    // Layer 1.
+    library("QuireJSON", []),
+    library("QuireFiles", []),
+    library("QuireTensors", ["CKernels", "COpenBLAS"]),
 
-    // Floor 2.
-    room("QuireCheckpoints", ["QuireJSON", "QuireTensors"]),
-    room("QuirePacks", ["QuireJSON", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
-    room("QuireText", ["QuireJSON"]),
+    // Layer 2.
+    library("QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"]),
+    library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
+    library("QuireText", ["QuireJSON"]),
 
-    // Floor 3.
-    room("QuireModel", ["QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks"]),
-    room("QuireScheduling", []),
+    // Layer 3.
+    library("QuireModel", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks"]),
+    library("QuireScheduling", []),
 
-    // Floor 4.
-    room(
+    // Layer 4.
+    library(
       "QuireOptimization",
-      ["QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel"],
+      [
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
+        "QuireModel",
+      ],
       exclude: ["Statistics/Statistics.md"]),
-    room(
-      "QuireGeneration", ["QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling"]),
+    library(
+      "QuireGeneration",
+      ["QuireJSON", "QuireFiles", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling"]),
 
-    // Floor 5.
-    room(
+    // Layer 5.
+    library(
       "QuireServing", ["QuireJSON", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"],
       exclude: ["Interface.md"]),
-    room(
+    library(
       "QuireEvaluation",
       [
-        "QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel",
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
+        "QuireModel",
         "QuireOptimization", "QuireGeneration",
       ]),
 
-    // Floor 6.
+    // Layer 6.
     .executableTarget(
       name: "quire",
       dependencies: [
-        "QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel",
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
+        "QuireModel",
         "QuireOptimization", "QuireGeneration", "QuireServing", "QuireEvaluation",
       ],
       swiftSettings: swiftSettings),
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["QuireJSON", "QuireTensors", "QuireCheckpoints"],
+      name: "TestSupport", dependencies: ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints"],
       path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount", cSettings: cSettings),
     tests("QuireJSONTests", ["QuireJSON"]),
+    tests("QuireFilesTests", ["QuireFiles", "QuireTensors"]),
     tests("QuireTensorsTests", ["QuireTensors", "CKernels"]),
-    tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireTensors", "QuireJSON"]),
-    tests("QuirePacksTests", ["QuirePacks", "QuireTensors", "QuireJSON"]),
+    tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"]),
+    tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"]),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
     tests(
       "QuireModelTests",
-      ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireTensors", "QuireJSON"],
+      ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"],
       exclude: ["Fixtures"]),
     tests("QuireSchedulingTests", ["QuireScheduling"]),
     tests(
       "QuireOptimizationTests",
       [
-        "QuireOptimization", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireTensors",
+        "QuireOptimization", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireFiles", "QuireTensors",
         "QuireJSON", "QuireText",
       ], exclude: ["Fixtures"]),
     tests(
       "QuireGenerationTests",
       [
-        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireTensors",
+        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireFiles", "QuireTensors",
         "QuireCheckpoints", "CAllocationCount",
       ]),
     tests(
       "QuireServingTests",
-      ["QuireServing", "QuireGeneration", "QuireModel", "QuireText", "QuireJSON", "QuireTensors", "QuireCheckpoints"]),
+      [
+        "QuireServing", "QuireGeneration", "QuireModel", "QuireText", "QuireJSON", "QuireFiles",
+        "QuireTensors", "QuireCheckpoints",
+      ]),
     tests(
       "QuireEvaluationTests",
       [
         "QuireEvaluation", "QuireGeneration", "QuireOptimization", "QuireModel", "QuireText",
-        "QuireJSON", "QuireTensors", "QuireCheckpoints", "QuirePacks",
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks",
       ]),
-    tests("CommandTests", ["QuireJSON", "QuireTensors", "QuireCheckpoints"]),
+    tests("CommandTests", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints"]),
   ],
   swiftLanguageModes: [.v6]
 )

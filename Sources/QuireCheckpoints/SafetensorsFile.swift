@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireTensors
 
 /// A safetensors file, mapped into memory and checked in full.
@@ -27,15 +28,10 @@ package final class SafetensorsFile: Sendable {
   }
 
   private static func open(_ path: String) throws(CheckpointError) -> (InputFile, MappedFile) {
-    // Opening it as an input first says in plain words what is no readable file.
-    let file: InputFile
-    do throws(FileFailure) { file = try InputFile(path: path) } catch {
-      throw .unreadable(path: path, reason: error.reason)
-    }
-    do throws(TensorError) {
-      return (file, try MappedFile(path: path))
+    do throws(FileFailure) {
+      return (try InputFile(path: path), try MappedFile(path: path))
     } catch {
-      throw .unreadable(path: path, reason: error.description)
+      throw .unreadable(path: path, reason: error.reason)
     }
   }
 

@@ -1,3 +1,4 @@
+import QuireFiles
 import CZstd
 import QuireTensors
 

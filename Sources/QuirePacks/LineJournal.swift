@@ -1,5 +1,6 @@
+package import QuireFiles
 package import QuireJSON
-package import QuireTensors
+import QuireTensors
 
 /// Lines of JSON beside an unfinished file, for the run that goes on where a killed one has stopped. The first is the
 /// key: everything that decides what the file will hold.

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireTensors
 
 /// The fixed numbers of the pack format, version 1; `Format.md` gives the reason for each.

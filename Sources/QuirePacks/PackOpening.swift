@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireJSON
 import QuireTensors
 

@@ -1,3 +1,4 @@
+import QuireFiles
 import Foundation
 package import QuireTensors
 import Synchronization

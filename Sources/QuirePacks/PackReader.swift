@@ -1,3 +1,4 @@
+import QuireFiles
 package import QuireJSON
 import QuireTensors
 import Synchronization

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireTensors
 
 /// The frame before the seek table: where the manifest is, and what the rest of the file must add up to.

@@ -1,3 +1,4 @@
+import QuireFiles
 package import QuireJSON
 package import QuireTensors
 

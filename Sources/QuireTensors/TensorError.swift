@@ -1,13 +1,10 @@
-/// What can go wrong on the floor of tensors: files that cannot be mapped and matrices whose parts do not fit.
+/// Matrices whose parts do not fit, and instruction sets that this CPU lacks.
 package enum TensorError: Error, CustomStringConvertible, Equatable {
-  case file(path: String, reason: String)
   case format(String)
   case instructionSet(wanted: String, supported: [String])
 
   package var description: String {
     switch self {
-    case .file(let path, let reason):
-      "cannot read \(path): \(reason)"
     case .format(let sentence):
       sentence
     case .instructionSet(let wanted, let supported):

@@ -1,3 +1,4 @@
+import QuireFiles
 import Foundation
 import QuireTensors
 

@@ -70,21 +70,6 @@ import Testing
     #expect(buffer.buffer.allSatisfy { $0 == 0 })
   }
 
-  @Test("a file is mapped, a folder or nothing is a sentence") func mapping() throws {
-    let path = NSTemporaryDirectory() + "quire-map-\(UInt64.random(in: 0...UInt64.max))"
-    try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path))
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    let file = try MappedFile(path: path)
-    #expect(Array(file.bytes) == [1, 2, 3])
-    #expect(throws: TensorError.file(path: "/", reason: "expected a regular file, found a folder or device"))
-    {
-      try MappedFile(path: "/")
-    }
-    #expect(throws: TensorError.file(path: path + "x", reason: "No such file or directory")) {
-      try MappedFile(path: path + "x")
-    }
-  }
-
   @Test("an instruction set that cannot run is refused with what can") func instructionSets() throws {
     #expect(try InstructionSet(name: "portable") == .portable)
     #expect(InstructionSet.supported.contains(.detected))

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireTensors
 
 /// Builds packs by hand, checksums all right, so that only what a test gets wrong on purpose is wrong. It has no

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireTensors
 
 /// Why a speed benchmark cannot run.

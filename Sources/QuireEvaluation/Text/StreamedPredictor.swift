@@ -1,3 +1,4 @@
+import QuireFiles
 package import QuireCheckpoints
 import QuireModel
 import QuireOptimization

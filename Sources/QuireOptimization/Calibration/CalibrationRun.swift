@@ -1,3 +1,4 @@
+import QuireFiles
 package import QuireModel
 package import QuireTensors
 

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireTensors
 
 /// The hidden rows of all calibration windows between two layers, in a file: 1 GiB for 64 windows of 1,024 tokens

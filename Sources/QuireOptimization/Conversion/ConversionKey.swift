@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireCheckpoints
 import QuireJSON
 import QuireTensors

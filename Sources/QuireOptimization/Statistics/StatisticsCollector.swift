@@ -1,3 +1,4 @@
+import QuireFiles
 import Foundation
 package import QuireCheckpoints
 import QuireModel

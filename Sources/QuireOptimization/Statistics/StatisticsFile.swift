@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireCheckpoints
 package import QuireModel
 import QuireTensors

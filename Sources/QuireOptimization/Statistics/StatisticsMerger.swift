@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireTensors
 
 /// Adds up statistics of one checkpoint on several texts, as if all texts had been run together.

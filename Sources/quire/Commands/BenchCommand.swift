@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireEvaluation
 import QuireJSON
 import QuireModel

@@ -1,3 +1,4 @@
+import QuireFiles
 import Foundation
 import QuireCheckpoints
 import QuireOptimization

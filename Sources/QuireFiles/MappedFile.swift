@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// A regular file mapped read-only; its pages are read when they are touched and can be dropped by the system.
 ///
@@ -9,18 +13,16 @@ package final class MappedFile: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
 
   /// Maps `path`; throws a sentence for what is missing, unreadable, or not a regular file.
-  package init(path: String) throws(TensorError) {
+  package init(path: String) throws(FileFailure) {
     self.path = path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw .file(path: path, reason: String(cString: strerror(errno))) }
+    let descriptor = open(try validated(path: path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .last }
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
-      throw .file(path: path, reason: String(cString: strerror(errno)))
+      throw .last
     }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw .file(path: path, reason: "expected a regular file, found a folder or device")
-    }
+    if let failure = FileFailure(refusing: status.st_mode) { throw failure }
     let byteCount = Int(status.st_size)
     guard byteCount > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -28,7 +30,7 @@ package final class MappedFile: @unchecked Sendable {
     }
     let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
     guard let address, address != MAP_FAILED else {
-      throw .file(path: path, reason: String(cString: strerror(errno)))
+      throw .last
     }
     bytes = UnsafeRawBufferPointer(start: address, count: byteCount)
   }

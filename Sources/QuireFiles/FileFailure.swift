@@ -18,6 +18,16 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
   /// The last failed system call of this thread.
   static var last: FileFailure { FileFailure(code: errno) }
 
+  /// Why a file of this mode cannot be read at offsets; nil for a regular file.
+  init?(refusing mode: mode_t) {
+    switch mode & S_IFMT {
+    case S_IFREG: return nil
+    case S_IFDIR: reason = "it is a folder"
+    case S_IFIFO: reason = "it is a pipe"
+    default: reason = "it is not a regular file"
+    }
+  }
+
   private init(code: Int32) {
     let text = String(cString: strerror(code))
     reason = text.prefix(1).lowercased() + text.dropFirst()

@@ -1,4 +1,4 @@
-import QuireTensors
+import QuireFiles
 import Testing
 
 @Suite struct ByteTextTests {

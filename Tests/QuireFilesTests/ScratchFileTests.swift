@@ -1,4 +1,5 @@
 import Foundation
+import QuireFiles
 import QuireTensors
 import TestSupport
 import Testing

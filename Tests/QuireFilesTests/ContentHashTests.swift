@@ -1,4 +1,4 @@
-import QuireTensors
+import QuireFiles
 import Testing
 
 /// Values from the reference implementation of XXH64.

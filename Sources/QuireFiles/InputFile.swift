@@ -21,21 +21,12 @@ package final class InputFile: Sendable {
     var status = stat()
     let failure: FileFailure? =
       fstat(descriptor, &status) != 0
-      ? .last : Self.refusal(mode: status.st_mode)
+      ? .last : FileFailure(refusing: status.st_mode)
     byteCount = Int(status.st_size)
     if let failure { throw failure }
   }
 
   deinit { _ = close(descriptor) }
-
-  private static func refusal(mode: mode_t) -> FileFailure? {
-    switch mode & S_IFMT {
-    case S_IFREG: nil
-    case S_IFDIR: FileFailure(reason: "it is a folder")
-    case S_IFIFO: FileFailure(reason: "it is a pipe")
-    default: FileFailure(reason: "it is not a regular file")
-    }
-  }
 
   /// Fills `target` with the bytes from `offset` on; fails when the file has become shorter.
   package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileFailure) {

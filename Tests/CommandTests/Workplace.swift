@@ -18,6 +18,10 @@ struct Workplace {
     tiny.write(to: checkpoint)
   }
 
+  init(_ dictating: DictatingCheckpoint) {
+    dictating.write(to: checkpoint)
+  }
+
   /// The folder for output.
   var path: String { folder.path }
 

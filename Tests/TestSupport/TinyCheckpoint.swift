@@ -97,12 +97,19 @@ package struct TinyCheckpoint: Sendable {
 
   /// Write all files into `folder`.
   package func write(to folder: TemporaryFolder) {
+    write(to: folder, extraTokens: []) { values(of: $0, shape: $1) }
+  }
+
+  /// Write all files into `folder`, with extra tokens (see ``TinyTokenizer``) and weights of the caller's.
+  package func write(
+    to folder: TemporaryFolder, extraTokens: [String], values: (_ name: String, _ shape: [Int]) -> [Float]
+  ) {
     folder.write(configurationText.utf8, to: "config.json")
     folder.write(
       "{\"do_sample\": true, \"eos_token_id\": [\(TinyTokenizer.endOfTurn), \(TinyTokenizer.endOfText)]}"
         .utf8,
       to: "generation_config.json")
-    TinyTokenizer.write(to: folder)
+    TinyTokenizer.write(to: folder, extraTokens: extraTokens)
     let names = tensorShapes
     var weightMap: [String] = []
     for shard in 0..<shardCount {
@@ -112,7 +119,7 @@ package struct TinyCheckpoint: Sendable {
       var image = SafetensorsImage()
       for (index, entry) in names.enumerated() where index % shardCount == shard {
         image.add(
-          entry.name, shape: entry.shape, element: element, values(of: entry.name, shape: entry.shape))
+          entry.name, shape: entry.shape, element: element, values(entry.name, entry.shape))
         weightMap.append("\"\(entry.name)\": \"\(file)\"")
       }
       folder.write(image.bytes, to: file)

@@ -21,9 +21,22 @@ package enum TinyTokenizer {
   /// The number of ids in use; a model's vocabulary may be padded beyond it.
   package static let vocabularySize = firstAddedID + addedTokens.count
 
+  /// The tags of Qwen3's answers among the added tokens.
+  package static let tags = addedTokens.filter { !$0.isSpecial }.map(\.content)
+
+  /// The id of a token by the text it stands for.
+  package static func id(of text: String) -> Int? {
+    if text.utf8.count == 1 { return text.utf8.first.map(Int.init) }
+    let merged = merges.firstIndex { spelled(text) == $0.0 + $0.1 }
+    return merged.map { 256 + $0 }
+      ?? addedTokens.firstIndex { $0.content == text }.map { firstAddedID + $0 }
+  }
+
   /// Write tokenizer.json and tokenizer_config.json into `folder`.
-  package static func write(to folder: TemporaryFolder) {
-    folder.write(tokenizerText.utf8, to: "tokenizer.json")
+  ///
+  /// - Parameter extraTokens: Tokens after the others that no text is encoded to, by the text they decode to.
+  package static func write(to folder: TemporaryFolder, extraTokens: [String] = []) {
+    folder.write(tokenizerText(extraTokens).utf8, to: "tokenizer.json")
     folder.write(configurationText.utf8, to: "tokenizer_config.json")
   }
 
@@ -38,9 +51,18 @@ package enum TinyTokenizer {
     }
   }()
 
-  private static var tokenizerText: String {
+  /// A text in byte-level characters.
+  private static func spelled(_ text: String) -> String { text.utf8.map { byteCharacters[Int($0)] }.joined() }
+
+  private static func tokenizerText(_ extraTokens: [String]) -> String {
     var vocabulary = byteCharacters.enumerated().map { (token: $0.element, id: $0.offset) }
     for (index, pair) in merges.enumerated() { vocabulary.append((pair.0 + pair.1, 256 + index)) }
+    if !extraTokens.isEmpty {
+      // Ids of the vocabulary run without gaps, so the added tokens stand there too.
+      for (index, text) in (addedTokens.map(\.content) + extraTokens).enumerated() {
+        vocabulary.append((spelled(text), firstAddedID + index))
+      }
+    }
     let entries = vocabulary.map { "\(quoted($0.token)): \($0.id)" }.joined(separator: ", ")
     let mergeList = merges.map { "[\(quoted($0.0)), \(quoted($0.1))]" }.joined(separator: ", ")
     let added = addedTokens.enumerated().map { index, token in

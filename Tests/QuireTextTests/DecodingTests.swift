@@ -53,8 +53,33 @@ import Testing
       text += found
     }
     text += decoder.finish()
-    #expect(
-      text == String(decoding: tokenizer.decode(ids, skipSpecial: skipSpecial), as: UTF8.self), "\(name)")
+    // The beginning of a character that never ends is given by neither.
+    var whole = tokenizer.decode(ids, skipSpecial: skipSpecial)[...]
+    while String(decoding: whole, as: UTF8.self).utf8.count > text.utf8.count { whole.removeLast() }
+    #expect(text == String(decoding: whole, as: UTF8.self), "\(name)")
+  }
+
+  /// A limit on tokens can cut a character; bytes that are none are still shown.
+  @Test(
+    arguments: [
+      ([0xE2, 0x82, 0xAC], "€"), ([0xE2, 0x82], ""), ([0xE2], ""), ([0xC3], ""), ([0xF0, 0x9F, 0x98], ""),
+      ([0xF0, 0x9F], ""), ([0xF4, 0x8F, 0xBF], ""), ([0xED, 0x9F], ""), ([0xE0, 0xA0], ""),
+      ([0x61, 0xE2, 0x82], "a"), ([0x80], "\u{FFFD}"), ([0xFF], "\u{FFFD}"), ([0xC0], "\u{FFFD}"),
+      ([0xFF, 0xE2, 0x82], "\u{FFFD}"), ([0xED, 0xA0], "\u{FFFD}\u{FFFD}"),
+      ([0xF5, 0x80], "\u{FFFD}\u{FFFD}"),
+      ([0xE2, 0x82, 0xE2], "\u{FFFD}"),
+    ] as [([UInt8], String)])
+  func endsInsideACharacter(bytes: [UInt8], text: String) throws {
+    let tokenizer = DemoData.tokenizer
+    var decoder = IncrementalDecoder(tokenizer)
+    var found = ""
+    for byte in bytes {
+      let id = try #require(
+        (0..<Int32(tokenizer.vocabularySize)).first { Array(tokenizer.bytes(of: $0)) == [byte] })
+      found += decoder.append(id)
+    }
+    #expect(found + decoder.finish() == text)
+    #expect(decoder.finish() == "")
   }
 
   @Test func aWrittenReplacementCharacterIsNotHeldBack() {

@@ -112,7 +112,7 @@ let package = Package(
     tests(
       "QuireGenerationTests",
       [
-        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireFiles", "QuireTensors",
+        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireJSON", "QuireFiles", "QuireTensors",
         "QuireCheckpoints", "CAllocationCount",
       ]),
     tests(

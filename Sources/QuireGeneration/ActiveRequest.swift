@@ -80,7 +80,7 @@ final class ActiveRequest {
     logits: UnsafeBufferPointer<Float>, now: ContinuousClock.Instant, recorder: TokenRecorder
   ) throws(GenerationError) -> Progress {
     let token = try sampler.next(logits: logits, workspace: recorder.workspace)
-    let record =
+    var record =
       if let count = request.logprobCount {
         try recorder.record(token, logits: logits, alternativeCount: count, tokenIndex: answerCount)
       } else {
@@ -89,7 +89,9 @@ final class ActiveRequest {
     tokens.append(token)
     answerCount += 1
     stamps.noteToken(at: now)
+    let reasoningBefore = reasoningCount
     let (piece, progress) = take(token)
+    record.isReasoning = reasoningCount > reasoningBefore
     onEvent(.delta(reasoning: piece.reasoning, content: piece.content, token: record))
     return progress
   }

@@ -20,12 +20,18 @@ package struct TokenRecord: Sendable, Equatable {
   package let logprob: Float?
   /// The most probable tokens of that position, best first, as many as asked for.
   package let top: [TokenAlternative]
+  /// Whether the token belongs to the answer's reasoning, its tags included.
+  package var isReasoning: Bool
 
-  package init(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float? = nil, top: [TokenAlternative] = []) {
+  package init(
+    id: Int32, bytes: ArraySlice<UInt8>, logprob: Float? = nil, top: [TokenAlternative] = [],
+    isReasoning: Bool = false
+  ) {
     self.id = id
     self.bytes = bytes
     self.logprob = logprob
     self.top = top
+    self.isReasoning = isReasoning
   }
 }
 

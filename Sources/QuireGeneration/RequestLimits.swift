@@ -8,11 +8,12 @@ package struct RequestLimits: Sendable, Equatable {
   package let contextLength: Int
 
   package static let logprobCountMaximum = 20
-  package static let stopStringCountMaximum = 32
+  package static let stopStringCountMaximum = 256
   package static let stopStringBytesMaximum = 1024
   package static let biasMaximum: Float = 100
   package static let temperatureMaximum: Float = 100
-  package static let repetitionPenaltyMaximum: Float = 10
+  /// Below, a logit divided by it may overflow.
+  package static let repetitionPenalties: ClosedRange<Float> = 0.01...10
 
   package init(vocabularySize: Int, contextLength: Int) {
     self.vocabularySize = vocabularySize
@@ -30,15 +31,16 @@ package struct RequestLimits: Sendable, Equatable {
   private func validatePrompt(_ request: GenerationRequest) throws(GenerationError) {
     let tokens = request.promptTokens
     guard !tokens.isEmpty else {
-      throw invalid("promptTokens", "The prompt has no tokens: give at least one.")
+      throw invalid("promptTokens", "promptTokens: expected at least one token, found none; give one")
     }
     if let index = tokens.firstIndex(where: { !isToken($0) }) {
       throw invalid(
         "promptTokens",
-        "Token \(index) of the prompt is \(tokens[index]), but ids run from 0 to \(vocabularySize - 1).")
+        "promptTokens[\(index)]: expected an id from 0 to \(vocabularySize - 1), found \(tokens[index]); correct it"
+      )
     }
-    let room = contextLength - (request.maximumTokens == 0 ? 0 : 1)
-    guard tokens.count <= room else {
+    let most = contextLength - (request.maximumTokens == 0 ? 0 : 1)
+    guard tokens.count <= most else {
       throw .promptTooLong(promptTokenCount: tokens.count, contextLength: contextLength)
     }
   }
@@ -48,12 +50,12 @@ package struct RequestLimits: Sendable, Equatable {
     guard request.maximumTokens >= least else {
       throw invalid(
         "maximumTokens",
-        "The number of tokens to generate must be at least \(least), but it is \(request.maximumTokens).")
+        "maximumTokens: expected \(least) or more, found \(request.maximumTokens); correct it")
     }
     if let count = request.logprobCount, !(0...Self.logprobCountMaximum).contains(count) {
       throw invalid(
         "logprobCount",
-        "Alternatives per token can be 0 to \(Self.logprobCountMaximum), but \(count) were asked for.")
+        "logprobCount: expected 0 to \(Self.logprobCountMaximum), found \(count); correct it")
     }
   }
 
@@ -61,19 +63,20 @@ package struct RequestLimits: Sendable, Equatable {
     guard request.stopStrings.count <= Self.stopStringCountMaximum else {
       throw invalid(
         "stopStrings",
-        "There can be at most \(Self.stopStringCountMaximum) stop strings, "
-          + "but \(request.stopStrings.count) were given.")
+        "stopStrings: expected at most \(Self.stopStringCountMaximum), found \(request.stopStrings.count); give fewer"
+      )
     }
     for (index, text) in request.stopStrings.enumerated() {
       guard (1...Self.stopStringBytesMaximum).contains(text.utf8.count) else {
         throw invalid(
           "stopStrings",
-          "Stop string \(index) has \(text.utf8.count) bytes: give 1 to \(Self.stopStringBytesMaximum).")
+          "stopStrings[\(index)]: expected 1 to \(Self.stopStringBytesMaximum) bytes, found \(text.utf8.count); change it"
+        )
       }
     }
     if let id = request.stopTokenIDs.sorted().first(where: { !isToken($0) }) {
       throw invalid(
-        "stopTokenIDs", "Stop token \(id) does not exist: ids run from 0 to \(vocabularySize - 1).")
+        "stopTokenIDs", "stopTokenIDs: expected ids from 0 to \(vocabularySize - 1), found \(id); correct it")
     }
   }
 
@@ -96,25 +99,18 @@ extension RequestLimits {
     try check("presencePenalty", sampling.presencePenalty, in: -2...2)
     try check("frequencyPenalty", sampling.frequencyPenalty, in: -2...2)
     guard sampling.topK >= 0 else {
-      throw invalid("topK", "topK must be 0 (off) or more, but it is \(sampling.topK).")
+      throw invalid("topK", "topK: expected 0 (off) or more, found \(sampling.topK); correct it")
     }
-    let repetition = sampling.repetitionPenalty
-    guard repetition > 0 && repetition <= Self.repetitionPenaltyMaximum else {
-      throw invalid(
-        "repetitionPenalty",
-        "repetitionPenalty must be above 0 and at most \(Self.repetitionPenaltyMaximum), "
-          + "but it is \(repetition).")
-    }
+    try check("repetitionPenalty", sampling.repetitionPenalty, in: Self.repetitionPenalties)
     for (id, bias) in sampling.logitBias.sorted(by: { $0.key < $1.key }) {
       guard isToken(id) else {
         throw invalid(
-          "logitBias", "logitBias names token \(id), but ids run from 0 to \(vocabularySize - 1).")
+          "logitBias", "logitBias: expected ids from 0 to \(vocabularySize - 1), found \(id); correct it")
       }
       guard abs(bias) <= Self.biasMaximum else {
         throw invalid(
           "logitBias",
-          "The bias of token \(id) must be between -\(Self.biasMaximum) and \(Self.biasMaximum), "
-            + "but it is \(bias).")
+          "logitBias[\(id)]: expected -\(Self.biasMaximum) to \(Self.biasMaximum), found \(bias); correct it")
       }
     }
   }
@@ -123,7 +119,7 @@ extension RequestLimits {
   private func check(_ field: String, _ value: Float, in range: ClosedRange<Float>) throws(GenerationError) {
     guard range.contains(value) else {
       throw invalid(
-        field, "\(field) must be between \(range.lowerBound) and \(range.upperBound), but it is \(value).")
+        field, "\(field): expected \(range.lowerBound) to \(range.upperBound), found \(value); correct it")
     }
   }
 }

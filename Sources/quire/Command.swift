@@ -44,7 +44,8 @@ extension Command.Option {
   static let maximumTokens = Self(
     "--max-tokens", "N", "tokens to generate at most (default: what the context holds)")
   static let temperature = Self(
-    "--temperature", "X", "0 is greedy (default: Qwen3's 0.6 thinking, 0.7 non-thinking)")
+    "--temperature", "X",
+    "0 is greedy (default: the model's generation_config.json, else 0.6 thinking, 0.7 non-thinking)")
   static let topP = Self("--top-p", "X", "keep the likeliest tokens up to this probability")
   static let topK = Self("--top-k", "N", "keep the N likeliest tokens; 0 keeps all")
   static let minP = Self("--min-p", "X", "drop tokens below this share of the likeliest")

@@ -8,8 +8,10 @@ struct Conversation {
   let engine: Engine
   let contextLength: Int
   private let maximumTokens: Int?
+  private let sampling: SamplingArguments
 
   init(_ arguments: Arguments) throws {
+    sampling = try SamplingArguments(arguments)
     maximumTokens = try arguments.integer("--max-tokens", in: 1...Int(Int32.max))
     let engineArguments = try EngineArguments(arguments)
     opened = try OpenedModel(path: arguments.positionals[0], threadCount: engineArguments.threadCount)
@@ -25,9 +27,11 @@ struct Conversation {
 
   /// Answers `tokens`, printing as it goes; returns the account.
   func answer(
-    _ tokens: [Int32], _ sampling: SamplingParameters, splitsThinking: Bool, printer: AnswerPrinter
+    _ tokens: [Int32], _ mode: ThinkingMode, splitsThinking: Bool, printer: AnswerPrinter
   ) throws -> GenerationResult {
-    var request = GenerationRequest(promptTokens: tokens, sampling: sampling, splitsThinking: splitsThinking)
+    var request = GenerationRequest(
+      promptTokens: tokens, sampling: sampling.applied(to: opened.samplingDefaults.parameters(mode)),
+      splitsThinking: splitsThinking)
     request.maximumTokens = maximumTokens ?? max(1, contextLength - tokens.count)
     let outcome = Outcome()
     _ = try engine.submit(request) { event in

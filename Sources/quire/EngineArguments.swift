@@ -71,20 +71,38 @@ extension Arguments {
     }
     return has("--no-thinking") ? .nonThinking : .thinking
   }
+}
 
-  /// Qwen3's recommended sampling for the mode, changed by what the command line says.
-  func sampling(_ mode: ThinkingMode) throws -> SamplingParameters {
-    var sampling = SamplingParameters.recommended(mode)
-    if let value = try number("--temperature", in: 0...100) { sampling.temperature = value }
-    if let value = try number("--top-p", in: 0...1) { sampling.topP = value }
-    if let value = try integer("--top-k", in: 0...1_000_000) { sampling.topK = value }
-    if let value = try number("--min-p", in: 0...1) { sampling.minP = value }
-    if let text = string("--seed") {
+/// What the command line says about how tokens are chosen; the model's defaults hold for the rest. Read before a
+/// model is opened, like `EngineArguments`.
+struct SamplingArguments {
+  private let temperature: Float?
+  private let topP: Float?
+  private let topK: Int?
+  private let minP: Float?
+  private let seed: UInt64?
+
+  init(_ arguments: Arguments) throws {
+    temperature = try arguments.number("--temperature", in: 0...100)
+    topP = try arguments.number("--top-p", in: 0...1)
+    topK = try arguments.integer("--top-k", in: 0...1_000_000)
+    minP = try arguments.number("--min-p", in: 0...1)
+    seed = try arguments.string("--seed").map { text throws in
       guard let seed = UInt64(text) else {
-        throw UsageError(command, "--seed: expected a whole number from 0 to \(UInt64.max), found '\(text)'")
+        throw UsageError(
+          arguments.command, "--seed: expected a whole number from 0 to \(UInt64.max), found '\(text)'")
       }
-      sampling.seed = seed
+      return seed
     }
+  }
+
+  func applied(to defaults: SamplingParameters) -> SamplingParameters {
+    var sampling = defaults
+    sampling.temperature = temperature ?? sampling.temperature
+    sampling.topP = topP ?? sampling.topP
+    sampling.topK = topK ?? sampling.topK
+    sampling.minP = minP ?? sampling.minP
+    sampling.seed = seed
     return sampling
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import QuireCheckpoints
+import QuireGeneration
 import QuireJSON
 import QuireModel
 import QuirePacks
@@ -66,6 +67,8 @@ struct OpenedModel {
   let tokenizer: Tokenizer
   /// Ids that generation_config.json ends answers with.
   let endOfSequenceIDs: Set<Int32>
+  /// How tokens are chosen where neither request nor command line say it.
+  let samplingDefaults: SamplingDefaults
 
   init(path: String, threadCount: Int) throws {
     let place = try ModelPlace(path)
@@ -76,18 +79,33 @@ struct OpenedModel {
       let checkpoint = try Checkpoint(path: folder)
       endOfSequenceIDs = try ModelConfiguration.endOfSequenceIDs(
         generationConfiguration: checkpoint.generationConfiguration)
+      samplingDefaults = try SamplingDefaults(
+        checkpoint.generationConfiguration, of: folder + "/" + Checkpoint.generationConfigurationName)
       model = try Model(checkpoint: checkpoint)
     case .pack(let path):
       let pack = try PackReader(path: path)
       tokenizer = try ModelPlace.tokenizer(of: pack)
       endOfSequenceIDs = try ModelConfiguration.endOfSequenceIDs(
         generationConfiguration: pack.manifest["generationConfiguration"])
+      samplingDefaults = try SamplingDefaults(
+        pack.manifest["generationConfiguration"], of: path + ": generationConfiguration")
       model = try Model(pack: pack, team: ThreadTeam(threadCount: threadCount))
     }
     guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {
       throw CommandError(
         "\(path): the tokenizer has \(tokenizer.vocabularySize) tokens, the model only \(model.configuration.vocabularySize); they do not belong together"
       )
+    }
+  }
+}
+
+extension SamplingDefaults {
+  /// Errors name the file, or the part of it, that the configuration comes from.
+  fileprivate init(_ generationConfiguration: JSONValue?, of source: String) throws {
+    do throws(GenerationError) {
+      try self.init(generationConfiguration: generationConfiguration)
+    } catch {
+      throw CommandError("\(source): \(error.description)")
     }
   }
 }

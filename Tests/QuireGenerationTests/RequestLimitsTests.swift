@@ -11,94 +11,102 @@ import Testing
   }
 
   static let invalid: [(GenerationRequest, field: String, sentence: String)] = [
-    (request { $0.promptTokens = [] }, "promptTokens", "The prompt has no tokens: give at least one."),
+    (
+      request { $0.promptTokens = [] }, "promptTokens",
+      "promptTokens: expected at least one token, found none; give one"
+    ),
     (
       request { $0.promptTokens = [1, -1] }, "promptTokens",
-      "Token 1 of the prompt is -1, but ids run from 0 to 99."
+      "promptTokens[1]: expected an id from 0 to 99, found -1; correct it"
     ),
     (
       request { $0.promptTokens = [100] }, "promptTokens",
-      "Token 0 of the prompt is 100, but ids run from 0 to 99."
+      "promptTokens[0]: expected an id from 0 to 99, found 100; correct it"
     ),
     (
       request { $0.maximumTokens = 0 }, "maximumTokens",
-      "The number of tokens to generate must be at least 1, but it is 0."
+      "maximumTokens: expected 1 or more, found 0; correct it"
     ),
     (
       request { $0.maximumTokens = Int.min }, "maximumTokens",
-      "The number of tokens to generate must be at least 1, but it is -9223372036854775808."
+      "maximumTokens: expected 1 or more, found -9223372036854775808; correct it"
     ),
     (
       request {
         $0.maximumTokens = -1
         $0.wantsPromptLogprobs = true
-      }, "maximumTokens", "The number of tokens to generate must be at least 0, but it is -1."
+      }, "maximumTokens", "maximumTokens: expected 0 or more, found -1; correct it"
     ),
     (
       request { $0.logprobCount = 21 }, "logprobCount",
-      "Alternatives per token can be 0 to 20, but 21 were asked for."
+      "logprobCount: expected 0 to 20, found 21; correct it"
     ),
     (
       request { $0.logprobCount = -1 }, "logprobCount",
-      "Alternatives per token can be 0 to 20, but -1 were asked for."
+      "logprobCount: expected 0 to 20, found -1; correct it"
     ),
     (
-      request { $0.stopStrings = [String](repeating: "a", count: 33) }, "stopStrings",
-      "There can be at most 32 stop strings, but 33 were given."
+      request { $0.stopStrings = [String](repeating: "a", count: 257) }, "stopStrings",
+      "stopStrings: expected at most 256, found 257; give fewer"
     ),
     (
-      request { $0.stopStrings = ["a", ""] }, "stopStrings", "Stop string 1 has 0 bytes: give 1 to 1024."
+      request { $0.stopStrings = ["a", ""] }, "stopStrings",
+      "stopStrings[1]: expected 1 to 1024 bytes, found 0; change it"
     ),
     (
       request { $0.stopStrings = [String(repeating: "é", count: 513)] }, "stopStrings",
-      "Stop string 0 has 1026 bytes: give 1 to 1024."
+      "stopStrings[0]: expected 1 to 1024 bytes, found 1026; change it"
     ),
     (
       request { $0.stopTokenIDs = [1, 100] }, "stopTokenIDs",
-      "Stop token 100 does not exist: ids run from 0 to 99."
+      "stopTokenIDs: expected ids from 0 to 99, found 100; correct it"
     ),
     (
       request { $0.sampling.temperature = .nan }, "temperature",
-      "temperature must be between 0.0 and 100.0, but it is nan."
+      "temperature: expected 0.0 to 100.0, found nan; correct it"
     ),
     (
       request { $0.sampling.temperature = -0.5 }, "temperature",
-      "temperature must be between 0.0 and 100.0, but it is -0.5."
+      "temperature: expected 0.0 to 100.0, found -0.5; correct it"
     ),
     (
-      request { $0.sampling.topP = 1.5 }, "topP", "topP must be between 0.0 and 1.0, but it is 1.5."
+      request { $0.sampling.topP = 1.5 }, "topP", "topP: expected 0.0 to 1.0, found 1.5; correct it"
     ),
     (
-      request { $0.sampling.minP = -0.1 }, "minP", "minP must be between 0.0 and 1.0, but it is -0.1."
+      request { $0.sampling.minP = -0.1 }, "minP", "minP: expected 0.0 to 1.0, found -0.1; correct it"
     ),
-    (request { $0.sampling.topK = -2 }, "topK", "topK must be 0 (off) or more, but it is -2."),
+    (request { $0.sampling.topK = -2 }, "topK", "topK: expected 0 (off) or more, found -2; correct it"),
     (
       request { $0.sampling.presencePenalty = .infinity }, "presencePenalty",
-      "presencePenalty must be between -2.0 and 2.0, but it is inf."
+      "presencePenalty: expected -2.0 to 2.0, found inf; correct it"
     ),
     (
       request { $0.sampling.frequencyPenalty = 2.5 }, "frequencyPenalty",
-      "frequencyPenalty must be between -2.0 and 2.0, but it is 2.5."
+      "frequencyPenalty: expected -2.0 to 2.0, found 2.5; correct it"
     ),
     (
       request { $0.sampling.repetitionPenalty = 0 }, "repetitionPenalty",
-      "repetitionPenalty must be above 0 and at most 10.0, but it is 0.0."
+      "repetitionPenalty: expected 0.01 to 10.0, found 0.0; correct it"
+    ),
+    (
+      request { $0.sampling.repetitionPenalty = 1e-38 }, "repetitionPenalty",
+      "repetitionPenalty: expected 0.01 to 10.0, found 1e-38; correct it"
     ),
     (
       request { $0.sampling.repetitionPenalty = .nan }, "repetitionPenalty",
-      "repetitionPenalty must be above 0 and at most 10.0, but it is nan."
+      "repetitionPenalty: expected 0.01 to 10.0, found nan; correct it"
     ),
     (
       request { $0.sampling.logitBias = [-3: 1] }, "logitBias",
-      "logitBias names token -3, but ids run from 0 to 99."
+      "logitBias: expected ids from 0 to 99, found -3; correct it"
     ),
     (
       request { $0.sampling.logitBias = [3: 1e30] }, "logitBias",
-      "The bias of token 3 must be between -100.0 and 100.0, but it is 1e+30."
+      "logitBias[3]: expected -100.0 to 100.0, found 1e+30; correct it"
     ),
     (
       request { $0.sampling.logitBias = [3: .nan] }, "logitBias",
-      "The bias of token 3 must be between -100.0 and 100.0, but it is nan."
+      "logitBias[3]: expected -100.0 to 100.0, found nan; correct it"
     ),
   ]
 

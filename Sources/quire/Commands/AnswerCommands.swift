@@ -33,7 +33,6 @@ private func runGenerate(_ arguments: Arguments) throws {
   let given = try arguments.required("--prompt")
   let prompt = given == "-" ? String(decoding: try inputData("-"), as: UTF8.self) : given
   let mode = try arguments.mode()
-  let sampling = try arguments.sampling(mode)
   let conversation = try Conversation(arguments)
   defer { conversation.engine.stop() }
   let isRaw = arguments.has("--raw")
@@ -43,7 +42,7 @@ private func runGenerate(_ arguments: Arguments) throws {
     ? conversation.opened.tokenizer.encode(prompt, addedTokens: .recognized)
     : try conversation.tokens(system + [ChatMessage(role: .user, content: prompt)], mode)
   let printer = AnswerPrinter(silent: arguments.has("--json"))
-  let result = try conversation.answer(tokens, sampling, splitsThinking: !isRaw, printer: printer)
+  let result = try conversation.answer(tokens, mode, splitsThinking: !isRaw, printer: printer)
   if arguments.has("--json") {
     Terminal.outputLine(json(printer, result).serialized())
   } else if !arguments.has("--quiet") {
@@ -64,7 +63,6 @@ private func json(_ printer: AnswerPrinter, _ result: GenerationResult) -> JSONV
 
 private func runChat(_ arguments: Arguments) throws {
   var mode = try arguments.mode()
-  _ = try arguments.sampling(mode)  // a slip must not wait for the first question
   let conversation = try Conversation(arguments)
   defer { conversation.engine.stop() }
   let start = arguments.string("--system").map { [ChatMessage(role: .system, content: $0)] } ?? []
@@ -98,7 +96,7 @@ private func runChat(_ arguments: Arguments) throws {
       }
       let printer = AnswerPrinter(silent: false)
       let result = try conversation.answer(
-        tokens, arguments.sampling(mode), splitsThinking: true, printer: printer)
+        tokens, mode, splitsThinking: true, printer: printer)
       messages = turn + [ChatMessage(role: .assistant, content: printer.content)]
       if !isQuiet { Terminal.errorLine(result.account) }
     }

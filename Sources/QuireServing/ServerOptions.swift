@@ -1,3 +1,5 @@
+package import QuireGeneration
+
 /// How a server listens and what it lets clients do.
 package struct ServerOptions: Sendable, Equatable {
   /// The address to listen on: a name or a number; only this machine can reach 127.0.0.1.
@@ -12,6 +14,9 @@ package struct ServerOptions: Sendable, Equatable {
   /// Origins of web pages that may use the server besides those of this machine, such as
   /// `https://chat.example.org`; `*` for all.
   package var allowedOrigins: Set<String> = []
+
+  /// How tokens are chosen where a request says nothing.
+  package var samplingDefaults = SamplingDefaults()
 
   package init(host: String = "127.0.0.1", port: Int = 8080, modelName: String) {
     self.host = host

@@ -52,7 +52,7 @@ import Testing
       (JSONValue.object(JSONObject()), 400, "messages"),
       (Self.request("x", ["messages": []]), 400, "messages"),
       (Self.request("x", ["model": "gpt"]), 404, "gpt"),
-      (Self.request("x", ["max_tokens": -1]), 400, "max_tokens"),
+      (Self.request("x", ["max_tokens": -2]), 400, "max_tokens"),
       (Self.request("x", ["temperature": "hot"]), 400, "temperature"),
       (Self.request(String(repeating: "all ", count: 3000)), 400, "1024"),
     ] {

@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireJSON
+import QuireServing
 import QuireText
 import TestSupport
 import Testing
@@ -66,6 +67,40 @@ struct ChatReplyTests {
       Self.path,
       chatBody(["stream": true, "stream_options": ["include_usage": true, "continuous_usage_stats": true]]))
     #expect(repeated.map { $0["usage"]?["completion_tokens"] } == [0, 1, 2, 3, 4, 9, 9])
+    let reasoning = repeated.map { $0["usage"]?["completion_tokens_details"]?["reasoning_tokens"] }
+    #expect(reasoning == [0, 1, 2, 2, 2, 5, 5])
+    let alone = try fixture.stream(
+      Self.path, chatBody(["stream": true, "stream_options": ["continuous_usage_stats": true]]))
+    #expect(alone.count == 6 && alone.allSatisfy { !$0.has("usage") })
+  }
+
+  @Test func logprobsAreNullInChunksWithoutTokens() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("a", logprob: -1), .end()] })
+    let members: JSONObject = ["stream": true, "logprobs": true]
+    let chat = try fixture.stream(Self.path, chatBody(members)).map { $0["choices"]?[0]?["logprobs"] }
+    #expect(chat.count == 3 && chat[0] == .null && chat[1] != .null && chat[2] == .null)
+    let text = try fixture.stream("/v1/completions", completionBody("x", ["stream": true, "logprobs": 1])).map
+    {
+      $0["choices"]?[0]?["logprobs"]
+    }
+    #expect(text.count == 2 && text[0] != .null && text[1] == .null)
+  }
+
+  @Test func theModelsOwnSamplingIsTheDefault() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator) { options in
+      options.samplingDefaults =
+        (try? SamplingDefaults(generationConfiguration: ["temperature": 0.25, "top_k": 5]))
+        ?? SamplingDefaults()
+    }
+    #expect(try fixture.post(Self.path, chatBody()).status == 200)
+    #expect(try fixture.post(Self.path, chatBody(["reasoning_effort": "none"])).status == 200)
+    #expect(try fixture.post("/v1/completions", completionBody("x")).status == 200)
+    #expect(try fixture.post(Self.path, chatBody(["temperature": 1, "top_k": 0])).status == 200)
+    let found = generator.requests.map(\.sampling)
+    #expect(found.map(\.temperature) == [0.25, 0.25, 0.25, 1])
+    #expect(found.map(\.topK) == [5, 5, 5, 0])
+    #expect(found.map(\.topP) == [0.95, 0.8, 0.95, 0.95])
   }
 
   @Test(arguments: [true, false])

@@ -47,6 +47,7 @@ struct HostileInputTests {
     "max_tokens", "max_completion_tokens", "n", "stream", "stream_options", "logprobs", "top_logprobs",
     "chat_template_kwargs", "reasoning_effort", "ignore_eos", "continue_final_message", "response_format",
     "prompt", "echo", "best_of", "suffix", "min_tokens", "include_reasoning", "return_tokens_as_token_ids",
+    "enable_thinking", "thinking", "think", "reasoning", "parallel_tool_calls", "n_predict",
   ]
   private static let values: [JSONValue] = [
     true, false, 0, 1, -1, 1.5, 9_223_372_036_854_775_807, 1e308, -1e308, "", "x", "\u{0}", [], [[]], [nil],
@@ -67,7 +68,7 @@ struct HostileInputTests {
         #expect([200, 400, 404].contains(response.status), "\(body) got \(response.status)")
         guard response.status != 200 else { continue }
         let message = try #require(try response.json()["error"]?["message"]?.stringValue)
-        #expect(message.hasSuffix("."), "\(body) got '\(message)'")
+        #expect(message.contains("expected ") && message.contains("; "), "\(body) got '\(message)'")
       }
     }
   }

@@ -83,7 +83,8 @@ extension GenerationEvent {
     let top = logprob.map { [TokenAlternative(id: 65, bytes: bytes, logprob: $0)] } ?? []
     return .delta(
       reasoning: reasoning, content: content,
-      token: TokenRecord(id: 65, bytes: bytes, logprob: logprob, top: top))
+      token: TokenRecord(
+        id: 65, bytes: bytes, logprob: logprob, top: top, isReasoning: !reasoning.isEmpty))
   }
 
   static func end(

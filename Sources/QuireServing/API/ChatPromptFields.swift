@@ -3,18 +3,22 @@ import QuireText
 
 /// The conversation of a request and how it becomes a prompt.
 struct ChatPromptFields: Sendable {
+  static let shape: [String: RequestShape] =
+    ["messages": MessageFields.shape] + ToolFields.shape + ThinkingFields.shape
+    + .any(["add_generation_prompt", "continue_final_message"])
+
   let messages: [ChatMessage]
-  let tools: [JSONValue]
+  let tools: ToolFields
   let mode: ThinkingMode
   /// Whether the prompt ends with the beginning of an assistant's turn.
   let addsGenerationPrompt: Bool
   /// Whether the last message is an answer to be continued.
   let continuesFinalMessage: Bool
 
-  init(_ reader: inout FieldReader) throws(ServingError) {
-    messages = try MessageFields.read(&reader)
-    tools = try ToolFields.read(&reader)
-    mode = try ThinkingFields.read(&reader)
+  init(_ reader: FieldReader) throws(ServingError) {
+    messages = try MessageFields.read(reader)
+    tools = try ToolFields(reader)
+    mode = try ThinkingFields.mode(reader)
     continuesFinalMessage = try reader.bool("continue_final_message") ?? false
     addsGenerationPrompt = try reader.bool("add_generation_prompt") ?? !continuesFinalMessage
     try Self.check(messages, continues: continuesFinalMessage, adds: addsGenerationPrompt)
@@ -24,29 +28,32 @@ struct ChatPromptFields: Sendable {
   func tokens(_ tokenizer: Tokenizer) throws(ServingError) -> [Int32] {
     do {
       return try ChatTemplate.render(
-        messages: messages, tools: tools, mode: mode, addGenerationPrompt: addsGenerationPrompt,
+        messages: messages, tools: tools.tools, mode: mode, addGenerationPrompt: addsGenerationPrompt,
         continueFinalMessage: continuesFinalMessage
       ).tokens(tokenizer)
     } catch {
-      throw .rejected(.badField("messages", error.description + "."))
+      throw .rejected(.badField("messages", error.description))
     }
   }
 
   private static func check(_ messages: [ChatMessage], continues: Bool, adds: Bool) throws(ServingError) {
     guard continues else { return }
+    let field = "continue_final_message"
     if adds {
       throw .rejected(
         .badField(
-          "continue_final_message",
-          "'continue_final_message' and 'add_generation_prompt' are both true, but a message is either continued "
-            + "or followed by a new one: send one of them."))
+          field,
+          "\(field): expected false with \"add_generation_prompt\": true, because a message is either continued or "
+            + "followed by a new one, found true; send one of the two"))
     }
-    if let role = messages.last?.role, role != .assistant {
+    guard let last = messages.last else { return }
+    if last.role != .assistant || last.content == nil {
       throw .rejected(
         .badField(
-          "continue_final_message",
-          "'continue_final_message' needs the last message to be the assistant's, but it is of role \"\(role.rawValue)\": "
-            + "add the beginning of an answer."))
+          field,
+          "\(field): expected a last message of the assistant's with content, found "
+            + (last.role == .assistant ? "one without content" : "one of the role \"\(last.role.rawValue)\"")
+            + "; add the beginning of an answer"))
     }
   }
 }

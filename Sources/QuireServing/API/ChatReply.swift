@@ -35,6 +35,7 @@ struct ChatReply: Reply {
   private let delivery: GenerationFields.Delivery
   private let includesReasoning: Bool
   private let includesLogprobs: Bool
+  private let allowsParallelCalls: Bool
   private var choices: [Choice]
   private var usage: UsageCounter
 
@@ -45,7 +46,8 @@ struct ChatReply: Reply {
     self.isStreamed = generation.delivery.isStreamed
     self.includesReasoning = request.includesReasoning
     self.includesLogprobs = request.logprobCount != nil
-    let choice = Choice(splitter: request.prompt.tools.isEmpty ? nil : ToolCallSplitter())
+    self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
+    let choice = Choice(splitter: request.prompt.tools.tools.isEmpty ? nil : ToolCallSplitter())
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
     self.usage = UsageCounter(promptTokens: promptTokens, choiceCount: generation.choiceCount)
   }
@@ -59,7 +61,7 @@ struct ChatReply: Reply {
     switch event {
     case .prompt: return []
     case .delta(let reasoning, let content, let token):
-      usage.addToken(choice: choice)
+      usage.addToken(token, choice: choice)
       if includesReasoning { choices[choice].pending.reasoning += reasoning }
       if includesLogprobs { choices[choice].pending.tokens.append(token) }
       split(content, choice: choice)
@@ -100,7 +102,7 @@ struct ChatReply: Reply {
 
   private mutating func take(_ parts: ToolCallSplitter.Parts, choice: Int) {
     choices[choice].pending.content += parts.content
-    for call in parts.calls {
+    for call in parts.calls where allowsParallelCalls || choices[choice].callCount == 0 {
       choices[choice].pending.calls.append(value(of: call, index: choices[choice].callCount))
       choices[choice].callCount += 1
     }
@@ -162,7 +164,7 @@ struct ChatReply: Reply {
 
   /// Log-probabilities of every token since the last chunk, those of the thought included, in order.
   private mutating func takeLogprobs(_ index: Int) -> JSONValue {
-    guard includesLogprobs else { return .null }
+    guard includesLogprobs, !(isStreamed && choices[index].pending.tokens.isEmpty) else { return .null }
     defer { choices[index].pending.tokens = [] }
     return ["content": .array(choices[index].pending.tokens.map(Self.logprobs))]
   }

@@ -3,34 +3,39 @@ import QuireJSON
 
 /// A chat completion as asked for, every field read and checked.
 struct ChatRequest: Sendable {
+  static let shape = RequestShape.object(
+    KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape
+      + .any(["model", "logprobs", "top_logprobs"] + lengthNames))
+
+  /// Names of the limit on the answer's length.
+  private static let lengthNames = ["max_completion_tokens", "max_tokens", "n_predict"]
+
   let prompt: ChatPromptFields
   let generation: GenerationFields
   /// Alternatives per token; `nil`: no log-probabilities.
   let logprobCount: Int?
-  /// Whether the answer shows the thought.
+  /// Whether the answer shows the reasoning.
   let includesReasoning: Bool
 
-  init(_ reader: inout FieldReader, vocabularySize: Int) throws(ServingError) {
-    prompt = try ChatPromptFields(&reader)
+  init(_ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int) throws(ServingError) {
+    prompt = try ChatPromptFields(reader)
     var generation = try GenerationFields(
-      &reader, defaults: .recommended(prompt.mode), vocabularySize: vocabularySize)
-    generation.maximumTokens = try GenerationFields.maximumTokens(
-      &reader, atLeast: 1, names: ["max_completion_tokens", "max_tokens"])
+      reader, defaults: defaults.parameters(prompt.mode), vocabularySize: vocabularySize)
+    generation.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 1, names: Self.lengthNames)
     self.generation = generation
-    logprobCount = try Self.logprobCount(&reader)
-    includesReasoning = try reader.bool("include_reasoning") ?? true
-    try KnownFields.read(&reader, alsoNeutral: KnownFields.neutralInChat)
-    try reader.refuseUnknown()
+    logprobCount = try Self.logprobCount(reader)
+    includesReasoning = try ThinkingFields.includesReasoning(reader)
+    try KnownFields.check(reader, also: KnownFields.neutralInChat)
   }
 
-  private static func logprobCount(_ reader: inout FieldReader) throws(ServingError) -> Int? {
+  private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {
     let isWanted = try reader.bool("logprobs") ?? false
-    let count = try reader.int("top_logprobs", in: 0...20)
+    let count = try reader.int("top_logprobs", in: 0...RequestLimits.logprobCountMaximum)
     if let count, count > 0, !isWanted {
       throw .rejected(
         .badField(
           "top_logprobs",
-          "'top_logprobs' is \(count), but 'logprobs' is not true: add \"logprobs\": true or leave it out."))
+          "top_logprobs: expected 0 without \"logprobs\": true, found \(count); add that or leave it out"))
     }
     return isWanted ? count ?? 0 : nil
   }

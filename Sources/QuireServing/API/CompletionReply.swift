@@ -47,7 +47,7 @@ struct CompletionReply: Reply {
       for token in tokens { choices[choice].logprobs?.append(token) }
       return []
     case .delta(_, let content, let token):
-      usage.addToken(choice: choice)
+      usage.addToken(token, choice: choice)
       choices[choice].text += content
       choices[choice].logprobs?.append(token)
       return isStreamed && !content.isEmpty ? [chunk(choice)] : []
@@ -73,9 +73,11 @@ struct CompletionReply: Reply {
   private mutating func takeChoice(_ index: Int) -> JSONValue {
     let choice = choices[index]
     choices[index].text = ""
+    let logprobs = choices[index].logprobs?.take()
+    let isWithout = logprobs == nil || isStreamed && choice.logprobs?.isEmpty == true
     return [
       "index": .int(index), "text": .string(choice.text),
-      "logprobs": choices[index].logprobs?.take() ?? .null,
+      "logprobs": isWithout ? .null : logprobs ?? .null,
       "finish_reason": choice.result.map { .string($0.finishName) } ?? .null,
       "stop_reason": choice.result?.stopReason ?? .null,
     ]
@@ -99,6 +101,9 @@ struct CompletionLogprobs: Sendable {
   init(namesTokensByID: Bool) {
     self.namesTokensByID = namesTokensByID
   }
+
+  /// Whether no token has come since the last time.
+  var isEmpty: Bool { tokens.isEmpty }
 
   mutating func append(_ record: TokenRecord) {
     tokens.append(.string(name(record.id, record.bytes)))

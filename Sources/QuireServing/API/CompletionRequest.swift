@@ -10,6 +10,13 @@ struct CompletionRequest: Sendable {
     case tokens([Int32])
   }
 
+  static let shape = RequestShape.object(
+    KnownFields.completionShape + GenerationFields.shape
+      + .any(["model", "prompt", "logprobs", "echo", "return_tokens_as_token_ids"] + lengthNames))
+
+  /// Names of the limit on the answer's length.
+  private static let lengthNames = ["max_tokens", "n_predict"]
+
   let prompts: [Prompt]
   let generation: GenerationFields
   /// Alternatives per token; `nil`: no log-probabilities.
@@ -19,38 +26,46 @@ struct CompletionRequest: Sendable {
   /// Whether log-probabilities name tokens by id.
   let namesTokensByID: Bool
 
-  static let maximumLogprobCount = 20
   /// The API's own default.
   static let defaultMaximumTokens = 16
 
-  init(_ reader: inout FieldReader, vocabularySize: Int, maximumChoices: Int) throws(ServingError) {
-    prompts = try Self.prompts(&reader, vocabularySize: vocabularySize)
-    // A raw prompt has no mode; these are the defaults of Qwen3's generation_config.json.
+  init(
+    _ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int, maximumChoices: Int
+  ) throws(ServingError) {
+    prompts = try Self.prompts(reader, vocabularySize: vocabularySize)
+    // A raw prompt has no mode; the model's authors mean the thinking one where they name none.
     var generation = try GenerationFields(
-      &reader, defaults: .recommended(.thinking), vocabularySize: vocabularySize)
-    logprobCount = try reader.int("logprobs", in: 0...Self.maximumLogprobCount)
+      reader, defaults: defaults.parameters(.thinking), vocabularySize: vocabularySize)
+    logprobCount = try Self.logprobCount(reader)
     echoesPrompt = try reader.bool("echo") ?? false
     namesTokensByID = try reader.bool("return_tokens_as_token_ids") ?? false
     generation.maximumTokens = try GenerationFields.maximumTokens(
-      &reader, atLeast: echoesPrompt ? 0 : 1, names: ["max_tokens"])
+      reader, atLeast: echoesPrompt ? 0 : 1, names: Self.lengthNames,
+      withoutAny: Self.defaultMaximumTokens)
     self.generation = generation
-    let count = prompts.count * generation.choiceCount
-    guard count <= maximumChoices else {
+    let count = CheckedCount(prompts.count) * CheckedCount(generation.choiceCount)
+    guard count.value(atMost: maximumChoices) != nil else {
       throw .rejected(
         .badField(
           "prompt",
-          "A request may ask for \(maximumChoices) answers, but \(prompts.count) prompts × 'n' are \(count): "
-            + "send fewer prompts at a time."))
+          "prompt: expected at most \(maximumChoices) answers in a request, found \(prompts.count) prompts with "
+            + "\(generation.choiceCount) each; send fewer prompts at a time"))
     }
-    try KnownFields.read(&reader, alsoNeutral: KnownFields.neutralInCompletions)
-    try reader.refuseUnknown()
+    try KnownFields.check(reader, also: KnownFields.neutralInCompletions)
   }
 
-  private static func prompts(_ reader: inout FieldReader, vocabularySize: Int) throws(ServingError)
+  /// Some clients say `false` for none.
+  private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {
+    if reader.value("logprobs")?.boolValue == false { return nil }
+    return try reader.int("logprobs", in: 0...RequestLimits.logprobCountMaximum)
+  }
+
+  private static func prompts(_ reader: FieldReader, vocabularySize: Int) throws(ServingError)
     -> [Prompt]
   {
     guard let value = reader.value("prompt") else {
-      throw .rejected(.badField("prompt", "'prompt' is missing: send a text or an array of token ids."))
+      throw .rejected(
+        .badField("prompt", "prompt: expected a text or an array of token ids, found none; send one"))
     }
     if let text = value.stringValue { return [.text(text)] }
     let expected = "a string, an array of strings, an array of token ids or an array of such arrays"
@@ -58,9 +73,7 @@ struct CompletionRequest: Sendable {
       throw reader.wrong("prompt", expected: expected, found: value, advice: .correct)
     }
     if first.numberValue != nil {
-      let ids = try GenerationFields.tokenIDs(
-        elements, name: "prompt", in: reader, vocabularySize: vocabularySize)
-      return [.tokens(ids)]
+      return [.tokens(try reader.tokenIDs(elements, "prompt", vocabularySize: vocabularySize))]
     }
     var prompts: [Prompt] = []
     for (index, element) in elements.enumerated() {
@@ -68,9 +81,7 @@ struct CompletionRequest: Sendable {
         prompts.append(.text(text))
       } else if let ids = element.arrayValue {
         prompts.append(
-          .tokens(
-            try GenerationFields.tokenIDs(
-              ids, name: "prompt[\(index)]", in: reader, vocabularySize: vocabularySize)))
+          .tokens(try reader.tokenIDs(ids, "prompt[\(index)]", vocabularySize: vocabularySize)))
       } else {
         throw reader.wrong(
           "prompt[\(index)]", expected: "a string or an array of token ids", found: element, advice: .correct)

@@ -1,41 +1,13 @@
 import QuireJSON
 
-/// Which numbers a field takes.
-struct NumberRange {
-  let lower: Double
-  let upper: Double
-  /// Whether `lower` itself is outside.
-  var excludesLower = false
-
-  static func from(_ lower: Double, to upper: Double) -> NumberRange {
-    NumberRange(lower: lower, upper: upper)
-  }
-
-  static func above(_ lower: Double, to upper: Double) -> NumberRange {
-    NumberRange(lower: lower, upper: upper, excludesLower: true)
-  }
-
-  func contains(_ value: Double) -> Bool {
-    (excludesLower ? value > lower : value >= lower) && value <= upper
-  }
-
-  var description: String {
-    "a number \(excludesLower ? "above" : "from") \(Self.text(lower)) to \(Self.text(upper))"
-  }
-
-  private static func text(_ value: Double) -> String {
-    value == value.rounded() ? String(Int(value)) : String(value)
-  }
-}
-
-/// Reads the members of a request's JSON object, each with its type and range, and remembers which were read:
-/// what is left over at the end is unknown. A member that is `null` counts as absent, as clients that spell
-/// out their defaults expect.
+/// Reads the members of a request's JSON object, each with its type and range. A member that is `null` counts as
+/// absent, as clients that spell out their defaults expect.
+///
+/// Numbers of a request are read here and nowhere else: every one has a range before anything is computed with it.
 struct FieldReader {
   let object: JSONObject
-  /// In front of names in sentences and `error.param`, such as `messages[0].`.
+  /// Before names in sentences and `error.param`, such as `messages[0].`.
   let prefix: String
-  private var known: Set<String> = []
 
   init(_ object: JSONObject, prefix: String = "") {
     self.object = object
@@ -43,43 +15,24 @@ struct FieldReader {
   }
 
   /// The member's value unless it is absent or null.
-  mutating func value(_ name: String) -> JSONValue? {
-    known.insert(name)
+  func value(_ name: String) -> JSONValue? {
     guard let value = object[name], !value.isNull else { return nil }
     return value
   }
 
-  mutating func string(_ name: String) throws(ServingError) -> String? {
+  func string(_ name: String) throws(ServingError) -> String? {
     guard let value = value(name) else { return nil }
     guard let string = value.stringValue else { throw wrong(name, expected: "a string", found: value) }
     return string
   }
 
-  mutating func bool(_ name: String) throws(ServingError) -> Bool? {
+  func bool(_ name: String) throws(ServingError) -> Bool? {
     guard let value = value(name) else { return nil }
     guard let bool = value.boolValue else { throw wrong(name, expected: "true or false", found: value) }
     return bool
   }
 
-  mutating func int(_ name: String, in range: ClosedRange<Int>) throws(ServingError) -> Int? {
-    guard let value = value(name) else { return nil }
-    guard let int = value.intValue, range.contains(int) else {
-      let bounds =
-        range.upperBound == .max ? "\(range.lowerBound) up" : "\(range.lowerBound) to \(range.upperBound)"
-      throw wrong(name, expected: "an integer from \(bounds)", found: value)
-    }
-    return int
-  }
-
-  mutating func number(_ name: String, in range: NumberRange) throws(ServingError) -> Float? {
-    guard let value = value(name) else { return nil }
-    guard let number = value.doubleValue, range.contains(number) else {
-      throw wrong(name, expected: range.description, found: value)
-    }
-    return Float(number)
-  }
-
-  mutating func array(
+  func array(
     _ name: String, of elements: String, advice: Advice = .correctOrOmit
   ) throws(ServingError) -> [JSONValue]? {
     guard let value = value(name) else { return nil }
@@ -89,41 +42,109 @@ struct FieldReader {
     return array
   }
 
-  mutating func object(_ name: String) throws(ServingError) -> FieldReader? {
+  func object(_ name: String) throws(ServingError) -> FieldReader? {
     guard let value = value(name) else { return nil }
     guard let object = value.objectValue else { throw wrong(name, expected: "an object", found: value) }
     return FieldReader(object, prefix: "\(prefix)\(name).")
   }
 
   /// Accepts a member only with values that mean what happens anyway.
-  mutating func require(_ name: String, isOneOf neutral: [JSONValue], because reason: String)
-    throws(ServingError)
-  {
+  func require(_ name: String, isOneOf neutral: [JSONValue], because reason: String) throws(ServingError) {
     guard let value = value(name), !neutral.contains(where: { $0.means(value) }) else { return }
     let accepted = neutral.map { $0.serialized() }.joined(separator: " or ")
     throw .rejected(
       .badField(
         prefix + name,
-        "'\(prefix)\(name)' is \(Self.found(value)), but \(reason): "
-          + (accepted.isEmpty ? "leave it out." : "leave it out or send \(accepted).")))
+        "\(path(name)): expected \(accepted.isEmpty ? "no such field" : accepted), because \(reason), "
+          + "found \(Found.value(value)); \(accepted.isEmpty ? "leave it out" : Advice.correctOrOmit.rawValue)"
+      )
+    )
   }
+}
 
-  /// Marks members that are accepted and have no effect.
-  mutating func ignore(_ names: some Sequence<String>) {
-    known.formUnion(names)
-  }
+// MARK: - Numbers
 
-  /// Refuses members that nobody has asked for: silently ignoring what should have changed the answer would
-  /// be worse.
-  func refuseUnknown() throws(ServingError) {
-    for member in object.members where !known.contains(member.key) && !member.value.isNull {
-      throw .rejected(
-        .badField(
-          prefix + member.key,
-          "'\(prefix)\(Self.shortened(member.key))' is not a field that this server knows: leave it out."))
+extension FieldReader {
+  func int(_ name: String, in range: ClosedRange<Int>) throws(ServingError) -> Int? {
+    guard let value = value(name) else { return nil }
+    guard let int = value.intValue, range.contains(int) else {
+      let bounds =
+        range.upperBound == .max
+        ? "of \(range.lowerBound) or more" : "from \(range.lowerBound) to \(range.upperBound)"
+      throw wrong(name, expected: "an integer \(bounds)", found: value)
     }
+    return int
   }
 
+  /// A limit on a count of tokens: −1, as some clients say that there is none, reads as absent.
+  func limit(_ name: String, atLeast minimum: Int) throws(ServingError) -> Int? {
+    guard let value = value(name) else { return nil }
+    guard let int = value.intValue, int >= minimum || int == -1 else {
+      throw wrong(name, expected: "an integer of \(minimum) or more, or -1 for no limit", found: value)
+    }
+    return int == -1 ? nil : int
+  }
+
+  /// 64 bits, with or without a sign.
+  func seed(_ name: String) throws(ServingError) -> UInt64? {
+    guard let value = value(name) else { return nil }
+    if let signed = value.intValue { return UInt64(bitPattern: Int64(signed)) }
+    guard let literal = value.numberValue?.literal, let unsigned = UInt64(literal) else {
+      throw wrong(name, expected: "an integer of 64 bits", found: value)
+    }
+    return unsigned
+  }
+
+  /// The range holds for the value that is computed with: a number too small for a `Float` is 0.
+  func number(_ name: String, in range: NumberRange) throws(ServingError) -> Float? {
+    guard let value = value(name) else { return nil }
+    guard let number = value.doubleValue.map({ Float($0) }), range.contains(number) else {
+      throw wrong(name, expected: range.description, found: value)
+    }
+    return number
+  }
+
+  /// Token ids of an array, each below `vocabularySize`. `name` is the array's.
+  func tokenIDs(
+    _ values: [JSONValue], _ name: String, vocabularySize: Int
+  ) throws(ServingError) -> [Int32] {
+    var ids: [Int32] = []
+    ids.reserveCapacity(values.count)
+    for (index, value) in values.enumerated() {
+      guard let id = value.intValue.flatMap({ Int32(exactly: $0) }), id >= 0, id < vocabularySize else {
+        throw wrong(
+          "\(name)[\(index)]", expected: "a token id from 0 to \(vocabularySize - 1)", found: value,
+          advice: .correct)
+      }
+      ids.append(id)
+    }
+    return ids
+  }
+
+  /// Numbers by token id, as `logit_bias` has them. An empty array is an empty object to some clients.
+  func numbersByTokenID(
+    _ name: String, in range: NumberRange, vocabularySize: Int
+  ) throws(ServingError) -> [Int32: Float] {
+    if value(name)?.arrayValue?.isEmpty == true { return [:] }
+    guard let members = try object(name) else { return [:] }
+    var numbers: [Int32: Float] = [:]
+    for key in members.object.keys {
+      guard let id = Int32(key), id >= 0, id < vocabularySize else {
+        throw .rejected(
+          .badField(
+            prefix + name,
+            "\(path(name)): expected token ids from 0 to \(vocabularySize - 1) as names, found "
+              + "\(Found.text(key)); correct it"))
+      }
+      numbers[id] = try members.number(key, in: range) ?? 0
+    }
+    return numbers
+  }
+}
+
+// MARK: - Sentences
+
+extension FieldReader {
   /// What to do about a wrong value.
   enum Advice: String {
     case correct = "correct it"
@@ -135,31 +156,23 @@ struct FieldReader {
   ) -> ServingError {
     .rejected(
       .badField(
-        prefix + name,
-        "'\(prefix)\(name)' must be \(expected), but is \(Self.found(value)): \(advice.rawValue)."))
+        prefix + name, "\(path(name)): expected \(expected), found \(Found.value(value)); \(advice.rawValue)")
+    )
   }
 
-  /// A value in a few words for a sentence.
-  static func found(_ value: JSONValue) -> String {
-    switch value {
-    case .string(let text): JSONValue.string(shortened(text)).serialized()
-    case .number(let number): shortened(number.literal)
-    case .array(let elements) where elements.isEmpty: "an empty array"
-    case .bool, .null: value.serialized()
-    case .array, .object: value.kindDescription
-    }
-  }
+  static func shortened(_ text: String) -> String { Found.plain(text) }
 
-  static func shortened(_ text: String) -> String {
-    text.unicodeScalars.count <= 40 ? text : String(text.unicodeScalars.prefix(40)) + "…"
-  }
+  /// A member's path as sentences show it.
+  func path(_ name: String) -> String { Found.plain(prefix + name, limit: 100) }
 }
 
 extension JSONValue {
-  /// Equality by meaning: 1 and 1.0 are the same number.
+  /// Equality by meaning: 1 and 1.0 are the same number, and members that are null count as absent.
   fileprivate func means(_ other: JSONValue) -> Bool {
     if let left = doubleValue, let right = other.doubleValue { return left == right }
-    return self == other
+    guard let left = objectValue, let right = other.objectValue else { return self == other }
+    let members = right.members.filter { !$0.value.isNull }
+    return members.count == left.count && members.allSatisfy { left[$0.key]?.means($0.value) == true }
   }
 }
 

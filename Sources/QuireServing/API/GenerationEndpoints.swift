@@ -6,9 +6,10 @@ enum ChatEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    var fields = try request.readFields()
+    let fields = try request.readFields(ChatRequest.shape, exchange)
     try fields.checkModel(service)
-    let chat = try ChatRequest(&fields, vocabularySize: service.tokenizer.vocabularySize)
+    let chat = try ChatRequest(
+      fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize)
     let tokens = try chat.prompt.tokens(service.tokenizer)
     var choice = try GenerationRequest(
       prompt: tokens, chat.generation, contextLength: service.generator.contextLength, field: "messages")
@@ -28,13 +29,12 @@ enum CompletionEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    var fields = try request.readFields()
+    let fields = try request.readFields(CompletionRequest.shape, exchange)
     try fields.checkModel(service)
     let completion = try CompletionRequest(
-      &fields, vocabularySize: service.tokenizer.vocabularySize,
+      fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize,
       maximumChoices: service.options.maximumChoices)
-    var generation = completion.generation
-    generation.maximumTokens = generation.maximumTokens ?? CompletionRequest.defaultMaximumTokens
+    let generation = completion.generation
     var choices: [GenerationRequest] = []
     var echoes: [CompletionReply.Echo] = []
     var promptTokens = 0
@@ -83,16 +83,17 @@ extension GenerationRequest {
     prompt: [Int32], _ fields: GenerationFields, contextLength: Int, field: String
   ) throws(ServingError) {
     let needed = fields.maximumTokens == 0 ? 0 : 1
-    guard prompt.count + needed <= contextLength else {
+    guard prompt.count <= contextLength - needed else {
       let error = GenerationError.promptTooLong(promptTokenCount: prompt.count, contextLength: contextLength)
       throw .rejected(.badField(field, error.description, code: "context_length_exceeded"))
     }
     guard !prompt.isEmpty else {
-      throw .rejected(.badField(field, "The prompt has no tokens: send at least one."))
+      throw .rejected(.badField(field, "\(field): expected at least one token, found none; send some text"))
     }
-    let room = contextLength - prompt.count
+    let available = contextLength - prompt.count
     self.init(
-      promptTokens: prompt, sampling: fields.sampling, maximumTokens: min(fields.maximumTokens ?? room, room),
+      promptTokens: prompt, sampling: fields.sampling,
+      maximumTokens: min(fields.maximumTokens ?? available, available),
       stopStrings: fields.stopStrings, stopTokenIDs: fields.stopTokenIDs,
       ignoresEndOfSequence: fields.ignoresEndOfSequence)
   }

@@ -3,6 +3,13 @@ import QuireJSON
 
 /// What chat and text completions have in common: how to choose tokens, when to stop, how to deliver.
 struct GenerationFields: Sendable {
+  static let shape: [String: RequestShape] =
+    .any([
+      "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
+      "seed",
+      "logit_bias", "stop", "stop_token_ids", "ignore_eos", "n", "best_of", "stream",
+    ]) + ["stream_options": .members(["include_usage", "continuous_usage_stats", "include_obfuscation"])]
+
   var sampling: SamplingParameters
   /// `nil`: not given.
   var maximumTokens: Int?
@@ -23,28 +30,24 @@ struct GenerationFields: Sendable {
   }
 
   static let maximumChoiceCount = 8
-  static let maximumStopStrings = 16
-  static let maximumStopStringBytes = 1000
 
   /// `defaults` hold where the request says nothing. `vocabularySize` bounds token ids.
-  init(
-    _ reader: inout FieldReader, defaults: SamplingParameters, vocabularySize: Int
-  ) throws(ServingError) {
-    sampling = try Self.sampling(&reader, defaults: defaults, vocabularySize: vocabularySize)
-    stopStrings = try Self.stopStrings(&reader)
+  init(_ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int) throws(ServingError) {
+    sampling = try Self.sampling(reader, defaults: defaults, vocabularySize: vocabularySize)
+    stopStrings = try Self.stopStrings(reader)
     stopTokenIDs = Set(
-      try Self.tokenIDs(
-        reader.array("stop_token_ids", of: "token ids") ?? [], name: "stop_token_ids", in: reader,
+      try reader.tokenIDs(
+        reader.array("stop_token_ids", of: "token ids") ?? [], "stop_token_ids",
         vocabularySize: vocabularySize))
     ignoresEndOfSequence = try reader.bool("ignore_eos") ?? false
     choiceCount = try reader.int("n", in: 1...Self.maximumChoiceCount) ?? 1
     try reader.require(
       "best_of", isOneOf: [.int(choiceCount)], because: "every answer asked for with 'n' is returned")
-    delivery = try Self.delivery(&reader)
+    delivery = try Self.delivery(reader)
   }
 
   private static func sampling(
-    _ reader: inout FieldReader, defaults: SamplingParameters, vocabularySize: Int
+    _ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int
   ) throws(ServingError) -> SamplingParameters {
     var sampling = defaults
     sampling.temperature = try reader.number("temperature", in: .from(0, to: 2)) ?? defaults.temperature
@@ -57,102 +60,70 @@ struct GenerationFields: Sendable {
     sampling.frequencyPenalty =
       try reader.number("frequency_penalty", in: .from(-2, to: 2)) ?? defaults.frequencyPenalty
     sampling.repetitionPenalty =
-      try reader.number("repetition_penalty", in: .above(0, to: 2)) ?? defaults.repetitionPenalty
-    sampling.seed = try reader.int("seed", in: .min ... .max).map { UInt64(bitPattern: Int64($0)) }
-    sampling.logitBias = try logitBias(&reader, vocabularySize: vocabularySize)
+      try reader.number("repetition_penalty", in: NumberRange(RequestLimits.repetitionPenalties))
+      ?? defaults.repetitionPenalty
+    sampling.seed = try reader.seed("seed")
+    let bias = RequestLimits.biasMaximum
+    sampling.logitBias = try reader.numbersByTokenID(
+      "logit_bias", in: .from(-bias, to: bias), vocabularySize: vocabularySize)
     return sampling
   }
 
-  private static func logitBias(
-    _ reader: inout FieldReader, vocabularySize: Int
-  ) throws(ServingError) -> [Int32: Float] {
-    guard var members = try reader.object("logit_bias") else { return [:] }
-    var bias: [Int32: Float] = [:]
-    for member in members.object.members {
-      guard let id = Int32(member.key), (0..<Int32(vocabularySize)).contains(id) else {
-        throw .rejected(
-          .badField(
-            "logit_bias",
-            "Keys of 'logit_bias' are token ids from 0 to \(vocabularySize - 1), but one is "
-              + "'\(FieldReader.shortened(member.key))': correct it."))
-      }
-      bias[id] = try members.number(member.key, in: .from(-100, to: 100)) ?? 0
-    }
-    return bias
-  }
-
-  private static func stopStrings(_ reader: inout FieldReader) throws(ServingError) -> [String] {
+  /// Empty strings stop nothing and are dropped, as clients with an empty line in their settings send them.
+  private static func stopStrings(_ reader: FieldReader) throws(ServingError) -> [String] {
     guard let value = reader.value("stop") else { return [] }
     let values = value.arrayValue ?? [value]
-    let strings = values.compactMap(\.stringValue)
-    guard strings.count == values.count, strings.count <= maximumStopStrings else {
+    let most = RequestLimits.stopStringCountMaximum
+    let bytes = RequestLimits.stopStringBytesMaximum
+    guard values.count <= most else {
       throw .rejected(
-        .badField(
-          "stop",
-          "'stop' must be a string or an array of at most \(maximumStopStrings) strings, but is "
-            + (strings.count == values.count
-              ? "an array of \(strings.count)" : FieldReader.found(value)) + ": correct it or leave it out."))
+        .badField("stop", "stop: expected at most \(most) strings, found \(values.count); send fewer"))
     }
-    for string in strings where string.isEmpty || string.utf8.count > maximumStopStringBytes {
-      throw .rejected(
-        .badField(
-          "stop",
-          "A stop string has 1 to \(maximumStopStringBytes) bytes, but one has \(string.utf8.count): "
-            + "correct it or leave it out."))
+    var strings: [String] = []
+    for value in values {
+      guard let string = value.stringValue else {
+        throw reader.wrong("stop", expected: "a string or an array of strings", found: value)
+      }
+      guard string.utf8.count <= bytes else {
+        throw .rejected(
+          .badField(
+            "stop",
+            "stop: expected strings of at most \(bytes) bytes, found one of \(string.utf8.count); shorten it")
+        )
+      }
+      if !string.isEmpty { strings.append(string) }
     }
     return strings
   }
 
-  /// Token ids of an array, each inside the vocabulary.
-  static func tokenIDs(
-    _ values: [JSONValue], name: String, in reader: FieldReader, vocabularySize: Int
-  ) throws(ServingError) -> [Int32] {
-    var ids: [Int32] = []
-    ids.reserveCapacity(values.count)
-    for (index, value) in values.enumerated() {
-      guard let id = value.intValue, (0..<vocabularySize).contains(id) else {
-        throw reader.wrong(
-          "\(name)[\(index)]", expected: "a token id from 0 to \(vocabularySize - 1)", found: value,
-          advice: .correct)
-      }
-      ids.append(Int32(id))
-    }
-    return ids
-  }
-
-  private static func delivery(_ reader: inout FieldReader) throws(ServingError) -> Delivery {
+  private static func delivery(_ reader: FieldReader) throws(ServingError) -> Delivery {
     var delivery = Delivery()
     delivery.isStreamed = try reader.bool("stream") ?? false
-    guard var options = try reader.object("stream_options") else { return delivery }
-    guard delivery.isStreamed else {
-      throw .rejected(
-        .badField(
-          "stream_options",
-          "'stream_options' goes with 'stream': true, but 'stream' is not true: leave one out or add the other."
-        ))
-    }
+    // Without a stream there is nothing for the options to change.
+    guard let options = try reader.object("stream_options") else { return delivery }
     delivery.includesUsage = try options.bool("include_usage") ?? false
-    delivery.repeatsUsage = try options.bool("continuous_usage_stats") ?? false
-    options.ignore(["include_obfuscation"])
-    try options.refuseUnknown()
+    delivery.repeatsUsage = try options.bool("continuous_usage_stats") ?? false && delivery.includesUsage
     return delivery
   }
 
-  /// Reads a limit on the answer's length under one or two names.
+  /// Reads a limit on the answer's length under several names. `withoutAny`: the limit when none is given; one that
+  /// is given as "no limit" has none.
   static func maximumTokens(
-    _ reader: inout FieldReader, atLeast minimum: Int, names: [String]
+    _ reader: FieldReader, atLeast minimum: Int, names: [String], withoutAny standard: Int? = nil
   ) throws(ServingError) -> Int? {
-    var limit: Int?
+    var found: (name: String, limit: Int)?
     for name in names {
-      guard let value = try reader.int(name, in: minimum ... .max) else { continue }
-      if let limit, limit != value {
+      guard let limit = try reader.limit(name, atLeast: minimum) else { continue }
+      if let found, found.limit != limit {
         throw .rejected(
           .badField(
             name,
-            "'\(names[0])' is \(limit) and '\(name)' is \(value), but they mean the same: send one of them."))
+            "\(name): expected \(found.limit), as '\(found.name)' has it and means the same, found \(limit); "
+              + "send one of the two"))
       }
-      limit = value
+      found = found ?? (name, limit)
     }
-    return limit
+    if let found { return found.limit }
+    return names.contains { reader.value($0) != nil } ? nil : standard
   }
 }

@@ -1,11 +1,26 @@
 package import QuireJSON
 
-/// Fields of the OpenAI API, and of what other servers added to it, that need no reading here.
+/// A field that the server knows and cannot obey: accepted only with values that ask for what happens anyway.
+package struct NeutralField: Sendable {
+  package let name: String
+  /// Values that change nothing; with none the field is always refused.
+  package let values: [JSONValue]
+  /// Why no other value is accepted, as the end of a sentence.
+  let reason: String
+
+  init(_ name: String, _ values: [JSONValue], _ reason: String) {
+    self.name = name
+    self.values = values
+    self.reason = reason
+  }
+}
+
+/// Fields of the OpenAI API, and of what other servers added to it, that change nothing here.
 ///
-/// The rule: a field that cannot change an answer is ignored; a field that could is either obeyed, or refused
-/// unless its value asks for what happens anyway. Everything else is unknown and refused.
+/// A known field that cannot change an answer is ignored; one that could is obeyed elsewhere or stands in one of the
+/// lists of neutral fields. A field that is unknown is ignored and named in the answer's header (`IgnoredFields`).
 package enum KnownFields {
-  /// Accepted with any value and without effect: book-keeping, routing and caching hints.
+  /// OpenAI's own bookkeeping: accepted with any value, without effect, and not reported.
   package static let ignored: Set<String> = [
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
     "prompt_cache_retention", "request_id",
@@ -15,51 +30,104 @@ package enum KnownFields {
     "prediction",
   ]
 
-  /// Accepted only with values that change nothing; the sentence says why.
-  package static let neutral: [(name: String, values: [JSONValue], reason: String)] = [
-    ("min_tokens", [0], "answers may end at any token"),
-    ("skip_special_tokens", [true], "special tokens never appear in answers"),
-    ("include_stop_str_in_output", [false], "stop strings never appear in answers"),
-    ("use_beam_search", [false], "beam search is not available"),
-    ("length_penalty", [1], "beam search is not available"),
-    ("priority", [0], "requests are served in order of arrival"),
-    ("truncate_prompt_tokens", [], "prompts are never cut"),
-    ("response_format", [["type": "text"]], "answers are not constrained to a format"),
-    ("guided_json", [], "answers are not constrained to a format"),
-    ("guided_regex", [], "answers are not constrained to a format"),
-    ("guided_choice", [], "answers are not constrained to a format"),
-    ("guided_grammar", [], "answers are not constrained to a format"),
-    ("structured_outputs", [], "answers are not constrained to a format"),
+  package static let neutral: [NeutralField] =
+    answers + constraints + samplers + reasoning + [
+      NeutralField("truncate_prompt_tokens", [], "prompts are never cut"),
+      NeutralField("lora", [[]], "adapters are not supported"),
+      NeutralField("lora_path", [""], "adapters are not supported"),
+    ]
+
+  /// When answers end and what of them is given.
+  private static let answers: [NeutralField] = [
+    NeutralField("min_tokens", [0], "answers may end at any token"),
+    NeutralField("skip_special_tokens", [true], "special tokens never appear in answers"),
+    NeutralField("include_stop_str_in_output", [false], "stop strings never appear in answers"),
+    NeutralField("no_stop_trim", [false], "stop strings never appear in answers"),
+    NeutralField("detokenize", [true], "answers are text"),
+    NeutralField("return_token_ids", [false], "answers are text"),
+    NeutralField("return_tokens", [false], "answers are text"),
+    NeutralField("return_hidden_states", [false], "hidden states are not returned"),
+    NeutralField("n_probs", [0], "log-probabilities come with 'logprobs'"),
+    NeutralField("post_sampling_probs", [false], "log-probabilities are the model's own"),
+    NeutralField("t_max_predict_ms", [0, -1], "answers have no time limit"),
+    NeutralField("repetition_detection", [], "answers do not end at repetitions"),
   ]
 
-  /// As `neutral`, for chat completions alone.
-  package static let neutralInChat: [(name: String, values: [JSONValue], reason: String)] = [
-    ("modalities", [["text"]], "answers are text"),
-    ("audio", [], "answers are text"),
-    ("verbosity", ["medium"], "the model cannot be told how much to write other than in words"),
-    ("web_search_options", [], "the model has no web search"),
-    ("functions", [[]], "'functions' has been replaced by 'tools'"),
-    ("function_call", ["none", "auto"], "'function_call' has been replaced by 'tool_choice'"),
-    ("parallel_tool_calls", [true], "the number of tool calls is up to the model"),
-    ("echo", [false], "prompts are echoed by /v1/completions only"),
-    ("prompt_logprobs", [], "log-probabilities of prompts are given by /v1/completions with 'echo' only"),
-    ("documents", [[]], "the chat template has no place for documents"),
-    ("chat_template", [], "the chat template is Qwen3's own"),
+  private static let constraints: [NeutralField] = [
+    ("response_format", [["type": "text"]] as [JSONValue]), ("guided_json", []), ("guided_regex", []),
+    ("guided_choice", []), ("guided_grammar", []), ("structured_outputs", [false, [:]]),
+    ("json_schema", [[:]]),
+    ("grammar", [""]), ("regex", [""]), ("ebnf", [""]), ("format", [""]), ("bad_words", [[]]),
+    ("allowed_token_ids", [[]]), ("ban_eos_token", [false]), ("custom_token_bans", [""]),
+  ].map { NeutralField($0, $1, "answers are not constrained to a format or to words") }
+
+  /// Ways of sampling that other servers have.
+  private static let samplers: [NeutralField] =
+    [
+      NeutralField("repeat_penalty", [1], "the field's name here is 'repetition_penalty'"),
+      NeutralField("do_sample", [true], "'temperature': 0 takes the most probable token"),
+      NeutralField("use_beam_search", [false], "beam search is not available"),
+      NeutralField("num_beams", [1], "beam search is not available"),
+      NeutralField("length_penalty", [1], "beam search is not available"),
+    ]
+    + [
+      ("mirostat", [0] as [JSONValue]), ("mirostat_mode", [0]), ("typical_p", [1]), ("tfs", [1]),
+      ("tfs_z", [1]),
+      ("top_a", [0]), ("top_n_sigma", [-1, 0]), ("xtc_probability", [0]), ("dry_multiplier", [0]),
+      ("dynatemp_range", [0]), ("epsilon_cutoff", [0]), ("eta_cutoff", [0]), ("no_repeat_ngram_size", [0]),
+      ("encoder_repetition_penalty", [1]), ("guidance_scale", [1]), ("penalty_alpha", [0]),
+      ("smoothing_factor", [0]), ("min_keep", [0]), ("samplers", [[]]), ("logits_processors", [[]]),
+      ("custom_logit_processor", [""]),
+    ].map { NeutralField($0, $1, "this way of sampling is not available") }
+
+  private static let reasoning: [NeutralField] =
+    [
+      NeutralField("separate_reasoning", [true], "the reasoning is always apart from the content"),
+      NeutralField("stream_reasoning", [true], "the reasoning is streamed as it comes"),
+      NeutralField(
+        "reasoning_format", ["auto", "deepseek"], "the reasoning is always apart from the content"),
+      NeutralField("reasoning_in_content", [false], "the reasoning is always apart from the content"),
+    ]
+    + [
+      "thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "reasoning_budget",
+      "reasoning_budget_tokens",
+    ].map { NeutralField($0, [-1], "the length of the reasoning is not limited by itself") }
+
+  /// For chat completions alone.
+  package static let neutralInChat: [NeutralField] = [
+    NeutralField("modalities", [["text"]], "answers are text"),
+    NeutralField("audio", [], "answers are text"),
+    NeutralField("verbosity", ["medium"], "the model can be told how much to write only in words"),
+    NeutralField("web_search_options", [], "the model has no web search"),
+    NeutralField("functions", [[]], "'functions' has been replaced by 'tools'"),
+    NeutralField("function_call", ["none", "auto"], "'function_call' has been replaced by 'tool_choice'"),
+    NeutralField("parse_tool_calls", [true], "tool calls are always taken out of the content"),
+    NeutralField("system", [""], "a system prompt is a message of the role \"system\""),
+    NeutralField("echo", [false], "prompts are echoed by /v1/completions only"),
+    NeutralField("return_tokens_as_token_ids", [false], "log-probabilities name tokens by their text"),
+    NeutralField(
+      "prompt_logprobs", [], "log-probabilities of prompts are given by /v1/completions with 'echo' only"),
+    NeutralField("documents", [[]], "the chat template has no documents"),
+    NeutralField("chat_template", [], "the chat template is the model's own"),
   ]
 
-  /// As `neutral`, for text completions alone.
-  package static let neutralInCompletions: [(name: String, values: [JSONValue], reason: String)] = [
-    ("suffix", [""], "the model does not fill in the middle"),
-    ("prompt_logprobs", [], "log-probabilities of the prompt come with 'echo' and 'logprobs'"),
-    ("prompt_embeds", [], "prompts are text or token ids"),
+  /// For text completions alone.
+  package static let neutralInCompletions: [NeutralField] = [
+    NeutralField("suffix", [""], "the model does not fill in the middle"),
+    NeutralField("prompt_logprobs", [], "log-probabilities of the prompt come with 'echo' and 'logprobs'"),
+    NeutralField("prompt_embeds", [], "prompts are text or token ids"),
   ]
 
-  /// Reads all of them off a request.
-  static func read(
-    _ reader: inout FieldReader, alsoNeutral: [(name: String, values: [JSONValue], reason: String)]
-  ) throws(ServingError) {
-    reader.ignore(ignored)
-    for field in neutral + alsoNeutral {
+  static let chatShape: [String: RequestShape] = shape(neutralInChat)
+  static let completionShape: [String: RequestShape] = shape(neutralInCompletions)
+
+  private static func shape(_ own: [NeutralField]) -> [String: RequestShape] {
+    .any(ignored) + .any((neutral + own).map(\.name))
+  }
+
+  /// Refuses the first neutral field whose value would change the answer.
+  static func check(_ reader: FieldReader, also own: [NeutralField]) throws(ServingError) {
+    for field in neutral + own {
       try reader.require(field.name, isOneOf: field.values, because: field.reason)
     }
   }

@@ -1,22 +1,31 @@
 import QuireJSON
 import QuireText
 
-/// Reads the `messages` of a chat request. What a message may be is `ChatMessage`'s to say; here it is checked
-/// that nothing a client sent is silently lost.
+/// Reads the `messages` of a chat request. Clients send back what any server once gave them, so members that the
+/// chat template does not use never matter; `ChatMessage` says what it uses.
 enum MessageFields {
-  /// What `ChatMessage` reads, and members of the API that have no place in Qwen3's template.
-  private static let known = [
-    "role", "content", "reasoning_content", "reasoning", "thinking", "tool_calls",
-    "name", "tool_call_id", "id", "refusal", "annotations", "audio",
-  ]
+  static let shape = RequestShape.array(
+    of: .object(
+      .any([
+        "role", "reasoning_content", "reasoning", "thinking", "name", "tool_call_id", "annotations",
+        "function_call",
+      ]) + [
+        "content": .array(of: .members(["type", "text", "refusal", "thinking"])),
+        "tool_calls": .array(
+          of: .object(
+            .any(["id", "type", "index", "name", "arguments"]) + [
+              "function": .members(["name", "arguments"])
+            ])),
+      ]))
 
-  static func read(_ reader: inout FieldReader) throws(ServingError) -> [ChatMessage] {
+  static func read(_ reader: FieldReader) throws(ServingError) -> [ChatMessage] {
     guard let values = try reader.array("messages", of: "messages", advice: .correct) else {
       throw .rejected(
-        .badField("messages", "'messages' is missing: send the conversation as an array of messages."))
+        .badField("messages", "messages: expected an array of messages, found none; send the conversation"))
     }
     guard !values.isEmpty else {
-      throw .rejected(.badField("messages", "'messages' is empty: send at least one message."))
+      throw .rejected(
+        .badField("messages", "messages: expected at least one message, found none; send the conversation"))
     }
     var messages: [ChatMessage] = []
     for (index, value) in values.enumerated() {
@@ -30,18 +39,18 @@ enum MessageFields {
     do {
       message = try ChatMessage(json: value, index: index)
     } catch {
-      throw .rejected(.badField("messages[\(index)]", error.description + "."))
+      throw .rejected(.badField("messages[\(index)]", "\(error.description); correct it"))
     }
-    guard message.content != nil || !message.toolCalls.isEmpty else {
+    message.toolCalls = message.toolCalls.map(\.withParsedArguments)
+    // An answer may consist of reasoning or calls alone, and a tool may return nothing; the template then writes
+    // nothing. Without words a user or a system prompt is a slip.
+    let needsContent = message.role == .user || message.role == .system
+    guard message.content != nil || !needsContent else {
       throw .rejected(
         .badField(
           "messages[\(index)].content",
-          "'messages[\(index)].content' is missing: send a string or an array of text parts."))
+          "messages[\(index)].content: expected a string or an array of text parts, found none; send one"))
     }
-    var fields = FieldReader(value.objectValue ?? [:], prefix: "messages[\(index)].")
-    fields.ignore(known)
-    try fields.refuseUnknown()
-    message.toolCalls = message.toolCalls.map(\.withParsedArguments)
     return message
   }
 }

@@ -2,11 +2,15 @@ import QuireGeneration
 import QuireJSON
 
 extension Rejection {
+  /// Most characters of `error.param`, which may hold a name that the client made up.
+  static let maximumFieldLength = 100
+
   /// The error body of the OpenAI API.
   var json: JSONValue {
     [
       "error": [
-        "message": .string(message), "type": .string(kind), "param": field.map(JSONValue.string) ?? .null,
+        "message": .string(message), "type": .string(kind),
+        "param": field.map { .string(Found.plain($0, limit: Self.maximumFieldLength)) } ?? .null,
         "code": code.map(JSONValue.string) ?? .null,
       ]
     ]

@@ -34,20 +34,22 @@ struct UsageCounter: Sendable {
   private(set) var promptTokens: Int
   /// While the answer runs, what the deltas brought; in the end, what the engine counted.
   private var completionTokens: [Int]
-  private var reasoningTokens = 0
+  private var reasoningTokens: [Int]
 
   init(promptTokens: Int, choiceCount: Int) {
     self.promptTokens = promptTokens
     self.completionTokens = [Int](repeating: 0, count: choiceCount)
+    self.reasoningTokens = completionTokens
   }
 
-  mutating func addToken(choice: Int) {
+  mutating func addToken(_ token: TokenRecord, choice: Int) {
     completionTokens[choice] += 1
+    if token.isReasoning { reasoningTokens[choice] += 1 }
   }
 
   mutating func finish(_ result: GenerationResult, choice: Int) {
     completionTokens[choice] = result.completionTokens
-    reasoningTokens += result.reasoningTokens
+    reasoningTokens[choice] = result.reasoningTokens
   }
 
   var json: JSONValue {
@@ -55,7 +57,7 @@ struct UsageCounter: Sendable {
     return [
       "prompt_tokens": .int(promptTokens), "completion_tokens": .int(completion),
       "total_tokens": .int(promptTokens + completion),
-      "completion_tokens_details": ["reasoning_tokens": .int(reasoningTokens)],
+      "completion_tokens_details": ["reasoning_tokens": .int(reasoningTokens.reduce(0, +))],
     ]
   }
 }

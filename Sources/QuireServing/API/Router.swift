@@ -1,5 +1,3 @@
-import QuireJSON
-
 /// Brings each request to its endpoint and each refusal to its page.
 enum Router {
   typealias Endpoint = @Sendable (HTTPRequest, HTTPExchange, Service) throws(ServingError) -> Void
@@ -68,43 +66,4 @@ enum Router {
   }
 
   private static func shortened(_ text: String) -> String { FieldReader.shortened(text) }
-}
-
-extension HTTPRequest {
-  /// The members of the body, which is a JSON object whatever the content type says.
-  func readFields() throws(ServingError) -> FieldReader {
-    guard !body.isEmpty else {
-      throw .rejected(.badField(nil, "The request body is empty: send a JSON object."))
-    }
-    let value: JSONValue
-    do {
-      value = try JSONValue.parse(body)
-    } catch {
-      throw .rejected(
-        .badField(nil, "The request body is not valid JSON: \(error.description).", code: "invalid_json"))
-    }
-    guard let object = value.objectValue else {
-      throw .rejected(
-        .badField(
-          nil, "The request body must be a JSON object, but is \(value.kindDescription): send an object."))
-    }
-    return FieldReader(object)
-  }
-}
-
-extension FieldReader {
-  /// Refuses requests for another model than the one that is served. A request may leave the name out.
-  mutating func checkModel(_ service: Service) throws(ServingError) {
-    guard let name = try string("model"), name != service.options.modelName else { return }
-    throw .rejected(.unknownModel(name, served: service.options.modelName))
-  }
-}
-
-extension Rejection {
-  static func unknownModel(_ name: String, served: String) -> Rejection {
-    Rejection(
-      status: 404,
-      message: "The model '\(FieldReader.shortened(name))' is not served here: ask for '\(served)'.",
-      field: "model", code: "model_not_found")
-  }
 }

@@ -22,7 +22,8 @@ enum ModelEndpoints {
   private static func description(of service: Service) -> JSONValue {
     [
       "id": .string(service.options.modelName), "object": "model", "created": .int(service.created),
-      "owned_by": "quire", "max_model_len": .int(service.generator.contextLength),
+      "owned_by": "quire", "root": .string(service.options.modelName), "parent": .null,
+      "max_model_len": .int(service.generator.contextLength),
     ]
   }
 }
@@ -39,24 +40,26 @@ enum HealthEndpoint {
 
 /// POST /tokenize, /detokenize; GET /tokenizer_info
 enum TokenEndpoints {
+  private static let tokenizeShape = RequestShape.object(
+    ChatPromptFields.shape + .any(["model", "prompt", "return_token_strs", "add_special_tokens"]))
+  private static let detokenizeShape = RequestShape.members(["model", "tokens"])
+
   /// Takes a `prompt` or the fields of a chat, and gives the token ids.
   static func tokenize(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    var fields = try request.readFields()
+    let fields = try request.readFields(tokenizeShape, exchange)
     try fields.checkModel(service)
     let tokens: [Int32]
     if let prompt = try fields.string("prompt") {
       tokens = service.tokenizer.encode(prompt, addedTokens: .recognized)
     } else if fields.value("messages") != nil {
-      tokens = try ChatPromptFields(&fields).tokens(service.tokenizer)
+      tokens = try ChatPromptFields(fields).tokens(service.tokenizer)
     } else {
       throw .rejected(
-        .badField("prompt", "'prompt' is missing: send a text, or a conversation as 'messages'."))
+        .badField("prompt", "prompt: expected a text, or a conversation as 'messages', found none; send one"))
     }
     let includesStrings = try fields.bool("return_token_strs") ?? false
-    fields.ignore(["add_special_tokens"])
-    try fields.refuseUnknown()
     let strings = tokens.map { JSONValue.string(TokenName.text(service.tokenizer.bytes(of: $0))) }
     exchange.respond(
       .json([
@@ -69,14 +72,12 @@ enum TokenEndpoints {
   static func detokenize(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    var fields = try request.readFields()
+    let fields = try request.readFields(detokenizeShape, exchange)
     try fields.checkModel(service)
     guard let values = try fields.array("tokens", of: "token ids", advice: .correct) else {
-      throw .rejected(.badField("tokens", "'tokens' is missing: send an array of token ids."))
+      throw .rejected(.badField("tokens", "tokens: expected an array of token ids, found none; send one"))
     }
-    let tokens = try GenerationFields.tokenIDs(
-      values, name: "tokens", in: fields, vocabularySize: service.tokenizer.vocabularySize)
-    try fields.refuseUnknown()
+    let tokens = try fields.tokenIDs(values, "tokens", vocabularySize: service.tokenizer.vocabularySize)
     let text = String(decoding: service.tokenizer.decode(tokens), as: UTF8.self)
     exchange.respond(.json(["prompt": .string(text)]))
   }

@@ -1,62 +1,99 @@
 import QuireJSON
 
 /// Reads the tools of a chat request and whether the model may call them.
-enum ToolFields {
+struct ToolFields: Sendable {
   static let maximumCount = 128
 
+  static let shape: [String: RequestShape] = [
+    "tools": .array(of: .object(["type": .any, "function": .members(functionMembers)])), "tool_choice": .any,
+    "parallel_tool_calls": .any,
+  ]
+
+  /// What the model is told of a function; `return` is what `transformers` makes of a Python function.
+  private static let functionMembers = ["name", "description", "parameters", "strict", "return"]
+
   /// The tools that the model is told about: none when it must not call any.
-  static func read(_ reader: inout FieldReader) throws(ServingError) -> [JSONValue] {
+  let tools: [JSONValue]
+  /// Whether an answer may have more than one call; off, only its first is given.
+  let allowsParallelCalls: Bool
+
+  init(_ reader: FieldReader) throws(ServingError) {
     let tools = try reader.array("tools", of: "tools") ?? []
-    guard tools.count <= maximumCount else {
+    guard tools.count <= Self.maximumCount else {
       throw .rejected(
-        .badField("tools", "'tools' may have \(maximumCount) entries, but has \(tools.count): send fewer."))
+        .badField(
+          "tools", "tools: expected at most \(Self.maximumCount) tools, found \(tools.count); send fewer"))
     }
     var names: Set<String> = []
+    var read: [JSONValue] = []
     for (index, tool) in tools.enumerated() {
-      let name = try self.name(of: tool, index: index)
+      let (name, value) = try Self.tool(tool, index: index)
       guard names.insert(name).inserted else {
+        let field = "tools[\(index)].function.name"
         throw .rejected(
           .badField(
-            "tools[\(index)].function.name",
-            "Two tools are named '\(FieldReader.shortened(name))': give each its own name."))
+            field,
+            "\(field): expected a name of its own, found \(Found.text(name)) again; rename one of the two")
+        )
       }
+      read.append(value)
     }
-    return try mayCall(&reader, hasTools: !tools.isEmpty) ? tools : []
+    self.tools = try Self.mayCall(reader) ? read : []
+    allowsParallelCalls = try reader.bool("parallel_tool_calls") ?? true
   }
 
-  private static func name(of tool: JSONValue, index: Int) throws(ServingError) -> String {
+  /// The function's name, and what of the tool goes into the prompt: members that nobody knows stay out of it.
+  private static func tool(_ tool: JSONValue, index: Int) throws(ServingError) -> (String, JSONValue) {
     guard let object = tool.objectValue, object["type"]?.stringValue == "function",
       let definition = object["function"]?.objectValue
     else {
       throw .rejected(
         .badField(
-          "tools[\(index)]", "'tools[\(index)]' must have the type \"function\" and a function: correct it."))
+          "tools[\(index)]",
+          "tools[\(index)]: expected an object with \"type\": \"function\" and a function, found "
+            + "\(found(tool)); correct it"))
     }
-    var function = FieldReader(definition, prefix: "tools[\(index)].function.")
+    let function = FieldReader(definition, prefix: "tools[\(index)].function.")
     guard let name = try function.string("name"), !name.isEmpty else {
       throw .rejected(
-        .badField(function.prefix + "name", "'\(function.prefix)name' is missing: name the function."))
+        .badField(
+          function.prefix + "name", "\(function.prefix)name: expected a name, found none; name the function"))
     }
     _ = try function.string("description")
     _ = try function.object("parameters")
-    return name
+    var known = JSONObject()
+    for member in object.members where ["type", "function"].contains(member.key) {
+      known[member.key] = member.key == "type" ? member.value : .object(Self.known(definition))
+    }
+    return (name, .object(known))
   }
 
-  private static func mayCall(_ reader: inout FieldReader, hasTools: Bool) throws(ServingError) -> Bool {
+  private static func known(_ definition: JSONObject) -> JSONObject {
+    var known = JSONObject()
+    for member in definition.members where functionMembers.contains(member.key) {
+      known[member.key] = member.value
+    }
+    return known
+  }
+
+  private static func found(_ tool: JSONValue) -> String {
+    guard let object = tool.objectValue else { return Found.value(tool) }
+    guard let type = object["type"], type.stringValue != "function" else { return "no function" }
+    return "the type \(Found.value(type))"
+  }
+
+  /// `tool_choice` as a word, or as an object with that word as its type.
+  private static func mayCall(_ reader: FieldReader) throws(ServingError) -> Bool {
     guard let choice = reader.value("tool_choice") else { return true }
-    switch choice.stringValue {
+    switch choice.stringValue ?? choice["type"]?.stringValue {
     case "none": return false
-    case "auto" where hasTools: return true
-    case "auto":
-      throw .rejected(
-        .badField(
-          "tool_choice", "'tool_choice' is \"auto\", but there are no 'tools' to choose from: send some."))
+    case "auto": return true
     default:
       throw .rejected(
         .badField(
           "tool_choice",
-          "'tool_choice' must be \"auto\" or \"none\", but is \(FieldReader.found(choice)): the model cannot be "
-            + "made to call a function."))
+          "tool_choice: expected \"auto\" or \"none\", because the model cannot be made to call a function, found "
+            + "\(Found.value(choice)); \(FieldReader.Advice.correctOrOmit.rawValue)"))
     }
   }
 }

@@ -4,7 +4,9 @@ extension ChatMessage {
   /// From an element of OpenAI's `messages`.
   ///
   /// Content may be a text, null, or a list of text parts, which are joined by line feeds. `developer` is read as
-  /// `system`. Thoughts may be called `reasoning_content`, `thinking` or `reasoning`.
+  /// `system` and `function` as `tool`. Reasoning may be called `reasoning_content`, `thinking` or `reasoning`, or be a
+  /// part of the content; what is no text there counts as none, as the template has it. The older `function_call` is
+  /// a call like those of `tool_calls`. Any other member has no effect.
   ///
   /// - Parameters:
   ///   - index: Its place in the list, for the error's sentence.
@@ -15,7 +17,7 @@ extension ChatMessage {
     }
     role = try Self.role(json["role"], index)
     content = joinsParts ? try Self.content(json["content"], index) : json["content"]?.stringValue
-    reasoningContent = try Self.reasoning(json, index)
+    reasoningContent = Self.reasoning(json) ?? (joinsParts ? Self.reasoningParts(json["content"]) : nil)
     toolCalls = []
     if let calls = json["tool_calls"], !calls.isNull {
       guard let calls = calls.arrayValue else {
@@ -24,6 +26,9 @@ extension ChatMessage {
       for (place, call) in calls.enumerated() {
         toolCalls.append(try Self.toolCall(call, index, "tool_calls[\(place)]"))
       }
+    }
+    if toolCalls.isEmpty, let call = json["function_call"], !call.isNull {
+      toolCalls = [try Self.toolCall(call, index, "function_call")]
     }
   }
 
@@ -45,9 +50,13 @@ extension ChatMessage {
     guard let text = json?.stringValue else {
       throw .message(index: index, expected: expected, found: json?.kindDescription ?? "none")
     }
-    if text == "developer" { return .system }
+    switch text {
+    case "developer": return .system
+    case "function": return .tool
+    default: break
+    }
     guard let role = Role(rawValue: text) else {
-      throw .message(index: index, expected: expected, found: "\"\(text.prefix(40))\"")
+      throw .message(index: index, expected: expected, found: quoted(text))
     }
     return role
   }
@@ -61,10 +70,9 @@ extension ChatMessage {
         found: json.kindDescription)
     }
     var texts: [String] = []
-    for (place, part) in parts.enumerated() {
-      guard part["type"]?.stringValue == "text", let text = part["text"]?.stringValue else {
-        let found =
-          part["type"]?.stringValue.map { "a part of type \"\($0.prefix(40))\"" } ?? part.kindDescription
+    for (place, part) in parts.enumerated() where reasoningPart(part) == nil {
+      guard let text = textPart(part) else {
+        let found = part["type"]?.stringValue.map { "a part of type \(quoted($0))" } ?? part.kindDescription
         throw .message(index: index, expected: "a text part in content[\(place)]", found: found)
       }
       texts.append(text)
@@ -72,15 +80,35 @@ extension ChatMessage {
     return texts.joined(separator: "\n")
   }
 
-  private static func reasoning(_ json: JSONValue, _ index: Int) throws(TextError) -> String? {
+  /// A part of content: a bare text, or an object under one of the types that clients have for text.
+  private static func textPart(_ part: JSONValue) -> String? {
+    if let text = part.stringValue { return text }
+    switch part["type"]?.stringValue {
+    case "text", "input_text", "output_text": return part["text"]?.stringValue
+    case "refusal": return part["refusal"]?.stringValue
+    default: return nil
+    }
+  }
+
+  private static func reasoningPart(_ part: JSONValue) -> String? {
+    part["type"]?.stringValue == "thinking" ? part["thinking"]?.stringValue : nil
+  }
+
+  private static func reasoningParts(_ content: JSONValue?) -> String? {
+    let texts = content?.arrayValue?.compactMap(reasoningPart) ?? []
+    return texts.isEmpty ? nil : texts.joined(separator: "\n")
+  }
+
+  private static func reasoning(_ json: JSONValue) -> String? {
     for name in ["reasoning_content", "thinking", "reasoning"] {
-      guard let value = json[name], !value.isNull else { continue }
-      guard let text = value.stringValue else {
-        throw .message(index: index, expected: "a text in \(name)", found: value.kindDescription)
-      }
-      return text
+      if let text = json[name]?.stringValue { return text }
     }
     return nil
+  }
+
+  /// The beginning of a client's text in quotes. Cut by scalars: a character may have any number of them.
+  private static func quoted(_ text: String) -> String {
+    JSONValue.string(String(String.UnicodeScalarView(text.unicodeScalars.prefix(40)))).serialized()
   }
 
   private static func toolCall(_ json: JSONValue, _ index: Int, _ name: String) throws(TextError)
@@ -94,7 +122,7 @@ extension ChatMessage {
     }
     let arguments = call["arguments"] ?? .object([:])
     switch arguments {
-    case .string, .object: return ChatToolCall(name: function, arguments: arguments)
+    case .string, .object, .null: return ChatToolCall(name: function, arguments: arguments)
     default:
       throw .message(
         index: index, expected: "an object or its JSON text as arguments in \(name)",

@@ -69,9 +69,9 @@ private func runServe(_ arguments: Arguments) throws {
     model: opened.model, tokenizer: opened.tokenizer, options: asked.engineOptions(for: opened))
   defer { engine.stop() }
   let name = arguments.string("--model-name") ?? opened.name
-  let server = try Server(
-    engine: engine, tokenizer: opened.tokenizer,
-    options: ServerOptions(host: asked.host, port: asked.port, modelName: name))
+  var options = ServerOptions(host: asked.host, port: asked.port, modelName: name)
+  options.samplingDefaults = opened.samplingDefaults
+  let server = try Server(engine: engine, tokenizer: opened.tokenizer, options: options)
   try server.start()
   func say(_ line: String) {
     if !arguments.has("--quiet") { Terminal.errorLine(line) }

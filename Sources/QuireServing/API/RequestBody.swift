@@ -1,0 +1,42 @@
+import QuireJSON
+
+extension HTTPRequest {
+  /// The members of the body, which is a JSON object whatever the content type says. Whatever answer follows names
+  /// the members that `shape` does not have.
+  func readFields(_ shape: RequestShape, _ exchange: HTTPExchange) throws(ServingError) -> FieldReader {
+    guard !body.isEmpty else {
+      throw .rejected(.badField(nil, "request body: expected a JSON object, found nothing; send one"))
+    }
+    let value: JSONValue
+    do {
+      value = try JSONValue.parse(body)
+    } catch {
+      throw .rejected(
+        .badField(nil, "request body: expected JSON; \(error.description)", code: "invalid_json"))
+    }
+    guard let object = value.objectValue else {
+      throw .rejected(
+        .badField(
+          nil, "request body: expected a JSON object, found \(value.kindDescription); send an object"))
+    }
+    if let header = IgnoredFields(of: object, shape: shape).header { exchange.addHeaders([header]) }
+    return FieldReader(object)
+  }
+}
+
+extension FieldReader {
+  /// Refuses requests for another model than the one that is served. A request may leave the name out.
+  func checkModel(_ service: Service) throws(ServingError) {
+    guard let name = try string("model"), name != service.options.modelName else { return }
+    throw .rejected(.unknownModel(name, served: service.options.modelName))
+  }
+}
+
+extension Rejection {
+  static func unknownModel(_ name: String, served: String) -> Rejection {
+    Rejection(
+      status: 404,
+      message: "model: expected '\(served)', which is served here, found \(Found.text(name)); ask for that",
+      field: "model", code: "model_not_found")
+  }
+}

@@ -1,0 +1,25 @@
+/// Which members the objects of a request may have, all the way down. What a shape does not name has no effect
+/// and is reported by `IgnoredFields`.
+///
+/// Every reader of fields declares the shape of what it reads; an endpoint merges them.
+indirect enum RequestShape: Sendable {
+  /// Read as a whole, or free in form: nothing inside is reported.
+  case any
+  /// Members by name.
+  case object([String: RequestShape])
+  case array(of: RequestShape)
+
+  /// An object whose members are not looked into.
+  static func members(_ names: [String]) -> RequestShape { .object(.any(names)) }
+}
+
+extension [String: RequestShape] {
+  static func any(_ names: some Sequence<String>) -> [String: RequestShape] {
+    var shapes: [String: RequestShape] = [:]
+    for name in names { shapes[name] = .any }
+    return shapes
+  }
+
+  /// The members of both; a name in both keeps the shape of `right`.
+  static func + (left: Self, right: Self) -> Self { left.merging(right) { $1 } }
+}

@@ -1,0 +1,86 @@
+import QuireGeneration
+import QuireJSON
+import TestSupport
+import Testing
+
+/// Fields that nobody reads are ignored and named in a header.
+@Suite(.timeLimit(.minutes(5)))
+struct IgnoredFieldTests {
+  private static let path = "/v1/chat/completions"
+
+  private func ignored(_ body: JSONValue, path: String = path, status: Int = 200) throws -> String? {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("ok"), .end()] })
+    let response = try fixture.post(path, body)
+    #expect(response.status == status, "\(response.text)")
+    return response.header("X-Quire-Ignored")
+  }
+
+  @Test func fieldsOfEveryLevelAreNamed() throws {
+    let members: JSONObject = [
+      "keep_alive": "5m", "nothing": nil, "user": "me",
+      "stream_options": ["include_usage": true, "extra": 1],
+      "stream": true, "chat_template_kwargs": ["enable_thinking": false, "tokenize": true],
+      "metadata": ["a": ["b": 1]],
+      "messages": [
+        [
+          "role": "user",
+          "content": [["type": "text", "text": "hi", "cache_control": ["type": "ephemeral"]]],
+        ],
+        [
+          "role": "assistant", "content": nil, "refusal": nil, "name": "x",
+          "tool_calls": [["id": "1", "extra_content": 1, "function": ["name": "weather", "parsed": [:]]]],
+        ],
+        ["role": "tool", "content": "x", "tool_call_id": "1", "is_error": false],
+      ],
+      "tools": [
+        [
+          "type": "function", "cache_control": [:],
+          "function": ["name": "weather", "parameters": ["type": "object", "free": 1], "icon": "i"],
+        ]
+      ],
+    ]
+    #expect(
+      try ignored(chatBody(members))
+        == "keep_alive, stream_options.extra, chat_template_kwargs.tokenize, messages[2].is_error, "
+        + "tools[0].cache_control, tools[0].function.icon, messages[0].content[0].cache_control, "
+        + "messages[1].tool_calls[0].extra_content, messages[1].tool_calls[0].function.parsed")
+    #expect(try ignored(chatBody(["user": "me", "metadata": ["a": 1], "store": true])) == nil)
+  }
+
+  @Test func otherEndpointsAndRefusalsNameThemToo() throws {
+    #expect(
+      try ignored(completionBody("x", ["slot": 1, "messages": []]), path: "/v1/completions")
+        == "slot, messages")
+    #expect(try ignored(["tokens": [1], "a": 1], path: "/detokenize") == "a")
+    #expect(try ignored(["prompt": "x", "b": 1], path: "/tokenize") == "b")
+    #expect(try ignored(chatBody(["temprature": 1, "top_p": 7]), status: 400) == "temprature")
+    #expect(try ignored(["model": "other", "b": 1], status: 404) == "b")
+  }
+
+  /// Names are the client's own: they must not end the header, nor fill it.
+  @Test func namesAreEncodedAndCut() throws {
+    #expect(
+      try ignored(chatBody(["a\r\nX-Evil: 1": 1, "b, c": 1, "é": 1, "": 1, "\u{0}%": 1]))
+        == "a%0D%0AX-Evil%3A%201, b%2C%20c, %C3%A9, , %00%25")
+    let long = try #require(try ignored(chatBody([String(repeating: "x", count: 4000): 1, "y": 1])))
+    #expect(long == String(repeating: "x", count: 64) + "..., y")
+    var many: JSONObject = [:]
+    for index in 0..<2000 { many["field\(index)"] = 1 }
+    let list = try #require(try ignored(chatBody(many)))
+    #expect(list.hasPrefix("field0, field1, ") && list.hasSuffix(", ...") && list.utf8.count <= 1000)
+  }
+
+  @Test func unknownFieldsDoNotReachThePrompt() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let plain: JSONValue = ["type": "function", "function": ["name": "weather", "description": "d"]]
+    let decorated: JSONValue = [
+      "type": "function", "cache_control": ["type": "ephemeral"],
+      "function": ["name": "weather", "x": 1, "description": "d"],
+    ]
+    for tool in [plain, decorated] {
+      #expect(try fixture.post(Self.path, chatBody(["tools": [tool]])).status == 200)
+    }
+    #expect(generator.requests[0].promptTokens == generator.requests[1].promptTokens)
+  }
+}

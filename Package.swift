@@ -55,35 +55,47 @@ let package = Package(
 
     // Layer 4.
     library(
-      "QuireOptimization",
-      [
-        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
-        "QuireModel",
-      ],
+      "QuireCalibration",
+      ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuireText", "QuireModel"],
       exclude: ["Statistics/Statistics.md"]),
+
+    // Layer 5.
+    library(
+      "QuireOptimization",
+      ["QuireJSON", "QuireFiles", "QuireTensors", "QuireModel", "QuireCalibration"]),
     library(
       "QuireGeneration",
       ["QuireJSON", "QuireFiles", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling"]),
 
-    // Layer 5.
+    // Layer 6.
     library(
-      "QuireServing", ["QuireJSON", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"],
-      exclude: ["Interface.md"]),
+      "QuireConversion",
+      [
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
+        "QuireModel",
+        "QuireCalibration", "QuireOptimization",
+      ]),
+
+    // Layer 7.
+    library(
+      "QuireServing",
+      ["QuireJSON", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"], exclude: ["Interface.md"]),
     library(
       "QuireEvaluation",
       [
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
         "QuireModel",
-        "QuireOptimization", "QuireGeneration",
+        "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration",
       ]),
 
-    // Layer 6.
+    // Layer 8.
     .executableTarget(
       name: "quire",
       dependencies: [
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
         "QuireModel",
-        "QuireOptimization", "QuireGeneration", "QuireServing", "QuireEvaluation",
+        "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireServing",
+        "QuireEvaluation",
       ],
       swiftSettings: swiftSettings),
 
@@ -104,11 +116,22 @@ let package = Package(
       exclude: ["Fixtures"]),
     tests("QuireSchedulingTests", ["QuireScheduling"]),
     tests(
-      "QuireOptimizationTests",
+      "QuireCalibrationTests",
       [
-        "QuireOptimization", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireFiles", "QuireTensors",
-        "QuireJSON", "QuireText",
-      ], exclude: ["Fixtures"]),
+        "QuireCalibration", "QuireModel", "QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON",
+        "QuireText",
+      ]),
+    tests(
+      "QuireOptimizationTests",
+      ["QuireOptimization", "QuireCalibration", "QuireModel", "QuireTensors", "QuireJSON"],
+      exclude: ["Fixtures"]),
+    tests(
+      "QuireConversionTests",
+      [
+        "QuireConversion", "QuireOptimization", "QuireCalibration", "QuireModel", "QuirePacks",
+        "QuireCheckpoints",
+        "QuireFiles", "QuireTensors", "QuireJSON", "QuireText",
+      ]),
     tests(
       "QuireGenerationTests",
       [
@@ -124,7 +147,9 @@ let package = Package(
     tests(
       "QuireEvaluationTests",
       [
-        "QuireEvaluation", "QuireGeneration", "QuireOptimization", "QuireModel", "QuireText",
+        "QuireEvaluation", "QuireGeneration", "QuireConversion", "QuireOptimization", "QuireCalibration",
+        "QuireModel",
+        "QuireText",
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks",
       ]),
     tests("CommandTests", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints"]),

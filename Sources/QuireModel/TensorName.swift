@@ -168,3 +168,8 @@ extension ModelConfiguration {
     tensorNames.reduce(0) { $0 + $1.shape(in: self).reduce(1, *) }
   }
 }
+
+extension ActivationSite {
+  /// The matrices whose input this is.
+  package var readers: [LayerTensor] { LayerTensor.projections.filter { $0.activationSite == self } }
+}

@@ -2,6 +2,7 @@ import Foundation
 import QuireCheckpoints
 import QuireEvaluation
 import QuireJSON
+import QuireConversion
 import QuireOptimization
 import QuirePacks
 import QuireTensors

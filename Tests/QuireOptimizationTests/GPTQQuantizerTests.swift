@@ -1,3 +1,4 @@
+import QuireCalibration
 import QuireOptimization
 import QuireTensors
 import TestSupport

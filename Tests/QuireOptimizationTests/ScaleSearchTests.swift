@@ -1,4 +1,5 @@
 import QuireModel
+import QuireCalibration
 import QuireOptimization
 import QuireTensors
 import TestSupport

@@ -1,5 +1,5 @@
 import Foundation
-package import QuireOptimization
+package import QuireConversion
 import QuireTensors
 
 /// Presents the bill of a model: what each step of its recipes saves and what it costs.

@@ -2,7 +2,7 @@ import Foundation
 import QuireCheckpoints
 import QuireGeneration
 import QuireModel
-import QuireOptimization
+import QuireConversion
 import QuireTensors
 import QuireText
 
@@ -64,8 +64,8 @@ struct RowMeasurement {
     let source = try Subject.openCheckpoint(checkpoint)
     let steps = 1000
     // A closure that does not escape has to be lent to the converter, which asks for one that may.
-    let failure: OptimizationError? = withoutActuallyEscaping(onProgress) { onProgress in
-      do throws(OptimizationError) {
+    let failure: ConversionError? = withoutActuallyEscaping(onProgress) { onProgress in
+      do throws(ConversionError) {
         let converter = try Converter(
           source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion)
         _ = try converter.run(output: path, resumes: false) {

@@ -1,4 +1,4 @@
-import QuireOptimization
+import QuireConversion
 
 /// The rows of an evaluation before anything is measured.
 struct RowPlan {

@@ -1,7 +1,6 @@
 import QuireFiles
 package import QuireCheckpoints
 import QuireModel
-import QuireOptimization
 package import QuireTensors
 
 /// A checkpoint that need not fit into memory: all steps of a plan go through its first layer, then through the
@@ -52,7 +51,7 @@ package final class StreamedPredictor: Predictor {
     let runner = LayerRunner(configuration, compute: compute, maximumRows: plan.maximumRows)
     for index in 0..<configuration.layerCount {
       onLayer(index, configuration.layerCount)
-      try run(try sentence { () throws(OptimizationError) in try layers.next() }, runner)
+      try run(try sentence { () throws(ModelError) in try layers.next() }, runner)
     }
     onLayer(configuration.layerCount, configuration.layerCount)
   }

@@ -1,4 +1,6 @@
-import QuireModel
+import QuireCalibration
+import QuireFiles
+package import QuireModel
 import QuireTensors
 
 // Which units a layer has, which of them may still go, and what is left afterwards.
@@ -15,7 +17,7 @@ extension HeadPruning {
   }
 
   /// Every unit that `unit` can remove from an untouched layer.
-  static func blocks(_ unit: HeadUnit, of shape: LayerShape) -> [HeadBlock] {
+  package static func blocks(_ unit: HeadUnit, of shape: LayerShape) -> [HeadBlock] {
     let groups = groups(of: shape)
     guard unit != .keyValueGroup else { return groups }
     return groups.flatMap { group in

@@ -1,16 +1,23 @@
-import QuireModel
-import QuireTensors
+package import QuireCalibration
+import QuireFiles
+package import QuireModel
+package import QuireTensors
 
 /// Takes heads or neurons out of one layer, and refits the matrices that read what is left.
-struct LayerPruner {
+package struct LayerPruner {
   let headSize: Int
   let compute: Compute
+
+  package init(headSize: Int, compute: Compute) {
+    self.headSize = headSize
+    self.compute = compute
+  }
 
   /// Removes heads; returns what that did, and the moments of what the smaller output projection reads.
   ///
   /// With cross moments the refit brings the hidden rows back to the reference's; without, it reproduces what the
   /// projection used to make of its inputs.
-  func prune(
+  package func prune(
     _ weights: inout LayerWeights, _ settings: HeadPruningSettings, count: Int, first: HeadBlock? = nil,
     _ moments: StreamMoments, layer: Int
   ) throws(OptimizationError) -> (HeadPruningResult, StreamMoments) {
@@ -28,7 +35,7 @@ struct LayerPruner {
   }
 
   /// Removes intermediate channels.
-  func prune(
+  package func prune(
     _ weights: inout LayerWeights, _ settings: NeuronPruningSettings, count: Int, _ moments: StreamMoments,
     layer: Int
   ) throws(OptimizationError) -> NeuronPruningResult {
@@ -43,7 +50,7 @@ struct LayerPruner {
   }
 
   /// Refits the whole down projection, so that the MLP makes up for what the attention before it has lost.
-  func refitPerceptron(
+  package func refitPerceptron(
     _ weights: inout LayerWeights, _ moments: StreamMoments, layer: Int
   ) throws(OptimizationError) {
     let dense = floats(weights.downProjection)
@@ -54,7 +61,7 @@ struct LayerPruner {
     weights.downProjection = Self.matrix(refitted, rows: dense.rows)
   }
 
-  func floats(_ matrix: WeightMatrix) -> MatrixView<Float> {
+  package func floats(_ matrix: WeightMatrix) -> MatrixView<Float> {
     MatrixView(matrix.dequantized(kernels: compute.kernels), rows: matrix.rows, columns: matrix.columns)
   }
 

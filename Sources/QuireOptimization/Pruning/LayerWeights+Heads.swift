@@ -1,3 +1,5 @@
+import QuireCalibration
+import QuireFiles
 package import QuireModel
 package import QuireTensors
 

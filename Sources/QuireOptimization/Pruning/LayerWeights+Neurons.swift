@@ -1,3 +1,5 @@
+import QuireCalibration
+import QuireFiles
 package import QuireModel
 package import QuireTensors
 
@@ -14,7 +16,7 @@ extension LayerWeights {
 }
 
 extension LayerShape {
-  func keepingNeurons(_ count: Int) -> LayerShape {
+  package func keepingNeurons(_ count: Int) -> LayerShape {
     LayerShape(
       keyValueHeadCount: keyValueHeadCount, keyValueHeadOfQueryHead: keyValueHeadOfQueryHead,
       intermediateSize: count)

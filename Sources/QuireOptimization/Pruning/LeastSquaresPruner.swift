@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// Removes input columns of one matrix so that its output on given activations changes least.

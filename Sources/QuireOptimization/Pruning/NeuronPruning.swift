@@ -1,3 +1,5 @@
+import QuireCalibration
+import QuireFiles
 package import QuireModel
 package import QuireTensors
 
@@ -88,7 +90,7 @@ package struct NeuronPruning {
   }
 
   /// What error sentences call a unit.
-  static let unit = "channel"
+  package static let unit = "channel"
 
   /// How many channels a layer can lose and keep a whole group.
   package static func largestRemoval(group: Int, shape: LayerShape) -> Int {

@@ -1,3 +1,6 @@
+package import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// Refits a matrix so that the hidden rows behind it come back to the unpruned model's.
@@ -118,7 +121,7 @@ package struct StreamRefit {
 
   /// Bytes that refitting a matrix (m, n) takes at most: H in float32, its factor in float64, the matrix before and
   /// after, C and what is lacking in float32, and the panels.
-  static func byteCount(rows: Int, columns: Int, threadCount: Int) -> Int {
+  package static func byteCount(rows: Int, columns: Int, threadCount: Int) -> Int {
     columns * columns * (4 + 8) + 4 * rows * columns * 4 + threadCount * panelRows * columns * 8
   }
 }

@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// The integer grid of one format: which scale a group gets and which code a weight.

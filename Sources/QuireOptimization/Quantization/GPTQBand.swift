@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 import QuireTensors
 
 /// Some rows of a matrix on their way through GPTQ. Used by one thread, for one band after the other: what it holds is
@@ -45,12 +48,12 @@ final class GPTQBand {
   }
 
   /// Bytes of a band of `rowLimit` rows.
-  static func byteCount(rowLimit: Int, columns: Int) -> Int {
+  package static func byteCount(rowLimit: Int, columns: Int) -> Int {
     rowLimit * (columns * (4 + 4 + 1) + 4 * min(columns, tileColumns))
   }
 
   /// Takes up other rows and fixes their scales by the weights as they are.
-  func load(_ range: Range<Int>) {
+  package func load(_ range: Range<Int>) {
     rows = range.count
     let groups = columns / groupSize
     for (line, row) in range.enumerated() {

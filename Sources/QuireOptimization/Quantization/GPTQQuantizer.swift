@@ -1,3 +1,6 @@
+package import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// Chooses codes input by input, so that the inputs still to come make up for the rounding of those before them.
@@ -21,7 +24,7 @@ package struct GPTQQuantizer: Sendable {
   private static let bandRows = 128
 
   /// Bytes that a thread holds for one band, with the codes once more while they are laid out.
-  static func bandBytes(columns: Int) -> Int {
+  package static func bandBytes(columns: Int) -> Int {
     GPTQBand.byteCount(rowLimit: bandRows, columns: columns) + bandRows * columns
   }
 

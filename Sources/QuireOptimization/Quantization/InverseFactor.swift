@@ -1,3 +1,6 @@
+package import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// How the rounding error of one input of a matrix is made up for by the inputs solved after it.

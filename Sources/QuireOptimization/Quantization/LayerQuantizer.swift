@@ -1,17 +1,25 @@
-import QuireModel
-import QuireTensors
+package import QuireCalibration
+import QuireFiles
+package import QuireModel
+package import QuireTensors
 
 /// Quantizes the matrices of one layer in the order in which the layer uses them, each by the statistics of
 /// what the quantized ones before it leave for it to read.
-struct LayerQuantizer {
+package struct LayerQuantizer {
   let settings: QuantizationSettings
   let formats: TensorFormats
   let compute: Compute
 
+  package init(settings: QuantizationSettings, formats: TensorFormats, compute: Compute) {
+    self.settings = settings
+    self.formats = formats
+    self.compute = compute
+  }
+
   /// Quantizes every matrix of `weights` whose format is not bf16; says what each cost.
   ///
   /// A method that looks at activations takes them from `activations`, and takes those through the layer's attention.
-  func quantize(
+  package func quantize(
     _ weights: inout LayerWeights, layer: Int, activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> [RoundingRecord] {
     var records: [RoundingRecord] = []
@@ -30,14 +38,14 @@ struct LayerQuantizer {
         }
       }
       if site == .attentionOutput, settings.needsCalibration {
-        try activations?.advance(throughAttentionOf: weights)
+        try wrapping(OptimizationError.calibration, try activations?.advance(throughAttentionOf: weights))
       }
     }
     return records
   }
 
   /// What is known of the inputs that several matrices may share.
-  struct Statistics {
+  package struct Statistics {
     let gram: GramMatrix
     /// For GPTQ; nil when H could not be factored.
     let factor: InverseFactor?
@@ -48,14 +56,15 @@ struct LayerQuantizer {
   ) throws(OptimizationError) -> Statistics? {
     guard settings.needsCalibration else { return nil }
     guard let activations else { preconditionFailure("the method looks at activations") }
-    return self.statistics(of: try activations.gram(at: site, of: weights))
+    return self.statistics(
+      of: try wrapping(OptimizationError.calibration, try activations.gram(at: site, of: weights)))
   }
 
-  func statistics(of gram: GramMatrix) -> Statistics {
+  package func statistics(of gram: GramMatrix) -> Statistics {
     Statistics(gram: gram, factor: settings.method == .gptq ? InverseFactor(gram, team: compute.team) : nil)
   }
 
-  func quantized(
+  package func quantized(
     _ matrix: WeightMatrix, as name: TensorName, _ format: WeightFormat, _ statistics: Statistics?
   ) throws(OptimizationError) -> (QuantizedMatrix, RoundingRecord) {
     let importances = settings.importances(columns: matrix.columns, statistics?.gram)
@@ -85,7 +94,7 @@ extension QuantizationSettings {
   ///
   /// A hundredth of the mean goes to every input, so that those which the text leaves silent count a little. Without
   /// usable statistics all count the same.
-  func importances(columns: Int, _ gram: GramMatrix?) -> [Float]? {
+  package func importances(columns: Int, _ gram: GramMatrix?) -> [Float]? {
     guard let scaleSearch else { return nil }
     let ones = [Float](repeating: 1, count: columns)
     guard scaleSearch == .activations, let diagonal = gram?.diagonal else { return ones }

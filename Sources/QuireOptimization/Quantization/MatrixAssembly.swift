@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 import QuireTensors
 
 /// A quantized matrix in the making; each thread fills bands of its own.

@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// Rounds every weight of a matrix to the nearest code of its group.

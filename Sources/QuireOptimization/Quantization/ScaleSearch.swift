@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 import QuireTensors
 
 /// Looks for the scale that rounds a group of weights with the least squared error.
@@ -44,7 +47,7 @@ struct ScaleSearch {
 struct RowScales: Sendable {
   let grid: CodeGrid
   /// What each input counts (column); nil puts the largest weight of a group on the largest code.
-  let importances: [Float]?
+  package let importances: [Float]?
 
   /// Fills `scales` (group). Returns false, with the scales spoilt, when a weight is not finite.
   func choose(

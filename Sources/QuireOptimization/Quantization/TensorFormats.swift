@@ -1,3 +1,5 @@
+import QuireCalibration
+import QuireFiles
 package import QuireModel
 package import QuireTensors
 
@@ -32,12 +34,6 @@ package struct TensorFormats {
     self.overrides = overrides
   }
 
-  /// The formats of a recipe's `quantize` step, also of one that is still to come; nil when it has none.
-  package init?(_ recipe: Recipe, _ configuration: ModelConfiguration) throws(OptimizationError) {
-    guard let settings = recipe.quantizationAhead else { return nil }
-    try self.init(settings, configuration)
-  }
-
   /// The format of a tensor.
   package func format(of name: TensorName) -> WeightFormat {
     guard !name.isNorm else { return .bf16 }
@@ -48,7 +44,7 @@ package struct TensorFormats {
   }
 
   /// The format that an override gives a tensor; nil when none matches.
-  func override(of name: TensorName) -> WeightFormat? {
+  package func override(of name: TensorName) -> WeightFormat? {
     overrides.first { override in
       Self.spellings(name, tiesEmbeddings).contains { $0.contains(override.pattern) }
     }?.format

@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// How large the weights are that each input meets, over all matrices that read it.

@@ -1,12 +1,14 @@
-import QuireJSON
-import QuireModel
-import QuireTensors
+package import QuireCalibration
+import QuireFiles
+package import QuireJSON
+package import QuireModel
+package import QuireTensors
 
 /// Smooths one layer: at each of its four sites finds scales and folds them.
 ///
 /// All four are found on the layer as it is: folding changes nothing that the layer computes, and each site's own
 /// activations only by its own scales.
-struct LayerSmoother {
+package struct LayerSmoother {
   let settings: SmoothingSettings
   /// How the `quantize` step to come will round.
   let quantization: QuantizationSettings
@@ -14,18 +16,29 @@ struct LayerSmoother {
   let headSize: Int
   let compute: Compute
 
+  package init(
+    settings: SmoothingSettings, quantization: QuantizationSettings, formats: TensorFormats, headSize: Int,
+    compute: Compute
+  ) {
+    self.settings = settings
+    self.quantization = quantization
+    self.formats = formats
+    self.headSize = headSize
+    self.compute = compute
+  }
+
   /// What smoothing did at one site.
-  struct SiteResult {
-    let site: ActivationSite
+  package struct SiteResult {
+    package let site: ActivationSite
     /// AWQ's exponent; nil where no scales were found better than none.
     let exponent: Double?
     /// Error of the output, rounded to nearest, as a share of its mean square, with and without the scales; nil for
     /// SmoothQuant, which does not look.
     let errors: (smoothed: Double, plain: Double)?
-    let problem: String?
+    package let problem: String?
   }
 
-  func smooth(_ weights: inout LayerWeights, layer: Int, activations: any ActivationStatistics)
+  package func smooth(_ weights: inout LayerWeights, layer: Int, activations: any ActivationStatistics)
     throws(OptimizationError)
     -> [SiteResult]
   {
@@ -33,7 +46,8 @@ struct LayerSmoother {
     // Two passes rather than one or four: the widest statistics, the MLP's, are not held beside the attention's.
     for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
       let active = sites.filter { !matrices(at: $0, layer: layer).isEmpty }
-      let grams = try activations.grams(at: active, of: weights)
+      let grams = try wrapping(
+        OptimizationError.calibration, try activations.grams(at: active, of: weights))
       for site in active {
         guard let gram = grams[site] else { continue }
         let (result, scales) = smooth(&weights, at: site, layer: layer, gram)
@@ -121,7 +135,7 @@ struct LayerSmoother {
 }
 
 extension LayerSmoother.SiteResult {
-  var json: JSONValue {
+  package var json: JSONValue {
     var object = JSONObject()
     object["site"] = .string(site.rawValue)
     if let errors {

@@ -1,3 +1,6 @@
+package import QuireCalibration
+import QuireFiles
+import QuireModel
 package import QuireTensors
 
 /// What rounding to nearest would do to the output of the matrices at one site, under trial scales of their inputs:
@@ -22,7 +25,7 @@ package final class RoundingTrial: @unchecked Sendable {
 
   private static let bandRows = 128
   /// Rows of one matrix that are looked at.
-  static let sampledRows = 512
+  package static let sampledRows = 512
 
   package init(
     _ matrices: [(matrix: WeightMatrix, format: WeightFormat, importances: [Float]?)], gram: GramMatrix,

@@ -1,3 +1,6 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
 import Foundation
 
 /// The scales of smoothing: activations are divided by them, input columns of weights multiplied.

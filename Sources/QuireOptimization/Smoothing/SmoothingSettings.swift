@@ -1,3 +1,7 @@
+import QuireCalibration
+import QuireFiles
+import QuireModel
+
 /// `{ step: "smooth", … }`: moves loudness from activations into weights, channel by channel, before rounding.
 ///
 /// Every scale is folded into the norm or matrix in front, so the graph and what it computes stay as they are; only

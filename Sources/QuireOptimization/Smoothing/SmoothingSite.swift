@@ -1,12 +1,10 @@
+import QuireCalibration
+import QuireFiles
 package import QuireModel
 package import QuireTensors
 
-// Where smoothing acts: the input of one or more matrices, and what in front of it takes the inverse scales.
-extension ActivationSite {
-  /// The matrices that read here.
-  var readers: [LayerTensor] { LayerTensor.projections.filter { $0.activationSite == self } }
-}
-
+// Where smoothing acts: the input of one or more matrices, and the norm or matrix before it, which takes the inverse
+// scales.
 extension LayerShape {
   /// For each channel at `site` the one of the norm or matrix in front that makes it: itself, but for the attention's
   /// output, where the query heads of a KV group read the same values.
@@ -73,7 +71,7 @@ extension WeightMatrix {
   }
 
   /// A float32 matrix as bf16; any other as it is.
-  func roundedToBfloat16(_ compute: Compute) -> WeightMatrix {
+  package func roundedToBfloat16(_ compute: Compute) -> WeightMatrix {
     guard case .dense(let dense) = self, dense.element == .float32 else { return self }
     return .dense(
       DenseMatrix(

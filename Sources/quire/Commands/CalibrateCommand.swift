@@ -1,7 +1,8 @@
 import QuireFiles
 import Foundation
 import QuireCheckpoints
-import QuireOptimization
+import QuireCalibration
+import QuireConversion
 import QuireTensors
 
 extension Command {
@@ -55,7 +56,8 @@ private func collect(
   }
   let recipe = try calibrationRecipe(arguments)
   let collector = try StatisticsCollector(
-    Checkpoint(path: folder), recipe: recipe, compute: arguments.compute(), toolVersion: Program.version)
+    Checkpoint(path: folder), recipe.calibration, relativeTo: recipe.folder, compute: arguments.compute(),
+    toolVersion: Program.version)
   if !arguments.has("--quiet") { Terminal.remarkLine(collector.text) }
   signals.discardAtStop(output, closing: progress)
   defer { progress.close() }

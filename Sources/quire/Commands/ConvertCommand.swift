@@ -1,7 +1,8 @@
 import QuireFiles
 import Foundation
 import QuireCheckpoints
-import QuireOptimization
+import QuireCalibration
+import QuireConversion
 import QuireTensors
 
 extension Command {

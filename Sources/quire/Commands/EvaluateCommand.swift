@@ -1,7 +1,7 @@
 import Foundation
 import QuireEvaluation
 import QuireJSON
-import QuireOptimization
+import QuireConversion
 import QuireText
 
 extension Command {

@@ -1,0 +1,131 @@
+import QuireFiles
+import QuireCheckpoints
+package import QuireModel
+package import QuireTensors
+
+/// What least squares needs to know to bring hidden rows back to the unpruned model's: how the inputs of a matrix go
+/// with each other, and how they go with what the matrix ought to add.
+package struct StreamMoments {
+  /// `XᵀX/N` of the inputs.
+  package let gram: GramMatrix
+  /// `TᵀX/N`, where T is the reference's rows behind the matrix less the rows that the matrix adds to; nil without a
+  /// reference.
+  package let cross: MatrixView<Float>?  // (hidden, inputs)
+
+  package init(gram: GramMatrix, cross: MatrixView<Float>? = nil) {
+    self.gram = gram
+    self.cross = cross
+  }
+
+  /// The moments of the given inputs alone.
+  package func keeping(_ inputs: [Int]) -> StreamMoments {
+    StreamMoments(gram: gram.keeping(inputs), cross: cross?.keeping(columns: inputs))
+  }
+}
+
+extension MatrixView<Float> {
+  /// A copy of the given columns.
+  package func keeping(columns kept: [Int]) -> MatrixView<Float> {
+    let result = MatrixView(HostBuffer<Float>(count: rows * kept.count), rows: rows, columns: kept.count)
+    copy(columns: kept, into: result)
+    return result
+  }
+
+  package func copy(columns kept: [Int], into result: MatrixView<Float>) {
+    for row in 0..<rows {
+      let (from, to) = (self.row(row), result.row(row))
+      for (place, column) in kept.enumerated() { to[place] = from[column] }
+    }
+  }
+}
+
+/// Adds up `TᵀX`, batch by batch. The rows of the sum are cut at fixed places, whatever the thread count, so that it is
+/// the same bits on any team.
+struct CrossAccumulator {
+  private let sum: MatrixView<Float>  // (targets, inputs)
+  private let team: ThreadTeam
+  private var rowCount = 0
+
+  private static let tileRows = 256
+
+  package init(targets: Int, inputs: Int, team: ThreadTeam) {
+    sum = MatrixView(HostBuffer<Float>(count: targets * inputs), rows: targets, columns: inputs)
+    self.team = team
+  }
+
+  /// Adds `targets` (row, target) and `inputs` (row, input) of the same rows.
+  mutating func add(_ targets: MatrixView<Float>, _ inputs: MatrixView<Float>) {
+    let (all, sum, width) = (0..<targets.rows, sum, Self.tileRows)
+    team.run { thread, count in
+      for start in stride(from: thread * width, to: sum.rows, by: count * width) {
+        let part = start..<min(start + width, sum.rows)
+        DenseAlgebra.multiply(
+          targets.block(rows: all, columns: part), inputs, transposing: .left, beta: 1,
+          into: sum.block(rows: part, columns: 0..<sum.columns))
+      }
+    }
+    rowCount += targets.rows
+  }
+
+  /// The mean over all rows. Ends the accumulation.
+  consuming func finish() -> MatrixView<Float> {
+    let share = 1 / Float(max(1, rowCount))
+    for row in 0..<sum.rows {
+      let values = sum.row(row)
+      for column in 0..<sum.columns { values[column] *= share }
+    }
+    return sum
+  }
+}
+
+// The reference's rows beside the optimized ones.
+extension CalibrationRun {
+  /// The moments at `site`, the input of the attention's or the MLP's last matrix. The hidden rows stay as they are;
+  /// the reference's come behind that matrix.
+  ///
+  /// Precondition: no half of the layer has been gone through.
+  /// - Parameters:
+  ///   - layer: as the steps so far leave it
+  ///   - original: as the checkpoint has it
+  package func moments(
+    at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
+  ) throws(CalibrationError) -> StreamMoments {
+    precondition(
+      site == .attentionOutput || site == .mlpOutput, "these inputs add nothing to the hidden rows")
+    guard let reference else { return StreamMoments(gram: try gram(at: site, of: layer)) }
+    try advanceReference(behind: site, of: original)
+    let (width, hiddenSize) = (site.width(in: layer.shape, configuration), configuration.hiddenSize)
+    var gram = GramAccumulator(order: width, team: runner.compute.team)
+    var cross = CrossAccumulator(targets: hiddenSize, inputs: width, team: runner.compute.team)
+    let (targets, hidden) = (reference.scratch.pointer, scratch.pointer)
+    let prepare = { (window: Int) throws(CalibrationError) in
+      try reference.rows.load(window, into: reference.scratch)
+    }
+    try pass(layer, upTo: site, prepare: prepare) { observed, rows in
+      guard observed == site, let base = rows.baseAddress else { return }
+      let count = rows.count / width
+      // What the matrix under this site is about to add to.
+      for index in 0..<(count * hiddenSize) { targets[index] -= hidden[index] }
+      gram.add(rows)
+      cross.add(
+        MatrixView(targets, rows: count, columns: hiddenSize),
+        MatrixView(UnsafeMutablePointer(mutating: base), rows: count, columns: width))
+    }
+    return StreamMoments(gram: gram.finish(), cross: cross.finish())
+  }
+
+  /// Takes the reference's rows behind the half of the layer that `site` belongs to, once; back there, if a step has
+  /// taken them behind the MLP before.
+  package func advanceReference(behind site: ActivationSite, of original: LayerWeights)
+    throws(CalibrationError)
+  {
+    guard let reference else { return }
+    let isPast = reference.rows.boundary > rows.boundary
+    if site == .mlpOutput {
+      if !isPast { try reference.advance(through: original) }
+    } else if isPast || reference.next == .attention {
+      reference.rewind(to: rows.boundary)
+      try reference.advance(throughAttentionOf: original)
+    }
+  }
+}

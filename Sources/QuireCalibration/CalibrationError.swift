@@ -1,0 +1,38 @@
+import QuireFiles
+package import QuireCheckpoints
+package import QuireModel
+package import QuireText
+
+/// Why calibration text or statistics cannot be used. Each description is one sentence.
+package enum CalibrationError: Error, Sendable {
+  case unreadableFile(path: String, purpose: String)
+  /// A calibration text that cannot serve.
+  case text(source: String, problem: String)
+  /// A file of statistics that cannot serve.
+  case statistics(path: String, problem: String)
+  /// An activation that is not a number.
+  case notFinite(what: String)
+  /// A file for hidden states that do not fit into memory cannot be written or read.
+  case scratch(path: String, reason: String)
+  case checkpoint(CheckpointError)
+  case model(ModelError)
+  case tokenizer(TextError)
+}
+
+extension CalibrationError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .unreadableFile(let path, let purpose):
+      "cannot read \(purpose) \(path); check that the file exists and may be read"
+    case .text(let source, let problem): "the calibration text \(source) \(problem)"
+    case .statistics(let path, let problem): "the statistics file \(path) \(problem)"
+    case .notFinite(let what):
+      "\(what) holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"
+    case .scratch(let path, let reason):
+      "expected to write \(path), found: \(reason); make room or choose another folder and run again"
+    case .checkpoint(let error): error.description
+    case .model(let error): error.description
+    case .tokenizer(let error): error.description
+    }
+  }
+}

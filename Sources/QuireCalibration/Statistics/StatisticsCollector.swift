@@ -1,0 +1,126 @@
+import QuireFiles
+import Foundation
+package import QuireCheckpoints
+import QuireModel
+package import QuireTensors
+import QuireText
+
+/// Runs a calibration text through a checkpoint as it is, layer by layer, and writes what its matrices read.
+///
+///     let collector = try StatisticsCollector(checkpoint, settings, compute: compute, toolVersion: "0.1")
+///     print(collector.text)
+///     let notes = try collector.run(output: "s.safetensors") { print($0, "of", $1) }
+///
+/// Creation checks everything that can be checked without touching weights.
+package struct StatisticsCollector {
+  private let loader: LayerLoader
+  private let calibration: CalibrationSet
+  private let settings: CalibrationSettings
+  private let compute: Compute
+  private let toolVersion: String
+  private let layout: StatisticsLayout
+
+  /// - Parameter folder: what relative paths in the settings start from; empty, or with a slash at its end
+  package init(
+    _ checkpoint: Checkpoint, _ settings: CalibrationSettings, relativeTo folder: String = "",
+    compute: Compute, toolVersion: String
+  ) throws(CalibrationError) {
+    loader = try wrapping(CalibrationError.model, try LayerLoader(checkpoint))
+    let tokenizer = try wrapping(CalibrationError.tokenizer, try Tokenizer(folder: checkpoint.folder))
+    calibration = try CalibrationSet(
+      settings, relativeTo: folder, checkpointFolder: checkpoint.folder, configuration: loader.configuration,
+      tokenizer: tokenizer)
+    self.settings = settings
+    self.compute = compute
+    self.toolVersion = toolVersion
+    layout = StatisticsLayout(loader.configuration)
+  }
+
+  private var configuration: ModelConfiguration { loader.configuration }
+
+  /// The plan as people read it.
+  package var text: String {
+    let parts = [
+      ("statistics of one layer", layout.layerBytes + layout.largestBytes),
+      ("calibration activations", CalibrationRun.byteCount(settings, configuration)),
+      ("two layers of the checkpoint", 2 * configuration.largestLayerBytes),
+    ]
+    let peak = ByteText.of(parts.reduce(0) { $0 + $1.1 })
+    return """
+      statistics of \(configuration.layerCount) layers on \(calibration.windows.count) windows of \
+      \(calibration.sourceName), \(calibration.tokenCount) tokens
+      file: \(ByteText.of(layout.byteCount)); hidden rows in a temporary file while it is made: \
+      \(ByteText.of(CalibrationRun.diskBytes(settings, configuration)))
+      memory: at most \(peak) (\(parts.map { "\($0.0) \(ByteText.of($0.1))" }.joined(separator: ", ")))
+      """
+  }
+
+  /// Collects and writes the file at `path`, which appears when it is whole.
+  ///
+  /// - Parameter progress: layers done, and of how many
+  /// - Returns: what must be told, a sentence each
+  package func run(
+    output path: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(CalibrationError) -> [String] {
+    try StatisticsRoom.check(path, layout)
+    progress(0, configuration.layerCount)
+    let origin = StatisticsOrigin(
+      checkpoint: try StatisticsOrigin.fingerprint(loader),
+      texts: [StatisticsOrigin.Text(calibration, settings)], toolVersion: toolVersion)
+    let writer = try StatisticsWriter(path: path, layout: layout, origin: origin)
+    let run = try CalibrationRun(
+      calibration, embedding: try wrapping(CalibrationError.model, try loader.embedding(of: configuration)),
+      configuration: configuration, compute: compute)
+    let layers = LayerQueue(loader, layers: 0..<configuration.layerCount)
+    var notes: [String] = []
+    for index in 0..<configuration.layerCount {
+      let layer = try wrapping(CalibrationError.model, try layers.next())
+      let square = try run.meanSquare()
+      let grams = try run.gramsAdvancing(through: layer)
+      try check(grams, layer: index, &notes)
+      try writer.add(grams, meanSquare: square)
+      progress(index + 1, configuration.layerCount)
+    }
+    try writer.finish()
+    return notes
+  }
+
+  private func check(
+    _ grams: [ActivationSite: GramMatrix], layer: Int, _ notes: inout [String]
+  ) throws(CalibrationError) {
+    for site in ActivationSite.allCases {
+      guard let gram = grams[site] else { continue }
+      guard gram.diagonal.allSatisfy(\.isFinite), gram.deviation.isFinite else {
+        throw .notFinite(what: "the \(site.rawValue) of layer \(layer) on the calibration text")
+      }
+      if gram.deviation > GramCheck.limit {
+        notes.append(site.doubt(layer: layer, deviation: gram.deviation))
+      }
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// In bf16.
+  fileprivate var largestLayerBytes: Int {
+    let parameters = layers.indices.map { layer in
+      LayerTensor.allCases.reduce(0) { $0 + $1.shape(in: self, layer: layer).reduce(1, *) }
+    }
+    return 2 * (parameters.max() ?? 0)
+  }
+}
+
+/// Whether a statistics file will fit on its disk, before hours are spent.
+enum StatisticsRoom {
+  static func check(_ path: String, _ layout: StatisticsLayout) throws(CalibrationError) {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder),
+      let free = (attributes[.systemFreeSize] as? NSNumber)?.intValue, free < layout.byteCount
+    else { return }
+    throw .statistics(
+      path: path,
+      problem:
+        "will take \(ByteText.of(layout.byteCount)), but its disk has \(ByteText.of(free)) "
+        + "left; make room or choose another place")
+  }
+}

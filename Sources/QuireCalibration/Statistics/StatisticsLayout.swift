@@ -1,0 +1,100 @@
+import QuireFiles
+import QuireCheckpoints
+package import QuireModel
+import QuireTensors
+
+/// Which tensors a statistics file has, and where: `Statistics.md` says what each holds.
+package struct StatisticsLayout: Sendable, Equatable {
+  /// What is known of one site.
+  enum Part: String, CaseIterable {
+    case gram, means, maxima, deviation
+
+    /// Elements for a site of `width` inputs.
+    func count(width: Int) -> Int {
+      switch self {
+      case .gram: PackedTriangle.count(order: width)
+      case .means, .maxima: width
+      case .deviation: 1
+      }
+    }
+  }
+
+  /// One tensor of the file.
+  enum Entry: Equatable {
+    case part(Part, ActivationSite, layer: Int)
+    /// The mean squared length of the hidden row that the layer begins with.
+    case square(layer: Int)
+
+    /// Named after the first tensor of the model that reads what it tells of.
+    var name: String {
+      switch self {
+      case .part(let part, let site, let layer):
+        TensorName.layer(layer, site.readers[0]).string + "." + part.rawValue
+      case .square(let layer): TensorName.layer(layer, .inputNorm).string + ".square"
+      }
+    }
+  }
+
+  /// Inputs of each site, layer by layer.
+  let widths: [[ActivationSite: Int]]
+
+  /// The hashes of the header and of every tensor, the file's last tensor.
+  static let hashesName = "hashes"
+
+  package init(_ configuration: ModelConfiguration) {
+    widths = configuration.layers.map { shape in
+      Dictionary(
+        uniqueKeysWithValues: ActivationSite.allCases.map { ($0, $0.width(in: shape, configuration)) })
+    }
+  }
+
+  /// The layout that a file's tensors seem to follow: whether they do, comparing `tensors` tells.
+  init(_ records: [TensorRecord]) {
+    let shapes = Dictionary(uniqueKeysWithValues: records.map { ($0.name, $0.shape) })
+    var widths: [[ActivationSite: Int]] = []
+    while shapes[Entry.square(layer: widths.count).name] != nil {
+      let layer = widths.count
+      widths.append(
+        Dictionary(
+          uniqueKeysWithValues: ActivationSite.allCases.map { site in
+            (site, shapes[Entry.part(.means, site, layer: layer).name]?.first ?? 0)
+          }))
+    }
+    self.widths = widths
+  }
+
+  /// In the order of the file.
+  var entries: [Entry] {
+    widths.indices.flatMap { layer in
+      [.square(layer: layer)]
+        + ActivationSite.allCases.flatMap { site in Part.allCases.map { .part($0, site, layer: layer) } }
+    }
+  }
+
+  func count(of entry: Entry) -> Int {
+    switch entry {
+    case .part(let part, let site, let layer): part.count(width: widths[layer][site] ?? 0)
+    case .square: 1
+    }
+  }
+
+  /// All tensors of the file.
+  var tensors: [SafetensorsWriter.Tensor] {
+    let entries = entries
+    return entries.map { .init(name: $0.name, element: .float32, shape: [count(of: $0)]) }
+      + [.init(name: Self.hashesName, element: .uint64, shape: [entries.count + 1])]
+  }
+
+  /// Bytes of all tensors; a header of a few kilobytes a layer comes to that.
+  package var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+
+  /// Bytes of the largest layer's statistics in memory, squares instead of triangles.
+  package var layerBytes: Int {
+    widths.map { $0.values.reduce(0) { $0 + 4 * $1 * $1 } }.max() ?? 0
+  }
+
+  /// Bytes of the largest tensor.
+  package var largestBytes: Int {
+    4 * (widths.flatMap(\.values).map { PackedTriangle.count(order: $0) }.max() ?? 0)
+  }
+}

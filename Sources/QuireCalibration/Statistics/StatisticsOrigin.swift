@@ -1,0 +1,123 @@
+import QuireFiles
+import Foundation
+import QuireCheckpoints
+package import QuireJSON
+package import QuireModel
+import QuireTensors
+
+/// Where statistics come from: the metadata of their file, and what a pack made from them says of its calibration.
+package struct StatisticsOrigin: Sendable, Equatable {
+  /// One text that ran through the model.
+  package struct Text: Sendable, Equatable, Codable {
+    package let source: String
+    package let windows: Int
+    package let tokens: Int
+    package let seed: UInt64
+    package let mode: String
+    /// Of the tokens in the order of the windows.
+    package let hash: String
+
+    package init(source: String, windows: Int, tokens: Int, seed: UInt64, mode: String, hash: String) {
+      self.source = source
+      self.windows = windows
+      self.tokens = tokens
+      self.seed = seed
+      self.mode = mode
+      self.hash = hash
+    }
+  }
+
+  /// The fingerprint of the weights that the texts ran through.
+  package let checkpoint: String
+  package let texts: [Text]
+  /// Of the program that wrote the file.
+  package let toolVersion: String
+
+  package init(checkpoint: String, texts: [Text], toolVersion: String) {
+    self.checkpoint = checkpoint
+    self.texts = texts
+    self.toolVersion = toolVersion
+  }
+
+  package var tokenCount: Int { texts.reduce(0) { $0 + $1.tokens } }
+}
+
+extension StatisticsOrigin.Text {
+  init(_ set: CalibrationSet, _ settings: CalibrationSettings) {
+    var hash = ContentHash()
+    for sequence in set.windows.lazy.flatMap(\.sequences) {
+      // The length first: where one sequence ends and the next begins decides what attends to what.
+      withUnsafeBytes(of: UInt64(sequence.count).littleEndian) { hash.update($0) }
+      sequence.withUnsafeBytes { hash.update($0) }
+    }
+    self.init(
+      source: set.sourceName, windows: set.windows.count, tokens: set.tokenCount, seed: settings.seed,
+      mode: settings.chatMode.rawValue, hash: hash.hexadecimal)
+  }
+
+  /// Whether windows of both are the same, or may be: the same seed begins with the same windows.
+  func overlaps(_ other: Self) -> Bool {
+    hash == other.hash || (source == other.source && seed == other.seed && mode == other.mode)
+  }
+
+  package var sentence: String {
+    "\(windows) windows of \(source), \(tokens) tokens, seed \(seed)"
+  }
+
+  package var json: JSONValue {
+    [
+      "source": .string(source), "windows": .int(windows), "tokens": .int(tokens), "seed": .int(seed),
+      "mode": .string(mode),
+    ]
+  }
+}
+
+extension StatisticsOrigin {
+  private enum Key: String, CaseIterable { case format, version, checkpoint, tokens, texts, tool }
+  private static let format = "quire-statistics"
+  private static let version = "1"
+
+  var metadata: [String: String] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let texts = try? encoder.encode(texts) else { preconditionFailure("texts are plain values") }
+    return [
+      Key.format.rawValue: Self.format, Key.version.rawValue: Self.version,
+      Key.checkpoint.rawValue: checkpoint, Key.tokens.rawValue: "\(tokenCount)",
+      Key.texts.rawValue: String(decoding: texts, as: UTF8.self), Key.tool.rawValue: toolVersion,
+    ]
+  }
+
+  /// Throws for what is no statistics file, or one of another version.
+  init(metadata: [String: String], path: String) throws(CalibrationError) {
+    guard metadata[Key.format.rawValue] == Self.format else {
+      throw .statistics(
+        path: path,
+        problem: "holds no statistics: expected a file that quire calibrate has written, "
+          + "found a safetensors file of another kind; check the path")
+    }
+    guard metadata[Key.version.rawValue] == Self.version else {
+      throw .statistics(
+        path: path,
+        problem: "is of version \(metadata[Key.version.rawValue] ?? "none"), expected \(Self.version); "
+          + "collect it again with this program's quire calibrate")
+    }
+    guard let checkpoint = metadata[Key.checkpoint.rawValue], let tool = metadata[Key.tool.rawValue],
+      let json = metadata[Key.texts.rawValue],
+      let texts = try? JSONDecoder().decode([Text].self, from: Data(json.utf8)),
+      !texts.isEmpty, texts.allSatisfy({ $0.tokens > 0 && $0.tokens < 1 << 48 })
+    else { throw .statistics(path: path, problem: Self.damaged) }
+    self.init(checkpoint: checkpoint, texts: texts, toolVersion: tool)
+    guard metadata[Key.tokens.rawValue] == "\(tokenCount)" else {
+      throw .statistics(path: path, problem: Self.damaged)
+    }
+  }
+
+  static let damaged = "is damaged; copy it again, or collect it again with quire calibrate"
+
+  /// The fingerprint of the weights that decide what a model's activations are.
+  package static func fingerprint(_ loader: LayerLoader) throws(CalibrationError) -> String {
+    let names = loader.configuration.tensorNames.filter { $0 != .finalNorm && $0 != .head }.map(\.string)
+    return try wrapping(CalibrationError.checkpoint, try loader.checkpoint.fingerprint(of: names))
+  }
+}

@@ -1,0 +1,43 @@
+import QuireFiles
+import QuireCheckpoints
+package import QuireModel
+package import QuireText
+
+extension CalibrationSet {
+  /// Reads and tokenizes the text that the recipe names, and cuts its windows.
+  ///
+  /// `.bundled` is `calibration.jsonl` in the checkpoint's folder or beside it where there is one, otherwise the set that this module
+  /// carries. Throws when a file cannot be read, a line is no chat, or the text is too short for one window.
+  package init(
+    _ settings: CalibrationSettings, relativeTo folder: String, checkpointFolder: String,
+    configuration: ModelConfiguration, tokenizer: Tokenizer
+  ) throws(CalibrationError) {
+    let text = try CalibrationText(
+      settings, relativeTo: folder, checkpointFolder: checkpointFolder, tokenizer: tokenizer)
+    guard settings.windowTokens <= configuration.contextPositions else {
+      throw .text(
+        source: text.name,
+        problem: "is cut into windows of \(settings.windowTokens) tokens, but the model has "
+          + "\(configuration.contextPositions) positions; lower \"tokens\" in the recipe's calibration")
+    }
+    let largest = text.documents.lazy.flatMap { $0 }.max() ?? 0
+    guard largest < configuration.vocabularySize else {
+      throw .text(
+        source: text.name,
+        problem: "has the token \(largest), but the model has \(configuration.vocabularySize) tokens; "
+          + "take the tokenizer.json that was published with the weights")
+    }
+    guard text.isOneDocument else {
+      self.init(windows: Self.windows(packing: text.documents, settings), sourceName: text.name)
+      return
+    }
+    let tokens = text.documents[0]
+    guard tokens.count >= settings.windowTokens else {
+      throw .text(
+        source: text.name,
+        problem: "has \(tokens.count) tokens, but a window needs \(settings.windowTokens); "
+          + "give a longer text or lower \"tokens\" in the recipe's calibration")
+    }
+    self.init(windows: Self.windows(cutFrom: tokens, settings), sourceName: text.name)
+  }
+}

@@ -1,0 +1,93 @@
+import QuireFiles
+import QuireModel
+import QuireCheckpoints
+
+/// The token windows whose activations calibration looks at.
+///
+/// A window is one batch of the forward pass: several short documents, each attending to itself only, or one
+/// stretch of a long one.
+package struct CalibrationSet: Sendable, Equatable {
+  /// One batch: sequences that start at position 0.
+  package struct Window: Sendable, Equatable {
+    package let sequences: [[Int32]]
+    package var tokenCount: Int { sequences.reduce(0) { $0 + $1.count } }
+  }
+
+  package let windows: [Window]
+  /// Where the text came from, for the pack's provenance.
+  package let sourceName: String
+
+  package init(windows: [Window], sourceName: String) {
+    self.windows = windows
+    self.sourceName = sourceName
+  }
+
+  package var tokenCount: Int { windows.reduce(0) { $0 + $1.tokenCount } }
+
+  /// Cuts windows out of one long text, at places that the seed decides.
+  ///
+  /// Precondition: the text is at least one window long.
+  static func windows(cutFrom text: [Int32], _ settings: CalibrationSettings) -> [Window] {
+    let length = settings.windowTokens
+    precondition(text.count >= length, "the text is shorter than a window")
+    var generator = SplitMix64(seed: settings.seed)
+    return (0..<settings.windowCount).map { _ in
+      let start = generator.next(below: text.count - length + 1)
+      return Window(sequences: [Array(text[start..<(start + length)])])
+    }
+  }
+
+  /// Fills windows with whole documents in an order that the seed decides; the last one of a window is cut. When
+  /// all have been used, they are shuffled again.
+  ///
+  /// Precondition: there is a document, and none is empty.
+  static func windows(packing documents: [[Int32]], _ settings: CalibrationSettings) -> [Window] {
+    precondition(!documents.isEmpty && documents.allSatisfy { !$0.isEmpty }, "nothing to pack")
+    var generator = SplitMix64(seed: settings.seed)
+    var queue: ArraySlice<[Int32]> = []
+    return (0..<settings.windowCount).map { _ in
+      var sequences: [[Int32]] = []
+      var space = settings.windowTokens
+      while space > 0 {
+        if queue.isEmpty { queue = generator.shuffled(documents)[...] }
+        let document = queue.removeFirst().prefix(space)
+        sequences.append(Array(document))
+        space -= document.count
+      }
+      return Window(sequences: sequences)
+    }
+  }
+}
+
+/// The generator behind every seeded choice: splitmix64 with draws of its own, so that a seed means the same on every
+/// machine and with every release of the standard library.
+struct SplitMix64 {
+  private var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+
+  /// A number in `0..<bound`; the bias of a 64-bit product is beyond notice for bounds of text length.
+  mutating func next(below bound: Int) -> Int {
+    precondition(bound > 0, "nothing is below zero")
+    return Int(next().multipliedFullWidth(by: UInt64(bound)).high)
+  }
+
+  /// The elements in another order (Fisher and Yates).
+  mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
+    var result = elements
+    for index in stride(from: result.count - 1, to: 0, by: -1) {
+      result.swapAt(index, next(below: index + 1))
+    }
+    return result
+  }
+}

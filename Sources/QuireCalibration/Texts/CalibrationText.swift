@@ -1,0 +1,136 @@
+import QuireFiles
+import QuireModel
+import QuireCheckpoints
+import Foundation
+import QuireJSON
+import QuireText
+
+/// A calibration text as tokens.
+struct CalibrationText {
+  /// What errors and provenance call it.
+  let name: String
+  /// Not empty, and none of them is.
+  let documents: [[Int32]]
+  /// Whether windows are stretches of one long document instead of whole short ones.
+  let isOneDocument: Bool
+
+  /// The file in or beside a checkpoint's folder that stands in for the bundled set: chats in the model's own manner.
+  static let checkpointFile = "calibration.jsonl"
+
+  init(
+    _ settings: CalibrationSettings, relativeTo folder: String, checkpointFolder: String, tokenizer: Tokenizer
+  ) throws(CalibrationError) {
+    let mode = settings.chatMode
+    switch settings.source {
+    case .file(let path):
+      // The name is the one in the recipe: a pack must not depend on where the recipe lies.
+      try self.init(
+        file: CalibrationSettings.resolve(path, relativeTo: folder), named: path, mode, tokenizer)
+    case .bundled:
+      if let file = Self.file(of: checkpointFolder) {
+        try self.init(file: file, named: Self.checkpointFile, mode, tokenizer)
+      } else {
+        let chats = try Self.lines([UInt8](BundledText.chats.utf8), name: "bundled", mode, tokenizer)
+        let texts = BundledText.documents.map { tokenizer.encode($0, addedTokens: .plainText) }
+        self.init(name: "bundled", documents: texts + chats, isOneDocument: false)
+      }
+    }
+  }
+
+  /// The checkpoint's own chats: in its folder, or beside it, where an evaluation looks for tasks and text as well.
+  private static func file(of checkpointFolder: String) -> String? {
+    let beside = URL(fileURLWithPath: checkpointFolder).standardizedFileURL.deletingLastPathComponent().path
+    return [checkpointFolder, beside].map { $0 + "/" + checkpointFile }
+      .first { FileManager.default.fileExists(atPath: $0) }
+  }
+
+  private init(name: String, documents: [[Int32]], isOneDocument: Bool) {
+    self.name = name
+    self.documents = documents
+    self.isOneDocument = isOneDocument
+  }
+
+  private init(
+    file: String, named name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
+  ) throws(CalibrationError) {
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw .unreadableFile(path: file, purpose: "the calibration text")
+    }
+    self.name = name
+    if file.hasSuffix(".jsonl") {
+      documents = try Self.lines([UInt8](data), name: name, mode, tokenizer)
+      isOneDocument = false
+    } else {
+      guard let text = String(validating: data, as: UTF8.self), !text.isEmpty else {
+        throw .text(source: name, problem: "is empty or not UTF-8; give a text file")
+      }
+      documents = [tokenizer.encode(text, addedTokens: .plainText)]
+      isOneDocument = true
+    }
+  }
+
+  /// Documents, one a line: `{"messages": […]}`, rendered by the chat template as the model was trained on them, or
+  /// `{"text": "…"}`, in which added tokens such as `<|endoftext|>` are recognised.
+  private static func lines(
+    _ bytes: [UInt8], name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
+  ) throws(CalibrationError) -> [[Int32]] {
+    var documents: [[Int32]] = []
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .enumerated()
+    where line.contains(where: { $0 > 0x20 }) {
+      let found = try Self.documents(Array(line), line: index + 1, name: name, mode, tokenizer)
+      documents += found.filter { !$0.isEmpty }
+    }
+    guard !documents.isEmpty else {
+      throw .text(
+        source: name,
+        problem: mode == .thinking
+          ? "holds no chat with \"reasoning_content\"; give some, or another \"mode\" in the recipe's calibration"
+          : "holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
+    }
+    return documents
+  }
+
+  /// What one line holds: a text, or a chat in none, one or both of the modes.
+  private static func documents(
+    _ bytes: [UInt8], line: Int, name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
+  ) throws(CalibrationError) -> [[Int32]] {
+    func refused(_ reason: String) -> CalibrationError {
+      .text(
+        source: name,
+        problem: "has a line \(line) that is neither {\"messages\": […]} nor {\"text\": …}: \(reason)")
+    }
+    let value: JSONValue
+    do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
+    if let text = value["text"]?.stringValue { return [tokenizer.encode(text)] }
+    guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
+    do throws(TextError) {
+      var renderings: [[Int32]] = []
+      for chat in mode.renderings(of: try ChatMessage.list(json: messages)) {
+        let prompt = try ChatTemplate.render(messages: chat, addGenerationPrompt: false)
+        renderings.append(prompt.tokens(tokenizer))
+      }
+      return renderings
+    } catch {
+      throw refused(error.description)
+    }
+  }
+}
+
+extension CalibrationChatMode {
+  /// The chat as it is to be rendered, once for each mode; the template makes a non-thinking answer of one without
+  /// reasoning.
+  func renderings(of chat: [ChatMessage]) -> [[ChatMessage]] {
+    guard chat.contains(where: { $0.reasoningContent != nil }) else { return self == .thinking ? [] : [chat] }
+    let plain = chat.map { message in
+      var message = message
+      message.reasoningContent = nil
+      return message
+    }
+    switch self {
+    case .asWritten, .thinking: return [chat]
+    case .nonThinking: return [plain]
+    case .both: return [chat, plain]
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import QuireCalibration
+import QuireOptimization
+import QuireCheckpoints
+import QuireFiles
+import Foundation
+import QuireModel
+import QuireTensors
+
+extension ConversionPlan {
+  /// The plan as people read it: sizes after each step, what becomes of each kind of tensor, and the memory.
+  package var text: String {
+    var lines = [
+      "recipe \(recipe.name), \(recipe.steps.count) step\(recipe.steps.count == 1 ? "" : "s")", "",
+    ]
+    lines += Self.table(
+      [["step", "parameters", "size", "bits/weight", "of the checkpoint"]] + stages.map(stageCells))
+    lines.append("")
+    lines += Self.table([["tensor", "count", "shape", "format", "size"]] + tensorCells())
+    if stages.contains(where: { $0.step == "prune-heads" }) {
+      lines += ["", headsSentence()]
+    }
+    if case .budget(let settings) = recipe.steps.last { lines += ["", budgetSentence(settings)] }
+    if let path = recipe.calibration.statistics, recipe.needsCalibration {
+      lines += [
+        "",
+        "statistics: those of the unmodified model in \(path), so that no layer makes up for what the steps did "
+          + "to the layers before it",
+      ]
+    }
+    if let survey { lines += ["", surveySentence(survey)] }
+    let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(ByteText.of($0.byteCount))" }
+    lines += ["", "memory: at most \(ByteText.of(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
+    if scratchBytes > 0 { lines.append(diskSentence) }
+    lines.append(timeSentence)
+    return lines.joined(separator: "\n")
+  }
+
+  private var timeSentence: String {
+    "time: about \(Self.time(ConversionWork(self).seconds)) on two cores; measured layer by layer as it goes"
+  }
+
+  private var diskSentence: String {
+    let whose = recipe.needsReference ? ", as the steps leave them and as the checkpoint has them" : ""
+    return
+      "disk: \(ByteText.of(scratchBytes)) beside the pack until it is made (hidden rows of the calibration text\(whose))"
+  }
+
+  private func stageCells(_ stage: Stage) -> [String] {
+    [
+      stage.step, Self.count(stage.parameterCount), ByteText.of(stage.byteCount),
+      String(format: "%.2f", stage.bitsPerWeight),
+      String(format: "%.1f%%", 100 * Double(stage.byteCount) / Double(max(1, source.byteCount))),
+    ]
+  }
+
+  /// One line for tensors of the same role, shapes and format, in the order of the model.
+  private func tensorCells() -> [[String]] {
+    struct Kind: Hashable {
+      let role: String
+      let before: [Int]
+      let after: [Int]
+      let format: WeightFormat
+    }
+    var order: [Kind] = []
+    var totals: [Kind: (count: Int, before: Int, after: Int)] = [:]
+    for (old, new) in zip(source.tensors, result.tensors) {
+      let kind = Kind(role: new.name.role, before: old.shape, after: new.shape, format: new.format)
+      if totals[kind] == nil { order.append(kind) }
+      let total = totals[kind] ?? (0, 0, 0)
+      totals[kind] = (total.count + 1, total.before + old.byteCount, total.after + new.byteCount)
+    }
+    return order.map { kind in
+      let total = totals[kind] ?? (0, 0, 0)
+      let shape = Self.shape(kind.before)
+      return [
+        kind.role, "\(total.count)",
+        kind.before == kind.after ? shape : "\(shape) → \(Self.shape(kind.after))", kind.format.description,
+        "\(ByteText.of(total.before)) → \(ByteText.of(total.after))",
+      ]
+    }
+  }
+
+  /// What head pruning is good for is not what people expect of it.
+  private func headsSentence() -> String {
+    func cacheBytes(_ stage: Stage) -> Int {
+      stage.configuration.layers.reduce(0) {
+        $0 + 4 * $1.keyValueHeadCount * stage.configuration.headSize
+      }
+    }
+    let before = cacheBytes(source)
+    let after = cacheBytes(result)
+    let share = 100 * Double(before - after) / Double(max(1, before))
+    return
+      "heads: the KV cache shrinks by \(String(format: "%.1f%%", share)), from \(before) to \(after) bytes "
+      + "per token in bf16; head pruning saves cache and attention time more than file size"
+  }
+
+  private func budgetSentence(_ settings: BudgetSettings) -> String {
+    guard let decision = settings.decision else {
+      return
+        "budget: formats for at most \(settings.limit.sentence) are chosen after a survey of the model on the "
+        + "calibration text; the sizes above are those of the smallest choices"
+    }
+    return
+      "budget: formats chosen for at most \(settings.limit.sentence); predicted mean KL divergence \(String(format: "%.2e", decision.divergence)), the sum over "
+      + "the matrices"
+  }
+
+  private func surveySentence(_ survey: SurveyWork) -> String {
+    let text =
+      survey.windowTokens == 0
+      ? "the statistics are read" : "\(survey.windowTokens) tokens go through the model as it is"
+    let trials =
+      survey.probeCount == 0
+      ? "" : ", and up to \(survey.probeCount) changes are tried on \(survey.probeTokens) tokens"
+    let work = survey.total()
+    return
+      "survey: before the conversion \(text)\(trials); \(String(format: "%.1e", work)) multiply-adds, "
+      + "about \(Self.time(work / ConversionWork.multiplyAddsPerSecond)) on two cores; "
+      + "a survey that is stopped goes on behind its last layer"
+  }
+
+  /// "40 s", "12 min", "4 h 10 min".
+  static func time(_ seconds: Double) -> String {
+    let minutes = Int((seconds / 60).rounded())
+    if seconds < 120 { return "\(max(1, Int(seconds.rounded()))) s" }
+    return minutes < 60 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
+  }
+
+  private static func shape(_ shape: [Int]) -> String {
+    shape.map(String.init).joined(separator: "×")
+  }
+
+  /// "8.19 G", "5.12 M".
+  static func count(_ count: Int) -> String {
+    let units = ["", " K", " M", " G"]
+    var value = Double(count)
+    var unit = 0
+    while value >= 999.995, unit < units.count - 1 {
+      value /= 1000
+      unit += 1
+    }
+    return (unit == 0 ? String(count) : String(format: "%.2f", value)) + units[unit]
+  }
+
+  /// Columns padded to their widest cell; the first is flush left, the others flush right.
+  static func table(_ rows: [[String]]) -> [String] {
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    return rows.map { row in
+      row.enumerated().map { column, cell in
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        return column == 0 ? cell + padding : padding + cell
+      }.joined(separator: "  ")
+    }
+  }
+}
+
+extension TensorName {
+  /// The name without its layer: "self_attn.q_proj", "embed_tokens".
+  fileprivate var role: String {
+    switch self {
+    case .layer(_, let tensor): tensor.rawValue
+    default:
+      String(string.split(separator: ".").dropLast().last ?? "")
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import QuireCalibration
+package import QuireOptimization
+import QuireFiles
+import QuireCheckpoints
+package import QuireModel
+package import QuireTensors
+
+/// `{ step: "budget", … }`: rounds like `quantize`, with the format of each matrix chosen so that all of them fit into a
+/// limit and the model's answers change least.
+package struct BudgetSettings: Sendable, Equatable {
+  package var limit: BudgetLimit
+  /// What a matrix may become, smallest first.
+  package var choices: [WeightFormat]
+  /// Method, scale search and the tensors whose format is not up for choice.
+  package var quantization: QuantizationSettings
+  /// What the survey decided; nil before.
+  package var decision: BudgetDecision?
+
+  package init(
+    limit: BudgetLimit, choices: [WeightFormat] = standardChoices, quantization: QuantizationSettings
+  ) {
+    self.limit = limit
+    self.choices = choices
+    self.quantization = quantization
+  }
+
+  package static let standardChoices: [WeightFormat] = [
+    .int4(group: 128), .int4(group: 64), .int4(group: 32), .int8(),
+  ]
+
+  /// The settings with a decision, which the rounding goes by.
+  func decided(_ decision: BudgetDecision) -> BudgetSettings {
+    var result = self
+    result.decision = decision
+    result.quantization.assignments = decision.choices.map {
+      FormatAssignment(tensor: $0.tensor, format: $0.format)
+    }
+    return result
+  }
+}
+
+/// What a budget must not exceed.
+package enum BudgetLimit: Sendable, Equatable {
+  /// Bits of all weights, scales and norms, divided by the number of parameters.
+  case bitsPerWeight(Double)
+  /// Bytes of the same.
+  case bytes(Int)
+  /// The predicted mean KL divergence from the checkpoint's answers, on the calibration text.
+  case divergence(Double)
+}
+
+/// What a budget came to: formats, and the numbers behind them.
+package struct BudgetDecision: Sendable, Equatable {
+  /// One matrix: what it becomes and what that is predicted to cost.
+  package struct Choice: Sendable, Equatable {
+    package let tensor: TensorName
+    package let format: WeightFormat
+    package let byteCount: Int
+    /// Mean KL divergence of the model with this matrix alone rounded.
+    package let divergence: Double
+
+    package init(tensor: TensorName, format: WeightFormat, byteCount: Int, divergence: Double) {
+      self.tensor = tensor
+      self.format = format
+      self.byteCount = byteCount
+      self.divergence = divergence
+    }
+  }
+
+  package let choices: [Choice]  // in the model's order
+
+  package init(choices: [Choice]) { self.choices = choices }
+  package var divergence: Double { choices.reduce(0) { $0 + $1.divergence } }
+}

@@ -1,0 +1,151 @@
+package import QuireCalibration
+package import QuireOptimization
+import QuireFiles
+import QuireModel
+import QuireCheckpoints
+import QuireTensors
+
+/// What to do to a checkpoint, in order: the contents of one file under `recipes/`.
+///
+///     let recipe = try Recipe(path: "recipes/int4.json5")
+///     for count in 0...recipe.steps.count { convert(recipe.prefix(count)) }
+///
+/// README of `recipes/` documents the fields; parsing is in `Recipe+Parsing.swift`.
+package struct Recipe: Sendable, Equatable {
+  package let name: String
+  package let steps: [RecipeStep]
+  /// Steps that come after these, when this is the beginning of a longer recipe: they are not carried out, but a step
+  /// may prepare for them.
+  package let upcoming: [RecipeStep]
+  package let calibration: CalibrationSettings
+  /// The file's text, stored in the pack as it was written.
+  package let text: String
+  /// The folder that relative paths in the recipe start from; empty for the current one.
+  package let folder: String
+
+  package init(
+    name: String, steps: [RecipeStep], upcoming: [RecipeStep] = [],
+    calibration: CalibrationSettings = CalibrationSettings(),
+    text: String = "", folder: String = ""
+  ) {
+    self.name = name
+    self.steps = steps
+    self.upcoming = upcoming
+    self.calibration = calibration
+    self.text = text
+    self.folder = folder
+  }
+
+  /// The recipe with its first `count` steps only; what the evaluator measures row by row.
+  package func prefix(_ count: Int) -> Recipe {
+    Recipe(
+      name: name, steps: Array(steps.prefix(count)), upcoming: Array(steps.dropFirst(count)) + upcoming,
+      calibration: calibration, text: text, folder: folder)
+  }
+
+  /// The recipe with another calibration in place of its own.
+  package func replacingCalibration(_ calibration: CalibrationSettings) -> Recipe {
+    Recipe(
+      name: name, steps: steps, upcoming: upcoming, calibration: calibration, text: text, folder: folder)
+  }
+
+  /// How the `quantize` or `budget` step rounds, which there is at most one of.
+  package var quantization: QuantizationSettings? {
+    steps.lazy.compactMap(\.quantization).first
+  }
+
+  /// The same, also of a step that is still to come: what smoothing prepares for.
+  package var quantizationAhead: QuantizationSettings? {
+    (steps + upcoming).lazy.compactMap(\.quantization).first
+  }
+
+  /// The recipe with other steps in place of its own and of those to come, one for one.
+  func replacingSteps(_ all: [RecipeStep]) -> Recipe {
+    precondition(all.count == steps.count + upcoming.count, "one step for each")
+    return Recipe(
+      name: name, steps: Array(all.prefix(steps.count)), upcoming: Array(all.dropFirst(steps.count)),
+      calibration: calibration, text: text, folder: folder)
+  }
+
+  /// Whether any step looks at activations; if none does, a conversion runs no layer.
+  package var needsCalibration: Bool {
+    steps.contains { $0.needsCalibration }
+  }
+
+  /// Whether the calibration text also goes through the checkpoint's own layers: what repair steers by. Statistics from
+  /// a file know no text.
+  package var needsReference: Bool {
+    calibration.statistics == nil && steps.contains { $0.repairs }
+  }
+}
+
+/// One entry of a recipe.
+package enum RecipeStep: Sendable, Equatable {
+  case pruneHeads(HeadPruningSettings)
+  case pruneNeurons(NeuronPruningSettings)
+  case smooth(SmoothingSettings)
+  case quantize(QuantizationSettings)
+  /// `quantize` with a format for each matrix that fits them into a limit together.
+  case budget(BudgetSettings)
+
+  /// The name that recipes, plans and evaluation rows use.
+  package var name: String {
+    switch self {
+    case .pruneHeads: "prune-heads"
+    case .pruneNeurons: "prune-neurons"
+    case .smooth: "smooth"
+    case .quantize: "quantize"
+    case .budget: "budget"
+    }
+  }
+
+  package var needsCalibration: Bool {
+    switch self {
+    case .pruneHeads, .pruneNeurons, .smooth, .budget: true
+    case .quantize(let settings): settings.needsCalibration
+    }
+  }
+
+  /// How the step rounds; nil for steps that do not.
+  package var quantization: QuantizationSettings? {
+    switch self {
+    case .pruneHeads, .pruneNeurons, .smooth: nil
+    case .quantize(let settings): settings
+    case .budget(let settings): settings.quantization
+    }
+  }
+
+  /// Whether the step cuts something out of the layer and refits what is left. Precondition: it is settled.
+  func repairs(layer: Int) -> Bool {
+    switch self {
+    case .pruneHeads(let settings): settings.repairs && settings.removal.count(layer: layer) > 0
+    case .pruneNeurons(let settings): settings.repairs && settings.removal.count(layer: layer) > 0
+    case .smooth, .quantize, .budget: false
+    }
+  }
+
+  /// Whether the step refits what it leaves.
+  var repairs: Bool {
+    switch self {
+    case .pruneHeads(let settings): settings.repairs
+    case .pruneNeurons(let settings): settings.repairs
+    case .smooth, .quantize, .budget: false
+    }
+  }
+
+  /// Whether the step says all by itself, without a survey of the whole model.
+  package var isSettled: Bool {
+    switch self {
+    case .pruneHeads(let settings):
+      settings.removal.isSettled && (!settings.tries || settings.firstBlocks != nil)
+    case .pruneNeurons(let settings): settings.removal.isSettled
+    case .smooth, .quantize: true
+    case .budget(let settings): settings.decision != nil
+    }
+  }
+}
+
+extension RecipeStep {
+  /// Every name that a step can have.
+  package static let names = ["prune-heads", "prune-neurons", "smooth", "quantize", "budget"]
+}

@@ -1,0 +1,108 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireModel
+import QuireCheckpoints
+import QuireJSON
+
+/// A value of a recipe together with its place, so that every refusal can name the line.
+struct RecipeNode {
+  let value: JSONValue
+  let path: [RecipePathStep]
+  let file: String
+  let text: [UInt8]
+
+  /// The refusal of this value: what was expected in its place.
+  func refusal(expected: String) -> ConversionError {
+    refusal("expected \(expected), found \(Self.shown(value))")
+  }
+
+  /// The refusal of this value in the words of `problem`.
+  func refusal(_ problem: String) -> ConversionError {
+    .recipe(file: file, line: RecipeLocator(text).line(of: path), problem: problem)
+  }
+
+  /// The member under `key`, nil when absent. Call on objects only.
+  func member(_ key: String) -> RecipeNode? {
+    value[key].map { RecipeNode(value: $0, path: path + [.key(key)], file: file, text: text) }
+  }
+
+  func required(_ key: String, in what: String) throws(ConversionError) -> RecipeNode {
+    guard let member = member(key) else { throw refusal("\(what) lacks the field \"\(key)\"") }
+    return member
+  }
+
+  /// Refuses any member that is not in `known`, and anything that is not an object.
+  func checkMembers(_ known: [String], of what: String) throws(ConversionError) {
+    guard let object = value.objectValue else { throw refusal(expected: "\(what), an object") }
+    for key in object.keys where !known.contains(key) {
+      let member = member(key) ?? self
+      throw member.refusal(
+        "unknown field \"\(key)\" in \(what); expected one of \(Self.list(known, joiner: "and"))")
+    }
+  }
+
+  func string(_ what: String) throws(ConversionError) -> String {
+    guard let string = value.stringValue else { throw refusal(expected: "\(what), a string") }
+    return string
+  }
+
+  func boolean(_ what: String) throws(ConversionError) -> Bool {
+    guard let boolean = value.boolValue else { throw refusal(expected: "\(what), true or false") }
+    return boolean
+  }
+
+  func integer(_ what: String, in range: ClosedRange<Int>) throws(ConversionError) -> Int {
+    guard let integer = value.intValue, range.contains(integer) else {
+      throw refusal(
+        expected: "\(what), an integer"
+          + (range.upperBound == .max
+            ? " of at least \(range.lowerBound)" : " from \(range.lowerBound) to \(range.upperBound)"))
+    }
+    return integer
+  }
+
+  func number(_ what: String, in range: ClosedRange<Double>) throws(ConversionError) -> Double {
+    guard let number = value.doubleValue, range.contains(number) else {
+      throw refusal(expected: "\(what), a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// One element of an array. Precondition: the value is an array that has it.
+  func element(_ index: Int) -> RecipeNode {
+    RecipeNode(
+      value: value.arrayValue?[index] ?? .null, path: path + [.index(index)], file: file, text: text)
+  }
+
+  func elements(_ what: String) throws(ConversionError) -> [RecipeNode] {
+    guard let array = value.arrayValue else { throw refusal(expected: "\(what), an array") }
+    return array.enumerated().map {
+      RecipeNode(value: $0.element, path: path + [.index($0.offset)], file: file, text: text)
+    }
+  }
+
+  /// One of the raw values of an enum.
+  func choice<Choice: RawRepresentable & CaseIterable>(
+    _ what: String, as type: Choice.Type
+  ) throws(ConversionError) -> Choice where Choice.RawValue == String {
+    guard let choice = value.stringValue.flatMap(Choice.init(rawValue:)) else {
+      throw refusal(expected: "\(what) to be \(Self.list(Choice.allCases.map(\.rawValue), joiner: "or"))")
+    }
+    return choice
+  }
+
+  static func list(_ words: [String], joiner: String) -> String {
+    let quoted = words.map { "\"\($0)\"" }
+    guard quoted.count > 1 else { return quoted.first ?? "nothing" }
+    return quoted.dropLast().joined(separator: ", ") + " \(joiner) " + quoted[quoted.count - 1]
+  }
+
+  /// A value as an error sentence shows it.
+  private static func shown(_ value: JSONValue) -> String {
+    switch value {
+    case .array, .object: value.kindDescription
+    default: value.serialized()
+    }
+  }
+}

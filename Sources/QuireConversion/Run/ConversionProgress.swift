@@ -1,0 +1,118 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireCheckpoints
+import QuireModel
+
+/// How far a conversion has come.
+package struct ConversionProgress: Sendable, Equatable {
+  package enum Phase: String, Sendable {
+    case embedding, layers, head, sources
+  }
+
+  package let phase: Phase
+  package let layersDone: Int
+  package let layerCount: Int
+  /// Share of the time that this run will take, 0 … 1.
+  package let fractionDone: Double
+  package let secondsElapsed: Double
+  /// nil until there is something to judge by.
+  package let secondsLeft: Double?
+}
+
+/// Counts work done and reports it. One thread at a time.
+///
+/// What is left is predicted from what was measured: layers from layers, embedding and head from each other. Only
+/// before the first layer is done a rough estimate of its work stands in.
+final class ProgressMeter {
+  /// Work of one kind, in estimated seconds, and the seconds that it took.
+  private struct Account {
+    var done = 0.0
+    var left = 0.0
+    var seconds = 0.0
+    /// Seconds that an estimated second takes; nil before anything is done.
+    var rate: Double? { done > 0 ? seconds / done : nil }
+
+    mutating func finish(_ work: Double, in seconds: Double) {
+      done += work
+      left = max(0, left - work)
+      self.seconds += seconds
+    }
+  }
+
+  private let report: ((ConversionProgress) -> Void)?
+  private let layerCount: Int
+  private let start = ContinuousClock.now
+  private var last: ContinuousClock.Instant
+  private var layersDone = 0
+  private var fractionDone = 0.0
+
+  private let work: ConversionWork
+  private var layers = Account()
+  private var tables = Account()
+
+  init(_ plan: ConversionPlan, report: ((ConversionProgress) -> Void)?) {
+    self.report = report
+    last = start
+    layerCount = plan.source.configuration.layerCount
+    work = ConversionWork(plan)
+    layers.left = work.layerSeconds.reduce(0, +)
+    tables.left = work.tableSeconds.values.reduce(0, +)
+  }
+
+  /// An earlier run has done so much: it is neither ahead nor took time of this one.
+  func resume(layersDone count: Int) {
+    tables.left -= work.tableSeconds[.embedding] ?? 0
+    for index in 0..<count { layers.left -= work.layerSeconds[index] }
+    layersDone = count
+  }
+
+  /// A phase begins.
+  func begin(_ phase: ConversionProgress.Phase) { send(phase) }
+
+  /// The next layer is done.
+  func finishLayer() {
+    layers.finish(work.layerSeconds[layersDone], in: lap())
+    layersDone += 1
+    send(.layers)
+  }
+
+  /// Embedding or head is done.
+  func finishTable(_ name: TensorName) {
+    tables.finish(work.tableSeconds[name] ?? 0, in: lap())
+    send(name == .head ? .head : .embedding)
+  }
+
+  /// So much of the sources, share 0 … 1, has been hashed.
+  func hashed(share: Double) {
+    if share >= 1 { fractionDone = 1 }
+    send(.sources)
+  }
+
+  /// Seconds since the last call.
+  private func lap() -> Double {
+    let now = ContinuousClock.now
+    defer { last = now }
+    return (now - last) / .seconds(1)
+  }
+
+  /// Seconds that are left; nil before anything is done.
+  private var secondsLeft: Double? {
+    guard layers.rate != nil || tables.rate != nil else { return nil }
+    return layers.left * (layers.rate ?? 1) + tables.left * (tables.rate ?? layers.rate ?? 1)
+  }
+
+  private func send(_ phase: ConversionProgress.Phase) {
+    guard let report else { return }
+    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+    let left = fractionDone == 1 ? 0 : secondsLeft
+    if let left, elapsed + left > 0, left > 0 {
+      // A better prediction may be a worse one; the bar does not go back.
+      fractionDone = min(1, max(fractionDone, elapsed / (elapsed + left)))
+    }
+    report(
+      ConversionProgress(
+        phase: phase, layersDone: layersDone, layerCount: layerCount, fractionDone: fractionDone,
+        secondsElapsed: elapsed, secondsLeft: left))
+  }
+}

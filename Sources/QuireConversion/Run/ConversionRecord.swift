@@ -1,0 +1,89 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireCheckpoints
+import QuireModel
+import QuireTensors
+
+/// What the steps did to one part of the model: a layer, the embedding or the head. An unfinished pack's journal keeps
+/// it for the run that goes on.
+struct PartRecord: Codable, Equatable {
+  /// By the index of the `prune-heads` step.
+  var pruning: [Int: HeadPruningResult] = [:]
+  /// By the index of any other step before `quantize`.
+  var changes: [Int: LayerChange] = [:]
+  var rounding: [RoundingRecord] = []
+  /// What must be told of any step, by its index; a sentence each.
+  var notes: [Int: [String]] = [:]
+}
+
+/// Collects what a conversion does, layer by layer, and tells it step by step.
+struct ConversionRecord {
+  let recipe: Recipe
+  private let source: ModelConfiguration
+  private var pruning: [Int: [Int: HeadPruningResult]] = [:]  // step index, layer
+  private var changes: [Int: [Int: LayerChange]] = [:]  // step index, layer
+  private var rounding: [TensorName: RoundingRecord] = [:]
+  private var notes: [Int: [Int: [String]]] = [:]  // step index, layer
+
+  init(recipe: Recipe, configuration: ModelConfiguration) {
+    self.recipe = recipe
+    source = configuration
+  }
+
+  /// - Parameter layer: nil for embedding and head.
+  mutating func add(_ part: PartRecord, layer: Int?) {
+    if let layer {
+      for (step, result) in part.pruning { pruning[step, default: [:]][layer] = result }
+      for (step, change) in part.changes { changes[step, default: [:]][layer] = change }
+      for (step, sentences) in part.notes { notes[step, default: [:]][layer] = sentences }
+    }
+    for record in part.rounding { rounding[record.tensor] = record }
+  }
+
+  /// The configuration as it is after all steps.
+  var configuration: ModelConfiguration {
+    recipe.steps.indices.reduce(source) { configurationAfter(step: $1, before: $0) }
+  }
+
+  /// One row for the checkpoint and one for each step, with the shapes that came out.
+  func rows(_ formats: TensorFormats?) -> [ConversionReport.Row] {
+    var configuration = source
+    var rows = [row("checkpoint", configuration, { _ in .bf16 })]
+    for (index, step) in recipe.steps.enumerated() {
+      configuration = configurationAfter(step: index, before: configuration)
+      let isQuantized = step.quantization != nil
+      var decision: BudgetDecision?
+      if case .budget(let settings) = step { decision = settings.decision }
+      let records = isQuantized ? configuration.tensorNames.compactMap { rounding[$0] } : []
+      rows.append(
+        row(
+          step.name, configuration, { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 },
+          pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
+          decision: decision,
+          remarks: (notes[index] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)))
+    }
+    return rows
+  }
+
+  private func configurationAfter(step: Int, before: ModelConfiguration) -> ModelConfiguration {
+    let (heads, others) = (pruning[step] ?? [:], changes[step] ?? [:])
+    guard !heads.isEmpty || !others.isEmpty else { return before }
+    return before.replacingLayers(
+      before.layers.enumerated().map {
+        heads[$0.offset]?.shape ?? others[$0.offset]?.shape ?? $0.element
+      })
+  }
+
+  private func row(
+    _ step: String, _ configuration: ModelConfiguration, _ format: (TensorName) -> WeightFormat,
+    pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
+    rounding: [RoundingRecord] = [], decision: BudgetDecision? = nil, remarks: [String] = []
+  ) -> ConversionReport.Row {
+    let stage = ConversionPlan.Stage(step: step, configuration: configuration, formats: format)
+    return ConversionReport.Row(
+      step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
+      bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding,
+      decision: decision, remarks: remarks)
+  }
+}

@@ -1,0 +1,265 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import Foundation
+import QuireCheckpoints
+import QuireModel
+import QuirePacks
+import QuireTensors
+
+/// One conversion on its way: part after part (the embedding, each layer, final norm and head) is optimized, written
+/// and noted in the pack's journal, then the manifest ends the pack.
+final class ConversionRun {
+  /// What was found where the pack will be.
+  let start: ConversionStart
+
+  private let converter: Converter
+  private let path: String
+  private let resumes: Bool
+  private let writer: PackWriter
+  private let meter: ProgressMeter
+  private var record: ConversionRecord
+  private var activations: CalibrationRun?
+  private var times = ConversionTimes()
+
+  private var loader: LayerLoader { converter.loader }
+  private var optimizer: LayerOptimizer { converter.optimizer }
+  private var layerCount: Int { loader.configuration.layerCount }
+  private var layersDone: Int { min(layerCount, max(0, writer.notes.count - 1)) }
+
+  /// Opens the pack and takes up what an earlier run has finished of it.
+  init(
+    _ converter: Converter, output path: String, resumes: Bool, progress: ((ConversionProgress) -> Void)?
+  ) throws(ConversionError) {
+    self.converter = converter
+    self.path = path
+    self.resumes = resumes
+    let key = try ConversionKey(
+      checkpoint: converter.loader.checkpoint, recipe: converter.optimizer.recipe,
+      calibration: converter.calibration, statistics: converter.statistics,
+      toolVersion: converter.toolVersion)
+    writer = try wrapping(
+      ConversionError.pack,
+      try PackWriter(path: path, team: converter.compute.team, resumeKey: resumes ? key.text : nil))
+    meter = ProgressMeter(converter.plan, report: progress)
+    let empty = ConversionRecord(
+      recipe: converter.optimizer.recipe, configuration: converter.loader.configuration)
+    record = empty
+    // A note of another version would come with another key.
+    let notes = writer.notes.compactMap(ConversionNote.init)
+    if let other = writer.discardedKey {
+      start = .discarded(reason: "is of another \(key.differences(from: other))")
+    } else if writer.notes.isEmpty {
+      start = .anew
+    } else {
+      let done = min(converter.loader.configuration.layerCount, writer.notes.count - 1)
+      switch Self.rows(converter, behind: done, notes, path) {
+      case .unneeded:
+        start = .resumed(layersDone: done)
+      case .found(let run):
+        activations = run
+        start = .resumed(layersDone: done)
+      case .lost:
+        start = .discarded(reason: "has lost the calibration's hidden rows")
+      }
+    }
+    if activations == nil { try? ScratchFile.remove(path: HiddenRows.path(beside: path)) }
+    if activations?.reference == nil { try? ScratchFile.remove(path: HiddenRows.referencePath(beside: path)) }
+    if !resumes { SurveyJournal.discard(beside: path) }
+    if case .resumed = start {
+      takeUp(notes)
+    } else {
+      try wrapping(ConversionError.pack, try writer.restart())
+    }
+  }
+
+  /// Converts what is left. An error of the checkpoint's numbers will come again: nothing is kept for it.
+  func perform() throws(ConversionError) -> ConversionReport {
+    do throws(ConversionError) {
+      let report = try convertRest()
+      SurveyJournal.discard(beside: path)
+      return report
+    } catch {
+      if !error.canBeMended {
+        writer.keepsUnfinished = false
+        SurveyJournal.discard(beside: path)
+      }
+      activations?.keepsRows = writer.keepsUnfinished
+      throw error
+    }
+  }
+
+  private func convertRest() throws(ConversionError) -> ConversionReport {
+    meter.begin(.embedding)
+    if writer.notes.isEmpty { try convertEmbedding() }
+    let layers = LayerQueue(loader, layers: layersDone..<layerCount)
+    for index in layersDone..<layerCount {
+      try convertLayer(index, try wrapping(ConversionError.model, try layers.next()))
+    }
+    times.reading += layers.readingSeconds
+    times.waiting += layers.waitingSeconds
+    activations?.keepsRows = false
+    activations = nil
+    meter.begin(.head)
+    if writer.notes.count == layerCount + 1 { try convertTail() }
+    meter.begin(.sources)
+    return try finish()
+  }
+
+  /// The embedding, which is dropped once the calibration windows have been looked up in it.
+  private func convertEmbedding() throws(ConversionError) {
+    let (source, embedding, part) = try convert(.embedding)
+    if let calibration = converter.calibration {
+      activations = try wrapping(
+        ConversionError.calibration,
+        try CalibrationRun(
+          calibration, embedding: embedding,
+          referenceEmbedding: optimizer.needsReference(after: -1, layerCount: layerCount) ? source : nil,
+          configuration: loader.configuration, compute: converter.compute, besidePack: resumes ? path : nil))
+    }
+    try endPart(part, layer: nil, isAdvanced: activations != nil)
+  }
+
+  /// One layer: optimize, write, and run the optimized layer for the sake of the next.
+  private func convertLayer(_ index: Int, _ layer: LayerWeights) throws(ConversionError) {
+    let isNeeded = optimizer.needsActivations(after: index, layerCount: layerCount)
+    let outcome = try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
+      let outcome = try wrapping(
+        ConversionError.optimization,
+        try optimizer.optimize(
+          layer, index: index, activations: converter.knownStatistics(layer: index) ?? activations))
+      if optimizer.needsReference(after: index, layerCount: layerCount) {
+        try wrapping(
+          ConversionError.calibration, try activations?.advanceReference(behind: .mlpOutput, of: layer))
+      }
+      if isNeeded {
+        try wrapping(ConversionError.calibration, try activations?.advance(through: outcome.weights))
+      }
+      return outcome
+    }
+    try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
+      try wrapping(ConversionError.model, try writer.add(outcome.weights, index: index))
+      try endPart(outcome.record, layer: index, isAdvanced: isNeeded)
+    }
+    meter.finishLayer()
+  }
+
+  private func convertTail() throws(ConversionError) {
+    let finalNorm = try wrapping(ConversionError.model, try loader.finalNorm(of: loader.configuration))
+    try wrapping(ConversionError.model, try writer.add(norm: finalNorm, as: .finalNorm))
+    let part = loader.configuration.tiesEmbeddings ? PartRecord() : try convert(.head).part
+    try endPart(part, layer: nil, isAdvanced: false)
+  }
+
+  /// Embedding or head: quantize and write; returns what was read and what was written.
+  private func convert(_ name: TensorName) throws(ConversionError) -> (
+    source: WeightMatrix, matrix: WeightMatrix, part: PartRecord
+  ) {
+    let shape = name.shape(in: loader.configuration)
+    let read = times.reading
+    let source = try ConversionTimes.measure(&times.reading) { () throws(ConversionError) in
+      try wrapping(ConversionError.model, try loader.matrix(name, rows: shape[0], columns: shape[1]))
+    }
+    times.waiting += times.reading - read
+    let (matrix, rounding) = try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
+      try wrapping(ConversionError.optimization, try optimizer.quantized(source, as: name))
+    }
+    try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
+      try wrapping(ConversionError.model, try writer.add(matrix, as: name))
+    }
+    meter.finishTable(name)
+    return (source, matrix, PartRecord(rounding: rounding.map { [$0] } ?? []))
+  }
+
+  /// Notes a part, from which on a later run will find it. What took minutes also outlasts a loss of power.
+  private func endPart(_ part: PartRecord, layer: Int?, isAdvanced: Bool) throws(ConversionError) {
+    record.add(part, layer: layer)
+    guard resumes else {
+      return try wrapping(ConversionError.pack, try writer.endPart(note: ""))
+    }
+    let goesOnBeside = optimizer.needsReference(after: layer ?? -1, layerCount: layerCount)
+    let rowsHash =
+      isAdvanced
+      ? try wrapping(
+        ConversionError.calibration, try activations?.seal(withReference: goesOnBeside)) : nil
+    let note = ConversionNote(
+      record: part, rowsHash: rowsHash, tensorHashes: loader.hashes?.takeFresh() ?? [:])
+    try wrapping(
+      ConversionError.pack,
+      try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
+    activations?.keepsRows = true
+  }
+
+  private func finish() throws(ConversionError) -> ConversionReport {
+    let contents = PackContents(
+      rows: record.rows(optimizer.formats), recipe: record.recipe, configuration: record.configuration,
+      tokenizer: converter.tokenizer, checkpoint: loader.checkpoint, calibration: converter.calibration,
+      statistics: converter.statistics, toolVersion: converter.toolVersion,
+      tensorHashes: loader.hashes?.all ?? [:])
+    try ConversionTimes.measure(&times.finishing) { () throws(ConversionError) in
+      let members = try contents.members { [meter] in meter.hashed(share: $0) }
+      try wrapping(ConversionError.pack, try writer.finish(members: members))
+    }
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    return ConversionReport(
+      rows: contents.rows, configuration: contents.configuration,
+      packBytes: (attributes?[.size] as? Int) ?? 0, times: times)
+  }
+}
+
+// Going on where an earlier run was stopped.
+extension ConversionRun {
+  private enum FoundRows {
+    /// No layer to come looks at activations.
+    case unneeded
+    case found(CalibrationRun)
+    case lost
+  }
+
+  /// The calibration's rows behind `layersDone` layers.
+  private static func rows(
+    _ converter: Converter, behind layersDone: Int, _ notes: [ConversionNote], _ path: String
+  ) -> FoundRows {
+    let layerCount = converter.loader.configuration.layerCount
+    guard let calibration = converter.calibration, layersDone < layerCount,
+      layersDone == 0 || converter.optimizer.needsActivations(after: layersDone - 1, layerCount: layerCount)
+    else { return .unneeded }
+    guard let hash = notes.last?.rowsHash,
+      let run = CalibrationRun(
+        resuming: calibration, besidePack: path, boundary: layersDone, hash: hash,
+        withReference: converter.optimizer.needsReference(after: layersDone - 1, layerCount: layerCount),
+        configuration: converter.loader.configuration, compute: converter.compute)
+    else { return .lost }
+    run.keepsRows = true
+    return .found(run)
+  }
+
+  private func takeUp(_ notes: [ConversionNote]) {
+    for (index, note) in notes.enumerated() {
+      loader.hashes?.adopt(note.tensorHashes)
+      record.add(note.record, layer: (1...max(1, layerCount)).contains(index) ? index - 1 : nil)
+    }
+    meter.resume(layersDone: layersDone)
+  }
+}
+
+extension ConversionError {
+  /// Whether another run may get further with the same checkpoint and recipe: when there is room, or a file can be
+  /// read again.
+  var canBeMended: Bool {
+    switch self {
+    case .pack, .scratch, .checkpoint, .model: true
+    case .calibration(let error), .optimization(.calibration(let error)): error.canBeMended
+    default: false
+    }
+  }
+}
+
+extension CalibrationError {
+  fileprivate var canBeMended: Bool {
+    switch self {
+    case .scratch, .checkpoint, .model, .statistics: true
+    default: false
+    }
+  }
+}

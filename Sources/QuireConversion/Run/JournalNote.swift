@@ -1,0 +1,38 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireModel
+import QuireCheckpoints
+import Foundation
+
+/// What a journal keeps for the run that goes on where a killed one has stopped.
+protocol JournalNote: Codable {}
+
+extension JournalNote {
+  /// One line of JSON. Numbers are written so that reading them gives the same bits.
+  var text: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: Spelling.infinity, negativeInfinity: "-" + Spelling.infinity, nan: Spelling.nan)
+    guard let data = try? encoder.encode(self) else {
+      preconditionFailure("a note holds nothing but plain values")
+    }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  /// nil for a text that no note of this version has.
+  init?(_ text: String) {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: Spelling.infinity, negativeInfinity: "-" + Spelling.infinity, nan: Spelling.nan)
+    guard let note = try? decoder.decode(Self.self, from: Data(text.utf8)) else { return nil }
+    self = note
+  }
+}
+
+/// How notes spell what JSON has no numbers for.
+private enum Spelling {
+  static let infinity = "infinity"
+  static let nan = "nan"
+}

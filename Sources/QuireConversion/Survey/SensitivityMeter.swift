@@ -1,0 +1,107 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireCheckpoints
+import QuireModel
+import QuireTensors
+
+/// Measures what a budget's choices would cost each matrix: the damage of the smallest to the whole model's answers, and
+/// the squared errors of all of them to the matrix's own output.
+final class SensitivityMeter {
+  private let settings: BudgetSettings
+  private let formats: TensorFormats
+  private let configuration: ModelConfiguration
+  private let compute: Compute
+  /// What was measured so far.
+  var errors: [TensorName: [FormatError]] = [:]
+
+  /// The squared error of a matrix's output in one format; of its weights where nothing is known of its inputs.
+  struct FormatError: Codable {
+    let format: WeightFormat
+    let error: Double
+  }
+
+  /// nil when there is no budget.
+  init?(
+    _ settings: BudgetSettings?, _ configuration: ModelConfiguration, _ compute: Compute
+  ) throws(ConversionError) {
+    guard let settings else { return nil }
+    self.settings = settings
+    self.configuration = configuration
+    self.compute = compute
+    formats = try wrapping(
+      ConversionError.optimization, try TensorFormats(settings.quantization, configuration))
+  }
+
+  /// The matrices that read at `site`, one by one. `tryLayer` is given the layer with one of them in its smallest format.
+  func measure(
+    _ layer: LayerWeights, index: Int, at site: ActivationSite, _ gram: GramMatrix,
+    tryLayer: (LayerWeights, TensorName) throws(ConversionError) -> Void
+  ) throws(ConversionError) {
+    let quantizer = LayerQuantizer(settings: settings.quantization, formats: formats, compute: compute)
+    let statistics = quantizer.statistics(of: gram)
+    for tensor in site.readers {
+      let name = TensorName.layer(index, tensor)
+      let importances = settings.quantization.importances(columns: gram.order, gram)
+      let choices = choices(name, columns: gram.order)
+      guard let smallest = choices.first else { continue }
+      errors[name] = choices.map { format in
+        guard format.scheme != .bf16 else { return FormatError(format: format, error: 0) }
+        let trial = RoundingTrial([(layer[tensor], format, importances)], gram: gram, compute: compute)
+        return FormatError(format: format, error: trial.error(scales: nil))
+      }
+      guard smallest.scheme != .bf16 else { continue }
+      var changed = layer
+      changed[tensor] = .quantized(
+        try wrapping(
+          ConversionError.optimization,
+          try quantizer.quantized(layer[tensor], as: name, smallest, statistics)
+        ).0)
+      try tryLayer(changed, name)
+    }
+  }
+
+  /// Embedding or head, of whose inputs nothing is known: rounded to nearest, judged by their weights. Returns it in its
+  /// smallest format; nil when it is not up for choice.
+  func tried(
+    _ matrix: WeightMatrix, as name: TensorName
+  ) throws(ConversionError) -> WeightMatrix? {
+    let importances = settings.quantization.importances(columns: matrix.columns, nil)
+    var found: [FormatError] = []
+    var first: WeightMatrix?
+    for format in choices(name, columns: matrix.columns) {
+      guard format.scheme != .bf16 else {
+        found.append(FormatError(format: format, error: 0))
+        continue
+      }
+      let result = try wrapping(
+        ConversionError.optimization,
+        try NearestQuantizer(format, importances: importances).quantize(matrix, named: name.string, compute))
+      found.append(FormatError(format: format, error: result.relativeError * result.relativeError))
+      if first == nil { first = .quantized(result.matrix) }
+    }
+    if !found.isEmpty { errors[name] = found }
+    return first
+  }
+
+  /// What a tensor may become; empty when an override has decided.
+  private func choices(_ name: TensorName, columns: Int) -> [WeightFormat] {
+    guard formats.override(of: name) == nil else { return [] }
+    return settings.choices.filter { (try? $0.validate(columns: columns, name: name.string)) != nil }
+  }
+
+  /// In the model's order.
+  func sensitivities(_ divergences: [ProbeRun.Probe: Double]) -> [Sensitivity] {
+    configuration.tensorNames.compactMap { name in
+      guard let options = errors[name], let smallest = options.first else { return nil }
+      let measured = divergences[.tensor(name)] ?? 0
+      return Sensitivity(
+        tensor: name,
+        options: options.map { option in
+          Sensitivity.Option(
+            format: option.format,
+            divergence: smallest.error > 0 ? measured * option.error / smallest.error : 0)
+        })
+    }
+  }
+}

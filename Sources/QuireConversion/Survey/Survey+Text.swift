@@ -1,0 +1,74 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireCheckpoints
+import Foundation
+import QuireModel
+import QuireTensors
+
+extension Survey {
+  /// The tables as people read them; empty when there is nothing to say.
+  package var text: String {
+    var lines: [String] = []
+    for (_, table) in pruning.sorted(by: { $0.key < $1.key }) { lines += table.lines + [""] }
+    if !sensitivities.isEmpty { lines += sensitivityLines + [""] }
+    return lines.dropLast().joined(separator: "\n")
+  }
+
+  private var sensitivityLines: [String] {
+    var formats: [String] = []
+    for option in sensitivities.flatMap(\.options) where !formats.contains(option.format.description) {
+      formats.append(option.format.description)
+    }
+    let rows = sensitivities.map { sensitivity in
+      [sensitivity.tensor.string]
+        + formats.map { format in
+          sensitivity.options.first { $0.format.description == format }.map {
+            String(format: "%.2e", $0.divergence)
+          } ?? "–"
+        }
+    }
+    return ["budget: mean KL divergence of the model with one matrix alone rounded"]
+      + ConversionPlan.table([["tensor"] + formats] + rows)
+  }
+}
+
+extension PruningTable {
+  /// Columns of a table, at most.
+  private static let widest = 32
+
+  var lines: [String] {
+    let hasScores = layers.contains { !$0.scores.isEmpty }
+    let count = layers.map { hasScores ? $0.scores.count : $0.steps.count }.max() ?? 0
+    let shown = min(count, Self.widest)
+    let title =
+      hasScores
+      ? "\(step): share of the attention output's mean square that is lost when one \(unit) goes and the rest is refitted"
+      : "\(step): share of the MLP output's mean square that is lost when so many times \(unit) go and the rest is refitted"
+    let head = ["layer"] + (0..<shown).map { "\(hasScores ? $0 : $0 + 1)" }
+    let rows = layers.enumerated().map { index, layer in
+      var sum = 0.0
+      let values =
+        hasScores
+        ? layer.scores.map(\.relativeError)
+        : layer.steps.map {
+          sum += $0
+          return sum
+        }
+      return ["\(index)"]
+        + (0..<shown).map { $0 < values.count ? String(format: "%.2f%%", 100 * values[$0]) : "–" }
+    }
+    return [title] + ConversionPlan.table([head] + rows) + trialLines
+  }
+
+  private var trialLines: [String] {
+    let tried = layers.enumerated().filter { !$0.element.trials.isEmpty }
+    guard !tried.isEmpty else { return [] }
+    return ["near ties, tried on the whole model (mean KL divergence):"]
+      + tried.map { index, layer in
+        "  layer \(index): "
+          + layer.trials.sorted { $0.key < $1.key }.map { "\($0.key) \(String(format: "%.2e", $0.value))" }
+          .joined(separator: ", ")
+      }
+  }
+}

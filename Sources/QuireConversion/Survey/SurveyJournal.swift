@@ -1,0 +1,94 @@
+import QuireCalibration
+import QuireOptimization
+import QuireCheckpoints
+import QuireFiles
+import QuireJSON
+import QuireModel
+import QuirePacks
+import QuireTensors
+
+/// What a survey has measured when a layer is done.
+struct SurveyNote: JournalNote {
+  let layersDone: Int
+  /// Whether `survey` is the outcome; otherwise it holds what is known so far.
+  let isFinished: Bool
+  let survey: Survey
+  var errors: [TensorName: [SensitivityMeter.FormatError]] = [:]
+  var probes: [ProbeRun.Probe] = []
+  /// The hash of the calibration's hidden rows; nil when no layer is left that looks at them.
+  var rowsHash: UInt64?
+  /// The hash of the probes' hidden rows; nil without probes.
+  var probesHash: UInt64?
+}
+
+/// Keeps a survey beside the pack until that is finished: what is known so far after every layer, for the run that goes on
+/// with it, and in the end the outcome, which a stopped conversion needs again.
+final class SurveyJournal {
+  /// The newest note of an earlier run with the same key.
+  let newest: SurveyNote?
+  /// The key of another survey that was in the way and had to go.
+  let discardedKey: String?
+
+  private let path: String
+  private let key: String
+  private let lines: LineJournal
+  private static let noteKey = "note"
+
+  /// The files of the survey for the pack at `path` are named after this.
+  static func path(beside path: String) -> String { path + ".survey" }
+  /// The file of the probes' rows is named after this.
+  static func probesPath(beside path: String) -> String { self.path(beside: path) + ".probes" }
+
+  /// Removes all that a survey for the pack at `path` may have left.
+  static func discard(beside path: String) {
+    try? LineJournal.discard(path: Self.path(beside: path))
+    for name in [Self.path(beside: path), probesPath(beside: path)] {
+      try? ScratchFile.remove(path: HiddenRows.path(beside: name))
+    }
+  }
+
+  init(beside path: String, key: ConversionKey) throws(ConversionError) {
+    self.path = Self.path(beside: path)
+    self.key = key.text
+    do throws(FileFailure) {
+      lines = try LineJournal(path: self.path)
+      let contents = try lines.contents()
+      let isOurs = contents.key == key.text
+      discardedKey = isOurs ? nil : contents.key
+      let last = contents.lines.last
+      newest = isOurs ? last?.value[Self.noteKey]?.stringValue.flatMap(SurveyNote.init) : nil
+      if newest == nil {
+        try lines.restart(key: key.text)
+      } else {
+        try lines.cut(behind: last?.end ?? contents.keyEnd)
+      }
+      lines.isKept = newest != nil
+    } catch {
+      throw .scratch(path: self.path, reason: error.reason)
+    }
+  }
+
+  /// Whether a later run will find what was noted.
+  var isKept: Bool {
+    get { lines.isKept }
+    set { lines.isKept = newValue }
+  }
+
+  func restart() throws(ConversionError) {
+    try access { () throws(FileFailure) in try lines.restart(key: key) }
+    isKept = false
+  }
+
+  /// Notes what took minutes so that it also outlasts a loss of power.
+  func append(_ note: SurveyNote) throws(ConversionError) {
+    try access { () throws(FileFailure) in
+      try lines.append([Self.noteKey: .string(note.text)])
+      try lines.synchronize()
+    }
+    isKept = true
+  }
+
+  private func access(_ body: () throws(FileFailure) -> Void) throws(ConversionError) {
+    do throws(FileFailure) { try body() } catch { throw .scratch(path: path, reason: error.reason) }
+  }
+}

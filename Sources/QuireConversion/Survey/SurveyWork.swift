@@ -1,0 +1,131 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireCheckpoints
+import QuireModel
+
+/// What a survey has to compute, in multiply-adds: for the plan, and to tell how much of it is left.
+struct SurveyWork {
+  /// Copies of hidden rows that will be carried through the model, at most, besides that of the model as it is.
+  let probeCount: Int
+  /// Tokens of each copy; 0 when nothing is tried on the whole model.
+  let probeTokens: Int
+
+  private let steps: [RecipeStep]
+  private let configuration: ModelConfiguration
+  /// Tokens that run for the statistics; 0 when those are read.
+  let windowTokens: Int
+  private let smooths: Bool
+  private let hasBudget: Bool
+  /// Whether matrices are rounded by GPTQ.
+  private let solves: Bool
+
+  init(_ steps: [RecipeStep], of recipe: Recipe, _ configuration: ModelConfiguration) {
+    self.steps = steps
+    self.configuration = configuration
+    windowTokens =
+      recipe.calibration.statistics == nil
+      ? recipe.calibration.windowCount * recipe.calibration.windowTokens : 0
+    smooths = recipe.steps.contains { $0.name == "smooth" }
+    hasBudget = steps.contains { if case .budget = $0 { true } else { false } }
+    solves = hasBudget && recipe.quantizationAhead?.method == .gptq
+    let changes = configuration.layers.reduce(0) { $0 + Self.changeCount(steps, of: $1) }
+    let tables = hasBudget ? 2 : 0  // embedding and head
+    probeCount = changes + tables
+    probeTokens =
+      probeCount == 0
+      ? 0 : ProbeRun.tokenCount(probeCount: probeCount, recipe.calibration, configuration)
+  }
+
+  /// Changes of one layer that will be tried, at most.
+  private static func changeCount(_ steps: [RecipeStep], of shape: LayerShape) -> Int {
+    steps.reduce(0) { sum, step in
+      switch step {
+      case .budget: sum + LayerTensor.projections.count
+      case .pruneHeads(let settings) where settings.tries:
+        sum + HeadPruning.blocks(settings.unit, of: shape).count
+      default: sum
+      }
+    }
+  }
+
+  /// The layers from `first` on, and the head.
+  func total(from first: Int = 0) -> Double {
+    (first..<configuration.layerCount).reduce(head) { sum, layer in
+      let changes = ActivationSite.allCases.reduce(0.0) { $0 + self.changes(at: $1, layer) }
+      return sum + statistics(layer) + smoothing(layer) + changes + Double(probes(through: layer))
+        * pass(layer)
+    }
+  }
+
+  /// One copy of hidden rows through a layer.
+  func pass(_ layer: Int) -> Double { Double(probeTokens) * parameters(layer) }
+
+  /// The windows through a layer, and what their columns at each site have in common.
+  func statistics(_ layer: Int) -> Double {
+    let sites = ActivationSite.allCases.reduce(0.0) { $0 + width($1, layer) * width($1, layer) }
+    return Double(windowTokens) * (parameters(layer) + sites / 2)
+  }
+
+  /// Trying scales on some rows of every matrix.
+  func smoothing(_ layer: Int) -> Double {
+    guard smooths, hasBudget else { return 0 }
+    return ActivationSite.allCases.reduce(0.0) { sum, site in
+      let rows = Double(RoundingTrial.sampledRows * site.readers.count)
+      return sum + Double(SmoothingScales.gridCount) * rows * width(site, layer) * width(site, layer)
+    }
+  }
+
+  /// Rounding the matrices at a site for trial: the factor that GPTQ solves by, and the solving.
+  func changes(at site: ActivationSite, _ layer: Int) -> Double {
+    guard solves else { return 0 }
+    let width = width(site, layer)
+    let rows = site.readers.reduce(0) { $0 + $1.shape(in: configuration, layer: layer)[0] }
+    return width * width * (2 * width + 1.5 * Double(rows))
+  }
+
+  /// What all copies answer at the head.
+  var head: Double {
+    Double(probeTokens * (probeCount + 1)) * Double(configuration.vocabularySize * configuration.hiddenSize)
+  }
+
+  /// Copies that go through a layer, with that of the model as it is and with its own changes.
+  private func probes(through layer: Int) -> Int {
+    guard probeCount > 0 else { return 0 }
+    let changes = configuration.layers.prefix(layer + 1).reduce(0) { $0 + Self.changeCount(steps, of: $1) }
+    return changes + (hasBudget ? 2 : 1)
+  }
+
+  private func width(_ site: ActivationSite, _ layer: Int) -> Double {
+    Double(site.width(in: configuration.layers[layer], configuration))
+  }
+
+  private func parameters(_ layer: Int) -> Double {
+    LayerTensor.projections.reduce(0.0) {
+      $0 + Double($1.shape(in: configuration, layer: layer).reduce(1, *))
+    }
+  }
+}
+
+/// Counts a survey's work and reports it: parts done, and of how many. One thread at a time.
+final class WorkMeter {
+  private let report: (_ done: Int, _ total: Int) -> Void
+  private let total: Double
+  private var done = 0.0
+  private static let parts = 1_000_000
+
+  init(total: Double, report: @escaping (_ done: Int, _ total: Int) -> Void) {
+    self.total = max(1, total)
+    self.report = report
+  }
+
+  func add(_ work: Double) { set(done + work) }
+
+  /// So much is left, whatever was added: less may have been to do than was expected.
+  func set(left: Double) { set(total - left) }
+
+  private func set(_ amount: Double) {
+    done = min(total, amount)
+    report(Int(Double(Self.parts) * done / total), Self.parts)
+  }
+}

@@ -1,0 +1,269 @@
+import QuireCalibration
+import QuireOptimization
+import QuireFiles
+import QuireCheckpoints
+import QuireModel
+import QuireTensors
+
+/// Takes the calibration text through the model once, as it is, layer by layer, and measures what a recipe's steps would
+/// cost. What a file knows of the activations is read; then only trials on the whole model run a text.
+final class Surveyor {
+  private let task: SurveyTask
+  private let work: WorkMeter
+  private let run: CalibrationRun?
+  private let probes: ProbeRun?
+  private let meter: SensitivityMeter?
+  private(set) var layersDone = 0
+  private var survey = Survey()
+
+  private var configuration: ModelConfiguration { task.configuration }
+  private var compute: Compute { task.compute }
+
+  /// Begins before the first layer.
+  ///
+  /// - Parameter path: the pack beside which the hidden rows are kept; nil for temporary files
+  init(_ task: SurveyTask, besidePack path: String?, _ work: WorkMeter) throws(ConversionError) {
+    self.task = task
+    self.work = work
+    for (step, settings) in task.heads {
+      survey.pruning[step] = PruningTable(step: "prune-heads", unit: settings.unit.rawValue)
+    }
+    for (step, settings) in task.neurons {
+      survey.pruning[step] = PruningTable(step: "prune-neurons", unit: "\(settings.group) channels")
+    }
+    let (configuration, probeCount) = (task.configuration, task.work.probeCount)
+    let embedding = try wrapping(ConversionError.model, try task.loader.embedding(of: configuration))
+    run = try task.runningText.map { text throws(ConversionError) in
+      try wrapping(
+        ConversionError.calibration,
+        try CalibrationRun(
+          text, embedding: embedding, configuration: configuration, compute: task.compute,
+          besidePack: path.map(SurveyJournal.path(beside:))))
+    }
+    probes = try task.triedText.map { text throws(ConversionError) in
+      try wrapping(
+        ConversionError.calibration,
+        try ProbeRun(
+          text, probeCount: probeCount, embedding: embedding, configuration: configuration,
+          compute: task.compute, beside: path.map(SurveyJournal.probesPath(beside:))))
+    }
+    meter = try SensitivityMeter(task.budget, configuration, task.compute)
+    if let other = try meter?.tried(embedding, as: .embedding) {
+      try wrapping(ConversionError.calibration, try probes?.tryEmbedding(other))
+    }
+  }
+
+  /// Goes on behind what `note` tells, with the hidden rows beside the pack at `path`; nil when they are gone or not
+  /// those of the note.
+  init?(
+    _ task: SurveyTask, from note: SurveyNote, besidePack path: String, _ work: WorkMeter
+  ) throws(ConversionError) {
+    self.task = task
+    self.work = work
+    layersDone = note.layersDone
+    survey = note.survey
+    let configuration = task.configuration
+    if let text = task.runningText, let hash = note.rowsHash {
+      run = CalibrationRun(
+        resuming: text, besidePack: SurveyJournal.path(beside: path), boundary: note.layersDone,
+        hash: hash, configuration: configuration, compute: task.compute)
+    } else {
+      run = nil
+    }
+    let probeCount = task.work.probeCount
+    if let text = task.triedText, let hash = note.probesHash {
+      probes = ProbeRun(
+        resuming: text, probeCount: probeCount, probes: note.probes,
+        beside: SurveyJournal.probesPath(beside: path), boundary: note.layersDone, hash: hash,
+        configuration: configuration, compute: task.compute)
+    } else {
+      probes = nil
+    }
+    meter = try SensitivityMeter(task.budget, configuration, task.compute)
+    meter?.errors = note.errors
+    let isRunLost = run == nil && task.statistics == nil && !isBehindLastLayer
+    if isRunLost || probes == nil && probeCount > 0 { return nil }
+    keepsRows = true
+  }
+
+  /// Whether the hidden rows outlive this object, for a later run to go on with.
+  var keepsRows = false {
+    didSet {
+      run?.keepsRows = keepsRows
+      probes?.keepsRows = keepsRows
+    }
+  }
+
+  var isBehindLastLayer: Bool { layersDone == configuration.layerCount }
+
+  /// Measures everything that is left.
+  func measureAll() throws(ConversionError) -> Survey {
+    while !isBehindLastLayer { try measureLayer() }
+    return try finish()
+  }
+
+  /// What is known behind the layers that are done, with the hidden rows on the disk.
+  func note() throws(ConversionError) -> SurveyNote {
+    SurveyNote(
+      layersDone: layersDone, isFinished: false, survey: survey, errors: meter?.errors ?? [:],
+      probes: probes?.probes ?? [],
+      rowsHash: isBehindLastLayer ? nil : try wrapping(ConversionError.calibration, try run?.seal()),
+      probesHash: try wrapping(ConversionError.calibration, try probes?.seal()))
+  }
+
+  /// Measures the next layer and takes everything through it.
+  func measureLayer() throws(ConversionError) {
+    let index = layersDone
+    work.add(0)
+    let layer = try wrapping(ConversionError.model, try task.loader.layer(index))
+    let activations = try statistics(of: layer, index: index)
+    work.add(task.work.statistics(index))
+    try measure(try smoothed(layer, index: index, activations), index: index, activations)
+    do throws(CalibrationError) {
+      try probes?.advance(through: layer) { work.add(task.work.pass(index)) }
+    } catch {
+      throw .calibration(error)
+    }
+    layersDone += 1
+    work.set(left: task.work.total(from: layersDone))
+  }
+
+  /// What is known of a layer's activations. Where windows run, they go behind the layer for it.
+  private func statistics(
+    of layer: LayerWeights, index: Int
+  ) throws(ConversionError) -> any ActivationStatistics {
+    if let file = task.statistics { return file.layer(index) }
+    guard let run else { preconditionFailure("a layer is left") }
+    return try wrapping(
+      ConversionError.calibration,
+      try HeldStatistics(run, of: layer, isLast: index + 1 == configuration.layerCount))
+  }
+
+  /// The layer as it will be rounded: smoothing before a budget changes what rounding costs, though not what the layer
+  /// computes. Scales are those that the smallest formats would get.
+  private func smoothed(
+    _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
+  ) throws(ConversionError) -> LayerWeights {
+    guard let budget = task.budget, let settings = task.smoothing else { return layer }
+    let smoother = LayerSmoother(
+      settings: settings, quantization: budget.quantization,
+      formats: try wrapping(
+        ConversionError.optimization, try TensorFormats(budget.quantization, configuration)),
+      headSize: configuration.headSize,
+      compute: compute)
+    var result = layer
+    do throws(OptimizationError) {
+      _ = try smoother.smooth(&result, layer: index, activations: activations)
+    } catch {
+      throw .optimization(error)
+    }
+    work.add(task.work.smoothing(index))
+    return result
+  }
+
+  /// One layer by halves, so that a file's wide statistics of the MLP are not held beside the attention's.
+  private func measure(
+    _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
+  ) throws(ConversionError) {
+    let (heads, neurons) = (task.heads, task.neurons)
+    let hidden =
+      heads.isEmpty && neurons.isEmpty
+      ? 0 : try wrapping(ConversionError.calibration, try activations.meanSquare())
+    func loudness(_ energy: Double) -> Double { hidden > 0 ? energy / hidden : 0 }
+    for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
+      let wanted = sites.filter {
+        meter != nil || $0 == .attentionOutput && !heads.isEmpty || $0 == .mlpOutput && !neurons.isEmpty
+      }
+      let grams = try wrapping(
+        ConversionError.calibration, try activations.grams(at: wanted, of: layer))
+      if let gram = grams[.attentionOutput] {
+        for (step, settings) in heads {
+          survey.pruning[step]?.layers.append(
+            try measureHeads(settings, step: step, layer, index: index, gram, loudness))
+        }
+      }
+      if let gram = grams[.mlpOutput] {
+        for (step, settings) in neurons {
+          survey.pruning[step]?.layers.append(
+            try measureNeurons(settings, layer, index: index, gram, loudness))
+        }
+      }
+      for site in wanted {
+        guard let gram = grams[site] else { continue }
+        try meter?.measure(layer, index: index, at: site, gram) { changed, name throws(ConversionError) in
+          try tryLayer(changed, as: .tensor(name), index: index)
+        }
+        work.add(task.work.changes(at: site, index))
+      }
+    }
+  }
+
+  private func tryLayer(
+    _ changed: LayerWeights, as probe: ProbeRun.Probe, index: Int
+  ) throws(ConversionError) {
+    try wrapping(ConversionError.calibration, try probes?.tryLayer(changed, as: probe))
+    work.add(task.work.pass(index))
+  }
+
+  private func measureHeads(
+    _ settings: HeadPruningSettings, step: Int, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
+    _ loudness: (Double) -> Double
+  ) throws(ConversionError) -> PruningTable.Layer {
+    let pruner = LayerPruner(headSize: configuration.headSize, compute: compute)
+    let pruning = HeadPruning(unit: settings.unit, shape: layer.shape, headSize: configuration.headSize)
+    guard
+      let found = pruning.survey(outputProjection: pruner.floats(layer.outputProjection), gram: gram.view)
+    else { throw .optimization(.notFinite(what: "the attention output of layer \(index)")) }
+    let table = PruningTable.Layer(
+      scores: found.scores, steps: found.steps, loudness: loudness(found.energy))
+    guard settings.tries, settings.removal.count(layer: index) > 0, table.nearTies.count > 1 else {
+      return table
+    }
+    for unit in table.nearTies {
+      var changed = layer
+      do throws(OptimizationError) {
+        _ = try pruner.prune(
+          &changed, settings, count: 1, first: found.scores[unit].block, StreamMoments(gram: gram),
+          layer: index)
+      } catch {
+        throw .optimization(error)
+      }
+      try tryLayer(changed, as: .unit(step: step, layer: index, index: unit), index: index)
+    }
+    return table
+  }
+
+  private func measureNeurons(
+    _ settings: NeuronPruningSettings, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
+    _ loudness: (Double) -> Double
+  ) throws(ConversionError) -> PruningTable.Layer {
+    let matrix = LayerPruner(headSize: configuration.headSize, compute: compute).floats(layer.downProjection)
+    guard
+      let found = NeuronPruning(width: matrix.columns).survey(
+        group: settings.group, downProjection: matrix, gram: gram.view)
+    else { throw .optimization(.notFinite(what: "the MLP's activations of layer \(index)")) }
+    return PruningTable.Layer(steps: found.steps, loudness: loudness(found.energy))
+  }
+
+  /// Behind the last layer: what all changes on trial have cost, as the head tells.
+  func finish() throws(ConversionError) -> Survey {
+    guard let probes else { return survey }
+    let isTied = configuration.tiesEmbeddings
+    let name = isTied ? TensorName.embedding : .head
+    let shape = name.shape(in: configuration)
+    let head = try wrapping(
+      ConversionError.model, try task.loader.matrix(name, rows: shape[0], columns: shape[1]))
+    let finalNorm = try wrapping(ConversionError.model, try task.loader.finalNorm(of: configuration))
+    let otherHead = try meter?.tried(head, as: name)
+    let divergences = try wrapping(
+      ConversionError.calibration,
+      try probes.divergences(finalNorm: finalNorm, head: head, otherHead: otherHead, isTied: isTied))
+    for (probe, divergence) in divergences {
+      guard case .unit(let step, let layer, let unit) = probe else { continue }
+      survey.pruning[step]?.layers[layer].trials[unit] = divergence
+    }
+    survey.sensitivities = meter?.sensitivities(divergences) ?? []
+    work.set(left: 0)
+    return survey
+  }
+}

@@ -1,0 +1,34 @@
+import QuireCalibration
+import QuireFiles
+package import QuireModel
+package import QuireTensors
+
+/// What rounding one tensor cost.
+package struct RoundingRecord: Sendable, Equatable, Codable {
+  package let tensor: TensorName
+  package let format: WeightFormat
+  /// How the codes were chosen.
+  package let method: QuantizationMethod
+  /// Whether the recipe asks for another method, which found no way through the numbers.
+  package let isFallback: Bool
+  /// Root mean square error relative to the root mean square of the weights.
+  package let relativeError: Double
+  /// Root mean square error of the matrix's output on the calibration activations, relative to that of the output;
+  /// nil for methods that do not look at activations.
+  package let outputError: Double?
+  /// What `gptq` added to the diagonal of H, as a share of its mean.
+  package let damping: Double?
+
+  package init(
+    tensor: TensorName, format: WeightFormat, method: QuantizationMethod, isFallback: Bool = false,
+    relativeError: Double, outputError: Double? = nil, damping: Double? = nil
+  ) {
+    self.tensor = tensor
+    self.format = format
+    self.method = method
+    self.isFallback = isFallback
+    self.relativeError = relativeError
+    self.outputError = outputError
+    self.damping = damping
+  }
+}

@@ -1,0 +1,159 @@
+import QuireModel
+import QuireCalibration
+import QuireText
+import TestSupport
+import Testing
+
+@Suite struct CalibrationTests {
+  private let folder = TemporaryFolder()
+
+  private func load(
+    _ source: CalibrationSource, windows: Int = 5, tokens: Int = 40, seed: UInt64 = 1, positions: Int = 1024,
+    vocabulary: Int = 320, mode: CalibrationChatMode = .asWritten
+  ) throws -> CalibrationSet {
+    TinyTokenizer.write(to: folder)
+    let configuration = ModelConfiguration(
+      hiddenSize: 64, headSize: 32, vocabularySize: vocabulary, tiesEmbeddings: false,
+      maximumPositions: positions,
+      layers: [LayerShape(queryHeadCount: 2, keyValueHeadCount: 1, intermediateSize: 64)])
+    let settings = CalibrationSettings(
+      source: source, windowCount: windows, windowTokens: tokens, seed: seed, chatMode: mode)
+    return try CalibrationSet(
+      settings, relativeTo: folder.path + "/", checkpointFolder: folder.path, configuration: configuration,
+      tokenizer: Tokenizer(folder: folder.path))
+  }
+
+  /// The sentence with which a text is refused.
+  private func refusal(_ text: String, name: String, tokens: Int = 40) throws -> String? {
+    folder.write(text.utf8, to: name)
+    do {
+      _ = try load(.file(name), tokens: tokens)
+      return nil
+    } catch let error as CalibrationError {
+      return error.description
+    }
+  }
+
+  @Test func aTextIsCutAtSeededPlaces() throws {
+    let text = (0..<200).map { "line \($0)\n" }.joined()
+    folder.write(text.utf8, to: "text.txt")
+    let set = try load(.file("text.txt"))
+    #expect(set.sourceName == "text.txt")
+    #expect(set.windows.count == 5 && set.tokenCount == 200)
+    #expect(set.windows.allSatisfy { $0.sequences.count == 1 && $0.tokenCount == 40 })
+    #expect(try load(.file("text.txt")) == set)
+    #expect(try load(.file("text.txt"), seed: 2) != set)
+    let all = try Tokenizer(folder: folder.path).encode(text)
+    for window in set.windows {
+      #expect(all.indices.contains { all[$0...].starts(with: window.sequences[0]) })
+    }
+  }
+
+  @Test func chatsAreShownInTheModesThatTheRecipeWants() throws {
+    func line(_ reasoning: String?, _ content: String) -> String {
+      let thought = reasoning.map { "\"reasoning_content\": \"\($0)\", " } ?? ""
+      return "{\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}, "
+        + "{\"role\": \"assistant\", \(thought)\"content\": \"\(content)\"}]}\n"
+    }
+    folder.write((line("because", "one") + line(nil, "two") + "{\"text\": \"three\"}\n").utf8, to: "c.jsonl")
+    let tokenizer = try Tokenizer(
+      folder: {
+        TinyTokenizer.write(to: folder); return folder.path
+      }())
+    func documents(_ mode: CalibrationChatMode) throws -> Set<[Int32]> {
+      // Windows that hold each document several times, the last one cut.
+      let set = try load(.file("c.jsonl"), windows: 6, tokens: 600, mode: mode)
+      return Set(set.windows.flatMap { $0.sequences.dropLast() })
+    }
+    func holds(_ documents: Set<[Int32]>, _ text: String) -> Bool {
+      let part = tokenizer.encode(text)
+      return documents.contains { document in document.indices.contains { document[$0...].starts(with: part) }
+      }
+    }
+    let written = try documents(.asWritten)
+    #expect(written.count == 3 && holds(written, "because"))
+    let thinking = try documents(.thinking)
+    #expect(thinking.count == 2 && holds(thinking, "because") && thinking.isSubset(of: written))
+    let plain = try documents(.nonThinking)
+    #expect(plain.count == 3 && !holds(plain, "because"))
+    #expect(try documents(.both) == written.union(plain))
+    folder.write(line(nil, "two").utf8, to: "plain.jsonl")
+    #expect(throws: CalibrationError.self) { try load(.file("plain.jsonl"), mode: .thinking) }
+  }
+
+  @Test func chatsStayWholeAndAttendToThemselves() throws {
+    let line =
+      #"{"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "TEXT"}]}"#
+    let lines = ["one", "two", "three"].map { line.replacing("TEXT", with: $0) }
+    folder.write((lines.joined(separator: "\n\n") + "\n").utf8, to: "chats.jsonl")
+    let set = try load(.file("chats.jsonl"), windows: 4, tokens: 70)
+    #expect(set.windows.allSatisfy { $0.tokenCount == 70 })
+    let start = Int32(TinyTokenizer.startOfTurn)
+    for sequence in set.windows.flatMap(\.sequences) { #expect(sequence[0] == start) }
+    // All three come before any comes again.
+    let firstThree = set.windows.flatMap(\.sequences).prefix(3).map { $0.prefix(24) }
+    #expect(Set(firstThree).count <= 3 && set.windows[0].sequences.count >= 2)
+    #expect(try load(.file("chats.jsonl"), windows: 4, tokens: 70) == set)
+  }
+
+  @Test func textLinesAreDocumentsToo() throws {
+    folder.write(#"{"text": "hello<|endoftext|>"}"#.utf8, to: "texts.jsonl")
+    let set = try load(.file("texts.jsonl"), windows: 1, tokens: 4)
+    let tokens = try Tokenizer(folder: folder.path).encode("hello<|endoftext|>")
+    #expect(tokens.last == Int32(TinyTokenizer.endOfText))
+    #expect(set.windows[0].sequences.allSatisfy { tokens.starts(with: $0) })
+    #expect(set.tokenCount == 4)
+  }
+
+  @Test func thoughtsAreRendered() throws {
+    folder.write(
+      #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "reasoning_content": "hm", "content": "a"}]}"#
+        .utf8, to: "thought.jsonl")
+    let set = try load(.file("thought.jsonl"), windows: 1, tokens: 40)
+    #expect(set.windows[0].sequences[0].contains(Int32(TinyTokenizer.thinkStart)))
+  }
+
+  @Test func bundledPrefersTheCheckpointsOwnChats() throws {
+    let carried = try load(.bundled, windows: 8, tokens: 512)
+    #expect(carried.sourceName == "bundled")
+    #expect(carried.windows.allSatisfy { $0.tokenCount == 512 })
+    folder.write(
+      #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#.utf8,
+      to: "calibration.jsonl")
+    #expect(try load(.bundled, windows: 1, tokens: 20).sourceName == "calibration.jsonl")
+  }
+
+  @Test func refusals() throws {
+    #expect(
+      try refusal("short", name: "short.txt")
+        == "the calibration text short.txt has 5 tokens, but a window needs 40; "
+        + "give a longer text or lower \"tokens\" in the recipe's calibration")
+    #expect(
+      try refusal("", name: "empty.txt")
+        == "the calibration text empty.txt is empty or not UTF-8; give a text file")
+    #expect(
+      try refusal("\n  \n", name: "empty.jsonl")
+        == "the calibration text empty.jsonl holds nothing; write one {\"messages\": […]} or {\"text\": …} a line"
+    )
+    #expect(
+      try refusal("\n{\"prompt\": 1}", name: "other.jsonl")
+        == "the calibration text other.jsonl has a line 2 that is neither {\"messages\": […]} nor {\"text\": …}: "
+        + "it has no \"messages\"")
+    #expect(
+      try refusal("{\"messages\": []}", name: "none.jsonl")
+        == "the calibration text none.jsonl has a line 1 that is neither {\"messages\": […]} nor {\"text\": …}: "
+        + "messages: expected at least one message, found none")
+    let missing = #expect(throws: CalibrationError.self) { _ = try load(.file("absent.txt")) }
+    #expect(
+      missing?.description
+        == "cannot read the calibration text \(folder.path)/absent.txt; check that the file exists and may be read"
+    )
+    let long = #expect(throws: CalibrationError.self) { _ = try load(.bundled, positions: 16) }
+    #expect(
+      long?.description
+        == "the calibration text bundled is cut into windows of 40 tokens, but the model has 16 positions; "
+        + "lower \"tokens\" in the recipe's calibration")
+    let foreign = #expect(throws: CalibrationError.self) { _ = try load(.bundled, vocabulary: 100) }
+    #expect(foreign?.description.contains("but the model has 100 tokens") == true)
+  }
+}

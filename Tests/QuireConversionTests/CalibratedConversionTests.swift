@@ -1,0 +1,165 @@
+import Foundation
+import QuireCheckpoints
+import QuireJSON
+import QuireModel
+import QuireCalibration
+import QuireConversion
+import QuireOptimization
+import QuirePacks
+import QuireTensors
+import QuireText
+import TestSupport
+import Testing
+
+/// Conversions whose `quantize` step looks at activations, end to end.
+@Suite struct CalibratedConversionTests {
+  private let bench = CalibratedConversion()
+  private var folder: TemporaryFolder { bench.folder }
+  private var compute: Compute { bench.compute }
+  private var output: String { bench.output }
+
+  @discardableResult
+  private func convert(
+    _ steps: [RecipeStep], upcoming: [RecipeStep] = [], threads: Int = 2, to path: String? = nil
+  ) throws -> ConversionReport {
+    try bench.convert(steps, upcoming: upcoming, threads: threads, to: path)
+  }
+
+  private func logits(_ model: Model) throws -> [Float] { try bench.logits(model) }
+  private func packedLogits() throws -> [Float] { try bench.packedLogits() }
+
+  private func squaredDistance(_ left: [Float], _ right: [Float]) -> Float {
+    zip(left, right).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+  }
+
+  private func quantize(_ method: QuantizationMethod) -> RecipeStep {
+    .quantize(
+      .init(target: .int4(group: 32), method: method, overrides: [.init(pattern: "1.mlp.up", target: .bf16)]))
+  }
+
+  @Test(arguments: [false, true])
+  func gptqRunsThroughEveryMatrix(tied: Bool) throws {
+    TinyCheckpoint(layerCount: 3, tiesEmbeddings: tied).write(to: folder)
+    let report = try convert([quantize(.gptq)])
+    let records = report.rows[1].rounding
+    #expect(records.count == (tied ? 1 : 2) + 3 * 7 - 1)
+    for record in records {
+      if case .layer = record.tensor {
+        #expect(record.method == .gptq && record.damping == InverseFactor.standardDamping)
+        let error = try #require(record.outputError)
+        #expect(error > 0.005 && error < record.relativeError)
+      } else {
+        #expect(record.method == .nearest && record.outputError == nil)
+      }
+      #expect(!record.isFallback)
+    }
+    #expect(report.rows[1].notes.isEmpty)
+    #expect(report.rows[1].json["outputErrors"]?.objectValue?.keys.count == 20)
+    let found = try packedLogits()
+    let reference = try logits(Model(checkpoint: Checkpoint(path: folder.path)))
+    try convert([quantize(.nearest)])
+    let nearest = try packedLogits()
+    #expect(squaredDistance(found, reference) < squaredDistance(nearest, reference))
+  }
+
+  @Test(arguments: ScaleSearchMeasure.allCases)
+  func searchedScalesReachEveryMatrix(measure: ScaleSearchMeasure) throws {
+    TinyCheckpoint().write(to: folder)
+    func errors(_ search: ScaleSearchMeasure?) throws -> [Double] {
+      let step = RecipeStep.quantize(.init(target: .int4(group: 32), scaleSearch: search))
+      return try convert([step]).rows[1].rounding.filter { $0.format.scheme == .int4 }.map(\.relativeError)
+    }
+    let (plain, searched) = (try errors(nil), try errors(measure))
+    #expect(plain.count == 14)
+    for (before, after) in zip(plain, searched) {
+      #expect(measure == .weights ? after < before : after != before)
+    }
+  }
+
+  /// In float32 nothing is lost by folding, so that the model must answer as before.
+  @Test(arguments: [SmoothingMethod.awq, .smoothQuant(alpha: 0.5)])
+  func smoothingChangesNothingButTheWeights(method: SmoothingMethod) throws {
+    TinyCheckpoint(layerCount: 3, queryHeadCount: 6, keyValueHeadCount: 2, element: "F32").write(to: folder)
+    let reference = try logits(Model(checkpoint: Checkpoint(path: folder.path)))
+    let steps: [RecipeStep] = [.smooth(.init(method: method)), quantize(.nearest)]
+    let report = try convert(Array(steps.prefix(1)), upcoming: Array(steps.suffix(1)))
+    let found = try packedLogits()
+    #expect(largestDifference(found, reference) < 2e-3)
+    func query(_ model: Model) -> [Float] {
+      let values = model.matrix(.layer(0, .queryProjection)).dequantized(kernels: compute.kernels)
+      return (0..<values.count).map { values[$0] }
+    }
+    let before = query(try Model(checkpoint: Checkpoint(path: folder.path)))
+    let after = query(try Model(pack: PackReader(path: output), team: compute.team))
+    #expect(largestDifference(after, before) > 1e-3)
+    let layers = try #require(report.rows[1].json["layers"]?.arrayValue)
+    #expect(layers.count == 3 && layers.allSatisfy { $0["sites"]?.arrayValue?.count == 4 })
+    #expect(report.rows[1].notes.isEmpty)
+  }
+
+  @Test func awqLowersTheErrorThatItLooksAt() throws {
+    TinyCheckpoint(layerCount: 2).write(to: folder)
+    let report = try convert([.smooth(.init(method: .awq)), quantize(.nearest)])
+    for layer in try #require(report.rows[1].json["layers"]?.arrayValue) {
+      for site in layer["sites"]?.arrayValue ?? [] {
+        let (with, without) = (site["outputError"]?.doubleValue, site["outputErrorUnsmoothed"]?.doubleValue)
+        #expect(try #require(with) <= #require(without))
+      }
+    }
+  }
+
+  @Test func smoothingGoesBetweenPruningAndGPTQ() throws {
+    TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
+    let steps: [RecipeStep] = [
+      .pruneHeads(.init(unit: .queryHead, removal: .uniform(1))), .smooth(.init(method: .awq)),
+      quantize(.gptq),
+    ]
+    let first = folder.path + "/first.quire"
+    let report = try convert(steps, threads: 1, to: first)
+    #expect(report.configuration.layers[0].queryHeadCount == 5)
+    try convert(steps, threads: 2)
+    #expect(FileManager.default.contents(atPath: first) == FileManager.default.contents(atPath: output))
+    let areFinite = try packedLogits().allSatisfy { $0.isFinite }
+    #expect(areFinite)
+  }
+
+  @Test func gptqFollowsPruning() throws {
+    TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
+    let report = try convert([
+      .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1))), quantize(.gptq),
+    ])
+    #expect(report.configuration.layers[1].queryHeadCount == 4)
+    let areFinite = try packedLogits().allSatisfy { $0.isFinite }
+    #expect(areFinite)
+  }
+
+  @Test func equalInputsGiveEqualBytes() throws {
+    TinyCheckpoint(queryHeadCount: 8, keyValueHeadCount: 4).write(to: folder)
+    let first = folder.path + "/first.quire"
+    try convert([quantize(.gptq)], threads: 1, to: first)
+    try convert([quantize(.gptq)], threads: 2)
+    #expect(FileManager.default.contents(atPath: first) == FileManager.default.contents(atPath: output))
+  }
+
+  @Test func trouble() {
+    let records = [
+      RoundingRecord(
+        tensor: .layer(0, .keyProjection), format: .int4(group: 32), method: .gptq, relativeError: 0.1,
+        outputError: 0.05, damping: 0.1),
+      RoundingRecord(
+        tensor: .layer(1, .downProjection), format: .int4(group: 32), method: .nearest, isFallback: true,
+        relativeError: 0.1),
+    ]
+    let row = ConversionReport.Row(
+      step: "quantize", parameterCount: 1, byteCount: 1, bitsPerWeight: 4, pruning: [:], rounding: records)
+    #expect(
+      row.notes == [
+        "the damping of model.layers.0.self_attn.k_proj.weight was raised to 10% of the mean diagonal, because its "
+          + "inputs' statistics are not positive definite with less; more calibration text may help",
+        "the inputs of model.layers.1.mlp.down_proj.weight have no usable statistics, even with their whole mean "
+          + "square added to the diagonal, so it was rounded to nearest; give more or other calibration text",
+      ])
+    #expect(row.json["notes"]?.arrayValue?.count == 2)
+    #expect(row.json["outputErrors"]?.objectValue?.keys.count == 1)
+  }
+}

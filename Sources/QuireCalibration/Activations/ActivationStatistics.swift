@@ -1,4 +1,3 @@
-import QuireFiles
 import QuireCheckpoints
 package import QuireModel
 

@@ -1,4 +1,3 @@
-import QuireFiles
 import QuireModel
 import QuireCheckpoints
 package import QuireTensors

@@ -1,6 +1,5 @@
 import QuireCalibration
 import QuireOptimization
-import QuireFiles
 import QuireModel
 import QuireCheckpoints
 

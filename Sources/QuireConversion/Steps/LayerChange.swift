@@ -1,6 +1,5 @@
 import QuireCalibration
 import QuireOptimization
-import QuireFiles
 import QuireCheckpoints
 package import QuireJSON
 package import QuireModel

@@ -1,5 +1,4 @@
 import QuireCalibration
-import QuireFiles
 import QuireCheckpoints
 import QuireModel
 import QuireOptimization

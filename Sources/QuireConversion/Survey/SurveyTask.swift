@@ -1,6 +1,5 @@
 import QuireCalibration
 import QuireOptimization
-import QuireFiles
 import QuireCheckpoints
 import QuireModel
 import QuireTensors

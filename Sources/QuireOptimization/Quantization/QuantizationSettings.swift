@@ -1,5 +1,4 @@
 import QuireCalibration
-import QuireFiles
 package import QuireModel
 package import QuireTensors
 

@@ -1,5 +1,4 @@
 import QuireCalibration
-import QuireFiles
 import QuireModel
 import Foundation
 

@@ -1,5 +1,4 @@
 import QuireCalibration
-import QuireFiles
 import QuireModel
 
 /// `{ step: "smooth", … }`: moves loudness from activations into weights, channel by channel, before rounding.

@@ -34,7 +34,7 @@ struct IgnoredFields {
             }
           }
         case (.array(let elements), .array(let shape)):
-          for (index, element) in elements.enumerated() {
+          for (index, element) in elements.enumerated() where element.hasMembersOrElements {
             next.append(("\(path)[\(index)]", element, shape))
           }
         default: break
@@ -72,6 +72,15 @@ struct IgnoredFields {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
       true
+    default: false
+    }
+  }
+}
+
+extension JSONValue {
+  fileprivate var hasMembersOrElements: Bool {
+    switch self {
+    case .object, .array: true
     default: false
     }
   }

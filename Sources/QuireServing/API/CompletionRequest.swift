@@ -15,7 +15,7 @@ struct CompletionRequest: Sendable {
       + .any(["model", "prompt", "logprobs", "echo", "return_tokens_as_token_ids"] + lengthNames))
 
   /// Names of the limit on the answer's length.
-  private static let lengthNames = ["max_tokens", "n_predict"]
+  private static let lengthNames = ["max_tokens", "max_completion_tokens", "n_predict"]
 
   let prompts: [Prompt]
   let generation: GenerationFields

@@ -45,7 +45,7 @@ import Testing
     #expect(records.count == (tied ? 1 : 2) + 3 * 7 - 1)
     for record in records {
       if case .layer = record.tensor {
-        #expect(record.method == .gptq && record.damping == InverseFactor.standardDamping)
+        #expect(record.method == .gptq && record.damping == DampedGram.standardShare)
         let error = try #require(record.outputError)
         #expect(error > 0.005 && error < record.relativeError)
       } else {

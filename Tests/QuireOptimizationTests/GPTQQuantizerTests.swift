@@ -57,7 +57,7 @@ import Testing
     let columns = Self.golden.shape("gptq.weights")[1]
     let gram = gram(Self.golden.floats("gptq.gram"), order: columns)
     let factor = try #require(InverseFactor(gram))
-    #expect(factor.damping == InverseFactor.standardDamping)
+    #expect(factor.damping == DampedGram.standardShare)
     let result = try GPTQQuantizer(format).quantize(
       matrix(Self.golden.floats("gptq.weights"), columns: columns), gram, factor, named: "w", compute)
     let codes = Self.golden.int32s("gptq.\(format).codes")
@@ -180,7 +180,7 @@ import Testing
 
   @Test func aRowOfEqualInputsNeedsNoMoreThanTheStandardDamping() throws {
     let factor = try #require(InverseFactor(gram([Float](repeating: 2, count: 64 * 64), order: 64)))
-    #expect(factor.damping == InverseFactor.standardDamping)
+    #expect(factor.damping == DampedGram.standardShare)
   }
 
   @Test func hopelessStatisticsGiveNoFactor() {

@@ -95,7 +95,7 @@ extension ConversionReport.Row {
             "the inputs of \(record.tensor) have no usable statistics, even with their whole mean square added to "
             + "the diagonal, so it was rounded to nearest; give more or other calibration text"
         }
-        guard let damping = record.damping, damping > InverseFactor.standardDamping else { return nil }
+        guard let damping = record.damping, damping > DampedGram.standardShare else { return nil }
         return
           "the damping of \(record.tensor) was raised to \(Int((100 * damping).rounded()))% of the mean diagonal, "
           + "because its inputs' statistics are not positive definite with less; more calibration text may help"

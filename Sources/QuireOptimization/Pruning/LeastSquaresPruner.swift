@@ -30,18 +30,14 @@ package final class LeastSquaresPruner {
   private let current: HostBuffer<Double>  // W refitted so far (m, n)
   private var isRemoved: [Bool]  // (n)
 
-  /// The damping of GPTQ and its kin: 1% of the mean diagonal.
-  package static let standardDamping = 0.01
-
-  /// Factors the damped Gram matrix; raises the damping tenfold, up to the mean diagonal itself, while it is
-  /// not positive definite.
+  /// Inverts the Gram matrix, damped as far as it needs.
   ///
   /// - Parameters:
   ///   - weights: W (m, n); must outlive the pruner
   ///   - gram: H (n, n), symmetric, both triangles
   /// - Returns: nil when no damping helps, which is to say when H holds a NaN or an infinity.
   package init?(
-    weights: MatrixView<Float>, gram: MatrixView<Float>, damping: Double = standardDamping
+    weights: MatrixView<Float>, gram: MatrixView<Float>, damping: Double = DampedGram.standardShare
   ) {
     precondition(gram.rows == weights.columns && gram.columns == weights.columns, "H must be (n, n)")
     rows = weights.rows
@@ -201,20 +197,17 @@ package final class LeastSquaresPruner {
     let order = gram.rows
     guard order > 0 else { return damping }
     let mean = (0..<order).reduce(0.0) { $0 + Double(gram[$1, $1]) } / Double(order)
-    guard mean.isFinite else { return nil }
-    var share = damping
-    while share <= 1 {
+    let found = DampedGram(mean: mean, share: damping) { added in
       for row in 0..<order {
         let (source, target) = (gram.row(row), damped.row(row))
         for column in 0..<order { target[column] = Double(source[column]) }
-        target[row] += mean > 0 ? share * mean : 1  // silent inputs: any definite matrix serves
+        target[row] += added
       }
       for row in 0..<order {
         inverse.row(row).update(from: damped.row(row), count: order)
       }
-      if DenseAlgebra.invertSymmetric(inverse) { return share }
-      share *= 10
+      return DenseAlgebra.invertSymmetric(inverse)
     }
-    return nil
+    return found?.share
   }
 }

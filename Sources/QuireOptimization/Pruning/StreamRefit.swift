@@ -33,7 +33,6 @@ package struct StreamRefit {
 
   /// V (m, s), or nil when H holds a NaN or an infinity.
   ///
-  /// Raises the damping tenfold, up to the mean diagonal, while H is not positive definite with it.
   /// - Parameters:
   ///   - plain: V₀ (m, s)
   ///   - weights: W (m, n)
@@ -74,20 +73,16 @@ package struct StreamRefit {
   /// The Cholesky factor of the damped H.
   private func factor(_ gram: GramMatrix, _ team: ThreadTeam) -> MatrixView<Double>? {
     let order = gram.order
-    let mean = gram.diagonal.reduce(0.0) { $0 + Double($1) } / Double(max(1, order))
-    guard mean.isFinite else { return nil }
     let factor = MatrixView(HostBuffer<Double>(count: order * order), rows: order, columns: order)
-    var damping = damping
-    while damping <= 1 {
+    let damped = DampedGram(mean: gram.meanDiagonal, share: damping) { added in
       for row in 0..<order {
         let (source, target) = (gram.view.row(row), factor.row(row))
         for column in 0..<order { target[column] = Double(source[column]) }
-        target[row] += mean > 0 ? damping * mean : 1  // silent inputs: any definite matrix serves
+        target[row] += added
       }
-      if DenseAlgebra.factorCholesky(factor, team: team) { return factor }
-      damping *= 10
+      return DenseAlgebra.factorCholesky(factor, team: team)
     }
-    return nil
+    return damped.map { _ in factor }
   }
 
   /// `V₀ + share·right·H⁻¹` (m, s), the rows shared out in fixed panels.

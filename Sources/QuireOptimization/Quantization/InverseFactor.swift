@@ -3,10 +3,10 @@ import QuireFiles
 import QuireModel
 package import QuireTensors
 
-/// How the rounding error of one input of a matrix is made up for by the inputs solved after it.
+/// How the inputs solved later compensate the rounding error of one input of a matrix.
 ///
 /// The upper triangular U with `(H + λI)⁻¹ = Uᵀ·U`, rows and columns of H in the order of falling mean square:
-/// what is solved first can be made up for by most. `U[j, j...] / U[j, j]` is by how much the inputs from j on move
+/// what is solved first can be compensated by most. `U[j, j...] / U[j, j]` is by how much the inputs from j on move
 /// when input j moves by one (GPTQ, arXiv 2210.17323, section 3). Matrices with the same inputs share the factor.
 ///
 /// U comes from one Cholesky factorization of H read backwards, `H = R·Rᵀ`, and `U = R⁻¹`; H is never inverted.
@@ -18,42 +18,37 @@ package struct InverseFactor: Sendable {
   package let damping: Double
   package let values: HostBuffer<Float>  // U, upper triangle (k, k); zero below
 
-  /// 1% of the mean diagonal, as GPTQ has it.
-  package static let standardDamping = 0.01
-
   package var order: Int { solvingOrder.count }
   package var view: MatrixView<Float> { MatrixView(values, rows: order, columns: order) }
   /// What was added to the mean square of each input.
   package let dampingValue: Double
 
-  /// Factors H; raises the damping tenfold, up to the mean diagonal itself, while H is not positive definite.
+  /// Factors H, damped as far as it needs.
   ///
   /// Returns nil when no damping is enough, or H holds a NaN or an infinity.
   ///
   /// - Parameter team: shares the work on large matrices; the bits do not depend on it.
   package init?(
-    _ gram: GramMatrix, damping: Double = standardDamping, team: ThreadTeam = ThreadTeam(threadCount: 1)
+    _ gram: GramMatrix, damping: Double = DampedGram.standardShare,
+    team: ThreadTeam = ThreadTeam(threadCount: 1)
   ) {
     let diagonal = gram.diagonal
-    let mean = diagonal.reduce(0.0) { $0 + Double($1) } / Double(max(1, gram.order))
-    guard mean.isFinite, diagonal.allSatisfy({ $0 >= 0 }) else { return nil }
+    guard diagonal.allSatisfy({ $0 >= 0 }) else { return nil }
     let order = Self.solvingOrder(diagonal)
     let work = HostBuffer<Double>(count: gram.order * gram.order)
     let view = MatrixView(work, rows: gram.order, columns: gram.order)
-    var share = damping
-    while share <= 1 {
-      let added = mean > 0 ? share * mean : 1  // silent inputs: any definite matrix serves
+    let damped = DampedGram(mean: gram.meanDiagonal, share: damping) { added in
       Self.fill(view, from: gram, backwardsIn: order, adding: added, team)
-      if DenseAlgebra.factorCholesky(view, team: team) {
-        Self.invertUpper(view, team)
-        let values = Self.turned(view)
-        guard values.buffer.allSatisfy(\.isFinite) else { return nil }
-        (self.solvingOrder, self.values, self.damping, dampingValue) = (order, values, share, added)
-        return
-      }
-      share *= 10
+      return DenseAlgebra.factorCholesky(view, team: team)
     }
-    return nil
+    guard let damped else { return nil }
+    Self.invertUpper(view, team)
+    let values = Self.turned(view)
+    guard values.buffer.allSatisfy(\.isFinite) else { return nil }
+    solvingOrder = order
+    self.values = values
+    self.damping = damped.share
+    dampingValue = damped.added
   }
 
   /// Inputs by falling mean square; equal ones in their own order.

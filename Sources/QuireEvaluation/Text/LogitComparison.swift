@@ -1,4 +1,4 @@
-import Foundation
+import QuireModel
 
 /// What one position's logits say about the token that came next, and how they differ from a reference's.
 package struct TokenScore: Sendable, Equatable, BitwiseCopyable {
@@ -14,13 +14,12 @@ package struct TokenScore: Sendable, Equatable, BitwiseCopyable {
   package init() {}
 }
 
-/// Softmax arithmetic on rows of logits, in double precision.
+/// Scores of single positions, in float64.
 package enum LogitComparison {
   /// The score of one position without a reference. Both lists have one logit per vocabulary entry.
   package static func score(_ logits: UnsafeBufferPointer<Float>, target: Int) -> TokenScore {
-    let row = Softmax(logits)
     var score = TokenScore()
-    score.surprise = row.logNormalizer - Double(logits[target])
+    score.surprise = Softmax(logits).surprise(of: target)
     return score
   }
 
@@ -28,39 +27,12 @@ package enum LogitComparison {
   package static func score(
     _ logits: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>, target: Int
   ) -> TokenScore {
-    precondition(logits.count == reference.count, "distributions over different vocabularies")
-    let row = Softmax(logits)
-    let other = Softmax(reference)
+    let (row, other) = (Softmax(logits), Softmax(reference))
     var score = TokenScore()
-    score.surprise = row.logNormalizer - Double(logits[target])
-    score.referenceSurprise = other.logNormalizer - Double(reference[target])
+    score.surprise = row.surprise(of: target)
+    score.referenceSurprise = other.surprise(of: target)
     score.agreesOnTop = row.top == other.top
-    // Σ p (ln p − ln q) = Σ p (x − y) − ln Z_p + ln Z_q with logits x, y: exactly 0 for equal logits.
-    var sum = 0.0
-    for index in reference.indices {
-      let logit = Double(reference[index])
-      sum += exp(logit - other.maximum) * (logit - Double(logits[index]))
-    }
-    let divergence = sum / other.scaledSum - other.logNormalizer + row.logNormalizer
-    // Rounding may leave a divergence of nearly 0 just below it; NaN stays NaN.
-    score.divergence = divergence < 0 ? 0 : divergence
+    score.divergence = Divergence.of(row, from: other)
     return score
-  }
-
-  /// The normalizer of one row of logits.
-  private struct Softmax {
-    var top = 0
-    var maximum = 0.0
-    /// Σ exp(logit − maximum)
-    var scaledSum = 0.0
-
-    var logNormalizer: Double { maximum + log(scaledSum) }
-
-    init(_ logits: UnsafeBufferPointer<Float>) {
-      precondition(!logits.isEmpty, "no vocabulary")
-      for index in logits.indices where logits[index] > logits[top] { top = index }
-      maximum = Double(logits[top])
-      for logit in logits { scaledSum += exp(Double(logit) - maximum) }
-    }
   }
 }

@@ -14,6 +14,8 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   case mismatchedReference(reference: String, model: String, difference: String)
   /// A model could not be opened or loaded; the sentence is the reader's.
   case model(String)
+  /// The logits of a model overflow or are not numbers.
+  case notFinite(isReference: Bool)
   /// A recipe could not be carried out; the sentence is the converter's.
   case conversion(String)
   /// The engine refused or failed; the sentence is the engine's.
@@ -35,6 +37,9 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
     case .mismatchedReference(let reference, let model, let difference):
       "\(reference) cannot be the reference of \(model): \(difference); "
         + "give the checkpoint that the model was made from"
+    case .notFinite(let isReference):
+      "expected finite logits from the \(isReference ? "reference" : "model") on the text, found a NaN or an infinity; "
+        + "its weights are damaged or too large, so there is nothing to score"
     case .model(let sentence), .conversion(let sentence), .generation(let sentence):
       sentence
     }

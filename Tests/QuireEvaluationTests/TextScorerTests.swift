@@ -137,4 +137,41 @@ import Testing
     #expect(seen.last == windows.scoredCount && seen == seen.sorted())
     #expect(score.comparison == nil)
   }
+
+  /// Gives equal logits everywhere, and what a test wants at one position.
+  private final class DamagedPredictor: Predictor {
+    private let damage: Float?
+    private let logits = HostBuffer<Float>(count: 512 * 320)
+    init(_ damage: Float?) { self.damage = damage }
+
+    func logits(of step: ScoringPlan.Step) -> UnsafeBufferPointer<Float> {
+      if let damage, step.targets.count > 40 { logits[40 * 320 + 7] = damage }
+      return UnsafeBufferPointer(start: logits.pointer, count: step.targets.count * 320)
+    }
+  }
+
+  private func failure(_ own: DamagedPredictor, _ reference: DamagedPredictor?) throws -> EvaluationError? {
+    let scorer = TextScorer(windows: windows, compute: compute)
+    do throws(EvaluationError) {
+      _ = try scorer.score(
+        own, reference: reference, plan: scorer.plan(vocabularySize: 320), vocabularySize: 320)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// Softmax makes a NaN of every number beside one, and agreement of two rows of NaN.
+  @Test(arguments: [Float.nan, .infinity])
+  func numbersThatAreNotFiniteAreNoScore(damage: Float) throws {
+    let (sound, damaged) = (DamagedPredictor(nil), DamagedPredictor(damage))
+    #expect(try failure(sound, sound) == nil)
+    #expect(try failure(damaged, nil) == .notFinite(isReference: false))
+    #expect(try failure(damaged, sound) == .notFinite(isReference: false))
+    #expect(try failure(sound, damaged) == .notFinite(isReference: true))
+    let own = try #require(try failure(damaged, damaged))
+    #expect(
+      own.description == "expected finite logits from the reference on the text, found a NaN or an infinity; "
+        + "its weights are damaged or too large, so there is nothing to score")
+  }
 }

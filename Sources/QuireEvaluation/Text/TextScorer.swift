@@ -62,12 +62,22 @@ package struct TextScorer {
         if let reference { reference === own ? logits : try reference.logits(of: step) } else {
           nil as UnsafeBufferPointer<Float>?
         }
-      scores += compare(logits, referenceLogits, targets: step.targets, vocabularySize: vocabularySize)
+      let found = compare(logits, referenceLogits, targets: step.targets, vocabularySize: vocabularySize)
+      try check(found)
+      scores += found
       onProgress(scores.count, windows.scoredCount)
     }
     return TextScore(
       scores, documents: plan.steps.flatMap { $0.windows.map { windows.documents[$0] } },
       documentCount: windows.documentCount, isCompared: reference != nil)
+  }
+
+  /// What is not finite is an error of the model, never a score.
+  private func check(_ scores: [TokenScore]) throws(EvaluationError) {
+    for score in scores {
+      guard score.referenceSurprise.isFinite else { throw .notFinite(isReference: true) }
+      guard score.surprise.isFinite, score.divergence.isFinite else { throw .notFinite(isReference: false) }
+    }
   }
 
   /// One score per target; the team shares the rows.

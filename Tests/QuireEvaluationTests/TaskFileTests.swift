@@ -137,17 +137,21 @@ import Testing
 @Suite struct AnswerTests {
   private let problem = TaskProblem(task: "t", prompt: "?", answer: "Zo\u{EB} 7")
 
+  private func isRight(_ content: String, isThoughtClosed: Bool?) -> Bool {
+    ExactMatch().isRight(TaskReply(content: content, isThoughtClosed: isThoughtClosed), to: problem)
+  }
+
   @Test func contentIsStrippedAndComparedByBytes() {
-    #expect(problem.isRight(content: "\n\n Zo\u{EB} 7\u{A0}\t", isThoughtClosed: true))
-    #expect(problem.isRight(content: "Zo\u{EB} 7", isThoughtClosed: nil))
-    #expect(!problem.isRight(content: "Zo\u{EB} 7.", isThoughtClosed: nil))
-    #expect(!problem.isRight(content: "Zoe\u{308} 7", isThoughtClosed: nil), "canonically equal, other bytes")
-    #expect(!problem.isRight(content: "", isThoughtClosed: true))
-    #expect(!problem.isRight(content: " \n", isThoughtClosed: nil))
+    #expect(isRight("\n\n Zo\u{EB} 7\u{A0}\t", isThoughtClosed: true))
+    #expect(isRight("Zo\u{EB} 7", isThoughtClosed: nil))
+    #expect(!isRight("Zo\u{EB} 7.", isThoughtClosed: nil))
+    #expect(!isRight("Zoe\u{308} 7", isThoughtClosed: nil), "canonically equal, other bytes")
+    #expect(!isRight("", isThoughtClosed: true))
+    #expect(!isRight(" \n", isThoughtClosed: nil))
   }
 
   @Test func aThoughtMustBeClosed() {
-    #expect(!problem.isRight(content: "Zo\u{EB} 7", isThoughtClosed: false))
+    #expect(!isRight("Zo\u{EB} 7", isThoughtClosed: false))
   }
 
   @Test func truncatedAnswersAreWrong() {

@@ -16,16 +16,6 @@ package struct TaskProblem: Sendable, Equatable {
     self.answer = answer
   }
 
-  /// Whether a reply that was not cut short is right: its content after the thought, stripped of white space at
-  /// both ends, is the answer, byte for byte.
-  ///
-  /// - Parameter isThoughtClosed: whether the reply had a thought and closed it; nil in non-thinking mode, which
-  ///   has none. A thinking reply without a closed thought is wrong.
-  package func isRight(content: String, isThoughtClosed: Bool?) -> Bool {
-    if isThoughtClosed == false { return false }
-    return Self.stripped(content).utf8.elementsEqual(answer.utf8)
-  }
-
   /// The text without Unicode white space at its ends.
   static func stripped(_ text: String) -> String {
     let scalars = text.unicodeScalars

@@ -1,10 +1,11 @@
 import QuireGeneration
 import QuireText
 
-/// Asks problems in one mode and judges the answers: greedy, all at once, through the engine that serves users.
+/// Asks problems in one mode and has the answers judged: greedy, all at once, through the engine that serves users.
 struct TaskRunner {
   let runner: RequestRunner
   let tokenizer: Tokenizer
+  var judge: any Judge = ExactMatch()
 
   /// The chat of each problem in each mode, as token ids.
   static func prompt(
@@ -38,8 +39,9 @@ struct TaskRunner {
     return zip(problems, answers).map { problem, answer in
       // A reply without any thought has no closed one either.
       let isThoughtClosed = mode == .thinking ? answer.result.reasoningTokens > 0 : nil
+      let reply = TaskReply(content: answer.content, isThoughtClosed: isThoughtClosed)
       return TaskAnswer(
-        isRight: problem.isRight(content: answer.content, isThoughtClosed: isThoughtClosed),
+        isRight: judge.isRight(reply, to: problem),
         tokenCount: answer.result.completionTokens, isTruncated: answer.result.reason == .length)
     }
   }

@@ -174,6 +174,35 @@ private final class TinySubject: Sendable {
     #expect(try Evaluator(model: pack, options: options).run().rows[0].text == alone.rows[0].text)
   }
 
+  /// Steps of one name, and recipes of one name, are rows of their own.
+  @Test func equalStepsAndRecipesAreToldApart() throws {
+    let subject = TinySubject().withData()
+    var options = subject.options
+    options.speed = nil
+    options.modes = [.nonThinking]
+    let text = """
+      { name: "twice", steps: [
+        { step: "prune-neurons", remove: 32, group: 32 }, { step: "quantize", scheme: "int8", group: 32 } ],
+        calibration: { source: "bundled", windows: 2, tokens: 64, seed: 1 } }
+      """
+    let recipe = try Recipe(text: Array(text.utf8), file: "t.json5")
+    let report = try Evaluator(model: subject.path, recipes: [recipe, recipe], options: options).run()
+    #expect(Set(report.rows.map(\.identity)).count == 5)
+    #expect(
+      report.rows.map(\.label) == [
+        "reference", "twice: prune-neurons (recipe 1)", "twice: quantize (recipe 1)",
+        "twice: prune-neurons (recipe 2)", "twice: quantize (recipe 2)",
+      ])
+    #expect(
+      report.rows.map { $0.json["row"] } == [
+        "reference", "recipe-0-step-1", "recipe-0-step-2", "recipe-1-step-1", "recipe-1-step-2",
+      ])
+    #expect(
+      report.rows.map { $0.json["step"] } == [
+        "reference", "prune-neurons", "quantize", "prune-neurons", "quantize",
+      ])
+  }
+
   @Test func aBillOfAnotherModelIsNotStored() throws {
     let subject = TinySubject().withData()
     let pack = try subject.convert(TinySubject.recipe)

@@ -36,7 +36,7 @@ private enum MadeUp {
       AnswerSheet(
         thinking: sheet(wrong: [2, 3], tokens: 40), nonThinking: sheet(wrong: Set(0..<190), tokens: 9)),
     ]
-    var reference = EvaluationRow(step: "reference", recipe: nil)
+    var reference = EvaluationRow(.reference, step: "reference", recipe: nil)
     reference.size = ModelSize(fileBytes: 10_300_000, weightBytes: 2000, parameterCount: 1000)
     reference.peakMemoryBytes = 52_000_000
     reference.speed = SpeedScore(
@@ -46,7 +46,7 @@ private enum MadeUp {
     reference.wallSeconds = 12
     reference.text = text(surprise: 1, reference: 1, divergence: 0)
     reference.tasks = sheets[0].results(problems: problems, reference: sheets[0])
-    var row = EvaluationRow(step: "quantize", recipe: "int4")
+    var row = EvaluationRow(.recipe(index: 0, stepCount: 1), step: "quantize", recipe: "int4")
     row.size = ModelSize(fileBytes: 2_900_000, weightBytes: 520, parameterCount: 1000)
     row.speed = SpeedScore(
       prompt: Estimate(value: 1020, standardError: 10), decode: Estimate(value: 250, standardError: 1),
@@ -144,7 +144,7 @@ private enum MadeUp {
     report.method.tasks = nil
     report.method.speed = nil
     report.reference = nil
-    report.rows = [EvaluationRow(step: "quantize", recipe: "int4")]
+    report.rows = [EvaluationRow(.recipe(index: 0, stepCount: 1), step: "quantize", recipe: "int4")]
     let text = report.table()
     #expect(!text.contains("Text — ") && !text.contains("Answers"))
     #expect(text.contains("\nSize\n") && text.contains("\n± one standard error\npeak memory: "))
@@ -201,7 +201,7 @@ private enum MadeUp {
   }
 
   @Test func valuesThatAreNotMeasuredAreNull() {
-    let json = EvaluationRow(step: "quantize", recipe: "int4").json
+    let json = EvaluationRow(.recipe(index: 0, stepCount: 1), step: "quantize", recipe: "int4").json
     for key in ["perplexity", "klMean", "promptTokensPerSecond", "peakMemoryBytes"] {
       #expect(json[key] == .null)
     }

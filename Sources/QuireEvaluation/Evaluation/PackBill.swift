@@ -26,12 +26,11 @@ extension EvaluationReport {
     guard let rows = pack.manifest["rows"]?.arrayValue, !rows.isEmpty else { return nil }
     let steps = rows.map { $0["step"]?.stringValue }
     let recipe = pack.manifest["recipe"]?["name"]?.stringValue
-    let own = self.rows.filter { !$0.isReference && $0.recipe == recipe }
     var measured = [EvaluationRow?](repeating: nil, count: rows.count)
-    if own.map(\.step) == steps.dropFirst().compactMap({ $0 }) {
+    if model == pack.path, let own = self.rows.first(where: { $0.identity == .pack }) {
+      measured[rows.count - 1] = own
+    } else if let own = rowsOfRecipe(named: recipe, steps: steps.dropFirst().compactMap({ $0 })) {
       for (index, row) in own.enumerated() { measured[index + 1] = row }
-    } else if model == pack.path, own.count == 1 {
-      measured[rows.count - 1] = own[0]
     } else {
       return nil
     }
@@ -40,6 +39,18 @@ extension EvaluationReport {
     return zip(rows, measured).map { row, measured in
       measured.map { row.merging($0.json, keeping: ["step"]) } ?? row
     }
+  }
+
+  /// The rows of the first recipe of that name and those steps, in their order; nil when there is none.
+  private func rowsOfRecipe(named name: String?, steps: [String]) -> [EvaluationRow]? {
+    if steps.isEmpty { return [] }
+    var rows: [Int: [Int: EvaluationRow]] = [:]  // recipe index, step count
+    for row in self.rows where row.recipe == name {
+      if case .recipe(let index, let stepCount) = row.identity { rows[index, default: [:]][stepCount] = row }
+    }
+    return rows.sorted { $0.key < $1.key }.lazy
+      .map { $0.value.sorted { $0.key < $1.key }.map(\.value) }
+      .first { $0.map(\.step) == steps }
   }
 }
 

@@ -23,7 +23,7 @@ struct RowMeasurement {
     referenceSheet: AnswerSheet?, onProgress: Progress
   ) throws(EvaluationError) -> (EvaluationRow, AnswerSheet) {
     let start = ContinuousClock.now
-    var row = EvaluationRow(step: plan.step, recipe: plan.recipe)
+    var row = plan.row
     let subject = try prepare(&row, onProgress: onProgress)
     defer { if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: subject.path) } }
     let tellsPeak = PeakMemory.reset()

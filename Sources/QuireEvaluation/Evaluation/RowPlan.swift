@@ -10,11 +10,23 @@ struct RowPlan {
       case conversion(Recipe, checkpoint: String)
     }
 
+    let identity: RowIdentity
     let step: String
     let recipe: String?
     let source: Source
+    /// Unlike that of any other row, once the plan is made.
+    var label: String
 
-    var label: String { EvaluationRow(step: step, recipe: recipe).label }
+    init(_ identity: RowIdentity, step: String, recipe: String?, source: Source) {
+      self.identity = identity
+      self.step = step
+      self.recipe = recipe
+      self.source = source
+      label = EvaluationRow.label(step: step, recipe: recipe)
+    }
+
+    /// The row before anything of it is measured.
+    var row: EvaluationRow { EvaluationRow(identity, step: step, recipe: recipe, label: label) }
   }
 
   /// What rows are compared with.
@@ -37,7 +49,9 @@ struct RowPlan {
       }
       return RowPlan(
         reference: subject, model: subject,
-        rows: [referenceEntry(subject)] + recipes.flatMap { steps($0, model) })
+        rows: labelled(
+          [referenceEntry(subject)]
+            + recipes.enumerated().flatMap { steps($0.element, index: $0.offset, model) }))
     case .pack:
       if !recipes.isEmpty {
         throw .invalidOption(
@@ -46,7 +60,7 @@ struct RowPlan {
             + "give the checkpoint or leave the recipe out")
       }
       let origin = try subject.origin()
-      let row = Entry(step: origin.step, recipe: origin.recipe, source: .existing(subject))
+      let row = Entry(.pack, step: origin.step, recipe: origin.recipe, source: .existing(subject))
       guard let reference else { return RowPlan(reference: nil, model: subject, rows: [row]) }
       let other = try Subject(path: reference)
       guard case .checkpoint = other else {
@@ -60,14 +74,43 @@ struct RowPlan {
   }
 
   private static func referenceEntry(_ subject: Subject) -> Entry {
-    Entry(step: EvaluationRow.referenceStep, recipe: nil, source: .existing(subject))
+    Entry(.reference, step: EvaluationRow.referenceStep, recipe: nil, source: .existing(subject))
   }
 
-  private static func steps(_ recipe: Recipe, _ checkpoint: String) -> [Entry] {
-    recipe.steps.indices.map { index in
+  private static func steps(_ recipe: Recipe, index: Int, _ checkpoint: String) -> [Entry] {
+    recipe.steps.indices.map { step in
       Entry(
-        step: recipe.steps[index].name, recipe: recipe.name,
-        source: .conversion(recipe.prefix(index + 1), checkpoint: checkpoint))
+        .recipe(index: index, stepCount: step + 1), step: recipe.steps[step].name, recipe: recipe.name,
+        source: .conversion(recipe.prefix(step + 1), checkpoint: checkpoint))
     }
+  }
+
+  /// Labels that several rows share: those of one recipe get the number of the step, then those of several recipes
+  /// the number of the recipe.
+  private static func labelled(_ entries: [Entry]) -> [Entry] {
+    func renamed<Key: Hashable>(
+      _ entries: [Entry], sharing key: (Entry) -> Key, _ suffix: (_ recipe: Int, _ stepCount: Int) -> String
+    ) -> [Entry] {
+      let counts = Dictionary(grouping: entries, by: key).mapValues(\.count)
+      return entries.map { entry in
+        guard counts[key(entry), default: 0] > 1, case .recipe(let index, let stepCount) = entry.identity
+        else {
+          return entry
+        }
+        var entry = entry
+        entry.label += suffix(index, stepCount)
+        return entry
+      }
+    }
+    let byStep = renamed(entries, sharing: { [$0.label, $0.recipeIndex.map(String.init) ?? ""] }) {
+      " (step \($1))"
+    }
+    return renamed(byStep, sharing: \.label) { recipe, _ in " (recipe \(recipe + 1))" }
+  }
+}
+
+extension RowPlan.Entry {
+  fileprivate var recipeIndex: Int? {
+    if case .recipe(let index, _) = identity { index } else { nil }
   }
 }

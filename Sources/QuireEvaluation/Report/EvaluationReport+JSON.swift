@@ -7,7 +7,8 @@ import QuireText
 //
 // | key | meaning |
 // |---|---|
-// | step, recipe | "reference" and null; then a step's name and its recipe's |
+// | row | tells the row from all others: "reference", "pack", "recipe-0-step-2" |
+// | step, recipe | "reference" and null; then a step's name and its recipe's; several rows may have the same |
 // | sizeBytes | bytes on disk: the pack, or the checkpoint's files that Quire reads |
 // | bitsPerWeight, weightBytes, parameters | of the weights in memory, scales included |
 // | peakMemoryBytes | most memory of the process while the row's model was loaded, timed and answered |
@@ -40,6 +41,7 @@ extension EvaluationRow {
   package var json: JSONValue {
     let comparison = text?.comparison
     return [
+      "row": .string(identity.text),
       "step": .string(step),
       "recipe": recipe.map { .string($0) } ?? .null,
       "sizeBytes": .int(size.fileBytes),

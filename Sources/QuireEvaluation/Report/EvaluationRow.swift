@@ -1,7 +1,8 @@
 package import QuireText
 
-/// What was measured after one step: a line of the bill.
+/// What was measured of one model: the reference, a pack, or a checkpoint after some steps of a recipe.
 package struct EvaluationRow: Sendable, Equatable {
+  package let identity: RowIdentity
   /// The step that this row is after: "prune-heads", "quantize" …; "reference" for the unchanged checkpoint, and
   /// "none" for a pack that no step has changed.
   package var step: String
@@ -22,18 +23,23 @@ package struct EvaluationRow: Sendable, Equatable {
   /// One result a task and the sum of all; empty when no tasks were given.
   package var tasks: [TaskResult] = []
 
+  /// How tables call the row: "reference", "int4: quantize".
+  package var label: String
+
   package static let referenceStep = "reference"
   package static let unchangedStep = "none"
 
-  package init(step: String, recipe: String?) {
+  /// - Parameter label: nil makes one of recipe and step, which several rows may share
+  package init(_ identity: RowIdentity, step: String, recipe: String?, label: String? = nil) {
+    self.identity = identity
     self.step = step
     self.recipe = recipe
+    self.label = label ?? Self.label(step: step, recipe: recipe)
   }
 
-  package var isReference: Bool { step == Self.referenceStep }
+  static func label(step: String, recipe: String?) -> String { recipe.map { "\($0): \(step)" } ?? step }
 
-  /// How tables call the row: "reference", "int4: quantize".
-  package var label: String { recipe.map { "\($0): \(step)" } ?? step }
+  package var isReference: Bool { identity == .reference }
 
   /// The sum of all tasks in a mode.
   package func total(_ mode: ThinkingMode) -> TaskScore? {
@@ -50,7 +56,7 @@ extension TaskResult {
   }
 }
 
-/// How much room a model takes.
+/// How large a model is.
 package struct ModelSize: Sendable, Equatable {
   /// Bytes on disk: the pack, or the files of a checkpoint that Quire reads.
   package var fileBytes = 0

@@ -15,8 +15,6 @@ final class ActiveRequest {
   private(set) var answerCount = 0
   private(set) var reasoningCount = 0
   private(set) var stamps: Stamps
-  /// Made when the first drafts are looked for.
-  private(set) var drafter: Drafter?
   /// Tokens that took no step of their own.
   private(set) var acceptedDraftCount = 0
 
@@ -115,6 +113,9 @@ final class ActiveRequest {
     return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .goesOn)  // 3
   }
 
+  /// Tokens of the answer were drafts that came true.
+  func noteAcceptedDrafts(_ count: Int) { acceptedDraftCount += count }
+
   /// Sends the last event.
   func finish(_ reason: FinishReason, _ match: StopMatch?, now: ContinuousClock.Instant) {
     onEvent(
@@ -123,38 +124,6 @@ final class ActiveRequest {
           reason: reason, match: match, promptTokens: request.promptTokens.count,
           completionTokens: answerCount, reasoningTokens: reasoningCount,
           acceptedDraftTokens: acceptedDraftCount, timings: stamps.timings(until: now))))
-  }
-}
-
-// MARK: - Drafts
-
-extension ActiveRequest {
-  /// Looks for a place where the text may go on as before; the length of the match, or `nil` without one.
-  func lookUp() -> Int? {
-    if drafter == nil { drafter = Drafter(maximumTokens: tokenLimit) }
-    return drafter?.look(tokens)
-  }
-
-  /// Makes this many drafts.
-  func draft(_ count: Int) {
-    drafter?.draft(count, after: tokens)
-  }
-
-  /// True when it is time to try a draft though none promised enough.
-  func declineOrProbe() -> Bool {
-    drafter?.declineOrProbe() ?? false
-  }
-
-  /// Whether the newest token is the draft of this index.
-  func isDraft(_ index: Int) -> Bool {
-    guard let drafts = drafter?.drafts, index < drafts.count else { return false }
-    return drafts[index] == tokens.last
-  }
-
-  /// Takes in how many drafts came true; cost and gain in steps without drafts.
-  func settle(accepted: Int, cost: Double, gain: Double) {
-    acceptedDraftCount += accepted
-    drafter?.settle(accepted: accepted, cost: cost, gain: gain)
   }
 }
 

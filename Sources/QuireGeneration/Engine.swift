@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 package import QuireModel
+package import QuireScheduling
 import QuireTensors
 package import QuireText
 
@@ -110,10 +111,16 @@ package struct EngineParts: Sendable {
   package let tokenizer: Tokenizer
   package let shape: EngineShape
   package let endOfSequenceIDs: Set<Int32>
+  /// Makes what proposes drafts; not called when the shape says that there are none.
+  package let makeDraftSource: @Sendable () -> any DraftSource
+  /// Called on the engine's thread with the scheduler as each step leaves it, for tests of its invariants.
+  package let onStep: (@Sendable (Scheduler) -> Void)?
 
   package init(
     forward: any StepForward, rowWidth: Int, tokenizer: Tokenizer, shape: EngineShape,
-    endOfSequenceIDs: Set<Int32>
+    endOfSequenceIDs: Set<Int32>,
+    makeDraftSource: @escaping @Sendable () -> any DraftSource = { PromptLookupSource() },
+    onStep: (@Sendable (Scheduler) -> Void)? = nil
   ) {
     precondition(rowWidth >= shape.vocabularySize)
     self.forward = forward
@@ -121,5 +128,7 @@ package struct EngineParts: Sendable {
     self.tokenizer = tokenizer
     self.shape = shape
     self.endOfSequenceIDs = endOfSequenceIDs
+    self.makeDraftSource = makeDraftSource
+    self.onStep = onStep
   }
 }

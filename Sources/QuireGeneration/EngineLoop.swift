@@ -21,6 +21,7 @@ final class EngineLoop {
   private let limits: EngineLimits
   private let recorder: TokenRecorder
   private let rowWidth: Int
+  private let onStep: (@Sendable (Scheduler) -> Void)?
 
   private var scheduler: Scheduler
   private var plan = StepPlan()
@@ -40,7 +41,9 @@ final class EngineLoop {
       endOfSequenceIDs: parts.endOfSequenceIDs)
     recorder = TokenRecorder(
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
-    drafting = StepDrafting(mode: shape.lookup, maximumSlots: shape.maximumSlots)
+    drafting = StepDrafting(
+      mode: shape.lookup, maximumSlots: shape.maximumSlots, source: parts.makeDraftSource())
+    onStep = parts.onStep
     scheduler = Scheduler(
       blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots)
     batch.tokens.reserveCapacity(shape.tokenBudget)
@@ -77,6 +80,7 @@ final class EngineLoop {
     }
     let now = ContinuousClock.now
     scheduler.remove(id: id)
+    drafting.end(id)
     metrics.noteEnd(reason, seconds: request.stamps.submittedAt.duration(to: now).seconds)
     noteGauges()
     mailbox.leave { request.finish(reason, match, now: now) }
@@ -106,6 +110,7 @@ final class EngineLoop {
     batch.sequences.removeAll(keepingCapacity: true)
     plan.forgetBlocks()
     deliver(logits)
+    onStep?(scheduler)
   }
 
   private func begin(_ id: UInt64, at now: ContinuousClock.Instant) {
@@ -117,12 +122,12 @@ final class EngineLoop {
   private func fillBatch() {
     batch.tokens.removeAll(keepingCapacity: true)
     batch.logitRows.removeAll(keepingCapacity: true)
-    for work in plan.work {
+    for (index, work) in plan.work.enumerated() {
       guard let request = requests[work.id] else { preconditionFailure("planned what has ended") }
       let firstRow = batch.tokens.count
       let knownCount = work.rowCount - work.draftCount
       batch.tokens += request.tokens[work.firstPosition..<work.firstPosition + knownCount]
-      if work.draftCount > 0, let drafts = request.drafter?.drafts { batch.tokens += drafts }
+      if work.draftCount > 0 { batch.tokens += drafting.drafts(workIndex: index) }
       batch.sequences.append(
         ForwardBatch.Slice(
           rowCount: work.rowCount, firstPosition: work.firstPosition, blocks: work.blocks))
@@ -134,14 +139,14 @@ final class EngineLoop {
   /// Hands each request its rows of logits, in the order in which they were asked for.
   private func deliver(_ logits: UnsafeBufferPointer<Float>) {
     var row = 0
-    for work in plan.work {
+    for (index, work) in plan.work.enumerated() {
       let rows = logits[row * rowWidth..<(row + work.logitRowCount) * rowWidth]
-      deliver(UnsafeBufferPointer(rebasing: rows), to: work)
+      deliver(UnsafeBufferPointer(rebasing: rows), to: work, workIndex: index)
       row += work.logitRowCount
     }
   }
 
-  private func deliver(_ rows: UnsafeBufferPointer<Float>, to work: StepWork) {
+  private func deliver(_ rows: UnsafeBufferPointer<Float>, to work: StepWork, workIndex: Int) {
     guard let request = requests[work.id] else { preconditionFailure("computed what has ended") }
     do throws(GenerationError) {
       for (index, row) in work.scoredRows.enumerated() {
@@ -152,7 +157,7 @@ final class EngineLoop {
       if request.answerCount == 0 { metrics.notePrompt(tokens: request.request.promptTokens.count) }
       request.finishPrompt(recorder: recorder)
       if request.tokens.count == request.tokenLimit { return finish(work.id, .length) }
-      try choose(rows, work, for: request)
+      try choose(rows, work, workIndex: workIndex, for: request)
     } catch {
       finish(work.id, .failed(error.description))
     }
@@ -161,8 +166,9 @@ final class EngineLoop {
   /// Chooses tokens row by row, in order: the first row follows known tokens, each other one a draft, and counts
   /// only if that draft is what the row before it chose.
   private func choose(
-    _ rows: UnsafeBufferPointer<Float>, _ work: StepWork, for request: ActiveRequest
+    _ rows: UnsafeBufferPointer<Float>, _ work: StepWork, workIndex: Int, for request: ActiveRequest
   ) throws(GenerationError) {
+    let drafts = drafting.drafts(workIndex: workIndex)
     var acceptedCount = 0
     for index in 0...work.draftCount {
       if index > 0 {
@@ -173,14 +179,19 @@ final class EngineLoop {
         logits: row(work.scoredRows.count + index, of: rows), now: ContinuousClock.now, recorder: recorder)
       metrics.noteToken(request.stamps, isFirst: request.answerCount == 1)
       if case .ends(let reason, let match) = progress {
-        drafting.settle(request, accepted: acceptedCount, of: work.draftCount)
+        settle(request, workIndex: workIndex, accepted: acceptedCount)
         return finish(work.id, reason, match)
       }
-      let isDraft = index < work.draftCount && request.isDraft(index)
+      let isDraft = index < work.draftCount && drafts[drafts.startIndex + index] == request.tokens.last
       scheduler.append(id: work.id, isDraft: isDraft)
       if !isDraft { break }
     }
-    drafting.settle(request, accepted: acceptedCount, of: work.draftCount)
+    settle(request, workIndex: workIndex, accepted: acceptedCount)
+  }
+
+  private func settle(_ request: ActiveRequest, workIndex: Int, accepted: Int) {
+    request.noteAcceptedDrafts(accepted)
+    drafting.settle(request.id.value, workIndex: workIndex, accepted: accepted)
   }
 
   private func row(_ index: Int, of rows: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float> {

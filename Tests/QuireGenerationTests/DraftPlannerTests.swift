@@ -44,7 +44,7 @@ import Testing
         planner.begin(rowCount: 1, answerCount: 1)
         record.earn()
         if chance(matchShare) {
-          planner.add(workIndex: 0, limit: 100, matchLength: chance(0.5) ? 2 : 5, record: record)
+          planner.add(workIndex: 0, limit: 100, confidence: chance(0.5) ? 0 : 2, record: record)
         }
         planner.choose()
         if let candidate = planner.candidates.first, candidate.count == 0, record.declineOrProbe() {
@@ -57,7 +57,7 @@ import Testing
         while accepted < drafts, chance(acceptance) { accepted += 1 }
         if drafts > 0 {
           record.settle(
-            accepted: accepted, of: drafts, matchLength: planner.candidates[0].matchLength,
+            accepted: accepted, of: drafts, confidence: planner.candidates[0].confidence,
             cost: planner.cost(draftCount: drafts), gain: Double(accepted))
         }
         tokenCount += 1 + accepted
@@ -128,7 +128,7 @@ import Testing
     var planner = DraftPlanner(mode: .adaptive)
     for stepCount in 0..<4 {
       planner.begin(rowCount: 1, answerCount: 1)
-      planner.add(workIndex: 0, limit: 8, matchLength: 8, record: DraftRecord())
+      planner.add(workIndex: 0, limit: 8, confidence: 3, record: DraftRecord())
       planner.choose()
       // Then one at first: twice the rows that were seen.
       #expect(planner.candidates[0].count == (stepCount < 3 ? 0 : 1))
@@ -143,7 +143,7 @@ import Testing
       for rowCount in 1...48 { observe(rowCount, &planner) }
       planner.begin(rowCount: requestCount, answerCount: requestCount)
       for index in 0..<requestCount {
-        planner.add(workIndex: index, limit: 8, matchLength: 3, record: DraftRecord())
+        planner.add(workIndex: index, limit: 8, confidence: 1, record: DraftRecord())
       }
       planner.choose()
       counts.append(planner.candidates.map(\.count).reduce(0, +))
@@ -157,9 +157,9 @@ import Testing
     var planner = DraftPlanner(mode: .adaptive)
     for rowCount in 1...12 { observe(rowCount, &planner) }
     planner.begin(rowCount: 2, answerCount: 2)
-    planner.add(workIndex: 0, limit: 8, matchLength: 2, record: DraftRecord())
-    planner.add(workIndex: 3, limit: 1, matchLength: 8, record: DraftRecord())
-    planner.add(workIndex: 4, limit: 8, matchLength: 8, record: DraftRecord())
+    planner.add(workIndex: 0, limit: 8, confidence: 0, record: DraftRecord())
+    planner.add(workIndex: 3, limit: 1, confidence: 3, record: DraftRecord())
+    planner.add(workIndex: 4, limit: 8, confidence: 3, record: DraftRecord())
     planner.choose()
     #expect(planner.candidates.map(\.workIndex) == [0, 3, 4])
     #expect(planner.candidates[1].count == 1)
@@ -169,8 +169,8 @@ import Testing
   @Test func eagerTakesWhateverFits() {
     var planner = DraftPlanner(mode: .eager)
     planner.begin(rowCount: 1, answerCount: 1)
-    planner.add(workIndex: 0, limit: 5, matchLength: 2, record: DraftRecord())
-    planner.add(workIndex: 1, limit: 50, matchLength: 2, record: DraftRecord())
+    planner.add(workIndex: 0, limit: 5, confidence: 0, record: DraftRecord())
+    planner.add(workIndex: 1, limit: 50, confidence: 0, record: DraftRecord())
     planner.choose()
     #expect(planner.candidates.map(\.count) == [5, DraftPlanner.draftCountMaximum])
   }

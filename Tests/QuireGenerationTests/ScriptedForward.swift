@@ -1,10 +1,12 @@
 import Dispatch
 import QuireGeneration
 import QuireModel
+import QuireScheduling
 import QuireTensors
 import QuireText
 import Synchronization
 import TestSupport
+import Testing
 
 /// A model whose logits are written down: a function of all tokens of a sequence.
 ///
@@ -115,14 +117,16 @@ let tinyConfiguration = ModelConfiguration(
   hiddenSize: 32, headSize: 16, vocabularySize: 320, tiesEmbeddings: true, maximumPositions: 1024,
   layers: [LayerShape(queryHeadCount: 2, keyValueHeadCount: 1, intermediateSize: 32)])
 
-/// An engine over a scripted model.
+/// An engine over a scripted model; every step is held against the scheduler's invariants.
 struct ScriptedEngine {
   let engine: Engine
   let forward: ScriptedForward
 
   init(
     _ options: EngineOptions = EngineOptions(contextLength: 1024, cacheBlockCount: 64),
-    onBatch: @escaping @Sendable () -> Void = {}, script: @escaping ScriptedForward.Script
+    onBatch: @escaping @Sendable () -> Void = {},
+    makeDraftSource: @escaping @Sendable () -> any DraftSource = { PromptLookupSource() },
+    script: @escaping ScriptedForward.Script
   ) throws {
     let shape = try EngineShape(
       options, configuration: tinyConfiguration, vocabularySize: tinyTokenizer.vocabularySize)
@@ -132,7 +136,11 @@ struct ScriptedEngine {
     engine = Engine(
       EngineParts(
         forward: forward, rowWidth: forward.rowWidth, tokenizer: tinyTokenizer, shape: shape,
-        endOfSequenceIDs: tinyTokenizer.endOfSequenceIDs))
+        endOfSequenceIDs: tinyTokenizer.endOfSequenceIDs, makeDraftSource: makeDraftSource
+      ) { scheduler in
+        // No test leaves a scheduler that breaks a rule, whatever else it is about.
+        if let broken = scheduler.brokenInvariant { Issue.record("\(broken)") }
+      })
   }
 
   /// An engine that answers every one-token prompt with this text or these tokens.

@@ -129,7 +129,7 @@ struct SchedulerExplorer {
     case .draft(let count, let accepted):
       problem = step(&next, draftCount: count, accepted: accepted)
     }
-    if let sentence = problem ?? brokenInvariant(of: next.scheduler) {
+    if let sentence = problem ?? next.scheduler.brokenInvariant ?? overtaking(in: next.scheduler) {
       throw Failure(path: [operation], sentence: sentence)
     }
     return next
@@ -214,31 +214,9 @@ struct SchedulerExplorer {
     return nil
   }
 
-  private func brokenInvariant(of scheduler: Scheduler) -> String? {
-    var held = Set<Int32>()
-    for (index, request) in scheduler.line.enumerated() {
-      for block in request.blocks {
-        if !held.insert(block).inserted { return "block \(block) is held twice" }
-        if scheduler.pool.holderCount(block) != 1 { return "block \(block) is miscounted" }
-      }
-      if index >= scheduler.runningCount && (!request.blocks.isEmpty || request.computedCount > 0) {
-        return "waiting \(request.id) holds blocks"
-      }
-      if request.blocks.count * scheduler.blockSize < request.computedCount {
-        return "\(request.id) computed without blocks"
-      }
-      if request.computedCount > request.tokenCount { return "\(request.id) computed the unknown" }
-      if request.draftCount > 0 { return "\(request.id) kept drafts" }
-      let needed = (request.tokenCount + scheduler.blockSize - 1) / scheduler.blockSize
-      if request.blocks.count > needed { return "\(request.id) kept blocks for drafts" }
-    }
-    if held.count != scheduler.pool.usedCount { return "blocks leaked" }
-    if scheduler.runningCount > scheduler.maximumSlots { return "too many slots" }
-    for request in scheduler.line[..<scheduler.runningCount].dropLast() where request.pendingCount > 1 {
-      return "\(request.id) is behind, but not the youngest"
-    }
+  /// Ids are given in order of arrival here, so the line is in order of ids.
+  private func overtaking(in scheduler: Scheduler) -> String? {
     let ids = scheduler.line.map(\.id)
-    if ids != ids.sorted() { return "somebody overtook" }
-    return nil
+    return ids == ids.sorted() ? nil : "somebody overtook"
   }
 }

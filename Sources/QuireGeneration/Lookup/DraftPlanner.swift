@@ -1,7 +1,7 @@
 /// Chooses how many drafts each request of a step gets: those that give the most tokens per second.
 ///
 ///     planner.begin(rowCount: 3, answerCount: 3)  // the step as it is planned without drafts
-///     planner.add(workIndex: 0, limit: 8, matchLength: 5, record: record)
+///     planner.add(workIndex: 0, limit: 8, confidence: 2, record: record)
 ///     planner.choose()
 ///     planner.candidates[0].count                 // drafts for work 0
 ///
@@ -22,7 +22,7 @@ package struct DraftPlanner: Sendable {
     package let workIndex: Int
     /// Drafts it can have.
     package fileprivate(set) var limit: Int
-    package let matchLength: Int
+    package let confidence: Int
     /// Probability of each draft, given those before it.
     fileprivate let acceptance: Double
     /// Plain steps that may be risked.
@@ -56,11 +56,11 @@ package struct DraftPlanner: Sendable {
   }
 
   /// Adds a request that can have up to `limit` drafts.
-  package mutating func add(workIndex: Int, limit: Int, matchLength: Int, record: DraftRecord) {
-    let acceptance = record.acceptance(matchLength: matchLength)
+  package mutating func add(workIndex: Int, limit: Int, confidence: Int, record: DraftRecord) {
+    let acceptance = record.acceptance(confidence: confidence)
     candidates.append(
       Candidate(
-        workIndex: workIndex, limit: min(limit, Self.draftCountMaximum), matchLength: matchLength,
+        workIndex: workIndex, limit: min(limit, Self.draftCountMaximum), confidence: confidence,
         acceptance: acceptance, credit: record.credit, value: acceptance))
   }
 

@@ -12,7 +12,9 @@ package struct DraftRecord: Sendable {
   private static let weight = 0.2
   private static let probeIntervals = 16...512
 
-  /// Estimated probability that a draft comes true if those before it did, by class of match length.
+  /// Levels of confidence that a source can have in its drafts.
+  package static let confidenceCount = 4
+  /// Estimated probability that a draft comes true if those before it did, by the source's confidence.
   private var acceptances = SIMD4(0.25, 0.4, 0.6, 0.85)
   package private(set) var credit = Self.initialCredit
   /// Steps in a row for which drafts were at hand but promised too little.
@@ -21,14 +23,7 @@ package struct DraftRecord: Sendable {
 
   package init() {}
 
-  /// Classes of match length: 2, 3, 4 to 7, 8 or more.
-  private static func matchClass(_ matchLength: Int) -> Int {
-    matchLength >= 8 ? 3 : max(0, min(matchLength, 4) - 2)
-  }
-
-  package func acceptance(matchLength: Int) -> Double {
-    acceptances[Self.matchClass(matchLength)]
-  }
+  package func acceptance(confidence: Int) -> Double { acceptances[confidence] }
 
   /// A step gave the request a token, drafts or not.
   package mutating func earn() {
@@ -50,9 +45,8 @@ package struct DraftRecord: Sendable {
   ///   - cost: what they added to the step, in plain steps.
   ///   - gain: what the accepted ones saved, in plain steps.
   package mutating func settle(
-    accepted: Int, of draftCount: Int, matchLength: Int, cost: Double, gain: Double
+    accepted: Int, of draftCount: Int, confidence index: Int, cost: Double, gain: Double
   ) {
-    let index = Self.matchClass(matchLength)
     for _ in 0..<accepted { acceptances[index] += Self.weight * (1 - acceptances[index]) }
     if accepted < draftCount { acceptances[index] -= Self.weight * acceptances[index] }
     if accepted > 0 {

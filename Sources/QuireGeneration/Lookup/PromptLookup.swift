@@ -43,16 +43,16 @@ package struct PromptLookup: Sendable {
     if matchLength < Self.matchLengthMaximum { search(tokens) }
   }
 
-  /// Puts up to `count` tokens that may come next into `drafts`; none without a source.
+  /// Appends `count` tokens that may come next to `drafts`; none without a source.
   ///
   /// A source so near the end that it runs out of text goes on with the drafts themselves: what repeated once
   /// with this period is expected to repeat again.
   package func propose(_ count: Int, after tokens: [Int32], into drafts: inout [Int32]) {
     precondition(tokens.count == tokenCount, "the text has changed since it was looked up")
-    drafts.removeAll(keepingCapacity: true)
     guard let source else { return }
+    let first = drafts.count
     for position in source..<source + count {
-      drafts.append(position < tokenCount ? tokens[position] : drafts[position - tokenCount])
+      drafts.append(position < tokenCount ? tokens[position] : drafts[first + position - tokenCount])
     }
   }
 

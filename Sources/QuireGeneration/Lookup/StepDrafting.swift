@@ -1,55 +1,121 @@
 import QuireScheduling
 
-/// Gives an engine's steps their drafts, and the requests their account of them.
+/// Gives an engine's steps their drafts, and keeps each request's account of them.
 ///
-/// Once a step, in this order: `extend` the plan, `note` the time it took, `settle` with each request that goes on.
+/// Once a step, in this order: `extend` the plan, `note` the time it took, `settle` with each request of it that had
+/// drafts. `end` when a request has ended.
 struct StepDrafting {
-  private let mode: LookupMode
+  /// What a request got in the step under way.
+  private struct Grant {
+    let workIndex: Int
+    /// Its drafts, a part of the proposals' tokens.
+    let range: Range<Int>
+    let confidence: Int
+  }
+
+  /// nil drafts nothing.
+  private let source: (any DraftSource)?
   private var planner: DraftPlanner
+  /// How drafts have fared, by request.
+  private var records: [UInt64: DraftRecord] = [:]
+  /// The step under way.
+  private var texts: [DraftText] = []
+  private var proposals: DraftProposals
+  private var grants: [Grant] = []
   /// Drafts of the step under way.
   private(set) var draftCount = 0
 
-  init(mode: LookupMode, maximumSlots: Int) {
-    self.mode = mode
+  init(mode: LookupMode, maximumSlots: Int, source: @autoclosure () -> any DraftSource) {
+    self.source = mode == .off ? nil : source()
     planner = DraftPlanner(mode: mode, requestCountMaximum: maximumSlots)
+    proposals = DraftProposals(textCountMaximum: maximumSlots)
+    texts.reserveCapacity(maximumSlots)
+    grants.reserveCapacity(maximumSlots)
   }
 
-  /// Adds drafts to a plan; the requests hold them.
+  /// Adds drafts to a plan.
   mutating func extend(
     _ plan: inout StepPlan, scheduler: inout Scheduler, budget: StepBudget, requests: [UInt64: ActiveRequest]
   ) {
     draftCount = 0
-    guard mode != .off else { return }
+    grants.removeAll(keepingCapacity: true)
+    guard let source else { return }
+    collectTexts(plan, requests)
+    proposals.removeAll()
+    source.propose(for: texts, into: &proposals)
     planner.begin(rowCount: plan.tokenCount, answerCount: plan.work.count { $0.completes })
-    for (index, work) in plan.work.enumerated() where work.completes {
-      guard let request = requests[work.id], request.answerCount > 0, let length = request.lookUp(),
-        let record = request.drafter?.record
-      else { continue }
-      let limit = request.tokenLimit - request.tokens.count - 1
-      if limit > 0 { planner.add(workIndex: index, limit: limit, matchLength: length, record: record) }
+    for proposal in proposals.list {
+      let text = texts[proposal.textIndex]
+      guard let record = records[text.id] else { preconditionFailure("a text without a record") }
+      planner.add(
+        workIndex: text.workIndex, limit: min(text.limit, proposal.range.count),
+        confidence: proposal.confidence, record: record)
     }
     planner.choose()
-    for index in planner.candidates.indices {
-      let workIndex = planner.candidates[index].workIndex
-      guard let request = requests[plan.work[workIndex].id] else { continue }
-      if planner.candidates[index].count == 0, request.declineOrProbe() { planner.probe(index) }
-      let count = scheduler.draft(
-        planner.candidates[index].count, at: workIndex, budget: budget, in: &plan)
-      if count > 0 { request.draft(count) }
-      draftCount += count
+    for (index, proposal) in proposals.list.enumerated() {
+      grant(proposal, candidate: index, &plan, &scheduler, budget)
     }
+    // Shared no longer: requests can append to their tokens without copying them.
+    texts.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func collectTexts(_ plan: StepPlan, _ requests: [UInt64: ActiveRequest]) {
+    for (index, work) in plan.work.enumerated() where work.completes {
+      guard let request = requests[work.id], request.answerCount > 0 else { continue }
+      if records[work.id] == nil {
+        records[work.id] = DraftRecord()
+        source?.begin(work.id, maximumTokens: request.tokenLimit)
+      }
+      records[work.id]?.earn()
+      let limit = request.tokenLimit - request.tokens.count - 1
+      guard limit > 0 else { continue }
+      texts.append(DraftText(id: work.id, workIndex: index, tokens: request.tokens, limit: limit))
+    }
+  }
+
+  /// Asks the scheduler for what the planner has chosen for one proposal.
+  private mutating func grant(
+    _ proposal: DraftProposals.Proposal, candidate index: Int, _ plan: inout StepPlan,
+    _ scheduler: inout Scheduler, _ budget: StepBudget
+  ) {
+    let text = texts[proposal.textIndex]
+    if planner.candidates[index].count == 0, records[text.id]?.declineOrProbe() == true {
+      planner.probe(index)
+    }
+    let count = scheduler.draft(
+      planner.candidates[index].count, at: text.workIndex, budget: budget, in: &plan)
+    guard count > 0 else { return }
+    let first = proposal.range.lowerBound
+    grants.append(
+      Grant(workIndex: text.workIndex, range: first..<first + count, confidence: proposal.confidence))
+    draftCount += count
+  }
+
+  /// The drafts of a work, in order.
+  func drafts(workIndex: Int) -> ArraySlice<Int32> {
+    guard let grant = grants.first(where: { $0.workIndex == workIndex }) else { return [] }
+    return proposals.tokens[grant.range]
   }
 
   /// Takes in the seconds that the model needed for the step.
   mutating func note(rowCount: Int, seconds: Double) {
-    if mode != .off { planner.observe(rowCount: rowCount, seconds: seconds) }
+    if source != nil { planner.observe(rowCount: rowCount, seconds: seconds) }
   }
 
-  /// Tells a request of the step how many of its drafts came true.
-  func settle(_ request: ActiveRequest, accepted: Int, of count: Int) {
-    guard count > 0 else { return }
+  /// Takes in how many drafts of a work came true.
+  mutating func settle(_ id: UInt64, workIndex: Int, accepted: Int) {
+    guard let grant = grants.first(where: { $0.workIndex == workIndex }) else { return }
+    let count = grant.range.count
     // Each draft carries an equal share of the cost; each token saved, its share of a step.
     let cost = planner.cost(draftCount: draftCount) * Double(count) / Double(draftCount)
-    request.settle(accepted: accepted, cost: cost, gain: Double(accepted) / Double(planner.answerCount))
+    records[id]?.settle(
+      accepted: accepted, of: count, confidence: grant.confidence, cost: cost,
+      gain: Double(accepted) / Double(planner.answerCount))
+  }
+
+  /// Forgets a request.
+  mutating func end(_ id: UInt64) {
+    guard records.removeValue(forKey: id) != nil else { return }
+    source?.end(id)
   }
 }

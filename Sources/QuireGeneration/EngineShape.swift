@@ -31,8 +31,8 @@ package struct EngineShape: Sendable, Equatable {
     guard vocabularySize <= configuration.vocabularySize else {
       throw Self.invalid(
         "tokenizer",
-        "The tokenizer has \(vocabularySize) tokens, but the model's vocabulary only "
-          + "\(configuration.vocabularySize): use the tokenizer that belongs to the model.")
+        "tokenizer: expected at most the model's \(configuration.vocabularySize) tokens, found \(vocabularySize); use "
+          + "the tokenizer that belongs to the model")
     }
     let context = try Self.contextAndBlocks(options, configuration: configuration)
     maximumSlots = options.maximumSlots
@@ -70,8 +70,9 @@ package struct EngineShape: Sendable, Equatable {
     if let asked = options.contextLength, asked > held {
       throw invalid(
         "contextLength",
-        "A context of \(asked) positions needs \(KeyValueCache.blockCount(positions: asked)) cache blocks, but "
-          + "there are \(blockCount): give the cache more memory or shorten the context.")
+        "contextLength: expected a context that fits \(blockCount) cache blocks, found \(asked) positions, which need "
+          + "\(KeyValueCache.blockCount(positions: asked)); give the cache more memory or shorten the context"
+      )
     }
     return (min(wanted, held), blockCount)
   }
@@ -82,8 +83,8 @@ package struct EngineShape: Sendable, Equatable {
     guard range.contains(value) else {
       let bounds =
         range.upperBound == .max
-        ? "at least \(range.lowerBound)" : "between \(range.lowerBound) and \(range.upperBound)"
-      throw invalid(name, "\(name) must be \(bounds), but it is \(value).")
+        ? "\(range.lowerBound) or more" : "\(range.lowerBound) to \(range.upperBound)"
+      throw invalid(name, "\(name): expected \(bounds), found \(value); correct it")
     }
   }
 

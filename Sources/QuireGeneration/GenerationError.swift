@@ -27,15 +27,16 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
         """
     case .unusableLogits(let tokenIndex):
       return """
-        The model's logits at token \(tokenIndex) are not finite numbers: its weights are damaged or overflow, \
-        so verify the file and, if it is sound, convert it with another recipe.
+        expected finite logits at token \(tokenIndex), found others, because the weights are damaged or overflow; \
+        verify the file and, if it is sound, convert it with another recipe
         """
     case .queueFull(let limit):
-      return "The engine already has \(limit) requests running or waiting: try again later."
+      return "expected fewer than \(limit) requests running or waiting, found \(limit); try again later"
     case .draining:
-      return "The engine is shutting down and accepts no new requests: send them to another one."
+      return
+        "expected an engine that accepts requests, found one that is shutting down; send them to another one"
     case .stopped:
-      return "The engine has stopped: start a new one to generate."
+      return "expected a running engine, found one that has stopped; start a new one"
     }
   }
 }

@@ -35,21 +35,21 @@ import Testing
   }
 
   @Test(arguments: [
-    (EngineOptions(threadCount: 0), "threadCount must be between 1 and 1024, but it is 0."),
-    (EngineOptions(maximumSlots: 0), "maximumSlots must be between 1 and 4096, but it is 0."),
-    (EngineOptions(maximumWaiting: -1), "maximumWaiting must be between 0 and 1000000, but it is -1."),
+    (EngineOptions(threadCount: 0), "threadCount: expected 1 to 1024, found 0; correct it"),
+    (EngineOptions(maximumSlots: 0), "maximumSlots: expected 1 to 4096, found 0; correct it"),
+    (EngineOptions(maximumWaiting: -1), "maximumWaiting: expected 0 to 1000000, found -1; correct it"),
     (
       EngineOptions(maximumSlots: 16, tokenBudget: 15),
-      "tokenBudget must be between 16 and 65536, but it is 15."
+      "tokenBudget: expected 16 to 65536, found 15; correct it"
     ),
-    (EngineOptions(logitRowBudget: 0), "logitRowBudget must be between 1 and 65536, but it is 0."),
-    (EngineOptions(contextLength: 1025), "contextLength must be between 1 and 1024, but it is 1025."),
-    (EngineOptions(contextLength: -5), "contextLength must be between 1 and 1024, but it is -5."),
-    (EngineOptions(cacheBlockCount: 0), "cacheBlockCount must be between 1 and 2147483647, but it is 0."),
+    (EngineOptions(logitRowBudget: 0), "logitRowBudget: expected 1 to 65536, found 0; correct it"),
+    (EngineOptions(contextLength: 1025), "contextLength: expected 1 to 1024, found 1025; correct it"),
+    (EngineOptions(contextLength: -5), "contextLength: expected 1 to 1024, found -5; correct it"),
+    (EngineOptions(cacheBlockCount: 0), "cacheBlockCount: expected 1 to 2147483647, found 0; correct it"),
     (
       EngineOptions(contextLength: 100, cacheBlockCount: 3),
-      "A context of 100 positions needs 4 cache blocks, but there are 3: give the cache more memory or "
-        + "shorten the context."
+      "contextLength: expected a context that fits 3 cache blocks, found 100 positions, which need 4; give the "
+        + "cache more memory or shorten the context"
     ),
   ])
   func everyBadOptionGetsItsSentence(options: EngineOptions, sentence: String) {
@@ -60,15 +60,15 @@ import Testing
   @Test func aCacheBelowOneBlockIsRefused() {
     let blockBytes = KeyValueCache.blockBytes(tinyConfiguration, element: .float16)
     let error = #expect(throws: GenerationError.self) { try shape(EngineOptions(cacheBytes: 100)) }
-    #expect(error?.description == "cacheBytes must be at least \(blockBytes), but it is 100.")
+    #expect(error?.description == "cacheBytes: expected \(blockBytes) or more, found 100; correct it")
   }
 
   @Test func aTokenizerLargerThanTheModelIsRefused() {
     let error = #expect(throws: GenerationError.self) { try shape(EngineOptions(), vocabularySize: 321) }
     #expect(
       error?.description
-        == "The tokenizer has 321 tokens, but the model's vocabulary only 320: use the tokenizer that "
-        + "belongs to the model.")
+        == "tokenizer: expected at most the model's 320 tokens, found 321; use the tokenizer that belongs to the model"
+    )
   }
 
   @Test func recommendedSamplingIsQwens() {

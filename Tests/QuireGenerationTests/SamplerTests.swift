@@ -69,8 +69,8 @@ import Testing
   @Test func theSentenceSaysWhatIsWrong() {
     #expect(
       GenerationError.unusableLogits(tokenIndex: 4).description
-        == "The model's logits at token 4 are not finite numbers: its weights are damaged or overflow, "
-        + "so verify the file and, if it is sound, convert it with another recipe.")
+        == "expected finite logits at token 4, found others, because the weights are damaged or overflow; verify the "
+        + "file and, if it is sound, convert it with another recipe")
   }
 
   // MARK: Filters, exactly

@@ -39,7 +39,7 @@ extension Rejection {
     case .stop, .length: return nil
     case .cancelled:
       self = .unavailable(
-        "The server is shutting down and ended this answer: send the request to another one.",
+        "expected to finish the answer, found a server that is shutting down; send the request to another one",
         code: "shutting_down", retryAfterSeconds: 5)
     case .failed(let sentence):
       self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")

@@ -42,7 +42,7 @@ __attribute__((always_inline)) static inline uint64_t read_lines(const void *sou
     for (int32_t s = 0; s < streams; s++) {
       const char *p = (const char *)source + (size_t)s * length + i;
       for (int l = 0; l < 4; l++) {
-        // Behind the end it is some other memory, which a fetch may name.
+        // After the end it is some other memory, which a fetch may name.
         if (ahead) __builtin_prefetch(p + ahead + l * 64);
         sums[l] ^= *(const line *)(p + l * 64);
       }

@@ -25,7 +25,7 @@ package final class AtomicFile {
 
   package static func temporaryPath(for path: String) -> String { path + ".partial" }
 
-  /// Starts an empty file, or with `resumes` goes on behind what an earlier run's temporary holds.
+  /// Starts an empty file, or with `resumes` continues after what an earlier run's temporary holds.
   package init(path: String, resumes: Bool = false) throws(FileFailure) {
     self.path = try validated(path: path)
     temporaryPath = Self.temporaryPath(for: path)
@@ -47,7 +47,7 @@ package final class AtomicFile {
     guard unlink(temporaryPath(for: path)) == 0 || errno == ENOENT else { throw .last }
   }
 
-  /// Forgets everything behind the first `byteCount` bytes.
+  /// Forgets everything after the first `byteCount` bytes.
   package func truncate(to byteCount: Int) throws(FileFailure) {
     precondition(byteCount <= self.byteCount && !isCommitted, "only what was written can be forgotten")
     guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .last }

@@ -20,7 +20,7 @@ package final class SamplerWorkspace {
   let weights: UnsafeMutablePointer<Float>
   private(set) var candidateCount = 0
   private let bins: UnsafeMutablePointer<Double>
-  /// Owners of the memory behind the pointers.
+  /// Owners of the memory that the pointers point to.
   private let owners: [AnyObject]
 
   package init(capacity: Int) {

@@ -56,7 +56,7 @@ package final class ForwardPass: @unchecked Sendable {
 
   /// Run the batch, store its keys and values in the cache, and return the logits of `batch.logitRows`:
   /// (logit row, vocabulary), valid until the next run.
-  /// - Parameter onLayer: sees the hidden rows, (row, hidden), before the first layer and after each one.
+  /// - Parameter onLayer: sees the hidden states, (row, hidden), before the first layer and after each one.
   @discardableResult
   package func run(
     _ batch: ForwardBatch, onLayer: ((_ layersDone: Int, UnsafeBufferPointer<Float>) -> Void)? = nil
@@ -86,7 +86,7 @@ package final class ForwardPass: @unchecked Sendable {
     }
   }
 
-  /// Final norm and head for the chosen hidden rows.
+  /// Final norm and lm_head for the chosen hidden states.
   private func logits(of rows: [Int]) -> UnsafeBufferPointer<Float> {
     let configuration = model.configuration
     let width = configuration.hiddenSize

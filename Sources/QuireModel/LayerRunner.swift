@@ -128,11 +128,11 @@ package final class LayerRunner: @unchecked Sendable {
   }
 
   /// Run one layer on `hidden` (row, hidden), in place. `layer` names the cache's storage and must have the shape
-  /// of `weights`. Precondition: `begin` has taken up a batch and `end` has not let it go.
+  /// of `weights`. Precondition: `begin` was given a batch and `end` has not let it go.
   ///
   /// - Parameters:
   ///   - half: only this half of the layer; the whole when nil
-  ///   - last: stops behind this site, for an observer who wants no more; the hidden rows are spoilt then.
+  ///   - last: stops after this site, for an observer that needs no more; the hidden states are invalid then.
   package func run(
     _ weights: LayerWeights, layer: Int, hidden: UnsafeMutablePointer<Float>, only half: LayerHalf? = nil,
     upTo last: ActivationSite? = nil, observer: ActivationObserver? = nil

@@ -52,11 +52,11 @@ package enum LayerTensor: String, CaseIterable, Sendable {
 
 /// Where a layer's activations can be observed; each is the input of one or more projections.
 package enum ActivationSite: String, CaseIterable, Sendable {
-  /// The normalised hidden rows that the query, key and value projections read, (row, hidden).
+  /// The normalised hidden states that the query, key and value projections read, (row, hidden).
   case attentionInput
   /// The heads' outputs that the output projection reads, (row, query head × head size).
   case attentionOutput
-  /// The normalised hidden rows that the gate and up projections read, (row, hidden).
+  /// The normalised hidden states that the gate and up projections read, (row, hidden).
   case mlpInput
   /// The gated activations that the down projection reads, (row, intermediate).
   case mlpOutput
@@ -79,7 +79,7 @@ package enum ActivationSite: String, CaseIterable, Sendable {
   }
 }
 
-/// A layer is two residual blocks, one behind the other.
+/// A layer is two residual blocks, one after the other.
 package enum LayerHalf: Sendable {
   case attention, mlp
 }

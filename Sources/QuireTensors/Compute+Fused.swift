@@ -23,7 +23,7 @@ extension Compute {
   }
 
   /// Makes `output` the rows silu(gate x) · up x, quantized for `next`. Each thread computes the same outputs of both
-  /// products and goes on with them at once. The rows lie where `gate` puts its products.
+  /// products and continues with them at once. The rows lie where `gate` puts its products.
   package func multiplyGated(
     _ input: MatrixInput, gate: MatrixProduct, up: MatrixProduct, into output: MatrixInput,
     for next: WeightMatrix

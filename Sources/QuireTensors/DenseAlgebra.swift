@@ -4,7 +4,7 @@ import COpenBLAS
 ///
 /// One thread because the thread team stands beside it, and because one thread gives the same bits on every
 /// run. Never used while serving: OpenBLAS does not promise the same sum at another batch size.
-/// All matrices are row-major; shapes are written (rows, columns) behind each parameter.
+/// All matrices are row-major; shapes are written (rows, columns) after each parameter.
 package enum DenseAlgebra {
   /// Runs once, before the first call into the library.
   static let singleThreaded: Void = openblas_set_num_threads(1)

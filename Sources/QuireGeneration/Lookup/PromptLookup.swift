@@ -45,7 +45,7 @@ package struct PromptLookup: Sendable {
 
   /// Appends `count` tokens that may come next to `drafts`; none without a source.
   ///
-  /// A source so near the end that it runs out of text goes on with the drafts themselves: what repeated once
+  /// A source so near the end that it runs out of text continues with the drafts themselves: what repeated once
   /// with this period is expected to repeat again.
   package func propose(_ count: Int, after tokens: [Int32], into drafts: inout [Int32]) {
     precondition(tokens.count == tokenCount, "the text has changed since it was looked up")

@@ -15,7 +15,7 @@ package struct LayerPruner {
 
   /// Removes heads; returns what that did, and the moments of what the smaller output projection reads.
   ///
-  /// With cross moments the refit brings the hidden rows back to the reference's; without, it reproduces what the
+  /// With cross moments the refit brings the hidden states back to the reference's; without, it reproduces what the
   /// projection used to make of its inputs.
   package func prune(
     _ weights: inout LayerWeights, _ settings: HeadPruningSettings, count: Int, first: HeadBlock? = nil,

@@ -46,7 +46,7 @@ package enum Removal: Sendable, Equatable {
   /// This share of the model's units, those first that are predicted to cost least, whatever their layer.
   case share(Double)
   /// As many, those first that cost least, as predicted errors add up to at most this: each as a share of the mean
-  /// square of the hidden rows that it is added to.
+  /// square of the hidden states that it is added to.
   case errorBudget(Double)
 
   /// Whether counts are known without a survey of the model.

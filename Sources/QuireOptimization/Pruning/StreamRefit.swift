@@ -3,11 +3,11 @@ import QuireFiles
 import QuireModel
 package import QuireTensors
 
-/// Refits a matrix so that the hidden rows behind it come back to the unpruned model's.
+/// Refits a matrix so that the hidden states after it come back to the unpruned model's.
 ///
 /// Least squares on the pruned prefix alone reproduces what the matrix used to make of its inputs, and so hands on what
-/// earlier layers have lost. Here the target T is what the *reference's* rows have behind the matrix less what the
-/// pruned model's rows have in front of it, as in asymmetric calibration for GPTQ (GPTAQ, arXiv 2504.02692). With
+/// earlier layers have lost. Here the target T is what the *reference's* rows have after the matrix less what the
+/// pruned model's rows have before it, as in asymmetric calibration for GPTQ (GPTAQ, arXiv 2504.02692). With
 /// `C = TᵀX/N` and H of the inputs, W the matrix before it was cut and V₀ its plain refit to the columns S that stay:
 ///
 ///     V = V₀ + share · (C − W·H)_S · (H_SS + damping·mean(diag H_SS))⁻¹

@@ -52,7 +52,7 @@ final class GPTQBand {
     rowLimit * (columns * (4 + 4 + 1) + 4 * min(columns, tileColumns))
   }
 
-  /// Takes up other rows and fixes their scales by the weights as they are.
+  /// Takes other rows and sets their scales by the weights as they are.
   package func load(_ range: Range<Int>) {
     rows = range.count
     let groups = columns / groupSize

@@ -120,7 +120,7 @@ package struct LayerSmoother {
     return (result, best.map { best in sources.map { best.scales[$0] } })
   }
 
-  /// One value for each channel in front, out of those of the channels that it makes.
+  /// One value for each channel before it, out of those of the channels that it makes.
   private static func merged(
     _ values: [Float], _ sources: [Int], _ merge: ([Float]) -> Float
   ) -> [Float] {

@@ -1,9 +1,9 @@
 import QuireCalibration
 import QuireModel
 
-/// `{ step: "smooth", … }`: moves loudness from activations into weights, channel by channel, before rounding.
+/// `{ step: "smooth", … }`: moves magnitude from activations into weights, channel by channel, before rounding.
 ///
-/// Every scale is folded into the norm or matrix in front, so the graph and what it computes stay as they are; only
+/// Every scale is folded into the norm or matrix before it, so the graph and what it computes stay as they are; only
 /// what rounding makes of the weights changes.
 package struct SmoothingSettings: Sendable, Equatable {
   package var method: SmoothingMethod
@@ -18,7 +18,7 @@ package enum SmoothingMethod: Sendable, Equatable {
   /// The exponent among 20 that rounds the weights, in the format of the `quantize` step to come, with the least error
   /// of the output (AWQ, arXiv 2306.00978).
   case awq
-  /// Half of the loudness, or the share alpha of it, goes from activations to weights (SmoothQuant, arXiv 2211.10438).
+  /// Half of the magnitude, or the share alpha of it, goes from activations to weights (SmoothQuant, arXiv 2211.10438).
   case smoothQuant(alpha: Double)
 
   /// As recipes call it.

@@ -5,7 +5,7 @@ package import QuireTensors
 // Where smoothing acts: the input of one or more matrices, and the norm or matrix before it, which takes the inverse
 // scales.
 extension LayerShape {
-  /// For each channel at `site` the one of the norm or matrix in front that makes it: itself, but for the attention's
+  /// For each channel at `site`, the channel of the norm or matrix before it that produces it: itself, but for the attention's
   /// output, where the query heads of a KV group read the same values.
   func sources(at site: ActivationSite, headSize: Int, hiddenSize: Int) -> [Int] {
     switch site {
@@ -18,10 +18,10 @@ extension LayerShape {
 }
 
 extension LayerWeights {
-  /// Multiplies the input columns of the matrices that read at `site` and divides what is in front of them, so that
+  /// Multiplies the input columns of the matrices that read at `site` and divides what is before them, so that
   /// the layer computes what it did.
   ///
-  /// - Parameter scales: one for each channel of the norm or matrix in front
+  /// - Parameter scales: one for each channel of the norm or matrix before it
   package mutating func fold(_ scales: [Float], at site: ActivationSite, headSize: Int, _ compute: Compute) {
     let sources = shape.sources(at: site, headSize: headSize, hiddenSize: inputNorm.count)
     let columnScales = sources.map { scales[$0] }

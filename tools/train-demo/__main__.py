@@ -1,6 +1,6 @@
 """Makes the demo model of `recipes/demo`: data, training, export, held-out files, checks.
 
-The whole road, from nothing to a checkpoint in one command (7 minutes on one H100 with 16 cores; `--device cpu`
+From nothing to a checkpoint in one command (7 minutes on one H100 with 16 cores; `--device cpu`
 works and takes days, so give it `--steps`):
 
     python3 tools/train-demo make --output build/demo --device cuda
@@ -124,7 +124,7 @@ def parse_arguments() -> argparse.Namespace:
         added.add_argument("--steps", type=int, help="steps instead of the plan's, for a trial")
         added.add_argument("--threads", type=int, default=1)
 
-    added = command("make", make, "Draw the rows, train and export: the whole road to a checkpoint.")
+    added = command("make", make, "Draw the rows, train and export a checkpoint.")
     added.add_argument("--output", type=Path, required=True, help="folder for rows, weights and checkpoint")
     add_tokenizer(added)
     add_processes(added)

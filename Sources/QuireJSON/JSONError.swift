@@ -1,4 +1,4 @@
-/// A place in a JSON text, both counted from 1; columns count Unicode scalars.
+/// A position in a JSON text, both counted from 1; columns count Unicode scalars.
 package struct JSONPosition: Sendable, Equatable {
   package let line: Int
   package let column: Int
@@ -17,6 +17,8 @@ package enum JSONError: Error, Equatable, Sendable {
   case duplicateKey(String, at: JSONPosition)
   /// Arrays and objects nested deeper than the limit.
   case tooDeep(limit: Int, at: JSONPosition)
+  /// More values than the limit.
+  case tooManyValues(limit: Int, at: JSONPosition)
   /// Bytes that are not UTF-8.
   case invalidUTF8(at: JSONPosition)
   /// A byte order mark in front of JSON.
@@ -47,7 +49,9 @@ extension JSONError: CustomStringConvertible {
     case .duplicateKey(let key, let at):
       "\(at): the key \(Self.quoted(key)) is already in this object; keep one of the two"
     case .tooDeep(let limit, let at):
-      "\(at): arrays and objects may be nested \(limit) deep, and this is deeper"
+      "\(at): expected arrays and objects nested at most \(limit) deep, found more; write a flatter text"
+    case .tooManyValues(let limit, let at):
+      "\(at): expected at most \(limit) values, found more; split the text"
     case .invalidUTF8(let at):
       "\(at): expected UTF-8, found a byte that cannot stand there; save the text as UTF-8"
     case .byteOrderMark:

@@ -52,6 +52,7 @@ package struct JSONNumber: Sendable, Equatable {
 /// Rewrites a shortest round-trip decimal (Swift's `description`) the way Python's `repr` writes a float:
 /// positional for decimal exponents -4 ..< 16, otherwise `d.ddde+XX` with at least two exponent digits.
 func shortestDecimal(_ description: String) -> String {
+  // bounded: a float's exponent has three digits, and Swift writes seventeen more
   var digits: [UInt8] = []
   var exponent = 0
   var seenPoint = false
@@ -64,7 +65,7 @@ func shortestDecimal(_ description: String) -> String {
   while let byte = bytes.first {
     bytes.removeFirst()
     if byte == UInt8(ascii: "e") {
-      exponent += Int(String(decoding: bytes, as: UTF8.self))!
+      exponent += Int(String(decoding: bytes, as: UTF8.self)) ?? 0
       break
     }
     if byte == UInt8(ascii: ".") {
@@ -86,6 +87,7 @@ func shortestDecimal(_ description: String) -> String {
 
 /// Places the point in `digits` (d.ddd × 10^exponent) as Python's `repr` does.
 private func pythonForm(_ digits: String, _ exponent: Int) -> String {
+  // bounded: as above
   if exponent < -4 || exponent >= 16 {
     let fraction = digits.dropFirst()
     let size = String(abs(exponent))

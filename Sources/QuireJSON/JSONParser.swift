@@ -1,6 +1,6 @@
 /// A recursive-descent reader over bytes that are valid UTF-8 (checked first, all at once).
 ///
-/// The structure is here; strings, numbers, white space and error places are in the facets beside it.
+/// The structure is here; strings, numbers, white space and error positions are in the facets beside it.
 struct JSONParser {
   let bytes: UnsafeRawBufferPointer
   let syntax: JSONSyntax
@@ -9,6 +9,8 @@ struct JSONParser {
   var index = 0
   /// Arrays and objects that are open.
   var depth = 0
+  /// Values that have begun.
+  private var valueCount = 0
 
   init(bytes: UnsafeRawBufferPointer, syntax: JSONSyntax, limits: JSONLimits) {
     self.bytes = bytes
@@ -42,6 +44,10 @@ struct JSONParser {
     guard let byte = next else {
       throw .unexpected(expected: "a value", found: foundDescription(), at: position())
     }
+    guard valueCount < limits.valueCount else {
+      throw .tooManyValues(limit: limits.valueCount, at: position())
+    }
+    valueCount += 1
     switch byte {
     case UInt8(ascii: "{"): return .object(try parseObject())
     case UInt8(ascii: "["): return .array(try parseArray())
@@ -123,7 +129,7 @@ struct JSONParser {
     index += 1
   }
 
-  private mutating func parseKey() throws(JSONError) -> String {
+  mutating func parseKey() throws(JSONError) -> String {
     if next == UInt8(ascii: "\"") { return try parseString() }
     if syntax == .json5 {
       if next == UInt8(ascii: "'") { return try parseString() }

@@ -11,10 +11,13 @@ package enum JSONSyntax: Sendable {
 package struct JSONLimits: Sendable {
   /// How deep arrays and objects may be nested.
   package var depth: Int
+  /// How many values there may be in all. A value takes up to some eighty bytes of memory, and as few as two of text.
+  package var valueCount: Int
 
   /// The reader recurses: a depth in the thousands needs a thread with a stack to match.
-  package init(depth: Int = 512) {
+  package init(depth: Int = 512, valueCount: Int = .max) {
     self.depth = depth
+    self.valueCount = valueCount
   }
 }
 

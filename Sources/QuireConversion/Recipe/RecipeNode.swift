@@ -7,7 +7,7 @@ import QuireJSON
 /// A value of a recipe together with its place, so that every refusal can name the line.
 struct RecipeNode {
   let value: JSONValue
-  let path: [RecipePathStep]
+  let path: [JSONPathStep]
   let file: String
   let text: [UInt8]
 
@@ -18,7 +18,7 @@ struct RecipeNode {
 
   /// The refusal of this value in the words of `problem`.
   func refusal(_ problem: String) -> ConversionError {
-    .recipe(file: file, line: RecipeLocator(text).line(of: path), problem: problem)
+    .recipe(file: file, line: JSONValue.line(of: path, in: text, syntax: .json5), problem: problem)
   }
 
   /// The member under `key`, nil when absent. Call on objects only.

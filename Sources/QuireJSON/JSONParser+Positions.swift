@@ -1,12 +1,15 @@
 extension JSONParser {
-  /// The place of the next unread byte.
+  /// The position of the next unread byte.
   func position() -> JSONPosition { position(of: index) }
 
-  /// Line and column of a byte offset. Lines end at LF, CR or CR LF; columns count scalars.
+  /// Line and column of a byte offset. Lines end at LF, CR or CR LF, as editors count them, and at nothing else;
+  /// columns count scalars, but not a byte order mark before the first.
   func position(of offset: Int) -> JSONPosition {
     var line = 1
     var column = 1
-    for at in 0..<offset {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let start = offset >= mark.count && bytes.starts(with: mark) ? mark.count : 0
+    for at in start..<offset {
       let byte = bytes[at]
       let isLineEnd =
         byte == UInt8(ascii: "\n")

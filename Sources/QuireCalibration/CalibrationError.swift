@@ -29,7 +29,7 @@ extension CalibrationError: CustomStringConvertible {
     case .notFinite(let what):
       "\(what) holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"
     case .scratch(let path, let reason):
-      "expected to write \(path), found: \(reason); make room or choose another folder and run again"
+      "expected to write \(path), found: \(reason)"
     case .checkpoint(let error): error.description
     case .model(let error): error.description
     case .tokenizer(let error): error.description

@@ -44,7 +44,7 @@ package final class HiddenRows {
     do throws(FileFailure) {
       file = if let path { try ScratchFile(path: path) } else { try ScratchFile() }
     } catch {
-      throw .scratch(path: path ?? "a temporary file", reason: error.reason)
+      throw .scratch(path: path ?? "a temporary file", reason: error.reasonAndRemedy)
     }
   }
 
@@ -136,6 +136,8 @@ package final class HiddenRows {
   private func place(_ window: Int, set: Int) -> Int { set % setCount * setBytes + offsets[window] }
 
   private func access(_ body: () throws(FileFailure) -> Void) throws(CalibrationError) {
-    do throws(FileFailure) { try body() } catch { throw .scratch(path: file.path, reason: error.reason) }
+    do throws(FileFailure) { try body() } catch {
+      throw .scratch(path: file.path, reason: error.reasonAndRemedy)
+    }
   }
 }

@@ -5,10 +5,12 @@ package import QuireTensors
 
 /// The upper triangle of a symmetric matrix, row after row without gaps: what a statistics file holds of a Gram matrix.
 package enum PackedTriangle {
+  // bounded: the order of a matrix that is in memory or whose squares `StatisticsLayout` has checked
   package static func count(order: Int) -> Int { order * (order + 1) / 2 }
 
   /// Place of the entry in `row` and `column`, of which the column is not smaller.
   private static func place(_ row: Int, _ column: Int, order: Int) -> Int {
+    // bounded: a place in the triangle
     row * order - row * (row - 1) / 2 + column - row
   }
 
@@ -18,6 +20,7 @@ package enum PackedTriangle {
   }
 
   package static func pack(_ square: MatrixView<Float>) -> HostBuffer<Float> {
+    // bounded: places in the matrix
     let packed = HostBuffer<Float>(count: count(order: square.rows))
     for row in 0..<square.rows {
       (packed.pointer + place(row, row, order: square.rows)).update(
@@ -33,6 +36,7 @@ package enum PackedTriangle {
   package static func unpack(
     _ packed: UnsafePointer<Float>, order: Int, inputs: [Int]? = nil, divisors: [Double]? = nil
   ) -> HostBuffer<Float> {
+    // bounded: places in the triangle and in a matrix of its order
     let inputs = inputs ?? Array(0..<order)
     let square = HostBuffer<Float>(count: inputs.count * inputs.count)
     for (line, row) in inputs.enumerated() {

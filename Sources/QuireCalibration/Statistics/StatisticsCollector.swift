@@ -121,6 +121,6 @@ enum StatisticsRoom {
       path: path,
       problem:
         "will take \(ByteText.of(layout.byteCount)), but its disk has \(ByteText.of(free)) "
-        + "left; make room or choose another place")
+        + "left; make room or choose another path")
   }
 }

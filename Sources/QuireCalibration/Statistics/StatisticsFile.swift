@@ -24,14 +24,13 @@ package final class StatisticsFile: Sendable {
     self.path = path
     file = try Self.reading(path) { () throws(CheckpointError) in try SafetensorsFile(path: path) }
     origin = try StatisticsOrigin(metadata: file.metadata, path: path)
-    layout = StatisticsLayout(file.records)
-    let expected = layout.tensors
-    guard layout.widths.allSatisfy({ $0.values.allSatisfy { $0 > 0 } }), !layout.widths.isEmpty,
+    guard let layout = StatisticsLayout(file.records),
       file.records.elementsEqual(
-        expected,
+        layout.tensors,
         by: { $0.name == $1.name && $0.element == $1.element && $0.shape == $1.shape }),
       let table = file.records.last
     else { throw .statistics(path: path, problem: StatisticsOrigin.damaged) }
+    self.layout = layout
     let file = file
     let (view, _) = try Self.reading(path) { () throws(CheckpointError) in try file.read(table) }
     (hashes, identity) = withExtendedLifetime(view) {
@@ -77,7 +76,7 @@ package final class StatisticsFile: Sendable {
     let (view, hash) = try Self.reading(path) { () throws(CheckpointError) in
       try file.read(file.records[index])
     }
-    guard hash == hashes[index + 1] else {
+    guard hash == hashes.dropFirst(index + 1).first else {  // bounded: an index of the file's tensors
       throw .statistics(path: path, problem: "is damaged at \(entry.name); copy it again or collect it again")
     }
     // `view` owns the bytes.
@@ -96,7 +95,7 @@ package final class StatisticsFile: Sendable {
   private func isSound(_ values: UnsafeBufferPointer<Float>, _ entry: StatisticsLayout.Entry) -> Bool {
     // Zero times anything finite is zero.
     var zeros: Float = 0
-    for value in values { zeros += value * 0 }
+    for value in values { zeros += value * 0 }  // bounded: floats
     guard zeros == 0 else { return false }
     guard case .part(.gram, let site, let layer) = entry else { return values.allSatisfy { $0 >= 0 } }
     let order = layout.widths[layer][site] ?? 0

@@ -1,5 +1,6 @@
 import QuireFiles
 import QuireCheckpoints
+import QuireJSON
 package import QuireModel
 import QuireTensors
 
@@ -48,18 +49,24 @@ package struct StatisticsLayout: Sendable, Equatable {
     }
   }
 
-  /// The layout that a file's tensors seem to follow: whether they do, comparing `tensors` tells.
-  init(_ records: [TensorRecord]) {
+  /// The layout that a file's tensors seem to follow: whether they do, comparing `tensors` tells. Nil where a width is
+  /// missing, or so large that the sizes below would overflow.
+  init?(_ records: [TensorRecord]) {
     let shapes = Dictionary(uniqueKeysWithValues: records.map { ($0.name, $0.shape) })
     var widths: [[ActivationSite: Int]] = []
+    var bytes = CheckedCount(0)
     while shapes[Entry.square(layer: widths.count).name] != nil {
-      let layer = widths.count
-      widths.append(
-        Dictionary(
-          uniqueKeysWithValues: ActivationSite.allCases.map { site in
-            (site, shapes[Entry.part(.means, site, layer: layer).name]?.first ?? 0)
-          }))
+      var layer: [ActivationSite: Int] = [:]
+      for site in ActivationSite.allCases {
+        let shape = shapes[Entry.part(.means, site, layer: widths.count).name]
+        guard let width = shape?.first, shape?.count == 1, width > 0 else { return nil }
+        layer[site] = width
+        bytes +=
+          CheckedCount.product([8, width, width]) + CheckedCount.product([8, width]) + CheckedCount(64)
+      }
+      widths.append(layer)
     }
+    guard bytes.value != nil, !widths.isEmpty else { return nil }
     self.widths = widths
   }
 
@@ -85,14 +92,13 @@ package struct StatisticsLayout: Sendable, Equatable {
       + [.init(name: Self.hashesName, element: .uint64, shape: [entries.count + 1])]
   }
 
+  // bounded: `init(_:)` has computed more than each of these sums; a model in memory is smaller
   /// Bytes of all tensors; a header of a few kilobytes a layer comes to that.
   package var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
-
   /// Bytes of the largest layer's statistics in memory, squares instead of triangles.
   package var layerBytes: Int {
     widths.map { $0.values.reduce(0) { $0 + 4 * $1 * $1 } }.max() ?? 0
   }
-
   /// Bytes of the largest tensor.
   package var largestBytes: Int {
     4 * (widths.flatMap(\.values).map { PackedTriangle.count(order: $0) }.max() ?? 0)

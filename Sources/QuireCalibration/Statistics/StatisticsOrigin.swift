@@ -8,7 +8,7 @@ import QuireTensors
 /// Where statistics come from: the metadata of their file, and what a pack made from them says of its calibration.
 package struct StatisticsOrigin: Sendable, Equatable {
   /// One text that ran through the model.
-  package struct Text: Sendable, Equatable, Codable {
+  package struct Text: Sendable, Equatable, Encodable {
     package let source: String
     package let windows: Int
     package let tokens: Int
@@ -39,6 +39,7 @@ package struct StatisticsOrigin: Sendable, Equatable {
     self.toolVersion = toolVersion
   }
 
+  // bounded: 2^48 in a file, and a merge takes fewer files than 2^15
   package var tokenCount: Int { texts.reduce(0) { $0 + $1.tokens } }
 }
 
@@ -53,6 +54,16 @@ extension StatisticsOrigin.Text {
     self.init(
       source: set.sourceName, windows: set.windows.count, tokens: set.tokenCount, seed: settings.seed,
       mode: settings.chatMode.rawValue, hash: hash.hexadecimal)
+  }
+
+  /// nil for what is none: a missing member, a number that is negative, zero or fractional.
+  init?(json: JSONValue) {
+    guard let source = json["source"]?.stringValue,
+      let windows = json["windows"]?.count.value, let tokens = json["tokens"]?.count.value,
+      windows > 0, tokens > 0, let seed = json["seed"]?.numberValue.flatMap({ UInt64($0.literal) }),
+      let mode = json["mode"]?.stringValue, let hash = json["hash"]?.stringValue
+    else { return nil }
+    self.init(source: source, windows: windows, tokens: tokens, seed: seed, mode: mode, hash: hash)
   }
 
   /// Whether windows of both are the same, or may be: the same seed begins with the same windows.
@@ -104,13 +115,23 @@ extension StatisticsOrigin {
     }
     guard let checkpoint = metadata[Key.checkpoint.rawValue], let tool = metadata[Key.tool.rawValue],
       let json = metadata[Key.texts.rawValue],
-      let texts = try? JSONDecoder().decode([Text].self, from: Data(json.utf8)),
-      !texts.isEmpty, texts.allSatisfy({ $0.tokens > 0 && $0.tokens < 1 << 48 })
+      let texts = Self.texts(json), let tokens = metadata[Key.tokens.rawValue],
+      CheckedCount(digits: tokens.utf8) == CheckedCount.sum(texts.map(\.tokens))
     else { throw .statistics(path: path, problem: Self.damaged) }
     self.init(checkpoint: checkpoint, texts: texts, toolVersion: tool)
-    guard metadata[Key.tokens.rawValue] == "\(tokenCount)" else {
-      throw .statistics(path: path, problem: Self.damaged)
-    }
+  }
+
+  /// How many tokens a file may be of: sums over files stay far from overflowing.
+  private static let tokenCountMax = 1 << 48
+
+  /// The texts of the metadata; nil unless each is whole and all have as many tokens as a file may be of.
+  private static func texts(_ json: String) -> [Text]? {
+    guard let list = (try? JSONValue.parse(json))?.arrayValue, !list.isEmpty else { return nil }
+    let texts = list.compactMap(Text.init(json:))
+    guard texts.count == list.count,
+      CheckedCount.sum(texts.map(\.tokens)).value(atMost: tokenCountMax) != nil
+    else { return nil }
+    return texts
   }
 
   static let damaged = "is damaged; copy it again, or collect it again with quire calibrate"

@@ -37,7 +37,7 @@ package enum CheckpointError: Error, Equatable, CustomStringConvertible {
       "expected tensor \"\(name)\" in \(file) as \(expected), found \(found); check that the weights belong to "
         + "the config.json beside them"
     case .unwritable(let path, let reason):
-      "expected to write \(path), found: \(reason); make room or choose another place and run again"
+      "expected to write \(path), found: \(reason)"
     }
   }
 }

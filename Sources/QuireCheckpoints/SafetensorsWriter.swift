@@ -44,7 +44,7 @@ package final class SafetensorsWriter {
       file = try AtomicFile(path: path)
       try file.write(header)
     } catch {
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
   }
 
@@ -54,7 +54,7 @@ package final class SafetensorsWriter {
     do throws(FileFailure) {
       try file.write(bytes)
     } catch {
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
   }
 
@@ -64,7 +64,7 @@ package final class SafetensorsWriter {
     do throws(FileFailure) {
       try file.commit()
     } catch {
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
   }
 

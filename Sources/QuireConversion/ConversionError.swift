@@ -47,7 +47,7 @@ extension ConversionError: CustomStringConvertible {
         + "expected at most \(largest)"
     case .budget(let sentence): sentence
     case .scratch(let path, let reason):
-      "expected to write \(path), found: \(reason); make room or choose another folder and run again"
+      "expected to write \(path), found: \(reason)"
     case .calibration(let error): error.description
     case .optimization(let error): error.description
     case .checkpoint(let error): error.description

@@ -31,7 +31,7 @@ package final class AtomicFile {
     temporaryPath = Self.temporaryPath(for: path)
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      throw FileFailure(reason: "something that is not a regular file is in its place")
+      throw FileFailure(reason: "something that is not a regular file has that name")
     }
     descriptor = try Self.openLocked(temporaryPath)
     guard fstat(descriptor, &status) == 0 else {
@@ -68,7 +68,10 @@ package final class AtomicFile {
         let isBusy = errno == EWOULDBLOCK
         let failure = FileFailure.last
         _ = close(descriptor)
-        throw isBusy ? FileFailure(reason: "another process is writing it") : failure
+        throw isBusy
+          ? FileFailure(
+            reason: "another process is writing it",
+            remedy: "wait until that is done or choose another path and run again") : failure
       }
       // Between open and lock another process may have renamed the file we hold: look again.
       var held = stat()
@@ -102,6 +105,15 @@ package final class AtomicFile {
   /// Reads back what was written.
   package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileFailure) {
     try readWhole(descriptor, at: offset, into: target)
+  }
+
+  /// Reads back what was written.
+  package func read(at offset: Int, into target: inout [UInt8]) throws(FileFailure) {
+    let failure: FileFailure? = target.withUnsafeMutableBytes { buffer in
+      do throws(FileFailure) { try read(at: offset, into: buffer) } catch { return error }
+      return nil
+    }
+    if let failure { throw failure }
   }
 
   /// Brings everything written so far to the disk.

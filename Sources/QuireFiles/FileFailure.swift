@@ -10,27 +10,51 @@
 package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible {
   /// A few words: "no such file or directory".
   package let reason: String
+  /// What a writer can do about it, as the end of a sentence: "make room or choose another path and run again".
+  package let remedy: String
 
   package var description: String { reason }
 
-  package init(reason: String) { self.reason = reason }
+  /// Reason and remedy, for an error sentence about a file that is written.
+  package var reasonAndRemedy: String { "\(reason); \(remedy)" }
+
+  package init(reason: String, remedy: String = "choose another path and run again") {
+    self.reason = reason
+    self.remedy = remedy
+  }
 
   /// The last failed system call of this thread.
   static var last: FileFailure { FileFailure(code: errno) }
+
+  /// There is no memory for what reading or writing takes.
+  package static let noMemory = FileFailure(
+    reason: "out of memory", remedy: "free some memory or use fewer threads and run again")
 
   /// Why a file of this mode cannot be read at offsets; nil for a regular file.
   init?(refusing mode: mode_t) {
     switch mode & S_IFMT {
     case S_IFREG: return nil
-    case S_IFDIR: reason = "it is a folder"
-    case S_IFIFO: reason = "it is a pipe"
-    default: reason = "it is not a regular file"
+    case S_IFDIR: self.init(reason: "it is a folder")
+    case S_IFIFO: self.init(reason: "it is a pipe")
+    default: self.init(reason: "it is not a regular file")
     }
   }
 
   private init(code: Int32) {
     let text = String(cString: strerror(code))
-    reason = text.prefix(1).lowercased() + text.dropFirst()
+    self.init(reason: text.prefix(1).lowercased() + text.dropFirst(), remedy: Self.remedy(code))
+  }
+
+  private static func remedy(_ code: Int32) -> String {
+    switch code {
+    case ENOSPC, EDQUOT, EFBIG: "make room or choose another path and run again"
+    case ENOENT, ENOTDIR: "make the folder or choose another path and run again"
+    case EACCES, EPERM, EROFS: "get the right to write there or choose another path and run again"
+    case EMFILE, ENFILE: "close files or raise the limit of `ulimit -n` and run again"
+    case EIO: "check the disk and run again"
+    case ENOMEM: "free some memory and run again"
+    default: "choose another path and run again"
+    }
   }
 }
 

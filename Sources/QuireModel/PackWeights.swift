@@ -23,15 +23,17 @@ package struct PackWeights: WeightSource {
   ) throws(ModelError) {
     path = pack.path
     var tensors: [String: Unpacked] = [:]
-    var jobs: [FrameJob] = []
-    for name in names {
-      let tensor = try Self.find(name, in: pack, configuration)
+    var jobs = FrameJobs()
+    // All are found before memory is taken for the first.
+    var found: [PackTensor] = []
+    for name in names { found.append(try Self.find(name, in: pack, configuration)) }
+    for tensor in found {
       let streams = tensor.streams.map { stream in
         let buffer = HostBuffer<UInt8>(count: stream.rawBytes)
-        jobs += pack.frames(of: stream).map { FrameJob(frame: $0, buffer: buffer) }
+        jobs.append(stream, into: buffer)
         return buffer
       }
-      tensors[name.string] = Unpacked(tensor: tensor, streams: streams)
+      tensors[tensor.name] = Unpacked(tensor: tensor, streams: streams)
     }
     self.tensors = tensors
     try Self.unpack(jobs, from: pack, team: team)
@@ -50,15 +52,9 @@ package struct PackWeights: WeightSource {
     return tensor
   }
 
-  /// A frame and the memory of its stream.
-  private struct FrameJob {
-    let frame: PackFrame
-    let buffer: HostBuffer<UInt8>
-  }
-
   /// Threads take one frame after the other until none is left or one fails.
   private static func unpack(
-    _ jobs: [FrameJob], from pack: PackReader, team: ThreadTeam
+    _ jobs: FrameJobs, from pack: PackReader, team: ThreadTeam
   ) throws(ModelError) {
     let next = Atomic<Int>(0)
     let failure = Mutex<PackError?>(nil)
@@ -66,7 +62,7 @@ package struct PackWeights: WeightSource {
       while true {
         let index = next.add(1, ordering: .relaxed).oldValue
         guard index < jobs.count else { return }
-        let job = jobs[index]
+        let job = jobs.job(index, in: pack)
         do throws(PackError) {
           let target = UnsafeMutableRawBufferPointer(rebasing: job.buffer.bytes[job.frame.range])
           try pack.readFrame(job.frame, into: target)
@@ -156,10 +152,7 @@ extension Model {
   /// Unpack a whole model; its configuration is in the manifest.
   /// Throws ModelError when the pack is damaged, or its tensors do not fit its configuration.
   package convenience init(pack: PackReader, team: ThreadTeam) throws(ModelError) {
-    guard let json = pack.manifest["configuration"] else {
-      throw .missingField(field: "\"configuration\" in the pack \(pack.path)", expected: "an object")
-    }
-    let configuration = try ModelConfiguration(json: json)
+    let configuration = try pack.modelConfiguration()
     let weights = try PackWeights(
       pack, configuration: configuration, names: configuration.tensorNames, team: team)
     try self.init(configuration: configuration, source: weights)

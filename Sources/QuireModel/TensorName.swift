@@ -163,6 +163,11 @@ extension ModelConfiguration {
     return names
   }
 
+  /// The shape of every tensor by its name.
+  package var tensorShapes: [String: [Int]] {
+    Dictionary(uniqueKeysWithValues: tensorNames.map { ($0.string, $0.shape(in: self)) })
+  }
+
   /// The number of parameters in all tensors together.
   package var parameterCount: Int {
     tensorNames.reduce(0) { $0 + $1.shape(in: self).reduce(1, *) }

@@ -12,22 +12,23 @@ final class FrameDecoder: @unchecked Sendable {
   private var storage: [UInt8] = []
   private var packedBytes = 0
 
-  init() {
-    guard let context = ZSTD_createDCtx() else { preconditionFailure("zstd has no memory for a context") }
+  /// Throws when there is no memory for it.
+  init() throws(FileFailure) {
+    guard let context = ZSTD_createDCtx() else { throw .noMemory }
     self.context = context
   }
 
   deinit { ZSTD_freeDCtx(context) }
 
-  /// Loads the frame at `place` of a file that `read` reads from, given an offset.
+  /// Loads the frame at `range` of a file that `read` reads from, given an offset.
   func load(
-    _ place: Range<Int>, read: (Int, UnsafeMutableRawBufferPointer) throws(FileFailure) -> Void
+    _ range: Range<Int>, read: (Int, UnsafeMutableRawBufferPointer) throws(FileFailure) -> Void
   ) throws(FileFailure) {
-    packedBytes = place.count
-    Self.grow(&storage, to: place.count)
+    packedBytes = range.count
+    Self.grow(&storage, to: range.count)
     let failure: FileFailure? = storage.withUnsafeMutableBytes { storage in
       do throws(FileFailure) {
-        try read(place.lowerBound, UnsafeMutableRawBufferPointer(rebasing: storage.prefix(place.count)))
+        try read(range.lowerBound, UnsafeMutableRawBufferPointer(rebasing: storage.prefix(range.count)))
       } catch { return error }
       return nil
     }
@@ -69,7 +70,7 @@ final class FrameDecoder: @unchecked Sendable {
         : "a frame that announces \(announced) bytes where \(target.count) belong"
     }
     guard ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count) == frame.count else {
-      return "a frame that does not fill its place"
+      return "a frame of another size than its bytes"
     }
     let count = ZSTD_decompressDCtx(
       context, target.baseAddress, target.count, frame.baseAddress, frame.count)

@@ -14,8 +14,9 @@ final class FrameEncoder {
   private let context: OpaquePointer
   private var planes: [UInt8] = []  // (2, numbers)
 
-  init() {
-    guard let context = ZSTD_createCCtx() else { preconditionFailure("zstd has no memory for a context") }
+  /// Throws when there is no memory for it.
+  init() throws(FileFailure) {
+    guard let context = ZSTD_createCCtx() else { throw .noMemory }
     self.context = context
   }
 

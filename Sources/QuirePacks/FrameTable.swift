@@ -1,14 +1,27 @@
-/// Where every frame of a pack lies, from the seek table: head, data frames, manifest, tail.
+import QuireJSON
+
+/// Where every frame of a pack is, from the seek table: head, data frames, manifest, tail.
 struct FrameTable: Sendable, Equatable {
-  /// File offset of each frame, and of the seek table behind the last one.
+  /// A file without frames.
+  static let empty = FrameTable()
+
+  /// File offset of each frame, and of the seek table after the last one.
   private let offsets: [Int]  // (frame count + 1)
   /// Unpacked size of each frame, 0 for skippable ones.
   let rawBytes: [Int]  // (frame count)
 
-  init(_ table: SeekTable) {
+  private init() { (offsets, rawBytes) = ([0], []) }
+
+  /// nil when the sizes do not add up to one that a file can have.
+  init?(_ table: SeekTable) {
     var offsets = [0]
     offsets.reserveCapacity(table.entries.count + 1)
-    for entry in table.entries { offsets.append(offsets[offsets.count - 1] + entry.packedBytes) }
+    var end = CheckedCount(0)
+    for entry in table.entries {
+      end += CheckedCount(entry.packedBytes)
+      guard let offset = end.value else { return nil }
+      offsets.append(offset)
+    }
     self.offsets = offsets
     rawBytes = table.entries.map(\.rawBytes)
   }
@@ -20,6 +33,6 @@ struct FrameTable: Sendable, Equatable {
   var packedBytes: Int { offsets[offsets.count - 1] }
 
   /// The bytes of the file that consecutive frames take.
-  func place(_ frames: Range<Int>) -> Range<Int> { offsets[frames.lowerBound]..<offsets[frames.upperBound] }
-  func place(_ frame: Int) -> Range<Int> { place(frame..<frame + 1) }
+  func bytes(of frames: Range<Int>) -> Range<Int> { offsets[frames.lowerBound]..<offsets[frames.upperBound] }
+  func bytes(of frame: Int) -> Range<Int> { bytes(of: frame..<frame + 1) }  // bounded: an index of this table
 }

@@ -20,14 +20,18 @@ final class FrameWriter {
   private let encoders: [FrameEncoder]  // (thread)
   private let batchSize: Int
   private let frames: [[PackedFrame]]  // (2, batch)
-  private let decoder = FrameDecoder()
+  private let decoder: FrameDecoder
   private var streamOfContent: [ContentKey: PackTensor.Stream] = [:]
 
-  init(file: AtomicFile, team: ThreadTeam?) {
+  /// Throws when there is no memory for the threads' encoders.
+  init(file: AtomicFile, team: ThreadTeam?) throws(FileFailure) {
     self.file = file
     self.team = team
     let threadCount = team?.threadCount ?? 1
-    encoders = (0..<threadCount).map { _ in FrameEncoder() }
+    var encoders: [FrameEncoder] = []
+    for _ in 0..<threadCount { encoders.append(try FrameEncoder()) }
+    self.encoders = encoders
+    decoder = try FrameDecoder()
     let batchSize = 2 * threadCount
     self.batchSize = batchSize
     frames = (0..<2).map { _ in (0..<batchSize).map { _ in PackedFrame() } }
@@ -47,7 +51,7 @@ final class FrameWriter {
   /// Copies head and data frames of another pack.
   func copy(_ pack: PackReader) throws(FileFailure) {
     precondition(entries.isEmpty, "a copy comes first")
-    let end = pack.frames.place(pack.frames.manifestFrame).lowerBound
+    let end = pack.frames.bytes(of: pack.frames.manifestFrame).lowerBound
     let chunk = HostBuffer<UInt8>(count: min(end, 4 << 20))
     while file.byteCount < end {
       let part = UnsafeMutableRawBufferPointer(rebasing: chunk.bytes.prefix(end - file.byteCount))
@@ -55,7 +59,7 @@ final class FrameWriter {
       try file.write(UnsafeRawBufferPointer(part))
     }
     entries = (0..<pack.frames.manifestFrame).map {
-      SeekTable.Entry(packedBytes: pack.frames.place($0).count, rawBytes: pack.frames.rawBytes[$0])
+      SeekTable.Entry(packedBytes: pack.frames.bytes(of: $0).count, rawBytes: pack.frames.rawBytes[$0])
     }
     for stream in pack.tensors.flatMap(\.streams) { remember(stream) }
   }

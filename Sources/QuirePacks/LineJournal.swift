@@ -1,29 +1,48 @@
 package import QuireFiles
 package import QuireJSON
-import QuireTensors
 
-/// Lines of JSON beside an unfinished file, for the run that goes on where a killed one has stopped. The first is the
+/// Lines of JSON beside an unfinished file, for the run that resumes where a killed one has stopped. The first is the
 /// key: everything that decides what the file will hold.
 ///
-/// Lines are only appended, so that a kill spoils the last one at most; what it spoilt is cut off before the next.
+/// Each line is a checksum of 16 hexadecimal digits, a space and the JSON. The checksum covers the one before it too, so
+/// that a changed, lost, doubled or moved line breaks the chain: only the lines before it are found, and these are what
+/// the journal was at an earlier time. Lines are only appended; what a kill spoilt is cut off before the next.
 package final class LineJournal {
-  /// What the journal holds up to the first line that is cut or no JSON.
+  /// Where a line ends, and the checksum up to there.
+  package struct Mark: Equatable {
+    fileprivate let byteCount: Int
+    fileprivate let checksum: UInt64
+
+    fileprivate static let start = Mark(byteCount: 0, checksum: 0)
+
+    /// The mark of the line that follows.
+    fileprivate func appending(_ json: some Collection<UInt8>) -> (mark: Mark, line: [UInt8]) {
+      let text = Array(json)
+      var hash = ContentHash()
+      withUnsafeBytes(of: checksum.littleEndian) { hash.update($0) }
+      text.withUnsafeBytes { hash.update($0) }
+      let line = Array(hash.hexadecimal.utf8) + [UInt8(ascii: " ")] + text + [UInt8(ascii: "\n")]
+      // bounded: the journal's size
+      return (Mark(byteCount: byteCount + line.count, checksum: hash.value), line)
+    }
+  }
+
+  /// What the journal holds up to the first line that is cut, changed or out of its order.
   package struct Contents {
     /// nil when not even the first line is whole.
     package fileprivate(set) var key: String?
-    /// Where the key's line ends.
-    package fileprivate(set) var keyEnd = 0
+    package fileprivate(set) var keyEnd = Mark.start
     package fileprivate(set) var lines: [Line] = []
   }
 
   package struct Line {
     package let value: JSONValue
-    /// Where the line ends.
-    package let end: Int
+    package let end: Mark
   }
 
   private static let keyKey = "key"
   private let text: AtomicFile
+  private var end = Mark.start
 
   /// Opens or creates the journal at `path`, which is never there under that name: only as an unfinished file.
   package init(path: String) throws(FileFailure) {
@@ -44,33 +63,41 @@ package final class LineJournal {
 
   /// Forgets everything.
   package func restart(key: String) throws(FileFailure) {
-    try text.truncate(to: 0)
+    try cut(after: .start)
     try append([Self.keyKey: .string(key)])
   }
 
   package func append(_ value: JSONValue) throws(FileFailure) {
-    try text.write(value.serializedBytes() + [UInt8(ascii: "\n")])
+    let (mark, line) = end.appending(value.serializedBytes())
+    try text.write(line)
+    end = mark
   }
 
-  /// Forgets what stands behind `end`.
-  package func cut(behind end: Int) throws(FileFailure) { try text.truncate(to: end) }
+  /// Forgets what comes after `mark`.
+  package func cut(after mark: Mark) throws(FileFailure) {
+    try text.truncate(to: mark.byteCount)
+    end = mark
+  }
 
   /// Brings what was written to the disk.
   package func synchronize() throws(FileFailure) { try text.synchronize() }
 
+  /// Call `restart` or `cut` before the next `append`: the journal may hold more than was found.
   package func contents() throws(FileFailure) -> Contents {
-    let buffer = HostBuffer<UInt8>(count: text.byteCount)
-    try text.read(at: 0, into: buffer.bytes)
-    let bytes = Array(buffer.buffer)
+    var bytes = [UInt8](repeating: 0, count: text.byteCount)
+    try text.read(at: 0, into: &bytes)
     var contents = Contents()
-    var start = 0
-    while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-      guard let value = try? JSONValue.parse(bytes[start..<end]) else { break }
-      start = end + 1
+    var mark = Mark.start
+    while let newline = bytes[mark.byteCount...].firstIndex(of: UInt8(ascii: "\n")) {
+      let line = bytes[mark.byteCount...newline]
+      let json = line.dropFirst(17).dropLast()
+      let (next, expected) = mark.appending(json)
+      guard line.elementsEqual(expected), let value = try? JSONValue.parse(json) else { break }
+      mark = next
       if contents.key != nil {
-        contents.lines.append(Line(value: value, end: start))
+        contents.lines.append(Line(value: value, end: mark))
       } else if let key = value[Self.keyKey]?.stringValue {
-        (contents.key, contents.keyEnd) = (key, start)
+        (contents.key, contents.keyEnd) = (key, mark)
       } else {
         break
       }

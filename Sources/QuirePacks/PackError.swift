@@ -6,7 +6,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   case notAPack(path: String, found: String)
   /// The file follows another version of the format.
   case otherVersion(path: String, found: UInt32)
-  /// The file ends too early, or goes on after its end.
+  /// The file ends too early, or continues after its end.
   case incomplete(path: String, found: String)
   /// A checksum or a size contradicts the bytes.
   case damaged(path: String, part: String, found: String)
@@ -14,7 +14,9 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   case invalid(path: String, member: String, found: String)
   /// The pack is fine and holds no such tensor or stream.
   case missing(path: String, name: String)
-  /// The file cannot be written.
+  /// What an unfinished pack holds is not the model that it should be.
+  case incompleteModel(path: String, found: String)
+  /// The file cannot be written. The reason ends with what to do about it.
   case unwritable(path: String, reason: String)
 
   package var description: String {
@@ -34,8 +36,11 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
       "expected a valid \(member) in \(path), found \(found); do not trust this file"
     case .missing(let path, let name):
       "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
+    case .incompleteModel(let path, let found):
+      "expected all tensors of the model in the unfinished pack \(path), found \(found); "
+        + "delete the .partial files beside it and convert again"
     case .unwritable(let path, let reason):
-      "expected to write \(path), found: \(reason); make room or choose another place and run again"
+      "expected to write \(path), found: \(reason)"
     }
   }
 }

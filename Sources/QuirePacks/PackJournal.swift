@@ -2,11 +2,11 @@ import QuireFiles
 import QuireJSON
 import QuireTensors
 
-/// Remembers beside an unfinished pack which parts it holds whole, so that a killed conversion can go on.
+/// Remembers beside an unfinished pack which parts it holds whole, so that a killed conversion can be resumed.
 ///
-/// Behind the key there is, for each part, a line per tensor with its manifest entry and the sizes of the frames it added,
-/// and a line with the writer's note, which ends the part. A line is written after the frames it speaks of; what it says is believed only as far as the frames' hash confirms it, since a power cut may
-/// keep a line and lose the bytes.
+/// After the key there is, for each part, a line per tensor with its manifest entry and the sizes of the frames it
+/// added, and a line with the writer's note, which ends the part. A line is written after its frames. What it says is
+/// believed only as far as the frames' hash confirms it, since a power cut may keep a line and lose the bytes.
 final class PackJournal {
   /// What an earlier run has finished.
   struct Progress {
@@ -23,7 +23,7 @@ final class PackJournal {
     let tensors: [Line]
     let note: String
     /// Where the note's line ends in the journal.
-    let end: Int
+    let end: LineJournal.Mark
   }
 
   private struct Line {
@@ -31,6 +31,7 @@ final class PackJournal {
     let newFrames: [SeekTable.Entry]
   }
 
+  private static let chunkBytes = 1 << 20
   private static let tensorKey = "tensor"
   private static let framesKey = "frames"
   private static let noteKey = "note"
@@ -38,16 +39,16 @@ final class PackJournal {
   private let path: String
   private let lines: LineJournal
 
-  private static func place(beside path: String) -> String { path + ".journal" }
+  private static func path(beside path: String) -> String { path + ".journal" }
 
   static func discard(beside path: String) throws(FileFailure) {
-    try LineJournal.discard(path: place(beside: path))
+    try LineJournal.discard(path: Self.path(beside: path))
   }
 
   /// Opens or creates the journal of the pack at `path`.
   init(path: String) throws(FileFailure) {
     self.path = path
-    lines = try LineJournal(path: Self.place(beside: path))
+    lines = try LineJournal(path: Self.path(beside: path))
   }
 
   /// Whether a later run can use what is written so far.
@@ -58,7 +59,7 @@ final class PackJournal {
 
   func append(_ tensor: PackTensor, newFrames: ArraySlice<SeekTable.Entry>) throws(FileFailure) {
     try lines.append([
-      Self.tensorKey: PackManifest.json(tensor: tensor),
+      Self.tensorKey: tensor.json,
       Self.framesKey: .array(newFrames.map { [.int($0.packedBytes), .int($0.rawBytes)] }),
     ])
   }
@@ -77,7 +78,7 @@ final class PackJournal {
     try lines.restart(key: key)
   }
 
-  /// What `file` holds of a pack with this key; cuts file and journal behind the last part that is whole.
+  /// What `file` holds of a pack with this key; cuts file and journal after the last part that is whole.
   func resume(key: String, file: AtomicFile) throws(FileFailure) -> Progress {
     let contents = try lines.contents()
     let parts = Self.parts(contents.lines)
@@ -96,9 +97,10 @@ final class PackJournal {
         let tensor = tensors[progress.tensors.count]
         let firstFrame = progress.entries.count
         guard try isIntact(tensor, firstFrame: firstFrame, from: end, file) else {
-          try cut(file, behind: known, textEnd: textEnd)
+          try cut(file, after: known, textEnd)
           return known
         }
+        // bounded: these bytes are in the file
         end += line.newFrames.reduce(0) { $0 + $1.packedBytes }
         progress.entries += line.newFrames
         progress.tensors.append(tensor)
@@ -106,13 +108,16 @@ final class PackJournal {
       textEnd = part.end
       progress.notes.append(part.note)
     }
-    try cut(file, behind: progress, textEnd: textEnd)
+    try cut(file, after: progress, textEnd)
     return progress
   }
 
-  private func cut(_ file: AtomicFile, behind progress: Progress, textEnd: Int) throws(FileFailure) {
+  private func cut(_ file: AtomicFile, after progress: Progress, _ textEnd: LineJournal.Mark)
+    throws(FileFailure)
+  {
+    // bounded: these bytes are in the file
     try file.truncate(to: progress.entries.reduce(0) { $0 + $1.packedBytes })
-    try lines.cut(behind: textEnd)
+    try lines.cut(after: textEnd)
   }
 
   /// The whole parts up to the first line that is none of ours.
@@ -151,8 +156,10 @@ final class PackJournal {
     entries += lines.flatMap(\.newFrames)
     // Where a whole pack has manifest and tail.
     entries += [.init(packedBytes: 1, rawBytes: 1), .init(packedBytes: PackLayout.tailBytes, rawBytes: 0)]
-    var validator = ManifestValidator(path: path, frames: FrameTable(SeekTable(entries: entries)))
-    return try? validator.tensors([PackManifest.tensorsKey: .array(lines.map(\.tensor))])
+    guard let frames = FrameTable(SeekTable(entries: entries)) else { return nil }
+    // How far the whole pack may unpack is known when it is finished.
+    var validator = ManifestValidator(path: path, frames: frames, totalRawBytesMax: .max)
+    return try? validator.tensors([PackTensor.listKey: .array(lines.map(\.tensor))])
   }
 
   /// Whether the streams that begin at frame `firstFrame` or later, which fill the file from `start` on, have the
@@ -160,14 +167,18 @@ final class PackJournal {
   private func isIntact(
     _ tensor: PackTensor, firstFrame: Int, from start: Int, _ file: AtomicFile
   ) throws(FileFailure) -> Bool {
-    let chunk = HostBuffer<UInt8>(count: 1 << 20)
+    let chunk = HostBuffer<UInt8>(count: Self.chunkBytes)
     var offset = start
     var nextFrame = firstFrame
     for stream in tensor.streams.sorted(by: { $0.firstFrame < $1.firstFrame })
     where stream.firstFrame == nextFrame {
       nextFrame = stream.frames.upperBound
-      let end = offset + stream.packedBytes
-      guard end <= file.byteCount else { return false }
+      guard
+        let range = CheckedCount(offset).range(
+          count: CheckedCount(stream.packedBytes), within: file.byteCount)
+      else { return false }
+      // bounded: within the file
+      let end = range.upperBound
       var hash = ContentHash()
       while offset < end {
         let part = UnsafeMutableRawBufferPointer(rebasing: chunk.bytes.prefix(end - offset))

@@ -1,4 +1,5 @@
 import QuireFiles
+import QuireJSON
 import QuireTensors
 
 /// The fixed numbers of the pack format, version 1; `Format.md` gives the reason for each.
@@ -20,12 +21,12 @@ enum PackLayout {
 
   static let frameRawBytesMax = 4 << 20
   static let frameRawBytesTarget = 2 << 20
-  /// A frame unpacks to at most this many times its size in the file.
+  /// A frame unpacks to at most this many times its size in the file, and all tensors to as many times the file's.
   static let expansionMax = 256
-  static let totalRawBytesMax = 1 << 56
   static let manifestRawBytesMax = 64 << 20
   static let frameCountMax = 1 << 27
-  static let tensorCountMax = 1 << 20
+  static let manifestValueCountMax = 1 << 21
+  static let tensorCountMax = 1 << 16
   static let nameBytesMax = 512
   static let rankMax = 8
 
@@ -33,27 +34,35 @@ enum PackLayout {
   static let gainMin = 0.02
 
   /// The most that a frame of `rawBytes` may take in the file: stored blocks cost less.
-  static func packedBytesMax(rawBytes: Int) -> Int { rawBytes + rawBytes / 128 + 512 }
+  static func packedBytesMax(rawBytes: Int) -> Int {
+    rawBytes + rawBytes / 128 + 512  // bounded: a frame unpacks to 64 MiB or less
+  }
 
   /// The first frame of every pack.
   static var head: [UInt8] {
     var bytes = LittleEndianBytes()
     bytes.append(skippableMagic)
-    bytes.append(UInt32(headBytes - skippableHeadBytes))
+    bytes.append(UInt32(headBytes - skippableHeadBytes))  // bounded: constants
     bytes.append(headMark)
     bytes.append(version)
     bytes.append(UInt32(0))
     return bytes.storage
   }
 
+  /// The most that all tensors of a file may unpack to, shared streams counted each time.
+  static func totalRawBytesMax(fileBytes: Int) -> Int {
+    (CheckedCount(fileBytes) * CheckedCount(expansionMax)).value ?? .max
+  }
+
   /// Frames a stream of `rawBytes` is cut into.
   static func frameCount(rawBytes: Int, frameBytes: Int) -> Int {
-    (rawBytes - 1) / frameBytes + 1
+    CheckedCount(rawBytes).dividedRoundingUp(by: CheckedCount(frameBytes)).value ?? 0
   }
 
   /// Raw bytes of every frame but the last: whole rows where a row fits, at most 4 MiB.
   static func frameBytes(rawBytes: Int, rowBytes: Int) -> Int {
     precondition(rawBytes > 0 && rowBytes > 0, "a stream has bytes, and its rows too")
+    // bounded: at most the target, of the writer's own rows
     if rawBytes <= frameRawBytesTarget { return rawBytes }
     if rowBytes <= frameRawBytesTarget { return frameRawBytesTarget / rowBytes * rowBytes }
     return rowBytes <= frameRawBytesMax ? rowBytes : frameRawBytesTarget
@@ -64,7 +73,7 @@ enum PackLayout {
 struct LittleEndianBytes {
   var storage: [UInt8] = []
 
-  mutating func append(_ bytes: [UInt8]) { storage += bytes }
+  mutating func append(_ bytes: [UInt8]) { storage.append(contentsOf: bytes) }
 
   mutating func append<T: FixedWidthInteger>(_ value: T) {
     withUnsafeBytes(of: value.littleEndian) { storage.append(contentsOf: $0) }

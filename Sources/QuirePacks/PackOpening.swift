@@ -8,7 +8,7 @@ struct PackOpening {
   let path: String
   let file: InputFile
   private(set) var frames: FrameTable
-  private(set) var manifest: JSONValue = .null
+  private(set) var manifest = PackManifest()
   private(set) var tensors: [PackTensor] = []
 
   init(path: String) throws(PackError) {
@@ -18,21 +18,24 @@ struct PackOpening {
     } catch {
       throw .unreadable(path: path, reason: error.reason)
     }
-    frames = FrameTable(SeekTable(entries: []))
+    frames = .empty
     try checkHead()
-    let tableBytes = try seekTableBytes()
-    let tail = try tail(before: file.byteCount - tableBytes)
-    frames = try frameTable(tail, tableBytes: tableBytes)
-    manifest = try readManifest(tail)
-    var validator = ManifestValidator(path: path, frames: frames)
-    tensors = try validator.tensors(manifest)
+    let tableStart = try seekTableStart()
+    let tail = try tail(before: tableStart)
+    frames = try frameTable(tail, tableStart: tableStart)
+    let json = try readManifest(tail)
+    var validator = ManifestValidator(
+      path: path, frames: frames,
+      totalRawBytesMax: PackLayout.totalRawBytesMax(fileBytes: file.byteCount))
+    tensors = try validator.tensors(json)
+    manifest = PackManifest(members: json.objectValue ?? JSONObject())
   }
 
   private func checkHead() throws(PackError) {
     guard file.byteCount > 0 else { throw .notAPack(path: path, found: "an empty file") }
     let expected = PackLayout.head
     let found = try bytes(0..<min(expected.count, file.byteCount))
-    let marked = PackLayout.skippableHeadBytes + PackLayout.headMark.count
+    let marked = PackLayout.skippableHeadBytes + PackLayout.headMark.count  // bounded: constants
     guard found.prefix(marked).elementsEqual(expected.prefix(min(marked, found.count))) else {
       let start = found.prefix(8).map { "0" + String($0, radix: 16) }.map { $0.suffix(2) }
       throw .notAPack(path: path, found: "a file that starts with the bytes \(start.joined(separator: " "))")
@@ -47,29 +50,35 @@ struct PackOpening {
     }
   }
 
-  /// The size of the seek table's frame, from the footer that ends the file.
-  private func seekTableBytes() throws(PackError) -> Int {
-    let least = PackLayout.headBytes + PackLayout.tailBytes + SeekTable.frameBytes(count: 3)
-    guard file.byteCount >= least else {
+  /// Where the seek table's frame begins, from the footer that ends the file. Head and tail fit before it.
+  private func seekTableStart() throws(PackError) -> Int {
+    func start(frameCount: Int) -> Int? {
+      let start = CheckedCount(file.byteCount) - SeekTable.frameBytes(count: frameCount)
+      let spare = start - CheckedCount.sum([PackLayout.headBytes, PackLayout.tailBytes])
+      return spare.value == nil ? nil : start.value
+    }
+    guard start(frameCount: 3) != nil else {
       throw .incomplete(path: path, found: "its first \(file.byteCount) bytes")
     }
+    // bounded: the file is larger than the footer
     let footer = try bytes(file.byteCount - PackLayout.seekFooterBytes..<file.byteCount)
+
     guard let count = footer.withUnsafeBytes({ SeekTable.count(footer: $0) }) else {
       throw .incomplete(
         path: path,
         found:
           "no seek table at the end of its \(file.byteCount) bytes (cut short, or something was appended)")
     }
-    guard (3...PackLayout.frameCountMax).contains(count),
-      SeekTable.frameBytes(count: count) <= file.byteCount - PackLayout.headBytes - PackLayout.tailBytes
-    else {
+    guard (3...PackLayout.frameCountMax).contains(count), let start = start(frameCount: count) else {
       throw .damaged(path: path, part: "seek table", found: "one of \(count) frames")
     }
-    return SeekTable.frameBytes(count: count)
+    return start
   }
 
   private func tail(before end: Int) throws(PackError) -> PackTail {
+    // bounded: the tail fits before the seek table
     let bytes = try bytes(end - PackLayout.tailBytes..<end)
+
     guard let tail = bytes.withUnsafeBytes({ PackTail($0) }) else {
       throw .damaged(path: path, part: "tail", found: "a wrong checksum")
     }
@@ -82,55 +91,57 @@ struct PackOpening {
     return tail
   }
 
-  private func frameTable(_ tail: PackTail, tableBytes: Int) throws(PackError) -> FrameTable {
-    let start = file.byteCount - tableBytes
+  private func frameTable(_ tail: PackTail, tableStart start: Int) throws(PackError) -> FrameTable {
     let encoded = try bytes(start..<file.byteCount)
     guard ContentHash.of(encoded) == tail.seekTableHash,
       let table = encoded.withUnsafeBytes({ SeekTable($0) })
     else { throw .damaged(path: path, part: "seek table", found: "a wrong checksum") }
-    let frames = FrameTable(table)
-    guard frames.packedBytes == start else {
-      throw invalid("seek table", "frames of \(frames.packedBytes) bytes in \(start)")
+    guard let frames = FrameTable(table), frames.packedBytes == start else {
+      throw invalid("seek table", "frames of another size than the \(start) bytes before it")
     }
+    // bounded: a seek table has three entries or more
     let last = table.entries.count - 1
     guard table.entries[0] == .init(packedBytes: PackLayout.headBytes, rawBytes: 0),
       table.entries[last] == .init(packedBytes: PackLayout.tailBytes, rawBytes: 0)
     else { throw invalid("seek table", "other sizes for head and tail") }
     let manifest = table.entries[last - 1]
-    guard UInt64(frames.place(last - 1).lowerBound) == tail.manifestOffset,
+    guard UInt64(frames.bytes(of: last - 1).lowerBound) == tail.manifestOffset,
       UInt64(manifest.packedBytes) == tail.manifestPackedBytes,
       UInt64(manifest.rawBytes) == tail.manifestRawBytes
     else { throw invalid("seek table", "another manifest than the tail") }
+
     try checkSizes(table.entries[1..<last], tail)
     return frames
   }
 
   /// Sizes that bound what reading the pack can cost, before anything is unpacked.
   private func checkSizes(_ entries: ArraySlice<SeekTable.Entry>, _ tail: PackTail) throws(PackError) {
-    var dataRawBytes = 0
+    var dataRawBytes = CheckedCount(0)
     for (index, entry) in zip(entries.indices, entries) {
-      let isManifest = index == entries.endIndex - 1
+      let isManifest = index == entries.indices.last
       let most = isManifest ? PackLayout.manifestRawBytesMax : PackLayout.frameRawBytesMax
       guard (1...most).contains(entry.rawBytes) else {
         throw invalid("size of frame \(index) (1 to \(most) bytes)", "\(entry.rawBytes)")
       }
-      guard entry.rawBytes <= entry.packedBytes * PackLayout.expansionMax,
+      let unpackedMost = CheckedCount(entry.packedBytes) * CheckedCount(PackLayout.expansionMax)
+      guard let unpackedMost = unpackedMost.value, entry.rawBytes <= unpackedMost,
         entry.packedBytes <= PackLayout.packedBytesMax(rawBytes: entry.rawBytes)
       else {
         throw invalid(
           "ratio of frame \(index)", "\(entry.rawBytes) bytes from \(entry.packedBytes) in the file")
       }
-      if !isManifest { dataRawBytes += entry.rawBytes }
+      if !isManifest { dataRawBytes += CheckedCount(entry.rawBytes) }
     }
-    guard UInt64(dataRawBytes) == tail.dataRawBytes else {
-      throw invalid("total of \(tail.dataRawBytes) bytes", "frames of \(dataRawBytes)")
+    guard dataRawBytes.value != nil, dataRawBytes == CheckedCount(tail.dataRawBytes) else {
+      throw invalid("total of \(tail.dataRawBytes) bytes", "frames of \(dataRawBytes.value ?? .max)")
     }
   }
 
   private func readManifest(_ tail: PackTail) throws(PackError) -> JSONValue {
-    let decoder = FrameDecoder()
+    let decoder: FrameDecoder
     do throws(FileFailure) {
-      try decoder.load(frames.place(frames.manifestFrame), read: file.read)
+      decoder = try FrameDecoder()
+      try decoder.load(frames.bytes(of: frames.manifestFrame), read: file.read)
     } catch {
       throw .unreadable(path: path, reason: error.reason)
     }
@@ -142,7 +153,8 @@ struct PackOpening {
       throw .damaged(path: path, part: "manifest", found: fault)
     }
     do throws(JSONError) {
-      return try JSONValue.parse(text)
+      return try JSONValue.parse(
+        text, limits: JSONLimits(valueCount: PackLayout.manifestValueCountMax))
     } catch {
       throw invalid("JSON text", "a fault at \(error)")
     }

@@ -21,8 +21,14 @@ extension PackReader {
     let total = checks.reduce(0) { $0 + $1.stream.rawBytes }
     let next = Atomic<Int>(0)
     let done = Atomic<Int>(0)
+    let refusal = Mutex<PackError?>(nil)
     let body = { @Sendable (_: Int, _: Int) in
-      let decoder = self.takeDecoder()
+      let decoder: FrameDecoder
+      do throws(PackError) {
+        decoder = try self.takeDecoder()
+      } catch {
+        return refusal.withLock { $0 = error }
+      }
       defer { self.giveBack(decoder) }
       let scratch = HostBuffer<UInt8>(count: PackLayout.frameRawBytesMax)
       while true {
@@ -39,6 +45,8 @@ extension PackReader {
       }
     }
     if let team { team.run(body) } else { body(0, 1) }
+    // Threads that found no memory have taken no frame; without any that did, nothing was checked.
+    if let error = refusal.withLock({ $0 }), done.load(ordering: .relaxed) < total { throw error }
     for check in checks { try check.verdict(path: path) }
   }
 

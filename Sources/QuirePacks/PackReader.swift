@@ -1,5 +1,4 @@
 import QuireFiles
-package import QuireJSON
 import QuireTensors
 import Synchronization
 
@@ -15,8 +14,8 @@ import Synchronization
 package final class PackReader: Sendable {
   package let path: String
   package let fileBytes: Int
-  /// The whole manifest: the writer's members and `tensors`.
-  package let manifest: JSONValue
+  /// What the pack says about itself beside its tensors.
+  package let manifest: PackManifest
   /// In the order they were written.
   package let tensors: [PackTensor]
 
@@ -56,19 +55,22 @@ package final class PackReader: Sendable {
   /// The frames of a stream of this pack. They are independent: threads may read them in any order, each into
   /// its `range` of the stream's memory.
   package func frames(of stream: PackTensor.Stream) -> [PackFrame] {
-    stream.frames.enumerated().map { position, index in
-      let start = position * stream.frameBytes
-      return PackFrame(
-        index: index, joinsBrainFloats: stream.kind == .bf16,
-        range: start..<min(start + stream.frameBytes, stream.rawBytes))
-    }
+    (0..<stream.frameCount).map { frame(at: $0, of: stream) }
+  }
+
+  /// The frame at `position` of a stream of this pack, which has `frameCount` of them.
+  package func frame(at position: Int, of stream: PackTensor.Stream) -> PackFrame {
+    let start = position * stream.frameBytes
+    return PackFrame(
+      index: stream.firstFrame + position, joinsBrainFloats: stream.kind == .bf16,
+      range: start..<min(start + stream.frameBytes, stream.rawBytes))
   }
 
   /// Unpacks one frame into `target`, whose size must be that of `frame.range`.
   package func readFrame(
     _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer
   ) throws(PackError) {
-    let decoder = takeDecoder()
+    let decoder = try takeDecoder()
     defer { giveBack(decoder) }
     try readFrame(frame, into: target, with: decoder)
   }
@@ -78,7 +80,7 @@ package final class PackReader: Sendable {
     _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer, with decoder: FrameDecoder
   ) throws(PackError) {
     precondition(target.count == frame.range.count, "the target has the frame's size")
-    let place = frames.place(frame.index)
+    let place = frames.bytes(of: frame.index)
     do throws(FileFailure) {
       try decoder.load(place, read: file.read)
     } catch {
@@ -89,8 +91,13 @@ package final class PackReader: Sendable {
     }
   }
 
-  func takeDecoder() -> FrameDecoder {
-    idleDecoders.withLock { $0.popLast() } ?? FrameDecoder()
+  func takeDecoder() throws(PackError) -> FrameDecoder {
+    if let idle = idleDecoders.withLock({ $0.popLast() }) { return idle }
+    do throws(FileFailure) {
+      return try FrameDecoder()
+    } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
   }
 
   func giveBack(_ decoder: FrameDecoder) {

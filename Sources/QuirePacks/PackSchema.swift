@@ -1,3 +1,4 @@
+import QuireJSON
 import QuireTensors
 
 /// Which streams a tensor must have, and of what size: the only thing packs know about weights, whose bytes
@@ -21,6 +22,7 @@ package enum PackSchema {
 
   /// The streams of a tensor in the order they are stored.
   package static func streams(shape: [Int], scheme: String, group: Int?) -> Result<[Stream], Misfit> {
+    // bounded: `product` leaves 15 bits for what follows
     guard let elementCount = product(shape) else {
       return .failure(Misfit(found: "a shape of more than 2^48 elements or none"))
     }
@@ -46,14 +48,11 @@ package enum PackSchema {
     ])
   }
 
-  /// The product of sizes, nil when one is not positive or the product is beyond 2^48: no byte count below
-  /// can overflow then.
+  private static let elementCountMax = 1 << 48
+
+  /// The product of sizes, nil when one is not positive or the product is beyond 2^48: no byte count here can
+  /// overflow then.
   private static func product(_ shape: [Int]) -> Int? {
-    var product = 1
-    for size in shape {
-      guard size > 0, size <= (1 << 48) / product else { return nil }
-      product *= size
-    }
-    return product
+    CheckedCount.product(shape).value(in: 1...elementCountMax)
   }
 }

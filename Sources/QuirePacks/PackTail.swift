@@ -18,7 +18,7 @@ struct PackTail: Equatable {
   var encoded: [UInt8] {
     var bytes = LittleEndianBytes()
     bytes.append(PackLayout.skippableMagic)
-    bytes.append(UInt32(PackLayout.tailBytes - PackLayout.skippableHeadBytes))
+    bytes.append(UInt32(PackLayout.tailBytes - PackLayout.skippableHeadBytes))  // bounded: constants
     bytes.append(PackLayout.tailMark)
     bytes.append(version)
     bytes.append(flags)
@@ -33,6 +33,7 @@ struct PackTail: Equatable {
 
   /// Reads a tail, or nil when `bytes` do not hold an intact one.
   init?(_ bytes: UnsafeRawBufferPointer) {
+    // bounded: offsets within the tail's fixed size
     let head = PackLayout.skippableHeadBytes
     let hashed = PackLayout.tailBytes - 8
     guard bytes.count == PackLayout.tailBytes,

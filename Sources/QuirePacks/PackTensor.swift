@@ -2,7 +2,6 @@
 package enum PackStreamKind: String, Sendable, CaseIterable {
   case codes
   case scales
-  case zeroPoints = "zero-points"
   /// bfloat16 numbers; stored as byte planes (see `BrainFloatPlanes`), read as numbers.
   case bf16
   case raw
@@ -42,6 +41,7 @@ package struct PackTensor: Sendable, Equatable {
     package let packedBytes: Int
 
     package var frameCount: Int { PackLayout.frameCount(rawBytes: rawBytes, frameBytes: frameBytes) }
+    // bounded: a stream's frames are in the seek table
     var frames: Range<Int> { firstFrame..<firstFrame + frameCount }
   }
 
@@ -51,6 +51,7 @@ package struct PackTensor: Sendable, Equatable {
   package let group: Int?
   package let streams: [Stream]
 
+  // bounded: all tensors together take at most 256 times the file
   package var rawBytes: Int { streams.reduce(0) { $0 + $1.rawBytes } }
   /// Bytes in the file, counted for each tensor that shares them.
   package var packedBytes: Int { streams.reduce(0) { $0 + $1.packedBytes } }

@@ -1,16 +1,16 @@
 import QuireFiles
-package import QuireJSON
+import QuireJSON
 package import QuireTensors
 
 /// Writes a pack tensor by tensor, in memory that does not grow with it.
 ///
 ///     let writer = try PackWriter(path: "model.quire", team: team)
 ///     try writer.addTensor(name: name, shape: [rows, columns], scheme: "int4", group: 128, streams: streams)
-///     try writer.finish(members: ["configuration": configuration, "tokenizer": tokenizer])
+///     try writer.finish(manifest: manifest)
 ///
 /// The pack appears under its name at `finish`; before that it is a temporary beside it, which disappears with
 /// a writer that was not finished. With a `resumeKey` it stays instead once a part of it is whole, and a later writer
-/// of the same key goes on behind its last whole part. One thread at a time.
+/// of the same key resumes after its last whole part. One thread at a time.
 package final class PackWriter {
   package let path: String
   /// What the pack holds so far, after resuming also what an earlier run wrote.
@@ -41,7 +41,7 @@ package final class PackWriter {
       file = try AtomicFile(path: path, resumes: resumeKey != nil)
       // Until the journal has been read, what an earlier run has left is not ours to remove.
       file.keepsTemporary = resumeKey != nil
-      frameWriter = FrameWriter(file: file, team: team)
+      frameWriter = try FrameWriter(file: file, team: team)
       if let resumeKey {
         let journal = try PackJournal(path: path)
         self.journal = journal
@@ -59,7 +59,7 @@ package final class PackWriter {
       }
       if file.byteCount == 0 { try frameWriter.writeHead() }
     } catch {
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
   }
 
@@ -72,10 +72,10 @@ package final class PackWriter {
     discardedKey = nil
     do throws(FileFailure) {
       file = try AtomicFile(path: path)
-      frameWriter = FrameWriter(file: file, team: nil)
+      frameWriter = try FrameWriter(file: file, team: nil)
       try frameWriter.copy(pack)
     } catch {
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
     tensors = pack.tensors
     names = Set(tensors.map(\.name))
@@ -104,7 +104,7 @@ package final class PackWriter {
       try journal?.append(tensor, newFrames: frameWriter.entries[firstFrame...])
     } catch {
       isClosed = true
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
   }
 
@@ -119,13 +119,13 @@ package final class PackWriter {
       if synchronizes { try journal?.synchronize() }
     } catch {
       isClosed = true
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
     notes.append(note)
     keepsUnfinished = journal != nil
   }
 
-  /// Forgets all parts, those of the earlier run too: the pack starts anew.
+  /// Forgets all parts, those of the earlier run too: the pack starts afresh.
   package func restart() throws(PackError) {
     precondition(!isClosed, "the pack is finished or a write has failed")
     do throws(FileFailure) {
@@ -138,7 +138,7 @@ package final class PackWriter {
       try frameWriter.writeHead()
     } catch {
       isClosed = true
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
     (tensors, names, notes) = ([], [], [])
     keepsUnfinished = false
@@ -156,23 +156,36 @@ package final class PackWriter {
 
   /// Writes the manifest and brings the pack under its name.
   ///
-  /// - Parameter members: what the manifest says beside its `tensors`; see `Format.md` for the customary names.
-  package func finish(members: JSONObject) throws(PackError) {
+  /// - Parameters:
+  ///   - manifest: what the pack says beside its tensors.
+  ///   - shapes: the tensors that the pack must have, and no others, by name; nil checks nothing.
+  package func finish(manifest: PackManifest, shapes: [String: [Int]]? = nil) throws(PackError) {
     precondition(!isClosed, "the pack is finished or a write has failed")
-    precondition(members[PackManifest.tensorsKey] == nil, "the writer lists the tensors")
-    let manifest = PackManifest.json(members: members, tensors: tensors).serializedBytes()
-    guard manifest.count <= PackLayout.manifestRawBytesMax else {
-      throw .unwritable(
-        path: path,
-        reason: "its manifest has \(manifest.count) bytes, more than \(PackLayout.manifestRawBytesMax)")
+    if let shapes, let misfit = tensors.misfit(to: shapes) {
+      throw .incompleteModel(path: path, found: misfit)
     }
+    let text = manifest.json(tensors: tensors).serializedBytes()
+    try checkLimits(manifestBytes: text.count)
     do throws(FileFailure) {
-      try frameWriter.writeEnd(manifest: manifest)
+      try frameWriter.writeEnd(manifest: text)
       try file.commit()
       isClosed = true
       journal?.isKept = false
     } catch {
-      throw .unwritable(path: path, reason: error.reason)
+      throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
+  }
+
+  /// What a reader would refuse must not be written.
+  private func checkLimits(manifestBytes: Int) throws(PackError) {
+    func check(_ what: String, _ number: Int, atMost limit: Int) throws(PackError) {
+      guard number > limit else { return }
+      throw .unwritable(
+        path: path, reason: "\(what) of \(number), more than \(limit); convert a smaller model or recipe")
+    }
+    try check("a manifest", manifestBytes, atMost: PackLayout.manifestRawBytesMax)
+    try check("a number of tensors", tensors.count, atMost: PackLayout.tensorCountMax)
+    let rawBytes = CheckedCount.sum(tensors.flatMap { $0.streams.map(\.rawBytes) }).value ?? .max
+    try check("tensors", rawBytes, atMost: PackLayout.totalRawBytesMax(fileBytes: file.byteCount))
   }
 }

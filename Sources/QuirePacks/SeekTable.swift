@@ -1,3 +1,5 @@
+import QuireJSON
+
 /// The seek table: sizes of every frame, in the public zstd seekable format, without checksums (the frames
 /// carry their own).
 struct SeekTable: Equatable {
@@ -11,14 +13,16 @@ struct SeekTable: Equatable {
   var entries: [Entry]
 
   /// Bytes of a seek table frame with `count` entries.
-  static func frameBytes(count: Int) -> Int {
-    PackLayout.skippableHeadBytes + count * PackLayout.seekEntryBytes + PackLayout.seekFooterBytes
+  static func frameBytes(count: Int) -> CheckedCount {
+    CheckedCount(count) * CheckedCount(PackLayout.seekEntryBytes)
+      + CheckedCount.sum([PackLayout.skippableHeadBytes, PackLayout.seekFooterBytes])
   }
 
   /// The whole frame as it ends the file.
   var encoded: [UInt8] {
     var bytes = LittleEndianBytes()
-    let size = Self.frameBytes(count: entries.count)
+    // bounded: the writer's own frames, whose sizes and number have 32 bits
+    let size = Self.frameBytes(count: entries.count).value ?? 0
     bytes.storage.reserveCapacity(size)
     bytes.append(PackLayout.seekTableFrameMagic)
     bytes.append(UInt32(size - PackLayout.skippableHeadBytes))
@@ -45,14 +49,15 @@ struct SeekTable: Equatable {
 
   /// Reads a whole frame, or nil when its head, size or footer is not that of a seek table.
   init?(_ bytes: UnsafeRawBufferPointer) {
-    let fixed = Self.frameBytes(count: 0)
-    guard bytes.count >= fixed,
+    guard let fixed = Self.frameBytes(count: 0).value(atMost: bytes.count), fixed > 8,
       bytes.number(at: 0, as: UInt32.self) == PackLayout.seekTableFrameMagic,
-      Int(bytes.number(at: 4, as: UInt32.self)) == bytes.count - PackLayout.skippableHeadBytes,
+      CheckedCount(bytes.number(at: 4, as: UInt32.self))
+        == CheckedCount(bytes.count) - CheckedCount(PackLayout.skippableHeadBytes),
       let count = Self.count(
         footer: UnsafeRawBufferPointer(rebasing: bytes.suffix(PackLayout.seekFooterBytes))),
-      bytes.count == Self.frameBytes(count: count)
+      Self.frameBytes(count: count) == CheckedCount(bytes.count)
     else { return nil }
+    // bounded: the frame has this many entries
     entries = (0..<count).map { index in
       let offset = PackLayout.skippableHeadBytes + index * PackLayout.seekEntryBytes
       return Entry(

@@ -53,10 +53,10 @@ enum ModelPlace {
   }
 
   static func tokenizer(of pack: PackReader) throws -> Tokenizer {
-    guard let tokenizer = pack.manifest["tokenizer"] else {
+    guard let tokenizer = pack.manifest.tokenizer else {
       throw CommandError("\(pack.path) carries no tokenizer; convert the checkpoint again")
     }
-    return try Tokenizer(tokenizer: tokenizer, configuration: pack.manifest["tokenizerConfiguration"])
+    return try Tokenizer(tokenizer: tokenizer, configuration: pack.manifest.tokenizerConfiguration)
   }
 }
 
@@ -86,9 +86,9 @@ struct OpenedModel {
       let pack = try PackReader(path: path)
       tokenizer = try ModelPlace.tokenizer(of: pack)
       endOfSequenceIDs = try ModelConfiguration.endOfSequenceIDs(
-        generationConfiguration: pack.manifest["generationConfiguration"])
+        generationConfiguration: pack.manifest.generationConfiguration)
       samplingDefaults = try SamplingDefaults(
-        pack.manifest["generationConfiguration"], of: path + ": generationConfiguration")
+        pack.manifest.generationConfiguration, of: path + ": generationConfiguration")
       model = try Model(pack: pack, team: ThreadTeam(threadCount: threadCount))
     }
     guard tokenizer.vocabularySize <= model.configuration.vocabularySize else {

@@ -98,6 +98,43 @@ import Testing
     }
   }
 
+  /// A pack whose bytes are right and whose tensors are not those of its configuration.
+  @Test func aPackWithoutAllTensors() throws {
+    let folder = TemporaryFolder()
+    TinyCheckpoint().write(to: folder)
+    let configuration = try String(contentsOfFile: folder.path + "/config.json", encoding: .utf8)
+    var forge = PackForge.oneTensor(name: "\"model.norm.weight\"")
+    forge.manifest = "{\"configuration\":" + configuration + "," + forge.manifest.dropFirst()
+    let pack = folder.write(forge.bytes, to: "part.quire")
+    expectRefusal(
+      try BuiltProgram.quire.run("verify", pack, "--quiet"), by: "verify",
+      [
+        "expected a valid list of the model's tensors", "found 1 of ", " tensors, without \"",
+        "do not trust this file",
+      ])
+  }
+
+  /// Tensors that share a stream, so that a small file asks for a hundred times as much memory as it may.
+  @Test(arguments: [40_000, 4000])
+  func aPackThatAsksForMuchMemory(_ tensorCount: Int) throws {
+    let folder = TemporaryFolder()
+    let bytes = tensorCount == 4000 ? 1 << 20 : 1 << 17
+    var forge = PackForge.oneTensor(
+      shape: "[\(bytes / 2)]", rawBytes: "\(bytes)", frameBytes: "\(bytes)",
+      frames: [PackForge.Frame([UInt8](repeating: 7, count: bytes))])
+    let list = String(forge.manifest.dropFirst(12).dropLast(2))
+    let tensors = (0..<tensorCount).map { list.replacing("\"t\"", with: "\"\($0)\"") }
+    forge.manifest = "{\"tensors\":[" + tensors.joined(separator: ",") + "]}"
+    let pack = folder.write(forge.bytes, to: "bomb.quire")
+    // A gigabyte of address space is enough to find out.
+    let shell = try #require(Tool("bash"))
+    for words in Self.commands(pack, output: folder.path + "/logits") {
+      expectRefusal(
+        try shell.run(["-c", "ulimit -v 2000000; exec \"$0\" \"$@\"", BuiltProgram.quire.path] + words),
+        by: words[0], ["expected a valid total size of tensors", "found more", "do not trust this file"])
+    }
+  }
+
   @Test func placesThatAreNoPack() throws {
     let folder = TemporaryFolder()
     let pipe = folder.path + "/pipe"

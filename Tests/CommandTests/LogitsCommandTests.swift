@@ -66,7 +66,7 @@ import Testing
       ["expected ids below 320", "found 320"])
     expectRefusal(
       try Self.write(place.checkpoint.path, [1], to: place.place("absent/l.safetensors")), by: "logits",
-      ["expected to write", "found: no such file or directory", "choose another place"])
+      ["expected to write", "found: no such file or directory", "choose another path"])
     let odd = Workplace(TinyCheckpoint(headSize: 24))
     expectRefusal(
       try Self.write(odd.checkpoint.path, [1], ["--kv-cache", "int8"], to: output), by: "logits",

@@ -5,14 +5,14 @@ import Testing
 /// Where results go: places that cannot be written, readers that leave, streams that are closed.
 @Suite struct OutputTests {
   private static let write = [
-    "expected to write", "found: ", "make room or choose another place and run again",
+    "expected to write", "found: ", "choose another path and run again",
   ]
 
   @Test func placesThatTakeNoPack() throws {
     let place = Workplace()
     for (output, found) in [
       ("absent/out.quire", "found: no such file or directory"),
-      (".", "found: something that is not a regular file is in its place"),
+      (".", "found: something that is not a regular file has that name"),
     ] {
       expectRefusal(
         try BuiltProgram.quire.run(place.conversion(to: output)), by: "convert", Self.write + [found])

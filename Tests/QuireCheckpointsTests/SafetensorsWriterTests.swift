@@ -89,14 +89,14 @@ import Testing
     #expect(
       try sentence(folder.path + "/no/where")
         == "expected to write FOLDER/no/where, found: no such file or directory; "
-        + "make room or choose another place and run again")
+        + "make the folder or choose another path and run again")
     #expect(
       try sentence(folder.path)
-        == "expected to write FOLDER, found: something that is not a regular file is in its place; "
-        + "make room or choose another place and run again")
+        == "expected to write FOLDER, found: something that is not a regular file has that name; "
+        + "choose another path and run again")
     let path = folder.path + "/busy"
     let writer = try SafetensorsWriter(path: path, tensors: [])
-    #expect(try sentence(path).contains("found: another process is writing it; "))
+    #expect(try sentence(path).contains("found: another process is writing it; wait until that is done or "))
     try writer.finish()
     #expect(try SafetensorsFile(path: path).records == [])
   }

@@ -201,22 +201,22 @@ import Testing
         .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1))),
         .quantize(.init(target: .int4(group: 32)))))
     let manifest = try PackReader(path: output).manifest
-    #expect(manifest["recipe"]?["text"]?.stringValue == "the recipe's text")
-    #expect(manifest["recipe"]?["steps"]?.intValue == 2)
-    #expect(manifest["configuration"]?["num_key_value_heads"]?.intValue == 3)
-    #expect(manifest["tokenizer"]?["model"]?["type"]?.stringValue == "BPE")
-    #expect(manifest["tokenizerConfiguration"]?["eos_token"]?.stringValue == "<|im_end|>")
-    #expect(manifest["generationConfiguration"]?["do_sample"]?.boolValue == true)
-    let provenance = manifest["provenance"]
-    #expect(provenance?["version"]?.stringValue == "test")
+    #expect(manifest.recipe?.text == "the recipe's text")
+    #expect(manifest.recipe?.stepCount == 2)
+    #expect(manifest.configuration?["num_key_value_heads"]?.intValue == 3)
+    #expect(manifest.tokenizer?["model"]?["type"]?.stringValue == "BPE")
+    #expect(manifest.tokenizerConfiguration?["eos_token"]?.stringValue == "<|im_end|>")
+    #expect(manifest.generationConfiguration?["do_sample"]?.boolValue == true)
+    let provenance = manifest.provenance
+    #expect(manifest.toolVersion == "test")
     #expect(provenance?["calibration"]?["source"]?.stringValue == "bundled")
     #expect(provenance?["calibration"]?["seed"]?.intValue == 3)
     let files = provenance?["sources"]?.arrayValue?.compactMap { $0["file"]?.stringValue }
     #expect(files?.contains("model.safetensors") == true && files?.contains("tokenizer.json") == true)
-    let rows = manifest["rows"]?.arrayValue
-    #expect(rows?.compactMap { $0["step"]?.stringValue } == ["checkpoint", "prune-heads", "quantize"])
-    #expect(rows?[1]["layers"]?.arrayValue?.count == 2)
-    #expect(rows?[2]["bitsPerWeight"]?.doubleValue.map { $0 < 8 } == true)
+    let rows = manifest.rows
+    #expect(manifest.stepNames == ["checkpoint", "prune-heads", "quantize"])
+    #expect(rows[1]["layers"]?.arrayValue?.count == 2)
+    #expect(rows[2]["bitsPerWeight"]?.doubleValue.map { $0 < 8 } == true)
   }
 
   @Test func progressRisesToOne() throws {

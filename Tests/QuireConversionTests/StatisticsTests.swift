@@ -144,7 +144,7 @@ import Testing
     #expect(try bench.packedLogits() == expected)
     #expect(report.rows.last?.rounding.allSatisfy { $0.method == .gptq } == true)
     let pack = try PackReader(path: bench.output)
-    let calibration = pack.manifest["provenance"]?["calibration"]
+    let calibration = pack.manifest.calibration
     #expect(calibration?["source"] == "statistics" && calibration?["tokens"] == .int(8 * 96))
     #expect(calibration?["texts"]?.arrayValue?.first?["source"] == "calibration.txt")
   }

@@ -165,7 +165,7 @@ private final class TinySubject: Sendable {
     try compared.store(inPack: pack)
     let stored = try PackReader(path: pack)
     try stored.verify()
-    let rows = try #require(stored.manifest["rows"]?.arrayValue)
+    let rows = stored.manifest.rows
     #expect(rows.map { $0["step"] } == ["checkpoint", "prune-heads", "quantize"])
     #expect(rows[0]["perplexity"]?.doubleValue == compared.rows[0].text?.perplexity)
     #expect(rows[1]["perplexity"] == nil)

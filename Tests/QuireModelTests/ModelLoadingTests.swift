@@ -101,7 +101,8 @@ import Testing
   ) throws {
     let writer = try PackWriter(path: path)
     try writer.add(model)
-    try writer.finish(members: ["configuration": (configuration ?? model.configuration).json])
+    try writer.finish(
+      manifest: PackManifest(members: ["configuration": (configuration ?? model.configuration).json]))
   }
 
   @Test func packsOfAnotherConfigurationAreRefused() throws {
@@ -131,7 +132,7 @@ import Testing
     let folder = TemporaryFolder()
     let path = folder.path + "/model.quire"
     let writer = try PackWriter(path: path)
-    try writer.finish(members: [:])
+    try writer.finish(manifest: PackManifest())
     let pack = try PackReader(path: path)
     #expect(
       throws: ModelError.missingField(

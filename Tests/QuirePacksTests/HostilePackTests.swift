@@ -61,7 +61,7 @@ import Testing
       "total of 129 bytes in FILE, found frames of 128"),
     .init(
       "frame sizes that do not add up", changed(.oneTensor()) { $0.seekChanges = [1: (1000, 128)] },
-      "seek table in FILE, found frames of 1331 bytes in 475"),
+      "seek table in FILE, found frames of another size than the 475 bytes before it"),
     .init(
       "head of another size", changed(.oneTensor()) { $0.seekChanges = [0: (25, 0), 1: (143, 128)] },
       "seek table in FILE, found other sizes for head and tail"),
@@ -186,16 +186,19 @@ import Testing
       "frameBytes of bf16 of tensor \"t\" in FILE, found 4194306"),
     .init(
       "frames beyond the data", .oneTensor(frameBytes: "64"),
-      "place of bf16 of tensor \"t\" among frames 1 to 1 in FILE, found 2 frames from 1 on"),
+      "position of bf16 of tensor \"t\" among the frames from 1 to before 2 in FILE, found 2 frames from 1 on"
+    ),
     .init(
       "frame 0 is the head", .oneTensor(firstFrame: "0"),
       "firstFrame of bf16 of tensor \"t\" in FILE, found 0"),
     .init(
       "frame 2 is the manifest", .oneTensor(firstFrame: "2"),
-      "place of bf16 of tensor \"t\" among frames 1 to 1 in FILE, found 1 frames from 2 on"),
+      "position of bf16 of tensor \"t\" among the frames from 1 to before 2 in FILE, found 1 frames from 2 on"
+    ),
     .init(
       "firstFrame near 2^63", .oneTensor(firstFrame: "9223372036854775807"),
-      "place of bf16 of tensor \"t\" among frames 1 to 1 in FILE, found 1 frames from 9223372036854775807 on"),
+      "position of bf16 of tensor \"t\" among the frames from 1 to before 2 in FILE, found 1 frames from 9223372036854775807 on"
+    ),
     .init(
       "frame of another size", .oneTensor(frames: [.init([UInt8](repeating: 7, count: 126))]),
       "size of frame 1 of bf16 of tensor \"t\" (128 bytes) in FILE, found 126 in the seek table"),
@@ -216,14 +219,14 @@ import Testing
         let other = list.replacing("\"t\"", with: "\"u\"").replacing("[64]", with: "[32]")
           .replacing("128", with: "64").replacing("\"firstFrame\":1", with: "\"firstFrame\":2")
         forge.manifest = "{\"tensors\":[\(list),\(other)]}"
-      }, "place of bf16 of tensor \"u\" in FILE, found frames that belong to another stream"),
+      }, "position of bf16 of tensor \"u\" in FILE, found frames that belong to another stream"),
     .init(
       "sharing under another hash",
       changed(.oneTensor()) { forge in
         let list = forge.manifest.dropFirst(12).dropLast(2)
         let other = list.replacing("\"t\"", with: "\"u\"").replacing("\"hash\":\"", with: "\"hash\":\"0")
         forge.manifest = "{\"tensors\":[\(list),\(Self.shortenHash(String(other)))]}"
-      }, "place of bf16 of tensor \"u\" in FILE, found frames that belong to another stream"),
+      }, "position of bf16 of tensor \"u\" in FILE, found frames that belong to another stream"),
   ]
 
   /// Takes the last digit of the first hash away, where one was put in front.
@@ -281,9 +284,9 @@ import Testing
         frame(PackForge.Frame(contents, announcing: 1 << 31).bytes),
         "a frame that announces 2147483648 bytes where 128 belong"
       ),
-      (frame(honest + [0]), "a frame that does not fill its place"),
-      (frame(honest + PackForge.Frame([]).bytes), "a frame that does not fill its place"),
-      (frame(Array(honest.dropLast())), "a frame that does not fill its place"),
+      (frame(honest + [0]), "a frame of another size than its bytes"),
+      (frame(honest + PackForge.Frame([]).bytes), "a frame of another size than its bytes"),
+      (frame(Array(honest.dropLast())), "a frame of another size than its bytes"),
       (
         frame(Array(honest.dropLast()) + [honest.last! ^ 1]),
         "a frame that does not unpack (Restored data doesn't match checksum)"

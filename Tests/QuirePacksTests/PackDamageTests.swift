@@ -55,7 +55,7 @@ import Testing
   /// A pack so small that nearly all of it is structure: every byte, and each of its bits in turn.
   @Test func everyBitOfTheStructureIsFound() throws {
     var sample = SamplePack()
-    sample.members = [:]
+    sample.manifest = PackManifest()
     sample.addBrainFloats("a", [40], seed: 1)
     sample.addRaw("b", [9], "float16", 2, seed: 2)
     let folder = TemporaryFolder()

@@ -24,7 +24,7 @@ import Testing
       try sample.add(tensor, to: writer)
       try writer.endPart(note: "behind \(tensor.name)")
     }
-    if finishing { try writer.finish(members: sample.members) }
+    if finishing { try writer.finish(manifest: sample.manifest) }
     return found
   }
 
@@ -70,7 +70,7 @@ import Testing
     try writer?.restart()
     #expect(writer?.tensors == [] && writer?.notes == [])
     for tensor in sample.tensors { try sample.add(tensor, to: try #require(writer)) }
-    try writer?.finish(members: sample.members)
+    try writer?.finish(manifest: sample.manifest)
     writer = nil
     #expect(try contents(path) == whole)
     try run(key: "k", until: 6)

@@ -43,21 +43,28 @@ import Testing
     }
     #expect(
       try sentence(folder.path + "/no/a.quire")
-        == "expected to write FOLDER/no/a.quire, found: no such file or directory; make room or choose another "
-        + "place and run again")
+        == "expected to write FOLDER/no/a.quire, found: no such file or directory; make the folder or choose "
+        + "another path and run again")
     #expect(
-      try sentence(folder.path).contains("found: something that is not a regular file is in its place; "))
+      try sentence(folder.path).contains(
+        "found: something that is not a regular file has that name; choose another path and run again"))
     let writer = try PackWriter(path: folder.path + "/a.quire")
-    #expect(try sentence(folder.path + "/a.quire").contains("found: another process is writing it; "))
-    try writer.finish(members: [:])
+    #expect(
+      try sentence(folder.path + "/a.quire").contains(
+        "found: another process is writing it; wait until that is done or choose another path and run again"))
+    try writer.finish(manifest: PackManifest())
   }
 
   @Test func aManifestBeyondTheLimitIsRefused() throws {
     let folder = TemporaryFolder()
     let writer = try PackWriter(path: folder.path + "/a.quire")
     let text = String(repeating: "x", count: 64 << 20)
-    let error = #expect(throws: PackError.self) { try writer.finish(members: ["recipe": .string(text)]) }
-    #expect(error?.description.contains("its manifest has 67108890 bytes, more than 67108864; ") == true)
+    let error = #expect(throws: PackError.self) {
+      try writer.finish(manifest: PackManifest(members: ["recipe": .string(text)]))
+    }
+    #expect(
+      error?.description.contains(
+        "found: a manifest of 67108890, more than 67108864; convert a smaller model or recipe") == true)
   }
 
   /// In a process of its own, since the limit is the process's.
@@ -80,7 +87,7 @@ import Testing
       }
       precondition(
         sentence
-          == "expected to write \(path), found: file too large; make room or choose another place and "
+          == "expected to write \(path), found: file too large; make room or choose another path and "
           + "run again", sentence)
       precondition(try! FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
@@ -93,17 +100,17 @@ import Testing
     let before = try PackReader(path: path)
     // Under its own name: the old file stays readable until it is closed.
     let writer = try PackWriter(path: path, copying: before)
-    var members = sample.members
-    members["rows"] = [["step": "reference", "perplexity": 9.5]]
-    try writer.finish(members: members)
+    var manifest = before.manifest
+    manifest.rows = [["step": "reference", "perplexity": 9.5]]
+    try writer.finish(manifest: manifest)
     let after = try PackReader(path: path)
-    #expect(after.manifest["rows"]?[0]?["perplexity"]?.doubleValue == 9.5)
+    #expect(after.manifest.rows[0]["perplexity"]?.doubleValue == 9.5)
     #expect(after.tensors == before.tensors)
     try after.verify()
     try before.verify()
     // The same bytes as if written with those members at once.
     var direct = sample
-    direct.members = members
+    direct.manifest = manifest
     #expect(try contents(direct.write(to: folder, "b.quire")) == contents(path))
   }
 
@@ -115,7 +122,7 @@ import Testing
     var tensor = sample.tensors[1]
     tensor.name = "again"
     try sample.add(tensor, to: writer)
-    try writer.finish(members: [:])
+    try writer.finish(manifest: PackManifest())
     let reader = try PackReader(path: folder.path + "/b.quire")
     #expect(reader.tensor("again")?.streams == reader.tensor("embedding")?.streams)
     try reader.verify()

@@ -14,10 +14,10 @@ struct SamplePack {
   }
 
   var tensors: [Tensor] = []
-  var members: JSONObject = [
+  var manifest = PackManifest(members: [
     "configuration": ["hidden_size": 64], "tokenizer": ["model": ["vocab": ["é": 1]]],
-    "recipe": "{ name: \"none\" } // text", "provenance": ["seed": 1], "rows": [],
-  ]
+    "recipe": ["name": "none", "text": "{} // text", "steps": 0], "provenance": ["seed": 1], "rows": [],
+  ])
 
   /// Small tensors of every scheme; two of them equal, one empty of information.
   static func small() -> SamplePack {
@@ -106,7 +106,7 @@ struct SamplePack {
     let path = folder.path + "/" + name
     let writer = try PackWriter(path: path, team: team)
     for tensor in tensors { try add(tensor, to: writer) }
-    try writer.finish(members: members)
+    try writer.finish(manifest: manifest)
     return path
   }
 }

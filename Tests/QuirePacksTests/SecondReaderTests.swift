@@ -37,7 +37,8 @@ struct SecondReaderTests {
     let path = try SamplePack.small().write(to: folder)
     let python = try #require(Tool("python3"))
     let outcome = try python.run([TestPaths.repository + "/tools/read-pack", "--manifest", path])
-    #expect(try JSONValue.parse(outcome.output) == PackReader(path: path).manifest)
+    let reader = try PackReader(path: path)
+    #expect(try JSONValue.parse(outcome.output) == reader.manifest.json(tensors: reader.tensors))
   }
 
   @Test func refusesWhatIsHostileOrDamaged() throws {

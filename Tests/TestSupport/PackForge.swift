@@ -46,7 +46,9 @@ package struct PackForge {
   package static func hash(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { ContentHash.of($0) } }
 
   /// A hash as the manifest writes it.
-  package static func digits(_ bytes: [UInt8]) -> String { ContentHash.hexadecimal(hash(bytes)) }
+  package static func digits(_ bytes: [UInt8]) -> String { hexadecimal(hash(bytes)) }
+
+  package static func hexadecimal(_ hash: UInt64) -> String { ContentHash.hexadecimal(hash) }
 
   /// The whole file.
   package var bytes: [UInt8] {

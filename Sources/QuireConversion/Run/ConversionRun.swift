@@ -45,10 +45,11 @@ final class ConversionRun {
     let empty = ConversionRecord(
       recipe: converter.optimizer.recipe, configuration: converter.loader.configuration)
     record = empty
-    // A note of another version would come with another key.
     let notes = writer.notes.compactMap(ConversionNote.init)
     if let other = writer.discardedKey {
       start = .discarded(reason: "is of another \(key.differences(from: other))")
+    } else if notes.count != writer.notes.count {
+      start = .discarded(reason: "has notes that this program does not understand")
     } else if writer.notes.isEmpty {
       start = .anew
     } else {
@@ -197,8 +198,10 @@ final class ConversionRun {
       statistics: converter.statistics, toolVersion: converter.toolVersion,
       tensorHashes: loader.hashes?.all ?? [:])
     try ConversionTimes.measure(&times.finishing) { () throws(ConversionError) in
-      let members = try contents.members { [meter] in meter.hashed(share: $0) }
-      try wrapping(ConversionError.pack, try writer.finish(members: members))
+      let manifest = try contents.manifest { [meter] in meter.hashed(share: $0) }
+      try wrapping(
+        ConversionError.pack,
+        try writer.finish(manifest: manifest, shapes: contents.configuration.tensorShapes))
     }
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     return ConversionReport(

@@ -5,6 +5,7 @@ import Foundation
 import QuireCheckpoints
 import QuireJSON
 import QuireModel
+import QuirePacks
 import QuireText
 
 /// What a pack's manifest says beside its tensors.
@@ -20,24 +21,19 @@ struct PackContents {
   /// Hashes of the tensors that were read.
   let tensorHashes: [String: UInt64]
 
-  /// The members in order; hashes what of the checkpoint's files has not been hashed while it was used.
-  func members(progress: @escaping (Double) -> Void) throws(ConversionError) -> JSONObject {
-    var members = JSONObject()
-    members["configuration"] = configuration.json
-    members["tokenizer"] = tokenizer.sourceJSON
-    members["tokenizerConfiguration"] = tokenizerConfiguration
-    members["generationConfiguration"] = checkpoint.generationConfiguration ?? .null
-    members["recipe"] = [
-      "name": .string(recipe.name), "text": .string(recipe.text), "steps": .int(recipe.steps.count),
-    ]
-    members["provenance"] = try provenance(progress: progress)
-    members["rows"] = .array(rows.map(\.json))
-    return members
+  /// Hashes what of the checkpoint's files has not been hashed while it was used.
+  func manifest(progress: @escaping (Double) -> Void) throws(ConversionError) -> PackManifest {
+    PackManifest(
+      configuration: configuration.json, tokenizer: tokenizer.sourceJSON,
+      tokenizerConfiguration: tokenizerConfiguration,
+      generationConfiguration: checkpoint.generationConfiguration,
+      recipe: PackRecipe(name: recipe.name, text: recipe.text, stepCount: recipe.steps.count),
+      provenance: try provenance(progress: progress), rows: rows.map(\.json))
   }
 
   /// tokenizer_config.json; newer checkpoints keep the chat template in a file of its own, which joins it here.
-  private var tokenizerConfiguration: JSONValue {
-    guard var members = tokenizer.configuration?.objectValue else { return .null }
+  private var tokenizerConfiguration: JSONValue? {
+    guard var members = tokenizer.configuration?.objectValue else { return nil }
     if members["chat_template"] == nil,
       let data = FileManager.default.contents(atPath: checkpoint.folder + "/chat_template.jinja"),
       let text = String(validating: data, as: UTF8.self)
@@ -47,7 +43,9 @@ struct PackContents {
     return .object(members)
   }
 
-  private func provenance(progress: @escaping (Double) -> Void) throws(ConversionError) -> JSONValue {
+  private func provenance(
+    progress: @escaping (Double) -> Void
+  ) throws(ConversionError) -> PackProvenance {
     let hashes: [SourceHash]
     do throws(CheckpointError) {
       hashes = try checkpoint.sourceHashes(known: tensorHashes) { done, total in
@@ -56,31 +54,22 @@ struct PackContents {
     } catch {
       throw .checkpoint(error)
     }
-    return [
-      "tool": "quire",
-      "version": .string(toolVersion),
-      "sources": .array(
-        hashes.map {
-          [
-            "file": .string($0.file), "bytes": .int($0.byteCount),
-            $0.algorithm.rawValue: .string($0.hash),
-          ]
-        }),
-      "calibration": calibration.map(json) ?? statistics.map(json) ?? .null,
-    ]
+    return PackProvenance(
+      toolVersion: toolVersion,
+      sources: hashes.map {
+        .init(file: $0.file, byteCount: $0.byteCount, algorithm: $0.algorithm.rawValue, hash: $0.hash)
+      }, calibration: calibrationSource)
   }
 
-  private func json(_ file: StatisticsFile) -> JSONValue {
-    [
-      "source": "statistics", "hash": .string(file.identity), "tokens": .int(file.origin.tokenCount),
-      "texts": .array(file.origin.texts.map(\.json)),
-    ]
-  }
-
-  private func json(_ set: CalibrationSet) -> JSONValue {
-    [
-      "source": .string(set.sourceName), "windows": .int(set.windows.count), "tokens": .int(set.tokenCount),
-      "seed": .int(recipe.calibration.seed),
-    ]
+  private var calibrationSource: PackProvenance.Calibration? {
+    if let calibration {
+      return .windows(
+        source: calibration.sourceName, windowCount: calibration.windows.count,
+        tokenCount: calibration.tokenCount, seed: recipe.calibration.seed)
+    }
+    return statistics.map {
+      .statistics(
+        hash: $0.identity, tokenCount: $0.origin.tokenCount, texts: $0.origin.texts.map(\.json))
+    }
   }
 }

@@ -60,11 +60,11 @@ final class SurveyJournal {
       if newest == nil {
         try lines.restart(key: key.text)
       } else {
-        try lines.cut(behind: last?.end ?? contents.keyEnd)
+        try lines.cut(after: last?.end ?? contents.keyEnd)
       }
       lines.isKept = newest != nil
     } catch {
-      throw .scratch(path: self.path, reason: error.reason)
+      throw .scratch(path: self.path, reason: error.reasonAndRemedy)
     }
   }
 
@@ -89,6 +89,6 @@ final class SurveyJournal {
   }
 
   private func access(_ body: () throws(FileFailure) -> Void) throws(ConversionError) {
-    do throws(FileFailure) { try body() } catch { throw .scratch(path: path, reason: error.reason) }
+    do throws(FileFailure) { try body() } catch { throw .scratch(path: path, reason: error.reasonAndRemedy) }
   }
 }

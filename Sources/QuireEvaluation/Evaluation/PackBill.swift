@@ -10,12 +10,12 @@ extension EvaluationReport {
   package func store(inPack path: String) throws(EvaluationError) {
     do throws(PackError) {
       let pack = try PackReader(path: path)
-      guard var members = pack.manifest.objectValue, let rows = measuredRows(of: pack) else {
+      var manifest = pack.manifest
+      guard let rows = measuredRows(of: pack) else {
         throw .missing(path: path, name: "steps that this report has rows for")
       }
-      members["rows"] = .array(rows)
-      members["tensors"] = nil
-      try PackWriter(path: path, copying: pack).finish(members: members)
+      manifest.rows = rows
+      try PackWriter(path: path, copying: pack).finish(manifest: manifest)
     } catch {
       throw .model(error.description)
     }
@@ -23,9 +23,10 @@ extension EvaluationReport {
 
   /// The manifest's rows with what was measured; nil when the report does not fit the pack.
   private func measuredRows(of pack: PackReader) -> [JSONValue]? {
-    guard let rows = pack.manifest["rows"]?.arrayValue, !rows.isEmpty else { return nil }
+    let rows = pack.manifest.rows
+    guard !rows.isEmpty else { return nil }
     let steps = rows.map { $0["step"]?.stringValue }
-    let recipe = pack.manifest["recipe"]?["name"]?.stringValue
+    let recipe = pack.manifest.recipe?.name
     var measured = [EvaluationRow?](repeating: nil, count: rows.count)
     if model == pack.path, let own = self.rows.first(where: { $0.identity == .pack }) {
       measured[rows.count - 1] = own

@@ -51,11 +51,11 @@ enum Subject: Equatable {
       return try Self.sentence { () throws(TextError) in try Tokenizer(folder: path) }
     case .pack(let path):
       let manifest = try Self.open(path).manifest
-      guard let tokenizer = manifest["tokenizer"] else {
+      guard let tokenizer = manifest.tokenizer else {
         throw .model("expected a tokenizer in the pack \(path), found none; convert the checkpoint again")
       }
       return try Self.sentence { () throws(TextError) in
-        try Tokenizer(tokenizer: tokenizer, configuration: manifest["tokenizerConfiguration"])
+        try Tokenizer(tokenizer: tokenizer, configuration: manifest.tokenizerConfiguration)
       }
     }
   }
@@ -66,7 +66,7 @@ enum Subject: Equatable {
     case .checkpoint(let path):
       json = try Self.openCheckpoint(path).configuration
     case .pack(let path):
-      guard let member = try Self.open(path).manifest["configuration"] else {
+      guard let member = try Self.open(path).manifest.configuration else {
         throw .model("expected a configuration in the pack \(path), found none; convert the checkpoint again")
       }
       json = member
@@ -79,7 +79,7 @@ enum Subject: Equatable {
     let json =
       switch self {
       case .checkpoint(let path): try Self.openCheckpoint(path).generationConfiguration
-      case .pack(let path): try Self.open(path).manifest["generationConfiguration"]
+      case .pack(let path): try Self.open(path).manifest.generationConfiguration
       }
     return try Self.sentence { () throws(ModelError) in
       try ModelConfiguration.endOfSequenceIDs(generationConfiguration: json)

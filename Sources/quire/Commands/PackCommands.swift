@@ -17,7 +17,7 @@ extension Command {
 
   static let verify = Command(
     name: "verify",
-    summary: "Checks every byte of a pack against its checksums.",
+    summary: "Checks every byte of a pack against its checksums, and its tensors against its configuration.",
     positionals: ["PACK"], options: [.threads, .quiet],
     example: "quire verify demo.quire",
     run: runVerify)
@@ -27,6 +27,7 @@ private func runVerify(_ arguments: Arguments) throws {
   let pack = try PackReader(path: arguments.positionals[0])
   let progress = Progress("verify", unit: .bytes, quiet: arguments.has("--quiet"))
   defer { progress.close() }
+  if pack.manifest.configuration != nil { try pack.checkModel() }
   try pack.verify(team: arguments.compute().team) { done, total in
     progress.update(done, of: total)
   }
@@ -77,7 +78,7 @@ private struct Inspection {
       members = [("recipe", .null), ("provenance", .null), ("rows", .array([]))]
     case .pack(let file):
       let pack = try PackReader(path: file)
-      configuration = pack.manifest["configuration"] ?? .null
+      configuration = pack.manifest.configuration ?? .null
       lines = pack.tensors.map {
         TensorLine(
           name: $0.name, shape: $0.shape, scheme: $0.scheme, group: $0.group, rawBytes: $0.rawBytes,
@@ -85,8 +86,9 @@ private struct Inspection {
       }
       bytes = pack.fileBytes
       members =
-        ["recipe", "provenance"].map { ($0, pack.manifest[$0] ?? .null) } + [
-          ("rows", pack.manifest["rows"] ?? .array([]))
+        [
+          ("recipe", pack.manifest.recipe?.json ?? .null), ("provenance", pack.manifest.provenance ?? .null),
+          ("rows", .array(pack.manifest.rows)),
         ]
     }
   }

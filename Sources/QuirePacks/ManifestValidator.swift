@@ -3,10 +3,12 @@ import QuireJSON
 import QuireTensors
 
 /// Turns a manifest's `tensors` into `PackTensor`s and believes nothing: every name, shape and stream is held
-/// against the scheme and against the seek table.
+/// against the scheme, the seek table and the size of the file.
 struct ManifestValidator {
   let path: String
   let frames: FrameTable
+  /// What all tensors together may unpack to.
+  let totalRawBytesMax: Int
 
   // Two names that only look the same are one name to Swift, and confusing to everybody.
   private var names: Set<String> = []
@@ -16,9 +18,10 @@ struct ManifestValidator {
 
   private var dataFrames: Range<Int> { frames.dataFrames }
 
-  init(path: String, frames: FrameTable) {
+  init(path: String, frames: FrameTable, totalRawBytesMax: Int) {
     self.path = path
     self.frames = frames
+    self.totalRawBytesMax = totalRawBytesMax
     ownerOfFrame = [Int32](repeating: -1, count: frames.dataFrames.count)
   }
 
@@ -26,21 +29,21 @@ struct ManifestValidator {
     guard case .object = manifest else {
       throw invalid("object", manifest.kindDescription)
     }
-    guard let list = manifest[PackManifest.tensorsKey]?.arrayValue else {
-      throw invalid("list \"tensors\"", manifest[PackManifest.tensorsKey]?.kindDescription ?? "none")
+    guard let list = manifest[PackTensor.listKey]?.arrayValue else {
+      throw invalid("list \"tensors\"", manifest[PackTensor.listKey]?.kindDescription ?? "none")
     }
     guard list.count <= PackLayout.tensorCountMax else {
       throw invalid("number of tensors (at most \(PackLayout.tensorCountMax))", "\(list.count)")
     }
     var tensors: [PackTensor] = []
     tensors.reserveCapacity(list.count)
-    var rawBytes = 0
+    var rawBytes = CheckedCount(0)
     for (index, value) in list.enumerated() {
       let tensor = try tensor(value, index: index)
-      rawBytes += tensor.rawBytes
-      // Streams may be shared, so the file's size does not bound the sum.
-      guard rawBytes <= PackLayout.totalRawBytesMax else {
-        throw invalid("total of at most \(PackLayout.totalRawBytesMax) bytes", "more")
+      rawBytes += CheckedCount.sum(tensor.streams.map(\.rawBytes))
+      // Streams may be shared, so the sizes of the frames do not bound the sum.
+      guard rawBytes.value(atMost: totalRawBytesMax) != nil else {
+        throw invalid("total size of tensors (at most \(totalRawBytesMax) bytes)", "more")
       }
       tensors.append(tensor)
     }
@@ -53,7 +56,7 @@ struct ManifestValidator {
 
   private mutating func tensor(_ value: JSONValue, index: Int) throws(PackError) -> PackTensor {
     let place = "tensor \(index)"
-    try require(value, keys: PackManifest.tensorKeys, place)
+    try require(value, keys: PackTensor.keys, place)
     let name = try self.name(value["name"], place)
     let called = "tensor \"\(name)\""
     let shape = try self.shape(value["shape"], called)
@@ -110,7 +113,7 @@ struct ManifestValidator {
   private mutating func stream(
     _ value: JSONValue, _ expected: PackSchema.Stream, _ place: String
   ) throws(PackError) -> PackTensor.Stream {
-    try require(value, keys: PackManifest.streamKeys, place)
+    try require(value, keys: PackTensor.Stream.keys, place)
     guard value["kind"]?.stringValue == expected.kind.rawValue else {
       throw invalid(
         "kind of the stream \(place)", value["kind"]?.stringValue.map { "\"\($0)\"" } ?? "none")
@@ -128,16 +131,18 @@ struct ManifestValidator {
     let frameCount = PackLayout.frameCount(rawBytes: rawBytes, frameBytes: frameBytes)
     let first = try integer(
       value["firstFrame"], in: dataFrames.lowerBound...Int.max, "firstFrame of \(place)")
-    guard frameCount <= dataFrames.count, first <= dataFrames.upperBound - frameCount else {
+    guard
+      let range = CheckedCount(first).range(count: CheckedCount(frameCount), within: dataFrames.upperBound)
+    else {
       throw invalid(
-        "place of \(place) among frames \(dataFrames.lowerBound) to \(dataFrames.upperBound - 1)",
+        "position of \(place) among the frames from \(dataFrames.lowerBound) to before \(dataFrames.upperBound)",
         "\(frameCount) frames from \(first) on")
     }
     let stream = PackTensor.Stream(
       kind: expected.kind, rawBytes: rawBytes, frameBytes: frameBytes, firstFrame: first,
       hash: try hash(value["hash"], "hash of \(place)"),
       packedHash: try hash(value["packedHash"], "packedHash of \(place)"),
-      packedBytes: frames.place(first..<first + frameCount).count)
+      packedBytes: frames.bytes(of: range).count)
     try claim(stream, place)
     return stream
   }
@@ -146,12 +151,13 @@ struct ManifestValidator {
   ///
   /// Shared frames are looked at once: a hostile manifest could share many frames among many tensors.
   private mutating func claim(_ stream: PackTensor.Stream, _ place: String) throws(PackError) {
+    // bounded: the stream's frames are among the data frames, of which there are at most 2^27
     let offset = dataFrames.lowerBound
     let slots = stream.frames.lowerBound - offset..<stream.frames.upperBound - offset
     let owner = ownerOfFrame[slots.lowerBound]
     if owner >= 0, owners[Int(owner)].sharesStorage(with: stream) { return }  // 1
     guard ownerOfFrame[slots].allSatisfy({ $0 < 0 }) else {  // 3
-      throw invalid("place of \(place)", "frames that belong to another stream")
+      throw invalid("position of \(place)", "frames that belong to another stream")
     }
     try checkSizes(stream, place)  // 2
     for slot in slots { ownerOfFrame[slot] = Int32(owners.count) }
@@ -161,6 +167,7 @@ struct ManifestValidator {
   /// Holds the frames' sizes in the seek table against the stream's.
   private func checkSizes(_ stream: PackTensor.Stream, _ place: String) throws(PackError) {
     for (index, frame) in stream.frames.enumerated() {
+      // bounded: a frame before the stream's last byte
       let expected = min(stream.frameBytes, stream.rawBytes - index * stream.frameBytes)
       guard frames.rawBytes[frame] == expected else {
         throw invalid(
@@ -204,7 +211,7 @@ struct ManifestValidator {
 }
 
 extension PackTensor.Stream {
-  /// Whether both are the same bytes at the same place, and are read alike.
+  /// Whether both are the same frames, and are read alike.
   func sharesStorage(with other: Self) -> Bool {
     firstFrame == other.firstFrame && rawBytes == other.rawBytes && frameBytes == other.frameBytes
       && hash == other.hash && packedHash == other.packedHash && (kind == .bf16) == (other.kind == .bf16)

@@ -103,6 +103,12 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints"],
       path: "Tests/TestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "FuzzParsers",
+      dependencies: [
+        "QuireJSON", "QuireFiles", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel",
+        "QuireCalibration", "QuireConversion", "QuireGeneration", "QuireServing", "TestSupport",
+      ], path: "Tests/FuzzParsers", swiftSettings: swiftSettings),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount", cSettings: cSettings),
     tests("QuireJSONTests", ["QuireJSON"]),
     tests("QuireFilesTests", ["QuireFiles", "QuireTensors"]),
@@ -152,7 +158,18 @@ let package = Package(
         "QuireText",
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks",
       ]),
+    tests("FuzzTests", ["FuzzParsers"]),
     tests("CommandTests", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// The libFuzzer program of `tools/fuzz`; other builds do not see it.
+if Context.environment["QUIRE_FUZZ"] != nil {
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Tests/CFuzzer"),
+    .executableTarget(
+      name: "quire-fuzz", dependencies: ["CFuzzer", "FuzzParsers", "TestSupport"], path: "Tests/Fuzz",
+      swiftSettings: swiftSettings),
+  ]
+}

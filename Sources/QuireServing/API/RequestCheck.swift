@@ -1,0 +1,30 @@
+package import QuireGeneration
+import QuireJSON
+
+/// Reads a request's body as its endpoint does and stops there, for tests that have many bodies and no model.
+package enum RequestCheck {
+  /// The body of a chat completion.
+  package static func chat(
+    _ body: [UInt8], defaults: SamplingDefaults, vocabularySize: Int
+  ) throws(ServingError) {
+    _ = try ChatRequest(
+      fields(body, ChatRequest.shape), defaults: defaults, vocabularySize: vocabularySize)
+  }
+
+  /// The body of a text completion.
+  package static func completion(
+    _ body: [UInt8], defaults: SamplingDefaults, vocabularySize: Int
+  ) throws(ServingError) {
+    _ = try CompletionRequest(
+      fields(body, CompletionRequest.shape), defaults: defaults, vocabularySize: vocabularySize,
+      maximumChoices: 64)
+  }
+
+  private static func fields(_ body: [UInt8], _ shape: RequestShape) throws(ServingError) -> FieldReader {
+    guard let object = (try? JSONValue.parse(body))?.objectValue else {
+      throw .rejected(.badField(nil, "request body: expected a JSON object, found something else"))
+    }
+    _ = IgnoredFields(of: object, shape: shape).header
+    return FieldReader(object)
+  }
+}

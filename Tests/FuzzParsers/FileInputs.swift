@@ -1,0 +1,60 @@
+import QuireCheckpoints
+import QuireFiles
+import QuireJSON
+import QuireCalibration
+import TestSupport
+
+/// Files of a checkpoint and of statistics. Lengths and checksums are put right first, so that what is wrong is met by
+/// the checks behind them.
+enum FileInputs {
+  static let words = [
+    "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"F32\"", "\"BF16\"", "\"U64\"", "\"F8_E4M3\"",
+    "\"__metadata__\"",
+    "\"format\"", "\"quire-statistics\"", "\"version\"", "\"tokens\"", "\"texts\"", "\"weight_map\"",
+    "\"hashes\"", "model.layers.0.mlp.down_proj.weight.gram", "[0,4]", "../", "\\u0000",
+  ]
+
+  /// All files of one run; removed with the process.
+  static let folder = TemporaryFolder()
+
+  static func shardIndex(_ input: [UInt8]) {
+    var shard = SafetensorsImage()
+    shard.add("a", shape: [2], [1, 2])
+    folder.write(Array("{}".utf8), to: "config.json")
+    folder.write(shard.bytes, to: "model-00001-of-00001.safetensors")
+    folder.write(input, to: "model.safetensors.index.json")
+    do throws(CheckpointError) {
+      let checkpoint = try Checkpoint(path: folder.path)
+      _ = try? checkpoint.tensor("a", shape: [2])
+    } catch {
+      _ = error.description
+    }
+  }
+
+  /// The header's text; the length before it and some bytes after it are added.
+  static func safetensors(_ input: [UInt8]) {
+    let path = folder.write(Self.file(header: input, dataBytes: 64), to: "fuzz.safetensors")
+    do throws(CheckpointError) {
+      let file = try SafetensorsFile(path: path)
+      for record in file.records { _ = file.view(record).bytes.count }
+    } catch {
+      _ = error.description
+    }
+  }
+
+  /// Header and values of a statistics file; the length before the header and the table of hashes are put right.
+  static func statistics(_ input: [UInt8]) {
+    let path = folder.write(StatisticsForge.file(input), to: "fuzz.statistics")
+    do throws(CalibrationError) {
+      let file = try StatisticsFile(path: path)
+      _ = (file.origin.tokenCount, file.layout.byteCount, file.layout.layerBytes, file.layout.largestBytes)
+      _ = try StatisticsMerger(paths: [path, path]).notes
+    } catch {
+      _ = error.description
+    }
+  }
+
+  private static func file(header: [UInt8], dataBytes: Int) -> [UInt8] {
+    PackForge.number(UInt64(header.count)) + header + [UInt8](repeating: 0, count: dataBytes)
+  }
+}

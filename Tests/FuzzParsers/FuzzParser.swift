@@ -1,0 +1,57 @@
+/// A parser of the product that reads what strangers wrote, as a function of bytes that must neither trap nor hang.
+///
+/// `tools/fuzz` runs each under libFuzzer; `CorpusTests` runs the inputs in Tests/Corpus in the ordinary tests.
+package enum FuzzParser: String, CaseIterable, Sendable {
+  case json
+  case json5
+  case recipe
+  case configuration
+  case generationConfiguration = "generation-configuration"
+  case tokenizer
+  case messages
+  case answer
+  case chatRequest = "chat-request"
+  case completionRequest = "completion-request"
+  case shardIndex = "shard-index"
+  case safetensors
+  case statistics
+  case pack
+  case manifest
+  case journal
+
+  /// Reads `input`. What the parser throws is as it should be; what it does not survive ends the process.
+  package func run(_ input: [UInt8]) {
+    switch self {
+    case .json: JSONInputs.json(input)
+    case .json5: JSONInputs.json5(input)
+    case .recipe: JSONInputs.recipe(input)
+    case .configuration: JSONInputs.configuration(input)
+    case .generationConfiguration: RequestInputs.generationConfiguration(input)
+    case .tokenizer: TextInputs.tokenizer(input)
+    case .messages: TextInputs.messages(input)
+    case .answer: TextInputs.answer(input)
+    case .chatRequest: RequestInputs.chat(input)
+    case .completionRequest: RequestInputs.completion(input)
+    case .shardIndex: FileInputs.shardIndex(input)
+    case .safetensors: FileInputs.safetensors(input)
+    case .statistics: FileInputs.statistics(input)
+    case .pack: PackInputs.pack(input)
+    case .manifest: PackInputs.manifest(input)
+    case .journal: PackInputs.journal(input)
+    }
+  }
+
+  /// Words that the parser looks for, for the mutator to put in.
+  package var words: [String] {
+    switch self {
+    case .json, .json5, .messages, .chatRequest, .completionRequest, .generationConfiguration:
+      JSONInputs.words + RequestInputs.words
+    case .recipe: JSONInputs.words + JSONInputs.recipeWords
+    case .configuration: JSONInputs.configurationWords
+    case .tokenizer: TextInputs.tokenizerWords
+    case .answer: TextInputs.answerWords
+    case .shardIndex, .safetensors, .statistics: FileInputs.words
+    case .pack, .manifest, .journal: PackInputs.words
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import QuireGeneration
+import QuireJSON
+import QuireServing
+
+/// Bodies of requests to the server, and the defaults that they start from.
+enum RequestInputs {
+  static let words = [
+    "\"messages\"", "\"role\"", "\"content\"", "\"user\"", "\"assistant\"", "\"tool\"", "\"tool_calls\"",
+    "\"function\"", "\"name\"", "\"arguments\"", "\"tools\"", "\"tool_choice\"", "\"type\"", "\"text\"",
+    "\"prompt\"",
+    "\"max_tokens\"", "\"temperature\"", "\"top_p\"", "\"top_k\"", "\"stop\"", "\"stream\"", "\"n\"",
+    "\"logprobs\"",
+    "\"logit_bias\"", "\"stop_token_ids\"", "\"echo\"", "\"chat_template_kwargs\"", "\"enable_thinking\"",
+    "\"reasoning_effort\"", "\"seed\"", "\"stream_options\"", "\"do_sample\"", "\"repetition_penalty\"",
+  ]
+
+  static func chat(_ input: [UInt8]) {
+    do throws(ServingError) {
+      try RequestCheck.chat(input, defaults: SamplingDefaults(), vocabularySize: 300)
+    } catch {
+      _ = "\(error)"
+    }
+  }
+
+  static func completion(_ input: [UInt8]) {
+    do throws(ServingError) {
+      try RequestCheck.completion(input, defaults: SamplingDefaults(), vocabularySize: 300)
+    } catch {
+      _ = "\(error)"
+    }
+  }
+
+  /// generation_config.json, whose sampling requests start from.
+  static func generationConfiguration(_ input: [UInt8]) {
+    guard let json = try? JSONValue.parse(input) else { return }
+    do throws(GenerationError) {
+      _ = try SamplingDefaults(generationConfiguration: json)
+    } catch {
+      _ = "\(error)"
+    }
+  }
+}

@@ -67,6 +67,7 @@ extension SafetensorsFile {
     precondition(record.file == path, "the record is of this file")
     let copy = HostBuffer<UInt8>(count: record.byteCount)
     let hash = try read(record.range) { offset, count in
+      // bounded: a part of the range that is read
       UnsafeMutableRawBufferPointer(rebasing: copy.bytes[offset..<offset + count])
     }
     return (TensorView(record: record, bytes: UnsafeRawBufferPointer(copy.bytes), owner: copy), hash)
@@ -92,6 +93,7 @@ extension SafetensorsFile {
     for offset in stride(from: 0, to: range.count, by: Self.chunkBytes) {
       let part = target(offset, min(Self.chunkBytes, range.count - offset))
       do throws(FileFailure) {
+        // bounded: within the file
         try file.read(at: range.lowerBound + offset, into: part)
       } catch {
         throw .unreadable(path: path, reason: error.reason)

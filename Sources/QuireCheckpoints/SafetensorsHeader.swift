@@ -39,6 +39,7 @@ struct SafetensorsHeader {
         path: path, expected: "a safetensors header of \(length) bytes",
         found: "the file's end after \(fileBytes - Self.lengthBytes)")
     }
+    // bounded: the header ends within the file
     dataBytes = fileBytes - dataStart
     try read(UnsafeRawBufferPointer(rebasing: bytes[Self.lengthBytes..<dataStart]))
     try checkCover()
@@ -101,6 +102,7 @@ struct SafetensorsHeader {
     guard let needed = Self.byteCount(shape, element) else {
       throw malformed("a shape that memory can hold for \(called)", "\(shape)")
     }
+    // bounded: both are within the data, in this order
     guard needed == offsets[1] - offsets[0] else {
       throw malformed(
         "\(needed) bytes for \(called) of \(description(element, shape))",
@@ -126,6 +128,7 @@ struct SafetensorsHeader {
       }
       end = record.range.upperBound
     }
+    // bounded: the size of the file
     guard end == dataStart + dataBytes else {
       throw malformed(
         "the file's end after the last tensor", "\(dataStart + dataBytes - end) bytes that belong to none")

@@ -27,6 +27,7 @@ extension ModelConfiguration {
       rope: try RopeParameters(fields, maximumPositions: maximumPositions),
       tiesEmbeddings: try fields.optionalBool("tie_word_embeddings") ?? false,
       maximumPositions: maximumPositions,
+      // bounded: at least 1
       beginOfSequenceID: try fields.optionalInteger("bos_token_id", in: 0...vocabularySize - 1)
         .map(Int32.init),
       endOfSequenceIDs: try Self.endOfSequenceIDs(fields, vocabularySize: vocabularySize),
@@ -96,6 +97,7 @@ extension ModelConfiguration {
         throw fields.invalid(
           "eos_token_id", expected: "token ids below the vocabulary size \(vocabularySize)", value)
       }
+      // bounded: below the vocabulary size, which fits 32 bits
       ids.append(Int32(id))
     }
     return ids

@@ -35,6 +35,7 @@ extension TokenizerFile {
         continue
       }
       guard token.id == next else { throw .tokenID(next, problem: "no token has it") }
+      // bounded: counts the tokens of the file
       next += 1
     }
     guard next < MergeTable.maximumCount else {

@@ -17,6 +17,7 @@ extension TokenizerFile {
       let (left, right) = try sides(of: entry, rank)
       let leftID = try id(of: left, rank, vocabulary)
       let rightID = try id(of: right, rank, vocabulary)
+      // bounded: lists of bytes are joined; ids are below MergeTable.maximumCount
       let bytes = vocabulary[leftID] + vocabulary[rightID]
       guard let product = vocabulary.id(of: bytes) else { throw unknownToken(left + right, rank) }
       merges.append(MergeTable.Merge(left: Int32(leftID), right: Int32(rightID), product: Int32(product)))

@@ -23,6 +23,7 @@ struct TokenizerFile {
     merges = try Self.merges(model["merges"], vocabulary)
     mergeTable = try Self.mergeTable(merges, byteIDs)
     addedTokens = try Self.addedTokens(root["added_tokens"], vocabulary)
+    // bounded: ids are below MergeTable.maximumCount
     vocabularySize = max(vocabulary.count, (addedTokens.last?.id ?? -1) + 1)
     model["vocab"] = .object([:])
     model["merges"] = .array([])
@@ -77,6 +78,7 @@ struct TokenizerFile {
           field: "model.vocab", expected: "a token for each of the 256 bytes",
           found: "none for byte \(byte), \"\(ByteAlphabet.text(of: [byte]))\"")
       }
+      // bounded: ids are below MergeTable.maximumCount
       ids.append(Int32(id))
     }
     return ids

@@ -15,6 +15,9 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
 
   package var description: String { reason }
 
+  /// The remedy follows from the reason.
+  package static func == (left: Self, right: Self) -> Bool { left.reason == right.reason }
+
   /// Reason and remedy, for an error sentence about a file that is written.
   package var reasonAndRemedy: String { "\(reason); \(remedy)" }
 

@@ -54,7 +54,7 @@ import Testing
 
   @Test func refusesPlacesThatAreTaken() throws {
     let folder = TemporaryFolder()
-    #expect(throws: FileFailure(reason: "something that is not a regular file is in its place")) {
+    #expect(throws: FileFailure(reason: "something that is not a regular file has that name")) {
       try AtomicFile(path: folder.path)
     }
     #expect(throws: FileFailure(reason: "the path is empty")) { try AtomicFile(path: "") }

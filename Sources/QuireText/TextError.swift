@@ -20,6 +20,8 @@ package enum TextError: Error, Equatable, Sendable {
   case message(index: Int, expected: String, found: String)
   /// A chat as a whole.
   case chat(expected: String, found: String)
+  /// A model whose chat template no format renders.
+  case chatFormat(found: String)
 }
 
 extension TextError: CustomStringConvertible {
@@ -43,6 +45,9 @@ extension TextError: CustomStringConvertible {
       "messages[\(index)]: expected \(expected), found \(found)"
     case .chat(let expected, let found):
       "messages: expected \(expected), found \(found)"
+    case .chatFormat(let found):
+      "expected one of Qwen3's published chat templates, found \(found); add --chat-format qwen3 to render chats as "
+        + "Qwen3 does all the same, or do without chats: raw prompts and completions, and conversions without chats, work"
     }
   }
 }

@@ -111,7 +111,7 @@ import Testing
   ])
   func rendersNothingThatItCannot(messages: [ChatMessage], continues: Bool, expected: String) {
     do throws(TextError) {
-      let prompt = try ChatTemplate.render(
+      let prompt = try ChatFormat.qwen3.render(
         messages: messages, addGenerationPrompt: false, continueFinalMessage: continues)
       Issue.record("rendered \(prompt.text)")
     } catch {
@@ -128,7 +128,7 @@ import Testing
     let tokenizer = DemoData.tokenizer
     let attack = Self.attack
     func chat(_ text: String) throws -> [Int32] {
-      try ChatTemplate.render(
+      try ChatFormat.qwen3.render(
         messages: [
           ChatMessage(role: .system, content: text), ChatMessage(role: .user, content: text),
           ChatMessage(
@@ -141,7 +141,7 @@ import Testing
     let harmless = try chat("harmless").filter { $0 >= 675 }
     #expect(try chat(attack).filter { $0 >= 675 } == harmless)
     #expect(harmless.count == 19)
-    let text = try ChatTemplate.render(messages: [ChatMessage(role: .user, content: attack)])
+    let text = try ChatFormat.qwen3.render(messages: [ChatMessage(role: .user, content: attack)])
     #expect(text.tokens(tokenizer, forgeable: true).filter { $0 >= 675 }.count > 6)
     #expect(tokenizer.decode(text.tokens(tokenizer)).elementsEqual(text.text.utf8))
   }
@@ -152,71 +152,9 @@ import Testing
     let question = ChatMessage(role: .user, content: "a")
     let cut = ChatMessage(
       role: .assistant, content: "<", toolCalls: [ChatToolCall(name: "f", arguments: "<")])
-    let prompt = try ChatTemplate.render(messages: [question, cut], addGenerationPrompt: false)
+    let prompt = try ChatFormat.qwen3.render(messages: [question, cut], addGenerationPrompt: false)
     #expect(
       prompt.tokens(tokenizer).filter { $0 >= 675 }
         == prompt.tokens(tokenizer, forgeable: true).filter { $0 >= 675 })
-  }
-}
-
-@Suite struct ChatTemplateOriginTests {
-  private func origin(_ template: String?) throws -> ChatTemplateOrigin {
-    try Tokenizer(tokenizer: TokenizerFileTests.valid, configuration: nil, chatTemplate: template)
-      .chatTemplateOrigin
-  }
-
-  @Test func tellsKnownTemplatesFromOthers() throws {
-    let current = try #require(DemoData.tokenizer.configuration?["chat_template"]?.stringValue)
-    #expect(try origin(current) == .known)
-    #expect(try origin(current + "\n\n") == .known)
-    #expect(try origin(current + "x") == .unknown)
-    #expect(try origin(nil) == .absent)
-    #expect(
-      try Tokenizer(tokenizer: TokenizerFileTests.valid, chatTemplate: "{{ messages }}").templateIsKnown
-        == false)
-  }
-
-  /// The revision of April 2025 is the current one without its guards.
-  @Test func knowsTheFirstRevision() throws {
-    var text = try #require(DemoData.tokenizer.configuration?["chat_template"]?.stringValue)
-    for (new, old) in [
-      (" and message.content is string and not(", " and not("),
-      (
-        "    {%- if message.content is string %}\n        {%- set content = message.content %}\n    {%- else %}\n"
-          + "        {%- set content = '' %}\n    {%- endif %}\n", ""
-      ),
-      (
-        "message.role + '\\n' + content + '<|im_end|>'",
-        "message.role + '\\n' + message.content + '<|im_end|>'"
-      ),
-      (
-        "        {%- set reasoning_content = '' %}\n        {%- if message.reasoning_content is string %}",
-        "        {%- set content = message.content %}\n        {%- set reasoning_content = '' %}\n"
-          + "        {%- if message.reasoning_content is defined and message.reasoning_content is not none %}"
-      ),
-      (
-        "in content %}\n                {%- set reasoning_content = content.split('</think>')[0].rstrip('\\n').split('<think>')"
-          + "[-1].lstrip('\\n') %}\n                {%- set content = content.split('</think>')[-1].lstrip('\\n') %}",
-        "in message.content %}\n                {%- set content = message.content.split('</think>')[-1].lstrip('\\n') %}\n"
-          + "                {%- set reasoning_content = message.content.split('</think>')[0].rstrip('\\n').split('<think>')"
-          + "[-1].lstrip('\\n') %}"
-      ),
-      (
-        "        {{- content }}\n        {{- '\\n</tool",
-        "        {{- message.content }}\n        {{- '\\n</tool"
-      ),
-    ] {
-      #expect(text.contains(new))
-      text = text.replacing(new, with: old)
-    }
-    #expect(try origin(text) == .known)
-  }
-
-  @Test func readsTheTemplateBesideTheConfiguration() throws {
-    let folder = TemporaryFolder()
-    TinyTokenizer.write(to: folder)
-    #expect(try Tokenizer(folder: folder.path).chatTemplateOrigin == .absent)
-    folder.write("{{ messages }}".utf8, to: "chat_template.jinja")
-    #expect(try Tokenizer(folder: folder.path).chatTemplateOrigin == .unknown)
   }
 }

@@ -7,12 +7,12 @@ import Testing
   @Test(.enabled(if: ReferenceData.isPresent, "needs ../shared/qwen3-tokenizer"))
   func agreesWithTheReferenceGoldens() throws {
     try check(try ReferenceData.json("chat_golden.json"), ReferenceData.tokenizer, caseCountMin: 56)
-    #expect(ReferenceData.tokenizer.chatTemplateOrigin == .known)
+    #expect(ReferenceData.tokenizer.chatFormat.format == .qwen3)
   }
 
   @Test func agreesWithTheDemoGoldens() throws {
     try check(try DemoData.json("chat.json"), DemoData.tokenizer, caseCountMin: 40)
-    #expect(DemoData.tokenizer.chatTemplateOrigin == .known)
+    #expect(DemoData.tokenizer.chatFormat.format == .qwen3)
   }
 
   private func check(_ goldens: JSONValue, _ tokenizer: Tokenizer, caseCountMin: Int) throws {
@@ -36,7 +36,7 @@ import Testing
   private func render(_ golden: JSONValue) throws -> ChatPrompt {
     let kwargs = golden["kwargs"]
     let messages = try ChatMessage.list(json: golden["messages"] ?? .null, joinsParts: false)
-    return try ChatTemplate.render(
+    return try ChatFormat.qwen3.render(
       messages: messages, tools: golden["tools"]?.arrayValue ?? [],
       mode: ThinkingMode(enableThinking: kwargs?["enable_thinking"]),
       addGenerationPrompt: kwargs?["add_generation_prompt"]?.boolValue ?? false,

@@ -20,9 +20,11 @@ import Testing
     Example(text: "thought only", opened: true, reasoning: "thought only", content: ""),
     Example(text: "<think>\n\n</think>\n\nanswer", reasoning: "", content: "answer"),
     Example(text: "<think>\nnever ends\n", reasoning: "never ends", content: ""),
-    Example(text: "<think>a</think>b</think>c", reasoning: "a", content: "bc"),
-    Example(text: "<think>a</think></think>\n\nc", reasoning: "a", content: "c"),
-    Example(text: "</think>answer", reasoning: "", content: "answer"),
+    Example(text: "<think>a</think>b</think>c", reasoning: "a", content: "b</think>c"),
+    Example(text: "<think>a</think></think>\n\nc", reasoning: "a", content: "</think>\n\nc"),
+    Example(text: "<think>a</think>\n\n<think>b</think>c", reasoning: "a", content: "<think>b</think>c"),
+    Example(text: "</think>answer", reasoning: "", content: "</think>answer"),
+    Example(text: "write </think> to end", reasoning: "", content: "write </think> to end"),
     Example(text: "</think>answer", opened: true, reasoning: "", content: "answer"),
     Example(text: "<think>a<think>b</think>c", reasoning: "a<think>b", content: "c"),
     Example(text: "<think>x</think>use the <think> tag", reasoning: "x", content: "use the <think> tag"),
@@ -40,10 +42,11 @@ import Testing
     Example(text: "<think>a\n\nb\n\n\n</think>c", reasoning: "a\n\nb", content: "c"),
     Example(text: "<think>a\n</thinx\n</think>c", reasoning: "a\n</thinx", content: "c"),
     Example(text: "<think> a \n </think> b ", reasoning: " a \n ", content: " b "),
+    // A call that is drafted in a thought, or only its tag, does not end the thought.
     Example(
-      text: "<think>\nlet me\n<tool_call>\n{}\n</tool_call>", reasoning: "let me",
-      content: "<tool_call>\n{}\n</tool_call>"),
-    Example(text: "x<tool_call>1</think>2", opened: true, reasoning: "x", content: "<tool_call>12"),
+      text: "<think>\nlet me\n<tool_call>\n{}\n</tool_call>",
+      reasoning: "let me\n<tool_call>\n{}\n</tool_call>", content: ""),
+    Example(text: "x<tool_call>1</think>2", opened: true, reasoning: "x<tool_call>1", content: "2"),
     Example(text: "<think>考え😀\n</think>\n\n答え🎉", reasoning: "考え😀", content: "答え🎉"),
     Example(text: "<think>\u{301}</think>\u{301}", reasoning: "\u{301}", content: "\u{301}"),
   ]
@@ -63,39 +66,44 @@ import Testing
   }
 
   private func split(_ scalars: [Unicode.Scalar], size: Int, offset: Int, opened: Bool) -> [String] {
-    var splitter = ThinkingSplitter(startsInThinking: opened)
-    var reasoning = ""
-    var content = ""
+    var splitter = ChatFormat.qwen3.splitter(startsInThinking: opened, splitsToolCalls: false)
+    var parts: [AnswerPart] = []
     var start = 0
     while start < scalars.count {
       let end = min(scalars.count, start == 0 && offset > 0 ? offset : start + size)
-      let parts = splitter.append(String(String.UnicodeScalarView(scalars[start..<end])))
-      reasoning += parts.reasoning
-      content += parts.content
+      splitter.append(String(String.UnicodeScalarView(scalars[start..<end])), into: &parts)
       start = end
     }
-    let rest = splitter.finish()
-    return [reasoning + rest.reasoning, content + rest.content]
+    splitter.finish(into: &parts)
+    let answer = AnswerParts(joining: parts)
+    #expect(answer.calls.isEmpty)
+    return [answer.reasoning, answer.content]
   }
 
   @Test func textComesOutAsSoonAsItIsClear() {
-    var splitter = ThinkingSplitter(startsInThinking: false)
-    #expect(splitter.append("<think>\nfirst") == ("first", ""))
+    var splitter = ChatFormat.qwen3.splitter(startsInThinking: false, splitsToolCalls: false)
+    func appended(_ text: String) -> [AnswerPart] {
+      var parts: [AnswerPart] = []
+      splitter.append(text, into: &parts)
+      return parts
+    }
+    #expect(appended("<think>\nfirst") == [.reasoning("first")])
     #expect(splitter.isThinking)
-    #expect(splitter.append(" second\n") == (" second", ""))
-    #expect(splitter.append("third</") == ("\nthird", ""))
-    #expect(splitter.append("b> ") == ("</b> ", ""))
-    #expect(splitter.append("</think>\n") == ("", ""))
+    #expect(appended(" second\n") == [.reasoning(" second")])
+    #expect(appended("third</") == [.reasoning("\nthird")])
+    #expect(appended("b> ") == [.reasoning("</b> ")])
+    #expect(appended("</think>\n") == [])
     #expect(!splitter.isThinking)
-    #expect(splitter.append("\nanswer\n") == ("", "answer\n"))
-    #expect(splitter.finish() == ("", ""))
+    #expect(appended("\nanswer\n") == [.content("answer\n")])
+    #expect(appended("</thi") == [.content("</thi")])
   }
 
   /// What peers' parsers make of the same outputs, line feeds aside. Listed are the cases in which we differ on purpose.
   @Test(.enabled(if: ReferenceData.isPresent, "needs ../shared/qwen3-tokenizer"))
   func agreesWithPeersWhereTheyAreRight() throws {
-    // A later `</think>` is swallowed; white space before the opening tag is no content.
-    let different: Set<String> = ["two_closes", "whitespace_before", "close_first", "only_close"]
+    // White space before the opening tag is no content; a `</think>` that ends nothing is text; a tool call in a
+    // thought does not end it.
+    let different: Set<String> = ["whitespace_before", "tool_in_think"]
     let cases = try #require(try ReferenceData.json("parse_golden.json")["reasoning"]?.arrayValue)
     #expect(cases.count >= 26)
     for golden in cases where !different.contains(golden["id"]?.stringValue ?? "") {
@@ -128,12 +136,13 @@ import Testing
   ])
   func isReadFromTheLastTag(prompt: String, expected: Bool) {
     let tokenizer = DemoData.tokenizer
-    #expect(tokenizer.startsInThinking(tokenizer.encode(prompt)) == expected)
+    #expect(ChatFormat.qwen3.startsInThinking(tokenizer.encode(prompt), tokenizer) == expected)
   }
 
   @Test func aMessageCannotOpenAThought() throws {
     let messages = [ChatMessage(role: .user, content: "<think>")]
-    let prompt = try ChatTemplate.render(messages: messages, addGenerationPrompt: false)
-    #expect(!DemoData.tokenizer.startsInThinking(prompt.tokens(DemoData.tokenizer)))
+    let prompt = try ChatFormat.qwen3.render(messages: messages, addGenerationPrompt: false)
+    let tokens = prompt.tokens(DemoData.tokenizer)
+    #expect(!ChatFormat.qwen3.startsInThinking(tokens, DemoData.tokenizer))
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import QuireJSON
 import QuireText
 import TestSupport
@@ -118,7 +119,8 @@ import Testing
         "the token \"<think>\" has the ids 675 and 699; every token must have one"
       ),
       (
-        ["added_tokens", "0", "lstrip"], true, "added_tokens[0].lstrip: expected false, found true" + foreign
+        ["added_tokens", "0", "content"], .string(String(repeating: "x", count: 1025)),
+        "added_tokens[0].content: expected at most 1024 bytes, found 1025" + foreign
       ),
     ] as [([String], JSONValue?, String)])
   func refusesInOneSentence(path: [String], value: JSONValue?, expected: String) {
@@ -147,7 +149,7 @@ import Testing
     let folder = TemporaryFolder()
     #expect(
       folderSentence(folder)
-        == "expected to read \(folder.path)/tokenizer.json, found: there is no such file; "
+        == "expected to read \(folder.path)/tokenizer.json, found: no such file or directory; "
         + "check that the whole checkpoint is there and readable")
     folder.write("{\"a\": 1,}".utf8, to: "tokenizer.json")
     #expect(
@@ -164,6 +166,46 @@ import Testing
       folderSentence(folder)
         == "expected valid JSON in \(folder.path)/tokenizer_config.json, found a fault at line 1, column 1: "
         + "expected a value, found the word nonsense; download the file again")
+    try folder.makeFolder("chat_template.jinja")
+    TinyTokenizer.write(to: folder)
+    #expect(folderSentence(folder).contains("chat_template.jinja, found: it is a folder; check that"))
+  }
+
+  /// More than a tokenizer has is refused before it is read, and nothing waits for a pipe's writer.
+  @Test func hostileFilesAreRefused() throws {
+    let folder = TemporaryFolder()
+    let path = folder.path + "/tokenizer.json"
+    #expect(mkfifo(path, 0o600) == 0)
+    #expect(folderSentence(folder).contains("found: it is a pipe"))
+    #expect(unlink(path) == 0)
+    folder.write([], to: "tokenizer.json")
+    #expect(truncate(path, 1 << 30) == 0)
+    #expect(folderSentence(folder).contains("more than 67.1 MB"))
+  }
+
+  /// Numbers and names of every size end in a sentence.
+  @Test(arguments: [
+    (["added_tokens", "0", "id"], "9223372036854775807"), (["added_tokens", "0", "id"], "-1"),
+    (["added_tokens", "0", "id"], "1e30"), (["added_tokens", "0", "id"], "675.5"),
+    (["added_tokens", "25", "id"], "9223372036854775807"),
+    (["model", "vocab"], #"{"a": 9223372036854775807}"#), (["model", "vocab"], #"{"a": -1}"#),
+    (["model", "vocab"], #"{"a": 1e300}"#), (["model", "vocab"], #"{"a": 0, "b": 0}"#),
+    (["model", "vocab"], #"{"": 0}"#), (["model", "vocab"], #"{"a": 0.5}"#),
+    (["model", "merges"], #"[["a", "b"], ["ab", "ab"]]"#), (["model", "merges"], #"[["", ""]]"#),
+    (["model", "merges"], #"[["\u0120", "\u0000"]]"#), (["model", "merges"], "[[0, 1]]"),
+    (["model", "merges"], "[[]]"),
+  ])
+  func hostileValuesAreRefused(path: [String], value: String) throws {
+    #expect(sentence(path, try JSONValue.parse(Array(value.utf8))).hasPrefix("tokenizer.json: "))
+  }
+
+  @Test func longTokensAreRefused() throws {
+    var vocabulary = try #require(Self.valid["model"]?["vocab"]?.objectValue)
+    vocabulary[String(repeating: "x", count: 10_000_000)] = .int(vocabulary.members.count)
+    #expect(
+      sentence(["model", "vocab"], .object(vocabulary))
+        == "tokenizer.json: model.vocab: expected tokens of at most 1024 bytes, found one of 10000000 with the id 675"
+        + Self.foreign)
   }
 
   private func folderSentence(_ folder: TemporaryFolder) -> String {

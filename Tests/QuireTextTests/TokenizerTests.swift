@@ -9,8 +9,8 @@ import Testing
     let tokenizer = DemoData.tokenizer
     #expect(tokenizer.vocabularySize == 701)
     #expect(tokenizer.id(of: "<|endoftext|>") == 675)
-    #expect(tokenizer.id(of: "<think>") == tokenizer.thinkStartID)
-    #expect(tokenizer.id(of: "</think>") == tokenizer.thinkEndID)
+    #expect(tokenizer.id(of: "<think>") == 699)
+    #expect(tokenizer.id(of: "</think>") == 700)
     #expect(tokenizer.id(of: "no such token") == nil)
     #expect(tokenizer.endOfSequenceIDs == [675, 677])
     #expect(tokenizer.isSpecial(677))

@@ -16,7 +16,7 @@ import Testing
   static let bad = "<tool_call>\n{name: f}\n</tool_call>"
   static let examples = [
     Example(text: "no call here", content: "no call here", calls: []),
-    Example(text: "\nlines\n\n", content: "\nlines\n\n", calls: []),
+    Example(text: "a\nlines\n\n", content: "a\nlines\n\n", calls: []),
     Example(text: one, content: "", calls: ["f", "{\"x\": 1}"]),
     Example(text: one + "\n" + one, content: "", calls: ["f", "{\"x\": 1}", "f", "{\"x\": 1}"]),
     Example(text: "Wait.\n" + one, content: "Wait.", calls: ["f", "{\"x\": 1}"]),
@@ -44,6 +44,34 @@ import Testing
     Example(
       text: "<tool_call>{\"name\": \"f\", \"arguments\": {\"q\": \"東京 😀 \\u00e9\"}}</tool_call>", content: "",
       calls: ["f", "{\"q\": \"東京 😀 é\"}"]),
+    // Arguments under another name, as text, or missing in one of several ways.
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"parameters\": {\"x\": 1}}</tool_call>", content: "",
+      calls: ["f", "{\"x\": 1}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"parameters\": \"{\\\"x\\\": 1}\"}</tool_call>", content: "",
+      calls: ["f", "{\"x\": 1}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": {}, \"parameters\": {\"x\": 1}}</tool_call>",
+      content: "", calls: ["f", "{\"x\": 1}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 1}, \"parameters\": {\"y\": 1}}</tool_call>",
+      content: "", calls: ["f", "{\"x\": 1}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": \"\"}</tool_call>", content: "", calls: ["f", "{}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": \" null \"}</tool_call>", content: "",
+      calls: ["f", "{}"]),
+    Example(
+      text:
+        "<tool_call>{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"x\": 1}}}</tool_call>",
+      content: "", calls: ["f", "{\"x\": 1}"]),
+    Example(
+      text: "<tool_call>{\"name\": \"f\", \"arguments\": \"Paris\"}</tool_call>",
+      content: "<tool_call>{\"name\": \"f\", \"arguments\": \"Paris\"}</tool_call>", calls: []),
+    Example(
+      text: "<tool_call>{\"name\": \"\", \"arguments\": {}}</tool_call>",
+      content: "<tool_call>{\"name\": \"\", \"arguments\": {}}</tool_call>", calls: []),
     Example(text: bad, content: bad, calls: []),
     Example(text: "a\n" + bad + "\nb", content: "a\n" + bad + "\nb", calls: []),
     Example(text: bad + "\n" + one, content: bad, calls: ["f", "{\"x\": 1}"]),
@@ -81,25 +109,28 @@ import Testing
   }
 
   private func split(_ scalars: [Unicode.Scalar], size: Int) -> (String, [ChatToolCall]) {
-    var splitter = ToolCallSplitter()
-    var content = ""
-    var calls: [ChatToolCall] = []
+    var splitter = ChatFormat.qwen3.splitter(startsInThinking: false, splitsToolCalls: true)
+    var parts: [AnswerPart] = []
     for start in stride(from: 0, to: scalars.count, by: size) {
       let piece = scalars[start..<min(scalars.count, start + size)]
-      let parts = splitter.append(String(String.UnicodeScalarView(piece)))
-      content += parts.content
-      calls += parts.calls
+      splitter.append(String(String.UnicodeScalarView(piece)), into: &parts)
     }
-    let rest = splitter.finish()
-    return (content + rest.content, calls + rest.calls)
+    splitter.finish(into: &parts)
+    let answer = AnswerParts(joining: parts)
+    #expect(answer.reasoning == "")
+    return (answer.content, answer.calls)
   }
 
   @Test func aCallComesOutWithItsClosingTag() {
-    var splitter = ToolCallSplitter()
-    #expect(splitter.append("text <tool") == ("text ", []))
-    #expect(splitter.append("_call>{\"name\": \"f\"}</tool_call") == ("", []))
-    #expect(splitter.append(">") == ("", [ChatToolCall(name: "f", arguments: [:])]))
-    #expect(splitter.finish() == ("", []))
+    var splitter = ChatFormat.qwen3.splitter(startsInThinking: false, splitsToolCalls: true)
+    func appended(_ text: String) -> [AnswerPart] {
+      var parts: [AnswerPart] = []
+      splitter.append(text, into: &parts)
+      return parts
+    }
+    #expect(appended("text <tool") == [.content("text ")])
+    #expect(appended("_call>{\"name\": \"f\"}</tool_call") == [])
+    #expect(appended(">") == [.call(ChatToolCall(name: "f", arguments: [:]))])
   }
 
   /// Every call that peers find is found too.
@@ -120,11 +151,11 @@ import Testing
 
   /// What is given out goes back into the prompt as the model wrote it.
   @Test func aCallRendersAsItWasWritten() throws {
-    var splitter = ToolCallSplitter()
-    let parts = splitter.append("Wait.\n" + Self.one)
-    let answer = ChatMessage(role: .assistant, content: parts.content, toolCalls: parts.calls)
+    let (content, calls) = split(Array(("Wait.\n" + Self.one).unicodeScalars), size: 9)
+    let answer = ChatMessage(role: .assistant, content: content, toolCalls: calls)
     let question = ChatMessage(role: .user, content: "q")
-    let prompt = try ChatTemplate.render(messages: [question, answer, question], addGenerationPrompt: false)
+    let prompt = try ChatFormat.qwen3.render(
+      messages: [question, answer, question], addGenerationPrompt: false)
     #expect(prompt.text.contains("<|im_start|>assistant\nWait.\n" + Self.one + "<|im_end|>\n"))
   }
 }

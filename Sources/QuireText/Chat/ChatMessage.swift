@@ -13,20 +13,6 @@ package struct ChatToolCall: Sendable, Equatable {
 
   /// The arguments as text: as they are, or as JSON in the spacing the model was trained on.
   package var argumentsText: String { arguments.stringValue ?? arguments.serialized(style: .python) }
-
-  /// With arguments that are the text of a JSON object (as OpenAI's clients send them) replaced by that object, so
-  /// that they reach the prompt in the spacing the model was trained on. No arguments, as null or an empty text, are
-  /// an object without members.
-  package var withParsedArguments: ChatToolCall {
-    if arguments.isNull { return ChatToolCall(name: name, arguments: .object([:])) }
-    guard let text = arguments.stringValue else { return self }
-    if text.allSatisfy(\.isWhitespace) { return ChatToolCall(name: name, arguments: .object([:])) }
-    guard let value = try? JSONValue.parse(text), value.objectValue != nil
-    else {
-      return self
-    }
-    return ChatToolCall(name: name, arguments: value)
-  }
 }
 
 /// One message of a chat, as far as the template reads it.

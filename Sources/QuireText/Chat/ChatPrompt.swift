@@ -16,8 +16,11 @@ package struct ChatPrompt: Sendable, Equatable {
 
   /// The prompt's ids.
   ///
-  /// - Parameter forgeable: Whether added tokens that are spelled out in messages count as such, as Hugging Face's
-  ///   `apply_chat_template` has it. Without it `<|im_end|>` in a message is text like any other.
+  /// Control tokens, which are special tokens and the format's tags, count only where the template wrote them:
+  /// `<|im_end|>` in a message is text like any other. Words that were added to the vocabulary count everywhere.
+  ///
+  /// - Parameter forgeable: Whether control tokens count in messages too, as Hugging Face's `apply_chat_template` has
+  ///   it.
   package func tokens(_ tokenizer: Tokenizer, forgeable: Bool = false) -> [Int32] {
     var text = self.text
     if forgeable { return tokenizer.encode(text) }
@@ -28,7 +31,9 @@ package struct ChatPrompt: Sendable, Equatable {
       if piece.isTemplate { ranges.append(start..<end) }
       start = end
     }
-    return text.withUTF8 { tokenizer.encode($0, recognizing: tokenizer.allAddedTokens, in: ranges) }
+    return text.withUTF8 {
+      tokenizer.encode($0, recognizing: tokenizer.allAddedTokens, controlRanges: ranges)
+    }
   }
 
   mutating func append(template text: String) { append(text, isTemplate: true) }

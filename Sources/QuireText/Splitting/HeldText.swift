@@ -51,11 +51,3 @@ struct HeldText {
   /// Whether the tag stands at `start`.
   func has(_ tag: String, at start: Int) -> Bool { bytes[start...].starts(with: tag.utf8) }
 }
-
-/// Tags of Qwen3's answers.
-enum AnswerTag {
-  static let thinkStart = "<think>"
-  static let thinkEnd = "</think>"
-  static let toolCallStart = "<tool_call>"
-  static let toolCallEnd = "</tool_call>"
-}

@@ -1,22 +1,16 @@
-/// Takes a streamed answer apart into reasoning and content, and both from their tags.
-///
-/// ```swift
-/// var splitter = ThinkingSplitter(startsInThinking: tokenizer.startsInThinking(prompt))
-/// for text in stream { let (reasoning, content) = splitter.append(text) … }
-/// let (reasoning, content) = splitter.finish()
-/// ```
+/// Tells a streamed answer's reasoning from its content.
 ///
 /// 1. Reasoning begins in the prompt, or with a `<think>` that nothing but white space precedes.
-/// 2. It ends with `</think>`, or with a `<tool_call>`, which belongs to the content.
-/// 3. Any later `</think>` is swallowed; a later `<think>` is text.
+/// 2. It ends with the first `</think>` and with nothing else: a tool call that is drafted in it belongs to it.
+/// 3. Any later think tag is text like any other.
 /// 4. Reasoning loses the line feeds around it, content those before it, as the chat template has it.
 ///
 /// What could be the start of a tag is held back until it is clear, and so are line feeds that may be the last. The
 /// parts do not depend on how the text was cut.
-package struct ThinkingSplitter: Sendable {
-  package typealias Parts = (reasoning: String, content: String)
+struct ThinkingSplitter: Sendable {
+  typealias Parts = (reasoning: String, content: String)
 
-  private enum Place {
+  private enum State {
     /// Nothing but white space so far: `<think>` would open.
     case opening
     /// In reasoning that the prompt opened: an opening tag that is written all the same is swallowed here.
@@ -29,25 +23,25 @@ package struct ThinkingSplitter: Sendable {
     case content
   }
 
-  private var place: Place
+  private var state: State
   private var held = HeldText()
   /// Line feeds at the end of the reasoning so far.
   private var heldLineFeedCount = 0
 
-  package init(startsInThinking: Bool) {
-    place = startsInThinking ? .thinkingInPrompt : .opening
+  init(startsInThinking: Bool) {
+    state = startsInThinking ? .thinkingInPrompt : .opening
   }
 
   /// Whether what comes next is reasoning, as far as can be told.
-  package var isThinking: Bool {
-    switch place {
+  var isThinking: Bool {
+    switch state {
     case .thinkingInPrompt, .thinkingStart, .thinking: true
     case .opening, .contentStart, .content: false
     }
   }
 
   /// The parts that the next piece of text completes.
-  package mutating func append(_ text: String) -> Parts {
+  mutating func append(_ text: String) -> Parts {
     held.append(text)
     var parts = Parts("", "")
     while advance(&parts, isEnd: false) {}
@@ -55,21 +49,23 @@ package struct ThinkingSplitter: Sendable {
   }
 
   /// The rest. An unfinished tag is text after all.
-  package mutating func finish() -> Parts {
+  mutating func finish() -> Parts {
     var parts = Parts("", "")
     while advance(&parts, isEnd: true) {}
     heldLineFeedCount = 0
     return parts
   }
 
-  /// Does what the held text allows at the present place; false when it takes more text to go on.
+  /// Does what the held text allows in the present state; false when it takes more text.
   private mutating func advance(_ parts: inout Parts, isEnd: Bool) -> Bool {
-    switch place {
-    case .opening: open(isEnd: isEnd)
-    case .thinkingInPrompt: openAgain(isEnd: isEnd)
-    case .thinkingStart: startThinking()
-    case .thinking: think(&parts, isEnd: isEnd)
-    case .contentStart, .content: emitContent(&parts, isEnd: isEnd)
+    switch state {
+    case .opening: return open(isEnd: isEnd)
+    case .thinkingInPrompt: return openAgain(isEnd: isEnd)
+    case .thinkingStart: return startThinking()
+    case .thinking: return think(&parts, isEnd: isEnd)
+    case .contentStart, .content:
+      emitContent(&parts)
+      return false
     }
   }
 
@@ -77,11 +73,11 @@ package struct ThinkingSplitter: Sendable {
     let start = held.bytes.firstIndex { !Self.isSpace($0) } ?? held.bytes.count
     if held.has(AnswerTag.thinkStart, at: start) {
       held.drop(start + AnswerTag.thinkStart.utf8.count)
-      place = .thinkingStart
+      state = .thinkingStart
       return true
     }
     if held.isBeginning(of: AnswerTag.thinkStart, from: start) && !isEnd { return false }
-    place = .contentStart
+    state = .contentStart
     return true
   }
 
@@ -92,24 +88,24 @@ package struct ThinkingSplitter: Sendable {
     } else if held.isBeginning(of: AnswerTag.thinkStart, from: start) && !isEnd {
       return false
     }
-    place = .thinkingStart
+    state = .thinkingStart
     return true
   }
 
   private mutating func startThinking() -> Bool {
     held.drop(held.bytes.count - held.bytes.dropPrefix(of: UInt8(ascii: "\n")).count)
     if held.bytes.isEmpty { return false }
-    place = .thinking
+    state = .thinking
     return true
   }
 
   private mutating func think(_ parts: inout Parts, isEnd: Bool) -> Bool {
-    let tags = [AnswerTag.thinkEnd, AnswerTag.toolCallStart]
+    let tags = [AnswerTag.thinkEnd]
     if let (tag, start) = held.firstTag(of: tags) {
       emitReasoning(start, &parts)
-      if tag == AnswerTag.thinkEnd { held.drop(tag.utf8.count) }
+      held.drop(tag.utf8.count)
       heldLineFeedCount = 0
-      place = .contentStart
+      state = .contentStart
       return true
     }
     emitReasoning(isEnd ? held.bytes.count : held.settledByteCount(before: tags), &parts)
@@ -128,23 +124,12 @@ package struct ThinkingSplitter: Sendable {
     held.drop(count)
   }
 
-  private mutating func emitContent(_ parts: inout Parts, isEnd: Bool) -> Bool {
-    if let (tag, start) = held.firstTag(of: [AnswerTag.thinkEnd]) {
-      emitContent(start, &parts)
-      held.drop(tag.utf8.count)
-      return true
-    }
-    let count = isEnd ? held.bytes.count : held.settledByteCount(before: [AnswerTag.thinkEnd])
-    emitContent(count, &parts)
-    return false
-  }
-
-  /// Gives out the first `count` bytes.
-  private mutating func emitContent(_ count: Int, _ parts: inout Parts) {
-    let start =
-      place == .contentStart ? held.bytes[..<count].dropPrefix(of: UInt8(ascii: "\n")).startIndex : 0
+  /// Gives out all that is held.
+  private mutating func emitContent(_ parts: inout Parts) {
+    let count = held.bytes.count
+    let start = state == .contentStart ? held.bytes.dropPrefix(of: UInt8(ascii: "\n")).startIndex : 0
     if start < count {
-      place = .content
+      state = .content
       parts.content += held.text(start..<count)
     }
     held.drop(count)

@@ -17,44 +17,15 @@ struct AddedToken: Sendable, Equatable {
   let isSpecial: Bool
   /// Matched in text after normalisation instead of before.
   let isNormalized: Bool
-}
+  /// Matched only where no word character stands next to it.
+  var isSingleWord = false
+  /// Takes the white space before it along.
+  var stripsLeft = false
+  /// Takes the white space after it along.
+  var stripsRight = false
 
-/// Finds added tokens in text: the leftmost, and of those that start together the longest.
-struct AddedTokenMatcher: Sendable {
-  private let tokens: [(content: [UInt8], id: Int32)]
-  /// Indices into `tokens` by first byte, longest token first.
-  private let candidates: [[Int]]  // (256)
-
-  /// Contents must not be empty.
-  init(_ tokens: [(content: [UInt8], id: Int32)]) {
-    self.tokens = tokens
-    var candidates = [[Int]](repeating: [], count: 256)
-    for (index, token) in tokens.enumerated() { candidates[Int(token.content[0])].append(index) }
-    self.candidates = candidates.map { indices in
-      indices.sorted { tokens[$0].content.count > tokens[$1].content.count }
-    }
-  }
-
-  var isEmpty: Bool { tokens.isEmpty }
-
-  /// The first added token that lies in `range` of `bytes`.
-  func firstMatch(in bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> (
-    range: Range<Int>, id: Int32
-  )? {
-    if tokens.isEmpty { return nil }
-    return candidates.withUnsafeBufferPointer { candidates in
-      for start in range where !candidates[Int(bytes[start])].isEmpty {
-        for index in candidates[Int(bytes[start])] {
-          let content = tokens[index].content
-          guard content.count <= range.upperBound - start else { continue }
-          if content.elementsEqual(bytes[start..<start + content.count]) {
-            return (start..<start + content.count, tokens[index].id)
-          }
-        }
-      }
-      return nil
-    }
-  }
+  /// Whether it belongs to the structure of a chat, so that text of messages must not yield it.
+  var isControl: Bool { isSpecial || ChatFormat.allTags.contains(content) }
 }
 
 /// The added tokens that one policy recognises.
@@ -63,15 +34,19 @@ struct AddedTokenSearch: Sendable {
   let raw: AddedTokenMatcher
   /// Matched in normalised text between those.
   let normalized: AddedTokenMatcher
+  /// Those of `normalized` that messages may yield.
+  let normalizedWords: AddedTokenMatcher
+
+  static let none = AddedTokenSearch([])
 
   init(_ tokens: [AddedToken]) {
-    raw = AddedTokenMatcher(tokens.filter { !$0.isNormalized }.map { ($0.content, Int32($0.id)) })
-    normalized = AddedTokenMatcher(
-      tokens.filter(\.isNormalized).map { token in
-        (
-          token.content.withUnsafeBufferPointer { Normalizer().normalized($0) } ?? token.content,
-          Int32(token.id)
-        )
-      })
+    let normalized = tokens.filter(\.isNormalized)
+    raw = AddedTokenMatcher(tokens.filter { !$0.isNormalized }) { $0.content }
+    self.normalized = AddedTokenMatcher(normalized, content: Self.normalizedContent)
+    normalizedWords = AddedTokenMatcher(normalized.filter { !$0.isControl }, content: Self.normalizedContent)
+  }
+
+  private static func normalizedContent(_ token: AddedToken) -> [UInt8] {
+    token.content.withUnsafeBufferPointer { Normalizer().normalized($0) } ?? token.content
   }
 }

@@ -2,6 +2,10 @@
 ///
 /// All bytes lie in one buffer; an open-addressing table of ids finds a token by its bytes.
 struct TokenTable: Sendable {
+  /// Longer tokens are refused: Qwen3's longest has 128 bytes. With fewer than 2^20 tokens it keeps offsets small and
+  /// the work of reading merges bounded.
+  static let tokenBytesMaximum = 1024
+
   /// Bytes of all tokens, one after the other in order of id.
   private let bytes: [UInt8]
   /// Offset of each token in `bytes`, and the end.
@@ -10,6 +14,8 @@ struct TokenTable: Sendable {
   private let slots: [UInt32]
 
   /// Nil when two tokens are the same; `duplicate` then holds their ids.
+  ///
+  /// - Parameter tokens: fewer than 2^20, of at most ``tokenBytesMaximum`` bytes each.
   init(tokens: [[UInt8]], duplicate: inout (Int, Int)?) {
     var bytes: [UInt8] = []
     var offsets: [Int32] = [0]

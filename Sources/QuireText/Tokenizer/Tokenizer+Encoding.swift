@@ -16,32 +16,32 @@ extension Tokenizer {
 
   private func encode(_ bytes: UnsafeBufferPointer<UInt8>, _ policy: AddedTokenPolicy) -> [Int32] {
     switch policy {
-    case .recognized: encode(bytes, recognizing: allAddedTokens, in: [0..<bytes.count])
-    case .specialAsText: encode(bytes, recognizing: nonSpecialAddedTokens, in: [0..<bytes.count])
-    case .plainText: encode(bytes, recognizing: allAddedTokens, in: [])
+    case .recognized: encode(bytes, recognizing: allAddedTokens)
+    case .specialAsText: encode(bytes, recognizing: nonSpecialAddedTokens)
+    case .plainText: encode(bytes, recognizing: .none)
     }
   }
 
-  /// The ids of valid UTF-8, in which added tokens are recognised only where they lie in one of `ranges`: in order,
-  /// disjoint, within the text. Those that are matched after normalisation need a range over everything.
+  /// The ids of valid UTF-8.
+  ///
+  /// - Parameter controlRanges: Where control tokens are recognised: in order, disjoint, within the text; nil for
+  ///   everywhere. With ranges, control tokens that are matched after normalisation are recognised nowhere, because
+  ///   normalisation moves the places.
   func encode(
-    _ bytes: UnsafeBufferPointer<UInt8>, recognizing search: AddedTokenSearch, in ranges: [Range<Int>]
+    _ bytes: UnsafeBufferPointer<UInt8>, recognizing search: AddedTokenSearch,
+    controlRanges: [Range<Int>]? = nil
   ) -> [Int32] {
     var output: [Int32] = []
     output.reserveCapacity(bytes.count / 3)
-    let normalizedMatcher = ranges == [0..<bytes.count] ? search.normalized : nil
     encoders.withEncoder { encoder in
-      let sections = SectionEncoder(normalizedMatcher: normalizedMatcher, encoder: encoder)
+      let sections = SectionEncoder(
+        matcher: controlRanges == nil ? search.normalized : search.normalizedWords, encoder: encoder)
       /// End of what has been encoded.
       var encoded = 0
-      for range in ranges {
-        var from = range.lowerBound
-        while let match = search.raw.firstMatch(in: bytes, from..<range.upperBound) {
-          sections.encode(bytes[encoded..<match.range.lowerBound], into: &output)
-          output.append(match.id)
-          encoded = match.range.upperBound
-          from = encoded
-        }
+      search.raw.forEachMatch(in: bytes, controlRanges: controlRanges) { range, id in
+        sections.encode(bytes[encoded..<range.lowerBound], into: &output)
+        output.append(id)
+        encoded = range.upperBound
       }
       sections.encode(bytes[encoded...], into: &output)
     }
@@ -53,12 +53,12 @@ extension Tokenizer {
 private struct SectionEncoder {
   private let normalizer = Normalizer()
   private let pattern = SplitPattern()
-  /// Added tokens that are matched in normalised text; nil to match none.
-  private let normalizedMatcher: AddedTokenMatcher?
+  /// Added tokens that are matched in normalised text.
+  private let matcher: AddedTokenMatcher
   private let encoder: BytePairEncoder
 
-  init(normalizedMatcher: AddedTokenMatcher?, encoder: BytePairEncoder) {
-    self.normalizedMatcher = normalizedMatcher
+  init(matcher: AddedTokenMatcher, encoder: BytePairEncoder) {
+    self.matcher = matcher
     self.encoder = encoder
   }
 
@@ -72,10 +72,10 @@ private struct SectionEncoder {
 
   private func encodeNormalized(_ bytes: UnsafeBufferPointer<UInt8>, into output: inout [Int32]) {
     var encoded = 0
-    while let match = normalizedMatcher?.firstMatch(in: bytes, encoded..<bytes.count) {
-      encodePieces(UnsafeBufferPointer(rebasing: bytes[encoded..<match.range.lowerBound]), into: &output)
-      output.append(match.id)
-      encoded = match.range.upperBound
+    matcher.forEachMatch(in: bytes, controlRanges: nil) { range, id in
+      encodePieces(UnsafeBufferPointer(rebasing: bytes[encoded..<range.lowerBound]), into: &output)
+      output.append(id)
+      encoded = range.upperBound
     }
     encodePieces(UnsafeBufferPointer(rebasing: bytes[encoded...]), into: &output)
   }

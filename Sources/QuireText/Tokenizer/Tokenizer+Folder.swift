@@ -1,19 +1,34 @@
 import Foundation
+import QuireFiles
 import QuireJSON
 
 extension Tokenizer {
-  /// From a checkpoint folder: tokenizer.json, and tokenizer_config.json and chat_template.jinja where they exist.
-  package convenience init(folder: String) throws(TextError) {
-    let tokenizer = try Self.json(folder + "/tokenizer.json")
-    let manager = FileManager.default
+  /// From a checkpoint folder: tokenizer.json, and tokenizer_config.json and files of chat templates where they exist.
+  ///
+  /// - Parameter chatFormat: The format that the user asks for; nil goes by the templates.
+  package convenience init(folder: String, chatFormat: ChatFormat? = nil) throws(TextError) {
     let configurationPath = folder + "/tokenizer_config.json"
-    let configuration =
-      manager.fileExists(atPath: configurationPath) ? try Self.json(configurationPath) : nil
-    let templatePath = folder + "/chat_template.jinja"
-    let template = manager.fileExists(atPath: templatePath) ? try Self.bytes(templatePath) : nil
+    let hasConfiguration = FileManager.default.fileExists(atPath: configurationPath)
     try self.init(
-      tokenizer: tokenizer, configuration: configuration,
-      chatTemplate: template.map { String(decoding: $0, as: UTF8.self) })
+      tokenizer: try Self.json(folder + "/tokenizer.json"),
+      configuration: hasConfiguration ? try Self.json(configurationPath) : nil,
+      templateFiles: try Self.templateFiles(in: folder), chatFormat: chatFormat)
+  }
+
+  /// chat_template.jinja, then the files of additional_chat_templates by name.
+  private static func templateFiles(in folder: String) throws(TextError) -> [ChatTemplates.Template] {
+    var files: [ChatTemplates.Template] = []
+    let path = folder + "/" + ChatTemplates.fileName
+    if FileManager.default.fileExists(atPath: path) {
+      files.append(ChatTemplates.Template(text: String(decoding: try bytes(path), as: UTF8.self)))
+    }
+    let additional = folder + "/" + ChatTemplates.folderName
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: additional)) ?? []
+    for name in names.sorted() where name.hasSuffix(".jinja") {
+      let text = String(decoding: try bytes(additional + "/" + name), as: UTF8.self)
+      files.append(ChatTemplates.Template(name: String(name.dropLast(6)), text: text))
+    }
+    return files
   }
 
   private static func json(_ path: String) throws(TextError) -> JSONValue {
@@ -25,15 +40,29 @@ extension Tokenizer {
     }
   }
 
+  /// Qwen3's tokenizer.json has 11 MB. Read as JSON a file takes many times its size in memory.
+  private static let fileBytesMaximum = 64 << 20
+
   private static func bytes(_ path: String) throws(TextError) -> [UInt8] {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw .unreadable(path: path, reason: "there is no such file")
+    do throws(FileFailure) {
+      let file = try InputFile(path: path)
+      guard file.byteCount <= fileBytesMaximum else {
+        throw FileFailure(
+          reason: "it has \(ByteText.of(file.byteCount)), more than \(ByteText.of(fileBytesMaximum))")
+      }
+      var bytes = [UInt8](repeating: 0, count: file.byteCount)
+      let failure: FileFailure? = bytes.withUnsafeMutableBytes { target in
+        do throws(FileFailure) {
+          try file.read(at: 0, into: target)
+          return nil
+        } catch {
+          return error
+        }
+      }
+      if let failure { throw failure }
+      return bytes
+    } catch {
+      throw .unreadable(path: path, reason: error.reason)
     }
-    if isFolder.boolValue { throw .unreadable(path: path, reason: "it is a folder") }
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw .unreadable(path: path, reason: "the file system refuses it")
-    }
-    return [UInt8](data)
   }
 }

@@ -8,7 +8,7 @@ package import QuireJSON
 /// let text = String(decoding: tokenizer.decode(ids), as: UTF8.self)
 /// ```
 ///
-/// For chats use ``ChatTemplate``, which keeps users' text from forging added tokens; for a stream of ids
+/// For chats use ``ChatFormat``, which keeps users' text from forging added tokens; for a stream of ids
 /// ``IncrementalDecoder``.
 package final class Tokenizer: Sendable {
   /// Tokens of byte-pair encoding, ids from 0.
@@ -21,10 +21,10 @@ package final class Tokenizer: Sendable {
   let nonSpecialAddedTokens: AddedTokenSearch
   /// tokenizer.json without its vocabulary and merges.
   let skeleton: JSONValue
-  /// tokenizer_config.json, if there is one.
+  /// tokenizer_config.json, if there is one, with the chat templates that count, wherever they were found.
   package let configuration: JSONValue?
-  /// What the checkpoint's chat template is to ``ChatTemplate``.
-  package let chatTemplateOrigin: ChatTemplateOrigin
+  /// How chats are rendered for the model that the tokenizer was opened with.
+  package let chatFormat: ChatFormatChoice
   /// Ids that end an answer: `eos_token` of tokenizer_config.json, `<|im_end|>` and `<|endoftext|>`.
   package let endOfSequenceIDs: Set<Int32>
   let encoders: EncoderPool
@@ -34,9 +34,13 @@ package final class Tokenizer: Sendable {
 
   /// From the contents of tokenizer.json and tokenizer_config.json.
   ///
-  /// - Parameter chatTemplate: The text of chat_template.jinja, where tokenizer_config.json holds none.
+  /// - Parameters:
+  ///   - templateFiles: Chat templates with files of their own.
+  ///   - chatFormat: The format that the user asks for; nil goes by the templates.
+  ///   - recordedChatFormat: The member `chatFormat` of a pack's manifest.
   package init(
-    tokenizer: JSONValue, configuration: JSONValue? = nil, chatTemplate: String? = nil
+    tokenizer: JSONValue, configuration: JSONValue? = nil, templateFiles: [ChatTemplates.Template] = [],
+    chatFormat: ChatFormat? = nil, recordedChatFormat: JSONValue? = nil
   ) throws(TextError) {
     let file = try TokenizerFile(tokenizer)
     vocabulary = file.vocabulary
@@ -47,10 +51,16 @@ package final class Tokenizer: Sendable {
     vocabularySize = file.vocabularySize
     allAddedTokens = AddedTokenSearch(file.addedTokens)
     nonSpecialAddedTokens = AddedTokenSearch(file.addedTokens.filter { !$0.isSpecial })
-    self.configuration = configuration
-    chatTemplateOrigin = ChatTemplateOrigin(
-      text: configuration?["chat_template"]?.stringValue ?? chatTemplate)
+    let templates = ChatTemplates(configuration: configuration, files: templateFiles)
+    self.configuration = templateFiles.isEmpty ? configuration : Self.adding(templates, to: configuration)
+    self.chatFormat = ChatFormatChoice(templates: templates, asked: chatFormat, recorded: recordedChatFormat)
     endOfSequenceIDs = Self.endOfSequenceIDs(of: file.addedTokens, configuration)
+  }
+
+  private static func adding(_ templates: ChatTemplates, to configuration: JSONValue?) -> JSONValue {
+    var members = configuration?.objectValue ?? [:]
+    members[ChatTemplates.configurationMember] = templates.json
+    return .object(members)
   }
 
   private static func endOfSequenceIDs(of tokens: [AddedToken], _ configuration: JSONValue?) -> Set<Int32> {
@@ -62,9 +72,12 @@ package final class Tokenizer: Sendable {
 
   /// The id of an added token by its text, or of a vocabulary token by its bytes.
   package func id(of token: String) -> Int32? {
+    addedTokenID(of: token) ?? vocabulary.id(of: Array(token.utf8)[...]).map(Int32.init)
+  }
+
+  func addedTokenID(of token: String) -> Int32? {
     let bytes = Array(token.utf8)
-    if let added = addedTokens.first(where: { $0.content == bytes }) { return Int32(added.id) }
-    return vocabulary.id(of: bytes[...]).map(Int32.init)
+    return addedTokens.first { $0.content == bytes }.map { Int32($0.id) }
   }
 
   /// The bytes of a token, which need not be valid UTF-8 by themselves; empty for ids that no token has.

@@ -52,11 +52,15 @@ extension TokenizerFile {
       throw .field(
         name: name + ".content", expected: "a text", found: entry["content"]?.kindDescription ?? "nothing")
     }
-    for flag in ["single_word", "lstrip", "rstrip"] where entry[flag]?.boolValue == true {
-      throw .unsupported(field: "\(name).\(flag)", expected: "false", found: "true")
+    guard content.utf8.count <= TokenTable.tokenBytesMaximum else {
+      throw .unsupported(
+        field: name + ".content", expected: "at most \(TokenTable.tokenBytesMaximum) bytes",
+        found: "\(content.utf8.count)")
     }
+    func flag(_ name: String) -> Bool { entry[name]?.boolValue ?? false }
     return AddedToken(
-      id: id, content: Array(content.utf8), isSpecial: entry["special"]?.boolValue ?? false,
-      isNormalized: entry["normalized"]?.boolValue ?? true)
+      id: id, content: Array(content.utf8), isSpecial: flag("special"),
+      isNormalized: entry["normalized"]?.boolValue ?? true, isSingleWord: flag("single_word"),
+      stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"))
   }
 }

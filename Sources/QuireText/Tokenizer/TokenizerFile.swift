@@ -59,6 +59,11 @@ struct TokenizerFile {
           field: "model.vocab", expected: "tokens spelled in the byte-level alphabet",
           found: "\"\(member.key)\"")
       }
+      guard bytes.count <= TokenTable.tokenBytesMaximum else {
+        throw .unsupported(
+          field: "model.vocab", expected: "tokens of at most \(TokenTable.tokenBytesMaximum) bytes",
+          found: "one of \(bytes.count) with the id \(id)")
+      }
       tokens[id] = bytes
     }
     var duplicate: (Int, Int)?

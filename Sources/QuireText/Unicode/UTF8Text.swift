@@ -12,6 +12,13 @@ enum UTF8Text {
     return ((first & 0x07) << 18 | second << 12 | third << 6 | UInt32(bytes[index + 3]) & 0x3F, 4)
   }
 
+  /// Where the code point before `index` starts; nil at the beginning.
+  static func start(in bytes: UnsafeBufferPointer<UInt8>, before index: Int) -> Int? {
+    var start = index - 1
+    while start > 0 && bytes[start] & 0xC0 == 0x80 { start -= 1 }
+    return start < 0 ? nil : start
+  }
+
   /// Appends a code point's UTF-8 form.
   static func append(_ scalar: UInt32, to output: inout [UInt8]) {
     switch scalar {

@@ -1,7 +1,7 @@
 import QuireJSON
 
 /// The state of one rendering.
-struct ChatRenderer {
+struct Qwen3Renderer {
   private let messages: [ChatMessage]
   private let leavesLastOpen: Bool
   /// Index of the last message by the user that is a question and not a tool's answer; the last index if none is.

@@ -1,0 +1,70 @@
+import QuireJSON
+
+/// The chat format of an opened model and why it is this one; or why there is none, and chats are refused.
+package struct ChatFormatChoice: Sendable, Equatable {
+  /// Nil when no format renders as the model's own template does. Raw prompts work all the same.
+  package let format: ChatFormat?
+  /// The format and the reason for it: "qwen3 (the template in chat_template.jinja)".
+  package let summary: String
+  /// What was found instead of a known template.
+  private let found: String
+
+  /// The format or the sentence that says why there is none.
+  package func required() throws(TextError) -> ChatFormat {
+    guard let format else { throw .chatFormat(found: found) }
+    return format
+  }
+
+  /// Decides in this order: 1. what the user asked for; 2. what a pack says; 3. the model's own templates, of
+  /// which every one must be known, because tools may select another one than the default.
+  ///
+  /// - Parameter recorded: The member `chatFormat` of a pack's manifest.
+  init(templates: ChatTemplates, asked: ChatFormat?, recorded: JSONValue?) {
+    if let asked {  // 1
+      self.init(asked, "as asked for")
+    } else if let recorded, !recorded.isNull {  // 2
+      if let format = recorded.stringValue.flatMap(ChatFormat.init(rawValue:)) {
+        self.init(format, "as the pack says")
+      } else {
+        self.init(refusing: "a pack with a chat format that this version does not know")
+      }
+    } else {  // 3
+      self.init(templates)
+    }
+  }
+
+  private init(_ templates: ChatTemplates) {
+    if let kind = templates.wrongKind {
+      self.init(refusing: "\(kind) as chat_template in \(templates.source)")
+    } else if templates.templates.isEmpty {
+      // The architecture is Qwen3's, whatever the checkpoint leaves out.
+      self.init(.qwen3, "the model has no chat template; this is its architecture's")
+    } else if let format = templates.templates[0].format,
+      templates.templates.allSatisfy({ $0.format == format })
+    {
+      self.init(format, "the template in \(templates.source)")
+    } else if templates.templates.count == 1 {
+      self.init(refusing: "\(templates.templates[0].difference) in \(templates.source)")
+    } else {
+      let names = templates.templates.prefix(8).map { printable($0.name) }.joined(separator: ", ")
+      self.init(refusing: "\(templates.templates.count) named ones in \(templates.source) (\(names))")
+    }
+  }
+
+  private init(_ format: ChatFormat, _ reason: String) {
+    self.format = format
+    summary = "\(format.name) (\(reason))"
+    found = ""
+  }
+
+  private init(refusing found: String) {
+    format = nil
+    summary = "none; the model's template is unknown: \(found)"
+    self.found = found
+  }
+}
+
+/// The first characters of a name from a file, without those that a terminal would act on.
+private func printable(_ name: String) -> String {
+  String(String.UnicodeScalarView(name.unicodeScalars.prefix(40).filter { (0x20...0x7E).contains($0.value) }))
+}

@@ -1,0 +1,97 @@
+package import QuireJSON
+
+/// The chat templates that a checkpoint or a pack brings, as its files have them.
+package struct ChatTemplates: Sendable, Equatable {
+  package struct Template: Sendable, Equatable {
+    /// "default" for the only or usual one.
+    package let name: String
+    package let text: String
+
+    package init(name: String = Self.defaultName, text: String) {
+      self.name = name
+      self.text = text
+    }
+
+    package static let defaultName = "default"
+  }
+
+  /// In the order of the file; none when the model brings no template.
+  package let templates: [Template]
+  /// The file or folder they stand in, as sentences name it.
+  package let source: String
+  /// What stands where templates are expected, when it is none: "a number".
+  let wrongKind: String?
+
+  /// - Parameters:
+  ///   - configuration: tokenizer_config.json: `chat_template` is a text, or a list of named texts.
+  ///   - files: Templates with a file of their own; where there are any, they count and the configuration's do not,
+  ///     as in `transformers`.
+  package init(configuration: JSONValue?, files: [Template] = []) {
+    if !files.isEmpty {
+      templates = files
+      let sources = [
+        files.contains { $0.name == Template.defaultName } ? Self.fileName : nil,
+        files.contains { $0.name != Template.defaultName } ? Self.folderName : nil,
+      ]
+      source = sources.compactMap(\.self).joined(separator: " and ")
+      wrongKind = nil
+      return
+    }
+    let value = configuration?[Self.configurationMember] ?? .null
+    let named = Self.templates(value)
+    templates = named ?? []
+    source = "tokenizer_config.json"
+    wrongKind = named == nil ? value.kindDescription : nil
+  }
+
+  /// The file in a checkpoint's folder that holds the template.
+  static let fileName = "chat_template.jinja"
+  /// The folder in it that holds further ones, each in a file `NAME.jinja`.
+  static let folderName = "additional_chat_templates"
+  /// The member of tokenizer_config.json.
+  static let configurationMember = "chat_template"
+
+  /// As `chat_template` of tokenizer_config.json; nil for none.
+  package var json: JSONValue? {
+    if templates.isEmpty { return nil }
+    if templates.count == 1, templates[0].name == Template.defaultName { return .string(templates[0].text) }
+    return .array(templates.map { ["name": .string($0.name), "template": .string($0.text)] })
+  }
+
+  private static func templates(_ value: JSONValue) -> [Template]? {
+    if value.isNull { return [] }
+    if let text = value.stringValue { return [Template(text: text)] }
+    guard let entries = value.arrayValue else { return nil }
+    var templates: [Template] = []
+    for entry in entries {
+      guard let name = entry["name"]?.stringValue, let text = entry["template"]?.stringValue else {
+        return nil
+      }
+      templates.append(Template(name: name, text: text))
+    }
+    return templates
+  }
+}
+
+extension ChatTemplates.Template {
+  /// The format that renders as this template does, if there is one.
+  var format: ChatFormat? { Qwen3Chat.templateFingerprints.contains(fingerprint) ? .qwen3 : nil }
+
+  /// FNV-1a of the text without the line ends at its end.
+  private var fingerprint: UInt64 {
+    text.utf8.dropSuffix(of: UInt8(ascii: "\n")).reduce(0xCBF2_9CE4_8422_2325) { hash, byte in
+      (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+    }
+  }
+
+  /// What sets the template apart from Qwen3's, for a sentence: "one that opens the thought in the prompt".
+  var difference: String {
+    if text.contains("<｜Assistant｜>") { return "one with DeepSeek's tokens" }
+    if text.contains(#"<|im_start|>assistant\n<think>"#) { return "one that opens the thought in the prompt" }
+    if text.contains("### Instruction") || text.contains("### Response") { return "one in Alpaca's form" }
+    if text.contains("<|im_start|>") && !text.contains("enable_thinking") {
+      return "one without a switch for thinking"
+    }
+    return "another one"
+  }
+}

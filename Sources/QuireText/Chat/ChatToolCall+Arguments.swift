@@ -1,0 +1,37 @@
+import QuireJSON
+
+extension ChatToolCall {
+  /// With arguments that are the text of a JSON object (as OpenAI's clients send them) replaced by that object, so
+  /// that they reach the prompt in the spacing the model was trained on.
+  package var withParsedArguments: ChatToolCall {
+    Self.object(arguments).map { ChatToolCall(name: name, arguments: $0) } ?? self
+  }
+
+  /// From the JSON that a model writes between the tags of a call; nil when it does not read as one.
+  ///
+  /// 1. It has a `name`, itself or in an object `function`.
+  /// 2. Arguments are called `arguments` or `parameters`; the first of these that is not empty counts.
+  /// 3. They are an object or the JSON text of one. Missing, `null` and `""` are no arguments.
+  init?(answer json: ArraySlice<UInt8>) {
+    guard let whole = try? JSONValue.parse(json) else { return nil }
+    let call = whole["function"]?.objectValue == nil ? whole : whole["function"] ?? whole
+    guard let name = call["name"]?.stringValue, !name.isEmpty else { return nil }  // 1
+    var arguments: JSONValue = .object([:])
+    for member in ["parameters", "arguments"] {
+      guard let given = call[member] else { continue }
+      guard let object = Self.object(given) else { return nil }  // 3
+      if object.objectValue?.isEmpty == false { arguments = object }  // 2
+    }
+    self.init(name: name, arguments: arguments)
+  }
+
+  /// Arguments as an object; nil when they are something else.
+  private static func object(_ arguments: JSONValue) -> JSONValue? {
+    if arguments.objectValue != nil { return arguments }
+    if arguments.isNull { return .object([:]) }
+    guard let text = arguments.stringValue else { return nil }
+    if text.utf8.allSatisfy({ $0 <= 0x20 }) { return .object([:]) }
+    guard let value = try? JSONValue.parse(text) else { return nil }
+    return value.isNull ? .object([:]) : value.objectValue.map { .object($0) }
+  }
+}

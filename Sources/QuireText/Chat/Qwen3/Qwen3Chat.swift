@@ -1,0 +1,69 @@
+import QuireJSON
+
+/// The chat format of Qwen3's published templates: messages, tools and mode to text.
+///
+/// Thoughts of earlier turns are left out as Qwen3 leaves them out: only what follows the last question keeps them.
+enum Qwen3Chat {
+  /// The added tokens of the format that are not marked as special.
+  static let tags = [
+    AnswerTag.thinkStart, AnswerTag.thinkEnd, AnswerTag.toolCallStart, AnswerTag.toolCallEnd,
+    "<tool_response>", "</tool_response>",
+  ]
+
+  /// Fingerprints of the two published revisions (April 2025, and the one with guards for content that is no
+  /// string): they render every chat alike.
+  static let templateFingerprints: Set<UInt64> = [0x2BFD_B7AA_9754_484E, 0x959A_4551_391A_6549]
+
+  /// See ``ChatFormat/render(messages:tools:mode:addGenerationPrompt:continueFinalMessage:)``.
+  ///
+  /// - Parameter generationMode: The mode of the answer that is to follow; nil when the prompt ends with the messages.
+  static func render(
+    messages: [ChatMessage], tools: [JSONValue], generationMode: ThinkingMode?, continueFinalMessage: Bool
+  ) throws(TextError) -> ChatPrompt {
+    guard let first = messages.first, let last = messages.last else {
+      throw .chat(expected: "at least one message", found: "none")
+    }
+    if continueFinalMessage && (last.role != .assistant || last.content == nil) {
+      throw .chat(
+        expected: "a last message by the assistant, with content, to continue",
+        found: last.role == .assistant ? "one without content" : "one by the \(last.role.rawValue)")
+    }
+    var renderer = Qwen3Renderer(messages: messages, leavesLastOpen: continueFinalMessage)
+    renderer.renderHead(system: first.role == .system ? first.content ?? "" : nil, tools: tools)
+    for index in messages.indices { renderer.render(index) }
+    if let generationMode {
+      renderer.prompt.append(template: "<|im_start|>assistant\n")
+      if generationMode == .nonThinking { renderer.prompt.append(template: "<think>\n\n</think>\n\n") }
+    }
+    return renderer.prompt
+  }
+
+  /// From the model card, "Best Practices". It warns against greedy decoding in thinking mode, which repeats itself.
+  static func recommendedSampling(in mode: ThinkingMode) -> RecommendedSampling {
+    switch mode {
+    case .thinking: RecommendedSampling(temperature: 0.6, topP: 0.95, topK: 20, minP: 0)
+    case .nonThinking: RecommendedSampling(temperature: 0.7, topP: 0.8, topK: 20, minP: 0)
+    }
+  }
+
+  /// Whether the last think tag after the last head of a message opens a thought. A message by anybody but the
+  /// assistant begins none.
+  static func startsInThinking(
+    _ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer
+  ) -> Bool {
+    let head = tokenizer.addedTokenID(of: "<|im_start|>")
+    guard let start = prompt.lastIndex(where: { $0 == head }) else { return endsInThought(prompt, tokenizer) }
+    let message = prompt[prompt.index(after: start)...]
+    return message.starts(with: tokenizer.encode("assistant", addedTokens: .plainText))
+      && endsInThought(message, tokenizer)
+  }
+
+  private static func endsInThought(
+    _ ids: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer
+  ) -> Bool {
+    let start = tokenizer.addedTokenID(of: AnswerTag.thinkStart)
+    let end = tokenizer.addedTokenID(of: AnswerTag.thinkEnd)
+    guard let tag = ids.last(where: { $0 == start || $0 == end }) else { return false }
+    return tag == start
+  }
+}

@@ -1,0 +1,42 @@
+/// Takes a streamed answer apart into reasoning, content and tool calls.
+///
+/// ```swift
+/// var splitter = format.splitter(startsInThinking: false, splitsToolCalls: true)
+/// var parts: [AnswerPart] = []
+/// for text in stream { splitter.append(text, into: &parts) }
+/// splitter.finish(into: &parts)
+/// ```
+///
+/// The parts of each kind, joined, do not depend on how the text was cut.
+package struct AnswerSplitter: Sendable {
+  private var thinking: ThinkingSplitter
+  /// `nil` when calls stay in the content.
+  private var calls: ToolCallSplitter?
+
+  init(startsInThinking: Bool, splitsToolCalls: Bool) {
+    thinking = ThinkingSplitter(startsInThinking: startsInThinking)
+    calls = splitsToolCalls ? ToolCallSplitter() : nil
+  }
+
+  /// Whether what comes next is reasoning, as far as can be told.
+  package var isThinking: Bool { thinking.isThinking }
+
+  /// Appends the parts that the next piece of text completes. The array is the caller's, so that it can be used
+  /// again without an allocation.
+  package mutating func append(_ text: String, into parts: inout [AnswerPart]) {
+    take(thinking.append(text), into: &parts)
+  }
+
+  /// Appends the rest. An unfinished tag is text after all.
+  package mutating func finish(into parts: inout [AnswerPart]) {
+    take(thinking.finish(), into: &parts)
+    calls?.finish(into: &parts)
+  }
+
+  /// Reasoning stands before content, always.
+  private mutating func take(_ split: ThinkingSplitter.Parts, into parts: inout [AnswerPart]) {
+    if !split.reasoning.isEmpty { parts.append(.reasoning(split.reasoning)) }
+    if split.content.isEmpty { return }
+    if calls?.append(split.content, into: &parts) == nil { parts.append(.content(split.content)) }
+  }
+}

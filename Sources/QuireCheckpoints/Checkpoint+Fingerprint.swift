@@ -13,7 +13,7 @@ extension Checkpoint {
   package func fingerprint(of names: [String]) throws(CheckpointError) -> String {
     var hash = ContentHash()
     for name in names {
-      let (file, record) = try place(of: name)
+      let (file, record) = try find(name)
       Array("\(name) \(record.element.rawValue) \(record.shape)\n".utf8).withUnsafeBytes { hash.update($0) }
       for range in Self.pieces(of: record.range) {
         withUnsafeBytes(of: try file.hash(range).littleEndian) { hash.update($0) }

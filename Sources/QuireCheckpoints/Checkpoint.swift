@@ -6,108 +6,102 @@ package import QuireTensors
 ///     let checkpoint = try Checkpoint(path: "Qwen3-8B")
 ///     let norm = try checkpoint.tensor("model.norm.weight", shape: [4096])
 ///
-/// All headers and the index are checked when it opens; weights are read when they are touched. Tokenizer
+/// All headers and the index are checked when it opens; weights are read when they are asked for. Tokenizer
 /// files are `QuireText`'s. Safe to use from any thread.
 package final class Checkpoint: Sendable {
-  package static let configurationName = "config.json"
-  package static let generationConfigurationName = "generation_config.json"
   package static let weightsName = "model.safetensors"
-  package static let indexName = "model.safetensors.index.json"
 
   package let folder: String
   package let configuration: JSONValue
   package let generationConfiguration: JSONValue?
   /// Tensors that a shard holds and the index does not name; they cannot be read.
   package let unlistedTensors: [String]
+  /// What a user should know about the files, one sentence each.
+  package let notices: [String]
 
   let files: [SafetensorsFile]
-  private let placeOfName: [String: Place]
-
-  private struct Place {
-    let file: Int
-    let record: TensorRecord
-  }
+  private let tensors: [String: (file: Int, record: TensorRecord)]
 
   /// Opens the folder at `path` and checks everything but the values of the weights.
   package init(path: String) throws(CheckpointError) {
     folder = path
     let source = try CheckpointFolder(path: path)
-    guard let configuration = try source.object(Self.configurationName) else {
-      throw .missingFile(folder: path, expected: Self.configurationName)
+    guard let configuration = try source.object(CompanionFile.configuration.name) else {
+      throw ForeignFolder(source).withoutConfiguration
     }
     self.configuration = configuration
-    generationConfiguration = try source.object(Self.generationConfigurationName)
-    var places: [String: Place] = [:]
-    // As `transformers` does: the single file goes before the index.
-    if source.has(Self.weightsName) {
-      let file = try SafetensorsFile(path: source.place(Self.weightsName))
-      files = [file]
-      unlistedTensors = []
-      for record in file.records { places[record.name] = Place(file: 0, record: record) }
-    } else {
-      guard let json = try source.object(Self.indexName) else {
-        throw .missingFile(folder: path, expected: "\(Self.weightsName) or \(Self.indexName)")
-      }
-      let index = try ShardIndex(path: source.place(Self.indexName), json: json)
-      let shards = try index.open(in: source)
-      files = shards.files
-      for (name, file) in index.shardOfTensor {
-        if let record = files[file].record(name) { places[name] = Place(file: file, record: record) }
-      }
-      unlistedTensors = shards.unlistedTensors
-    }
-    placeOfName = places
+    generationConfiguration = try source.object(CompanionFile.generationConfiguration.name)
+    let weights = try WeightFiles(source)
+    files = weights.files
+    tensors = weights.tensors
+    unlistedTensors = weights.unlistedTensors
+    notices = weights.notices
   }
 
   /// All tensors that can be read, sorted.
-  package var tensorNames: [String] { placeOfName.keys.sorted() }
+  package var tensorNames: [String] { tensors.keys.sorted() }
 
-  package func record(_ name: String) -> TensorRecord? { placeOfName[name]?.record }
+  package func record(_ name: String) -> TensorRecord? { tensors[name]?.record }
 
-  /// The bytes of a tensor that must be of this shape and one of these types.
+  /// The types that weights may have.
+  package static let weightElements: Set<ElementType> = [.bfloat16, .float16, .float32]
+
+  /// The values of a tensor that must be of this shape and one of these types, read into memory.
+  ///
+  /// - Parameter hashes: receives the hash of its bytes.
+  /// Throws when the file cannot be read to the tensor's end, or a value is NaN or infinite.
   package func tensor(
-    _ name: String, elements: Set<ElementType> = [.bfloat16, .float16, .float32], shape: [Int]
+    _ name: String, elements: Set<ElementType> = weightElements, shape: [Int],
+    noting hashes: TensorHashes? = nil
   ) throws(CheckpointError) -> TensorView {
-    let place = try self.place(of: name, elements: elements, shape: shape)
-    return files[place.file].view(place.record)
+    let record = try check(name, elements: elements, shape: shape)
+    let (file, _) = try find(name)
+    let contents = try file.read(record, hashing: hashes != nil)
+    if let hash = contents.hash { hashes?.note(name, hash) }
+    return contents.view
   }
 
-  /// As `tensor`, but a copy in memory instead of a view of the mapped file; its hash goes into `hashes`.
-  package func read(
-    _ name: String, elements: Set<ElementType> = [.bfloat16, .float16, .float32], shape: [Int],
-    noting hashes: TensorHashes
-  ) throws(CheckpointError) -> TensorView {
-    let place = try self.place(of: name, elements: elements, shape: shape)
-    let (view, hash) = try files[place.file].read(place.record)
-    hashes.note(name, hash)
-    return view
-  }
-
-  private func place(
-    of name: String, elements: Set<ElementType>, shape: [Int]
-  ) throws(CheckpointError) -> Place {
-    let place = try self.place(named: name)
-    let record = place.record
+  /// What the header says of a tensor that must be of this shape and one of these types; reads no values.
+  @discardableResult
+  package func check(
+    _ name: String, elements: Set<ElementType> = weightElements, shape: [Int]
+  ) throws(CheckpointError) -> TensorRecord {
+    let (_, record) = try find(name)
     guard elements.contains(record.element), record.shape == shape else {
       let types = elements.map(\.rawValue).sorted().joined(separator: ", ")
       throw .mismatch(
         file: record.file, name: name, expected: "\(types) \(shape)",
         found: description(record.element, record.shape))
     }
-    return place
+    return record
   }
 
-  private func place(named name: String) throws(CheckpointError) -> Place {
-    guard let place = placeOfName[name] else { throw .missingTensor(folder: folder, name: name) }
-    return place
-  }
-
-  /// Where a tensor lies.
-  func place(of name: String) throws(CheckpointError) -> (file: SafetensorsFile, record: TensorRecord) {
-    let place = try place(named: name)
-    return (files[place.file], place.record)
+  /// The file that holds a tensor, and what its header says of it.
+  func find(_ name: String) throws(CheckpointError) -> (file: SafetensorsFile, record: TensorRecord) {
+    guard let (file, record) = tensors[name] else { throw .missingTensor(folder: folder, name: name) }
+    return (files[file], record)
   }
 
   /// The files that hold the weights.
   package var weightFiles: [String] { files.map(\.path) }
+}
+
+extension Checkpoint {
+  /// Whether two tensors have the same type, shape and bytes. Stops reading at the first difference.
+  package func areEqual(_ first: String, _ second: String) throws(CheckpointError) -> Bool {
+    let (one, other) = (try find(first), try find(second))
+    guard one.record.element == other.record.element, one.record.shape == other.record.shape else {
+      return false
+    }
+    let pieceBytes = 1 << 20
+    for offset in stride(from: 0, to: one.record.byteCount, by: pieceBytes) {
+      let count = min(pieceBytes, one.record.byteCount - offset)
+      func piece(_ tensor: (file: SafetensorsFile, record: TensorRecord)) throws(CheckpointError) -> UInt64 {
+        let start = tensor.record.range.lowerBound + offset
+        return try tensor.file.hash(start..<start + count)
+      }
+      if try piece(one) != piece(other) { return false }
+    }
+    return true
+  }
 }

@@ -9,52 +9,53 @@ import QuireTensors
 
 /// The folder of a checkpoint and its JSON files.
 struct CheckpointFolder {
-  private static let jsonBytesMax = 256 << 20
+  /// Far more than the index of any model takes.
+  private static let jsonBytesMax = 64 << 20
 
   let path: String
 
   init(path: String) throws(CheckpointError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
-      throw .noFolder(path: "\"\(path.filter { $0 != "\0" })\"", reason: "it is no path")
+      throw .noFolder(path: "\"\(path.filter { $0 != "\0" })\"", reason: "it is not a path")
     }
     var status = stat()
     guard stat(path, &status) == 0 else {
       throw .noFolder(path: path, reason: "it does not exist or is out of reach")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw .noFolder(path: path, reason: "it is no folder")
+      throw .noFolder(path: path, reason: "it is not a folder")
     }
     self.path = path
   }
 
-  func place(_ name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
+  func path(_ name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
 
   /// Whether there is anything of this name, readable or not.
   func has(_ name: String) -> Bool {
     var status = stat()
-    return lstat(place(name), &status) == 0
+    return lstat(path(name), &status) == 0
   }
 
   /// The JSON object in the file `name`, nil when there is no such file.
   func object(_ name: String) throws(CheckpointError) -> JSONValue? {
     guard has(name) else { return nil }
-    let place = place(name)
-    let text = try contents(place)
+    let file = path(name)
+    let text = try contents(file)
     let value: JSONValue
     do throws(JSONError) {
       value = try JSONValue.parse(text)
     } catch {
-      throw .malformed(path: place, expected: "valid JSON", found: "a fault at \(error)")
+      throw .malformed(path: file, expected: "valid JSON", found: "a fault at \(error)")
     }
     guard case .object = value else {
-      throw .malformed(path: place, expected: "a JSON object", found: value.kindDescription)
+      throw .malformed(path: file, expected: "a JSON object", found: value.kindDescription)
     }
     return value
   }
 
-  private func contents(_ place: String) throws(CheckpointError) -> [UInt8] {
+  private func contents(_ path: String) throws(CheckpointError) -> [UInt8] {
     do throws(FileFailure) {
-      let file = try InputFile(path: place)
+      let file = try InputFile(path: path)
       guard file.byteCount <= Self.jsonBytesMax else {
         throw FileFailure(reason: "it has more than \(Self.jsonBytesMax) bytes")
       }
@@ -62,7 +63,7 @@ struct CheckpointFolder {
       try file.read(at: 0, into: buffer.bytes)
       return Array(buffer.buffer)
     } catch {
-      throw .unreadable(path: place, reason: error.reason)
+      throw .unreadable(path: path, reason: error.reason)
     }
   }
 }

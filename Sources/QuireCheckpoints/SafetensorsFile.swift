@@ -1,10 +1,14 @@
 import QuireFiles
 import QuireTensors
 
-/// A safetensors file, mapped into memory and checked in full.
+/// A safetensors file whose header has been checked in full; tensors are read when they are asked for.
 ///
 ///     let file = try SafetensorsFile(path: "model.safetensors")
-///     let view = file.record("model.norm.weight").map(file.view)
+///     let norm = try file.record("model.norm.weight").map { try file.read($0).view }
+///
+/// Nothing is mapped: a file that is cut short, replaced or unreadable gives an error, where a mapping would end the
+/// process. Reading costs about a tenth of a second per GB that the system has in memory, and weights in huge pages
+/// are multiplied faster afterwards.
 ///
 /// For a whole checkpoint use `Checkpoint`, which knows shards.
 package final class SafetensorsFile: Sendable {
@@ -13,64 +17,55 @@ package final class SafetensorsFile: Sendable {
   package let records: [TensorRecord]
   /// The header's `__metadata__`.
   package let metadata: [String: String]
-  private let mapping: MappedFile
   private let file: InputFile
   private let indexOfName: [String: Int]
 
-  /// Maps the file at `path` and checks its header against all of it.
+  /// Bytes that are checked and hashed while they are in the cache.
+  private static let chunkBytes = 1 << 20
+
+  /// Opens the file at `path` and checks its header against all of it.
   package init(path: String) throws(CheckpointError) {
     self.path = path
-    (file, mapping) = try Self.open(path)
-    let header = try SafetensorsHeader(path: path, bytes: mapping.bytes)
+    do throws(FileFailure) { file = try InputFile(path: path) } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
+    let header = try SafetensorsHeader(path: path, file: file)
     records = header.records
     metadata = header.metadata
     indexOfName = Dictionary(uniqueKeysWithValues: header.records.enumerated().map { ($1.name, $0) })
   }
 
-  private static func open(_ path: String) throws(CheckpointError) -> (InputFile, MappedFile) {
-    do throws(FileFailure) {
-      return (try InputFile(path: path), try MappedFile(path: path))
-    } catch {
-      throw .unreadable(path: path, reason: error.reason)
-    }
-  }
-
-  package var byteCount: Int { mapping.byteCount }
+  package var byteCount: Int { file.byteCount }
 
   package func record(_ name: String) -> TensorRecord? { indexOfName[name].map { records[$0] } }
 
-  /// The bytes of a tensor of this file. They stay in the mapping, unless they are not aligned to their element:
-  /// then they are copied. When the last view of a tensor goes, its pages leave this process's memory.
-  package func view(_ record: TensorRecord) -> TensorView {
-    precondition(record.file == path, "the record is of this file")
-    let bytes = UnsafeRawBufferPointer(rebasing: mapping.bytes[record.range])
-    guard record.range.lowerBound % record.element.byteCount != 0 else {
-      return TensorView(record: record, bytes: bytes, owner: MappedRange(mapping, record.range))
-    }
-    let copy = HostBuffer<UInt8>(count: bytes.count)
-    copy.bytes.copyMemory(from: bytes)
-    mapping.drop(record.range)
-    return TensorView(record: record, bytes: UnsafeRawBufferPointer(copy.bytes), owner: copy)
-  }
-}
-
-// For whoever goes through a whole file once: copies instead of views of the mapping.
-extension SafetensorsFile {
-  /// Bytes that are hashed while they are in the cache.
-  private static let chunkBytes = 1 << 20
-
-  /// A copy of a tensor of this file, and the hash of its bytes.
+  /// A tensor of this file in memory, and the hash of its bytes if that is wanted.
   ///
-  /// Pages of a mapping count as memory of the process and are faulted in one by one, and a file that is cut short or
-  /// cannot be read ends the process; a copy costs a tenth of a second per GB.
-  package func read(_ record: TensorRecord) throws(CheckpointError) -> (view: TensorView, hash: UInt64) {
+  /// Throws when the file has become shorter, or when a value is NaN, infinite or far too large to compute with.
+  ///
+  /// - Parameter checking: false for a caller that judges the values itself, after the hash.
+  package func read(
+    _ record: TensorRecord, hashing: Bool = false, checking: Bool = true
+  ) throws(CheckpointError) -> (view: TensorView, hash: UInt64?) {
     precondition(record.file == path, "the record is of this file")
     let copy = HostBuffer<UInt8>(count: record.byteCount)
-    let hash = try read(record.range) { offset, count in
+    var hash = ContentHash()
+    var check = FiniteCheck(record.element)
+    for offset in stride(from: 0, to: record.byteCount, by: Self.chunkBytes) {
       // bounded: a part of the range that is read
-      UnsafeMutableRawBufferPointer(rebasing: copy.bytes[offset..<offset + count])
+      let end = min(offset + Self.chunkBytes, record.byteCount)
+      let part = UnsafeMutableRawBufferPointer(rebasing: copy.bytes[offset..<end])
+      try read(at: record.range.lowerBound + offset, into: part)
+      if checking { check.add(UnsafeRawBufferPointer(part)) }
+      if hashing { hash.update(UnsafeRawBufferPointer(part)) }
     }
-    return (TensorView(record: record, bytes: UnsafeRawBufferPointer(copy.bytes), owner: copy), hash)
+    let largest = check.largestMagnitude
+    guard largest.isFinite else { throw .notFinite(file: path, name: record.name) }
+    guard largest <= FiniteCheck.limit else {
+      throw .tooLarge(file: path, name: record.name, value: largest)
+    }
+    let view = TensorView(record: record, bytes: UnsafeRawBufferPointer(copy.bytes), owner: copy)
+    return (view, hashing ? hash.value : nil)
   }
 
   /// The hash of the bytes in front of the first tensor: the header.
@@ -82,37 +77,23 @@ extension SafetensorsFile {
   /// The hash of some bytes of the file.
   func hash(_ range: Range<Int>) throws(CheckpointError) -> UInt64 {
     let chunk = HostBuffer<UInt8>(count: min(Self.chunkBytes, range.count))
-    return try read(range) { _, count in UnsafeMutableRawBufferPointer(rebasing: chunk.bytes.prefix(count)) }
-  }
-
-  /// Reads a range chunk by chunk into the place that `target` gives for an offset and a size; the hash of all.
-  private func read(
-    _ range: Range<Int>, into target: (_ offset: Int, _ count: Int) -> UnsafeMutableRawBufferPointer
-  ) throws(CheckpointError) -> UInt64 {
     var hash = ContentHash()
     for offset in stride(from: 0, to: range.count, by: Self.chunkBytes) {
-      let part = target(offset, min(Self.chunkBytes, range.count - offset))
-      do throws(FileFailure) {
-        // bounded: within the file
-        try file.read(at: range.lowerBound + offset, into: part)
-      } catch {
-        throw .unreadable(path: path, reason: error.reason)
-      }
+      let part = UnsafeMutableRawBufferPointer(
+        rebasing: chunk.bytes.prefix(min(Self.chunkBytes, range.count - offset)))
+      // bounded: within the file
+      try read(at: range.lowerBound + offset, into: part)
       hash.update(UnsafeRawBufferPointer(part))
     }
+    withExtendedLifetime(chunk) {}
     return hash.value
   }
-}
 
-/// Part of a mapped file whose pages are given back with it. Other views of the same pages read them again.
-private final class MappedRange: Sendable {
-  private let mapping: MappedFile
-  private let range: Range<Int>
-
-  init(_ mapping: MappedFile, _ range: Range<Int>) {
-    self.mapping = mapping
-    self.range = range
+  private func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+    do throws(FileFailure) {
+      try file.read(at: offset, into: target)
+    } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
   }
-
-  deinit { mapping.drop(range) }
 }

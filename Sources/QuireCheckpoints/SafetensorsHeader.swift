@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireJSON
 import QuireTensors
 
@@ -11,6 +12,8 @@ struct SafetensorsHeader {
   static let metadataKey = "__metadata__"
   private static let memberKeys = ["dtype", "shape", "data_offsets"]
   private static let rankMax = 32
+  /// Types of the format that are narrower than a byte, or complex.
+  private static let unreadableTypes: Set<String> = ["F4", "F6_E2M3", "F6_E3M2", "C64"]
 
   let path: String
   /// In the order of their bytes.
@@ -19,15 +22,18 @@ struct SafetensorsHeader {
   private let dataStart: Int
   private let dataBytes: Int
 
-  init(path: String, bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+  /// Reads the header alone, however long the file says that it is.
+  init(path: String, file: InputFile) throws(CheckpointError) {
     self.path = path
-    let fileBytes = bytes.count
+    let fileBytes = file.byteCount
+    try Self.rejectForeign(path, file)
     guard fileBytes >= Self.lengthBytes + 2 else {
       throw .malformed(
         path: path, expected: "a safetensors header",
         found: fileBytes == 0 ? "an empty file" : "a file of \(fileBytes) bytes")
     }
-    let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+    let length = try Self.bytes(path, file, 0..<Self.lengthBytes).reversed()
+      .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }  // bounded: eight bytes
     guard length <= UInt64(Self.headerBytesMax) else {
       throw .malformed(
         path: path, expected: "a safetensors header of at most \(Self.headerBytesMax) bytes",
@@ -41,11 +47,30 @@ struct SafetensorsHeader {
     }
     // bounded: the header ends within the file
     dataBytes = fileBytes - dataStart
-    try read(UnsafeRawBufferPointer(rebasing: bytes[Self.lengthBytes..<dataStart]))
+    try read(try Self.bytes(path, file, Self.lengthBytes..<dataStart))
     try checkCover()
   }
 
-  private mutating func read(_ text: UnsafeRawBufferPointer) throws(CheckpointError) {
+  private static func bytes(
+    _ path: String, _ file: InputFile, _ range: Range<Int>
+  ) throws(CheckpointError) -> [UInt8] {
+    let buffer = HostBuffer<UInt8>(count: range.count)
+    do throws(FileFailure) { try file.read(at: range.lowerBound, into: buffer.bytes) } catch {
+      throw .unreadable(path: path, reason: error.reason)
+    }
+    return withExtendedLifetime(buffer) { Array(buffer.buffer) }
+  }
+
+  /// Other files often bear the name: pointers of Git LFS, web pages of a failed download, renamed weights.
+  private static func rejectForeign(_ path: String, _ file: InputFile) throws(CheckpointError) {
+    let start = try bytes(path, file, 0..<min(file.byteCount, ForeignFile.startBytes))
+    let isHeader = start.count > lengthBytes && start[lengthBytes] == UInt8(ascii: "{")
+    guard !isHeader, let foreign = ForeignFile(start: start) else { return }
+    throw .foreign(
+      path: path, expected: "a safetensors file", found: foreign.what, advice: foreign.advice)
+  }
+
+  private mutating func read(_ text: [UInt8]) throws(CheckpointError) {
     guard text.first == UInt8(ascii: "{") else {
       throw malformed("a safetensors header that starts with {", "another byte")
     }
@@ -90,7 +115,13 @@ struct SafetensorsHeader {
         "dtype, shape and data_offsets for \(called)",
         value.objectValue.map { "\($0.keys)" } ?? value.kindDescription)
     }
-    guard let dtype = value["dtype"]?.stringValue, let element = ElementType(rawValue: dtype) else {
+    let dtype = value["dtype"]?.stringValue
+    guard let element = dtype.flatMap(ElementType.init) else {
+      if let dtype, Self.unreadableTypes.contains(dtype) {
+        throw .foreign(
+          path: path, expected: "weights in BF16, F16 or F32", found: "\(called) in \(dtype)",
+          advice: "use the original checkpoint, which Quire quantizes itself")
+      }
       let known = ElementType.allCases.map(\.rawValue).joined(separator: ", ")
       throw malformed("one of the types \(known) for \(called)", Self.text(value["dtype"]))
     }
@@ -113,7 +144,7 @@ struct SafetensorsHeader {
       range: dataStart + offsets[0]..<dataStart + offsets[1])
   }
 
-  /// Orders the records by place; they must follow each other without overlap or hole, to the file's end.
+  /// Orders the records by their bytes; they must follow each other without overlap or hole, to the file's end.
   private mutating func checkCover() throws(CheckpointError) {
     records.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     var end = dataStart
@@ -151,13 +182,7 @@ struct SafetensorsHeader {
 
   /// The bytes of a tensor, nil beyond 2^63.
   private static func byteCount(_ shape: [Int], _ element: ElementType) -> Int? {
-    var count = element.byteCount
-    for size in shape {
-      let (product, overflows) = count.multipliedReportingOverflow(by: size)
-      if overflows { return nil }
-      count = product
-    }
-    return count
+    (CheckedCount.product(shape) * CheckedCount(element.byteCount)).value
   }
 
   private static func text(_ value: JSONValue?) -> String {

@@ -27,7 +27,7 @@ package final class SafetensorsWriter {
   }
 
   package let path: String
-  /// The hash of all bytes in front of the first tensor.
+  /// The hash of all bytes before the first tensor.
   package let headerHash: UInt64
   private let file: AtomicFile
   private let totalBytes: Int
@@ -88,7 +88,7 @@ package final class SafetensorsWriter {
       offset += tensor.byteCount
     }
     var text = JSONValue.object(members).serializedBytes()
-    // The data start at a multiple of 64, so that rows can be read where they are mapped.
+    // The data start at a multiple of 64, so that readers that map the file find rows aligned.
     let lengthBytes = SafetensorsHeader.lengthBytes
     while (lengthBytes + text.count) % 64 != 0 { text.append(UInt8(ascii: " ")) }
     return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text

@@ -52,7 +52,7 @@ struct ShardIndex {
           path: path, expected: "\(shardNames.count) shards with \(name) among them",
           found: "none of that name")
       }
-      files.append(try SafetensorsFile(path: folder.place(name)))
+      files.append(try SafetensorsFile(path: folder.path(name)))
     }
     var listed = files.map { _ in Set<String>() }
     for (name, shard) in shardOfTensor {

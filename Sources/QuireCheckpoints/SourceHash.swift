@@ -8,7 +8,7 @@ package struct SourceHash: Sendable, Equatable {
   package enum Algorithm: String, Sendable {
     /// XXH64 of the whole file.
     case file = "xxh64"
-    /// XXH64 of hashes, eight bytes little-endian each: that of the bytes in front of the first tensor, then that of
+    /// XXH64 of hashes, eight bytes little-endian each: that of the bytes before the first tensor, then that of
     /// each tensor in the order of the file. So a checkpoint is hashed in whatever order its tensors are used.
     case tensors = "xxh64-of-tensors"
   }
@@ -39,7 +39,7 @@ package final class TensorHashes: Sendable {
     }
   }
 
-  /// Takes up what an earlier run has noted.
+  /// Adds what an earlier run has noted.
   package func adopt(_ hashes: [String: UInt64]) { state.withLock { $0.all.merge(hashes) { $1 } } }
 
   /// Those that were noted since the last call.
@@ -54,11 +54,6 @@ package final class TensorHashes: Sendable {
 }
 
 extension Checkpoint {
-  /// Files beside the weights that decide what a model does.
-  private static let companions = [
-    configurationName, generationConfigurationName, indexName, "tokenizer.json", "tokenizer_config.json",
-  ]
-
   /// The hash of every file of the checkpoint that is there.
   ///
   /// - Parameters:
@@ -102,9 +97,20 @@ extension Checkpoint {
     }.joined(separator: "\n")
   }
 
+  /// Bytes of all files: the weights and what lies beside them.
+  package func fileBytes() throws(CheckpointError) -> Int {
+    var total = files.reduce(0) { $0 + $1.byteCount }
+    for path in try companionPaths() {
+      do throws(FileFailure) { total += try InputFile(path: path).byteCount } catch {
+        throw .unreadable(path: path, reason: error.reason)
+      }
+    }
+    return total
+  }
+
   private func companionPaths() throws(CheckpointError) -> [String] {
     let source = try CheckpointFolder(path: folder)
-    return Self.companions.filter(source.has).map(source.place)
+    return CompanionFile.allCases.map(\.name).filter(source.has).map(source.path)
   }
 
   private static func name(_ path: String) -> String {

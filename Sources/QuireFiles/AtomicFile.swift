@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -12,14 +14,22 @@
 ///     try file.commit()                                // fsync, rename, fsync of the folder
 ///
 /// Without `commit` the temporary disappears with the object, unless `keepsTemporary` is set. A lock keeps a
-/// second writer out. Not for use by two threads at once.
+/// second writer out. A file of that name that was there before is replaced; one that appears in the meantime is not.
+/// Not for use by two threads at once.
 package final class AtomicFile {
   package let path: String
   package let temporaryPath: String
   /// Bytes written so far.
   package private(set) var byteCount: Int
   /// Leaves the temporary for a later run to resume.
-  package var keepsTemporary = false
+  package var keepsTemporary = false {
+    didSet {
+      isCommitted || keepsTemporary
+        ? DisposableFiles.forget(temporaryPath) : DisposableFiles.add(temporaryPath)
+    }
+  }
+  /// Whether a file was under the name at the start, and may be replaced.
+  private let replaces: Bool
   private let descriptor: Int32
   private var isCommitted = false
 
@@ -33,7 +43,9 @@ package final class AtomicFile {
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
       throw FileFailure(reason: "something that is not a regular file has that name")
     }
+    replaces = lstat(path, &status) == 0
     descriptor = try Self.openLocked(temporaryPath)
+    DisposableFiles.add(temporaryPath)
     guard fstat(descriptor, &status) == 0 else {
       byteCount = 0
       throw .last
@@ -55,7 +67,10 @@ package final class AtomicFile {
   }
 
   deinit {
-    if !isCommitted && !keepsTemporary { _ = unlink(temporaryPath) }
+    if !isCommitted && !keepsTemporary {
+      _ = unlink(temporaryPath)
+      DisposableFiles.forget(temporaryPath)
+    }
     _ = close(descriptor)
   }
 
@@ -125,9 +140,25 @@ package final class AtomicFile {
   package func commit() throws(FileFailure) {
     precondition(!isCommitted, "the file is finished")
     try synchronize()
-    guard rename(temporaryPath, path) == 0 else { throw .last }
+    try moveIntoPlace()
     isCommitted = true
+    DisposableFiles.forget(temporaryPath)
     try Self.synchronizeFolder(of: path)
+  }
+
+  private func moveIntoPlace() throws(FileFailure) {
+    if replaces {
+      guard rename(temporaryPath, path) == 0 else { throw .last }
+      return
+    }
+    if quire_rename_exclusive(temporaryPath, path) == 0 { return }
+    let isSupported = errno != EINVAL && errno != ENOSYS
+    let failure = FileFailure.last
+    var status = stat()
+    guard lstat(path, &status) != 0 else {
+      throw FileFailure(reason: "another file has appeared in its place")
+    }
+    guard !isSupported, rename(temporaryPath, path) == 0 else { throw failure }
   }
 
   /// Brings a folder's list of names to the disk, without which a rename may be lost with the power.

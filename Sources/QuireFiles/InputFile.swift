@@ -6,8 +6,7 @@
 
 /// A regular file that is read at given offsets, by any number of threads.
 ///
-/// Use it instead of `MappedFile` where bytes are copied or unpacked anyway: reads count neither as mapped
-/// memory, nor does a file that is cut short while open end the process.
+/// Nothing is mapped: a file that is cut short while it is open gives an error, where a mapping would end the process.
 package final class InputFile: Sendable {
   private let descriptor: Int32
   /// Size of the file when it was opened.

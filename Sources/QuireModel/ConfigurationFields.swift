@@ -66,9 +66,12 @@ struct ConfigurationFields {
     .invalidField(field: prefix + field, expected: expected, found: Self.shown(value))
   }
 
-  func unsupported(_ field: String, supported: String) -> ModelError {
+  /// The refusal of what is well-formed, but not computed by Quire.
+  func unsupported(
+    _ field: String, supported: String, advice: String = ModelError.chooseAnother
+  ) -> ModelError {
     .unsupported(
-      field: prefix + field, found: Self.shown(members[field] ?? .null), supported: supported)
+      field: prefix + field, found: Self.shown(members[field] ?? .null), supported: supported, advice: advice)
   }
 
   /// A value as errors show it, cut when it is long.

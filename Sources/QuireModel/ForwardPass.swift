@@ -13,9 +13,8 @@ package final class ForwardPass: @unchecked Sendable {
   package let maximumLogitRows: Int
 
   private let runner: LayerRunner
-  private let headInput: MatrixInput
+  private let output: OutputLayer
   private let hidden: HostBuffer<Float>  // (row, hidden)
-  private let normed: HostBuffer<Float>  // (logit row, hidden)
   private let logits: HostBuffer<Float>  // (logit row, vocabulary)
 
   /// - Parameters:
@@ -31,10 +30,10 @@ package final class ForwardPass: @unchecked Sendable {
     self.maximumRows = maximumRows
     self.maximumLogitRows = maximumLogitRows ?? maximumRows
     runner = LayerRunner(configuration, compute: compute, maximumRows: maximumRows)
-    headInput = MatrixInput(
-      maximumRows: self.maximumLogitRows, maximumColumns: configuration.hiddenSize)
+    output = OutputLayer(
+      finalNorm: model.finalNorm, configuration: configuration, compute: compute,
+      maximumRows: self.maximumLogitRows)
     hidden = HostBuffer(count: maximumRows * configuration.hiddenSize)
-    normed = HostBuffer(count: self.maximumLogitRows * configuration.hiddenSize)
     logits = HostBuffer(count: self.maximumLogitRows * configuration.vocabularySize)
   }
 
@@ -51,7 +50,7 @@ package final class ForwardPass: @unchecked Sendable {
 
   /// Bytes of the float buffers that this pass holds.
   package var bufferBytes: Int {
-    runner.bufferBytes + hidden.byteCount + normed.byteCount + logits.byteCount
+    runner.bufferBytes + output.bufferBytes + hidden.byteCount + logits.byteCount
   }
 
   /// Run the batch, store its keys and values in the cache, and return the logits of `batch.logitRows`:
@@ -72,7 +71,9 @@ package final class ForwardPass: @unchecked Sendable {
       onLayer?(index + 1, rows)
     }
     runner.end()
-    return logits(of: batch.logitRows)
+    output.run(hidden.pointer, rows: batch.logitRows, head: model.head, into: logits.pointer)
+    return UnsafeBufferPointer(
+      start: logits.pointer, count: batch.logitRows.count * model.configuration.vocabularySize)
   }
 
   /// Write the embeddings of `tokens`, (row, hidden).
@@ -84,20 +85,6 @@ package final class ForwardPass: @unchecked Sendable {
       pass.model.embedding.embed(
         tokens[share], into: rows + share.lowerBound * width, kernels: pass.compute.kernels)
     }
-  }
-
-  /// Final norm and lm_head for the chosen hidden states.
-  private func logits(of rows: [Int]) -> UnsafeBufferPointer<Float> {
-    let configuration = model.configuration
-    let width = configuration.hiddenSize
-    for (index, row) in rows.enumerated() {
-      compute.kernels.rmsNorm(
-        hidden.pointer + row * width, weight: model.finalNorm.pointer, into: normed.pointer + index * width,
-        count: width, epsilon: configuration.rmsNormEpsilon)
-    }
-    headInput.set(rows: normed.pointer, count: rows.count, columns: width)
-    compute.multiply(headInput, MatrixProduct(model.head, into: logits.pointer))
-    return UnsafeBufferPointer(start: logits.pointer, count: rows.count * configuration.vocabularySize)
   }
 }
 

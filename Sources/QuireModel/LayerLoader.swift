@@ -1,8 +1,7 @@
 package import QuireCheckpoints
 package import QuireTensors
 
-/// The weights of a checkpoint, whole or layer by layer, straight from the mapped files: nothing is copied but
-/// norms, pages are read when they are used and given back with the last matrix that needs them.
+/// The weights of a checkpoint, whole or layer by layer, read into memory when they are asked for.
 ///
 ///     let loader = try LayerLoader(Checkpoint(path: folder))
 ///     for index in 0..<loader.configuration.layerCount {
@@ -10,29 +9,47 @@ package import QuireTensors
 ///       …
 ///     }
 ///
-/// With `hashes`, tensors are copied into memory instead and hashed on the way: for whoever goes through a checkpoint
-/// once and must not fail by a file that is cut short under him.
+/// A file that is cut short or replaced meanwhile, and a weight that is NaN or infinite, gives an error.
 package struct LayerLoader: WeightSource, Sendable {
   package let checkpoint: Checkpoint
+  /// As config.json says, but for the lm_head: one that is stored and differs from the embedding is used.
   package let configuration: ModelConfiguration
-  /// The hashes of the tensors that were read; nil where they stay in the mapped files.
+  /// What a user should know about the checkpoint, one sentence each.
+  package let notices: [String]
+  /// Receives the hashes of the tensors that are read.
   package let hashes: TensorHashes?
 
-  /// Read the checkpoint's configuration and check that every tensor of the model is there with its shape.
+  /// Read the checkpoint's configuration and check that every tensor of the model is there with its shape, and that
+  /// nothing else is stored that would change the model.
   package init(_ checkpoint: Checkpoint, hashes: TensorHashes? = nil) throws(ModelError) {
     self.checkpoint = checkpoint
     self.hashes = hashes
-    configuration = try ModelConfiguration(json: checkpoint.configuration)
-    for name in configuration.tensorNames {
-      do {
-        _ = try checkpoint.tensor(name.string, shape: name.shape(in: configuration))
-      } catch {
-        throw .checkpoint(error.description)
-      }
+    let written = try ModelConfiguration(json: checkpoint.configuration)
+    var notices = checkpoint.notices
+    notices += try UnreadTensors.notices(checkpoint, written)
+    let head = try StoredHead(checkpoint, written)
+    if let notice = head.notice { notices.append(notice) }
+    configuration = head.configuration
+    self.notices = notices
+    for name in configuration.tensorNames { try Self.check(name, checkpoint, configuration) }
+  }
+
+  private static func check(
+    _ name: TensorName, _ checkpoint: Checkpoint, _ configuration: ModelConfiguration
+  ) throws(ModelError) {
+    if let record = checkpoint.record(name.string), record.element.isFloat8 {
+      throw .unsupportedTensors(
+        found: "8-bit floats (FP8) in \(name)",
+        advice: "use the original checkpoint in bfloat16, which Quire quantizes itself")
+    }
+    do {
+      try checkpoint.check(name.string, shape: name.shape(in: configuration))
+    } catch {
+      throw .checkpoint(error.description)
     }
   }
 
-  /// Layer `index` with weights in the mapped files.
+  /// The weights of layer `index`.
   package func layer(_ index: Int) throws(ModelError) -> LayerWeights {
     try layer(index, of: configuration)
   }
@@ -49,28 +66,61 @@ package struct LayerLoader: WeightSource, Sendable {
   private func dense(
     _ name: TensorName, rows: Int, columns: Int, shape: [Int]
   ) throws(ModelError) -> DenseMatrix {
-    let view = try view(name, shape: shape)
+    let view: TensorView
+    do {
+      view = try checkpoint.tensor(name.string, shape: shape, noting: hashes)
+    } catch {
+      switch error {
+      case .notFinite, .tooLarge: throw .numbers(error.description)
+      default: throw .checkpoint(error.description)
+      }
+    }
     guard let base = view.bytes.baseAddress else {
       throw .tensor(name: name.string, expected: "of shape \(shape)", found: "empty")
     }
     return DenseMatrix(rows: rows, columns: columns, element: view.element, base: base, owner: view.owner)
   }
+}
 
-  private func view(_ name: TensorName, shape: [Int]) throws(ModelError) -> TensorView {
-    do {
-      if let hashes { return try checkpoint.read(name.string, shape: shape, noting: hashes) }
-      return try checkpoint.tensor(name.string, shape: shape)
-    } catch {
-      throw .checkpoint(error.description)
+/// What becomes of an lm_head that is stored although config.json ties it to the embedding.
+///
+/// As in transformers 5: equal to the embedding, it is the embedding; different, it is used, for the two were trained apart.
+private struct StoredHead {
+  let configuration: ModelConfiguration
+  let notice: String?
+
+  init(_ checkpoint: Checkpoint, _ configuration: ModelConfiguration) throws(ModelError) {
+    let (head, embedding) = (TensorName.head.string, TensorName.embedding.string)
+    let isStored = checkpoint.record(head) != nil && checkpoint.record(embedding) != nil
+    guard configuration.tiesEmbeddings, isStored else {
+      self.init(configuration: configuration, notice: nil)
+      return
     }
+    let areEqual: Bool
+    do { areEqual = try checkpoint.areEqual(head, embedding) } catch { throw .checkpoint(error.description) }
+    self.init(
+      configuration: areEqual ? configuration : configuration.withOwnHead(),
+      notice: areEqual
+        ? nil
+        : "tie_word_embeddings is true, but the stored \(head) differs from the embedding and is used, "
+          + "as in transformers")
+  }
+
+  private init(configuration: ModelConfiguration, notice: String?) {
+    self.configuration = configuration
+    self.notice = notice
   }
 }
 
 extension Model {
-  /// Map a whole checkpoint. Throws ModelError when it is not a dense Qwen3, or a tensor is missing or of another
-  /// shape or type than the configuration says.
+  /// Read a whole checkpoint into memory. Throws ModelError when it is not a dense Qwen3, or a tensor is missing or of
+  /// another shape or type than the configuration says.
   package convenience init(checkpoint: Checkpoint) throws(ModelError) {
-    let loader = try LayerLoader(checkpoint)
+    try self.init(LayerLoader(checkpoint))
+  }
+
+  /// Read all weights of a checkpoint that has been opened.
+  package convenience init(_ loader: LayerLoader) throws(ModelError) {
     try self.init(configuration: loader.configuration, source: loader)
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import QuireTensors
 import Synchronization
 
 /// Reads a checkpoint's layers one after the other, each while the one before is being worked on.
@@ -43,13 +44,13 @@ private final class Reading: Sendable {
   private let done = DispatchSemaphore(value: 0)
 
   init(_ loader: LayerLoader, _ index: Int) {
-    Thread {
+    NativeThread.start(named: "layer-reader") {
       let start = ContinuousClock.now
       let found = Result { () throws(ModelError) in try loader.layer(index) }
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       self.result.withLock { $0 = (found, seconds) }
       self.done.signal()
-    }.start()
+    }
   }
 
   /// Waits for the layer; how long it took to read. Call it once.

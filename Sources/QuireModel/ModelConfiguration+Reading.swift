@@ -4,9 +4,11 @@ extension ModelConfiguration {
   /// Sizes beyond these are nonsense; they also keep every product of sizes within Int.
   private static let sizes = 1...1_048_576
   private static let vocabularySizes = 1...16_777_216
-  private static let layerCounts = 1...4096
+  static let layerCounts = 1...4096
   private static let headCounts = 1...4096
   private static let headSizes = 2...1024
+  /// Positions are 32-bit integers.
+  static let positionsMax = 1 << 30
 
   /// Read a config.json. Fields that Qwen3's configuration class gives a default may be absent: head_dim 128,
   /// rope_theta 10000, rms_norm_eps 1e-6, max_position_embeddings 32768, tie_word_embeddings false. A null
@@ -14,11 +16,11 @@ extension ModelConfiguration {
   /// Throws ModelError when a field is missing, malformed or describes a model that Quire does not run.
   package init(json: JSONValue) throws(ModelError) {
     let fields = try ConfigurationFields(json)
-    try Self.rejectOtherModels(fields)
+    try SupportedModel.check(fields)
     let vocabularySize = try fields.integer("vocab_size", in: Self.vocabularySizes)
     let layers = try Self.layers(fields)
     let maximumPositions =
-      try fields.optionalInteger("max_position_embeddings", in: 1...1_073_741_824) ?? 32768
+      try fields.optionalInteger("max_position_embeddings", in: 1...Self.positionsMax) ?? 32768
     self.init(
       hiddenSize: try fields.integer("hidden_size", in: Self.sizes),
       headSize: try Self.headSize(fields),
@@ -32,44 +34,6 @@ extension ModelConfiguration {
         .map(Int32.init),
       endOfSequenceIDs: try Self.endOfSequenceIDs(fields, vocabularySize: vocabularySize),
       layers: layers)
-  }
-
-  private static func rejectOtherModels(_ fields: ConfigurationFields) throws(ModelError) {
-    if fields.value("model_type")?.stringValue != "qwen3" {
-      throw fields.unsupported("model_type", supported: "model_type \"qwen3\"")
-    }
-    if let architectures = fields.value("architectures"), architectures != ["Qwen3ForCausalLM"] {
-      throw fields.unsupported("architectures", supported: "architectures [\"Qwen3ForCausalLM\"]")
-    }
-    if try fields.optionalString("hidden_act") ?? "silu" != "silu" {
-      throw fields.unsupported("hidden_act", supported: "hidden_act \"silu\"")
-    }
-    if try fields.optionalBool("attention_bias") ?? false {
-      throw fields.unsupported("attention_bias", supported: "attention_bias false")
-    }
-    if fields.value("quantization_config") != nil {
-      throw fields.unsupported(
-        "quantization_config", supported: "unquantized weights, which recipes quantize")
-    }
-    try rejectSlidingWindows(fields)
-  }
-
-  /// Windows are in use when switched on for some layer, by number or by layer type.
-  private static func rejectSlidingWindows(_ fields: ConfigurationFields) throws(ModelError) {
-    if let types = fields.value("layer_types") {
-      guard let names = types.arrayValue else {
-        throw fields.invalid("layer_types", expected: "a list of strings", types)
-      }
-      if names.contains(where: { $0 != "full_attention" }) {
-        throw fields.unsupported("layer_types", supported: "\"full_attention\" in every layer")
-      }
-    } else if try fields.optionalBool("use_sliding_window") ?? false {
-      let firstWindowed = try fields.optionalInteger("max_window_layers", in: 0...Int.max) ?? 28
-      let layerCount = try fields.integer("num_hidden_layers", in: layerCounts)
-      if fields.value("sliding_window") != nil && firstWindowed < layerCount {
-        throw fields.unsupported("use_sliding_window", supported: "use_sliding_window false")
-      }
-    }
   }
 
   private static func headSize(_ fields: ConfigurationFields) throws(ModelError) -> Int {

@@ -25,7 +25,7 @@ extension ModelConfiguration {
     members["num_hidden_layers"] = .int(layerCount)
     members["num_key_value_heads"] = .int(maximumKeyValueHeadCount)
     members["rms_norm_eps"] = .float(rmsNormEpsilon)
-    members["rope_scaling"] = rope.yarn?.json ?? .null
+    members["rope_scaling"] = rope.scaling.json
     members["rope_theta"] = .double(rope.theta)
     members["sliding_window"] = .null
     members["tie_word_embeddings"] = .bool(tiesEmbeddings)
@@ -48,6 +48,24 @@ extension LayerShape {
       members["key_value_head_of_query_head"] = .array(keyValueHeadOfQueryHead.map { .int($0) })
     }
     return .object(members)
+  }
+}
+
+extension RopeScaling {
+  /// The member `rope_scaling`; null for none.
+  var json: JSONValue {
+    switch self {
+    case .none: .null
+    case .linear(let factor): ["rope_type": "linear", "factor": .double(factor)]
+    case .yarn(let yarn): yarn.json
+    case .llama3(let llama3):
+      [
+        "rope_type": "llama3", "factor": .double(llama3.factor),
+        "low_freq_factor": .double(llama3.lowFrequencyFactor),
+        "high_freq_factor": .double(llama3.highFrequencyFactor),
+        "original_max_position_embeddings": .int(llama3.originalMaximumPositions),
+      ]
+    }
   }
 }
 

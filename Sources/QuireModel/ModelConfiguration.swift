@@ -11,7 +11,7 @@ package struct ModelConfiguration: Sendable, Equatable {
   package let vocabularySize: Int
   package let rmsNormEpsilon: Float
   package let rope: RopeParameters
-  /// Whether the head is the embedding matrix.
+  /// Whether the lm_head is the embedding matrix.
   package let tiesEmbeddings: Bool
   package let maximumPositions: Int
   package let beginOfSequenceID: Int32?
@@ -49,6 +49,15 @@ package struct ModelConfiguration: Sendable, Equatable {
       endOfSequenceIDs: endOfSequenceIDs, layers: layers)
   }
 
+  /// The same model with an lm_head of its own.
+  package func withOwnHead() -> ModelConfiguration {
+    ModelConfiguration(
+      hiddenSize: hiddenSize, headSize: headSize, vocabularySize: vocabularySize,
+      rmsNormEpsilon: rmsNormEpsilon, rope: rope, tiesEmbeddings: false,
+      maximumPositions: maximumPositions, beginOfSequenceID: beginOfSequenceID,
+      endOfSequenceIDs: endOfSequenceIDs, layers: layers)
+  }
+
   /// The widest layer's counts, which size workspaces.
   package var maximumQueryHeadCount: Int { layers.map(\.queryHeadCount).max() ?? 0 }
   package var maximumKeyValueHeadCount: Int { layers.map(\.keyValueHeadCount).max() ?? 0 }
@@ -65,7 +74,8 @@ extension ModelConfiguration {
   /// Positions that a sequence may have: what config.json says, or what YaRN stretches the rotary embedding to.
   package var contextPositions: Int {
     guard let yarn = rope.yarn else { return maximumPositions }
-    return max(maximumPositions, Int(yarn.factor * Double(yarn.originalMaximumPositions)))
+    let stretched = yarn.factor * Double(yarn.originalMaximumPositions)
+    return max(maximumPositions, Int(min(stretched, Double(Self.positionsMax))))
   }
 
   /// The ids that a generation_config.json ends answers with: `eos_token_id`, one or a list. Throws `invalidField` for

@@ -119,10 +119,14 @@ package struct PackWeights: WeightSource {
       )
     }
     let contents = unpacked.streams[0]
-    return WeightMatrix.dense(
+    let values = WeightMatrix.dense(
       DenseMatrix(
         rows: 1, columns: count, element: element, base: UnsafeRawPointer(contents.pointer), owner: contents)
     ).dequantized(kernels: Kernels(.portable))
+    guard values.buffer.allSatisfy(\.isFinite) else {
+      throw .tensor(name: name.string, expected: "of finite numbers", found: "with a NaN or an infinity")
+    }
+    return values
   }
 
   private func unpacked(_ name: TensorName) -> Unpacked {

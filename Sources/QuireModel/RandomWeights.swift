@@ -60,7 +60,8 @@ package struct RandomWeights: WeightSource {
           scales: UnsafeBufferPointer(scales.buffer), owner: Parts(codes: codes, scales: scales)))
     } catch {
       throw .unsupported(
-        field: "width of \(name)", found: "\(columns)", supported: "widths that \(format) can store")
+        field: "width of \(name)", found: "\(columns)", supported: "widths that \(format) can store",
+        advice: "choose another group")
     }
   }
 

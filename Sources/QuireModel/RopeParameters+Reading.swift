@@ -4,27 +4,117 @@ extension RopeParameters {
   /// The base that transformers assumes when config.json names none.
   private static let defaultTheta = 10_000.0
   private static let thetas = 1.5...1e12
-  private static let factors = 1.0...1e4
 
   /// Read `rope_parameters` (transformers 5) or `rope_scaling` with `rope_theta` (before).
   init(_ fields: ConfigurationFields, maximumPositions: Int) throws(ModelError) {
-    let outerTheta = try fields.optionalNumber("rope_theta", in: Self.thetas) ?? Self.defaultTheta
-    let field = fields.value("rope_scaling") != nil ? "rope_scaling" : "rope_parameters"
-    guard let value = fields.value(field) else {
-      self.init(theta: outerTheta)
+    let outerTheta = try fields.optionalNumber("rope_theta", in: Self.thetas)
+    var read: [(field: String, rope: RopeParameters)] = []
+    for field in ["rope_scaling", "rope_parameters"] where fields.value(field) != nil {
+      let rope = try RopeFields(fields, field)
+      let theta = try rope.fields.optionalNumber("rope_theta", in: Self.thetas)
+      if let theta, let outerTheta, theta != outerTheta {
+        throw rope.fields.invalid(
+          "rope_theta", expected: "rope_theta = \(outerTheta) as beside it", .double(theta))
+      }
+      let scaling = try RopeScaling(rope, maximumPositions: maximumPositions)
+      read.append(
+        (field, RopeParameters(theta: theta ?? outerTheta ?? Self.defaultTheta, scaling: scaling)))
+    }
+    guard let first = read.first else {
+      self.init(theta: outerTheta ?? Self.defaultTheta)
       return
     }
-    let rope = try ConfigurationFields(value, field: field, prefix: field + ".")
-    let theta = try rope.optionalNumber("rope_theta", in: Self.thetas) ?? outerTheta
-    if let rotated = try rope.optionalNumber("partial_rotary_factor", in: 0...1), rotated != 1 {
-      throw rope.unsupported("partial_rotary_factor", supported: "partial_rotary_factor 1")
+    if let other = read.last, other.rope != first.rope {
+      throw fields.invalid(
+        other.field, expected: "the same as \(first.field), or only one of the two",
+        fields.members[other.field] ?? .null)
     }
-    let typeField = rope.value("rope_type") != nil ? "rope_type" : "type"
-    switch try rope.optionalString(typeField) ?? "default" {
-    case "default": self.init(theta: theta)
+    self = first.rope
+  }
+}
+
+/// The members of one object of rope settings, and the kind of scaling that it names.
+struct RopeFields {
+  let fields: ConfigurationFields
+  private let outer: ConfigurationFields
+  let type: String
+  let typeField: String
+
+  /// Settings may stand in one object for each type of layer; all layers of the models that run are of one type.
+  private static let layerType = "full_attention"
+  private static let layerTypes: Set<String> = [
+    layerType, "sliding_attention", "chunked_attention", "linear_attention",
+  ]
+
+  init(_ outer: ConfigurationFields, _ field: String) throws(ModelError) {
+    var settings = try ConfigurationFields(outer.value(field), field: field, prefix: field + ".")
+    let keys = settings.members.keys
+    if !keys.isEmpty, keys.allSatisfy(Self.layerTypes.contains) {
+      guard let nested = settings.value(Self.layerType) else {
+        throw .missingField(field: field + "." + Self.layerType, expected: "an object")
+      }
+      let name = field + "." + Self.layerType
+      settings = try ConfigurationFields(nested, field: name, prefix: name + ".")
+    }
+    typeField = settings.value("rope_type") != nil ? "rope_type" : "type"
+    type = try settings.optionalString(typeField) ?? "default"
+    fields = settings
+    self.outer = outer
+  }
+
+  /// Refuses by name what this kind of scaling does not know.
+  func check(known: [String]) throws(ModelError) {
+    let common = ["rope_type", "type", "rope_theta", "partial_rotary_factor"]
+    for key in fields.members.keys where !common.contains(key) && !known.contains(key) {
+      guard fields.value(key) != nil else { continue }
+      throw fields.unsupported(key, supported: "no \(key) in rope settings of type \"\(type)\"")
+    }
+    if let old = fields.value("type"), let new = fields.value("rope_type"), old != new {
+      throw fields.invalid("type", expected: "the same as rope_type", old)
+    }
+    if let rotated = try fields.optionalNumber("partial_rotary_factor", in: 0...1), rotated != 1 {
+      throw fields.unsupported("partial_rotary_factor", supported: "partial_rotary_factor 1")
+    }
+  }
+
+  /// The length of the context before it was extended. Some checkpoints keep it beside the rope settings.
+  func originalPositions(_ maximumPositions: Int) throws(ModelError) -> Int {
+    let name = "original_max_position_embeddings"
+    let range = 1...ModelConfiguration.positionsMax
+    let inner = try fields.optionalInteger(name, in: range)
+    guard let above = try outer.optionalInteger(name, in: range) else { return inner ?? maximumPositions }
+    if let inner, inner != above {
+      throw fields.invalid(name, expected: "\(name) = \(above) as beside the rope settings", .int(inner))
+    }
+    return above
+  }
+}
+
+extension RopeScaling {
+  private static let factors = 1.0...1e4
+
+  init(_ rope: RopeFields, maximumPositions: Int) throws(ModelError) {
+    switch rope.type {
+    case "default":
+      // A factor of one is what some tools leave behind.
+      let isNeutral = rope.fields.value("factor")?.doubleValue == 1
+      try rope.check(known: isNeutral ? ["factor"] : [])
+      self = .none
+    case "linear":
+      try rope.check(known: ["factor"])
+      self = .linear(factor: try rope.fields.number("factor", in: Self.factors))
     case "yarn":
-      self.init(theta: theta, yarn: try YarnParameters(rope, maximumPositions: maximumPositions))
-    default: throw rope.unsupported(typeField, supported: "rope type \"default\" or \"yarn\"")
+      self = .yarn(try YarnParameters(rope, maximumPositions: maximumPositions))
+    case "llama3":
+      self = .llama3(try Llama3Parameters(rope, maximumPositions: maximumPositions))
+    case "dynamic":
+      // Frequencies change only beyond max_position_embeddings, which is where the context ends here.
+      try rope.check(known: ["factor", "original_max_position_embeddings"])
+      _ = try rope.fields.number("factor", in: Self.factors)
+      self = .none
+    default:
+      throw rope.fields.unsupported(
+        rope.typeField, supported: "rope type \"default\", \"linear\", \"dynamic\", \"llama3\" or \"yarn\"")
     }
   }
 }
@@ -32,10 +122,13 @@ extension RopeParameters {
 extension YarnParameters {
   private static let scales = 1e-4...1e4
 
-  init(_ fields: ConfigurationFields, maximumPositions: Int) throws(ModelError) {
-    let original =
-      try fields.optionalInteger("original_max_position_embeddings", in: 1...1_073_741_824)
-      ?? maximumPositions
+  init(_ rope: RopeFields, maximumPositions: Int) throws(ModelError) {
+    try rope.check(known: [
+      "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow", "mscale",
+      "mscale_all_dim", "truncate",
+    ])
+    let fields = rope.fields
+    let original = try rope.originalPositions(maximumPositions)
     // A factor that is present but null is the ratio of the two context lengths.
     let factor: Double
     if fields.members["factor"]?.isNull == true {
@@ -54,5 +147,24 @@ extension YarnParameters {
     mscale = try fields.optionalNumber("mscale", in: 0...1e4)
     mscaleAllDimensions = try fields.optionalNumber("mscale_all_dim", in: 0...1e4)
     truncatesBounds = try fields.optionalBool("truncate") ?? true
+  }
+}
+
+extension Llama3Parameters {
+  init(_ rope: RopeFields, maximumPositions: Int) throws(ModelError) {
+    try rope.check(known: [
+      "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings",
+    ])
+    let fields = rope.fields
+    let (low, high) = (
+      try fields.number("low_freq_factor", in: 1e-3...1e6),
+      try fields.number("high_freq_factor", in: 1e-3...1e6)
+    )
+    guard low < high else {
+      throw fields.invalid("high_freq_factor", expected: "more than low_freq_factor = \(low)", .double(high))
+    }
+    self.init(
+      factor: try fields.number("factor", in: 1...1e4), lowFrequencyFactor: low, highFrequencyFactor: high,
+      originalMaximumPositions: try rope.originalPositions(maximumPositions))
   }
 }

@@ -1,15 +1,29 @@
 import Foundation
 
-/// How positions become angles: the base and, for long contexts, YaRN's rescaling.
+/// How positions become angles: the base and, for long contexts, a rescaling.
 package struct RopeParameters: Sendable, Equatable {
   package var theta: Double
-  /// nil: plain rotary embedding.
-  package var yarn: YarnParameters?
+  package var scaling: RopeScaling
 
-  package init(theta: Double, yarn: YarnParameters? = nil) {
+  package init(theta: Double, scaling: RopeScaling = .none) {
     self.theta = theta
-    self.yarn = yarn
+    self.scaling = scaling
   }
+
+  /// The parameters of YaRN where it is in use.
+  package var yarn: YarnParameters? {
+    if case .yarn(let yarn) = scaling { yarn } else { nil }
+  }
+}
+
+/// A rescaling of the rotary embedding's frequencies that does not depend on the position.
+package enum RopeScaling: Sendable, Equatable {
+  /// transformers' "default".
+  case none
+  /// All frequencies divided by a factor (Chen et al., 2023, arXiv 2306.15595).
+  case linear(factor: Double)
+  case yarn(YarnParameters)
+  case llama3(Llama3Parameters)
 }
 
 /// YaRN (Peng et al., 2023, arXiv 2309.00071) with the fields and defaults of Hugging Face's config.json.
@@ -42,69 +56,20 @@ package struct YarnParameters: Sendable, Equatable {
   }
 }
 
-/// The rotary embedding of one model: inverse frequencies in float32, rounded where transformers rounds, so
-/// that angles far into a context agree.
-///
-/// Rotation pairs dimension i with i + headSize / 2. The model calls `fill` once per step for the rows'
-/// positions; there is no table over all positions.
-package struct RotaryEmbedding: Sendable {
-  package let inverseFrequencies: [Float]  // (head size / 2)
-  package let attentionScaling: Float
+/// The rescaling of Llama 3.1 with the fields of Hugging Face's config.json: long wavelengths are stretched, short ones kept,
+/// those between blended.
+package struct Llama3Parameters: Sendable, Equatable {
+  package var factor: Double
+  package var lowFrequencyFactor: Double
+  package var highFrequencyFactor: Double
+  package var originalMaximumPositions: Int
 
-  package init(_ parameters: RopeParameters, headSize: Int) {
-    let base = Double(Float(parameters.theta))
-    let frequencies = (0..<headSize / 2).map { index in
-      Float(pow(base, Double(Float(2 * index) / Float(headSize))))
-    }
-    guard let yarn = parameters.yarn else {
-      inverseFrequencies = frequencies.map { 1 / $0 }
-      attentionScaling = 1
-      return
-    }
-    let bounds = Self.rampBounds(yarn, theta: parameters.theta, headSize: headSize)
-    let high = bounds.high == bounds.low ? bounds.high + 0.001 : bounds.high  // never divide by zero
-    let width = Float(high - bounds.low)
-    inverseFrequencies = frequencies.enumerated().map { index, frequency in
-      let ramp = min(max((Float(index) - Float(bounds.low)) / width, 0), 1)
-      let extrapolated: Float = 1 / frequency
-      let interpolated: Float = 1 / (Float(yarn.factor) * frequency)
-      let share: Float = 1 - ramp
-      return interpolated * (1 - share) + extrapolated * share
-    }
-    attentionScaling = Float(yarn.attentionScaling)
-  }
-
-  /// Write cosines and sines of `positions`, both (position, head size / 2).
-  package func fill(
-    positions: some Collection<Int32>, cosines: UnsafeMutablePointer<Float>,
-    sines: UnsafeMutablePointer<Float>
+  package init(
+    factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalMaximumPositions: Int
   ) {
-    let half = inverseFrequencies.count
-    inverseFrequencies.withUnsafeBufferPointer { frequencies in
-      for (row, position) in positions.enumerated() {
-        for index in 0..<half {
-          // The angle is rounded to float32 first, as in transformers; then its exact cosine and sine.
-          let angle = Double(Float(position) * frequencies[index])
-          cosines[row * half + index] = Float(cos(angle)) * attentionScaling
-          sines[row * half + index] = Float(sin(angle)) * attentionScaling
-        }
-      }
-    }
-  }
-
-  /// The dimension pairs between which YaRN blends from extrapolation to interpolation.
-  private static func rampBounds(
-    _ yarn: YarnParameters, theta: Double, headSize: Int
-  ) -> (low: Double, high: Double) {
-    func dimension(rotations: Double) -> Double {
-      let turns = Double(yarn.originalMaximumPositions) / (rotations * 2 * Double.pi)
-      return Double(headSize) * log(turns) / (2 * log(theta))
-    }
-    let low = dimension(rotations: yarn.betaFast)
-    let high = dimension(rotations: yarn.betaSlow)
-    return (
-      max(yarn.truncatesBounds ? low.rounded(.down) : low, 0),
-      min(yarn.truncatesBounds ? high.rounded(.up) : high, Double(headSize - 1))
-    )
+    self.factor = factor
+    self.lowFrequencyFactor = lowFrequencyFactor
+    self.highFrequencyFactor = highFrequencyFactor
+    self.originalMaximumPositions = originalMaximumPositions
   }
 }

@@ -1,4 +1,5 @@
 import COpenBLAS
+import Foundation
 
 /// Dense linear algebra for the offline half, by OpenBLAS on one thread.
 ///
@@ -7,7 +8,18 @@ import COpenBLAS
 /// All matrices are row-major; shapes are written (rows, columns) after each parameter.
 package enum DenseAlgebra {
   /// Runs once, before the first call into the library.
-  static let singleThreaded: Void = openblas_set_num_threads(1)
+  static let singleThreaded: Void = {
+    openblas_set_num_threads(1)
+    checkWorkspace()
+  }()
+
+  /// OpenBLAS takes 128 MiB of address space for each thread that calls it, and asks for ever when it gets none.
+  private static func checkWorkspace() {
+    let byteCount = (128 << 20) * max(2, ProcessLimits.processorCount)
+    let address = mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    guard let address, address != MAP_FAILED else { ResourceFailure.endForMemory(byteCount: byteCount) }
+    munmap(address, byteCount)
+  }
 
   /// Which factors of `multiply` are taken transposed.
   package enum Transposition: Sendable {

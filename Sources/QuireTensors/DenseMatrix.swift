@@ -1,6 +1,6 @@
 import CKernels
 
-/// A row-major matrix of floats, often straight from a mapped checkpoint.
+/// A row-major matrix of floats, as checkpoints store them.
 // Unchecked: read-only memory kept alive by `owner`.
 package final class DenseMatrix: @unchecked Sendable {
   package let rows: Int  // output channels

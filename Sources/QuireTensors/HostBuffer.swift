@@ -19,13 +19,16 @@ package final class HostBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
   package init(count: Int) {
     precondition(count >= 0)
     self.count = count
-    let byteCount = max(64, count * MemoryLayout<Element>.stride)
+    let (asked, isTooMuch) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    // No address space is larger than 2^47 bytes; below it the rounding up cannot overflow.
+    if isTooMuch || asked > 1 << 47 { ResourceFailure.endForMemory(byteCount: isTooMuch ? .max : asked) }
+    let byteCount = max(64, asked)
     if byteCount >= 2 * Self.hugePageBytes {
       // Anonymous mappings are zeroed lazily: pages nobody touches cost nothing.
       let length = (byteCount + Self.hugePageBytes - 1) / Self.hugePageBytes * Self.hugePageBytes
       let address = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
       guard let address, address != MAP_FAILED else {
-        fatalError("out of memory: \(length) bytes were asked for")
+        ResourceFailure.endForMemory(byteCount: length)
       }
       #if os(Linux)
         madvise(address, length, 14 /* MADV_HUGEPAGE */)
@@ -33,7 +36,10 @@ package final class HostBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
       mappedByteCount = length
       pointer = address.bindMemory(to: Element.self, capacity: count)
     } else {
-      let address = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+      var address: UnsafeMutableRawPointer?
+      guard posix_memalign(&address, 64, byteCount) == 0, let address else {
+        ResourceFailure.endForMemory(byteCount: byteCount)
+      }
       memset(address, 0, byteCount)
       mappedByteCount = 0
       pointer = address.bindMemory(to: Element.self, capacity: count)
@@ -49,7 +55,7 @@ package final class HostBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
     if mappedByteCount > 0 {
       munmap(pointer, mappedByteCount)
     } else {
-      UnsafeMutableRawPointer(pointer).deallocate()
+      free(pointer)
     }
   }
 

@@ -25,10 +25,7 @@ final class TeamState: @unchecked Sendable {
 
   func start() {
     for index in 1..<max(1, threadCount) {
-      let thread = Thread { self.serve(index) }
-      thread.stackSize = 4 << 20
-      thread.name = "quire-worker-\(index)"
-      thread.start()
+      NativeThread.start(named: "worker-\(index)", stackBytes: 4 << 20) { self.serve(index) }
     }
   }
 

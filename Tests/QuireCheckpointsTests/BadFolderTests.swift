@@ -22,7 +22,7 @@ import Testing
     try FileManager.default.removeItem(atPath: folder.path + "/" + name)
   }
 
-  @Test func placesThatAreNoFolder() throws {
+  @Test func pathsThatAreNotAFolder() throws {
     let folder = tiny()
     let advice = "; give the folder that holds config.json"
     #expect(
@@ -31,11 +31,12 @@ import Testing
         + advice)
     #expect(
       try sentence(folder, folder.path + "/config.json")
-        == "expected a checkpoint folder at FOLDER/config.json, found: it is no folder" + advice)
+        == "expected a checkpoint folder at FOLDER/config.json, found: it is not a folder" + advice)
     #expect(
-      try sentence(folder, "") == "expected a checkpoint folder at \"\", found: it is no path" + advice)
+      try sentence(folder, "") == "expected a checkpoint folder at \"\", found: it is not a path" + advice)
     #expect(
-      try sentence(folder, "a\0b") == "expected a checkpoint folder at \"ab\", found: it is no path" + advice)
+      try sentence(folder, "a\0b") == "expected a checkpoint folder at \"ab\", found: it is not a path"
+        + advice)
   }
 
   @Test func missingFiles() throws {
@@ -109,19 +110,20 @@ import Testing
 
   @Test func tensorInAnotherShard() throws {
     let folder = tiny(shards: 2)
-    let path = folder.path + "/" + Checkpoint.indexName
+    let path = folder.path + "/" + CompanionFile.weightIndex.name
     let text = try String(contentsOfFile: path, encoding: .utf8)
     let swapped = text.replacing(
       "\"model.embed_tokens.weight\": \"model-00001-of-00002.safetensors\"",
       with: "\"model.embed_tokens.weight\": \"model-00002-of-00002.safetensors\"")
     #expect(swapped != text)
-    folder.write(swapped.utf8, to: Checkpoint.indexName)
+    folder.write(swapped.utf8, to: CompanionFile.weightIndex.name)
     #expect(
       try sentence(folder)
         == "expected tensor \"model.embed_tokens.weight\" in model-00002-of-00002.safetensors by "
         + "FOLDER/model.safetensors.index.json, found it in model-00001-of-00002.safetensors; "
         + "download index and shards of one checkpoint")
-    folder.write(text.replacing("model.norm.weight", with: "model.norm.bias").utf8, to: Checkpoint.indexName)
+    folder.write(
+      text.replacing("model.norm.weight", with: "model.norm.bias").utf8, to: CompanionFile.weightIndex.name)
     #expect(try sentence(folder).contains("found it in no shard; "))
   }
 
@@ -130,7 +132,7 @@ import Testing
     let folder = tiny()
     try remove("model.safetensors", from: folder)
     let escaped = name.replacing("\0", with: "\\u0000")
-    folder.write("{\"weight_map\":{\"t\":\"\(escaped)\"}}".utf8, to: Checkpoint.indexName)
+    folder.write("{\"weight_map\":{\"t\":\"\(escaped)\"}}".utf8, to: CompanionFile.weightIndex.name)
     #expect(
       try sentence(folder)
         == "expected the name of a file in the same folder for tensor \"t\" in "
@@ -144,7 +146,7 @@ import Testing
   func indexWithoutMap(_ text: String, _ found: String) throws {
     let folder = tiny()
     try remove("model.safetensors", from: folder)
-    folder.write(text.utf8, to: Checkpoint.indexName)
+    folder.write(text.utf8, to: CompanionFile.weightIndex.name)
     #expect(
       try sentence(folder)
         == "expected a \"weight_map\" of tensors and files in FOLDER/model.safetensors.index.json, found \(found); "

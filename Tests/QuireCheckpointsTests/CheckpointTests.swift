@@ -44,19 +44,20 @@ import Testing
   @Test func theSingleFileGoesBeforeTheIndex() throws {
     let folder = TemporaryFolder()
     TinyCheckpoint().write(to: folder)
-    folder.write("{}".utf8, to: Checkpoint.indexName)
+    folder.write("{}".utf8, to: CompanionFile.weightIndex.name)
     #expect(try Checkpoint(path: folder.path).record("lm_head.weight") != nil)
   }
 
   @Test func reportsTensorsThatTheIndexForgets() throws {
     let folder = TemporaryFolder()
     TinyCheckpoint(shardCount: 2).write(to: folder)
-    let path = folder.path + "/" + Checkpoint.indexName
+    let path = folder.path + "/" + CompanionFile.weightIndex.name
     let text = try String(contentsOfFile: path, encoding: .utf8)
     let entry = "\"model.norm.weight\": \"model-00002-of-00002.safetensors\""
     let other = "\"model.norm.weight\": \"model-00001-of-00002.safetensors\""
     let found = text.contains(entry) ? entry : other
-    folder.write(text.replacingOccurrences(of: ", " + found, with: "").utf8, to: Checkpoint.indexName)
+    folder.write(
+      text.replacingOccurrences(of: ", " + found, with: "").utf8, to: CompanionFile.weightIndex.name)
     let checkpoint = try Checkpoint(path: folder.path)
     #expect(checkpoint.unlistedTensors == ["model.norm.weight"])
     #expect(checkpoint.record("model.norm.weight") == nil)
@@ -66,6 +67,7 @@ import Testing
     let folder = TemporaryFolder()
     TinyCheckpoint(shardCount: 2).write(to: folder)
     folder.write("{}".utf8, to: "generation_config.json")
+    folder.write("{{ messages }}".utf8, to: "chat_template.jinja")
     nonisolated(unsafe) var last = (0, 0)
     let hashes = try Checkpoint(path: folder.path).sourceHashes { last = ($0, $1) }
     #expect(
@@ -74,7 +76,8 @@ import Testing
     #expect(
       hashes.map(\.file) == [
         "config.json", "generation_config.json", "model.safetensors.index.json", "tokenizer.json",
-        "tokenizer_config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+        "tokenizer_config.json", "chat_template.jinja", "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
       ])
     let braces = try #require(hashes.first { $0.file == "generation_config.json" })
     #expect(braces.byteCount == 2 && braces.hash == "2e1472b57af294d1" && braces.algorithm == .file)
@@ -89,7 +92,7 @@ import Testing
     let plain = try checkpoint.sourceHashes()
     let hashes = TensorHashes()
     for (name, shape) in tiny.tensorShapes.reversed() {
-      let copy = try checkpoint.read(name, shape: shape, noting: hashes)
+      let copy = try checkpoint.tensor(name, shape: shape, noting: hashes)
       let view = try checkpoint.tensor(name, shape: shape)
       #expect(
         copy.bytes.elementsEqual(view.bytes) && copy.shape == view.shape && copy.element == view.element)
@@ -112,7 +115,7 @@ import Testing
     try #require(FileHandle(forWritingAtPath: path)).truncate(atOffset: UInt64(size / 2))
     let error = #expect(throws: CheckpointError.self) {
       for (name, shape) in TinyCheckpoint().tensorShapes {
-        _ = try checkpoint.read(name, shape: shape, noting: TensorHashes())
+        _ = try checkpoint.tensor(name, shape: shape, noting: TensorHashes())
       }
     }
     #expect(error?.description.contains("the file became shorter while it was read") == true)

@@ -23,7 +23,8 @@ import Testing
   }
 
   static let whole = tensor("\"F32\"", "[2]", "[0,8]")
-  static let types = "F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL"
+  static let types =
+    "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, I64, I32, I16, I8, U64, U32, U16, U8, BOOL"
 
   static let lengths: [Case] = [
     .init(
@@ -82,10 +83,16 @@ import Testing
         "expected dtype, shape and data_offsets for tensor \"a\" in FILE, found [\"dtype\", \"shape\"]; "
         + "download the file again"),
     .init(
-      testDescription: "unknown type", bytes: file("{\"a\":\(tensor("\"F8_E4M3\"", "[8]", "[0,8]"))}"),
+      testDescription: "unknown type", bytes: file("{\"a\":\(tensor("\"Q4_K\"", "[8]", "[0,8]"))}"),
       sentence:
-        "expected one of the types \(types) for tensor \"a\" in FILE, found \"F8_E4M3\"; download the file again"
+        "expected one of the types \(types) for tensor \"a\" in FILE, found \"Q4_K\"; download the file again"
     ),
+    .init(
+      testDescription: "a type narrower than a byte",
+      bytes: file("{\"a\":\(tensor("\"F4\"", "[16]", "[0,8]"))}"),
+      sentence:
+        "expected weights in BF16, F16 or F32 at FILE, found tensor \"a\" in F4; "
+        + "use the original checkpoint, which Quire quantizes itself"),
     .init(
       testDescription: "type is a number", bytes: file("{\"a\":\(tensor("4", "[8]", "[0,8]"))}"),
       sentence:

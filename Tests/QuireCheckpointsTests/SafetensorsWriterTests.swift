@@ -5,9 +5,10 @@ import TestSupport
 import Testing
 
 @Suite struct SafetensorsWriterTests {
+  /// Bytes below 0x40: as floats of any type they are small, for the reader refuses others.
   func pattern(_ count: Int) -> HostBuffer<UInt8> {
     let buffer = HostBuffer<UInt8>(count: count)
-    for index in 0..<count { buffer[index] = UInt8(truncatingIfNeeded: index &* 31) }
+    for index in 0..<count { buffer[index] = UInt8(truncatingIfNeeded: index &* 31) & 0x3f }
     return buffer
   }
 
@@ -31,13 +32,13 @@ import Testing
     let file = try SafetensorsFile(path: path)
     #expect(file.metadata == ["format": "pt"])
     #expect(file.records.map(\.name) == ["a", "é\"", "b", "none"])
-    let views = file.records.map(file.view)
+    let views = try file.records.map { try file.read($0).view }
     #expect(views.flatMap { Array($0.bytes) } == Array(data.buffer))
     #expect(file.records[0].range.lowerBound % 64 == 0)
     #expect(GoldenFile(path: path).shape("a") == [2, 3])
   }
 
-  @Test func copiesWhatIsMisaligned() throws {
+  @Test func alignsWhatIsMisalignedInTheFile() throws {
     let folder = TemporaryFolder()
     var image = SafetensorsImage()
     image.tensors.append(.init(name: "a", element: "U8", shape: [3], bytes: [1, 2, 3]))
@@ -45,7 +46,7 @@ import Testing
     let file = try SafetensorsFile(path: folder.write(image.bytes, to: "odd.safetensors"))
     let record = try #require(file.record("b"))
     #expect(record.range.lowerBound % 4 != 0)
-    let view = file.view(record)
+    let view = try file.read(record).view
     #expect(UInt(bitPattern: view.bytes.baseAddress!) % 4 == 0)
     #expect(view.bytes.bindMemory(to: Float.self).elementsEqual([1, 2, 3, 4, 5]))
   }
@@ -57,7 +58,7 @@ import Testing
     let path = folder.write(image.bytes, to: "a.safetensors")
     func views() throws -> (TensorView, TensorView) {
       let file = try SafetensorsFile(path: path)
-      return (file.view(file.records[0]), file.view(file.records[0]))
+      return (try file.read(file.records[0]).view, try file.read(file.records[0]).view)
     }
     var first: TensorView? = try views().0
     let (second, _) = try views()

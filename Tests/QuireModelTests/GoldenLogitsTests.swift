@@ -7,7 +7,7 @@ import Testing
 
 /// Agreement with transformers in float32 that issue and design ask for.
 private let logitTolerance: Float = 1e-3
-/// Relative agreement of hidden rows.
+/// Relative agreement of hidden states.
 private let hiddenTolerance: Float = 1e-4
 
 /// A checkpoint folder with goldens beside it.

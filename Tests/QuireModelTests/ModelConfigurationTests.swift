@@ -86,7 +86,8 @@ private func refusal(_ changes: [String: String?]) -> String {
     let old = try configuration(["rope_scaling": scaling])
     #expect(
       old.rope
-        == RopeParameters(theta: 1_000_000, yarn: YarnParameters(factor: 4, originalMaximumPositions: 32768)))
+        == RopeParameters(
+          theta: 1_000_000, scaling: .yarn(YarnParameters(factor: 4, originalMaximumPositions: 32768))))
     let modern = try configuration([
       "rope_scaling": nil, "rope_theta": nil,
       "rope_parameters": """
@@ -102,7 +103,9 @@ private func refusal(_ changes: [String: String?]) -> String {
       "rope_scaling": "{\"type\": \"yarn\", \"factor\": null, \"original_max_position_embeddings\": 10240}"
     ])
     #expect(implied.rope.yarn?.factor == 4)
-    let plain = try configuration(["rope_parameters": "{\"rope_type\": \"default\", \"rope_theta\": 5000}"])
+    let plain = try configuration([
+      "rope_theta": nil, "rope_parameters": "{\"rope_type\": \"default\", \"rope_theta\": 5000}",
+    ])
     #expect(plain.rope == RopeParameters(theta: 5000))
   }
 
@@ -132,23 +135,32 @@ private func refusal(_ changes: [String: String?]) -> String {
   @Test func refusesModelsOfOtherKinds() {
     #expect(
       refusal(["model_type": "\"llama\""])
-        == "The model's configuration has model_type = \"llama\", but Quire runs dense Qwen3 models with "
-        + "model_type \"qwen3\": choose such a checkpoint.")
+        == "expected a dense Qwen3 model with model_type \"qwen3\", found model_type = \"llama\" in its configuration; "
+        + "choose a checkpoint of Qwen3 such as Qwen/Qwen3-8B")
     #expect(refusal(["model_type": nil]).contains("model_type = null"))
     #expect(refusal(["architectures": "[\"Qwen3MoeForCausalLM\"]"]).contains("architectures = [\"Qwen3Moe"))
     #expect(refusal(["attention_bias": "true"]).contains("with attention_bias false"))
     #expect(refusal(["hidden_act": "\"gelu\""]).contains("with hidden_act \"silu\""))
     #expect(refusal(["quantization_config": "{\"bits\": 4}"]).contains("quantization_config = {\"bits\":4}"))
+    for (field, value) in [
+      ("quantization_config", #"{"quant_method": "gptq", "bits": 4}"#),
+      ("quantization", #"{"mode": "gptq"}"#),
+    ] {
+      let sentence = refusal([field: value])
+      #expect(sentence.contains("with unquantized weights, found \(field) = \"gptq\" in its"))
+      #expect(sentence.hasSuffix("; use the original checkpoint in bfloat16, which Quire quantizes itself"))
+    }
+    #expect(refusal(["model_type": "\"qwen3_moe\""]).contains("; models with experts do not run; "))
+    #expect(refusal(["model_type": "\"qwen3_vl\""]).contains("; models that see or hear do not run; "))
     #expect(
       refusal(["use_sliding_window": "true", "sliding_window": "4096", "max_window_layers": "28"])
         .contains("with use_sliding_window false"))
     #expect(refusal(["layer_types": "[\"sliding_attention\"]"]).contains("\"full_attention\" in every layer"))
     #expect(
-      refusal(["rope_scaling": "{\"rope_type\": \"llama3\", \"factor\": 8}"])
-        .contains("rope_scaling.rope_type = \"llama3\""))
+      refusal(["rope_scaling": "{\"rope_type\": \"longrope\", \"factor\": 8}"])
+        .contains("rope_scaling.rope_type = \"longrope\""))
     #expect(
-      refusal(["rope_scaling": "{\"type\": \"linear\", \"factor\": 8}"])
-        .contains("rope_scaling.type = \"linear\""))
+      refusal(["rope_scaling": "{\"type\": \"ntk\", \"factor\": 8}"]).contains("rope_scaling.type = \"ntk\""))
     #expect(
       refusal(["rope_parameters": "{\"partial_rotary_factor\": 0.5}"]).contains("partial_rotary_factor 1"))
   }
@@ -172,14 +184,19 @@ private func refusal(_ changes: [String: String?]) -> String {
     ("rope_scaling", "{\"type\": \"yarn\", \"factor\": 2, \"beta_fast\": 1, \"beta_slow\": 3}"),
     ("tie_word_embeddings", "1"), ("attention_bias", "\"no\""), ("eos_token_id", "\"x\""),
     ("eos_token_id", "[200000]"), ("bos_token_id", "-1"), ("max_position_embeddings", "0"),
+    ("vocab_size", "1099511627776"), ("num_hidden_layers", "1000000000000"),
+    ("head_dim", "4611686018427387904"),
+    ("head_dim", "-128"), ("intermediate_size", "9223372036854775807"), ("hidden_size", "1e18"),
+    ("num_attention_heads", "9223372036854775807"), ("max_position_embeddings", "9223372036854775808"),
     ("layer_types", "{}"), ("quire_layers", "[]"), ("quire_layers", "3"),
   ])
   func refusesNonsense(field: String, text: String) {
     let sentence = refusal([field: text])
-    #expect(sentence.hasPrefix("The model's configuration has "))
+    #expect(sentence.hasPrefix("expected "))
     #expect(sentence.contains(field))
-    #expect(sentence.contains("expected "))
-    #expect(sentence.hasSuffix("."))
+    #expect(sentence.contains(", found "))
+    #expect(sentence.contains("; "))
+    #expect(!sentence.hasSuffix("."))
     #expect(!sentence.contains("\n"))
   }
 
@@ -188,7 +205,9 @@ private func refusal(_ changes: [String: String?]) -> String {
       refusal(["num_hidden_layers": "1", "quire_layers": "[{\(members)}]"])
     }
     let sizes = "\"num_attention_heads\": 3, \"num_key_value_heads\": 2, \"intermediate_size\": 64"
-    #expect(pruned(sizes).contains("quire_layers[0].num_key_value_heads = 2, expected a divisor"))
+    #expect(
+      pruned(sizes).contains(
+        "expected a divisor of num_attention_heads = 3 as quire_layers[0].num_key_value_heads"))
     for map in ["[0, 1]", "[0, 1, 2]", "[0, 0, 0]", "[0, 1, \"x\"]", "7"] {
       #expect(
         pruned(sizes + ", \"key_value_head_of_query_head\": \(map)")

@@ -1,5 +1,6 @@
 import Foundation
 import QuireTensors
+import TestSupport
 import Testing
 
 @Suite struct MatrixTests {

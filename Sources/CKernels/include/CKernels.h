@@ -4,3 +4,4 @@
 #include "kernels.h"
 #include "limits.h"
 #include "spin.h"
+#include "system.h"

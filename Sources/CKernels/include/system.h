@@ -1,0 +1,17 @@
+#pragma once
+#include <stddef.h>
+
+/* Calls of the system that Swift cannot make, because the headers hide them or they take any number of arguments. */
+
+/* Renames a file unless something is under the new name: then -1, and errno is EEXIST. Where the file system cannot do
+ * that, errno is EINVAL or ENOSYS. */
+int quire_rename_exclusive(const char *from, const char *to);
+
+/* Names the calling thread for debuggers; the system keeps 15 bytes. */
+void quire_name_thread(const char *name);
+
+/* The processors that the calling thread may run on; 0 where that cannot be asked. */
+int quire_affinity_count(void);
+
+/* Starts a thread that calls body(context) and disappears. Returns 0 or the number of the error. */
+int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context);

@@ -1,0 +1,115 @@
+#define _GNU_SOURCE
+#include "system.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+int quire_rename_exclusive(const char *from, const char *to) {
+  return renameat2(-100 /* AT_FDCWD */, from, -100, to, 1 /* RENAME_NOREPLACE */);
+}
+
+void quire_name_thread(const char *name) {
+  char text[16] = {0};
+  for (int i = 0; i < 15 && name[i]; i++) text[i] = name[i];
+  pthread_setname_np(pthread_self(), text);
+}
+
+int quire_affinity_count(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+#else
+int quire_rename_exclusive(const char *from, const char *to) { return renamex_np(from, to, RENAME_EXCL); }
+
+void quire_name_thread(const char *name) { pthread_setname_np(name); }
+
+int quire_affinity_count(void) { return 0; }
+#endif
+
+struct start {
+  void (*body)(void *);
+  void *context;
+};
+
+static void *run(void *argument) {
+  struct start start = *(struct start *)argument;
+  free(argument);
+  start.body(start.context);
+  return NULL;
+}
+
+int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context) {
+  struct start *start = malloc(sizeof *start);
+  if (!start) return ENOMEM;
+  *start = (struct start){body, context};
+  pthread_attr_t attributes;
+  pthread_t thread;
+  int failure = pthread_attr_init(&attributes);
+  if (failure == 0) {
+    failure = pthread_attr_setstacksize(&attributes, stack_bytes);
+    if (failure == 0) failure = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (failure == 0) failure = pthread_create(&thread, &attributes, run, start);
+    pthread_attr_destroy(&attributes);
+  }
+  if (failure != 0) free(start);
+  return failure;
+}
+
+#if defined(__linux__)
+/* What OpenBLAS does when it is loaded, before main, is more than some limits allow. These functions run before any
+ * constructor and deal with that. */
+
+/* OpenBLAS starts threads of its own, which we never use. Where it may not, it prints lines and raises SIGINT. So ask
+ * whether the system lets this process start anything: limits on processes (ulimit -u, the pids group of a container)
+ * count threads and processes alike. */
+static void check_process_limit(void) {
+  pid_t child = vfork();
+  if (child == 0) _exit(0);
+  if (child > 0) {
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+    return;
+  }
+  static const char sentence[] =
+      "quire: expected to start a thread, found that the limit on processes is reached; "
+      "raise it (ulimit -u, container) and run again\n";
+  if (write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0) {}
+  _exit(1);
+}
+
+/* Under a limit on the address space (ulimit -v) such a thread asks for memory again and again, for ever. OpenBLAS starts
+ * none when OPENBLAS_NUM_THREADS is 1, which must be set before the program is loaded: so load it again. */
+static void avoid_blas_threads(char **arguments, char **environment) {
+  static const char name[] = "OPENBLAS_NUM_THREADS=";
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  size_t count = 0;
+  for (; environment[count]; count++) {
+    if (strncmp(environment[count], name, sizeof name - 1) == 0) return;
+  }
+  char path[4096];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length <= 0) return;
+  path[length] = 0;
+  char *changed[count + 2];
+  memcpy(changed, environment, count * sizeof *changed);
+  changed[count] = "OPENBLAS_NUM_THREADS=1";
+  changed[count + 1] = NULL;
+  execve(path, arguments, changed);
+}
+
+static void prepare(int count, char **arguments, char **environment) {
+  (void)count;
+  avoid_blas_threads(arguments, environment);
+  check_process_limit();
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const preinit)(int, char **, char **) = prepare;
+#endif

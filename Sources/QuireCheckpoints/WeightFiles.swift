@@ -1,0 +1,54 @@
+import QuireJSON
+
+/// The safetensors files of a folder, and which of them holds each tensor.
+struct WeightFiles {
+  private(set) var files: [SafetensorsFile] = []
+  /// For each tensor an index into `files`, and what the header says of it.
+  private(set) var tensors: [String: (file: Int, record: TensorRecord)] = [:]
+  /// Tensors that a shard holds and the index does not name; they cannot be read.
+  private(set) var unlistedTensors: [String] = []
+  private(set) var notices: [String] = []
+
+  /// Opens one file or all shards. Refuses a single file beside a whole set of shards: nobody can say which is meant.
+  init(_ folder: CheckpointFolder) throws(CheckpointError) {
+    let indexName = CompanionFile.weightIndex.name
+    guard folder.has(Checkpoint.weightsName) else {
+      guard let json = try folder.object(indexName) else { throw ForeignFolder(folder).withoutWeights }
+      try open(ShardIndex(path: folder.path(indexName), json: json), in: folder)
+      return
+    }
+    if folder.has(indexName) { try check(indexBeside: Checkpoint.weightsName, folder) }
+    let file = try SafetensorsFile(path: folder.path(Checkpoint.weightsName))
+    files = [file]
+    for record in file.records { tensors[record.name] = (0, record) }
+  }
+
+  private mutating func open(_ index: ShardIndex, in folder: CheckpointFolder) throws(CheckpointError) {
+    let shards = try index.open(in: folder)
+    files = shards.files
+    for (name, file) in index.shardOfTensor {
+      if let record = files[file].record(name) { tensors[name] = (file, record) }
+    }
+    unlistedTensors = shards.unlistedTensors
+  }
+
+  /// An index that names the single file, or shards that are not there, changes nothing.
+  private mutating func check(
+    indexBeside single: String, _ folder: CheckpointFolder
+  ) throws(CheckpointError) {
+    let name = CompanionFile.weightIndex.name
+    let index = (try? folder.object(name)).flatMap { json in
+      json.flatMap { try? ShardIndex(path: folder.path(name), json: $0) }
+    }
+    guard let index else {
+      notices.append("\(single) is used; \(name) beside it is no index of shards and is ignored")
+      return
+    }
+    if index.shardNames == [single] { return }
+    guard index.shardNames.allSatisfy(folder.has) else {
+      notices.append("\(single) is used; \(name) beside it names shards that are not there and is ignored")
+      return
+    }
+    throw .twoSetsOfWeights(folder: folder.path, shardCount: index.shardNames.count)
+  }
+}

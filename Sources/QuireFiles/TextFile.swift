@@ -1,0 +1,44 @@
+import Foundation
+
+/// Reads UTF-8 text that users bring: calibration, tasks, text to predict.
+///
+/// One set of rules for all of them: a byte order mark is dropped, what is not UTF-8 is refused with its line, line ends
+/// stay as they are. ``JSONLines`` cuts such text into lines.
+package enum TextFile {
+  /// The bytes of a text file without a byte order mark.
+  package static func bytes(path: String) throws(TextProblem) -> [UInt8] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw .missing }
+    guard !isFolder.boolValue else { throw .folder }
+    guard let data = FileManager.default.contents(atPath: path) else { throw .unreadable }
+    return try bytes([UInt8](data))
+  }
+
+  /// The same for what has been read.
+  package static func bytes(_ contents: [UInt8]) throws(TextProblem) -> [UInt8] {
+    guard String(validating: contents, as: UTF8.self) != nil else {
+      throw .notUTF8(line: JSONLines.firstInvalidLine(contents))
+    }
+    return contents.starts(with: byteOrderMark) ? Array(contents.dropFirst(byteOrderMark.count)) : contents
+  }
+
+  package static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+}
+
+/// Why a text file cannot be used: what was found in its place.
+package enum TextProblem: Error, Equatable, Sendable, CustomStringConvertible {
+  case missing
+  case folder
+  case unreadable
+  /// Lines count from 1.
+  case notUTF8(line: Int)
+
+  package var description: String {
+    switch self {
+    case .missing: "no such file"
+    case .folder: "a folder"
+    case .unreadable: "a file that may not be read"
+    case .notUTF8(let line): "bytes that are not UTF-8 in line \(line)"
+    }
+  }
+}

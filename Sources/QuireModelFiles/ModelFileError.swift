@@ -1,0 +1,49 @@
+/// Why a path is no model, or a model cannot be read. Every description is one sentence.
+package enum ModelFileError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// There is nothing at the path. `advice` says what to do instead.
+  case notFound(path: String, advice: String)
+  /// There is something else than a model.
+  case foreign(path: String, found: String, advice: String)
+  /// A pack where a command needs a checkpoint, or the other way round.
+  case wrongKind(path: String, expected: String, found: String, advice: String)
+  /// A pack lacks a part.
+  case incomplete(path: String, lacks: String)
+  /// The tokenizer has ids that the model does not.
+  case tokenizer(path: String, tokens: Int, rows: Int)
+  /// The weights do not fit into memory.
+  case memory(path: String, needed: String, available: String)
+  /// The model could not be read; the sentence is the reader's.
+  case unreadable(String)
+
+  package var description: String {
+    switch self {
+    case .notFound(let path, let advice):
+      "expected a checkpoint folder or a .quire pack at \(path), found nothing; \(advice)"
+    case .foreign(let path, let found, let advice):
+      "expected a checkpoint folder or a .quire pack at \(path), found \(found); \(advice)"
+    case .wrongKind(let path, let expected, let found, let advice):
+      "expected \(expected) at \(path), found \(found); \(advice)"
+    case .incomplete(let path, let lacks):
+      "expected \(lacks) in the pack \(path), found none; convert the checkpoint again"
+    case .tokenizer(let path, let tokens, let rows):
+      "expected at most \(rows) tokens, as the model has, in the tokenizer of \(path), found \(tokens); "
+        + "give a model and a tokenizer that belong together"
+    case .memory(let path, let needed, let available):
+      "expected \(needed) of free memory for the weights of \(path), found \(available); "
+        + "convert the checkpoint to a smaller pack, or free memory"
+    case .unreadable(let sentence):
+      sentence
+    }
+  }
+}
+
+/// Passes another module's error on as its sentence.
+func reading<Value, Failure: Error & CustomStringConvertible>(
+  _ body: () throws(Failure) -> Value
+) throws(ModelFileError) -> Value {
+  do throws(Failure) {
+    return try body()
+  } catch {
+    throw .unreadable(error.description)
+  }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import QuireCheckpoints
+import QuireFiles
+
+/// What a path that a user gave as MODEL leads to.
+enum ModelPath {
+  case folder
+  case pack
+
+  /// Packs begin with these bytes; the four before them are a size.
+  private static let packMagic: [UInt8] = [0x51, 0x2A, 0x4D, 0x18]
+
+  init(_ path: String) throws(ModelFileError) {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw .notFound(path: path, advice: Self.advice(missing: path))
+    }
+    if isFolder.boolValue {
+      self = .folder
+      return
+    }
+    let start = Self.start(path)
+    self = .pack
+    guard !start.starts(with: Self.packMagic), !path.hasSuffix(".quire") else { return }
+    if let (found, advice) = Self.foreign(start, path) {
+      throw .foreign(path: path, found: found, advice: advice)
+    }
+  }
+
+  /// The first bytes of a file; none when it cannot be read, which the pack's reader then says.
+  private static func start(_ path: String) -> [UInt8] {
+    guard let file = try? InputFile(path: path) else { return [] }
+    var bytes = [UInt8](repeating: 0, count: min(file.byteCount, ForeignFile.startBytes))
+    let isRead: Bool = bytes.withUnsafeMutableBytes { (try? file.read(at: 0, into: $0)) != nil }
+    return isRead ? bytes : []
+  }
+
+  private static func foreign(_ start: [UInt8], _ path: String) -> (found: String, advice: String)? {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    // A header's length in eight bytes, of which the last four are zero, then the header.
+    if start.count > 8, start[4..<8].allSatisfy({ $0 == 0 }), start[8] == UInt8(ascii: "{") {
+      return ("one safetensors file", "give the folder that holds it and config.json: \(folder)")
+    }
+    if let foreign = ForeignFile(start: start) { return (foreign.what, foreign.advice) }
+    let name = URL(fileURLWithPath: path).lastPathComponent
+    if CompanionFile.allCases.contains(where: { $0.name == name }) {
+      return ("the checkpoint's \(name)", "give the folder that holds it: \(folder)")
+    }
+    let isText =
+      !start.isEmpty && start.allSatisfy { $0 >= 0x20 && $0 < 0x7F || (9...13).contains($0) || $0 >= 0x80 }
+    return isText ? ("a text file", "give the model's folder or pack") : nil
+  }
+
+  /// Names of the Hugging Face hub get the command that downloads them.
+  private static func advice(missing path: String) -> String {
+    guard let name = hubName(path) else { return "check the path" }
+    let folder = name.split(separator: "/").last.map(String.init) ?? name
+    return "download it with hf download \(name) --local-dir \(folder), then give \(folder)"
+  }
+
+  /// `owner/name` as on the hub, or the address of its page; nil for what can only be a path.
+  private static func hubName(_ path: String) -> String? {
+    var text = Substring(path)
+    for address in ["https://huggingface.co/", "http://huggingface.co/", "huggingface.co/", "hf://"]
+    where text.hasPrefix(address) {
+      text = text.dropFirst(address.count)
+    }
+    while text.hasSuffix("/") { text = text.dropLast() }
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    if parts.count == 1, parts[0].hasPrefix("Qwen3-"), isPlain(parts[0]) { return "Qwen/\(parts[0])" }
+    guard parts.count == 2, parts.allSatisfy(isPlain) else { return nil }
+    // A folder of that name here means that a path was meant.
+    return FileManager.default.fileExists(atPath: String(parts[0])) ? nil : parts.joined(separator: "/")
+  }
+
+  private static func isPlain(_ part: Substring) -> Bool {
+    guard let first = part.utf8.first, first != UInt8(ascii: "."), !part.hasSuffix(".quire") else {
+      return false
+    }
+    return part.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ".")].contains(byte)
+    }
+  }
+}
+
+/// How a model is called: the last part of its path, or its name on the hub where the path lies in a download cache.
+func displayName(_ path: String) -> String {
+  let parts = URL(fileURLWithPath: path).standardizedFileURL.pathComponents
+  // …/models--Qwen--Qwen3-8B/snapshots/0123abcd
+  if parts.count >= 3, parts[parts.count - 2] == "snapshots" {
+    let cache = parts[parts.count - 3]
+    let prefix = "models--"
+    if cache.hasPrefix(prefix), cache.count > prefix.count {
+      return String(cache.dropFirst(prefix.count)).replacing("--", with: "/", maxReplacements: 1)
+    }
+  }
+  let last = parts.last ?? path
+  return last.hasSuffix(".quire") ? String(last.dropLast(".quire".count)) : last
+}

@@ -1,0 +1,60 @@
+import QuireCheckpoints
+import QuireJSON
+import QuireModel
+import QuirePacks
+import QuireTensors
+
+/// A tensor as it is stored.
+package struct StoredTensor: Sendable, Equatable {
+  package let name: String
+  package let shape: [Int]
+  /// An element type of safetensors, or a pack's scheme.
+  package let scheme: String
+  /// Inputs that share a scale; nil where there is none, or one for each output channel.
+  package let group: Int?
+  package let rawBytes: Int
+  package let packedBytes: Int
+}
+
+extension ModelSource {
+  package func size() throws(ModelFileError) -> ModelSize {
+    let configuration = try configuration()
+    let stored = Dictionary(
+      try tensors().map { ($0.name, $0.rawBytes) }, uniquingKeysWith: { first, _ in first })
+    let weightBytes = configuration.tensorNames.reduce(0) { sum, name in
+      sum + (name.isNorm ? 2 * name.shape(in: configuration)[0] : stored[name.string] ?? 0)
+    }
+    return ModelSize(
+      fileBytes: try fileBytes(), weightBytes: weightBytes, parameterCount: configuration.parameterCount)
+  }
+
+  private func fileBytes() throws(ModelFileError) -> Int {
+    if let pack { return pack.fileBytes }
+    let checkpoint = try checkpoint(for: "its size").checkpoint
+    return try reading { () throws(CheckpointError) in try checkpoint.fileBytes() }
+  }
+
+  /// Every tensor that is stored: a pack's in their order, a checkpoint's by name.
+  package func tensors() throws(ModelFileError) -> [StoredTensor] {
+    if let pack {
+      return pack.tensors.map {
+        StoredTensor(
+          name: $0.name, shape: $0.shape, scheme: $0.scheme, group: $0.group, rawBytes: $0.rawBytes,
+          packedBytes: $0.packedBytes)
+      }
+    }
+    let checkpoint = try checkpoint(for: "its tensors").checkpoint
+    return checkpoint.tensorNames.compactMap(checkpoint.record).map {
+      StoredTensor(
+        name: $0.name, shape: $0.shape, scheme: $0.element.rawValue, group: nil, rawBytes: $0.byteCount,
+        packedBytes: $0.byteCount)
+    }
+  }
+
+  /// The recipe's name and its last step, as a pack's manifest says; nil for a checkpoint, and for a pack that no
+  /// recipe has changed.
+  package var origin: (recipe: String?, lastStep: String?) {
+    // The first row is the checkpoint before any step.
+    return (pack?.manifest.recipe?.name, pack?.manifest.stepNames.dropFirst().last)
+  }
+}

@@ -1,0 +1,119 @@
+import QuireCheckpoints
+package import QuireJSON
+package import QuireModel
+package import QuirePacks
+package import QuireTensors
+package import QuireText
+import Synchronization
+
+/// A model on disk: a checkpoint's folder or a pack, opened once.
+///
+///     let source = try ModelSource(path: "Qwen3-8B")
+///     for notice in source.notices() { print(notice) }
+///     let model = try source.load(team: team)
+///
+/// Whatever is asked for is read at the first question and kept, weights excepted; what nobody asks for may be missing, so
+/// that a folder with nothing but a tokenizer serves to tokenize. Safe to use from any thread.
+package final class ModelSource: Sendable {
+  package let path: String
+  /// What users call the model: the last part of its path without `.quire`, or its name on the Hugging Face hub.
+  package let name: String
+  /// The open pack; nil for a checkpoint.
+  package let pack: PackReader?
+  private let opened = Mutex<LayerLoader?>(nil)
+
+  /// Decides by what is at the path. A pack's manifest is read here, a checkpoint's files when they are asked for.
+  package init(path: String) throws(ModelFileError) {
+    self.path = path
+    name = displayName(path)
+    switch try ModelPath(path) {
+    case .folder: pack = nil
+    case .pack: pack = try reading { () throws(PackError) in try PackReader(path: path) }
+    }
+  }
+
+  package var isPack: Bool { pack != nil }
+
+  /// The weights of the checkpoint, checked but not read. Throws for packs.
+  ///
+  /// - Parameter purpose: what needs a checkpoint, for the sentence: "convert".
+  package func checkpoint(for purpose: String) throws(ModelFileError) -> LayerLoader {
+    guard pack == nil else {
+      throw .wrongKind(
+        path: path, expected: "a checkpoint folder for \(purpose)", found: "a pack",
+        advice: "give the checkpoint that it was made from")
+    }
+    return try loader()
+  }
+
+  private func loader() throws(ModelFileError) -> LayerLoader {
+    if let loader = opened.withLock({ $0 }) { return loader }
+    let checkpoint = try reading { [path] () throws(CheckpointError) in try Checkpoint(path: path) }
+    let loader = try reading { () throws(ModelError) in try LayerLoader(checkpoint) }
+    opened.withLock { $0 = loader }
+    return loader
+  }
+
+  package func configuration() throws(ModelFileError) -> ModelConfiguration {
+    guard let pack else { return try loader().configuration }
+    guard let json = pack.manifest.configuration else {
+      throw .incomplete(path: path, lacks: "a configuration")
+    }
+    return try reading { () throws(ModelError) in try ModelConfiguration(json: json) }
+  }
+
+  /// The configuration as it is written.
+  package func configurationJSON() throws(ModelFileError) -> JSONValue {
+    if let pack { return pack.manifest.configuration ?? .null }
+    return try loader().checkpoint.configuration
+  }
+
+  /// What a user should know about a checkpoint before it is used, one sentence each.
+  package func notices() throws(ModelFileError) -> [String] {
+    isPack ? [] : try loader().notices
+  }
+
+  /// What generation_config.json says; nil where there is none.
+  package func generationConfiguration() throws(ModelFileError) -> JSONValue? {
+    if let pack { return pack.manifest.generationConfiguration }
+    return try loader().checkpoint.generationConfiguration
+  }
+
+  /// Where `generationConfiguration` comes from, for errors.
+  package var generationConfigurationPath: String {
+    isPack ? path + ": generationConfiguration" : "\(path)/\(CompanionFile.generationConfiguration.name)"
+  }
+
+  /// Ids that generation_config.json lets an answer end with.
+  package func endOfSequenceIDs() throws(ModelFileError) -> Set<Int32> {
+    let json = try generationConfiguration()
+    return try reading { () throws(ModelError) in
+      try ModelConfiguration.endOfSequenceIDs(generationConfiguration: json)
+    }
+  }
+
+  /// The tokenizer alone; a checkpoint's weights and configuration may be missing.
+  ///
+  /// - Parameter chatFormat: The format to render chats in; nil goes by the model's template.
+  package func tokenizer(chatFormat: ChatFormat? = nil) throws(ModelFileError) -> Tokenizer {
+    guard let pack else {
+      return try reading { [path] () throws(TextError) in try Tokenizer(folder: path, chatFormat: chatFormat)
+      }
+    }
+    guard let tokenizer = pack.manifest.tokenizer else {
+      throw .incomplete(path: path, lacks: "a tokenizer")
+    }
+    return try reading { () throws(TextError) in
+      try Tokenizer(
+        tokenizer: tokenizer, configuration: pack.manifest.tokenizerConfiguration, chatFormat: chatFormat,
+        recordedChatFormat: pack.manifest.chatFormat.map { .string($0) })
+    }
+  }
+
+  /// All weights in memory.
+  package func load(team: ThreadTeam) throws(ModelFileError) -> Model {
+    if let pack { return try reading { () throws(ModelError) in try Model(pack: pack, team: team) } }
+    let loader = try loader()
+    return try reading { () throws(ModelError) in try Model(loader) }
+  }
+}

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #if MHD_VERSION < 0x00097200
 #error "libmicrohttpd 0.9.72 or newer is needed: install libmicrohttpd-dev (apt) or libmicrohttpd (brew)"
@@ -47,8 +49,8 @@ struct cmicrohttpd_callbacks {
 
 struct cmicrohttpd_limits {
   unsigned int connection_count;
-  unsigned int inactive_seconds;
-  size_t header_bytes;
+  // Memory of one connection: its headers, what the library notes about them, and those of the answer.
+  size_t connection_bytes;
 };
 
 // Leaves percent escapes as they are. The library's own decoding would turn %00 into the end of the path.
@@ -58,29 +60,39 @@ static inline size_t cmicrohttpd_keep_escapes(void *context, struct MHD_Connecti
   return strlen(text);
 }
 
-// Starts a daemon with one thread of its own on a socket that already listens. NULL when it cannot start.
+// Starts a daemon with one thread of its own that has no listening socket: connections are given to it. It watches
+// no clocks. NULL when it cannot start.
 static inline struct MHD_Daemon *cmicrohttpd_start(
-    int listening_fd, struct cmicrohttpd_limits limits, struct cmicrohttpd_callbacks callbacks) {
+    struct cmicrohttpd_limits limits, struct cmicrohttpd_callbacks callbacks) {
 #ifdef __linux__
   const unsigned int polling = MHD_USE_EPOLL_INTERNAL_THREAD;
 #else
   const unsigned int polling = MHD_USE_AUTO_INTERNAL_THREAD;
 #endif
   return MHD_start_daemon(
-      polling | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, callbacks.handle_request, callbacks.context,
-      MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listening_fd,
+      polling | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, callbacks.handle_request,
+      callbacks.context,
       MHD_OPTION_NOTIFY_COMPLETED, callbacks.request_completed, callbacks.context,
       MHD_OPTION_NOTIFY_CONNECTION, callbacks.connection_changed, callbacks.context,
       MHD_OPTION_UNESCAPE_CALLBACK, &cmicrohttpd_keep_escapes, NULL,
       MHD_OPTION_CONNECTION_LIMIT, limits.connection_count,
-      MHD_OPTION_CONNECTION_TIMEOUT, limits.inactive_seconds,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.header_bytes,
+      MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.connection_bytes,
 #if MHD_VERSION >= 0x00097701
       MHD_OPTION_CLIENT_DISCIPLINE_LVL, (int)1,
 #else
       MHD_OPTION_STRICT_FOR_CLIENT, (int)1,
 #endif
       MHD_OPTION_END);
+}
+
+// Gives the library one end of a pair of sockets, which it owns from here on, also when it refuses.
+static inline bool cmicrohttpd_add(struct MHD_Daemon *daemon, int descriptor) {
+  // The family tells the library that options of TCP do not apply.
+  struct sockaddr_un address;
+  memset(&address, 0, sizeof address);
+  address.sun_family = AF_UNIX;
+  return MHD_add_connection(daemon, descriptor, (const struct sockaddr *)&address, sizeof address) == MHD_YES;
 }
 
 // The socket of a connection, or -1.

@@ -90,7 +90,7 @@ final class ActiveRequest {
     let reasoningBefore = reasoningCount
     let (piece, progress) = take(token)
     record.isReasoning = reasoningCount > reasoningBefore
-    onEvent(.delta(reasoning: piece.reasoning, content: piece.content, token: record))
+    onEvent(.delta(piece.parts, token: record))
     return progress
   }
 

@@ -1,10 +1,10 @@
 import Dispatch
+package import QuireText
 import Synchronization
 
 /// A whole answer, put together from its events.
 package struct GenerationOutput: Sendable, Equatable {
-  package var reasoning = ""
-  package var content = ""
+  package var answer = AnswerParts()
   package var tokens: [TokenRecord] = []
   /// Scored prompt tokens, when asked for.
   package var prompt: [TokenRecord] = []
@@ -14,6 +14,9 @@ package struct GenerationOutput: Sendable, Equatable {
     self.result = result
   }
 
+  package var reasoning: String { answer.reasoning }
+  package var content: String { answer.content }
+
   /// The ids of `tokens`.
   package var tokenIDs: [Int32] { tokens.map(\.id) }
 
@@ -22,9 +25,8 @@ package struct GenerationOutput: Sendable, Equatable {
     switch event {
     case .prompt(let tokens):
       prompt = tokens
-    case .delta(let reasoning, let content, let token):
-      self.reasoning += reasoning
-      self.content += content
+    case .delta(let parts, let token):
+      answer += parts
       tokens.append(token)
     case .finished(let result):
       self.result = result

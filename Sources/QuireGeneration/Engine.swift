@@ -53,9 +53,7 @@ package final class Engine: Sendable {
     self.mailbox = mailbox
     self.counter = counter
     // The thread holds the mailbox, not the engine, so that releasing the engine ends it.
-    let thread = Thread { EngineLoop(parts, mailbox: mailbox, metrics: counter).run() }
-    thread.name = "engine"
-    thread.start()
+    NativeThread.start(named: "engine") { EngineLoop(parts, mailbox: mailbox, metrics: counter).run() }
   }
 
   deinit { mailbox.close() }

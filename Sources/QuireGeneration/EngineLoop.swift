@@ -70,8 +70,8 @@ final class EngineLoop {
     let request = ActiveRequest(submission, recorder: recorder, limits: limits)
     requests[request.id.value] = request
     scheduler.submit(
-      id: request.id.value, tokenCount: request.tokens.count, maximumTokenCount: request.tokenLimit,
-      scoredCount: request.scoredCount)
+      id: request.id.value, group: request.request.group, tokenCount: request.tokens.count,
+      maximumTokenCount: request.tokenLimit, scoredCount: request.scoredCount)
   }
 
   private func finish(_ id: UInt64, _ reason: FinishReason, _ match: StopMatch? = nil) {

@@ -22,8 +22,8 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
       return sentence
     case .promptTooLong(let promptTokenCount, let contextLength):
       return """
-        The prompt has \(promptTokenCount) tokens, but the context holds \(contextLength) and the answer needs \
-        at least one of them: shorten the prompt or raise the context length.
+        expected a prompt of fewer tokens than the context holds (\(contextLength)), found \(promptTokenCount); \
+        shorten the prompt or raise the context with --context
         """
     case .unusableLogits(let tokenIndex):
       return """

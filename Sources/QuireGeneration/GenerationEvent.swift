@@ -1,12 +1,14 @@
+package import QuireText
+
 /// What an engine tells the caller of `submit`, in this order: at most one `prompt`, any number of `delta`,
 /// exactly one `finished`, and nothing after it.
 package enum GenerationEvent: Sendable, Equatable {
   /// The prompt's tokens with their log-probabilities (the first has none, nothing precedes it).
   /// Sent only to requests with `wantsPromptLogprobs`.
   case prompt(tokens: [TokenRecord])
-  /// The next token and the text that it makes certain, which is empty while bytes of a character, of a tag or of a
-  /// possible stop string are held back.
-  case delta(reasoning: String, content: String, token: TokenRecord)
+  /// The next token and what it makes certain of the answer: nothing while bytes of a character, of a tag, of a tool
+  /// call or of a possible stop string are held back.
+  case delta(AnswerParts, token: TokenRecord)
   case finished(GenerationResult)
 }
 

@@ -1,3 +1,5 @@
+package import QuireText
+
 /// What an engine is asked to do: continue a prompt under given rules.
 ///
 ///     var request = GenerationRequest(promptTokens: prompt.tokens(tokenizer: tokenizer))
@@ -11,26 +13,30 @@ package struct GenerationRequest: Sendable, Equatable {
   /// At most this many tokens are generated. 0 is allowed only with `wantsPromptLogprobs`.
   package var maximumTokens: Int
   /// Generation ends before the first of these that appears in the content, and the text delivered stops
-  /// short of it. Only content is searched: a stop string inside the reasoning does not end the thought.
-  /// A request that does not split thinking has content only.
+  /// short of it. Only content is searched: a stop string in the reasoning or in a tool call ends nothing.
   package var stopStrings: [String]
   /// Ends generation like an end-of-sequence token does: the token counts, its text is not delivered.
   package var stopTokenIDs: Set<Int32>
   /// Keeps going through the model's own end-of-sequence tokens (measuring needs a fixed length).
   package var ignoresEndOfSequence: Bool
-  /// Tells the reasoning apart from the content. Off for raw completions: all text is content.
-  /// Whether the answer starts inside a thought is read from the prompt's own tokens.
-  package var splitsThinking: Bool
+  /// The format by which the answer is taken apart; `nil` for raw completions, whose text is all content.
+  package var chatFormat: ChatFormat?
+  /// Whether tool calls are told apart from the content, which takes a chat format.
+  package var splitsToolCalls: Bool
   /// Log-probabilities of each generated token and this many alternatives; `nil` gives none.
   package var logprobCount: Int?
   /// Log-probabilities of the prompt's tokens, in one `.prompt` event before the first delta. The number of
   /// alternatives is `logprobCount`, or none.
   package var wantsPromptLogprobs: Bool
 
+  /// Requests that belong together, such as the answers to one call: they take turns with the requests of others.
+  package var group: UInt64?
+
   package init(
     promptTokens: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int = 256,
     stopStrings: [String] = [], stopTokenIDs: Set<Int32> = [], ignoresEndOfSequence: Bool = false,
-    splitsThinking: Bool = false, logprobCount: Int? = nil, wantsPromptLogprobs: Bool = false
+    chatFormat: ChatFormat? = nil, splitsToolCalls: Bool = false, logprobCount: Int? = nil,
+    wantsPromptLogprobs: Bool = false
   ) {
     self.promptTokens = promptTokens
     self.sampling = sampling
@@ -38,7 +44,8 @@ package struct GenerationRequest: Sendable, Equatable {
     self.stopStrings = stopStrings
     self.stopTokenIDs = stopTokenIDs
     self.ignoresEndOfSequence = ignoresEndOfSequence
-    self.splitsThinking = splitsThinking
+    self.chatFormat = chatFormat
+    self.splitsToolCalls = splitsToolCalls
     self.logprobCount = logprobCount
     self.wantsPromptLogprobs = wantsPromptLogprobs
   }

@@ -47,12 +47,15 @@ package struct SamplingParameters: Sendable, Equatable {
 }
 
 extension SamplingParameters {
-  /// What Qwen3's authors recommend for a chat mode (model card, "Best Practices"). In thinking mode they warn
-  /// against greedy decoding, which repeats itself.
+  /// What Qwen3's authors recommend for a chat mode.
   package static func recommended(_ mode: ThinkingMode) -> SamplingParameters {
-    switch mode {
-    case .thinking: SamplingParameters(temperature: 0.6, topP: 0.95, topK: 20)
-    case .nonThinking: SamplingParameters(temperature: 0.7, topP: 0.8, topK: 20)
-    }
+    SamplingParameters(ChatFormat.qwen3.recommendedSampling(in: mode))
+  }
+
+  /// What a model's authors recommend; neutral values where they recommend nothing.
+  package init(_ recommended: RecommendedSampling) {
+    self.init(
+      temperature: recommended.temperature ?? 1, topP: recommended.topP ?? 1, topK: recommended.topK ?? 0,
+      minP: recommended.minP ?? 0, presencePenalty: recommended.presencePenalty ?? 0)
   }
 }

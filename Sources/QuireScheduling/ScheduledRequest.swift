@@ -1,6 +1,8 @@
 /// A request as the scheduler sees it: counters and block ids.
 package struct ScheduledRequest: Sendable, Hashable {
   package let id: UInt64
+  /// Requests of one group take turns with those of others; `nil` for a request that is its own group.
+  package let group: UInt64?
   /// Tokens known: the prompt and what was generated so far.
   package internal(set) var tokenCount: Int
   /// The most tokens that this request can come to have.

@@ -8,16 +8,18 @@
 ///     scheduler.append(id: 7)                    // 101 tokens known, 100 computed: a step of one token next
 ///
 /// There is no prefill phase and no decode phase: every request has tokens known and tokens computed, and a
-/// step lets the computed catch up. All requests stand in one line in order of arrival, and the first
-/// `runningCount` of them hold slots and blocks. From this follow the rules:
+/// step lets the computed catch up. All requests stand in one line, and the first `runningCount` of them hold
+/// slots and blocks. From this follow the rules:
 ///
-/// 1. Admission moves the border down by one, preemption moves it up by one: the youngest loses its blocks
-///    and computes again later. Nobody overtakes, and the oldest request is never preempted.
+/// 1. Admission moves the border down by one, preemption moves it up by one: the last of those that run loses its
+///    blocks and computes again later. The first request is never preempted.
 /// 2. A step serves the line in order, and admits only with what the running requests leave of its budget.
 ///    So at most one request has its prompt under way, the youngest; all others decode one token each step,
 ///    and a long prompt stalls nobody.
 /// 3. A request is admitted when the free blocks hold all its tokens and leave one block for each running
 ///    request; then its prompt can go in without taking blocks from anyone.
+/// 4. The line is in order of arrival, except that requests of one group take turns with those of others
+///    (`Scheduler+Turns`): one call for 256 answers must not keep everybody else waiting.
 ///
 /// Possible alternatives: blocks chunk by chunk as the prompt goes in (admits earlier, but then prompts in
 /// flight preempt each other and their work is lost); swapping blocks out instead of recomputing (on a CPU the
@@ -26,10 +28,10 @@ package struct Scheduler: Sendable, Hashable {
   package let blockSize: Int
   package let maximumSlots: Int
   package private(set) var pool: BlockPool
-  /// All requests, oldest first.
-  package private(set) var line: [ScheduledRequest] = []
+  /// All requests, in the order in which they are served.
+  package internal(set) var line: [ScheduledRequest] = []
   /// The first so many requests of `line` hold slots.
-  package private(set) var runningCount = 0
+  package internal(set) var runningCount = 0
 
   package init(blockCount: Int, blockSize: Int, maximumSlots: Int) {
     precondition(blockCount >= 1 && blockSize >= 1 && maximumSlots >= 1)
@@ -43,15 +45,18 @@ package struct Scheduler: Sendable, Hashable {
   /// The most tokens that a single request may come to have.
   package var tokenCapacity: Int { pool.blockCount * blockSize }
 
-  /// Puts a request at the end of the line. Positions 0 ..< scoredCount will ask for logits of their own.
-  package mutating func submit(id: UInt64, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0) {
+  /// Puts a request into the line. Positions 0 ..< scoredCount will ask for logits of their own.
+  package mutating func submit(
+    id: UInt64, group: UInt64? = nil, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0
+  ) {
     precondition(tokenCount >= 1 && tokenCount <= maximumTokenCount, "a request needs tokens")
     precondition(maximumTokenCount <= tokenCapacity, "a request must fit the cache when it is alone")
     precondition(scoredCount >= 0 && scoredCount < tokenCount, "the last position scores nothing yet")
     precondition(!line.contains { $0.id == id }, "an id is submitted once")
-    line.append(
+    takeTurn(
       ScheduledRequest(
-        id: id, tokenCount: tokenCount, maximumTokenCount: maximumTokenCount, scoredCount: scoredCount))
+        id: id, group: group, tokenCount: tokenCount, maximumTokenCount: maximumTokenCount,
+        scoredCount: scoredCount))
   }
 
   /// Notes that a request got one more token, after work that `completes`.
@@ -92,7 +97,7 @@ package struct Scheduler: Sendable, Hashable {
     (tokenCount + blockSize - 1) / blockSize
   }
 
-  private mutating func releaseBlocks(at index: Int, keeping keptCount: Int = 0) {
+  mutating func releaseBlocks(at index: Int, keeping keptCount: Int = 0) {
     // Last block first, so that the pool hands the first block out first again.
     while line[index].blocks.count > keptCount, let block = line[index].blocks.popLast() {
       pool.release(block)
@@ -107,11 +112,12 @@ extension Scheduler {
   /// removes the requests for which it could not. A request that loses its blocks here is not admitted again
   /// in the same plan: the rule of admission asks for more than it gave up.
   ///
-  /// Both parts of the budget must be at least `maximumSlots`; then every plan moves the oldest request
+  /// Both parts of the budget must be at least `maximumSlots`; then every plan moves the first request
   /// forward, and so every request finishes.
   package mutating func plan(_ budget: StepBudget, into plan: inout StepPlan) {
     precondition(budget.tokenCount >= maximumSlots && budget.logitRowCount >= maximumSlots)
     plan.removeAll()
+    giveWay(&plan)
     var index = 0
     while index < runningCount {
       if grow(at: index, plan: &plan) { schedule(at: index, budget: budget, plan: &plan) }
@@ -145,9 +151,8 @@ extension Scheduler {
   }
 
   private mutating func admit(_ plan: inout StepPlan) -> Bool {
-    guard waitingCount > 0, runningCount < maximumSlots else { return false }
+    guard waitingCount > 0, canAdmitNext else { return false }
     let neededCount = blockCount(covering: line[runningCount].tokenCount)
-    guard pool.freeCount >= neededCount + runningCount else { return false }
     // Once for all: no later step allocates for it.
     line[runningCount].blocks.reserveCapacity(blockCount(covering: line[runningCount].maximumTokenCount))
     for _ in 0..<neededCount {
@@ -157,6 +162,12 @@ extension Scheduler {
     plan.admitted.append(line[runningCount].id)
     runningCount += 1
     return true
+  }
+
+  /// Whether slots and blocks are there for the first request that waits.
+  var canAdmitNext: Bool {
+    runningCount < maximumSlots
+      && pool.freeCount >= blockCount(covering: line[runningCount].tokenCount) + runningCount
   }
 
   private mutating func schedule(at index: Int, budget: StepBudget, plan: inout StepPlan) {

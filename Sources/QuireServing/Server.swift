@@ -13,22 +13,33 @@ package final class Server: Sendable {
   private let service: Service
   private let http = Mutex<HTTPServer?>(nil)
 
+  /// Gets a line for every request once it is over.
+  private let log: LineLog?
+
   /// Throws when an option is out of range. The engine stays the caller's: the server neither drains nor
   /// stops it.
   package init(
-    engine: any TextGenerator, tokenizer: Tokenizer, options: ServerOptions
+    engine: any TextGenerator, tokenizer: Tokenizer, options: ServerOptions, log: LineLog? = nil
   ) throws(ServingError) {
     try options.check()
     self.options = options
+    self.log = log
     self.service = Service(generator: engine, tokenizer: tokenizer, options: options)
   }
 
   /// Listens and answers from here on. Once per server. Throws when nothing can listen there.
   package func start() throws(ServingError) {
     let service = service
+    let log = log
+    try log?.start()
+    try service.work.start()
     let server = try HTTPServer(
       host: options.host, port: options.port, limits: options.http,
       refusal: { HTTPResponse.rejection($0) },
+      log: { record in
+        let time = unixTime()
+        log?.add { "\(UTCTime(secondsSince1970: time)) \(record.line)" }
+      },
       handler: { request, exchange in Router.handle(request, exchange, service) })
     http.withLock { http in
       precondition(http == nil, "a server starts once")
@@ -36,11 +47,16 @@ package final class Server: Sendable {
     }
   }
 
+  deinit { drainAndStop(patience: .zero) }
+
   /// The port it listens on. Only after `start`.
   package var port: Int {
     guard let server = http.withLock({ $0 }) else { preconditionFailure("the server has not started") }
     return server.port
   }
+
+  /// Where clients find the API. Only after `start`.
+  package var url: String { "http://\(IPAddress.inURL(options.host)):\(port)/v1" }
 
   /// Requests that are complete and not yet fully answered.
   package var unansweredCount: Int { http.withLock { $0?.unansweredCount ?? 0 } }
@@ -49,9 +65,12 @@ package final class Server: Sendable {
   /// and stops. Returns when it is done; safe to call at any time, and again.
   package func drainAndStop(patience: Duration = .seconds(30)) {
     service.beginDraining()
-    guard let server = http.withLock({ $0 }) else { return }
-    _ = server.waitUntilAnswered(deadline: .now + patience)
-    server.stop()
+    if let server = http.withLock({ $0 }) {
+      _ = server.waitUntilAnswered(deadline: .now + patience)
+      server.stop()
+    }
+    service.work.stop()
+    log?.stop()
   }
 }
 
@@ -60,7 +79,11 @@ final class Service: Sendable {
   let generator: any TextGenerator
   let tokenizer: Tokenizer
   let options: ServerOptions
+  let hosts: HostPolicy
   let origins: OriginPolicy
+  let textLimit: TextLimit
+  /// Threads for requests with a body.
+  let work = RequestWork()
   /// Seconds since 1970 when the server was made.
   let created: Int
   private let draining = Atomic(false)
@@ -69,12 +92,24 @@ final class Service: Sendable {
     self.generator = generator
     self.tokenizer = tokenizer
     self.options = options
-    self.origins = OriginPolicy(allowed: options.allowedOrigins)
+    let machine = MachineNames.current()
+    hosts = HostPolicy(boundHost: options.host, machine: machine, allowed: options.allowedHosts)
+    origins = OriginPolicy(allowed: options.allowedOrigins, machine: machine)
+    textLimit = TextLimit(contextLength: generator.contextLength)
     self.created = unixTime()
   }
 
   /// Whether new requests are refused.
   var isDraining: Bool { draining.load(ordering: .sequentiallyConsistent) }
+
+  /// How chats are rendered; for a model whose template is unknown a rejection that says what works.
+  func chatFormat() throws(ServingError) -> ChatFormat {
+    do {
+      return try tokenizer.chatFormat.required()
+    } catch {
+      throw .rejected(.badField("messages", error.description + ".", code: "chat_format_unknown"))
+    }
+  }
 
   func beginDraining() {
     draining.store(true, ordering: .sequentiallyConsistent)

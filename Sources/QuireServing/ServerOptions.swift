@@ -11,9 +11,10 @@ package struct ServerOptions: Sendable, Equatable {
   package var http = HTTPLimits()
   /// Answers that one request may ask for: prompts × `n`.
   package var maximumChoices = 256
-  /// Origins of web pages that may use the server besides those of this machine, such as
-  /// `https://chat.example.org`; `*` for all.
+  /// Origins of web pages that may use the server besides those of this machine, as `OriginPattern` reads them.
   package var allowedOrigins: Set<String> = []
+  /// Names under which the server may be asked besides those of this machine; `*` for all.
+  package var allowedHosts: Set<String> = []
 
   /// How tokens are chosen where a request says nothing.
   package var samplingDefaults = SamplingDefaults()
@@ -25,7 +26,12 @@ package struct ServerOptions: Sendable, Equatable {
   }
 
   /// Throws for the first option that is out of range.
-  func check() throws(ServingError) {
+  package func check() throws(ServingError) {
+    try checkNumbers()
+    try checkNames()
+  }
+
+  private func checkNumbers() throws(ServingError) {
     let positive: [(String, Double)] = [
       ("http.headerSeconds", http.headerSeconds), ("http.bodySeconds", http.bodySeconds),
       ("http.idleSeconds", http.idleSeconds), ("http.pingSeconds", http.pingSeconds),
@@ -40,6 +46,30 @@ package struct ServerOptions: Sendable, Equatable {
       throw .invalidOption(
         name: "http.headerBytes",
         sentence: "http.headerBytes must be 4096 to \(1 << 24), but is \(http.headerBytes).")
+    }
+  }
+
+  private func checkNames() throws(ServingError) {
+    guard !host.isEmpty else {
+      throw .invalidOption(
+        name: "host",
+        sentence:
+          "expected an address or a name to listen on, found an empty one; use 127.0.0.1 for this machine "
+          + "only, or 0.0.0.0 for every network")
+    }
+    for origin in allowedOrigins.sorted() where OriginPattern(origin) == nil {
+      throw .invalidOption(
+        name: "allowedOrigins",
+        sentence:
+          "expected '*', 'null' or an origin such as https://chat.example.org, found '\(origin)'; correct "
+          + "--allow-origin")
+    }
+    for host in allowedHosts.sorted() where !HostPolicy.canAllow(host) {
+      throw .invalidOption(
+        name: "allowedHosts",
+        sentence:
+          "expected '*' or a host name without a port such as models.example.org, found '\(host)'; correct "
+          + "--allow-host")
     }
     guard !modelName.isEmpty else {
       throw .invalidOption(name: "modelName", sentence: "The model's name is empty: give it one.")

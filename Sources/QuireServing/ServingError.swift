@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Everything that can keep a server from starting or a request from being answered. `description` is one
 /// sentence: what was expected, what was found, what to do.
 package enum ServingError: Error, Equatable, CustomStringConvertible {
@@ -7,6 +13,10 @@ package enum ServingError: Error, Equatable, CustomStringConvertible {
   case cannotListen(host: String, port: Int, sentence: String)
   /// The HTTP library did not start.
   case libraryFailed(sentence: String)
+  /// The system refused a thread; `code` is its error number.
+  case noThread(code: Int32)
+  /// The system gives the server no more file descriptors.
+  case noDescriptors
   /// A request is answered with an error.
   case rejected(Rejection)
 
@@ -14,9 +24,21 @@ package enum ServingError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .invalidOption(_, let sentence), .cannotListen(_, _, let sentence), .libraryFailed(let sentence):
       return sentence
+    case .noThread(let code):
+      return
+        "expected a thread for the server, found: \(String(cString: strerror(code)).lowercased()); raise the "
+        + "limits on threads and memory"
+    case .noDescriptors:
+      return "expected file descriptors for the server, found none left; raise the limit on open files"
     case .rejected(let rejection):
       return rejection.message
     }
+  }
+
+  /// How a request is answered that ran into this error. Only a refusal is the client's to mend.
+  var rejection: Rejection {
+    if case .rejected(let rejection) = self { return rejection }
+    return Rejection(status: 500, message: description, kind: "server_error", code: "internal_error")
   }
 }
 

@@ -108,7 +108,7 @@ import Testing
   @Test(arguments: [true, false]) func thinkingAndStopStringsAllocateNothing(isThinking: Bool) throws {
     let count = try allocations(1) {
       if isThinking { $0.promptTokens.append(Int32(TinyTokenizer.thinkStart)) }
-      $0.splitsThinking = true
+      $0.chatFormat = .qwen3
       $0.stopStrings = ["never said", "~~~~~~"]
     }
     #expect(count == 0)

@@ -72,8 +72,8 @@ import Testing
     _ = try scripted.engine.submit(request, onEvent: log.take)
     #expect(log.result()?.match == .string(", th"))
     var text = ""
-    for case .delta(_, let content, _) in log.all {
-      text += content
+    for case .delta(let parts, _) in log.all {
+      text += parts.content
       #expect("one, two".hasPrefix(text), "\(text) is more than may be known")
     }
     #expect(text == "one, two")
@@ -97,6 +97,14 @@ import Testing
     let output = try scripted.answer()
     #expect(output.content == "a")
     #expect(output.tokens[1].bytes == [0xC3])
+    // A limit leaves the character out, because its other bytes may only be missing.
+    for format in [nil, ChatFormat.qwen3] {
+      let cut = try scripted.answer {
+        $0.maximumTokens = 2
+        $0.chatFormat = format
+      }
+      #expect(cut.content == "a" && cut.result.reason == .length)
+    }
     #expect(try ScriptedEngine.answering("é").answer().content == "é")
   }
 
@@ -104,7 +112,7 @@ import Testing
 
   private func chat(_ text: String) throws -> GenerationOutput {
     let scripted = try ScriptedEngine.answering(text)
-    return try scripted.answer { $0.splitsThinking = true }
+    return try scripted.answer { $0.chatFormat = .qwen3 }
   }
 
   @Test func reasoningIsKeptApart() throws {
@@ -135,7 +143,7 @@ import Testing
         script: ScriptedForward.answers(
           [prompt[0]: tinyTokenizer.encode("x")], promptCount: prompt.count, rowWidth: 320))
       let output = try scripted.engine.generate([
-        GenerationRequest(promptTokens: prompt, splitsThinking: true)
+        GenerationRequest(promptTokens: prompt, chatFormat: .qwen3)
       ])[0]
       #expect(output.reasoning == reasoning)
       #expect(output.content == content)
@@ -145,12 +153,45 @@ import Testing
   @Test func stopStringsAreSearchedInTheContentOnly() throws {
     let scripted = try ScriptedEngine.answering("<think>\na STOP b\n</think>\n\nc STOP d")
     let output = try scripted.answer {
-      $0.splitsThinking = true
+      $0.chatFormat = .qwen3
       $0.stopStrings = ["STOP"]
     }
     #expect(output.reasoning.contains("a STOP b"))
     #expect(output.content == "c ")
     #expect(output.result.match == .string("STOP"))
+  }
+
+  // MARK: Tool calls
+
+  private static let call = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"q\": \"STOP\"}}\n</tool_call>"
+
+  private func calling(_ text: String, stops: [String] = []) throws -> GenerationOutput {
+    let scripted = try ScriptedEngine.answering(text)
+    return try scripted.answer {
+      $0.chatFormat = .qwen3
+      $0.splitsToolCalls = true
+      $0.stopStrings = stops
+    }
+  }
+
+  @Test func callsAreKeptApart() throws {
+    let output = try calling("<think>\nI draft \(Self.call).\n</think>\n\nNow.\n\(Self.call)\nDone.")
+    #expect(output.reasoning == "I draft \(Self.call).")
+    #expect(output.content == "Now.\nDone.")
+    #expect(output.answer.calls.map(\.name) == ["f"])
+    #expect(output.answer.calls.map(\.argumentsText) == ["{\"q\": \"STOP\"}"])
+    // Without tools a call is text like any other.
+    #expect(try chat(Self.call).content == Self.call)
+  }
+
+  @Test func stopStringsAreNotSearchedInCalls() throws {
+    let output = try calling("a\n\(Self.call)\nb STOP c\n\(Self.call)", stops: ["STOP", "name"])
+    #expect(output.content == "a\nb ")
+    #expect(output.answer.calls.count == 1)
+    #expect(output.result.match == .string("STOP"))
+    // What does not read as a call is text.
+    let broken = try calling("<tool_call>{STOP}</tool_call>", stops: ["STOP"])
+    #expect(broken.content == "<tool_call>{" && broken.result.match == .string("STOP"))
   }
 
   // MARK: Log-probabilities

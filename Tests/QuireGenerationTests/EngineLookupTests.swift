@@ -194,8 +194,8 @@ import Testing
 
   @Test func thinkingIsSplitInsideARunOfDrafts() throws {
     let thought = "ab ab ab ab ab ab</think>ab ab ab ab ab ab ab ab"
-    let drafted = try repeating("<think>" + thought, lookup: .eager) { $0.splitsThinking = true }
-    let plain = try repeating("<think>" + thought, lookup: .off) { $0.splitsThinking = true }
+    let drafted = try repeating("<think>" + thought, lookup: .eager) { $0.chatFormat = .qwen3 }
+    let plain = try repeating("<think>" + thought, lookup: .off) { $0.chatFormat = .qwen3 }
     #expect(Answer(drafted.output) == Answer(plain.output))
     #expect(drafted.output.result.acceptedDraftTokens > 5)
     #expect(!drafted.output.reasoning.isEmpty && !drafted.output.content.isEmpty)

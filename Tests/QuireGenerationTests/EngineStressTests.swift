@@ -2,6 +2,7 @@ import Foundation
 import QuireGeneration
 import QuireModel
 import TestSupport
+import QuireText
 import Testing
 
 /// Seeded random traffic from several threads, with cancellations, tight pools and every kind of request.
@@ -25,7 +26,7 @@ import Testing
       if generator.next() % 3 == 0 { request.logprobCount = 1 }
       if generator.next() % 4 == 0 { request.wantsPromptLogprobs = true }
       if generator.next() % 3 == 0 { request.stopStrings = ["ee", "\u{0}"] }
-      request.splitsThinking = generator.next() % 2 == 0
+      request.chatFormat = generator.next() % 2 == 0 ? .qwen3 : nil
       return Visitor(request: request, cancels: generator.next() % 4 == 0)
     }
   }
@@ -90,9 +91,8 @@ extension EngineStressTests.Visitor {
     for event in log.all {
       switch event {
       case .prompt(let tokens): output.prompt = tokens
-      case .delta(let reasoning, let content, let token):
-        output.reasoning += reasoning
-        output.content += content
+      case .delta(let parts, let token):
+        output.answer += parts
         output.tokens.append(token)
       case .finished: break
       }

@@ -126,8 +126,8 @@ import Testing
     try Self.limits.validate(GenerationRequest(promptTokens: Array(prompt.dropLast())))
     #expect(
       GenerationError.promptTooLong(promptTokenCount: 10, contextLength: 10).description
-        == "The prompt has 10 tokens, but the context holds 10 and the answer needs at least one of them: "
-        + "shorten the prompt or raise the context length.")
+        == "expected a prompt of fewer tokens than the context holds (10), found 10; "
+        + "shorten the prompt or raise the context with --context")
   }
 
   @Test func scoringAloneMayFillTheContext() throws {

@@ -184,7 +184,7 @@ final class EventLog: Sendable {
 
   var tokenIDs: [Int32] {
     all.compactMap { event in
-      if case .delta(_, _, let token) = event { token.id } else { nil }
+      if case .delta(_, let token) = event { token.id } else { nil }
     }
   }
 }

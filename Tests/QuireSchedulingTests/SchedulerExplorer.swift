@@ -7,6 +7,7 @@ struct SchedulerExplorer {
     let tokenCount: Int
     let maximumTokenCount: Int
     var scoredCount = 0
+    var group: UInt64?
   }
 
   enum Operation: Hashable, CustomStringConvertible {
@@ -117,7 +118,8 @@ struct SchedulerExplorer {
     case .submit(let index):
       let arrival = arrivals[index]
       next.scheduler.submit(
-        id: UInt64(index), tokenCount: arrival.tokenCount, maximumTokenCount: arrival.maximumTokenCount,
+        id: UInt64(index), group: arrival.group, tokenCount: arrival.tokenCount,
+        maximumTokenCount: arrival.maximumTokenCount,
         scoredCount: arrival.scoredCount)
       next.submittedCount += 1
       problem = nil
@@ -195,7 +197,12 @@ struct SchedulerExplorer {
     if plan.tokenCount > budget.tokenCount { return "token budget exceeded" }
     if plan.logitRowCount > budget.logitRowCount { return "logit budget exceeded" }
     if let oldest = before.line.first, plan.work.first?.id != oldest.id { return "the oldest was not served" }
-    if !plan.preempted.isEmpty && !plan.admitted.isEmpty { return "admitted while preempting" }
+    // Whoever gives way does so for somebody who is admitted.
+    let takesTurns = arrivals.contains { $0.group != nil }
+    if !takesTurns && !plan.preempted.isEmpty && !plan.admitted.isEmpty { return "admitted while preempting" }
+    if let id = plan.preempted.first(where: plan.admitted.contains) {
+      return "\(id) lost its slot for itself"
+    }
     for request in before.line[..<before.runningCount] where request.pendingCount == 1 {
       if !scheduled.contains(request.id) && !plan.preempted.contains(request.id) {
         return "the decode of \(request.id) stalled"
@@ -214,9 +221,14 @@ struct SchedulerExplorer {
     return nil
   }
 
-  /// Ids are given in order of arrival here, so the line is in order of ids.
+  /// Ids are given in order of arrival here, so the line is in order of ids, except where requests of a group let
+  /// others go first.
   private func overtaking(in scheduler: Scheduler) -> String? {
-    let ids = scheduler.line.map(\.id)
-    return ids == ids.sorted() ? nil : "somebody overtook"
+    for (index, request) in scheduler.line.enumerated() {
+      for later in scheduler.line[(index + 1)...] where later.id < request.id {
+        if later.group == nil || later.group == request.group { return "\(request.id) overtook \(later.id)" }
+      }
+    }
+    return nil
   }
 }

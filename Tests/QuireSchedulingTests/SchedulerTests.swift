@@ -64,6 +64,63 @@ import QuireScheduling
     #expect(stateCount > 1_000)
   }
 
+  /// The same with groups that take turns.
+  @Test(arguments: [1, 2, 3], [1, 2])
+  func holdsInEverySmallStateWithGroups(slots: Int, blockSize: Int) throws {
+    let sets: [[Arrival]] = [
+      [
+        Arrival(tokenCount: 1, maximumTokenCount: 4, group: 1),
+        Arrival(tokenCount: 1, maximumTokenCount: 4, group: 1),
+        Arrival(tokenCount: 2, maximumTokenCount: 4), Arrival(tokenCount: 1, maximumTokenCount: 3, group: 1),
+      ],
+      [
+        Arrival(tokenCount: 2, maximumTokenCount: 5, group: 1),
+        Arrival(tokenCount: 1, maximumTokenCount: 4, group: 1),
+        Arrival(tokenCount: 4, maximumTokenCount: 5, scoredCount: 3, group: 2),
+        Arrival(tokenCount: 1, maximumTokenCount: 3, group: 2),
+      ],
+    ]
+    var stateCount = 0
+    for arrivals in sets {
+      let longest = arrivals.map(\.maximumTokenCount).max()!
+      let least = (longest + blockSize - 1) / blockSize
+      for blockCount in [least, least + 1, 3 * least] {
+        for extra in [0, 2] {
+          let explorer = SchedulerExplorer(
+            blockCount: blockCount, blockSize: blockSize, slots: slots,
+            budget: StepBudget(tokenCount: slots + extra, logitRowCount: slots + extra),
+            arrivals: arrivals)
+          stateCount += try explorer.explore()
+        }
+      }
+    }
+    #expect(stateCount > 1_000)
+  }
+
+  /// One call for 24 answers on four slots, then others: the first of each is served at the next step, and from then
+  /// on they take turns.
+  @Test func aLargeGroupKeepsNobodyWaiting() {
+    var scheduler = Scheduler(blockCount: 64, blockSize: 4, maximumSlots: 4)
+    for id in 0..<24 { scheduler.submit(id: UInt64(id), group: 1, tokenCount: 4, maximumTokenCount: 40) }
+    #expect(planned(&scheduler, tokens: 64).admitted == [0, 1, 2, 3])
+    for id in 0..<4 { scheduler.append(id: UInt64(id)) }
+    scheduler.submit(id: 100, tokenCount: 4, maximumTokenCount: 8)
+    for id in 200..<204 { scheduler.submit(id: UInt64(id), group: 2, tokenCount: 4, maximumTokenCount: 8) }
+    let first = planned(&scheduler, tokens: 64)
+    #expect(first.preempted == [3] && first.admitted == [100])
+    #expect(scheduler.line.map(\.id).prefix(10) == [0, 1, 2, 100, 200, 201, 202, 203, 3, 4])
+    for id in [0, 1, 2, 100] { scheduler.append(id: UInt64(id)) }
+    let second = planned(&scheduler, tokens: 64)
+    #expect(second.preempted == [2] && second.admitted == [200])
+    for id in [0, 1, 100, 200] { scheduler.append(id: UInt64(id)) }
+    // Everybody has a slot now: nothing more is taken from anyone.
+    #expect(planned(&scheduler, tokens: 64).preempted.isEmpty)
+    #expect(scheduler.brokenInvariant == nil)
+    scheduler.remove(id: 100)
+    let third = planned(&scheduler, tokens: 64)
+    #expect(third.admitted == [201])
+  }
+
   private func planned(_ scheduler: inout Scheduler, tokens: Int, logits: Int = 100) -> StepPlan {
     var plan = StepPlan()
     scheduler.plan(StepBudget(tokenCount: tokens, logitRowCount: logits), into: &plan)

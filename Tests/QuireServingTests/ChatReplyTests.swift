@@ -158,8 +158,8 @@ struct ChatReplyTests {
           TokenRecord(id: 2, bytes: [0xA9], logprob: -2),
         ]
         return [
-          .text("a", logprob: -0.5), .delta(reasoning: "", content: "", token: halves[0]),
-          .delta(reasoning: "", content: "é", token: halves[1]), .end(),
+          .text("a", logprob: -0.5), .delta(AnswerParts(), token: halves[0]),
+          .delta(AnswerParts(content: "é"), token: halves[1]), .end(),
         ]
       })
     let body = chatBody(["logprobs": true, "top_logprobs": 1, "stream": .bool(isStreamed)])
@@ -197,7 +197,7 @@ struct ChatReplyTests {
     #expect(request.ignoresEndOfSequence)
     #expect(request.maximumTokens == 12)
     #expect(request.logprobCount == 0)
-    #expect(request.splitsThinking)
+    #expect(request.chatFormat == .qwen3 && !request.splitsToolCalls)
     #expect(!request.wantsPromptLogprobs)
   }
 
@@ -239,14 +239,15 @@ struct ChatReplyTests {
     "tools": [["type": "function", "function": ["name": "weather", "parameters": ["type": "object"]]]]
   ]
   private static let calling: [GenerationEvent] = [
-    .text(reasoning: "I need it."), .text("I will look.\n<tool"),
-    .text("_call>\n{\"name\": \"weather\", \"arguments\": {\"city\":\"Paris\"}}"), .text("\n</tool_call>\n"),
-    .text("<tool_call>\n{\"name\": \"weather\", \"arguments\": {}}\n</tool_call>"), .end(),
+    .text(reasoning: "I need it."), .text("I will look."), .text(""),
+    .call("weather", ["city": "Paris"]), .call("weather", [:]), .end(),
   ]
 
   @Test func callsAreTakenOutOfTheContent() throws {
-    let fixture = try ServerFixture(ScriptedGenerator { _ in Self.calling })
+    let generator = ScriptedGenerator { _ in Self.calling }
+    let fixture = try ServerFixture(generator)
     let choice = try fixture.post(Self.path, chatBody(Self.tools)).json()["choices"]?[0]
+    #expect(generator.requests.allSatisfy { $0.splitsToolCalls })
     #expect(choice?["finish_reason"] == "tool_calls")
     #expect(choice?["message"]?["content"] == "I will look.")
     #expect(choice?["message"]?["reasoning_content"] == "I need it.")
@@ -269,11 +270,13 @@ struct ChatReplyTests {
     let calls = deltas.compactMap { $0["tool_calls"]?[0] }
     #expect(calls.map { $0["index"] } == [0, 1])
     #expect(calls.map { $0["function"]?["arguments"] } == ["{\"city\": \"Paris\"}", "{}"])
-    #expect(events.last?["choices"]?[0]?["finish_reason"] == "tool_calls")
+    let reasons = events.compactMap { $0["choices"]?[0]?["finish_reason"]?.stringValue }
+    #expect(reasons == ["tool_calls"])
   }
 
   @Test func withoutToolsTagsAreText() throws {
-    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("<tool_call>{}</tool_call>"), .end()] })
+    let generator = ScriptedGenerator { _ in [.text("<tool_call>{}</tool_call>"), .end()] }
+    let fixture = try ServerFixture(generator)
     var choiceless = Self.tools
     choiceless["tool_choice"] = "none"
     for members in [[:], choiceless] {
@@ -281,11 +284,11 @@ struct ChatReplyTests {
       #expect(choice?["finish_reason"] == "stop")
       #expect(choice?["message"]?["content"] == "<tool_call>{}</tool_call>")
     }
+    #expect(generator.requests.allSatisfy { !$0.splitsToolCalls })
   }
 
   @Test func contentIsNullBesideCallsOnly() throws {
-    let call = "<tool_call>{\"name\": \"weather\"}</tool_call>"
-    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text(call), .end(.length)] })
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.call("weather", [:]), .end(.length)] })
     let choice = try fixture.post(Self.path, chatBody(Self.tools)).json()["choices"]?[0]
     #expect(choice?["message"]?["content"] == JSONValue.null)
     // An answer that was cut off may lack calls: that is what its reason says.

@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireJSON
+import QuireText
 import TestSupport
 import Testing
 
@@ -23,7 +24,7 @@ struct CompletionReplyTests {
     #expect(answer["usage"]?["completion_tokens"] == 2)
     let request = try #require(generator.requests.first)
     #expect(request.maximumTokens == 16)
-    #expect(!request.splitsThinking)
+    #expect(request.chatFormat == nil)
   }
 
   @Test func promptsComeInFourForms() throws {
@@ -77,7 +78,7 @@ struct CompletionReplyTests {
       let best = TokenAlternative(id: 5, bytes: [0x62], logprob: -0.125)
       let answer = TokenRecord(id: 5, bytes: [0x62], logprob: -0.125, top: [best])
       return [
-        .prompt(tokens: prompt), .delta(reasoning: "", content: "b", token: answer),
+        .prompt(tokens: prompt), .delta(AnswerParts(content: "b"), token: answer),
         .end(.length, completion: 1),
       ]
     }
@@ -126,7 +127,7 @@ struct CompletionReplyTests {
         ]
         return [
           .delta(
-            reasoning: "", content: "A", token: TokenRecord(id: 2, bytes: [65], logprob: -2, top: top)),
+            AnswerParts(content: "A"), token: TokenRecord(id: 2, bytes: [65], logprob: -2, top: top)),
           .end(),
         ]
       })

@@ -69,6 +69,32 @@ struct EngineServingTests {
     #expect(together.withLock { $0 } == alone)
   }
 
+  /// One call for many answers shares the slots with others, and what is computed twice for that stays the same.
+  @Test func aLargeCallKeepsNobodyWaiting() throws {
+    let served = try EngineFixture(EngineOptions(maximumSlots: 2, tokenBudget: 48))
+    let fixture = served.fixture
+    let prompts = (0..<8).map { JSONValue.string("Question \($0)? ") }
+    let large = completionBody(.array(prompts), Self.greedy(["n": 2]))
+    let small = completionBody("Something else?", Self.greedy())
+    func texts(_ answer: JSONValue) -> [String?] {
+      answer["choices"]?.arrayValue?.map { $0["text"]?.stringValue } ?? []
+    }
+    let alone = (
+      texts(try fixture.post(Self.completionPath, large).json()),
+      texts(try fixture.post(Self.completionPath, small).json())
+    )
+    #expect(alone.0.count == 16)
+    let client = SocketClient(port: fixture.port)
+    client.send(requestText("POST", Self.completionPath, body: large.serialized()))
+    #expect(eventually { served.engine.metrics.runningCount == 2 })
+    let finishedBefore = served.engine.metrics.lengthCount
+    #expect(texts(try fixture.post(Self.completionPath, small).json()) == alone.1)
+    // In order of arrival it would have been the last of seventeen.
+    #expect(served.engine.metrics.lengthCount - finishedBefore < 8)
+    #expect(served.engine.metrics.preemptionCount >= 1)
+    #expect(texts(try #require(client.readResponse()).json()) == alone.0)
+  }
+
   @Test(arguments: [true, false])
   func aClientThatLeavesFreesItsSlot(isStreamed: Bool) throws {
     let served = try EngineFixture(EngineOptions(maximumSlots: 1), endless: true)
@@ -173,8 +199,8 @@ struct EngineServingTests {
     #expect(response.status == 400)
     #expect(
       try response.json()["error"]?["message"]?.stringValue
-        == "The prompt has 64 tokens, but the context holds 64 and the answer needs at least one of them: "
-        + "shorten the prompt or raise the context length.")
+        == "expected a prompt of fewer tokens than the context holds (64), found 64; "
+        + "shorten the prompt or raise the context with --context")
     // One token less leaves room for one token.
     let fitting: JSONValue = .array([JSONValue](repeating: 65, count: 63))
     let answer = try served.fixture.post(Self.completionPath, completionBody(fitting, ["ignore_eos": true]))

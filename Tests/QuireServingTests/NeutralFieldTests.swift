@@ -81,8 +81,8 @@ struct NeutralFieldTests {
   }
 
   @Test func onlyTheFirstCallIsGivenWhenOneIsAllowed() throws {
-    let call = "<tool_call>{\"name\": \"weather\", \"arguments\": {}}</tool_call>"
-    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text(call + "\n" + call), .end()] })
+    let fixture = try ServerFixture(
+      ScriptedGenerator { _ in [.call("weather", [:]), .call("weather", [:]), .end()] })
     let members: JSONObject = ["tools": [Self.tool]]
     func count(_ extra: JSONObject) throws -> Int? {
       var members = members

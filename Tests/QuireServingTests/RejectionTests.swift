@@ -51,12 +51,12 @@ struct RejectionTests {
     #expect(error["code"] == "context_length_exceeded")
     #expect(error["param"] == "messages")
     let message = try #require(error["message"]?.stringValue)
-    let count = try #require(message.split(separator: " ").compactMap { Int($0) }.first)
+    let count = try #require(message.split(whereSeparator: { !$0.isNumber }).last.flatMap { Int($0) })
     #expect(count > 100)
     #expect(
       message
-        == "The prompt has \(count) tokens, but the context holds 64 and the answer needs at least one of "
-        + "them: shorten the prompt or raise the context length.")
+        == "expected a prompt of fewer tokens than the context holds (64), found \(count); "
+        + "shorten the prompt or raise the context with --context")
   }
 
   /// Names and values of any length come back cut, and without characters that act on a terminal.
@@ -241,8 +241,8 @@ struct RejectionTests {
       "stream: expected true or false, found \"yes\"; correct it or leave it out"),
     .completion(
       .string(String(repeating: "x", count: 512)), field: "prompt",
-      "The prompt has 512 tokens, but the context holds 512 and the answer needs at least one of them: "
-        + "shorten the prompt or raise the context length."),
+      "expected a prompt of fewer tokens than the context holds (512), found 512; "
+        + "shorten the prompt or raise the context with --context"),
   ]
 
   static let messages: [BadRequest] = [

@@ -1,5 +1,7 @@
 import QuireGeneration
+import QuireJSON
 import QuireServing
+import QuireText
 import Synchronization
 
 /// Stands in for an engine: keeps requests until the test says what becomes of them, or follows a script.
@@ -82,9 +84,16 @@ extension GenerationEvent {
     let bytes = ArraySlice((reasoning + content).utf8)
     let top = logprob.map { [TokenAlternative(id: 65, bytes: bytes, logprob: $0)] } ?? []
     return .delta(
-      reasoning: reasoning, content: content,
+      AnswerParts(reasoning: reasoning, content: content),
       token: TokenRecord(
         id: 65, bytes: bytes, logprob: logprob, top: top, isReasoning: !reasoning.isEmpty))
+  }
+
+  /// A tool call, with the token that closes it.
+  static func call(_ name: String, _ arguments: JSONValue) -> GenerationEvent {
+    .delta(
+      AnswerParts(calls: [ChatToolCall(name: name, arguments: arguments)]),
+      token: TokenRecord(id: 65, bytes: []))
   }
 
   static func end(

@@ -1,20 +1,21 @@
 /// Drafts that continue a text as it continued where its end occurred before. See `PromptLookup`.
 package final class PromptLookupSource: DraftSource {
-  private var lookups: [UInt64: PromptLookup] = [:]
+  private var lookups: [UInt64: Held<PromptLookup>] = [:]
 
   package init() {}
 
   package func begin(_ id: UInt64, maximumTokens: Int) {
-    lookups[id] = PromptLookup(maximumTokens: maximumTokens)
+    lookups[id] = Held(PromptLookup(maximumTokens: maximumTokens))
   }
 
   package func propose(for texts: [DraftText], into proposals: inout DraftProposals) {
     for (index, text) in texts.enumerated() {
-      lookups[text.id]?.catchUp(with: text.tokens)
-      guard let lookup = lookups[text.id], lookup.source != nil else { continue }
+      guard let held = lookups[text.id] else { continue }
+      held.value.catchUp(with: text.tokens)
+      guard held.value.source != nil else { continue }
       let count = min(text.limit, DraftPlanner.draftCountMaximum)
-      proposals.add(textIndex: index, confidence: Self.confidence(matchLength: lookup.matchLength)) {
-        lookup.propose(count, after: text.tokens, into: &$0)
+      proposals.add(textIndex: index, confidence: Self.confidence(matchLength: held.value.matchLength)) {
+        held.value.propose(count, after: text.tokens, into: &$0)
       }
     }
   }

@@ -17,7 +17,7 @@ struct StepDrafting {
   private let source: (any DraftSource)?
   private var planner: DraftPlanner
   /// How drafts have fared, by request.
-  private var records: [UInt64: DraftRecord] = [:]
+  private var records: [UInt64: Held<DraftRecord>] = [:]
   /// The step under way.
   private var texts: [DraftText] = []
   private var proposals: DraftProposals
@@ -49,7 +49,7 @@ struct StepDrafting {
       guard let record = records[text.id] else { preconditionFailure("a text without a record") }
       planner.add(
         workIndex: text.workIndex, limit: min(text.limit, proposal.range.count),
-        confidence: proposal.confidence, record: record)
+        confidence: proposal.confidence, record: record.value)
     }
     planner.choose()
     for (index, proposal) in proposals.list.enumerated() {
@@ -63,10 +63,10 @@ struct StepDrafting {
     for (index, work) in plan.work.enumerated() where work.completes {
       guard let request = requests[work.id], request.answerCount > 0 else { continue }
       if records[work.id] == nil {
-        records[work.id] = DraftRecord()
+        records[work.id] = Held(DraftRecord())
         source?.begin(work.id, maximumTokens: request.tokenLimit)
       }
-      records[work.id]?.earn()
+      records[work.id]?.value.earn()
       let limit = request.tokenLimit - request.tokens.count - 1
       guard limit > 0 else { continue }
       texts.append(DraftText(id: work.id, workIndex: index, tokens: request.tokens, limit: limit))
@@ -79,7 +79,7 @@ struct StepDrafting {
     _ scheduler: inout Scheduler, _ budget: StepBudget
   ) {
     let text = texts[proposal.textIndex]
-    if planner.candidates[index].count == 0, records[text.id]?.declineOrProbe() == true {
+    if planner.candidates[index].count == 0, records[text.id]?.value.declineOrProbe() == true {
       planner.probe(index)
     }
     let count = scheduler.draft(
@@ -108,7 +108,7 @@ struct StepDrafting {
     let count = grant.range.count
     // Each draft carries an equal share of the cost; each token saved, its share of a step.
     let cost = planner.cost(draftCount: draftCount) * Double(count) / Double(draftCount)
-    records[id]?.settle(
+    records[id]?.value.settle(
       accepted: accepted, of: count, confidence: grant.confidence, cost: cost,
       gain: Double(accepted) / Double(planner.answerCount))
   }

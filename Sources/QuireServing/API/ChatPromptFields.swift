@@ -25,15 +25,19 @@ struct ChatPromptFields: Sendable {
   }
 
   /// The prompt's tokens. Text of messages never becomes a special token, whatever it says.
-  func tokens(_ tokenizer: Tokenizer) throws(ServingError) -> [Int32] {
+  func tokens(
+    _ tokenizer: Tokenizer, _ format: ChatFormat, limit: TextLimit
+  ) throws(ServingError) -> [Int32] {
+    let prompt: ChatPrompt
     do {
-      return try ChatTemplate.render(
+      prompt = try format.render(
         messages: messages, tools: tools.tools, mode: mode, addGenerationPrompt: addsGenerationPrompt,
-        continueFinalMessage: continuesFinalMessage
-      ).tokens(tokenizer)
+        continueFinalMessage: continuesFinalMessage)
     } catch {
       throw .rejected(.badField("messages", error.description))
     }
+    try limit.check(prompt.pieces.reduce(0) { $0 + $1.text.utf8.count }, field: "messages")
+    return prompt.tokens(tokenizer)
   }
 
   private static func check(_ messages: [ChatMessage], continues: Bool, adds: Bool) throws(ServingError) {

@@ -9,24 +9,20 @@ import QuireText
 struct ChatReply: Reply {
   /// What of a choice waits to be sent.
   private struct Pending: Sendable {
-    var reasoning = ""
-    var content = ""
-    var calls: [JSONValue] = []
+    var parts = AnswerParts()
     var tokens: [TokenRecord] = []
-
-    var isEmpty: Bool { reasoning.isEmpty && content.isEmpty && calls.isEmpty }
   }
 
   private struct Choice: Sendable {
     var pending = Pending()
-    /// `nil` when the model was given no tools.
-    var splitter: ToolCallSplitter?
-    var callCount = 0
+    /// Tool calls that have been sent.
+    var sentCallCount = 0
+    var hasCalls = false
     var result: GenerationResult?
 
     var finishName: JSONValue {
       guard let result else { return .null }
-      return .string(callCount > 0 && result.reason == .stop ? "tool_calls" : result.finishName)
+      return .string(hasCalls && result.reason == .stop ? "tool_calls" : result.finishName)
     }
   }
 
@@ -47,8 +43,7 @@ struct ChatReply: Reply {
     self.includesReasoning = request.includesReasoning
     self.includesLogprobs = request.logprobCount != nil
     self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
-    let choice = Choice(splitter: request.prompt.tools.tools.isEmpty ? nil : ToolCallSplitter())
-    self.choices = [Choice](repeating: choice, count: generation.choiceCount)
+    self.choices = [Choice](repeating: Choice(), count: generation.choiceCount)
     self.usage = UsageCounter(promptTokens: promptTokens, choiceCount: generation.choiceCount)
   }
 
@@ -60,21 +55,21 @@ struct ChatReply: Reply {
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
     switch event {
     case .prompt: return []
-    case .delta(let reasoning, let content, let token):
+    case .delta(var parts, let token):
       usage.addToken(token, choice: choice)
-      if includesReasoning { choices[choice].pending.reasoning += reasoning }
+      if !includesReasoning { parts.reasoning = "" }
+      if !allowsParallelCalls { parts.calls = choices[choice].hasCalls ? [] : Array(parts.calls.prefix(1)) }
+      choices[choice].pending.parts += parts
+      if !parts.calls.isEmpty { choices[choice].hasCalls = true }
       if includesLogprobs { choices[choice].pending.tokens.append(token) }
-      split(content, choice: choice)
+      guard isStreamed, !choices[choice].pending.parts.isEmpty else { return [] }
+      return [chunk(choice, delta: takeDelta(choice))]
     case .finished(let result):
       usage.finish(result, choice: choice)
-      releaseHeld(choice: choice)
       choices[choice].result = result
+      // Everything was sent with the token that completed it, so this is the only chunk with a finish_reason.
+      return isStreamed ? [chunk(choice, delta: [:])] : []
     }
-    guard isStreamed else { return [] }
-    var chunks: [JSONValue] = []
-    if !choices[choice].pending.isEmpty { chunks.append(chunk(choice, delta: takeDelta(choice))) }
-    if choices[choice].result != nil { chunks.append(chunk(choice, delta: [:])) }
-    return chunks
   }
 
   mutating func close() -> [JSONValue] {
@@ -88,24 +83,9 @@ struct ChatReply: Reply {
 
   // MARK: Tool calls
 
-  private mutating func split(_ content: String, choice: Int) {
-    guard let parts = choices[choice].splitter?.append(content) else {
-      choices[choice].pending.content += content
-      return
-    }
-    take(parts, choice: choice)
-  }
-
-  private mutating func releaseHeld(choice: Int) {
-    if let rest = choices[choice].splitter?.finish() { take(rest, choice: choice) }
-  }
-
-  private mutating func take(_ parts: ToolCallSplitter.Parts, choice: Int) {
-    choices[choice].pending.content += parts.content
-    for call in parts.calls where allowsParallelCalls || choices[choice].callCount == 0 {
-      choices[choice].pending.calls.append(value(of: call, index: choices[choice].callCount))
-      choices[choice].callCount += 1
-    }
+  /// - Parameter start: The index of the first call in its answer.
+  private func values(of calls: [ChatToolCall], from start: Int) -> JSONValue {
+    .array(calls.enumerated().map { value(of: $0.element, index: start + $0.offset) })
   }
 
   private func value(of call: ChatToolCall, index: Int) -> JSONValue {
@@ -124,14 +104,17 @@ struct ChatReply: Reply {
 
   private mutating func takeDelta(_ index: Int) -> JSONObject {
     var delta = JSONObject()
-    let pending = choices[index].pending
-    if !pending.reasoning.isEmpty {
-      delta["reasoning_content"] = .string(pending.reasoning)
-      delta["reasoning"] = .string(pending.reasoning)
+    let parts = choices[index].pending.parts
+    if !parts.reasoning.isEmpty {
+      delta["reasoning_content"] = .string(parts.reasoning)
+      delta["reasoning"] = .string(parts.reasoning)
     }
-    if !pending.content.isEmpty { delta["content"] = .string(pending.content) }
-    if !pending.calls.isEmpty { delta["tool_calls"] = .array(pending.calls) }
-    choices[index].pending = Pending(tokens: pending.tokens)
+    if !parts.content.isEmpty { delta["content"] = .string(parts.content) }
+    if !parts.calls.isEmpty {
+      delta["tool_calls"] = values(of: parts.calls, from: choices[index].sentCallCount)
+    }
+    choices[index].sentCallCount += parts.calls.count
+    choices[index].pending.parts = AnswerParts()
     return delta
   }
 
@@ -146,15 +129,14 @@ struct ChatReply: Reply {
   }
 
   private mutating func whole(_ index: Int) -> JSONValue {
-    let pending = choices[index].pending
-    let reasoning: JSONValue = pending.reasoning.isEmpty ? .null : .string(pending.reasoning)
+    let parts = choices[index].pending.parts
+    let reasoning: JSONValue = parts.reasoning.isEmpty ? .null : .string(parts.reasoning)
     // Text beside tool calls is rare; readers expect null, not "", when there is none.
-    let content: JSONValue =
-      pending.content.isEmpty && !pending.calls.isEmpty ? .null : .string(pending.content)
+    let content: JSONValue = parts.content.isEmpty && !parts.calls.isEmpty ? .null : .string(parts.content)
     var message: JSONObject = [
       "role": "assistant", "content": content, "reasoning_content": reasoning, "reasoning": reasoning,
     ]
-    if !pending.calls.isEmpty { message["tool_calls"] = .array(pending.calls) }
+    if !parts.calls.isEmpty { message["tool_calls"] = values(of: parts.calls, from: 0) }
     return [
       "index": .int(index), "message": .object(message), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,

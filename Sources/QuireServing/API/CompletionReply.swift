@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireJSON
+import QuireText
 
 /// The answer to a text completion, whole or as a stream.
 struct CompletionReply: Reply {
@@ -46,11 +47,11 @@ struct CompletionReply: Reply {
     case .prompt(let tokens):
       for token in tokens { choices[choice].logprobs?.append(token) }
       return []
-    case .delta(_, let content, let token):
+    case .delta(let parts, let token):
       usage.addToken(token, choice: choice)
-      choices[choice].text += content
+      choices[choice].text += parts.content
       choices[choice].logprobs?.append(token)
-      return isStreamed && !content.isEmpty ? [chunk(choice)] : []
+      return isStreamed && !parts.content.isEmpty ? [chunk(choice)] : []
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result

@@ -160,8 +160,6 @@ extension FieldReader {
     )
   }
 
-  static func shortened(_ text: String) -> String { Found.plain(text) }
-
   /// A member's path as sentences show it.
   func path(_ name: String) -> String { Found.plain(prefix + name, limit: 100) }
 }

@@ -10,16 +10,19 @@ enum ChatEndpoint {
     try fields.checkModel(service)
     let chat = try ChatRequest(
       fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize)
-    let tokens = try chat.prompt.tokens(service.tokenizer)
+    let format = try service.chatFormat()
+    let tokens = try chat.prompt.tokens(service.tokenizer, format, limit: service.textLimit)
     var choice = try GenerationRequest(
       prompt: tokens, chat.generation, contextLength: service.generator.contextLength, field: "messages")
-    choice.splitsThinking = true
+    choice.chatFormat = format
+    choice.splitsToolCalls = !chat.prompt.tools.tools.isEmpty
     choice.logprobCount = chat.logprobCount
     let reply = ChatReply(
       chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
       promptTokens: tokens.count)
     try GenerationRun.start(
-      choice.repeated(chat.generation.choiceCount), generator: service.generator, exchange: exchange,
+      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count, generator: service.generator,
+      exchange: exchange,
       reply: reply)
   }
 }
@@ -38,6 +41,7 @@ enum CompletionEndpoint {
     var choices: [GenerationRequest] = []
     var echoes: [CompletionReply.Echo] = []
     var promptTokens = 0
+    try service.textLimit.check(completion.prompts.reduce(0) { $0 + $1.textByteCount }, field: "prompt")
     for prompt in completion.prompts {
       let tokens = prompt.tokens(service.tokenizer)
       promptTokens += tokens.count
@@ -56,7 +60,8 @@ enum CompletionEndpoint {
     let reply = CompletionReply(
       completion, identity: ReplyIdentity(prefix: "cmpl-", model: service.options.modelName),
       promptTokens: promptTokens, choiceCount: choices.count, echoes: echoes)
-    try GenerationRun.start(choices, generator: service.generator, exchange: exchange, reply: reply)
+    try GenerationRun.start(
+      choices, promptTokens: promptTokens, generator: service.generator, exchange: exchange, reply: reply)
   }
 }
 
@@ -67,6 +72,11 @@ extension CompletionRequest.Prompt {
     case .tokens(let ids): ids
     case .text(let text): tokenizer.encode(text, addedTokens: .recognized)
     }
+  }
+
+  /// Bytes of text to tokenize.
+  var textByteCount: Int {
+    if case .text(let text) = self { text.utf8.count } else { 0 }
   }
 
   func text(_ tokenizer: Tokenizer) -> String {

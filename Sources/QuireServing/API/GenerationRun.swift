@@ -53,14 +53,22 @@ final class GenerationRun: Sendable {
 
   /// Submits all choices or none, then answers on the exchange as they go. Throws what is to be answered
   /// instead.
+  ///
+  /// - Parameter promptTokens: tokens of all prompts, each counted once.
   static func start(
-    _ choices: [GenerationRequest], generator: any TextGenerator, exchange: HTTPExchange, reply: any Reply
+    _ choices: [GenerationRequest], promptTokens: Int, generator: any TextGenerator, exchange: HTTPExchange,
+    reply: any Reply
   ) throws(ServingError) {
+    exchange.addTokens(prompt: promptTokens)
     let run = GenerationRun(
       choiceCount: choices.count, generator: generator, exchange: exchange, reply: reply)
     var ids: [RequestID] = []
+    // One call is one group, however many answers it asks for.
+    let group = choices.count > 1 ? UInt64.random(in: .min ... .max) : nil
     do {
       for (index, choice) in choices.enumerated() {
+        var choice = choice
+        choice.group = group
         ids.append(try generator.submit(choice) { event in run.receive(event, choice: index) })
       }
     } catch {
@@ -116,6 +124,7 @@ final class GenerationRun: Sendable {
     guard case .running = state.stage else { return }
     if case .finished(let result) = event {
       state.unfinishedCount -= 1
+      exchange.addTokens(generated: result.completionTokens)
       if let rejection = Rejection(result.reason) { return fail(rejection, on: &state) }
     }
     send(state.reply.receive(event, choice: choice), of: state.reply)

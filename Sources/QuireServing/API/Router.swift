@@ -2,68 +2,102 @@
 enum Router {
   typealias Endpoint = @Sendable (HTTPRequest, HTTPExchange, Service) throws(ServingError) -> Void
 
-  /// What answers a path, by method.
-  private static let routes: [String: [String: Endpoint]] = [
-    "/v1/chat/completions": ["POST": ChatEndpoint.handle],
-    "/v1/completions": ["POST": CompletionEndpoint.handle],
-    "/v1/models": ["GET": ModelEndpoints.list],
-    "/tokenize": ["POST": TokenEndpoints.tokenize],
-    "/detokenize": ["POST": TokenEndpoints.detokenize],
-    "/tokenizer_info": ["GET": TokenEndpoints.describe],
-    "/health": ["GET": HealthEndpoint.handle],
-    "/metrics": ["GET": MetricsEndpoint.handle],
+  /// How a path is answered.
+  struct Route {
+    /// The one method besides OPTIONS; GET implies HEAD.
+    let method: String
+    /// Whether the endpoint reads a body, which can take long: it then runs on the threads for work, so that
+    /// health and metrics are answered at once whatever else goes on.
+    var isWork: Bool { method == "POST" }
+    let endpoint: Endpoint
+
+    /// What `Allow` says.
+    var allowedMethods: String { method == "GET" ? "GET, HEAD, OPTIONS" : "\(method), OPTIONS" }
+  }
+
+  /// By path without `/v1`, which clients may leave out or put in front of every path.
+  private static let routes: [String: Route] = [
+    "/chat/completions": Route(method: "POST", endpoint: ChatEndpoint.handle),
+    "/completions": Route(method: "POST", endpoint: CompletionEndpoint.handle),
+    "/models": Route(method: "GET", endpoint: ModelEndpoints.list),
+    "/tokenize": Route(method: "POST", endpoint: TokenEndpoints.tokenize),
+    "/detokenize": Route(method: "POST", endpoint: TokenEndpoints.detokenize),
+    "/tokenizer_info": Route(method: "GET", endpoint: TokenEndpoints.describe),
+    "/health": Route(method: "GET", endpoint: HealthEndpoint.handle),
+    "/metrics": Route(method: "GET", endpoint: MetricsEndpoint.handle),
   ]
 
-  static let modelPrefix = "/v1/models/"
+  static let modelPrefix = "/models/"
 
+  /// Answers the request or hands it to a thread that will. Called on the thread that serves all connections,
+  /// so nothing here may take long.
   static func handle(_ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service) {
-    do {
-      try answer(request, exchange, service)
-    } catch {
-      guard case .rejected(let rejection) = error else {
-        preconditionFailure("an endpoint failed in another way than by refusing: \(error)")
+    refusing(exchange) { () throws(ServingError) in
+      try service.hosts.check(request)
+      exchange.addHeaders(try service.origins.headers(for: request))
+      let route = try route(for: request.path)
+      if request.method == "OPTIONS" {
+        return exchange.respond(
+          HTTPResponse(status: 204, headers: [HTTPHeader("Allow", route.allowedMethods)]))
       }
-      exchange.respond(.rejection(rejection))
+      try check(request, route, service)
+      guard route.isWork else { return try route.endpoint(request, exchange, service) }
+      try service.work.add(byteCount: request.body.count) {
+        guard !exchange.isClientGone else { return }
+        refusing(exchange) { () throws(ServingError) in try route.endpoint(request, exchange, service) }
+      }
     }
   }
 
-  private static func answer(
-    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
-  ) throws(ServingError) {
-    exchange.addHeaders(try service.origins.headers(for: request))
-    let methods = try methods(for: request.path)
-    let allowed = (methods.keys.sorted() + (methods["GET"] == nil ? [] : ["HEAD"]) + ["OPTIONS"]).joined(
-      separator: ", ")
-    if request.method == "OPTIONS" {
-      return exchange.respond(HTTPResponse(status: 204, headers: [HTTPHeader("Allow", allowed)]))
+  /// Answers with the refusal that `action` throws.
+  private static func refusing(_ exchange: HTTPExchange, _ action: () throws(ServingError) -> Void) {
+    do {
+      try action()
+    } catch {
+      exchange.respond(.rejection(error.rejection))
     }
-    guard let endpoint = methods[request.method == "HEAD" ? "GET" : request.method] else {
+  }
+
+  private static func check(
+    _ request: HTTPRequest, _ route: Route, _ service: Service
+  ) throws(ServingError) {
+    guard route.method == (request.method == "HEAD" ? "GET" : request.method) else {
       throw .rejected(
         Rejection(
           status: 405,
-          message: "\(request.path) takes \(allowed), but the method is \(shortened(request.method)).",
-          code: "method_not_allowed", headers: [HTTPHeader("Allow", allowed)]))
+          message:
+            "expected one of the methods \(route.allowedMethods) for \(shortened(request.path)), found "
+            + "\(shortened(request.method)); use one of them",
+          code: "method_not_allowed", headers: [HTTPHeader("Allow", route.allowedMethods)]))
     }
-    if request.method == "POST" && service.isDraining {
+    if route.isWork && service.isDraining {
       throw .rejected(
         .unavailable(
-          "The server is shutting down and takes no new requests: send this one to another server.",
-          code: "shutting_down", retryAfterSeconds: 5))
+          "expected a server that takes requests, found one that is shutting down; send the request to another "
+            + "one", code: "shutting_down", retryAfterSeconds: 5))
     }
-    try endpoint(request, exchange, service)
   }
 
-  private static func methods(for path: String) throws(ServingError) -> [String: Endpoint] {
-    if let methods = routes[path] { return methods }
-    if path.hasPrefix(modelPrefix) && path.utf8.count > modelPrefix.utf8.count {
-      return ["GET": ModelEndpoints.describe]
+  private static func route(for path: String) throws(ServingError) -> Route {
+    let plain = plainPath(path)
+    if let route = routes[plain] { return route }
+    if plain.hasPrefix(modelPrefix) && plain.utf8.count > modelPrefix.utf8.count {
+      return Route(method: "GET", endpoint: ModelEndpoints.describe)
     }
     throw .rejected(
       Rejection(
         status: 404,
-        message: "There is nothing at \(shortened(path)): see /v1/chat/completions, /v1/completions "
-          + "and /v1/models.", code: "not_found"))
+        message: "expected a path such as /v1/chat/completions, /v1/completions or /v1/models, found "
+          + "\(shortened(path)); correct it", code: "not_found"))
   }
 
-  private static func shortened(_ text: String) -> String { FieldReader.shortened(text) }
+  /// The path without `/v1` in front and a slash at the end.
+  static func plainPath(_ path: String) -> String {
+    var plain = path[...]
+    if plain.hasPrefix("/v1/") { plain = plain.dropFirst(3) }
+    if plain.hasSuffix("/") { plain = plain.dropLast() }
+    return String(plain)
+  }
+
+  private static func shortened(_ text: String) -> String { Found.plain(text) }
 }

@@ -11,7 +11,7 @@ enum ModelEndpoints {
   static func describe(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let escaped = request.path.dropFirst(Router.modelPrefix.count)
+    let escaped = Router.plainPath(request.path).dropFirst(Router.modelPrefix.count)
     let name = PercentEncoding.decode(String(escaped)) ?? String(escaped)
     guard name == service.options.modelName else {
       throw .rejected(.unknownModel(name, served: service.options.modelName))
@@ -52,20 +52,26 @@ enum TokenEndpoints {
     try fields.checkModel(service)
     let tokens: [Int32]
     if let prompt = try fields.string("prompt") {
+      try service.textLimit.check(prompt.utf8.count, field: "prompt")
       tokens = service.tokenizer.encode(prompt, addedTokens: .recognized)
     } else if fields.value("messages") != nil {
-      tokens = try ChatPromptFields(fields).tokens(service.tokenizer)
+      tokens = try ChatPromptFields(fields).tokens(
+        service.tokenizer, service.chatFormat(), limit: service.textLimit)
     } else {
       throw .rejected(
         .badField("prompt", "prompt: expected a text, or a conversation as 'messages', found none; send one"))
     }
     let includesStrings = try fields.bool("return_token_strs") ?? false
-    let strings = tokens.map { JSONValue.string(TokenName.text(service.tokenizer.bytes(of: $0))) }
+    let strings = includesStrings ? tokenStrings(tokens, service.tokenizer) : .null
     exchange.respond(
       .json([
         "count": .int(tokens.count), "max_model_len": .int(service.generator.contextLength),
-        "tokens": .array(tokens.map { .int($0) }), "token_strs": includesStrings ? .array(strings) : .null,
+        "tokens": .array(tokens.map { .int($0) }), "token_strs": strings,
       ]))
+  }
+
+  private static func tokenStrings(_ tokens: [Int32], _ tokenizer: Tokenizer) -> JSONValue {
+    .array(tokens.map { .string(TokenName.text(tokenizer.bytes(of: $0))) })
   }
 
   /// Takes `tokens` and gives their text as `prompt`.
@@ -78,6 +84,9 @@ enum TokenEndpoints {
       throw .rejected(.badField("tokens", "tokens: expected an array of token ids, found none; send one"))
     }
     let tokens = try fields.tokenIDs(values, "tokens", vocabularySize: service.tokenizer.vocabularySize)
+    // Few ids can stand for much text.
+    let byteCount = tokens.reduce(0) { $0 + service.tokenizer.bytes(of: $1).count }
+    try service.textLimit.check(byteCount, field: "tokens")
     let text = String(decoding: service.tokenizer.decode(tokens), as: UTF8.self)
     exchange.respond(.json(["prompt": .string(text)]))
   }

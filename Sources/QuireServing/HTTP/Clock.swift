@@ -14,3 +14,17 @@ func pauseThread(milliseconds: Int) {
 func unixTime() -> Int {
   time(nil)
 }
+
+/// A moment as logs write it: `2026-01-31T23:59:59Z`.
+struct UTCTime: CustomStringConvertible {
+  let secondsSince1970: Int
+
+  var description: String {
+    var seconds = time_t(secondsSince1970)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    func two(_ value: Int32) -> String { (value < 10 ? "0" : "") + String(value) }
+    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
+      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+  }
+}

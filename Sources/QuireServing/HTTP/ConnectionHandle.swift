@@ -6,6 +6,13 @@ struct ConnectionHandle: @unchecked Sendable {
   // Handed to other threads only inside the mutex of an exchange, for resuming.
   let pointer: OpaquePointer
 
+  /// What the library keeps for us with the connection.
+  var link: ClientLink? {
+    cmicrohttpd_connection_context(pointer).map {
+      Unmanaged<ClientLink>.fromOpaque($0).takeUnretainedValue()
+    }
+  }
+
   /// The headers of the current request, in order.
   func requestHeaders() -> [HTTPHeader] {
     var headers: [HTTPHeader] = []
@@ -57,10 +64,9 @@ struct ConnectionHandle: @unchecked Sendable {
   private func queue(_ answer: OpaquePointer?, head: HTTPHead) -> Bool {
     guard let answer else { return false }
     defer { MHD_destroy_response(answer) }
-    for header in head.headers {
-      let isAdded = MHD_add_response_header(answer, header.name, header.value)
-      precondition(cmicrohttpd_succeeded(isAdded), "a header name or value that HTTP does not allow")
-    }
+    // The library refuses an empty value or one with control bytes. An answer without that header is better than
+    // none.
+    for header in head.headers { _ = MHD_add_response_header(answer, header.name, header.value) }
     return cmicrohttpd_succeeded(MHD_queue_response(pointer, UInt32(head.status), answer))
   }
 }

@@ -16,13 +16,25 @@ package final class HTTPExchange: Sendable {
     var connection: ConnectionHandle?
     var onClientGone: (@Sendable () -> Void)?
     var lastWrite = ContinuousClock.now
-    var additionalHeaders: [HTTPHeader] = []
+    var additionalHeaders: [HTTPHeader]
+    var record: RequestRecord
   }
 
+  /// Names the request in the answer's `X-Request-Id` and in the log.
+  package let id: String
+  private let beganAt = ContinuousClock.now
   private let guarded: Mutex<Guarded>
 
-  init(connection: ConnectionHandle, backlogLimit: Int) {
-    guarded = Mutex(Guarded(flow: ExchangeFlow(backlogLimit: backlogLimit), connection: connection))
+  init(connection: ConnectionHandle, request: HTTPRequest, backlogLimit: Int) {
+    let id = RequestName.of(request)
+    self.id = id
+    let record = RequestRecord(
+      id: id, method: request.method, path: request.path, status: 0, isAnswered: false, tokens: .init(),
+      seconds: 0)
+    guarded = Mutex(
+      Guarded(
+        flow: ExchangeFlow(backlogLimit: backlogLimit), connection: connection,
+        additionalHeaders: [HTTPHeader("X-Request-Id", id)], record: record))
   }
 
   // MARK: For handlers
@@ -36,17 +48,27 @@ package final class HTTPExchange: Sendable {
   package func respond(_ response: HTTPResponse) {
     update { state in
       var response = response
-      response.head.headers += state.additionalHeaders
+      response.head = Self.complete(response.head, &state)
       return state.flow.respond(response)
     }
   }
 
   /// Sends status and headers; the body follows with `write`.
   package func beginStream(_ head: HTTPHead) {
-    update { state in
-      var head = head
-      head.headers += state.additionalHeaders
-      return state.flow.beginStream(head)
+    update { $0.flow.beginStream(Self.complete(head, &$0)) }
+  }
+
+  private static func complete(_ head: HTTPHead, _ state: inout Guarded) -> HTTPHead {
+    state.record.status = head.status
+    return HTTPHead(status: head.status, headers: head.headers + state.additionalHeaders)
+  }
+
+  /// Adds to the tokens that the request is said to have cost.
+  package func addTokens(prompt: Int = 0, cached: Int = 0, generated: Int = 0) {
+    guarded.withLock { state in
+      state.record.tokens.prompt += prompt
+      state.record.tokens.cached += cached
+      state.record.tokens.generated += generated
     }
   }
 
@@ -63,6 +85,12 @@ package final class HTTPExchange: Sendable {
   package func endStream() {
     update { $0.flow.endStream() }
   }
+
+  /// Whether there is nobody left to answer.
+  package var isClientGone: Bool { guarded.withLock { $0.flow.isGone } }
+
+  /// Whether an answer has begun.
+  var isAnswered: Bool { guarded.withLock { $0.flow.isAnswered } }
 
   /// Runs `action` once if the client leaves before it has the whole answer, at once if it already left.
   /// It runs on a thread of the server and must not block.
@@ -111,16 +139,33 @@ package final class HTTPExchange: Sendable {
     }
   }
 
-  /// On the daemon's thread: the library is done with the request and the connection is its own again.
-  func complete(isWholeAnswerSent: Bool) {
-    let action = guarded.withLock { state in
+  /// On the daemon's thread: the answer to a request that no handler gets.
+  func refusing(_ response: HTTPResponse, isRequest: Bool) -> HTTPResponse {
+    guarded.withLock { state in
+      if !isRequest {
+        state.record.method = "-"
+        state.record.path = "-"
+      }
+      var response = response
+      response.head = Self.complete(response.head, &state)
+      return response
+    }
+  }
+
+  /// On the daemon's thread: the library is done with the request and the connection is its own again. Returns what
+  /// there is to say about the request.
+  func complete(isWholeAnswerSent: Bool) -> RequestRecord {
+    let (action, record) = guarded.withLock { state in
       state.connection = nil
+      state.record.seconds = beganAt.duration(to: .now) / .seconds(1)
+      state.record.isAnswered = isWholeAnswerSent
       defer { state.onClientGone = nil }
-      if isWholeAnswerSent { return nil as (@Sendable () -> Void)? }
+      if isWholeAnswerSent { return (nil as (@Sendable () -> Void)?, state.record) }
       _ = state.flow.leave()
-      return state.onClientGone
+      return (state.onClientGone, state.record)
     }
     action?()
+    return record
   }
 
   // MARK: Shell

@@ -1,34 +1,37 @@
 import CMicrohttpd
-import Dispatch
 import Synchronization
 
 /// What the library's callbacks work on. Each callback runs on the daemon's one thread.
 final class HTTPServerCore: Sendable {
-  let table: ConnectionTable
+  let links = LinkTable()
   /// Set once, when the server stops: from then on no connection is suspended.
   let isClosing = Atomic(false)
-  /// Set once, when the daemon has ended.
-  let isStopped = Atomic(false)
   private let limits: HTTPLimits
   private let refusal: HTTPServer.RefusalPage
   private let handler: HTTPServer.Handler
+  private let log: HTTPServer.Log
   private let budget: BodyBudget
-  private let handlerQueue = DispatchQueue(label: "quire.http.handlers", attributes: .concurrent)
 
-  init(limits: HTTPLimits, refusal: @escaping HTTPServer.RefusalPage, handler: @escaping HTTPServer.Handler) {
+  /// Connections that the relays have ended and the library not yet.
+  private static let spareConnectionCount = 64
+  /// What the library notes about a header, and room for the answer's.
+  private static let bytesPerHeader = 96
+  private static let answerHeaderBytes = 16 << 10
+
+  init(
+    limits: HTTPLimits, refusal: @escaping HTTPServer.RefusalPage, log: @escaping HTTPServer.Log,
+    handler: @escaping HTTPServer.Handler
+  ) {
     self.limits = limits
     self.refusal = refusal
     self.handler = handler
+    self.log = log
     self.budget = BodyBudget(maximumBytes: limits.allBodiesBytes)
-    self.table = ConnectionTable(
-      deadlines: StageDeadlines(
-        headerSeconds: limits.headerSeconds, bodySeconds: limits.bodySeconds, idleSeconds: limits.idleSeconds)
-    )
   }
 
-  /// Starts the daemon on a listening socket, which it owns from here on. `nil` when the library refuses.
-  /// The caller keeps this object alive until it has stopped the daemon.
-  func startDaemon(on descriptor: Int32) -> OpaquePointer? {
+  /// Starts the daemon. Throws when the library refuses. The caller keeps this object alive until it has stopped
+  /// the daemon.
+  func startDaemon() throws(ServingError) -> DaemonHandle {
     let callbacks = cmicrohttpd_callbacks(
       context: Unmanaged.passUnretained(self).toOpaque(),
       handle_request: { context, connection, path, method, _, bytes, byteCount, state in
@@ -49,19 +52,41 @@ final class HTTPServerCore: Sendable {
       connection_changed: { context, connection, connectionState, change in
         guard let context, let connection, let connectionState else { return }
         let core = Unmanaged<HTTPServerCore>.fromOpaque(context).takeUnretainedValue()
+        let descriptor = cmicrohttpd_connection_fd(connection)
         if cmicrohttpd_is_opening(change) {
-          let id = core.table.open(descriptor: cmicrohttpd_connection_fd(connection))
-          // An id is never 0, so it survives the journey through a pointer.
-          connectionState.pointee = UnsafeMutableRawPointer(bitPattern: id)
-        } else {
-          core.table.close(Int(bitPattern: connectionState.pointee))
+          connectionState.pointee = core.links[descriptor].map { Unmanaged.passRetained($0).toOpaque() }
+        } else if let state = connectionState.pointee {
+          // Before the library closes the socket: its descriptor may be another connection's then.
+          core.links[descriptor] = nil
+          Unmanaged<ClientLink>.fromOpaque(state).release()
         }
       })
     let daemonLimits = cmicrohttpd_limits(
-      connection_count: UInt32(limits.connectionCount),
-      inactive_seconds: UInt32(max(1, limits.idleSeconds.rounded(.up))),
-      header_bytes: limits.headerBytes)
-    return cmicrohttpd_start(descriptor, daemonLimits, callbacks)
+      connection_count: UInt32(clamping: limits.connectionCount + Self.spareConnectionCount),
+      connection_bytes: 2 * limits.headerBytes + RequestHead.headerCountMax * Self.bytesPerHeader
+        + Self.answerHeaderBytes)
+    guard let daemon = cmicrohttpd_start(daemonLimits, callbacks) else {
+      throw .libraryFailed(
+        sentence:
+          "expected the HTTP library to start its thread, found that it could not; raise the limits on "
+          + "threads, open files and memory")
+    }
+    return DaemonHandle(pointer: daemon)
+  }
+
+  /// Gives the daemon a connection, on the relays' thread; `false` when the library refuses.
+  func adopt(_ descriptor: Int32, link: ClientLink, daemon: DaemonHandle) -> Bool {
+    links[descriptor] = link
+    if cmicrohttpd_add(daemon.pointer, descriptor) { return true }
+    links[descriptor] = nil
+    return false
+  }
+
+  /// Lets silent streams show that they live.
+  func ping(now: ContinuousClock.Instant) {
+    for exchange in links.exchanges {
+      exchange.write(EventStream.ping, ifSilentSince: now - .seconds(limits.pingSeconds))
+    }
   }
 
   // MARK: One request
@@ -89,12 +114,18 @@ final class HTTPServerCore: Sendable {
     }
     if byteCount.pointee > 0 {
       defer { byteCount.pointee = 0 }
-      return intake.receive(UnsafeRawBufferPointer(start: bytes, count: byteCount.pointee))
+      intake.receive(UnsafeRawBufferPointer(start: bytes, count: byteCount.pointee))
+      return true
     }
-    if case .discard(let rejection) = intake.verdict {
-      return call.connection.send(refusal(rejection))
+    if !intake.isHandedOver {
+      if let rejection = intake.link.receiveAll() {
+        return refuse(call, rejection, intake.exchange, isRequest: true)
+      }
+      if let rejection = intake.rejection {
+        return call.connection.send(intake.exchange.refusing(refusal(rejection), isRequest: true))
+      }
+      handOver(intake)
     }
-    if !intake.isHandedOver { handOver(intake) }
     switch intake.exchange.nextAnswerStep() {
     case .wait: return true
     case .send(let response): return call.connection.send(response)
@@ -104,24 +135,30 @@ final class HTTPServerCore: Sendable {
   }
 
   private func begin(_ call: RequestCall, path: String, method: String) -> Bool {
-    let id = Int(bitPattern: cmicrohttpd_connection_context(call.connection.pointer))
-    let exchange = HTTPExchange(connection: call.connection, backlogLimit: limits.backlogBytes)
+    guard let link = call.connection.link else { return false }
     let head = HTTPRequest(method: method, path: path, headers: call.connection.requestHeaders())
-    let intake = RequestIntake(
-      connectionID: id, exchange: exchange, head: head, limits: BodyLimits(maximumBytes: limits.bodyBytes),
-      budget: budget)
+    let exchange = HTTPExchange(
+      connection: call.connection, request: head, backlogLimit: limits.backlogBytes)
+    let intake = RequestIntake(link: link, exchange: exchange, head: head, limits: limits, budget: budget)
     call.state.pointee = Unmanaged.passRetained(intake).toOpaque()
-    table.headersComplete(id, exchange: exchange)
-    guard case .refuse(let rejection) = intake.verdict else { return true }
-    return call.connection.send(refusal(rejection))
+    guard let rejection = link.begin(exchange) else { return true }
+    return refuse(call, rejection, exchange, isRequest: false)
+  }
+
+  /// Answers a request that the checker refused; nothing after it can be understood.
+  private func refuse(
+    _ call: RequestCall, _ rejection: Rejection, _ exchange: HTTPExchange, isRequest: Bool
+  ) -> Bool {
+    var response = exchange.refusing(refusal(rejection), isRequest: isRequest)
+    response.head.headers.append(HTTPHeader("Connection", "close"))
+    return call.connection.send(response)
   }
 
   private func handOver(_ intake: RequestIntake) {
     intake.isHandedOver = true
-    table.bodyComplete(intake.connectionID)
-    let request = intake.takeRequest()
-    let exchange = intake.exchange
-    handlerQueue.async { [handler] in handler(request, exchange) }
+    handler(intake.takeRequest(), intake.exchange)
+    // A client that left before there was an exchange to say so to.
+    if intake.link.isGone && !intake.exchange.isAnswered { intake.exchange.leave() }
   }
 
   /// The library is done with a request, for better or worse.
@@ -129,7 +166,7 @@ final class HTTPServerCore: Sendable {
     guard let state = call.state.pointee else { return }
     let intake = Unmanaged<RequestIntake>.fromOpaque(state).takeRetainedValue()
     call.state.pointee = nil
-    table.exchangeComplete(intake.connectionID)
-    intake.exchange.complete(isWholeAnswerSent: isWholeAnswerSent)
+    intake.link.complete()
+    log(intake.exchange.complete(isWholeAnswerSent: isWholeAnswerSent))
   }
 }

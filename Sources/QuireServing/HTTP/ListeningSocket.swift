@@ -30,6 +30,8 @@ struct ListeningSocket {
     throw .cannotListen(host: host, port: port, sentence: Self.sentence(failure, host: host, port: port))
   }
 
+  func close() { systemClose(descriptor) }
+
   private struct Address {
     let family: Int32
     /// A socket address of that family.
@@ -50,7 +52,7 @@ struct ListeningSocket {
     #endif
     hints.ai_flags = Int32(AI_PASSIVE | AI_NUMERICSERV)
     var list: UnsafeMutablePointer<addrinfo>?
-    let status = getaddrinfo(host.isEmpty ? nil : host, String(port), &hints, &list)
+    let status = getaddrinfo(host, String(port), &hints, &list)
     guard status == 0, let first = list else {
       throw .cannotListen(
         host: host, port: port,
@@ -86,7 +88,7 @@ struct ListeningSocket {
     #endif
     if isBound && systemListen(descriptor) { return .success(descriptor) }
     let code = errno
-    close(descriptor)
+    systemClose(descriptor)
     return .failure(SystemError(code: code))
   }
 
@@ -119,4 +121,9 @@ struct ListeningSocket {
 /// `listen(2)`, which a method of the same name would hide.
 private func systemListen(_ descriptor: Int32) -> Bool {
   listen(descriptor, 128) == 0
+}
+
+/// `close(2)`, likewise.
+private func systemClose(_ descriptor: Int32) {
+  close(descriptor)
 }

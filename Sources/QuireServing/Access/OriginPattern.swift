@@ -1,0 +1,39 @@
+/// One value of `--allow-origin`: `*` for every page, `null` for pages without an origin (files, sandboxes), an
+/// origin such as `https://chat.example.org:8443`, or one with `*` for the host or the part in front of a domain:
+/// `vscode-webview://*`, `https://*.example.org`.
+struct OriginPattern: Sendable, Equatable {
+  /// What origins are compared with, in lower case.
+  private let text: String
+
+  /// `nil` when `text` is none of the above.
+  init?(_ text: String) {
+    // Browsers never send the slash that people copy from the address bar.
+    let text = (text.hasSuffix("/") && !text.hasSuffix("://") ? String(text.dropLast()) : text).lowercased()
+    guard text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
+    self.text = text
+    if text == "*" || text == "null" { return }
+    guard let separator = text.firstRange(of: "://"), separator.lowerBound > text.startIndex else {
+      return nil
+    }
+    let host = text[separator.upperBound...]
+    guard !host.isEmpty, !host.contains("/"), !host.contains("?"), !host.contains("#") else { return nil }
+    // A star stands for the whole host, or in front of ".domain".
+    if host.contains("*") && host != "*" && !(host.hasPrefix("*.") && !host.dropFirst().contains("*")) {
+      return nil
+    }
+  }
+
+  /// Whether every page is allowed.
+  var isEverything: Bool { text == "*" }
+
+  func matches(_ origin: String) -> Bool {
+    let origin = origin.lowercased()
+    if isEverything || origin == text { return true }
+    guard let star = text.firstIndex(of: "*") else { return false }
+    let front = text[..<star]
+    let back = text[text.index(after: star)...]
+    return origin.hasPrefix(front) && origin.hasSuffix(back)
+      && origin.utf8.count > front.utf8.count + back.utf8.count
+      && !origin.dropFirst(front.count).contains("/")
+  }
+}

@@ -1,0 +1,98 @@
+import Synchronization
+
+/// What the two threads that serve a connection share: the relay's, which has the client's socket, and the
+/// daemon's, on which the library handles its requests.
+final class ClientLink: Sendable {
+  private struct Guarded {
+    var exchange: HTTPExchange?
+    /// Whether a request is complete and not yet answered.
+    var isAnswering = false
+    var isGone = false
+    var refusal: RequestChecker.Refusal?
+    var begunCount = 0
+    var completedCount = 0
+    var lastCompletion: ContinuousClock.Instant?
+  }
+
+  private let guarded = Mutex(Guarded())
+
+  // MARK: The relay
+
+  /// Says how a request is to be answered that the checker has replaced.
+  func refuse(_ refusal: RequestChecker.Refusal) {
+    guarded.withLock { $0.refusal = refusal }
+  }
+
+  /// The client left: whatever is being worked on for it is given up.
+  func leave() {
+    let exchange = guarded.withLock { state in
+      state.isGone = true
+      return state.exchange
+    }
+    exchange?.leave()
+  }
+
+  /// How many requests the library is done with, and since when.
+  var progress: (completedCount: Int, lastCompletion: ContinuousClock.Instant?) {
+    guarded.withLock { ($0.completedCount, $0.lastCompletion) }
+  }
+
+  // MARK: The daemon
+
+  /// A request's headers are there. Returns how to refuse it, if it is to be refused.
+  func begin(_ exchange: HTTPExchange) -> Rejection? {
+    guarded.withLock { state in
+      state.exchange = exchange
+      state.begunCount += 1
+      return Self.currentRefusal(state)
+    }
+  }
+
+  /// The request that has begun is complete. Returns how to refuse it, if it is to be refused.
+  func receiveAll() -> Rejection? {
+    guarded.withLock { state in
+      state.isAnswering = true
+      return Self.currentRefusal(state)
+    }
+  }
+
+  /// The library is done with the request.
+  func complete() {
+    guarded.withLock { state in
+      state.exchange = nil
+      state.isAnswering = false
+      state.completedCount += 1
+      state.lastCompletion = .now
+    }
+  }
+
+  var isGone: Bool { guarded.withLock { $0.isGone } }
+
+  private static func currentRefusal(_ state: Guarded) -> Rejection? {
+    guard let refusal = state.refusal, refusal.request == state.begunCount - 1 else { return nil }
+    return refusal.rejection
+  }
+
+  // MARK: Others ask
+
+  var isAnswering: Bool { guarded.withLock { $0.isAnswering } }
+  var exchange: HTTPExchange? { guarded.withLock { $0.exchange } }
+}
+
+/// Open connections, by the descriptor under which the library has each.
+final class LinkTable: Sendable {
+  private let links = Mutex<[Int32: ClientLink]>([:])
+
+  subscript(descriptor: Int32) -> ClientLink? {
+    get { links.withLock { $0[descriptor] } }
+    set { links.withLock { $0[descriptor] = newValue } }
+  }
+
+  private var all: [ClientLink] { links.withLock { Array($0.values) } }
+
+  /// Requests that are complete and wait for their answer.
+  var unansweredCount: Int { all.count { $0.isAnswering } }
+
+  /// Every request that the library has not completed.
+  var exchanges: [HTTPExchange] { all.compactMap(\.exchange) }
+}

@@ -1,0 +1,134 @@
+/// The request line and headers of one request, read line by line by the rules of RFC 9112, the strict reading
+/// where it leaves a choice. What it returns is a head in one canonical form, so that nobody after it can read the
+/// request in another way.
+struct RequestHead {
+  /// Why the head is refused. Thrown by `add` and `finish`.
+  typealias Refusal = ServingError
+
+  /// How the body's end is found.
+  enum Framing: Equatable {
+    case none
+    /// Bytes announced by Content-Length.
+    case counted(Int)
+    case chunked
+  }
+
+  static let headerCountMax = 200
+
+  private(set) var framing = Framing.none
+  /// Whether the client waits for a go-ahead before it sends the body.
+  private(set) var expectsContinue = false
+  private var requestLine: RequestLine?
+  private var host: String?
+  private var headerCount = 0
+  private var hasTransferEncoding = false
+  private var canonicalLines: [UInt8] = []
+
+  /// Whether no line has been added.
+  var isEmpty: Bool { requestLine == nil }
+
+  /// Takes the next line, without its line end.
+  mutating func add(_ line: ArraySlice<UInt8>) throws(Refusal) {
+    guard requestLine != nil else {
+      requestLine = try RequestLine(line)
+      return
+    }
+    headerCount += 1
+    guard headerCount <= Self.headerCountMax else {
+      throw .refused(431, "expected at most \(Self.headerCountMax) headers, found more; send fewer")
+    }
+    let field = try HeaderLine(line)
+    switch field.name {
+    case "host": try takeHost(field)
+    case "content-length": try takeLength(field)
+    case "transfer-encoding": try takeEncoding(field)
+    case "expect": try takeExpectation(field)
+    // Nothing here uses cookies; those of other programs on this machine come along with every request of a page.
+    case "cookie": return
+    default: break
+    }
+    if field.name != "host" { canonicalLines += Array("\(field.spelling): \(field.value)\r\n".utf8) }
+  }
+
+  /// The bytes of the whole head, once its last line has been added.
+  func finish() throws(Refusal) -> [UInt8] {
+    guard let requestLine else { throw .refused(400, "expected a request line, found none; send one") }
+    if requestLine.isOldVersion {
+      guard !hasTransferEncoding else {
+        throw .refused(
+          400, "expected a body with Content-Length in HTTP/1.0, found Transfer-Encoding; send its length")
+      }
+    } else if host == nil {
+      throw .refused(400, "expected a Host header in a request of HTTP/1.1, found none; add it")
+    }
+    if hasTransferEncoding, case .counted = framing {
+      throw .refused(400, "expected Content-Length or Transfer-Encoding, found both; send one of them")
+    }
+    var bytes = Array("\(requestLine.canonical)\r\n".utf8)
+    // An absolute target says for itself which host is meant (RFC 9112, 3.2.2).
+    if let host = requestLine.authority ?? host { bytes += Array("Host: \(host)\r\n".utf8) }
+    return bytes + canonicalLines + "\r\n".utf8
+  }
+
+  private mutating func takeHost(_ field: HeaderLine) throws(Refusal) {
+    guard host == nil else { throw .refused(400, "expected one Host header, found two; send one") }
+    guard field.value.isEmpty || Authority(field.value) != nil else {
+      throw .refused(
+        400,
+        "expected a host name and perhaps a port in the Host header, found '\(Found.plain(field.value))'; "
+          + "correct it")
+    }
+    host = field.value
+  }
+
+  private mutating func takeLength(_ field: HeaderLine) throws(Refusal) {
+    if case .counted = framing {
+      throw .refused(400, "expected one Content-Length header, found two; send one")
+    }
+    guard !field.value.isEmpty, field.value.utf8.allSatisfy(\.isASCIIDigit) else {
+      throw .refused(
+        400,
+        "expected digits as the Content-Length, found '\(Found.plain(field.value))'; correct it")
+    }
+    // A number beyond 64 bits is a length like any other that is too large.
+    let length = Int(field.value) ?? .max
+    if hasTransferEncoding {
+      throw .refused(400, "expected Content-Length or Transfer-Encoding, found both; send one of them")
+    }
+    framing = .counted(length)
+  }
+
+  private mutating func takeEncoding(_ field: HeaderLine) throws(Refusal) {
+    guard !hasTransferEncoding else {
+      throw .refused(400, "expected one Transfer-Encoding header, found two; send one")
+    }
+    guard field.value.lowercased() == "chunked" else {
+      throw .refused(
+        501,
+        "expected 'chunked' as the Transfer-Encoding, found '\(Found.plain(field.value))'; send the body "
+          + "unencoded")
+    }
+    if case .counted = framing {
+      throw .refused(400, "expected Content-Length or Transfer-Encoding, found both; send one of them")
+    }
+    hasTransferEncoding = true
+    framing = .chunked
+  }
+
+  private mutating func takeExpectation(_ field: HeaderLine) throws(Refusal) {
+    guard field.value.lowercased() == "100-continue" else {
+      throw .refused(
+        417,
+        "expected '100-continue' as the expectation, found '\(Found.plain(field.value))'; leave it out"
+      )
+    }
+    expectsContinue = true
+  }
+}
+
+extension ServingError {
+  /// A request that is no HTTP, or more of it than is taken.
+  static func refused(_ status: Int, _ message: String) -> ServingError {
+    .rejected(Rejection(status: status, message: message, code: "invalid_http"))
+  }
+}

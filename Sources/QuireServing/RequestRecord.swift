@@ -1,0 +1,67 @@
+/// What a server notes about one request when it is over: enough to find it again, nothing of what it said.
+package struct RequestRecord: Sendable, Equatable {
+  /// Also in the answer's `X-Request-Id`.
+  package var id: String
+  /// `-` for what was no request.
+  package var method: String
+  /// Without the query.
+  package var path: String
+  /// 0 when the client left before there was an answer.
+  package var status: Int
+  /// Whether the client got the whole answer.
+  package var isAnswered: Bool
+  package var tokens: TokenCounts
+  /// From the first byte of the body to the end of the answer.
+  package var seconds: Double
+
+  /// Tokens of a request; of several answers together.
+  package struct TokenCounts: Sendable, Equatable {
+    package var prompt = 0
+    /// Tokens of the prompt that needed no computing.
+    package var cached = 0
+    package var generated = 0
+  }
+
+  private static let pathLengthMax = 120
+
+  /// One line without its end: `req-1f POST /v1/completions 200 prompt 12 cached 0 generated 34 1.234 s`.
+  package var line: String {
+    var words = [id, method, shownPath, status == 0 ? "-" : String(status)]
+    if tokens != TokenCounts() {
+      words.append("prompt \(tokens.prompt) cached \(tokens.cached) generated \(tokens.generated)")
+    }
+    let milliseconds = Int((max(0, min(seconds, 1e9)) * 1000).rounded())
+    let fraction = String(milliseconds % 1000 + 1000).dropFirst()
+    words.append("\(milliseconds / 1000).\(fraction) s")
+    if !isAnswered { words.append("client left") }
+    // Whatever a client sent, it is one line and acts on no terminal.
+    return String(
+      words.joined(separator: " ").unicodeScalars.map {
+        (0x20...0x7e).contains($0.value) ? Character($0) : "?"
+      })
+  }
+
+  private var shownPath: String {
+    path.utf8.count <= Self.pathLengthMax
+      ? path : String(decoding: path.utf8.prefix(Self.pathLengthMax), as: UTF8.self) + "..."
+  }
+}
+
+/// Names of requests.
+enum RequestName {
+  private static let marks = Array("-_.:".utf8)
+
+  /// The name that the client gave in `X-Request-Id`, if it can do no harm in a header and a log; else a fresh one.
+  static func of(_ request: HTTPRequest) -> String {
+    if let given = request.value(of: "X-Request-Id"), (1...128).contains(given.utf8.count),
+      given.utf8.allSatisfy({ $0.isASCIILetter || $0.isASCIIDigit || marks.contains($0) })
+    {
+      return given
+    }
+    return fresh()
+  }
+
+  static func fresh() -> String {
+    ReplyIdentity.randomID(prefix: "req-")
+  }
+}

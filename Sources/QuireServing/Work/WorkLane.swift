@@ -1,0 +1,73 @@
+import Dispatch
+import Synchronization
+
+/// Jobs in order of arrival, performed by threads of their own.
+final class WorkLane: Sendable {
+  typealias Job = @Sendable () -> Void
+
+  private struct Guarded {
+    var jobs: [Job] = []
+    /// No more jobs are taken, and the threads end when none is left.
+    var isStopped = false
+  }
+
+  private let capacity: Int
+  private let guarded = Mutex(Guarded())
+  private let bell = DispatchSemaphore(value: 0)
+  private let threads = Mutex<[ServerThread]>([])
+
+  /// - Parameter capacity: jobs that may wait.
+  init(capacity: Int) {
+    self.capacity = capacity
+  }
+
+  /// Throws when the system refuses a thread; those that were started then run until `stop`.
+  func start(threadCount: Int) throws(ServingError) {
+    for _ in 0..<threadCount {
+      let thread = try ServerThread { self.run() }
+      threads.withLock { $0.append(thread) }
+    }
+  }
+
+  /// `false` when too many jobs wait already.
+  func add(_ job: @escaping Job) -> Bool {
+    let isTaken = guarded.withLock { state in
+      guard state.jobs.count < capacity, !state.isStopped else { return false }
+      state.jobs.append(job)
+      return true
+    }
+    if isTaken { bell.signal() }
+    return isTaken
+  }
+
+  /// Ends the threads after the jobs that they are at; what waits is dropped.
+  func stop() {
+    guarded.withLock { $0.jobs = [] }
+    finish()
+  }
+
+  /// Ends the threads after all jobs that were added.
+  func finish() {
+    guarded.withLock { $0.isStopped = true }
+    let stopped = threads.withLock { threads in
+      defer { threads = [] }
+      return threads
+    }
+    for _ in stopped { bell.signal() }
+    for thread in stopped { thread.join() }
+  }
+
+  private func run() {
+    while true {
+      bell.wait()
+      let (job, isOver) = guarded.withLock { state -> (Job?, Bool) in
+        (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), state.isStopped)
+      }
+      if let job {
+        job()
+      } else if isOver {
+        return
+      }
+    }
+  }
+}

@@ -27,7 +27,7 @@ extension CalibrationError: CustomStringConvertible {
     case .text(let source, let problem): "the calibration text \(source) \(problem)"
     case .statistics(let path, let problem): "the statistics file \(path) \(problem)"
     case .notFinite(let what):
-      "\(what) holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"
+      "expected finite numbers in \(what), found a NaN or an infinity; check the checkpoint's files"
     case .scratch(let path, let reason):
       "expected to write \(path), found: \(reason)"
     case .checkpoint(let error): error.description
@@ -35,4 +35,8 @@ extension CalibrationError: CustomStringConvertible {
     case .tokenizer(let error): error.description
     }
   }
+}
+
+extension CalibrationError {
+  init(_ failure: HiddenStates.Failure) { self = .scratch(path: failure.path, reason: failure.reason) }
 }

@@ -1,3 +1,6 @@
+import QuireFiles
+import QuireModelFiles
+
 /// What can be wrong with an evaluation that a user asks for. Every description is one sentence.
 package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A file that cannot be opened or is not UTF-8 text. `purpose` says what it was wanted for.
@@ -43,5 +46,23 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
     case .model(let sentence), .conversion(let sentence), .generation(let sentence):
       sentence
     }
+  }
+}
+
+extension EvaluationError {
+  /// The bytes of a text file, without a byte order mark.
+  static func text(path: String, purpose: String) throws(EvaluationError) -> [UInt8] {
+    do throws(TextProblem) { return try TextFile.bytes(path: path) } catch {
+      throw .unreadableFile(path: path, purpose: purpose, found: error.description)
+    }
+  }
+}
+
+/// The value of `body`; what is wrong with a model's files becomes an error of the evaluation.
+func opening<Value>(_ body: () throws(ModelFileError) -> Value) throws(EvaluationError) -> Value {
+  do throws(ModelFileError) {
+    return try body()
+  } catch {
+    throw .model(error.description)
   }
 }

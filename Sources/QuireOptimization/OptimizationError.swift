@@ -9,8 +9,12 @@ package enum OptimizationError: Error, Sendable {
   case group(tensor: String, columns: Int, group: Int, cause: String)
   /// An override that matches no tensor of this checkpoint.
   case unmatchedOverride(pattern: String)
+  /// An override whose pattern cannot be read.
+  case pattern(String, NamePatternError)
   /// A weight or an activation that is not a number.
   case notFinite(what: String)
+  /// A weight beyond what codes and their scales can express.
+  case tooLarge(tensor: String, value: Float, limit: Float)
   case calibration(CalibrationError)
   case tensor(TensorError)
 }
@@ -24,8 +28,13 @@ extension OptimizationError: CustomStringConvertible {
     case .unmatchedOverride(let pattern):
       "the override \"\(pattern)\" matches no tensor of this checkpoint; "
         + "write a part of a name such as \"lm_head\" or \"down_proj\", or remove it"
+    case .pattern(let pattern, let error):
+      "the override \"\(pattern)\" cannot be read: \(error); recipes/README.md lists what a match may hold"
     case .notFinite(let what):
-      "\(what) holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"
+      "expected finite numbers in \(what), found a NaN or an infinity; check the checkpoint's files"
+    case .tooLarge(let tensor, let value, let limit):
+      "expected weights of at most \(limit) in the tensor \(tensor), found \(value), which no scale can express; "
+        + "keep it in bf16 by an override, or check the checkpoint's files"
     case .calibration(let error): error.description
     case .tensor(let error): error.description
     }

@@ -61,12 +61,12 @@ import Testing
   }
 
   @Test func greedyCountsFollowTheErrors() {
-    func layer(_ steps: [Double], loudness: Double = 1) -> PruningTable.Layer {
-      PruningTable.Layer(steps: steps, loudness: loudness)
+    func layer(_ steps: [Double], magnitude: Double = 1) -> PruningTable.Layer {
+      PruningTable.Layer(steps: steps, magnitude: magnitude)
     }
     let table = PruningTable(
       step: "prune-heads", unit: "query-head",
-      layers: [layer([0.1, 0.2, 0.4]), layer([0.01, 0.05, 0.9]), layer([0.1, 0.1, 0.1], loudness: 0.1)])
+      layers: [layer([0.1, 0.2, 0.4]), layer([0.01, 0.05, 0.9]), layer([0.1, 0.1, 0.1], magnitude: 0.1)])
     #expect(table.counts(share: 0.25, unitsInLayer: [4, 4, 4]) == [0, 1, 2])
     #expect(table.counts(share: 0.5, unitsInLayer: [4, 4, 4]) == [1, 2, 3])
     #expect(table.counts(errorBudget: 0.041) == [0, 1, 3])

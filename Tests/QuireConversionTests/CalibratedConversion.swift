@@ -17,7 +17,7 @@ struct CalibratedConversion {
   let text: String = {
     var generator = SeededGenerator(seed: 4)
     return String(
-      decoding: (0..<600).map { _ in UInt8.random(in: 97...122, using: &generator) }, as: UTF8.self)
+      decoding: (0..<800).map { _ in UInt8.random(in: 97...122, using: &generator) }, as: UTF8.self)
   }()
 
   var output: String { folder.path + "/model.quire" }

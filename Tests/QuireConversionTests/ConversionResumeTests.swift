@@ -2,6 +2,7 @@ import Foundation
 import QuireCheckpoints
 import QuireCalibration
 import QuireConversion
+import QuireFiles
 import QuireOptimization
 import QuireTensors
 import TestSupport
@@ -13,11 +14,7 @@ import Testing
   /// Where an interrupted conversion's files are laid.
   private let place = TemporaryFolder()
 
-  private static let rests = [
-    ".partial", ".journal.partial", ".rows.partial", ".reference.partial", ".survey.partial",
-    ".survey.rows.partial",
-    ".survey.probes.rows.partial",
-  ]
+  private static let rests = UnfinishedFiles.Part.allCases.map(\.rawValue)
 
   private static let nearest = recipe(.quantize(.init(target: .int4(group: 32))))
   /// Uses activations up to the last layer.
@@ -53,8 +50,8 @@ import Testing
 
   /// How a conversion began, and the survey before it.
   private struct Start: Equatable {
-    var survey: SurveyStart?
-    var conversion: ConversionStart?
+    var survey: RunStart.Found?
+    var conversion: RunStart.Found?
   }
 
   /// Where a run stood when what it would leave behind was looked at.
@@ -76,12 +73,12 @@ import Testing
     var start = Start()
     if !converter.isSettled {
       let survey = try converter.survey(
-        forPack: path, progress: { _, _ in progress?(.survey) }, onStart: { start.survey = $0 })
+        forPack: path, progress: { _, _ in progress?(.survey) }, onStart: { start.survey = $0.found })
       converter = try converter.settled(by: survey)
     }
     _ = try converter.run(
       output: path, progress: { progress?(.conversion(layersDone: $0.layersDone)) },
-      onStart: { start.conversion = $0 })
+      onStart: { start.conversion = $0.found })
     return start
   }
 
@@ -130,25 +127,25 @@ import Testing
 
   @Test func statisticsFromAFileChangeNothingOfThat() throws {
     for recipe in [Self.solved, Self.surveyed] {
-      try wheneverItIsKilledItGoesOnBehindTheLastLayer(reading(recipe))
+      try wheneverItIsKilledItResumesAfterTheLastLayer(reading(recipe))
     }
     let (_, rests, _) = try restsOnTheWay(reading(Self.solved))
     try lay(try #require(rests.last))
     // Other statistics under the same name.
     #expect(
       try convert(reading(Self.solved, seed: 4), into: place).conversion
-        == .discarded(reason: "is of another statistics"))
+        == .useless(reason: "is of another statistics"))
   }
 
   @Test(arguments: [nearest, solved, pruned, surveyed])
-  func wheneverItIsKilledItGoesOnBehindTheLastLayer(_ recipe: Recipe) throws {
+  func wheneverItIsKilledItResumesAfterTheLastLayer(_ recipe: Recipe) throws {
     let (whole, rests, moments) = try restsOnTheWay(recipe)
     for (rest, moment) in zip(rests, moments) {
       try lay(rest)
       let start = try convert(recipe, into: place, threads: 1)
       // The embedding's part is noted after its report.
       if case .conversion(let layersDone) = moment, layersDone > 0 {
-        #expect(start.conversion == .resumed(layersDone: layersDone))
+        #expect(start.conversion == .layers(layersDone))
       }
       try expectOnlyPack(whole, "killed at \(moment)")
     }
@@ -156,16 +153,16 @@ import Testing
 
   @Test func aSurveyIsNotRepeated() throws {
     let (whole, rests, moments) = try restsOnTheWay(Self.surveyed)
-    var starts: [SurveyStart] = []
+    var starts: [RunStart.Found] = []
     for (rest, moment) in zip(rests, moments) {
       try lay(rest)
       let survey = try #require(try convert(Self.surveyed, into: place).survey)
-      if moment != .survey { #expect(survey == .found) }
+      if moment != .survey { #expect(survey == .everything) }
       if survey != starts.last { starts.append(survey) }
       try expectOnlyPack(whole, "killed at \(moment)")
     }
     #expect(
-      starts == [.anew, .resumed(layersDone: 1), .resumed(layersDone: 2), .resumed(layersDone: 3), .found])
+      starts == [.nothing, .layers(1), .layers(2), .layers(3), .everything])
   }
 
   @Test func aSurveyServesAnotherLimitButNoOtherModel() throws {
@@ -177,16 +174,16 @@ import Testing
     let other = Recipe(name: "other", steps: steps, calibration: Self.surveyed.calibration)
     #expect(
       try convert(other, into: place)
-        == Start(survey: .found, conversion: .discarded(reason: "is of another recipe")))
+        == Start(survey: .everything, conversion: .useless(reason: "is of another recipe")))
     try lay(rest)
     #expect(
       try convert(Self.surveyed, into: place, version: "next").survey
-        == .discarded(reason: "is of another program"))
+        == .useless(reason: "is of another program"))
     var lost = rests[try #require(moments.lastIndex(of: .survey))]
     lost[".survey.probes.rows.partial"] = Data()
     try lay(lost)
     #expect(
-      try convert(Self.surveyed, into: place).survey == .discarded(reason: "has lost its hidden rows"))
+      try convert(Self.surveyed, into: place).survey == .useless(reason: "has lost its hidden states"))
     // A finished pack of another recipe takes along what was left beside it.
     try lay(rest)
     try convert(Self.nearest, into: place)
@@ -216,11 +213,11 @@ import Testing
     let count = try #require(rest[end]).count
     rest[end] = Data(count: count)
     try lay(rest)
-    let start = try convert(Self.solved, into: place).conversion
-    #expect(start == .discarded(reason: "has lost the calibration's hidden rows"))
+    let start = try #require(try convert(Self.solved, into: place).conversion)
+    #expect(start == .useless(reason: "has lost its hidden states"))
     #expect(
-      start?.sentence
-        == "starts anew: the unfinished pack of an earlier run has lost the calibration's hidden rows")
+      RunStart(.conversion, start).sentence
+        == "starts afresh: the unfinished pack of an earlier run has lost its hidden states")
     try expectOnlyPack(whole, "rows of zeros")
   }
 
@@ -230,17 +227,17 @@ import Testing
     try lay(rest)
     #expect(
       try convert(Self.nearest, into: place).conversion
-        == .discarded(reason: "is of another recipe and calibration text"))
+        == .useless(reason: "is of another recipe and calibration text"))
     try lay(rest)
     #expect(
       try convert(Self.solved, into: place, version: "next").conversion
-        == .discarded(reason: "is of another program"))
+        == .useless(reason: "is of another program"))
     try lay(rest)
     try FileManager.default.setAttributes(
       [.modificationDate: Date(timeIntervalSince1970: 1_000_000)],
       ofItemAtPath: folder.path + "/model-00002-of-00002.safetensors")
     #expect(
-      try convert(Self.solved, into: place).conversion == .discarded(reason: "is of another checkpoint"))
+      try convert(Self.solved, into: place).conversion == .useless(reason: "is of another checkpoint"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: place.path) == ["model.quire"])
   }
 
@@ -251,12 +248,12 @@ import Testing
       Checkpoint(path: folder.path), recipe: Self.nearest, compute: Compute(threadCount: 1),
       toolVersion: "test")
     var names: [String] = []
-    var start: ConversionStart?
+    var start: RunStart?
     _ = try converter.run(
       output: place.path + "/model.quire", resumes: false,
       progress: { _ in
         names = (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
       }, onStart: { start = $0 })
-    #expect(start == .anew && names == ["model.quire.partial"])
+    #expect(start?.found == .nothing && names == ["model.quire.partial"])
   }
 }

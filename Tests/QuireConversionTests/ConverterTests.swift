@@ -238,19 +238,23 @@ import Testing
     }
     #expect(
       error?.description
-        == "the tensor model.layers.1.mlp.up_proj.weight holds a NaN or an infinity; "
-        + "expected finite numbers, so check the checkpoint's files")
+        == "expected finite numbers in tensor \"model.layers.1.mlp.up_proj.weight\" of "
+        + "\(folder.path)/model.safetensors, found a NaN or an infinity; download the file again; "
+        + "if the model is your own, its training has diverged")
     let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     #expect(!left.contains { $0.contains("quire") })
   }
 
   @Test func brokenActivationsAreNamed() throws {
     TinyCheckpoint(queryHeadCount: 4, keyValueHeadCount: 2).write(to: folder)
-    try patch(.layer(0, .valueProjection)) { weights in weights[5] = 0x7f80 }
+    // Each is a number that is read, but squares of their products, about 1e24, overflow in a sum.
+    try patch(.layer(0, .inputNorm)) { weights in weights[5] = 0x4980 }  // 2^20
+    try patch(.layer(0, .valueProjection)) { weights in weights[5] = 0x5d7f }  // 1.1e18
     let error = #expect(throws: ConversionError.self) {
       try convert(recipe(.pruneHeads(.init(unit: .queryHead, removal: .uniform(1)))))
     }
-    #expect(error?.description.hasPrefix("the attention output of layer 0 holds a NaN") == true)
+    #expect(
+      error?.description.hasPrefix("expected finite numbers in the attention output of layer 0") == true)
   }
 
   @Test func unreadableOutputsAndTokenizers() throws {

@@ -148,7 +148,7 @@ import Testing
     ),
     (
       "{ step: 'quantize', scheme: 'int8', overrides: [ { match: 'x(', scheme: 'int8' } ] }",
-      "expected match, a regular expression over tensor names, found \"x(\""
+      "match \"x(\" is no pattern over tensor names: expected a \")\" for this \"(\", found none at character 2"
     ),
     (
       "{ step: 'quantize', scheme: 'int8', overrides: [ { match: 'x', scheme: 'bf16', group: 32 } ] }",
@@ -169,7 +169,7 @@ import Testing
     ),
     (
       "{ step: 'prune-heads', unit: 'kv-group', remove: [1, 1.5] }",
-      "expected the layer's count, an integer of at least 0, found 1.5"
+      "expected the layer's count, an integer from 0 to 2^63 - 1, found 1.5"
     ),
     (
       "{ step: 'prune-heads', unit: 'kv-group', remove: 1, repair: 'yes' }",

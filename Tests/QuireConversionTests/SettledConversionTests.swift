@@ -96,7 +96,7 @@ import Testing
       return error?.description
     }
     #expect(
-      try refusal(.bytes(1000))?.hasPrefix("expected a size of at most 1000 bytes, but the smallest") == true)
+      try refusal(.bytes(1000))?.hasSuffix("found 1000 bytes; raise it, or add a smaller choice") == true)
     #expect(
       try refusal(.divergence(1e-12))?.hasPrefix("expected a KL divergence of at most 1e-12, but the best")
         == true)

@@ -243,7 +243,7 @@ import Testing
       let (one, other) = (try #require(measured.pruning[index]), try #require(read.pruning[index]))
       for (a, b) in zip(one.layers, other.layers) {
         #expect(a.scores == b.scores && a.steps == b.steps && a.trials == b.trials)
-        #expect(abs(a.loudness / b.loudness - 1) < 1e-6)
+        #expect(abs(a.magnitude / b.magnitude - 1) < 1e-6)
       }
     }
   }

@@ -1,3 +1,4 @@
+import QuireModelFiles
 import Foundation
 import QuireCheckpoints
 import QuireEvaluation
@@ -275,7 +276,7 @@ private final class TinySubject: Sendable {
   @Test func modelsThatAreNotThere() {
     #expect(
       sentence("/nowhere/model")
-        == "expected a checkpoint folder or a pack at /nowhere/model, found nothing; check the path")
+        == "expected a checkpoint folder or a .quire pack at /nowhere/model, found nothing; check the path")
   }
 
   @Test func nothingToMeasure() {

@@ -50,8 +50,8 @@ import Testing
       }
       for key in ["steps", "drafts", "acceptedDrafts"] { #expect(row[key]?.intValue != nil, "\(key)") }
     }
-    #expect(report.table.contains("answers dictated to the engine"))
-    let lines = report.table.split(separator: "\n").map { $0.split(separator: " ").first }
+    #expect(report.table(width: 120).contains("answers dictated to the engine"))
+    let lines = report.table(width: 120).split(separator: "\n").map { $0.split(separator: " ").first }
     for text in LookupText.allCases { #expect(lines.contains { $0 ?? "" == text.rawValue }) }
   }
 

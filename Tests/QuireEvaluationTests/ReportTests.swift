@@ -1,5 +1,6 @@
 import QuireEvaluation
 import QuireJSON
+import QuireModelFiles
 import QuireText
 import Testing
 
@@ -57,7 +58,7 @@ private enum MadeUp {
     let method = EvaluationMethod(
       tasks: TaskMethod(
         file: "tasks.jsonl", availableCount: 873, problemCount: 200, modes: [.thinking, .nonThinking],
-        thinkingTokens: 256, nonThinkingTokens: 64, concurrency: 32),
+        thinkingTokens: 256, nonThinkingTokens: 64, concurrency: 32, chatFormat: "qwen3"),
       text: TextMethod(
         file: "heldout.txt", textProtocol: .lines, windowTokens: 60, documentCount: 25, scoredTokens: 100),
       speed: SpeedSettings(), threadCount: 2, instructionSet: "avx512", seed: 1)
@@ -100,7 +101,7 @@ private enum MadeUp {
       int4: quantize  not thinking    0≈    10     5
 
       ± one standard error   ≈ within two standard errors of the reference: no difference is claimed
-      peak memory: the whole process while the row's model is loaded, timed and answers; files that are mapped count
+      peak memory: the whole process while the row's model is loaded, timed and answers
       lost/won: answers that are right in the reference and wrong here, and the other way round; change in points
       reference: the checkpoint's weights in float32 arithmetic with a float32 cache; packs run with a float16 cache
 

@@ -88,7 +88,8 @@ import Testing
   }
 
   @Test func printsARowForEachCase() throws {
-    let table = try Self.report(SpeedPlan(promptTokens: [8], generateTokens: 2, batches: [2])).table
+    let table = try Self.report(SpeedPlan(promptTokens: [8], generateTokens: 2, batches: [2])).table(
+      width: 120)
     #expect(table.contains("tiny, 2 layers, int4 g32 and int8 g32"))
     #expect(table.contains("quire 1.2.3, \(InstructionSet.detected.rawValue), 2 threads, a test"))
     let lines = table.split(separator: "\n").map { $0.split(separator: " ") }

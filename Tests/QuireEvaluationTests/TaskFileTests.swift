@@ -30,16 +30,32 @@ import Testing
       ])
   }
 
+  @Test func aNumberStandsForItsText() throws {
+    let line = "{\"task\": \"a\", \"prompt\": \"?\", \"answer\": NUMBER}"
+    for number in ["1087", "-3", "2.50", "1e3"] {
+      #expect(try problems(line.replacing("NUMBER", with: number)).map(\.answer) == [number])
+    }
+  }
+
+  @Test func aByteOrderMarkIsDropped() throws {
+    #expect(try problems("\u{FEFF}{\"task\": \"a\", \"prompt\": \"?\", \"answer\": \"1\"}\r\n").count == 1)
+  }
+
   @Test func refusesWhatIsNoProblem() {
     let good = "{\"task\": \"add\", \"prompt\": \"1+1?\", \"answer\": \"2\"}\n"
     let correct = "; correct or remove the line"
     let member = "a string that is not blank"
+    let answer = "a string or a number that is not blank"
     #expect(
       sentence(good + "\n{\"task\": \"add\", \"prompt\": \"?\"}")
-        == "t.jsonl, line 3: expected the member \"answer\", \(member), found no such member" + correct)
+        == "t.jsonl, line 3: expected the member \"answer\", \(answer), found no such member" + correct)
     #expect(
-      sentence(good + "{\"task\": \"add\", \"prompt\": \"?\", \"answer\": 2}")
-        == "t.jsonl, line 2: expected the member \"answer\", \(member), found a number" + correct)
+      sentence(good + "{\"task\": \"add\", \"prompt\": \"?\", \"answer\": [2]}")
+        == "t.jsonl, line 2: expected the member \"answer\", \(answer), found an array" + correct)
+    #expect(
+      sentence("{\"task\": \"a\", \"prompt\": \"?\", \"choices\": [1], \"answer\": 2}")
+        == "t.jsonl, line 1: expected only the members task, prompt and answer (and id or source, which are "
+        + "ignored), found \"choices\", which nothing here reads" + correct)
     #expect(
       sentence("{\"task\": \"add\", \"prompt\": \" \", \"answer\": \"2\"}")
         == "t.jsonl, line 1: expected the member \"prompt\", \(member), found a blank one" + correct)
@@ -78,7 +94,7 @@ import Testing
     }
     #expect(found(folder.path + "/none.jsonl") == "no such file")
     #expect(found(folder.path) == "a folder")
-    #expect(found(folder.write([0x7B, 0xFF], to: "latin.jsonl")) == "bytes that are not UTF-8")
+    #expect(found(folder.write([0x7B, 0xFF], to: "latin.jsonl")) == "bytes that are not UTF-8 in line 1")
   }
 
   @Test func acceptsAByteOrderMark() throws {

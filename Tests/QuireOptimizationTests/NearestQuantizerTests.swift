@@ -94,8 +94,22 @@ import Testing
     }
     #expect(
       error?.description
-        == "the tensor w holds a NaN or an infinity; expected finite numbers, so check the checkpoint's files"
+        == "expected finite numbers in the tensor w, found a NaN or an infinity; check the checkpoint's files"
     )
+  }
+
+  /// A scale holds at most 65280: a larger weight would be cut without a word.
+  @Test(arguments: [Float(1e6), -1e30])
+  func whatNoScaleCanExpressIsRefused(bad: Float) {
+    var values = [Float](repeating: 1, count: 128)
+    values[70] = bad
+    let error = #expect(throws: OptimizationError.self) {
+      _ = try quantize(values, columns: 64, .int4(group: 32))
+    }
+    #expect(
+      error?.description
+        == "expected weights of at most 489600.0 in the tensor w, found \(abs(bad)), which no scale can express; "
+        + "keep it in bf16 by an override, or check the checkpoint's files")
   }
 
   private func exponential(_ power: Int) -> Float { Float(sign: .plus, exponent: power, significand: 1) }

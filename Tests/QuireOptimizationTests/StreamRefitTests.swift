@@ -1,13 +1,11 @@
-import QuireCheckpoints
 import QuireModel
 import QuireCalibration
 import QuireOptimization
-import QuirePacks
 import QuireTensors
 import TestSupport
 import Testing
 
-/// The refit that brings hidden rows back to the unpruned model's.
+/// The refit that brings hidden states back to the unpruned model's.
 @Suite struct StreamRefitTests {
   private static let golden = GoldenFile(path: Fixtures.optimization)
   private let team = ThreadTeam(threadCount: 2)

@@ -12,7 +12,7 @@ package protocol ActivationStatistics: AnyObject {
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(CalibrationError) -> [ActivationSite: GramMatrix]
 
-  /// The moments at the input of the attention's or the MLP's last matrix; with how they go with what the hidden rows
+  /// The moments at the input of the attention's or the MLP's last matrix; with how they go with what the hidden states
   /// lack of the checkpoint's own where those are known.
   ///
   /// - Parameter original: the layer as the checkpoint has it
@@ -20,7 +20,7 @@ package protocol ActivationStatistics: AnyObject {
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments
 
-  /// The mean over all tokens of the squared length of the hidden row that the layer begins with.
+  /// The mean over all tokens of the squared length of the hidden state that the layer begins with.
   func meanSquare() throws(CalibrationError) -> Double
 
   /// The layer's attention is as it will be: what its MLP reads may follow from that.

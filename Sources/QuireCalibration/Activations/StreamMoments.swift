@@ -1,14 +1,13 @@
-import QuireCheckpoints
 package import QuireModel
 package import QuireTensors
 
-/// What least squares needs to know to bring hidden rows back to the unpruned model's: how the inputs of a matrix go
+/// What least squares needs to know to bring hidden states back to the unpruned model's: how the inputs of a matrix go
 /// with each other, and how they go with what the matrix ought to add.
 package struct StreamMoments {
   /// `XᵀX/N` of the inputs.
   package let gram: GramMatrix
-  /// `TᵀX/N`, where T is the reference's rows behind the matrix less the rows that the matrix adds to; nil without a
-  /// reference.
+  /// `TᵀX/N`, where T is the unpruned model's states after the matrix less the states that the matrix adds to; nil when
+  /// the unpruned states are not known.
   package let cross: MatrixView<Float>?  // (hidden, inputs)
 
   package init(gram: GramMatrix, cross: MatrixView<Float>? = nil) {
@@ -77,10 +76,10 @@ struct CrossAccumulator {
   }
 }
 
-// The reference's rows beside the optimized ones.
+// The unpruned model's states beside the optimized ones.
 extension CalibrationRun {
-  /// The moments at `site`, the input of the attention's or the MLP's last matrix. The hidden rows stay as they are;
-  /// the reference's come behind that matrix.
+  /// The moments at `site`, the input of the attention's or the MLP's last matrix. The hidden states stay as they are;
+  /// the unpruned ones come to after that matrix.
   ///
   /// Precondition: no half of the layer has been gone through.
   /// - Parameters:
@@ -90,41 +89,45 @@ extension CalibrationRun {
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments {
     precondition(
-      site == .attentionOutput || site == .mlpOutput, "these inputs add nothing to the hidden rows")
-    guard let reference else { return StreamMoments(gram: try gram(at: site, of: layer)) }
-    try advanceReference(behind: site, of: original)
+      site == .attentionOutput || site == .mlpOutput, "these inputs add nothing to the hidden states")
+    guard let unpruned else { return StreamMoments(gram: try gram(at: site, of: layer)) }
+    try advanceUnpruned(past: site, of: original)
     let (width, hiddenSize) = (site.width(in: layer.shape, configuration), configuration.hiddenSize)
-    var gram = GramAccumulator(order: width, team: runner.compute.team)
-    var cross = CrossAccumulator(targets: hiddenSize, inputs: width, team: runner.compute.team)
-    let (targets, hidden) = (reference.scratch.pointer, scratch.pointer)
-    let prepare = { (window: Int) throws(CalibrationError) in
-      try reference.rows.load(window, into: reference.scratch)
-    }
-    try pass(layer, upTo: site, prepare: prepare) { observed, rows in
-      guard observed == site, let base = rows.baseAddress else { return }
-      let count = rows.count / width
-      // What the matrix under this site is about to add to.
-      for index in 0..<(count * hiddenSize) { targets[index] -= hidden[index] }
-      gram.add(rows)
-      cross.add(
-        MatrixView(targets, rows: count, columns: hiddenSize),
-        MatrixView(UnsafeMutablePointer(mutating: base), rows: count, columns: width))
+    var gram = GramAccumulator(order: width, team: stream.compute.team)
+    var cross = CrossAccumulator(targets: hiddenSize, inputs: width, team: stream.compute.team)
+    let (targets, hidden) = (unpruned.scratch.pointer, stream.scratch.pointer)
+    do throws(HiddenStates.Failure) {
+      try stream.observe(layer, upTo: site, prepare: unpruned.load) { observed, rows in
+        guard observed == site, let base = rows.baseAddress else { return }
+        let count = rows.count / width
+        // What the matrix under this site is about to add to.
+        for index in 0..<(count * hiddenSize) { targets[index] -= hidden[index] }
+        gram.add(rows)
+        cross.add(
+          MatrixView(targets, rows: count, columns: hiddenSize),
+          MatrixView(UnsafeMutablePointer(mutating: base), rows: count, columns: width))
+      }
+    } catch {
+      throw CalibrationError(error)
     }
     return StreamMoments(gram: gram.finish(), cross: cross.finish())
   }
 
-  /// Takes the reference's rows behind the half of the layer that `site` belongs to, once; back there, if a step has
-  /// taken them behind the MLP before.
-  package func advanceReference(behind site: ActivationSite, of original: LayerWeights)
-    throws(CalibrationError)
+  /// Takes the unpruned states past the half of the layer that `site` belongs to, once; back there, if a step has taken
+  /// them past the MLP before.
+  package func advanceUnpruned(past site: ActivationSite, of original: LayerWeights) throws(CalibrationError)
   {
-    guard let reference else { return }
-    let isPast = reference.rows.boundary > rows.boundary
-    if site == .mlpOutput {
-      if !isPast { try reference.advance(through: original) }
-    } else if isPast || reference.next == .attention {
-      reference.rewind(to: rows.boundary)
-      try reference.advance(throughAttentionOf: original)
+    guard let unpruned else { return }
+    do throws(HiddenStates.Failure) {
+      let isPast = unpruned.boundary > stream.boundary
+      if site == .mlpOutput {
+        if !isPast { try unpruned.advance(through: original) }
+      } else if isPast || unpruned.next == .attention {
+        unpruned.rewind(to: stream.boundary)
+        try unpruned.advance(throughAttentionOf: original)
+      }
+    } catch {
+      throw CalibrationError(error)
     }
   }
 }

@@ -5,29 +5,26 @@ package import QuireTensors
 
 /// A few windows on their way through the model, again and again: once as it is, and once for every change on trial.
 ///
-/// Each copy has one change behind it and takes the layers that follow as they are, so that at the head its answers
-/// tell what the change costs the whole model. Holds the hidden rows of one copy; those of all are in a file.
+/// Each copy has had one change in a layer before and takes the layers that follow as they are, so that at lm_head its
+/// answers tell what the change costs the whole model. Holds the hidden states of one window; those of all are in a file.
 package final class ProbeRun {
   /// What is on trial.
   package enum Probe: Hashable, Codable {
     case tensor(TensorName)
-    /// A unit of heads, by its place in the layer's score table.
+    /// A unit of heads, by its index in the layer's score table.
     case unit(step: Int, layer: Int, index: Int)
   }
 
-  private let configuration: ModelConfiguration
-  private let windows: [CalibrationSet.Window]
-  private let runner: LayerRunner
-  private let compute: Compute
-  private let tokenCount: Int
   /// The model as it is, then the probes one by one.
-  private let rows: HiddenRows
-  private let scratch: HostBuffer<Float>  // (token, hidden)
-  /// The changes that were tried in the layers behind.
+  private let stream: LayerStream
+  private var configuration: ModelConfiguration { stream.configuration }
+  private var compute: Compute { stream.compute }
+  /// The changes that were tried in the layers before.
   package private(set) var probes: [Probe] = []
   /// Those of the layer that is under way.
   private var coming: [Probe] = []
-  private static let reference = 0
+  /// The copy that nothing was tried on.
+  private static let unchanged = 0
 
   /// Tokens that are looked at, at most; whole windows, at least one.
   static let tokenLimit = 4096
@@ -36,67 +33,51 @@ package final class ProbeRun {
 
   /// - Parameters:
   ///   - probeCount: how many changes will be tried
-  ///   - path: the file beside which the hidden rows are kept; nil for a temporary file
-  package convenience init(
+  ///   - path: the file of the hidden states, for a later run to resume from; nil for a temporary file
+  package init(
     _ set: CalibrationSet, probeCount: Int, embedding: WeightMatrix, configuration: ModelConfiguration,
-    compute: Compute, beside path: String?
+    compute: Compute, path: String?
   ) throws(CalibrationError) {
-    let windows = Self.windows(set, probeCount: probeCount, configuration)
-    let rows = try HiddenRows(
-      counts: Self.counts(windows, probeCount, configuration), path: path.map(HiddenRows.path(beside:)))
-    self.init(windows, rows, configuration, compute)
-    embed(embedding)
-    try rows.append(scratch)
+    do throws(HiddenStates.Failure) {
+      stream = try Self.stream(
+        set, probeCount, configuration, compute, .init(path: path, copyCount: probeCount + 1))
+      try stream.embed(embedding)
+    } catch {
+      throw CalibrationError(error)
+    }
   }
 
-  /// Goes on with the rows that an earlier run has left beside the file at `path` after `boundary` layers; nil when
-  /// they are gone or not those of that hash.
-  package convenience init?(
-    resuming set: CalibrationSet, probeCount: Int, probes: [Probe], beside path: String, boundary: Int,
-    hash: UInt64,
-    configuration: ModelConfiguration, compute: Compute
+  /// Resumes from the states that an earlier run has left after `boundary` layers; nil when they are gone or not those
+  /// of that hash.
+  package init?(
+    resuming set: CalibrationSet, probeCount: Int, probes: [Probe], path: String, boundary: Int,
+    hash: UInt64, configuration: ModelConfiguration, compute: Compute
   ) {
-    let windows = Self.windows(set, probeCount: probeCount, configuration)
+    let storage = LayerStream.Storage(
+      path: path, copyCount: probeCount + 1, filledCopyCount: probes.count + 1, boundary: boundary)
     guard probes.count <= probeCount,
-      let rows = try? HiddenRows(
-        counts: Self.counts(windows, probeCount, configuration), path: HiddenRows.path(beside: path),
-        boundary: boundary, filledCount: probes.count + 1),
-      (try? rows.hash()) == hash
+      let stream = try? Self.stream(set, probeCount, configuration, compute, storage),
+      (try? stream.hash()) == hash
     else { return nil }
-    self.init(windows, rows, configuration, compute)
+    self.stream = stream
     self.probes = probes
   }
 
-  private init(
-    _ windows: [CalibrationSet.Window], _ rows: HiddenRows, _ configuration: ModelConfiguration,
-    _ compute: Compute
-  ) {
-    self.windows = windows
-    self.rows = rows
-    self.configuration = configuration
-    self.compute = compute
-    tokenCount = windows.reduce(0) { $0 + $1.tokenCount }
-    runner = LayerRunner(
-      configuration, compute: compute, maximumRows: max(1, windows.map(\.tokenCount).max() ?? 0))
-    scratch = HostBuffer(count: tokenCount * configuration.hiddenSize)
+  private static func stream(
+    _ set: CalibrationSet, _ probeCount: Int, _ configuration: ModelConfiguration, _ compute: Compute,
+    _ storage: LayerStream.Storage
+  ) throws(HiddenStates.Failure) -> LayerStream {
+    let windows = windows(set, probeCount: probeCount, configuration)
+    return try LayerStream(
+      windows.map(CalibrationRun.batch(of:)),
+      blockCount: windows.map(CalibrationRun.blockCount(of:)).max() ?? 0, configuration: configuration,
+      compute: compute, storage: storage)
   }
 
-  /// Floats of each copy.
-  private static func counts(
-    _ windows: [CalibrationSet.Window], _ probeCount: Int, _ configuration: ModelConfiguration
-  ) -> [Int] {
-    let tokens = windows.reduce(0) { $0 + $1.tokenCount }
-    return [Int](repeating: tokens * configuration.hiddenSize, count: probeCount + 1)
+  /// The hash of the states between two layers, which are on the disk then.
+  package func seal() throws(CalibrationError) -> UInt64 {
+    try wrapping(CalibrationError.init, try stream.seal())
   }
-
-  /// Whether the rows outlive this object, for a later run to go on with.
-  package var keepsRows: Bool {
-    get { rows.isKept }
-    set { rows.isKept = newValue }
-  }
-
-  /// The hash of the rows between two layers, which are on the disk then.
-  package func seal() throws(CalibrationError) -> UInt64 { try rows.seal() }
 
   private static func windows(
     _ set: CalibrationSet, probeCount: Int, _ configuration: ModelConfiguration
@@ -120,27 +101,24 @@ package final class ProbeRun {
     return max(settings.windowTokens, limit / settings.windowTokens * settings.windowTokens)
   }
 
-  /// Bytes that are held in memory: one copy, the workspace of a window, and logits at the head.
+  /// Bytes that are held in memory at most: states, the workspace of a window, and logits at lm_head.
   package static func byteCount(
     tokens: Int, _ settings: CalibrationSettings, _ configuration: ModelConfiguration
   ) -> Int {
-    4 * tokens * configuration.hiddenSize
+    4 * (tokens + settings.windowTokens) * configuration.hiddenSize
       + LayerRunner.workspaceBytes(configuration, maximumRows: settings.windowTokens)
       + 2 * min(logitBytes, 4 * tokens * configuration.vocabularySize)
   }
 
   /// Tries another embedding. Call before the first layer.
   package func tryEmbedding(_ embedding: WeightMatrix) throws(CalibrationError) {
-    embed(embedding)
-    try rows.append(scratch)
+    try wrapping(CalibrationError.init, try stream.embed(embedding))
     probes.append(.tensor(.embedding))
   }
 
   /// Takes a copy through a changed layer. Call it for every change of a layer before `advance(through:)`.
   package func tryLayer(_ layer: LayerWeights, as probe: Probe) throws(CalibrationError) {
-    try rows.load(Self.reference, into: scratch)
-    run(layer)
-    try rows.appendAhead(scratch)
+    try wrapping(CalibrationError.init, try stream.add(layer, from: Self.unchanged))
     coming.append(probe)
   }
 
@@ -148,26 +126,31 @@ package final class ProbeRun {
   ///
   /// - Parameter onPass: called when a copy is through
   package func advance(through layer: LayerWeights, onPass: () -> Void) throws(CalibrationError) {
-    try rows.advance(scratch, endsLayer: true) { _ in
-      run(layer)
-      onPass()
-    }
+    try wrapping(CalibrationError.init, try stream.advance(through: layer, onCopy: onPass))
     probes += coming
     coming = []
   }
 
+  /// Logits that are held at a time, of either kind.
+  private static let logitBytes = 64 << 20
+}
+
+// What trials have cost, as lm_head tells.
+extension ProbeRun {
   /// The mean KL divergence of every probe's answers from those of the model as it is.
   ///
   /// - Parameters:
-  ///   - head: as it is
+  ///   - head: lm_head as it is
   ///   - otherHead: on trial when there is one
-  ///   - isTied: whether the embedding is the head, so that they are on trial together
+  ///   - isTied: whether the embedding is lm_head, so that they are on trial together
   package func divergences(
     finalNorm: HostBuffer<Float>, head: WeightMatrix, otherHead: WeightMatrix?, isTied: Bool
   ) throws(CalibrationError) -> [Probe: Double] {
+    let tokenCount = stream.rowCount
     let rowCount = max(1, min(tokenCount, Self.logitBytes / (4 * configuration.vocabularySize)))
-    let input = MatrixInput(maximumRows: rowCount, maximumColumns: configuration.hiddenSize)
-    let normed = HostBuffer<Float>(count: rowCount * configuration.hiddenSize)
+    let output = OutputLayer(
+      finalNorm: finalNorm, configuration: configuration, compute: compute, maximumRows: rowCount)
+    let hidden = HostBuffer<Float>(count: rowCount * configuration.hiddenSize)
     let expected = HostBuffer<Float>(count: rowCount * configuration.vocabularySize)
     let found = HostBuffer<Float>(count: rowCount * configuration.vocabularySize)
     var sums: [Probe: Double] = [:]
@@ -176,56 +159,24 @@ package final class ProbeRun {
       func answer(
         _ copy: Int, _ head: WeightMatrix, into logits: HostBuffer<Float>
       ) throws(CalibrationError) {
-        try rows.load(copy, into: scratch)
-        normalize(part, finalNorm, into: normed)
-        input.set(rows: normed.pointer, count: part.count, columns: configuration.hiddenSize)
-        compute.multiply(input, MatrixProduct(head, into: logits.pointer))
+        try wrapping(CalibrationError.init, try stream.load(rows: part, ofCopy: copy, into: hidden))
+        output.run(hidden.pointer, rows: Array(0..<part.count), head: head, into: logits.pointer)
       }
       func add(_ probe: Probe) {
         sums[probe, default: 0] += divergence(expected, found, rows: part.count)
       }
-      try answer(Self.reference, head, into: expected)
+      try answer(Self.unchanged, head, into: expected)
       for (index, probe) in probes.enumerated() {
         let isHeadToo = isTied && probe == .tensor(.embedding)
         try answer(index + 1, isHeadToo ? otherHead ?? head : head, into: found)
         add(probe)
       }
       if let otherHead, !isTied {
-        try answer(Self.reference, otherHead, into: found)
+        try answer(Self.unchanged, otherHead, into: found)
         add(.tensor(.head))
       }
     }
     return sums.mapValues { $0 / Double(max(1, tokenCount)) }
-  }
-
-  /// Logits that are held at a time, of either kind.
-  private static let logitBytes = 64 << 20
-
-  private func embed(_ embedding: WeightMatrix) {
-    embedding.embed(
-      windows.flatMap { $0.sequences.flatMap { $0 } }, into: scratch.pointer, kernels: compute.kernels)
-  }
-
-  private func run(_ layer: LayerWeights) {
-    let cache = KeyValueCache(
-      configuration.replacingLayers([layer.shape]),
-      blockCount: windows.map(CalibrationRun.blockCount(of:)).max() ?? 0, element: .float32)
-    var place = scratch.pointer
-    for window in windows {
-      runner.begin(CalibrationRun.batch(of: window), cache: cache)
-      runner.run(layer, layer: 0, hidden: place)
-      place += window.tokenCount * configuration.hiddenSize
-    }
-    runner.end()
-  }
-
-  private func normalize(_ part: Range<Int>, _ norm: HostBuffer<Float>, into normed: HostBuffer<Float>) {
-    let width = configuration.hiddenSize
-    for (line, token) in part.enumerated() {
-      compute.kernels.rmsNorm(
-        scratch.pointer + token * width, weight: norm.pointer, into: normed.pointer + line * width,
-        count: width, epsilon: configuration.rmsNormEpsilon)
-    }
   }
 
   /// The sum over `rows` tokens.

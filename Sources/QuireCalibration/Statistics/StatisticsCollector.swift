@@ -3,7 +3,7 @@ import Foundation
 package import QuireCheckpoints
 import QuireModel
 package import QuireTensors
-import QuireText
+package import QuireText
 
 /// Runs a calibration text through a checkpoint as it is, layer by layer, and writes what its matrices read.
 ///
@@ -15,22 +15,30 @@ import QuireText
 package struct StatisticsCollector {
   private let loader: LayerLoader
   private let calibration: CalibrationSet
+  /// What the recipe or the options ask for, and what of it the text has given.
+  private let asked: CalibrationSettings
   private let settings: CalibrationSettings
   private let compute: Compute
   private let toolVersion: String
   private let layout: StatisticsLayout
+  private let chatFormat: ChatFormatChoice
 
-  /// - Parameter folder: what relative paths in the settings start from; empty, or with a slash at its end
+  /// - Parameters:
+  ///   - folder: what relative paths in the settings start from; empty, or with a slash at its end
+  ///   - chatFormat: the format to render chats in; nil goes by the checkpoint's template
   package init(
     _ checkpoint: Checkpoint, _ settings: CalibrationSettings, relativeTo folder: String = "",
-    compute: Compute, toolVersion: String
+    compute: Compute, toolVersion: String, chatFormat: ChatFormat? = nil
   ) throws(CalibrationError) {
     loader = try wrapping(CalibrationError.model, try LayerLoader(checkpoint))
-    let tokenizer = try wrapping(CalibrationError.tokenizer, try Tokenizer(folder: checkpoint.folder))
+    let tokenizer = try wrapping(
+      CalibrationError.tokenizer, try Tokenizer(folder: checkpoint.folder, chatFormat: chatFormat))
+    self.chatFormat = tokenizer.chatFormat
     calibration = try CalibrationSet(
       settings, relativeTo: folder, checkpointFolder: checkpoint.folder, configuration: loader.configuration,
       tokenizer: tokenizer)
-    self.settings = settings
+    asked = settings
+    self.settings = settings.limited(to: calibration)
     self.compute = compute
     self.toolVersion = toolVersion
     layout = StatisticsLayout(loader.configuration)
@@ -40,18 +48,22 @@ package struct StatisticsCollector {
 
   /// The plan as people read it.
   package var text: String {
-    let parts = [
+    var parts = [
       ("statistics of one layer", layout.layerBytes + layout.largestBytes),
-      ("calibration activations", CalibrationRun.byteCount(settings, configuration)),
+      ("calibration activations", CalibrationRun.byteCount(settings, configuration, set: calibration)),
       ("two layers of the checkpoint", 2 * configuration.largestLayerBytes),
+      ("the program", ProcessMemory.programBytes(threadCount: compute.team.threadCount, runsLayers: true)),
+      ("tokenizer", SourceSizes(loader.checkpoint).heldBytes),
     ]
+    parts.append(("the allocator's reserve", ProcessMemory.reserveBytes(parts.reduce(0) { $0 + $1.1 })))
     let peak = ByteText.of(parts.reduce(0) { $0 + $1.1 })
     return """
       statistics of \(configuration.layerCount) layers on \(calibration.windows.count) windows of \
       \(calibration.sourceName), \(calibration.tokenCount) tokens
-      file: \(ByteText.of(layout.byteCount)); hidden rows in a temporary file while it is made: \
+      file: \(ByteText.of(layout.byteCount)); hidden states in a temporary file while it is made: \
       \(ByteText.of(CalibrationRun.diskBytes(settings, configuration)))
       memory: at most \(peak) (\(parts.map { "\($0.0) \(ByteText.of($0.1))" }.joined(separator: ", ")))
+      chat format: \(chatFormat.summary)
       """
   }
 
@@ -72,7 +84,7 @@ package struct StatisticsCollector {
       calibration, embedding: try wrapping(CalibrationError.model, try loader.embedding(of: configuration)),
       configuration: configuration, compute: compute)
     let layers = LayerQueue(loader, layers: 0..<configuration.layerCount)
-    var notes: [String] = []
+    var notes = calibration.shortfall(of: asked).map { [$0] } ?? []
     for index in 0..<configuration.layerCount {
       let layer = try wrapping(CalibrationError.model, try layers.next())
       let square = try run.meanSquare()

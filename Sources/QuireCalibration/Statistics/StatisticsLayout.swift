@@ -23,7 +23,7 @@ package struct StatisticsLayout: Sendable, Equatable {
   /// One tensor of the file.
   enum Entry: Equatable {
     case part(Part, ActivationSite, layer: Int)
-    /// The mean squared length of the hidden row that the layer begins with.
+    /// The mean squared length of the hidden state that the layer begins with.
     case square(layer: Int)
 
     /// Named after the first tensor of the model that reads what it tells of.

@@ -24,38 +24,64 @@ package struct CalibrationSet: Sendable, Equatable {
 
   package var tokenCount: Int { windows.reduce(0) { $0 + $1.tokenCount } }
 
-  /// Cuts windows out of one long text, at places that the seed decides.
+  /// Cuts windows out of one long text, at offsets that the seed decides. No token is in two windows: a text that is too
+  /// short gives fewer windows, the last of them shorter.
   ///
-  /// Precondition: the text is at least one window long.
+  /// Precondition: the text is not empty.
   static func windows(cutFrom text: [Int32], _ settings: CalibrationSettings) -> [Window] {
+    precondition(!text.isEmpty, "nothing to cut")
     let length = settings.windowTokens
-    precondition(text.count >= length, "the text is shorter than a window")
+    let whole = text.count / length
+    guard settings.windowCount <= whole else {
+      return stride(from: 0, to: text.count, by: length).map {
+        Window(sequences: [Array(text[$0..<min(text.count, $0 + length)])])
+      }
+    }
+    // Windows lie one after the other; the tokens that are left over are shared out among the gaps.
     var generator = SplitMix64(seed: settings.seed)
-    return (0..<settings.windowCount).map { _ in
-      let start = generator.next(below: text.count - length + 1)
+    let spare = text.count - settings.windowCount * length
+    let gaps = (0..<settings.windowCount).map { _ in generator.next(below: spare + 1) }.sorted()
+    return gaps.enumerated().map { index, gap in
+      let start = index * length + gap
       return Window(sequences: [Array(text[start..<(start + length)])])
     }
   }
 
-  /// Fills windows with whole documents in an order that the seed decides; the last one of a window is cut. When
-  /// all have been used, they are shuffled again.
+  /// Fills windows with whole documents in an order that the seed decides; the last one of a window is cut. When all have
+  /// been begun, what was cut off follows, in the same way. Nothing is taken twice: a text that is too short gives fewer
+  /// windows, the last of them shorter.
   ///
   /// Precondition: there is a document, and none is empty.
   static func windows(packing documents: [[Int32]], _ settings: CalibrationSettings) -> [Window] {
     precondition(!documents.isEmpty && documents.allSatisfy { !$0.isEmpty }, "nothing to pack")
     var generator = SplitMix64(seed: settings.seed)
-    var queue: ArraySlice<[Int32]> = []
-    return (0..<settings.windowCount).map { _ in
+    var queue = generator.shuffled(documents).map { $0[...] }
+    var next = 0
+    var windows: [Window] = []
+    while windows.count < settings.windowCount, next < queue.count {
       var sequences: [[Int32]] = []
       var space = settings.windowTokens
-      while space > 0 {
-        if queue.isEmpty { queue = generator.shuffled(documents)[...] }
-        let document = queue.removeFirst().prefix(space)
+      while space > 0, next < queue.count {
+        let document = queue[next].prefix(space)
+        if document.count < queue[next].count { queue.append(queue[next].dropFirst(space)) }
+        next += 1
         sequences.append(Array(document))
         space -= document.count
       }
-      return Window(sequences: sequences)
+      windows.append(Window(sequences: sequences))
     }
+    return windows
+  }
+
+  /// The sentence that says how much text there was when it is less than was asked; nil otherwise.
+  package func shortfall(of settings: CalibrationSettings) -> String? {
+    let asked = settings.windowCount * settings.windowTokens
+    guard tokenCount < asked else { return nil }
+    return
+      "the calibration text \(sourceName) has \(tokenCount) tokens in \(windows.count) "
+      + "window\(windows.count == 1 ? "" : "s"), but the recipe asks "
+      + "for \(settings.windowCount) windows of \(settings.windowTokens), \(asked) tokens; nothing is repeated, so give a "
+      + "longer text for better statistics, or ask for less"
   }
 }
 

@@ -5,9 +5,9 @@ import QuireCheckpoints
 /// Where the activations come from that `prune-heads` and its kin look at.
 package struct CalibrationSettings: Sendable, Equatable {
   package var source: CalibrationSource
-  /// How many stretches of text.
+  /// How many stretches of text, at most: a short text gives fewer.
   package var windowCount: Int
-  /// How many tokens each.
+  /// How many tokens each, at most.
   package var windowTokens: Int
   package var seed: UInt64
   /// How chats among the text are rendered.
@@ -26,6 +26,15 @@ package struct CalibrationSettings: Sendable, Equatable {
     self.seed = seed
     self.chatMode = chatMode
     self.statistics = statistics
+  }
+
+  /// The settings with no more windows than the text has given.
+  package func limited(to set: CalibrationSet?) -> CalibrationSettings {
+    guard let set else { return self }
+    var result = self
+    result.windowCount = min(windowCount, set.windows.count)
+    result.windowTokens = min(windowTokens, max(1, set.windows.map(\.tokenCount).max() ?? 1))
+    return result
   }
 
   /// A path that a recipe in `folder` names, from the current folder; `folder` is empty or ends with a slash.

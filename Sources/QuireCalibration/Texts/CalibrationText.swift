@@ -53,32 +53,33 @@ struct CalibrationText {
   private init(
     file: String, named name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
   ) throws(CalibrationError) {
-    guard let data = FileManager.default.contents(atPath: file) else {
-      throw .unreadableFile(path: file, purpose: "the calibration text")
+    let bytes: [UInt8]
+    do throws(TextProblem) { bytes = try TextFile.bytes(path: file) } catch {
+      guard case .notUTF8 = error else {
+        throw .unreadableFile(path: file, purpose: "the calibration text")
+      }
+      throw .text(source: name, problem: "holds \(error); save it as UTF-8")
     }
     self.name = name
     if file.hasSuffix(".jsonl") {
-      documents = try Self.lines([UInt8](data), name: name, mode, tokenizer)
+      documents = try Self.lines(bytes, name: name, mode, tokenizer)
       isOneDocument = false
     } else {
-      guard let text = String(validating: data, as: UTF8.self), !text.isEmpty else {
-        throw .text(source: name, problem: "is empty or not UTF-8; give a text file")
-      }
-      documents = [tokenizer.encode(text, addedTokens: .plainText)]
+      documents = [tokenizer.encode(String(decoding: bytes, as: UTF8.self), addedTokens: .plainText)]
+      guard !documents[0].isEmpty else { throw .text(source: name, problem: "is empty; give a text file") }
       isOneDocument = true
     }
   }
 
-  /// Documents, one a line: `{"messages": […]}`, rendered by the chat template as the model was trained on them, or
+  /// Documents, one a line: `{"messages": […], "tools": […]}`, rendered by the chat template as the model was trained on
+  /// them, or
   /// `{"text": "…"}`, in which added tokens such as `<|endoftext|>` are recognised.
   private static func lines(
     _ bytes: [UInt8], name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
   ) throws(CalibrationError) -> [[Int32]] {
     var documents: [[Int32]] = []
-    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-      .enumerated()
-    where line.contains(where: { $0 > 0x20 }) {
-      let found = try Self.documents(Array(line), line: index + 1, name: name, mode, tokenizer)
+    for line in JSONLines(bytes) {
+      let found = try Self.documents(Array(line.bytes), line: line.number, name: name, mode, tokenizer)
       documents += found.filter { !$0.isEmpty }
     }
     guard !documents.isEmpty else {
@@ -89,6 +90,13 @@ struct CalibrationText {
           : "holds nothing; write one {\"messages\": […]} or {\"text\": …} a line")
     }
     return documents
+  }
+
+  /// What a chat offers beside its messages; nil for what is no list of tools.
+  private static func tools(_ line: JSONValue) -> [JSONValue]? {
+    guard let value = line["tools"], value != .null else { return [] }
+    guard let tools = value.arrayValue, tools.allSatisfy({ $0.objectValue != nil }) else { return nil }
+    return tools
   }
 
   /// What one line holds: a text, or a chat in none, one or both of the modes.
@@ -104,10 +112,12 @@ struct CalibrationText {
     do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
     if let text = value["text"]?.stringValue { return [tokenizer.encode(text)] }
     guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
+    guard let tools = Self.tools(value) else { throw refused("its \"tools\" are no array of objects") }
+    let format = try wrapping(CalibrationError.tokenizer, try tokenizer.chatFormat.required())
     do throws(TextError) {
       var renderings: [[Int32]] = []
       for chat in mode.renderings(of: try ChatMessage.list(json: messages)) {
-        let prompt = try ChatTemplate.render(messages: chat, addGenerationPrompt: false)
+        let prompt = try format.render(messages: chat, tools: tools, addGenerationPrompt: false)
         renderings.append(prompt.tokens(tokenizer))
       }
       return renderings

@@ -16,10 +16,11 @@ extension ConversionPlan {
       [["step", "parameters", "size", "bits/weight", "of the checkpoint"]] + stages.map(stageCells))
     lines.append("")
     lines += Self.table([["tensor", "count", "shape", "format", "size"]] + tensorCells())
-    if stages.contains(where: { $0.step == "prune-heads" }) {
-      lines += ["", headsSentence()]
-    }
-    if case .budget(let settings) = recipe.steps.last { lines += ["", budgetSentence(settings)] }
+    var sentences: [String] = []
+    for sentence in recipe.steps.compactMap({ $0.settings.planSentence(self) })
+    where !sentences.contains(sentence) { sentences.append(sentence) }
+    for sentence in sentences { lines += ["", sentence] }
+    if let calibration { lines += ["", calibrationSentence(calibration)] }
     if let path = recipe.calibration.statistics, recipe.needsCalibration {
       lines += [
         "",
@@ -35,14 +36,31 @@ extension ConversionPlan {
     return lines.joined(separator: "\n")
   }
 
+  /// Conversion and, where there is one, the survey before it.
   private var timeSentence: String {
-    "time: about \(Self.time(ConversionWork(self).seconds)) on two cores; measured layer by layer as it goes"
+    let own = ConversionWork(self).seconds
+    guard let survey else {
+      return "time: about \(Self.time(own)) on two cores; measured layer by layer as it goes"
+    }
+    let before = survey.total() / ConversionWork.multiplyAddsPerSecond
+    return
+      "time: about \(Self.time(before + own)) in all on two cores (survey \(Self.time(before)), conversion "
+      + "\(Self.time(own))); measured layer by layer as it goes"
+  }
+
+  private func calibrationSentence(_ set: CalibrationSet) -> String {
+    let amount = "calibration: \(set.windows.count) windows of \(set.sourceName), \(set.tokenCount) tokens"
+    guard set.shortfall(of: recipe.calibration) != nil else { return amount }
+    let asked = recipe.calibration
+    return
+      "\(amount): all that the text has, but less than the recipe asks for (\(asked.windowCount) windows of "
+      + "\(asked.windowTokens) tokens); nothing is repeated, so a longer text gives better statistics"
   }
 
   private var diskSentence: String {
     let whose = recipe.needsReference ? ", as the steps leave them and as the checkpoint has them" : ""
     return
-      "disk: \(ByteText.of(scratchBytes)) beside the pack until it is made (hidden rows of the calibration text\(whose))"
+      "disk: \(ByteText.of(scratchBytes)) beside the pack until it is made (hidden states of the calibration text\(whose))"
   }
 
   private func stageCells(_ stage: Stage) -> [String] {
@@ -80,32 +98,6 @@ extension ConversionPlan {
     }
   }
 
-  /// What head pruning is good for is not what people expect of it.
-  private func headsSentence() -> String {
-    func cacheBytes(_ stage: Stage) -> Int {
-      stage.configuration.layers.reduce(0) {
-        $0 + 4 * $1.keyValueHeadCount * stage.configuration.headSize
-      }
-    }
-    let before = cacheBytes(source)
-    let after = cacheBytes(result)
-    let share = 100 * Double(before - after) / Double(max(1, before))
-    return
-      "heads: the KV cache shrinks by \(String(format: "%.1f%%", share)), from \(before) to \(after) bytes "
-      + "per token in bf16; head pruning saves cache and attention time more than file size"
-  }
-
-  private func budgetSentence(_ settings: BudgetSettings) -> String {
-    guard let decision = settings.decision else {
-      return
-        "budget: formats for at most \(settings.limit.sentence) are chosen after a survey of the model on the "
-        + "calibration text; the sizes above are those of the smallest choices"
-    }
-    return
-      "budget: formats chosen for at most \(settings.limit.sentence); predicted mean KL divergence \(String(format: "%.2e", decision.divergence)), the sum over "
-      + "the matrices"
-  }
-
   private func surveySentence(_ survey: SurveyWork) -> String {
     let text =
       survey.windowTokens == 0
@@ -117,8 +109,13 @@ extension ConversionPlan {
     return
       "survey: before the conversion \(text)\(trials); \(String(format: "%.1e", work)) multiply-adds, "
       + "about \(Self.time(work / ConversionWork.multiplyAddsPerSecond)) on two cores; "
-      + "a survey that is stopped goes on behind its last layer"
+      + "a survey that is stopped resumes after its last layer"
   }
+
+  /// "12.5%".
+  static func percent(_ share: Double) -> String { String(format: "%.1f%%", share) }
+  /// "1.07e-02".
+  static func scientific(_ value: Double) -> String { String(format: "%.2e", value) }
 
   /// "40 s", "12 min", "4 h 10 min".
   static func time(_ seconds: Double) -> String {

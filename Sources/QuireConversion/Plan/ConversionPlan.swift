@@ -1,4 +1,4 @@
-import QuireCalibration
+package import QuireCalibration
 import QuireOptimization
 import QuireFiles
 import QuireCheckpoints
@@ -16,8 +16,12 @@ package struct ConversionPlan: Sendable {
   package let recipe: Recipe
   /// The model before the first step, and after each.
   package let stages: [Stage]
-  /// Bytes the conversion needs at its peak, the program itself not counted.
+  /// Bytes that the conversion holds at its peak, the program itself included.
   package let memory: MemoryEstimate
+  /// The text that runs; nil when none does, or it is not known yet.
+  package let calibration: CalibrationSet?
+  /// The recipe's calibration with no more windows than the text gives.
+  let windows: CalibrationSettings
   /// What the survey before the conversion computes; nil for a recipe that says all by itself.
   let survey: SurveyWork?
 
@@ -46,86 +50,54 @@ package struct ConversionPlan: Sendable {
     }
   }
 
+  /// - Parameters:
+  ///   - calibration: the text that will run, when it is known
+  ///   - sources: sizes of the checkpoint's files, which count in memory
   package init(
-    recipe: Recipe, configuration: ModelConfiguration, threadCount: Int
+    recipe: Recipe, configuration: ModelConfiguration, threadCount: Int, calibration: CalibrationSet? = nil,
+    sources: SourceSizes = SourceSizes()
   ) throws(ConversionError) {
     self.recipe = recipe
+    self.calibration = calibration
+    let effective = recipe.replacingCalibration(recipe.calibration.limited(to: calibration))
+    windows = effective.calibration
     var stages = [Stage(step: "checkpoint", configuration: configuration, formats: { _ in .bf16 })]
+    var isExact = true
     for step in recipe.steps {
       let before = stages[stages.count - 1].configuration
-      switch step {
-      case .pruneHeads(let settings):
-        let layers = try Self.shapes(after: settings, before.layers)
-        stages.append(
-          Stage(step: step.name, configuration: before.replacingLayers(layers), formats: { _ in .bf16 }))
-      case .pruneNeurons(let settings):
-        let layers = try Self.shapes(after: settings, before.layers)
-        stages.append(
-          Stage(step: step.name, configuration: before.replacingLayers(layers), formats: { _ in .bf16 }))
-      case .smooth:
-        stages.append(Stage(step: step.name, configuration: before, formats: { _ in .bf16 }))
-      case .quantize, .budget:
-        guard let settings = step.quantization else { preconditionFailure("the step rounds") }
-        let formats = try wrapping(ConversionError.optimization, try TensorFormats(settings, before))
-        let stage = Stage(step: step.name, configuration: before, formats: formats.format(of:))
-        try stage.validate(pruned: before.layers != configuration.layers)
-        stages.append(stage)
+      try step.settings.check(before, isExact: isExact)
+      let layers = try step.settings.shapes(after: before.layers)
+      let after = layers == before.layers ? before : before.replacingLayers(layers)
+      let rounding = try step.settings.plannedRounding(before)
+      let formats = try rounding.map { settings throws(ConversionError) in
+        try wrapping(ConversionError.optimization, try TensorFormats(settings, after))
       }
+      let stage = Stage(step: step.name, configuration: after) { formats?.format(of: $0) ?? .bf16 }
+      if formats != nil { try stage.validate(pruned: after.layers != configuration.layers) }
+      stages.append(stage)
+      // A removal that is settled but for its trials has shapes of its own.
+      isExact = isExact && (step.isSettled || layers != before.layers)
     }
     self.stages = stages
     survey =
       recipe.isSettled
-      ? nil : SurveyWork(Array(recipe.unsettledSteps.values), of: recipe, configuration)
-    memory = MemoryEstimate(recipe: recipe, stages: stages, threadCount: threadCount, survey: survey)
+      ? nil : SurveyWork(Array(recipe.unsettledSteps.values), of: effective, configuration)
+    memory = MemoryEstimate(
+      recipe: recipe, windows: windows, calibration: calibration, stages: stages, threadCount: threadCount,
+      survey: survey, sources: sources)
   }
 
-  /// Bytes of the calibration's hidden rows in files beside the pack, while it is being made.
+  /// Bytes of the calibration's hidden states in files beside the pack, while it is being made.
   package var scratchBytes: Int {
     recipe.needsCalibration && recipe.calibration.statistics == nil
       ? CalibrationRun.diskBytes(
-        recipe.calibration, source.configuration, withReference: recipe.needsReference) : 0
+        windows, source.configuration, withReference: recipe.needsReference) : 0
   }
 
   /// The model before any step.
   package var source: Stage { stages[0] }
   /// The model as it will be.
   package var result: Stage { stages[stages.count - 1] }
-
-  /// The layers' shapes that a `prune-neurons` step leaves; as they are while it is not settled.
-  static func shapes(
-    after settings: NeuronPruningSettings, _ layers: [LayerShape]
-  ) throws(ConversionError) -> [LayerShape] {
-    try settings.removal.check(layerCount: layers.count)
-    guard settings.removal.isSettled else { return layers }
-    var result: [LayerShape] = []
-    for (index, shape) in layers.enumerated() {
-      let count = settings.removal.count(layer: index)
-      let largest = NeuronPruning.largestRemoval(group: settings.group, shape: shape)
-      guard count <= largest else {
-        throw .removesTooMuch(layer: index, unit: NeuronPruning.unit, asked: count, largest: largest)
-      }
-      result.append(shape.keepingNeurons(shape.intermediateSize - count))
-    }
-    return result
-  }
-
-  /// The layers' shapes that a `prune-heads` step leaves; as they are while it is not settled.
-  static func shapes(
-    after settings: HeadPruningSettings, _ layers: [LayerShape]
-  ) throws(ConversionError) -> [LayerShape] {
-    try settings.removal.check(layerCount: layers.count)
-    guard settings.removal.isSettled else { return layers }
-    var result: [LayerShape] = []
-    for (index, shape) in layers.enumerated() {
-      let count = settings.removal.count(layer: index)
-      let largest = HeadPruning.largestRemoval(settings.unit, shape: shape)
-      guard count <= largest else {
-        throw .removesTooMuch(layer: index, unit: settings.unit.rawValue, asked: count, largest: largest)
-      }
-      result.append(HeadPruning.expectedShape(settings.unit, removing: count, from: shape))
-    }
-    return result
-  }
 }
 
 extension ConversionPlan.Stage {
@@ -166,14 +138,6 @@ extension TensorName {
     case .layer(_, .outputProjection): " as \"prune-heads\" leaves it"
     case .layer(_, .downProjection): " as \"prune-neurons\" leaves it"
     default: ""
-    }
-  }
-}
-
-extension Removal {
-  fileprivate func check(layerCount: Int) throws(ConversionError) {
-    if case .perLayer(let counts) = self, counts.count != layerCount {
-      throw .removalCounts(found: counts.count, layers: layerCount)
     }
   }
 }

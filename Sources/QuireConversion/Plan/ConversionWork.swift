@@ -27,7 +27,7 @@ struct ConversionWork {
         layers[index] += seconds
         if plan.recipe.needsCalibration {
           layers[index] +=
-            (Self.multiplyAdds(tensor, part, plan.recipe)
+            (Self.multiplyAdds(tensor, part, plan)
               + Self.repairMultiplyAdds(tensor, part, layer: index, plan)) / Self.multiplyAddsPerSecond
         }
       } else if !tensor.name.isNorm {
@@ -41,35 +41,19 @@ struct ConversionWork {
   /// In float32: the windows through the matrix, the Gram matrix of its inputs and its factor (in float64, which counts
   /// twice), and what the matrix has to do with either.
   private static func multiplyAdds(
-    _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, _ recipe: Recipe
+    _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, _ plan: ConversionPlan
   ) -> Double {
     guard tensor.shape.count == 2 else { return 0 }
-    let (rows, columns) = (Double(tensor.shape[0]), Double(tensor.shape[1]))
-    let settings = recipe.calibration
-    let tokens = settings.statistics == nil ? Double(settings.windowCount * settings.windowTokens) : 0
-    // Of the matrices that read the same activations, one stands for their statistics.
-    let ownsStatistics = part != .keyProjection && part != .valueProjection && part != .upProjection
-    let gram = ownsStatistics ? tokens / 2 * columns * columns : 0
-    return recipe.steps.reduce(0) { sum, step in
-      switch step {
-      case .pruneHeads, .pruneNeurons: sum + tokens * rows * columns
-      case .smooth: sum + tokens * rows * columns + gram + smoothingTrials * columns * columns
-      case .quantize, .budget:
-        step.quantization?.needsCalibration != true
-          ? sum
-          : sum + quantizedPasses * tokens * rows * columns + gram + rows * columns * columns
-            + (ownsStatistics ? 2 / 3 * columns * columns * columns : 0)
-      }
-    }
+    let settings = plan.windows
+    let matrix = MatrixWork(
+      rows: Double(tensor.shape[0]), columns: Double(tensor.shape[1]),
+      tokens: settings.statistics == nil ? Double(settings.windowCount * settings.windowTokens) : 0,
+      ownsStatistics: part != .keyProjection && part != .valueProjection && part != .upProjection)
+    return plan.recipe.steps.reduce(0) { $0 + $1.settings.multiplyAdds(matrix) }
   }
 
-  /// The windows go nearly twice through what was quantized, in integers, which are four to five times as fast.
-  private static let quantizedPasses = 0.4
-  /// Rows that AWQ rounds of one matrix, every time it tries.
-  private static let smoothingTrials = Double(RoundingTrial.sampledRows * (SmoothingScales.gridCount + 1))
-
   /// Besides: the windows through the checkpoint's own layer while a cut lies ahead; where one is made, once more through
-  /// what is left, the two matrices that add to the hidden rows against what these lack, and the MLP's statistics with
+  /// what is left, the two matrices that add to the hidden states against what these lack, and the MLP's statistics with
   /// their factor once more.
   private static func repairMultiplyAdds(
     _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, layer: Int, _ plan: ConversionPlan
@@ -80,7 +64,7 @@ struct ConversionWork {
       (layer..<layerCount).contains(where: isRepaired)
     else { return 0 }
     let (rows, columns) = (Double(tensor.shape[0]), Double(tensor.shape[1]))
-    let tokens = Double(plan.recipe.calibration.windowCount * plan.recipe.calibration.windowTokens)
+    let tokens = Double(plan.windows.windowCount * plan.windows.windowTokens)
     var work = tokens * rows * columns
     guard isRepaired(layer) else { return work }
     work += tokens * rows * columns

@@ -5,9 +5,10 @@ import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
-/// What a conversion holds at its peak, part by part.
+/// What a conversion holds at its peak, part by part: an upper bound of the process's resident memory.
 ///
-/// Counted are buffers of this program: what it reads of the checkpoint, it reads into them.
+/// Counted are the program's buffers (what it reads of the checkpoint, it reads into them), the program and its libraries,
+/// the tokenizer and the manifest, and what the allocator keeps of freed memory.
 package struct MemoryEstimate: Sendable, Equatable {
   /// One reason to hold memory.
   package struct Part: Sendable, Equatable {
@@ -19,38 +20,67 @@ package struct MemoryEstimate: Sendable, Equatable {
   package let parts: [Part]
   package var peakBytes: Int { parts.reduce(0) { $0 + $1.byteCount } }
 
-  init(recipe: Recipe, stages: [ConversionPlan.Stage], threadCount: Int, survey: SurveyWork?) {
+  /// - Parameter windows: the recipe's calibration, with no more windows than the text gives
+  init(
+    recipe: Recipe, windows: CalibrationSettings, calibration: CalibrationSet?,
+    stages: [ConversionPlan.Stage], threadCount: Int, survey: SurveyWork?, sources: SourceSizes
+  ) {
     let source = stages[0]
     let result = stages[stages.count - 1]
     var always = [Part(what: "packing", byteCount: Self.packingBytes(threadCount))]
-    let readsStatistics = recipe.calibration.statistics != nil
+    let readsStatistics = windows.statistics != nil
     if recipe.needsCalibration, !readsStatistics {
       always.append(
         Part(
           what: "calibration activations",
           byteCount: CalibrationRun.byteCount(
-            recipe.calibration, source.configuration, withReference: recipe.needsReference)))
-    }
-    let table = Self.largestTable(source, result)
-    var layer = [
-      Part(what: "two layers of the checkpoint", byteCount: 4 * Self.layerParameters(source)),
-      Part(what: "one optimized layer", byteCount: Self.largestLayer(result)),
-    ]
-    if recipe.steps.contains(where: { $0.name == "smooth" }) {
-      layer.append(Part(what: "one smoothed layer", byteCount: 4 * Self.layerParameters(source)))
+            windows, source.configuration, withReference: recipe.needsReference, set: calibration)))
     }
     if let survey, survey.probeCount > 0 {
       always.append(
         Part(
           what: "trials on the whole model",
-          byteCount: ProbeRun.byteCount(
-            tokens: survey.probeTokens, recipe.calibration, source.configuration)))
+          byteCount: ProbeRun.byteCount(tokens: survey.probeTokens, windows, source.configuration)))
     }
-    let statistics = recipe.steps.map { Self.statisticsBytes($0, source.configuration, threadCount) }
+    always += [
+      Part(
+        what: "the program",
+        byteCount: ProcessMemory.programBytes(
+          threadCount: threadCount, runsLayers: recipe.needsCalibration)),
+      Part(what: "tokenizer and manifest", byteCount: sources.heldBytes),
+    ]
+    let layer = Self.layerParts(recipe, source, result, threadCount, isSurveyed: survey != nil)
+    let table = [
+      Part(what: "embedding or lm_head", byteCount: Self.largestTable(source, result))
+    ]
+    let (atTable, atLayer) = (Self.sum(table), Self.sum(layer))
+    let held = always + (atTable > atLayer ? table : layer)
+    parts =
+      held + [Part(what: "the allocator's reserve", byteCount: ProcessMemory.reserveBytes(Self.sum(held)))]
+  }
+
+  private static func sum(_ parts: [Part]) -> Int { parts.reduce(0) { $0 + $1.byteCount } }
+
+  /// What is held while one layer is worked on.
+  private static func layerParts(
+    _ recipe: Recipe, _ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage, _ threadCount: Int,
+    isSurveyed: Bool
+  ) -> [Part] {
+    let readsStatistics = recipe.calibration.statistics != nil
+    var layer = [
+      Part(what: "two layers of the checkpoint", byteCount: 4 * layerParameters(source)),
+      Part(what: "one optimized layer", byteCount: largestLayer(result)),
+    ]
+    if recipe.steps.contains(where: { $0.settings.preparesRounding }) {
+      layer.append(Part(what: "one smoothed layer", byteCount: 4 * layerParameters(source)))
+    }
+    let statistics = recipe.steps.map {
+      $0.settings.memoryBytes(source.configuration, threadCount: threadCount)
+    }
     layer.append(Part(what: "statistics of one matrix", byteCount: statistics.max() ?? 0))
-    if survey != nil, !readsStatistics {
+    if isSurveyed, !readsStatistics {
       layer.append(
-        Part(what: "statistics of a surveyed layer", byteCount: Self.surveyBytes(source.configuration)))
+        Part(what: "statistics of a surveyed layer", byteCount: surveyBytes(source.configuration)))
     }
     if recipe.needsCalibration, readsStatistics {
       layer.append(
@@ -58,11 +88,7 @@ package struct MemoryEstimate: Sendable, Equatable {
           what: "statistics as they are read", byteCount: StatisticsLayout(source.configuration).largestBytes)
       )
     }
-    let atTable = always + [Part(what: "embedding or head", byteCount: table)]
-    let atLayer = always + layer
-    let isTableHigher =
-      atTable.reduce(0) { $0 + $1.byteCount } > atLayer.reduce(0) { $0 + $1.byteCount }
-    parts = isTableHigher ? atTable : atLayer
+    return layer
   }
 
   /// Each compressing thread holds a frame of 4 MiB before and after.
@@ -93,39 +119,6 @@ package struct MemoryEstimate: Sendable, Equatable {
     return bytes.max() ?? 0
   }
 
-  /// What a step holds while it works on one layer.
-  private static func statisticsBytes(
-    _ step: RecipeStep, _ configuration: ModelConfiguration, _ threadCount: Int
-  ) -> Int {
-    switch step {
-    case .pruneHeads(let settings):
-      max(
-        pruningBytes(configuration),
-        settings.repairs ? perceptronBytes(configuration, threadCount) : 0)
-    case .pruneNeurons(let settings): neuronBytes(configuration, repairs: settings.repairs)
-    case .smooth: smoothingBytes(configuration)
-    case .quantize, .budget:
-      step.quantization?.needsCalibration == true ? factorBytes(configuration, threadCount) : 0
-    }
-  }
-
-  /// For the widest input: the Gram matrix in float32; the factor in float64, a quarter of it once more while it is
-  /// inverted, and in float32; a band of rows three times and its codes for every thread.
-  private static func factorBytes(_ configuration: ModelConfiguration, _ threadCount: Int) -> Int {
-    let width =
-      configuration.layers.map { shape in
-        ActivationSite.allCases.map { $0.width(in: shape, configuration) }.max() ?? 0
-      }.max() ?? 0
-    return width * width * (4 + 8 + 2 + 4) + threadCount * GPTQQuantizer.bandBytes(columns: width)
-  }
-
-  /// The Gram matrices of the MLP's two sites, and of every thread a few bands of rows.
-  private static func smoothingBytes(_ configuration: ModelConfiguration) -> Int {
-    let (hidden, intermediate) = (configuration.hiddenSize, configuration.maximumIntermediateSize)
-    return 4 * (hidden * hidden + intermediate * intermediate)
-      + 4 * 4 * RoundingTrial.sampledRows * max(intermediate, 2 * hidden)
-  }
-
   /// The Gram matrices of all four sites.
   private static func surveyBytes(_ configuration: ModelConfiguration) -> Int {
     configuration.layers.map { shape in
@@ -134,31 +127,5 @@ package struct MemoryEstimate: Sendable, Equatable {
         return sum + 4 * width * width
       }
     }.max() ?? 0
-  }
-
-  /// The down projection is refitted after a cut of heads too.
-  private static func perceptronBytes(_ configuration: ModelConfiguration, _ threadCount: Int) -> Int {
-    StreamRefit.byteCount(
-      rows: configuration.hiddenSize, columns: configuration.maximumIntermediateSize, threadCount: threadCount
-    )
-  }
-
-  /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the reference's cross
-  /// moments, what is lacking, and the statistics of what is left with their factor.
-  private static func neuronBytes(_ configuration: ModelConfiguration, repairs: Bool) -> Int {
-    let width = configuration.maximumIntermediateSize
-    let projection = width * configuration.hiddenSize
-    return width * width * (4 + 3 * 8) + projection * (4 + 4 + 2 * 8 + 2 * 2)
-      + (repairs ? width * width * 4 + 2 * projection * 4 : 0)
-  }
-
-  /// The Gram matrix, and that of what is kept; its damped copy and inverse, twice while a part is gathered; the output projection in
-  /// float32 before and after, with cross moments and what is lacking, and in float64; the projections that lose rows.
-  private static func pruningBytes(_ configuration: ModelConfiguration) -> Int {
-    let width = configuration.maximumQueryHeadCount * configuration.headSize
-    let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
-    let projection = width * configuration.hiddenSize
-    return width * width * (2 * 4 + 3 * 8) + projection * (4 + 4 + 2 * 4 + 2 * 8)
-      + 2 * configuration.hiddenSize * (width + 2 * keyValueWidth)
   }
 }

@@ -13,7 +13,7 @@ struct RecipeNode {
 
   /// The refusal of this value: what was expected in its place.
   func refusal(expected: String) -> ConversionError {
-    refusal("expected \(expected), found \(Self.shown(value))")
+    refusal("expected \(expected), found \(shown)")
   }
 
   /// The refusal of this value in the words of `problem`.
@@ -56,7 +56,7 @@ struct RecipeNode {
       throw refusal(
         expected: "\(what), an integer"
           + (range.upperBound == .max
-            ? " of at least \(range.lowerBound)" : " from \(range.lowerBound) to \(range.upperBound)"))
+            ? " from \(range.lowerBound) to 2^63 - 1" : " from \(range.lowerBound) to \(range.upperBound)"))
     }
     return integer
   }
@@ -97,8 +97,8 @@ struct RecipeNode {
     return quoted.dropLast().joined(separator: ", ") + " \(joiner) " + quoted[quoted.count - 1]
   }
 
-  /// A value as an error sentence shows it.
-  private static func shown(_ value: JSONValue) -> String {
+  /// The value as an error sentence shows it.
+  var shown: String {
     switch value {
     case .array, .object: value.kindDescription
     default: value.serialized()

@@ -6,18 +6,18 @@ import QuireModel
 import QuireTensors
 
 /// What the steps did to one part of the model: a layer, the embedding or the head. An unfinished pack's journal keeps
-/// it for the run that goes on.
+/// it for the run that resumes.
 struct PartRecord: Codable, Equatable {
   /// By the index of the `prune-heads` step.
   var pruning: [Int: HeadPruningResult] = [:]
   /// By the index of any other step before `quantize`.
   var changes: [Int: LayerChange] = [:]
   var rounding: [RoundingRecord] = []
-  /// What must be told of any step, by its index; a sentence each.
+  /// What must be reported of any step, by its index; a sentence each.
   var notes: [Int: [String]] = [:]
 }
 
-/// Collects what a conversion does, layer by layer, and tells it step by step.
+/// Collects what a conversion does, layer by layer, and reports it step by step.
 struct ConversionRecord {
   let recipe: Recipe
   private let source: ModelConfiguration
@@ -47,21 +47,23 @@ struct ConversionRecord {
   }
 
   /// One row for the checkpoint and one for each step, with the shapes that came out.
-  func rows(_ formats: TensorFormats?) -> [ConversionReport.Row] {
+  ///
+  /// - Parameter remarks: what must be told of the first step that looks at activations
+  func rows(_ formats: TensorFormats?, remarks: [String] = []) -> [ConversionReport.Row] {
     var configuration = source
     var rows = [row("checkpoint", configuration, { _ in .bf16 })]
+    let first = recipe.steps.firstIndex { $0.needsCalibration }
     for (index, step) in recipe.steps.enumerated() {
       configuration = configurationAfter(step: index, before: configuration)
       let isQuantized = step.quantization != nil
-      var decision: BudgetDecision?
-      if case .budget(let settings) = step { decision = settings.decision }
       let records = isQuantized ? configuration.tensorNames.compactMap { rounding[$0] } : []
       rows.append(
         row(
           step.name, configuration, { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 },
           pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
-          decision: decision,
-          remarks: (notes[index] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)))
+          decision: step.settings.decision,
+          remarks: (index == first ? remarks : [])
+            + (notes[index] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)))
     }
     return rows
   }

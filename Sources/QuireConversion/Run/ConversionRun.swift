@@ -6,16 +6,18 @@ import QuireCheckpoints
 import QuireModel
 import QuirePacks
 import QuireTensors
+import QuireText
 
-/// One conversion on its way: part after part (the embedding, each layer, final norm and head) is optimized, written
+/// One conversion on its way: part after part (the embedding, each layer, final norm and lm_head) is optimized, written
 /// and noted in the pack's journal, then the manifest ends the pack.
 final class ConversionRun {
   /// What was found where the pack will be.
-  let start: ConversionStart
+  let start: RunStart
 
   private let converter: Converter
   private let path: String
   private let resumes: Bool
+  private let resumable: ResumableRun
   private let writer: PackWriter
   private let meter: ProgressMeter
   private var record: ConversionRecord
@@ -27,48 +29,49 @@ final class ConversionRun {
   private var layerCount: Int { loader.configuration.layerCount }
   private var layersDone: Int { min(layerCount, max(0, writer.notes.count - 1)) }
 
-  /// Opens the pack and takes up what an earlier run has finished of it.
+  /// Opens the pack and finds what an earlier run has finished of it.
   init(
     _ converter: Converter, output path: String, resumes: Bool, progress: ((ConversionProgress) -> Void)?
   ) throws(ConversionError) {
     self.converter = converter
     self.path = path
     self.resumes = resumes
+    let unfinished = UnfinishedFiles(of: path)
+    resumable = ResumableRun(
+      work: .conversion, unfinished: unfinished, parts: UnfinishedFiles.Part.ofConversion,
+      basis: UnfinishedFiles.Part.ofSurvey)
     let key = try ConversionKey(
       checkpoint: converter.loader.checkpoint, recipe: converter.optimizer.recipe,
       calibration: converter.calibration, statistics: converter.statistics,
-      toolVersion: converter.toolVersion)
+      chatFormat: converter.tokenizer.chatFormat, toolVersion: converter.toolVersion)
     writer = try wrapping(
       ConversionError.pack,
       try PackWriter(path: path, team: converter.compute.team, resumeKey: resumes ? key.text : nil))
     meter = ProgressMeter(converter.plan, report: progress)
-    let empty = ConversionRecord(
+    record = ConversionRecord(
       recipe: converter.optimizer.recipe, configuration: converter.loader.configuration)
-    record = empty
     let notes = writer.notes.compactMap(ConversionNote.init)
-    if let other = writer.discardedKey {
-      start = .discarded(reason: "is of another \(key.differences(from: other))")
-    } else if notes.count != writer.notes.count {
-      start = .discarded(reason: "has notes that this program does not understand")
-    } else if writer.notes.isEmpty {
-      start = .anew
-    } else {
-      let done = min(converter.loader.configuration.layerCount, writer.notes.count - 1)
-      switch Self.rows(converter, behind: done, notes, path) {
-      case .unneeded:
-        start = .resumed(layersDone: done)
+    let done = min(converter.loader.configuration.layerCount, notes.count - 1)
+    let areReadable = notes.count == writer.notes.count
+    var found: CalibrationRun?
+    start = try resumable.start(
+      key: key, discardedKey: writer.discardedKey, noted: writer.notes.isEmpty ? nil : done,
+      isReadable: areReadable
+    ) {
+      switch Self.states(converter, after: done, notes, unfinished) {
+      case .unneeded: return true
+      case .lost: return false
       case .found(let run):
-        activations = run
-        start = .resumed(layersDone: done)
-      case .lost:
-        start = .discarded(reason: "has lost the calibration's hidden rows")
+        found = run
+        return true
       }
     }
-    if activations == nil { try? ScratchFile.remove(path: HiddenRows.path(beside: path)) }
-    if activations?.reference == nil { try? ScratchFile.remove(path: HiddenRows.referencePath(beside: path)) }
-    if !resumes { SurveyJournal.discard(beside: path) }
-    if case .resumed = start {
-      takeUp(notes)
+    activations = found
+    if found == nil { unfinished.remove([.states]) }
+    if found?.followsUnpruned != true { unfinished.remove([.unprunedStates]) }
+    if !resumes { unfinished.remove(UnfinishedFiles.Part.ofSurvey) }
+    if case .layers = start.found {
+      adopt(notes)
     } else {
       try wrapping(ConversionError.pack, try writer.restart())
     }
@@ -76,18 +79,9 @@ final class ConversionRun {
 
   /// Converts what is left. An error of the checkpoint's numbers will come again: nothing is kept for it.
   func perform() throws(ConversionError) -> ConversionReport {
-    do throws(ConversionError) {
-      let report = try convertRest()
-      SurveyJournal.discard(beside: path)
-      return report
-    } catch {
-      if !error.canBeMended {
-        writer.keepsUnfinished = false
-        SurveyJournal.discard(beside: path)
-      }
-      activations?.keepsRows = writer.keepsUnfinished
-      throw error
-    }
+    let report = try resumable.perform { () throws(ConversionError) in try convertRest() }
+    resumable.unfinished.remove(UnfinishedFiles.Part.ofSurvey)
+    return report
   }
 
   private func convertRest() throws(ConversionError) -> ConversionReport {
@@ -99,8 +93,8 @@ final class ConversionRun {
     }
     times.reading += layers.readingSeconds
     times.waiting += layers.waitingSeconds
-    activations?.keepsRows = false
     activations = nil
+    resumable.unfinished.remove([.states, .unprunedStates])
     meter.begin(.head)
     if writer.notes.count == layerCount + 1 { try convertTail() }
     meter.begin(.sources)
@@ -115,8 +109,9 @@ final class ConversionRun {
         ConversionError.calibration,
         try CalibrationRun(
           calibration, embedding: embedding,
-          referenceEmbedding: optimizer.needsReference(after: -1, layerCount: layerCount) ? source : nil,
-          configuration: loader.configuration, compute: converter.compute, besidePack: resumes ? path : nil))
+          unprunedEmbedding: optimizer.needsReference(after: -1, layerCount: layerCount) ? source : nil,
+          configuration: loader.configuration, compute: converter.compute,
+          files: resumes ? CalibrationRun.Files(of: resumable.unfinished) : nil))
     }
     try endPart(part, layer: nil, isAdvanced: activations != nil)
   }
@@ -131,7 +126,7 @@ final class ConversionRun {
           layer, index: index, activations: converter.knownStatistics(layer: index) ?? activations))
       if optimizer.needsReference(after: index, layerCount: layerCount) {
         try wrapping(
-          ConversionError.calibration, try activations?.advanceReference(behind: .mlpOutput, of: layer))
+          ConversionError.calibration, try activations?.advanceUnpruned(past: .mlpOutput, of: layer))
       }
       if isNeeded {
         try wrapping(ConversionError.calibration, try activations?.advance(through: outcome.weights))
@@ -178,22 +173,26 @@ final class ConversionRun {
     guard resumes else {
       return try wrapping(ConversionError.pack, try writer.endPart(note: ""))
     }
-    let goesOnBeside = optimizer.needsReference(after: layer ?? -1, layerCount: layerCount)
+    let withUnpruned = optimizer.needsReference(after: layer ?? -1, layerCount: layerCount)
     let rowsHash =
       isAdvanced
       ? try wrapping(
-        ConversionError.calibration, try activations?.seal(withReference: goesOnBeside)) : nil
+        ConversionError.calibration, try activations?.seal(withUnpruned: withUnpruned)) : nil
     let note = ConversionNote(
       record: part, rowsHash: rowsHash, tensorHashes: loader.hashes?.takeFresh() ?? [:])
     try wrapping(
       ConversionError.pack,
       try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
-    activations?.keepsRows = true
+    resumable.keep()
   }
+
+  /// The notice that there was less text than the recipe asks for.
+  private var shortfall: String? { converter.calibration?.shortfall(of: record.recipe.calibration) }
 
   private func finish() throws(ConversionError) -> ConversionReport {
     let contents = PackContents(
-      rows: record.rows(optimizer.formats), recipe: record.recipe, configuration: record.configuration,
+      rows: record.rows(optimizer.formats, remarks: shortfall.map { [$0] } ?? []), recipe: record.recipe,
+      configuration: record.configuration,
       tokenizer: converter.tokenizer, checkpoint: loader.checkpoint, calibration: converter.calibration,
       statistics: converter.statistics, toolVersion: converter.toolVersion,
       tensorHashes: loader.hashes?.all ?? [:])
@@ -210,34 +209,33 @@ final class ConversionRun {
   }
 }
 
-// Going on where an earlier run was stopped.
+// Resuming where an earlier run was stopped.
 extension ConversionRun {
-  private enum FoundRows {
+  private enum FoundStates {
     /// No layer to come looks at activations.
     case unneeded
     case found(CalibrationRun)
     case lost
   }
 
-  /// The calibration's rows behind `layersDone` layers.
-  private static func rows(
-    _ converter: Converter, behind layersDone: Int, _ notes: [ConversionNote], _ path: String
-  ) -> FoundRows {
+  /// The calibration's hidden states after `layersDone` layers.
+  private static func states(
+    _ converter: Converter, after layersDone: Int, _ notes: [ConversionNote], _ unfinished: UnfinishedFiles
+  ) -> FoundStates {
     let layerCount = converter.loader.configuration.layerCount
     guard let calibration = converter.calibration, layersDone < layerCount,
       layersDone == 0 || converter.optimizer.needsActivations(after: layersDone - 1, layerCount: layerCount)
     else { return .unneeded }
     guard let hash = notes.last?.rowsHash,
       let run = CalibrationRun(
-        resuming: calibration, besidePack: path, boundary: layersDone, hash: hash,
-        withReference: converter.optimizer.needsReference(after: layersDone - 1, layerCount: layerCount),
+        resuming: calibration, files: CalibrationRun.Files(of: unfinished), boundary: layersDone, hash: hash,
+        withUnpruned: converter.optimizer.needsReference(after: layersDone - 1, layerCount: layerCount),
         configuration: converter.loader.configuration, compute: converter.compute)
     else { return .lost }
-    run.keepsRows = true
     return .found(run)
   }
 
-  private func takeUp(_ notes: [ConversionNote]) {
+  private func adopt(_ notes: [ConversionNote]) {
     for (index, note) in notes.enumerated() {
       loader.hashes?.adopt(note.tensorHashes)
       record.add(note.record, layer: (1...max(1, layerCount)).contains(index) ? index - 1 : nil)
@@ -246,23 +244,9 @@ extension ConversionRun {
   }
 }
 
-extension ConversionError {
-  /// Whether another run may get further with the same checkpoint and recipe: when there is room, or a file can be
-  /// read again.
-  var canBeMended: Bool {
-    switch self {
-    case .pack, .scratch, .checkpoint, .model: true
-    case .calibration(let error), .optimization(.calibration(let error)): error.canBeMended
-    default: false
-    }
-  }
-}
-
-extension CalibrationError {
-  fileprivate var canBeMended: Bool {
-    switch self {
-    case .scratch, .checkpoint, .model, .statistics: true
-    default: false
-    }
+extension CalibrationRun.Files {
+  fileprivate init(of unfinished: UnfinishedFiles) {
+    self.init(
+      states: unfinished.path(of: .states), unprunedStates: unfinished.path(of: .unprunedStates))
   }
 }

@@ -4,7 +4,7 @@ import QuireFiles
 package import QuireCheckpoints
 import QuireModel
 package import QuireTensors
-import QuireText
+package import QuireText
 
 /// Makes a pack from a checkpoint and a recipe, one layer at a time.
 ///
@@ -19,6 +19,8 @@ package struct Converter {
 
   let loader: LayerLoader
   let tokenizer: Tokenizer
+  /// Nil when the checkpoint's template decides.
+  let askedChatFormat: ChatFormat?
   /// The text to run; nil when no step looks at activations or what is known of them comes from a file.
   let calibration: CalibrationSet?
   let statistics: StatisticsFile?
@@ -26,17 +28,25 @@ package struct Converter {
   let compute: Compute
   let toolVersion: String
 
+  /// - Parameter chatFormat: The format to render chats in; nil goes by the checkpoint's template.
   package init(
-    _ checkpoint: Checkpoint, recipe: Recipe, compute: Compute, toolVersion: String
+    _ checkpoint: Checkpoint, recipe: Recipe, compute: Compute, toolVersion: String,
+    chatFormat: ChatFormat? = nil
   ) throws(ConversionError) {
     loader = try wrapping(ConversionError.model, try LayerLoader(checkpoint, hashes: TensorHashes()))
-    tokenizer = try wrapping(ConversionError.text, try Tokenizer(folder: checkpoint.folder))
-    plan = try ConversionPlan(
+    tokenizer = try wrapping(
+      ConversionError.text, try Tokenizer(folder: checkpoint.folder, chatFormat: chatFormat))
+    askedChatFormat = chatFormat
+    // A recipe that does not fit the model is refused before its text is read.
+    _ = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount)
     statistics = try recipe.statisticsFile(for: loader)
     calibration =
       recipe.needsCalibration && statistics == nil
       ? try recipe.calibrationSet(loader, tokenizer) : nil
+    plan = try ConversionPlan(
+      recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
+      calibration: calibration, sources: SourceSizes(checkpoint))
     optimizer = LayerOptimizer(
       recipe: recipe, formats: try TensorFormats(recipe, loader.configuration),
       headSize: loader.configuration.headSize, compute: compute)
@@ -44,27 +54,34 @@ package struct Converter {
     self.toolVersion = toolVersion
   }
 
+  /// The plan and the chat format, as people read them.
+  package var text: String { "\(plan.text)\nchat format: \(tokenizer.chatFormat.summary)" }
+
   /// What is known of a layer's activations without running the text.
   func knownStatistics(layer: Int) -> (any ActivationStatistics)? { statistics?.layer(layer) }
 
   /// Converts and writes the pack at `path`, which appears when it is whole.
   ///
-  /// A run that is killed, or fails for want of room or by an unreadable file, leaves `path` with `.partial` and its
-  /// journal behind; the next run of the same conversion goes on behind the last layer that was finished. A survey that
-  /// came before is kept for it too. Nothing is left behind that no later run could use.
+  /// A run that is killed, or fails for lack of disk space or by an unreadable file, leaves what lies beside it
+  /// (`UnfinishedFiles`); the next run of the same conversion resumes after the last layer that was finished. A survey that
+  /// came before is kept for it too. Nothing is left that no later run could use.
   ///
   /// - Parameters:
-  ///   - resumes: whether to leave and to look for such a rest.
+  ///   - resumes: whether to leave such files and to look for them.
   ///   - onStart: called once, before any work.
   package func run(
     output path: String, resumes: Bool = true, progress: ((ConversionProgress) -> Void)? = nil,
-    onStart: (ConversionStart) -> Void = { _ in }
+    onStart: (RunStart) -> Void = { _ in }
   ) throws(ConversionError) -> ConversionReport {
-    guard isSettled else {
-      return try settled(by: try survey(forPack: path, resumes: resumes)).run(
-        output: path, resumes: resumes, progress: progress, onStart: onStart)
+    var converter = self
+    if !isSettled { converter = try settled(by: try survey(forPack: path, resumes: resumes)) }
+    // A survey leaves nothing open.
+    guard converter.isSettled else {
+      throw .budget(
+        "expected the survey to decide every step of \(converter.optimizer.recipe.name), found one that it could "
+          + "not measure; give its counts or formats in the recipe")
     }
-    let run = try ConversionRun(self, output: path, resumes: resumes, progress: progress)
+    let run = try ConversionRun(converter, output: path, resumes: resumes, progress: progress)
     onStart(run.start)
     return try run.perform()
   }

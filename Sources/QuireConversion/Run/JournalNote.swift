@@ -4,7 +4,7 @@ import QuireModel
 import QuireCheckpoints
 import Foundation
 
-/// What a journal keeps for the run that goes on where a killed one has stopped.
+/// What a journal keeps for the run that resumes where a killed one has stopped.
 protocol JournalNote: Codable {}
 
 extension JournalNote {

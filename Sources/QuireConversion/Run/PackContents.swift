@@ -1,7 +1,6 @@
 import QuireCalibration
 import QuireOptimization
 import QuireFiles
-import Foundation
 import QuireCheckpoints
 import QuireJSON
 import QuireModel
@@ -23,24 +22,14 @@ struct PackContents {
 
   /// Hashes what of the checkpoint's files has not been hashed while it was used.
   func manifest(progress: @escaping (Double) -> Void) throws(ConversionError) -> PackManifest {
-    PackManifest(
+    var manifest = PackManifest(
       configuration: configuration.json, tokenizer: tokenizer.sourceJSON,
-      tokenizerConfiguration: tokenizerConfiguration,
+      tokenizerConfiguration: tokenizer.configuration,
       generationConfiguration: checkpoint.generationConfiguration,
       recipe: PackRecipe(name: recipe.name, text: recipe.text, stepCount: recipe.steps.count),
       provenance: try provenance(progress: progress), rows: rows.map(\.json))
-  }
-
-  /// tokenizer_config.json; newer checkpoints keep the chat template in a file of its own, which joins it here.
-  private var tokenizerConfiguration: JSONValue? {
-    guard var members = tokenizer.configuration?.objectValue else { return nil }
-    if members["chat_template"] == nil,
-      let data = FileManager.default.contents(atPath: checkpoint.folder + "/chat_template.jinja"),
-      let text = String(validating: data, as: UTF8.self)
-    {
-      members["chat_template"] = .string(text)
-    }
-    return .object(members)
+    manifest.chatFormat = tokenizer.chatFormat.format?.name
+    return manifest
   }
 
   private func provenance(

@@ -8,7 +8,7 @@ import QuireCheckpoints
 ///
 /// Damages are added up: each was measured with the rest of the model as it is. The choice among all combinations is a
 /// knapsack problem, solved exactly but for the rounding of bytes to a 16,384th of the room. Going up step by step
-/// where most is saved per byte would fill the room with small things and leave none for a head.
+/// where most is saved per byte would fill the limit with small matrices and leave nothing for lm_head.
 package struct BudgetSolver {
   /// One matrix and what it may become.
   package struct Item {
@@ -78,7 +78,7 @@ package struct BudgetSolver {
     }
     private let unit: Int
 
-    /// The choices behind `least[steps]`.
+    /// The choices that give `least[steps]`.
     func decision(_ items: [Item], steps: Int) -> BudgetDecision {
       var place = steps
       var choices: [BudgetDecision.Choice] = []

@@ -3,6 +3,7 @@ import QuireOptimization
 import QuireFiles
 import QuireCheckpoints
 import QuireModel
+import QuireText
 import QuireTensors
 
 extension Converter {
@@ -16,14 +17,14 @@ extension Converter {
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(ConversionError) -> Survey {
     guard let task = try surveyTask(optimizer.recipe.measurableSteps) else { return Survey() }
-    return try Surveyor(task, besidePack: nil, WorkMeter(total: task.work.total(), report: progress))
+    return try Surveyor(task, in: nil, WorkMeter(total: task.work.total(), report: progress))
       .measureAll()
   }
 
   /// Measures what the steps would cost that cannot do without, for the conversion to the pack at `path`.
   ///
   /// A run that is killed leaves beside `path` what it knows after the last layer, and a finished survey stays there
-  /// until the pack is finished; the next run of the same conversion takes it up.
+  /// until the pack is finished; the next run of the same conversion uses it.
   ///
   /// - Parameters:
   ///   - resumes: whether to leave and to look for such files.
@@ -31,18 +32,18 @@ extension Converter {
   package func survey(
     forPack path: String, resumes: Bool = true,
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in },
-    onStart: (SurveyStart) -> Void = { _ in }
+    onStart: (RunStart) -> Void = { _ in }
   ) throws(ConversionError) -> Survey {
     guard let task = try surveyTask(optimizer.recipe.unsettledSteps) else { return Survey() }
     guard resumes else {
-      SurveyJournal.discard(beside: path)
-      onStart(.anew)
-      return try Surveyor(task, besidePack: nil, WorkMeter(total: task.work.total(), report: progress))
+      UnfinishedFiles(of: path).remove(UnfinishedFiles.Part.ofSurvey)
+      onStart(RunStart(.survey, .nothing))
+      return try Surveyor(task, in: nil, WorkMeter(total: task.work.total(), report: progress))
         .measureAll()
     }
     let key = try ConversionKey(
       checkpoint: loader.checkpoint, recipe: optimizer.recipe.surveyed, calibration: task.calibration,
-      statistics: statistics, toolVersion: toolVersion)
+      statistics: statistics, chatFormat: tokenizer.chatFormat, toolVersion: toolVersion)
     let run = try SurveyRun(task, forPack: path, key: key, progress: progress)
     onStart(run.start)
     return try run.perform()
@@ -66,18 +67,14 @@ extension Converter {
   package func settled(by survey: Survey) throws(ConversionError) -> Converter {
     try Converter(
       loader.checkpoint, recipe: try optimizer.recipe.settled(by: survey, loader.configuration),
-      compute: compute, toolVersion: toolVersion)
+      compute: compute, toolVersion: toolVersion, chatFormat: askedChatFormat)
   }
 }
 
 extension Recipe {
   /// All of a recipe that a survey depends on: what a budget's limit is, it need not know.
   fileprivate var surveyed: Recipe {
-    let all = (steps + upcoming).map { step in
-      guard case .budget(var settings) = step else { return step }
-      settings.limit = .bytes(0)
-      return .budget(settings)
-    }
+    let all = (steps + upcoming).map { $0.settings.surveyed.step }
     return Recipe(
       name: "survey of steps \(unsettledSteps.keys.sorted())", steps: all, calibration: calibration)
   }

@@ -86,8 +86,7 @@ final class SensitivityMeter {
 
   /// What a tensor may become; empty when an override has decided.
   private func choices(_ name: TensorName, columns: Int) -> [WeightFormat] {
-    guard formats.override(of: name) == nil else { return [] }
-    return settings.choices.filter { (try? $0.validate(columns: columns, name: name.string)) != nil }
+    settings.choices(name, columns: columns, formats)
   }
 
   /// In the model's order.

@@ -28,7 +28,7 @@ extension Survey {
           } ?? "–"
         }
     }
-    return ["budget: mean KL divergence of the model with one matrix alone rounded"]
+    return ["budget: mean KL divergence of the model with one matrix alone rounded, on the calibration text"]
       + ConversionPlan.table([["tensor"] + formats] + rows)
   }
 }

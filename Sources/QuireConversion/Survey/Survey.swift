@@ -28,15 +28,15 @@ package struct PruningTable: Sendable, Equatable, Codable {
     package let scores: [HeadScore]
     /// What each further unit adds to the error when the cheapest go first, as shares of the output's mean square.
     package let steps: [Double]
-    /// The output's mean square as a share of that of the hidden rows it is added to.
-    package let loudness: Double
+    /// The output's mean square as a share of that of the hidden states it is added to.
+    package let magnitude: Double
     /// Mean KL divergence of the model without one unit, for those that were tried, by their place in `scores`.
     package var trials: [Int: Double] = [:]
 
-    package init(scores: [HeadScore] = [], steps: [Double], loudness: Double) {
+    package init(scores: [HeadScore] = [], steps: [Double], magnitude: Double) {
       self.scores = scores
       self.steps = steps
-      self.loudness = loudness
+      self.magnitude = magnitude
     }
 
     /// The units that are near the cheapest: within a factor of two in error.
@@ -75,7 +75,7 @@ package struct PruningTable: Sendable, Equatable, Codable {
     while true {
       var best: (layer: Int, error: Double)?
       for (index, layer) in layers.enumerated() where counts[index] < layer.steps.count {
-        let error = layer.loudness * layer.steps[counts[index]]
+        let error = layer.magnitude * layer.steps[counts[index]]
         if best == nil || error < best!.error { best = (index, error) }
       }
       guard let best, mayGo(counts.reduce(0, +), spent, best.error) else { return counts }

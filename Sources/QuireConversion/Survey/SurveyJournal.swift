@@ -15,14 +15,14 @@ struct SurveyNote: JournalNote {
   let survey: Survey
   var errors: [TensorName: [SensitivityMeter.FormatError]] = [:]
   var probes: [ProbeRun.Probe] = []
-  /// The hash of the calibration's hidden rows; nil when no layer is left that looks at them.
+  /// The hash of the calibration's hidden states; nil when no layer is left that looks at them.
   var rowsHash: UInt64?
-  /// The hash of the probes' hidden rows; nil without probes.
+  /// The hash of the probes' hidden states; nil without probes.
   var probesHash: UInt64?
 }
 
-/// Keeps a survey beside the pack until that is finished: what is known so far after every layer, for the run that goes on
-/// with it, and in the end the outcome, which a stopped conversion needs again.
+/// Keeps a survey beside the pack until that is finished: what is known so far after every layer, for the run that resumes
+/// it, and in the end the outcome, which a stopped conversion needs again.
 final class SurveyJournal {
   /// The newest note of an earlier run with the same key.
   let newest: SurveyNote?
@@ -34,24 +34,12 @@ final class SurveyJournal {
   private let lines: LineJournal
   private static let noteKey = "note"
 
-  /// The files of the survey for the pack at `path` are named after this.
-  static func path(beside path: String) -> String { path + ".survey" }
-  /// The file of the probes' rows is named after this.
-  static func probesPath(beside path: String) -> String { self.path(beside: path) + ".probes" }
-
-  /// Removes all that a survey for the pack at `path` may have left.
-  static func discard(beside path: String) {
-    try? LineJournal.discard(path: Self.path(beside: path))
-    for name in [Self.path(beside: path), probesPath(beside: path)] {
-      try? ScratchFile.remove(path: HiddenRows.path(beside: name))
-    }
-  }
-
-  init(beside path: String, key: ConversionKey) throws(ConversionError) {
-    self.path = Self.path(beside: path)
+  init(_ unfinished: UnfinishedFiles, key: ConversionKey) throws(ConversionError) {
+    path = unfinished.path(of: .survey)
     self.key = key.text
     do throws(FileFailure) {
-      lines = try LineJournal(path: self.path)
+      // Which adds the ending itself.
+      lines = try LineJournal(path: unfinished.path + ".survey")
       let contents = try lines.contents()
       let isOurs = contents.key == key.text
       discardedKey = isOurs ? nil : contents.key
@@ -62,21 +50,13 @@ final class SurveyJournal {
       } else {
         try lines.cut(after: last?.end ?? contents.keyEnd)
       }
-      lines.isKept = newest != nil
     } catch {
       throw .scratch(path: self.path, reason: error.reasonAndRemedy)
     }
   }
 
-  /// Whether a later run will find what was noted.
-  var isKept: Bool {
-    get { lines.isKept }
-    set { lines.isKept = newValue }
-  }
-
   func restart() throws(ConversionError) {
     try access { () throws(FileFailure) in try lines.restart(key: key) }
-    isKept = false
   }
 
   /// Notes what took minutes so that it also outlasts a loss of power.
@@ -85,7 +65,6 @@ final class SurveyJournal {
       try lines.append([Self.noteKey: .string(note.text)])
       try lines.synchronize()
     }
-    isKept = true
   }
 
   private func access(_ body: () throws(FileFailure) -> Void) throws(ConversionError) {

@@ -22,27 +22,20 @@ struct SurveyTask {
 
   var configuration: ModelConfiguration { loader.configuration }
 
-  var budget: BudgetSettings? {
-    steps.values.lazy.compactMap { if case .budget(let settings) = $0 { settings } else { nil } }.first
-  }
-
-  var heads: [(step: Int, settings: HeadPruningSettings)] {
-    steps.sorted { $0.key < $1.key }.compactMap {
-      if case .pruneHeads(let settings) = $0.value { ($0.key, settings) } else { nil }
+  /// The steps of one kind, in their order.
+  private func all<Settings>(_ type: Settings.Type) -> [(step: Int, settings: Settings)] {
+    steps.sorted { $0.key < $1.key }.compactMap { step in
+      (step.value.settings as? Settings).map { (step.key, $0) }
     }
   }
 
-  var neurons: [(step: Int, settings: NeuronPruningSettings)] {
-    steps.sorted { $0.key < $1.key }.compactMap {
-      if case .pruneNeurons(let settings) = $0.value { ($0.key, settings) } else { nil }
-    }
-  }
+  var budget: BudgetSettings? { all(BudgetSettings.self).first?.settings }
+  var heads: [(step: Int, settings: HeadPruningSettings)] { all(HeadPruningSettings.self) }
+  var neurons: [(step: Int, settings: NeuronPruningSettings)] { all(NeuronPruningSettings.self) }
 
   /// The smoothing that a budget's matrices will have gone through.
   var smoothing: SmoothingSettings? {
-    guard budget != nil, case .smooth(let settings)? = recipe.steps.first(where: { $0.name == "smooth" })
-    else { return nil }
-    return settings
+    budget == nil ? nil : recipe.steps.lazy.compactMap { $0.settings as? SmoothingSettings }.first
   }
 
   var work: SurveyWork { SurveyWork(Array(steps.values), of: recipe, configuration) }

@@ -6,7 +6,7 @@ import QuireModel
 
 /// What a survey has to compute, in multiply-adds: for the plan, and to tell how much of it is left.
 struct SurveyWork {
-  /// Copies of hidden rows that will be carried through the model, at most, besides that of the model as it is.
+  /// Copies of hidden states that will be carried through the model, at most, besides that of the model as it is.
   let probeCount: Int
   /// Tokens of each copy; 0 when nothing is tried on the whole model.
   let probeTokens: Int
@@ -26,8 +26,8 @@ struct SurveyWork {
     windowTokens =
       recipe.calibration.statistics == nil
       ? recipe.calibration.windowCount * recipe.calibration.windowTokens : 0
-    smooths = recipe.steps.contains { $0.name == "smooth" }
-    hasBudget = steps.contains { if case .budget = $0 { true } else { false } }
+    smooths = recipe.steps.contains { $0.settings.preparesRounding }
+    hasBudget = steps.contains { $0.quantization != nil }
     solves = hasBudget && recipe.quantizationAhead?.method == .gptq
     let changes = configuration.layers.reduce(0) { $0 + Self.changeCount(steps, of: $1) }
     let tables = hasBudget ? 2 : 0  // embedding and head
@@ -39,14 +39,7 @@ struct SurveyWork {
 
   /// Changes of one layer that will be tried, at most.
   private static func changeCount(_ steps: [RecipeStep], of shape: LayerShape) -> Int {
-    steps.reduce(0) { sum, step in
-      switch step {
-      case .budget: sum + LayerTensor.projections.count
-      case .pruneHeads(let settings) where settings.tries:
-        sum + HeadPruning.blocks(settings.unit, of: shape).count
-      default: sum
-      }
-    }
+    steps.reduce(0) { $0 + $1.settings.trialCount(in: shape) }
   }
 
   /// The layers from `first` on, and the head.
@@ -58,7 +51,7 @@ struct SurveyWork {
     }
   }
 
-  /// One copy of hidden rows through a layer.
+  /// One copy of hidden states through a layer.
   func pass(_ layer: Int) -> Double { Double(probeTokens) * parameters(layer) }
 
   /// The windows through a layer, and what their columns at each site have in common.

@@ -21,15 +21,16 @@ final class Surveyor {
 
   /// Begins before the first layer.
   ///
-  /// - Parameter path: the pack beside which the hidden rows are kept; nil for temporary files
-  init(_ task: SurveyTask, besidePack path: String?, _ work: WorkMeter) throws(ConversionError) {
+  /// - Parameter unfinished: where the hidden states are kept for a later run; nil for temporary files
+  init(_ task: SurveyTask, in unfinished: UnfinishedFiles?, _ work: WorkMeter) throws(ConversionError) {
     self.task = task
     self.work = work
     for (step, settings) in task.heads {
-      survey.pruning[step] = PruningTable(step: "prune-heads", unit: settings.unit.rawValue)
+      survey.pruning[step] = PruningTable(step: HeadPruningSettings.name, unit: settings.unit.rawValue)
     }
     for (step, settings) in task.neurons {
-      survey.pruning[step] = PruningTable(step: "prune-neurons", unit: "\(settings.group) channels")
+      survey.pruning[step] = PruningTable(
+        step: NeuronPruningSettings.name, unit: "\(settings.group) channels")
     }
     let (configuration, probeCount) = (task.configuration, task.work.probeCount)
     let embedding = try wrapping(ConversionError.model, try task.loader.embedding(of: configuration))
@@ -38,14 +39,14 @@ final class Surveyor {
         ConversionError.calibration,
         try CalibrationRun(
           text, embedding: embedding, configuration: configuration, compute: task.compute,
-          besidePack: path.map(SurveyJournal.path(beside:))))
+          files: unfinished.map(CalibrationRun.Files.init(ofSurvey:))))
     }
     probes = try task.triedText.map { text throws(ConversionError) in
       try wrapping(
         ConversionError.calibration,
         try ProbeRun(
           text, probeCount: probeCount, embedding: embedding, configuration: configuration,
-          compute: task.compute, beside: path.map(SurveyJournal.probesPath(beside:))))
+          compute: task.compute, path: unfinished?.path(of: .trialStates)))
     }
     meter = try SensitivityMeter(task.budget, configuration, task.compute)
     if let other = try meter?.tried(embedding, as: .embedding) {
@@ -53,10 +54,10 @@ final class Surveyor {
     }
   }
 
-  /// Goes on behind what `note` tells, with the hidden rows beside the pack at `path`; nil when they are gone or not
+  /// Resumes after what `note` says, with the hidden states that lie beside the pack; nil when they are gone or not
   /// those of the note.
   init?(
-    _ task: SurveyTask, from note: SurveyNote, besidePack path: String, _ work: WorkMeter
+    _ task: SurveyTask, from note: SurveyNote, _ unfinished: UnfinishedFiles, _ work: WorkMeter
   ) throws(ConversionError) {
     self.task = task
     self.work = work
@@ -65,7 +66,7 @@ final class Surveyor {
     let configuration = task.configuration
     if let text = task.runningText, let hash = note.rowsHash {
       run = CalibrationRun(
-        resuming: text, besidePack: SurveyJournal.path(beside: path), boundary: note.layersDone,
+        resuming: text, files: CalibrationRun.Files(ofSurvey: unfinished), boundary: note.layersDone,
         hash: hash, configuration: configuration, compute: task.compute)
     } else {
       run = nil
@@ -74,40 +75,31 @@ final class Surveyor {
     if let text = task.triedText, let hash = note.probesHash {
       probes = ProbeRun(
         resuming: text, probeCount: probeCount, probes: note.probes,
-        beside: SurveyJournal.probesPath(beside: path), boundary: note.layersDone, hash: hash,
+        path: unfinished.path(of: .trialStates), boundary: note.layersDone, hash: hash,
         configuration: configuration, compute: task.compute)
     } else {
       probes = nil
     }
     meter = try SensitivityMeter(task.budget, configuration, task.compute)
     meter?.errors = note.errors
-    let isRunLost = run == nil && task.statistics == nil && !isBehindLastLayer
+    let isRunLost = run == nil && task.statistics == nil && !isPastLastLayer
     if isRunLost || probes == nil && probeCount > 0 { return nil }
-    keepsRows = true
   }
 
-  /// Whether the hidden rows outlive this object, for a later run to go on with.
-  var keepsRows = false {
-    didSet {
-      run?.keepsRows = keepsRows
-      probes?.keepsRows = keepsRows
-    }
-  }
-
-  var isBehindLastLayer: Bool { layersDone == configuration.layerCount }
+  var isPastLastLayer: Bool { layersDone == configuration.layerCount }
 
   /// Measures everything that is left.
   func measureAll() throws(ConversionError) -> Survey {
-    while !isBehindLastLayer { try measureLayer() }
+    while !isPastLastLayer { try measureLayer() }
     return try finish()
   }
 
-  /// What is known behind the layers that are done, with the hidden rows on the disk.
+  /// What is known after the layers that are done, with the hidden states on the disk.
   func note() throws(ConversionError) -> SurveyNote {
     SurveyNote(
       layersDone: layersDone, isFinished: false, survey: survey, errors: meter?.errors ?? [:],
       probes: probes?.probes ?? [],
-      rowsHash: isBehindLastLayer ? nil : try wrapping(ConversionError.calibration, try run?.seal()),
+      rowsHash: isPastLastLayer ? nil : try wrapping(ConversionError.calibration, try run?.seal()),
       probesHash: try wrapping(ConversionError.calibration, try probes?.seal()))
   }
 
@@ -128,7 +120,7 @@ final class Surveyor {
     work.set(left: task.work.total(from: layersDone))
   }
 
-  /// What is known of a layer's activations. Where windows run, they go behind the layer for it.
+  /// What is known of a layer's activations. Where windows run, they go through the layer for it.
   private func statistics(
     of layer: LayerWeights, index: Int
   ) throws(ConversionError) -> any ActivationStatistics {
@@ -169,7 +161,7 @@ final class Surveyor {
     let hidden =
       heads.isEmpty && neurons.isEmpty
       ? 0 : try wrapping(ConversionError.calibration, try activations.meanSquare())
-    func loudness(_ energy: Double) -> Double { hidden > 0 ? energy / hidden : 0 }
+    func magnitude(_ energy: Double) -> Double { hidden > 0 ? energy / hidden : 0 }
     for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
       let wanted = sites.filter {
         meter != nil || $0 == .attentionOutput && !heads.isEmpty || $0 == .mlpOutput && !neurons.isEmpty
@@ -179,13 +171,13 @@ final class Surveyor {
       if let gram = grams[.attentionOutput] {
         for (step, settings) in heads {
           survey.pruning[step]?.layers.append(
-            try measureHeads(settings, step: step, layer, index: index, gram, loudness))
+            try measureHeads(settings, step: step, layer, index: index, gram, magnitude))
         }
       }
       if let gram = grams[.mlpOutput] {
         for (step, settings) in neurons {
           survey.pruning[step]?.layers.append(
-            try measureNeurons(settings, layer, index: index, gram, loudness))
+            try measureNeurons(settings, layer, index: index, gram, magnitude))
         }
       }
       for site in wanted {
@@ -207,7 +199,7 @@ final class Surveyor {
 
   private func measureHeads(
     _ settings: HeadPruningSettings, step: Int, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
-    _ loudness: (Double) -> Double
+    _ magnitude: (Double) -> Double
   ) throws(ConversionError) -> PruningTable.Layer {
     let pruner = LayerPruner(headSize: configuration.headSize, compute: compute)
     let pruning = HeadPruning(unit: settings.unit, shape: layer.shape, headSize: configuration.headSize)
@@ -215,8 +207,8 @@ final class Surveyor {
       let found = pruning.survey(outputProjection: pruner.floats(layer.outputProjection), gram: gram.view)
     else { throw .optimization(.notFinite(what: "the attention output of layer \(index)")) }
     let table = PruningTable.Layer(
-      scores: found.scores, steps: found.steps, loudness: loudness(found.energy))
-    guard settings.tries, settings.removal.count(layer: index) > 0, table.nearTies.count > 1 else {
+      scores: found.scores, steps: found.steps, magnitude: magnitude(found.energy))
+    guard settings.tries, settings.removal.mayRemove(layer: index), table.nearTies.count > 1 else {
       return table
     }
     for unit in table.nearTies {
@@ -235,17 +227,17 @@ final class Surveyor {
 
   private func measureNeurons(
     _ settings: NeuronPruningSettings, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
-    _ loudness: (Double) -> Double
+    _ magnitude: (Double) -> Double
   ) throws(ConversionError) -> PruningTable.Layer {
     let matrix = LayerPruner(headSize: configuration.headSize, compute: compute).floats(layer.downProjection)
     guard
       let found = NeuronPruning(width: matrix.columns).survey(
         group: settings.group, downProjection: matrix, gram: gram.view)
     else { throw .optimization(.notFinite(what: "the MLP's activations of layer \(index)")) }
-    return PruningTable.Layer(steps: found.steps, loudness: loudness(found.energy))
+    return PruningTable.Layer(steps: found.steps, magnitude: magnitude(found.energy))
   }
 
-  /// Behind the last layer: what all changes on trial have cost, as the head tells.
+  /// After the last layer: what all changes on trial have cost, measured at lm_head.
   func finish() throws(ConversionError) -> Survey {
     guard let probes else { return survey }
     let isTied = configuration.tiesEmbeddings
@@ -265,5 +257,13 @@ final class Surveyor {
     survey.sensitivities = meter?.sensitivities(divergences) ?? []
     work.set(left: 0)
     return survey
+  }
+}
+
+extension CalibrationRun.Files {
+  /// A survey follows no unpruned states: it prunes nothing.
+  fileprivate init(ofSurvey unfinished: UnfinishedFiles) {
+    self.init(
+      states: unfinished.path(of: .surveyStates), unprunedStates: unfinished.path(of: .unprunedStates))
   }
 }

@@ -1,11 +1,14 @@
 import Foundation
 import QuireModel
+import QuireModelFiles
 import QuireTensors
 import QuireText
 
 /// What all rows are measured with: problems, windows of text and their limits, read and checked once.
 struct EvaluationMaterial {
   let tokenizer: Tokenizer
+  /// Nil when the models' templates decide.
+  let askedChatFormat: ChatFormat?
   let problems: [TaskProblem]
   /// Nil when there is no text.
   let windows: TextWindows?
@@ -14,10 +17,13 @@ struct EvaluationMaterial {
   let contextLength: Int
 
   init(plan: RowPlan, options: EvaluationOptions) throws(EvaluationError) {
-    let configuration = try plan.model.configuration()
-    tokenizer = try plan.model.tokenizer()
-    if let reference = plan.reference, reference != plan.model {
-      try Self.compare(try reference.configuration(), configuration, reference, plan.model)
+    let configuration = try opening(plan.model.configuration)
+    tokenizer = try opening { () throws(ModelFileError) in
+      try plan.model.tokenizer(chatFormat: options.chatFormat)
+    }
+    askedChatFormat = options.chatFormat
+    if let reference = plan.reference, reference !== plan.model {
+      try Self.compare(reference, configuration, tokenizer, plan.model)
     }
     let home = (plan.reference ?? plan.model).path
     let taskFile = options.taskFile ?? Self.sibling("tasks.jsonl", of: home)
@@ -25,7 +31,8 @@ struct EvaluationMaterial {
     if taskFile == nil && textFile == nil { throw .nothingToMeasure(model: plan.model.path) }
 
     let positions = configuration.contextPositions
-    let asked = try taskFile.map { file throws(EvaluationError) in try Self.problems(file, options, positions)
+    let asked = try taskFile.map { [tokenizer] file throws(EvaluationError) in
+      try Self.problems(file, options, tokenizer, positions)
     }
     let text = try textFile.map { [tokenizer] file throws(EvaluationError) in
       try Self.windows(file, options, tokenizer, positions)
@@ -44,7 +51,7 @@ struct EvaluationMaterial {
   }
 
   private static func problems(
-    _ file: String, _ options: EvaluationOptions, _ positions: Int
+    _ file: String, _ options: EvaluationOptions, _ tokenizer: Tokenizer, _ positions: Int
   ) throws(EvaluationError) -> (problems: [TaskProblem], method: TaskMethod) {
     let available = try TaskFile.read(path: file)
     let problems = TaskSelection.choose(available, limit: options.problemLimit, seed: options.seed)
@@ -52,7 +59,7 @@ struct EvaluationMaterial {
       file: file, availableCount: available.count, problemCount: problems.count, modes: options.modes,
       thinkingTokens: min(options.thinkingTokens, max(1, positions / 4)),
       nonThinkingTokens: min(options.nonThinkingTokens, max(1, positions / 16)),
-      concurrency: options.concurrency)
+      concurrency: options.concurrency, chatFormat: tokenizer.chatFormat.summary)
     return (problems, method)
   }
 
@@ -79,25 +86,27 @@ struct EvaluationMaterial {
 
   /// A reference must mean the same by every token.
   private static func compare(
-    _ reference: ModelConfiguration, _ model: ModelConfiguration, _ referenceSubject: Subject,
-    _ subject: Subject
+    _ reference: ModelSource, _ configuration: ModelConfiguration, _ tokenizer: Tokenizer,
+    _ model: ModelSource
   ) throws(EvaluationError) {
     func check(_ what: String, _ expected: Int, _ found: Int) throws(EvaluationError) {
       guard expected != found else { return }
       throw .mismatchedReference(
-        reference: referenceSubject.path, model: subject.path,
+        reference: reference.path, model: model.path,
         difference: "its \(what) is \(expected), the model's \(found)")
     }
-    try check("vocabulary size", reference.vocabularySize, model.vocabularySize)
     try check(
-      "number of tokens", try referenceSubject.tokenizer().vocabularySize,
-      try subject.tokenizer().vocabularySize)
+      "vocabulary size", try opening(reference.configuration).vocabularySize, configuration.vocabularySize)
+    try check(
+      "number of tokens",
+      try opening { () throws(ModelFileError) in try reference.tokenizer() }.vocabularySize,
+      tokenizer.vocabularySize)
   }
 
   private static func windows(
     _ file: String, _ options: EvaluationOptions, _ tokenizer: Tokenizer, _ positions: Int
   ) throws(EvaluationError) -> (windows: TextWindows, method: TextMethod) {
-    let text = try InputText.bytes(path: file, purpose: "a text to predict")
+    let text = try EvaluationError.text(path: file, purpose: "a text to predict")
     let textProtocol = options.textProtocol ?? TextProtocol.detected(in: text)
     let windows = try TextWindows(
       text: text, protocol: textProtocol, tokenizer: tokenizer, maximumPositions: positions,

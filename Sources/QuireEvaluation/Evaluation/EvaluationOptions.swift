@@ -28,6 +28,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   /// Threads that compute; nil takes one per core.
   package var threadCount: Int?
   package var instructionSet: InstructionSet
+  /// The format to render chats in; nil goes by the model's template.
+  package var chatFormat: ChatFormat?
   /// Folder for the packs of a recipe's steps, one at a time; nil takes the system's.
   package var workFolder: String?
 
@@ -36,7 +38,7 @@ package struct EvaluationOptions: Sendable, Equatable {
     textTokenLimit: Int? = nil, problemLimit: Int? = nil, modes: [ThinkingMode] = [.thinking, .nonThinking],
     thinkingTokens: Int = 4096, nonThinkingTokens: Int = 1024, seed: UInt64 = 1, concurrency: Int = 32,
     speed: SpeedSettings? = SpeedSettings(), threadCount: Int? = nil,
-    instructionSet: InstructionSet = .detected, workFolder: String? = nil
+    instructionSet: InstructionSet = .detected, chatFormat: ChatFormat? = nil, workFolder: String? = nil
   ) {
     self.taskFile = taskFile
     self.textFile = textFile
@@ -51,6 +53,7 @@ package struct EvaluationOptions: Sendable, Equatable {
     self.speed = speed
     self.threadCount = threadCount
     self.instructionSet = instructionSet
+    self.chatFormat = chatFormat
     self.workFolder = workFolder
   }
 

@@ -1,6 +1,9 @@
 import Foundation
 package import QuireConversion
+import QuireModelFiles
+import QuireFiles
 import QuireTensors
+import QuireModelFiles
 
 /// Presents the bill of a model: what each step of its recipes saves and what it costs.
 ///
@@ -37,13 +40,16 @@ package struct Evaluator: Sendable {
   /// Measure every row.
   ///
   /// - Parameters:
+  ///   - onStart: called once, before any model is loaded.
   ///   - onProgress: called often, on the calling thread.
   ///   - onRow: called with each row as soon as it is complete.
   package func run(
-    onProgress: (EvaluationProgress) -> Void = { _ in }, onRow: (EvaluationRow) -> Void = { _ in }
+    onProgress: (EvaluationProgress) -> Void = { _ in }, onRow: (EvaluationRow) -> Void = { _ in },
+    onStart: (EvaluationMethod) -> Void = { _ in }
   ) throws(EvaluationError) -> EvaluationReport {
     let plan = try RowPlan.plan(model: model, recipes: recipes, reference: reference)
     let material = try EvaluationMaterial(plan: plan, options: options)
+    onStart(material.method)
     let compute = Compute(threadCount: material.method.threadCount, instructionSet: options.instructionSet)
     let folder = try WorkFolder(inside: options.workFolder)
     var report = EvaluationReport(model: model, reference: plan.reference?.path, method: material.method)
@@ -73,6 +79,7 @@ final class WorkFolder: Sendable {
   init(inside parent: String?) throws(EvaluationError) {
     let parent = parent ?? FileManager.default.temporaryDirectory.path
     path = parent + "/quire-evaluation-" + UUID().uuidString
+    DisposableFiles.add(path)
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     } catch {
@@ -83,5 +90,8 @@ final class WorkFolder: Sendable {
     }
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
+    DisposableFiles.forget(path)
+  }
 }

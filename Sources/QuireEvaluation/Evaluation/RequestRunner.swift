@@ -1,5 +1,6 @@
 import Dispatch
 import QuireGeneration
+import QuireText
 import Synchronization
 
 /// Runs a set of requests on an engine and waits for all of them.
@@ -53,8 +54,8 @@ struct RequestRunner {
     func receive(_ event: GenerationEvent, index: Int) {
       switch event {
       case .prompt: break
-      case .delta(_, let content, _):
-        state.withLock { $0.contents[index] += content }
+      case .delta(let parts, _):
+        state.withLock { $0.contents[index] += parts.content }
       case .finished(let result):
         state.withLock { $0.results[index] = result }
         finished.signal()

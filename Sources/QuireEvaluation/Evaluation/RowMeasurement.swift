@@ -3,6 +3,7 @@ import QuireCheckpoints
 import QuireGeneration
 import QuireModel
 import QuireConversion
+import QuireModelFiles
 import QuireTensors
 import QuireText
 
@@ -24,50 +25,53 @@ struct RowMeasurement {
   ) throws(EvaluationError) -> (EvaluationRow, AnswerSheet) {
     let start = ContinuousClock.now
     var row = plan.row
-    let subject = try prepare(&row, onProgress: onProgress)
-    defer { if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: subject.path) } }
+    let source = try prepare(&row, onProgress: onProgress)
+    defer { if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: source.path) } }
     let tellsPeak = PeakMemory.reset()
-    row.size = try subject.size()
-    let model = try load(subject, &row, onProgress: onProgress)
+    row.size = try opening(source.size)
+    let model = try load(source, &row, onProgress: onProgress)
     let sheet =
       try model.map { model throws(EvaluationError) in
-        try converse(model, subject, &row, onProgress: onProgress)
+        try converse(model, source, &row, onProgress: onProgress)
       } ?? AnswerSheet()
     row.peakMemoryBytes = tellsPeak ? PeakMemory.bytes : nil
     row.tasks = sheet.results(
       problems: material.problems, reference: row.isReference ? sheet : referenceSheet)
     if let windows = material.windows {
-      row.text = try score(model, subject, windows, onProgress: onProgress)
+      row.text = try score(model, source, windows, onProgress: onProgress)
     }
     row.wallSeconds = (ContinuousClock.now - start).seconds
     return (row, sheet)
   }
 
   /// The model of this row on disk; converts the checkpoint where the row is a recipe's step.
-  private func prepare(_ row: inout EvaluationRow, onProgress: Progress) throws(EvaluationError) -> Subject {
+  private func prepare(_ row: inout EvaluationRow, onProgress: Progress) throws(EvaluationError)
+    -> ModelSource
+  {
     switch plan.source {
-    case .existing(let subject):
-      return subject
+    case .existing(let source):
+      return source
     case .conversion(let recipe, let checkpoint):
       let start = ContinuousClock.now
       onProgress(.converting, 0, 0)
       let path = folder.path + "/row.quire"
       try convert(checkpoint, by: recipe, to: path, onProgress: onProgress)
       row.conversionSeconds = (ContinuousClock.now - start).seconds
-      return .pack(path: path)
+      return try opening { () throws(ModelFileError) in try ModelSource(path: path) }
     }
   }
 
   private func convert(
-    _ checkpoint: String, by recipe: Recipe, to path: String, onProgress: Progress
+    _ checkpoint: ModelSource, by recipe: Recipe, to path: String, onProgress: Progress
   ) throws(EvaluationError) {
-    let source = try Subject.openCheckpoint(checkpoint)
+    let source = try checkpoint.asCheckpoint()
     let steps = 1000
     // A closure that does not escape has to be lent to the converter, which asks for one that may.
     let failure: ConversionError? = withoutActuallyEscaping(onProgress) { onProgress in
       do throws(ConversionError) {
         let converter = try Converter(
-          source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion)
+          source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion,
+          chatFormat: material.askedChatFormat)
         _ = try converter.run(output: path, resumes: false) {
           onProgress(.converting, Int($0.fractionDone * Double(steps)), steps)
         }
@@ -82,16 +86,16 @@ struct RowMeasurement {
   /// What temporary packs name as their maker; nobody keeps them.
   private static let toolVersion = "evaluation"
 
-  private func engine(_ model: Model, _ subject: Subject) throws(EvaluationError) -> Engine {
+  private func engine(_ model: Model, _ source: ModelSource) throws(EvaluationError) -> Engine {
     let slots = material.method.tasks?.concurrency ?? 1
-    let endIDs = try subject.endOfSequenceIDs()
+    let endIDs = try opening(source.endOfSequenceIDs)
     do throws(GenerationError) {
       return try Engine(
         model: model, tokenizer: material.tokenizer,
         options: EngineOptions(
           threadCount: compute.team.threadCount, instructionSet: compute.kernels.instructionSet,
           maximumSlots: slots, maximumWaiting: max(1, material.problems.count),
-          contextLength: material.contextLength, keyValueElement: subject.keyValueElement,
+          contextLength: material.contextLength, keyValueElement: source.keyValueElement,
           endOfSequenceIDs: endIDs))
     } catch {
       throw .generation(error.description)
@@ -100,23 +104,23 @@ struct RowMeasurement {
 
   /// nil for a reference of which nothing is asked but the text.
   private func load(
-    _ subject: Subject, _ row: inout EvaluationRow, onProgress: Progress
+    _ source: ModelSource, _ row: inout EvaluationRow, onProgress: Progress
   ) throws(EvaluationError) -> Model? {
     let isAsked = material.method.speed != nil || !material.problems.isEmpty
-    guard isAsked || subject != reference?.subject else { return nil }
+    guard isAsked || source !== reference?.source else { return nil }
     onProgress(.loading, 0, 0)
     let start = ContinuousClock.now
-    let model = try subject.load(team: compute.team)
+    let model = try opening { () throws(ModelFileError) in try source.load(team: compute.team) }
     row.loadSeconds = (ContinuousClock.now - start).seconds
     return model
   }
 
   /// Speed and answers, through an engine that is gone afterwards.
   private func converse(
-    _ model: Model, _ subject: Subject, _ row: inout EvaluationRow, onProgress: Progress
+    _ model: Model, _ source: ModelSource, _ row: inout EvaluationRow, onProgress: Progress
   ) throws(EvaluationError) -> AnswerSheet {
     guard material.method.speed != nil || !material.problems.isEmpty else { return AnswerSheet() }
-    let engine = try engine(model, subject)
+    let engine = try engine(model, source)
     defer { engine.stop() }
     let runner = RequestRunner(engine: engine)
     if let settings = material.method.speed {
@@ -144,17 +148,17 @@ struct RowMeasurement {
   }
 
   private func score(
-    _ model: Model?, _ subject: Subject, _ windows: TextWindows, onProgress: Progress
+    _ model: Model?, _ source: ModelSource, _ windows: TextWindows, onProgress: Progress
   ) throws(EvaluationError) -> TextScore {
     let scorer = TextScorer(windows: windows, compute: compute)
-    let vocabularySize = try subject.configuration().vocabularySize
+    let vocabularySize = try opening(source.configuration).vocabularySize
     let plan = scorer.plan(vocabularySize: vocabularySize)
     let other = try reference?.predictor(plan) { onProgress(.readingReference, $0, $1) }
     let own: any Predictor
-    if let other, reference?.subject == subject {
+    if let other, reference?.source === source {
       own = other
     } else if let model {
-      own = LoadedPredictor(model, keyValueElement: subject.keyValueElement, plan: plan, compute: compute)
+      own = LoadedPredictor(model, keyValueElement: source.keyValueElement, plan: plan, compute: compute)
     } else {
       preconditionFailure("a model that is not the reference is loaded")
     }
@@ -166,12 +170,12 @@ struct RowMeasurement {
 
 /// What the rows' texts are compared with: run through its layers when the first row asks for it, then kept.
 final class TextReference {
-  let subject: Subject
+  let source: ModelSource
   private let compute: Compute
   private var predictor: StreamedPredictor?
 
-  init(_ subject: Subject, compute: Compute) {
-    self.subject = subject
+  init(_ source: ModelSource, compute: Compute) {
+    self.source = source
     self.compute = compute
   }
 
@@ -180,9 +184,18 @@ final class TextReference {
   ) throws(EvaluationError) -> StreamedPredictor {
     if let predictor { return predictor }
     let made = try StreamedPredictor(
-      Subject.openCheckpoint(subject.path), plan: plan, compute: compute, onLayer: onLayer)
+      source.asCheckpoint(), plan: plan, compute: compute, onLayer: onLayer)
     predictor = made
     return made
+  }
+}
+
+extension ModelSource {
+  /// A checkpoint is the reference and runs in float32 throughout; a pack runs as it does for its users.
+  fileprivate var keyValueElement: KeyValueElement { isPack ? .float16 : .float32 }
+
+  fileprivate func asCheckpoint() throws(EvaluationError) -> Checkpoint {
+    try opening { () throws(ModelFileError) in try checkpoint(for: "an evaluation").checkpoint }
   }
 }
 

@@ -1,13 +1,14 @@
 import QuireConversion
+import QuireModelFiles
 
 /// The rows of an evaluation before anything is measured.
 struct RowPlan {
   /// One row to be measured.
   struct Entry {
     enum Source {
-      case existing(Subject)
+      case existing(ModelSource)
       /// The recipe holds the steps up to this row's.
-      case conversion(Recipe, checkpoint: String)
+      case conversion(Recipe, checkpoint: ModelSource)
     }
 
     let identity: RowIdentity
@@ -30,17 +31,16 @@ struct RowPlan {
   }
 
   /// What rows are compared with.
-  let reference: Subject?
+  let reference: ModelSource?
   /// Whose tokenizer and configuration the evaluation goes by.
-  let model: Subject
+  let model: ModelSource
   let rows: [Entry]
 
   static func plan(
     model: String, recipes: [Recipe], reference: String?
   ) throws(EvaluationError) -> RowPlan {
-    let subject = try Subject(path: model)
-    switch subject {
-    case .checkpoint:
+    let source = try opening { () throws(ModelFileError) in try ModelSource(path: model) }
+    guard source.isPack else {
       if reference != nil {
         throw .invalidOption(
           name: "reference",
@@ -48,36 +48,36 @@ struct RowPlan {
             "expected no reference beside the checkpoint \(model), which is its own, found one; leave it out")
       }
       return RowPlan(
-        reference: subject, model: subject,
+        reference: source, model: source,
         rows: labelled(
-          [referenceEntry(subject)]
-            + recipes.enumerated().flatMap { steps($0.element, index: $0.offset, model) }))
-    case .pack:
-      if !recipes.isEmpty {
-        throw .invalidOption(
-          name: "recipes",
-          sentence: "expected a checkpoint's folder to carry out a recipe on, found the pack \(model); "
-            + "give the checkpoint or leave the recipe out")
-      }
-      let origin = try subject.origin()
-      let row = Entry(.pack, step: origin.step, recipe: origin.recipe, source: .existing(subject))
-      guard let reference else { return RowPlan(reference: nil, model: subject, rows: [row]) }
-      let other = try Subject(path: reference)
-      guard case .checkpoint = other else {
-        throw .invalidOption(
-          name: "reference",
-          sentence: "expected a checkpoint's folder as the reference, found the pack \(reference); "
-            + "give the checkpoint that \(model) was made from")
-      }
-      return RowPlan(reference: other, model: subject, rows: [referenceEntry(other), row])
+          [referenceEntry(source)]
+            + recipes.enumerated().flatMap { steps($0.element, index: $0.offset, source) }))
     }
+    if !recipes.isEmpty {
+      throw .invalidOption(
+        name: "recipes",
+        sentence: "expected a checkpoint's folder to carry out a recipe on, found the pack \(model); "
+          + "give the checkpoint or leave the recipe out")
+    }
+    let row = Entry(
+      .pack, step: source.origin.lastStep ?? EvaluationRow.unchangedStep, recipe: source.origin.recipe,
+      source: .existing(source))
+    guard let reference else { return RowPlan(reference: nil, model: source, rows: [row]) }
+    let other = try opening { () throws(ModelFileError) in try ModelSource(path: reference) }
+    guard !other.isPack else {
+      throw .invalidOption(
+        name: "reference",
+        sentence: "expected a checkpoint's folder as the reference, found the pack \(reference); "
+          + "give the checkpoint that \(model) was made from")
+    }
+    return RowPlan(reference: other, model: source, rows: [referenceEntry(other), row])
   }
 
-  private static func referenceEntry(_ subject: Subject) -> Entry {
-    Entry(.reference, step: EvaluationRow.referenceStep, recipe: nil, source: .existing(subject))
+  private static func referenceEntry(_ source: ModelSource) -> Entry {
+    Entry(.reference, step: EvaluationRow.referenceStep, recipe: nil, source: .existing(source))
   }
 
-  private static func steps(_ recipe: Recipe, index: Int, _ checkpoint: String) -> [Entry] {
+  private static func steps(_ recipe: Recipe, index: Int, _ checkpoint: ModelSource) -> [Entry] {
     recipe.steps.indices.map { step in
       Entry(
         .recipe(index: index, stepCount: step + 1), step: recipe.steps[step].name, recipe: recipe.name,

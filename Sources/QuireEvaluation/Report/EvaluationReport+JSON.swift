@@ -1,5 +1,7 @@
 package import QuireJSON
+import QuireModelFiles
 import QuireText
+import QuireModelFiles
 
 // The keys are an interface: scripts hold on to them. Values that were not measured are null.
 //
@@ -135,6 +137,7 @@ extension TaskMethod {
       "maximumTokens": ["thinking": .int(thinkingTokens), "nonThinking": .int(nonThinkingTokens)],
       "sampling": "greedy",
       "concurrency": .int(concurrency),
+      "chatFormat": .string(chatFormat),
     ]
   }
 }

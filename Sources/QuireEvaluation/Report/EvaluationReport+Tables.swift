@@ -1,4 +1,6 @@
+import QuireModelFiles
 import QuireText
+import QuireModelFiles
 
 extension EvaluationReport {
   /// The report for a terminal: what was measured, then stacked tables at most `width` characters wide (wider only
@@ -44,7 +46,7 @@ extension EvaluationReport {
       lines[0] += "   ≈ within two standard errors of the reference: no difference is claimed"
     }
     lines.append(
-      "peak memory: the whole process while the row's model is loaded, timed and answers; files that are mapped count"
+      "peak memory: the whole process while the row's model is loaded, timed and answers"
     )
     if referenceRow != nil && method.tasks != nil {
       lines.append(

@@ -61,10 +61,12 @@ package struct TaskMethod: Sendable, Equatable {
   package var nonThinkingTokens: Int
   /// Answers generated at a time.
   package var concurrency: Int
+  /// The format of the chats and why it is this one.
+  package var chatFormat: String
 
   package init(
     file: String, availableCount: Int, problemCount: Int, modes: [ThinkingMode], thinkingTokens: Int,
-    nonThinkingTokens: Int, concurrency: Int
+    nonThinkingTokens: Int, concurrency: Int, chatFormat: String
   ) {
     self.file = file
     self.availableCount = availableCount
@@ -73,6 +75,7 @@ package struct TaskMethod: Sendable, Equatable {
     self.thinkingTokens = thinkingTokens
     self.nonThinkingTokens = nonThinkingTokens
     self.concurrency = concurrency
+    self.chatFormat = chatFormat
   }
 
   package func maximumTokens(_ mode: ThinkingMode) -> Int {

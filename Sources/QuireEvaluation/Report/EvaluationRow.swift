@@ -1,3 +1,4 @@
+package import QuireModelFiles
 package import QuireText
 
 /// What was measured of one model: the reference, a pack, or a checkpoint after some steps of a recipe.
@@ -54,24 +55,6 @@ extension TaskResult {
     case .nonThinking: nonThinking
     }
   }
-}
-
-/// How large a model is.
-package struct ModelSize: Sendable, Equatable {
-  /// Bytes on disk: the pack, or the files of a checkpoint that Quire reads.
-  package var fileBytes = 0
-  /// Bytes of all weights in memory as their schemes store them, scales included, norms as 16-bit numbers.
-  package var weightBytes = 0
-  /// Parameters that the model has left.
-  package var parameterCount = 0
-
-  package init(fileBytes: Int = 0, weightBytes: Int = 0, parameterCount: Int = 0) {
-    self.fileBytes = fileBytes
-    self.weightBytes = weightBytes
-    self.parameterCount = parameterCount
-  }
-
-  package var bitsPerWeight: Double { 8 * Double(weightBytes) / Double(max(1, parameterCount)) }
 }
 
 /// Tokens a second of a single stream, medians of repeats.

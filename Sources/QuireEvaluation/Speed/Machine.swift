@@ -1,4 +1,5 @@
 import Foundation
+import QuireTensors
 
 /// The machine a measurement belongs to.
 package enum Machine {
@@ -7,8 +8,13 @@ package enum Machine {
     field("model name", ofFile: "/proc/cpuinfo") ?? architecture
   }
 
-  /// Bytes that can be allocated without swapping: what the system calls available, or all of it where it does not say.
+  /// Bytes that can be allocated without swapping: what the system calls available, or all of it where it does not say;
+  /// less where this process may not have so much.
   package static var availableBytes: Int {
+    min(systemBytes, ProcessLimits.remainingMemoryBytes ?? .max)
+  }
+
+  private static var systemBytes: Int {
     if let text = field("MemAvailable", ofFile: "/proc/meminfo"),
       let kibibytes = Int(text.prefix { $0.isNumber })
     {

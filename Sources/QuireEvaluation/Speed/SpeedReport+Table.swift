@@ -1,43 +1,42 @@
 import QuireFiles
 import Foundation
 import QuireTensors
+import QuireText
 
 extension SpeedReport {
-  /// The report as `quire bench` prints it for people.
-  package var table: String {
+  /// The report as `quire bench` prints it for people, its tables in lines of at most `width` columns.
+  package func table(width: Int) -> String {
     let formats = subject.formats.joined(separator: " and ")
     return """
       \(subject.name), \(subject.layerCount) layers, \(formats), \(ByteText.of(subject.weightBytes)) of weights; kv cache \(keyValueElement.rawValue)
       quire \(version), \(instructionSet.rawValue), \(threadCount) threads, \(processor)
       limits: \(number(limits.int8MultiplyAddsPerSecond / 1e9, 0)) GMAC/s int8, \(number(limits.readBytesPerSecond / 1e9, 1)) GB/s read
 
-      \((lines + lookupLines).joined(separator: "\n"))
-
+      \(passTable(width: width))\(lookupTable(width: width))
       """
   }
 
-  private var lines: [String] {
-    let header = [
-      "phase", "batch", "context", "tokens", "tokens/s", "GMAC/s", "of compute", "GB/s", "of reading",
-      "of roofline",
-    ]
+  private func passTable(width: Int) -> String {
+    var table = TextTable(columns: [
+      .init("phase", .left), .init("batch"), .init("context"), .init("tokens"), .init("tokens/s"),
+      .init("GMAC/s"), .init("of compute"), .init("GB/s"), .init("of reading"), .init("of roofline"),
+    ])
     let passes = rows.filter { $0.lookup == nil }
-    return passes.isEmpty ? [] : aligned([header] + passes.map(cells))
+    for row in passes { table.add(cells(row)) }
+    return passes.isEmpty ? "" : Self.stacked(table, keyCount: 3, width: width)
   }
 
-  private func aligned(_ cells: [[String]]) -> [String] {
-    let widths = cells[0].indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
-    return cells.map { line in
-      zip(line, widths).map { cell, width in String(repeating: " ", count: width - cell.count) + cell }
-        .joined(separator: "  ")
-    }
+  private static func stacked(_ table: TextTable, keyCount: Int, width: Int) -> String {
+    table.parts(width: width, keyCount: keyCount).map(\.text).joined(separator: "\n")
   }
 
   /// A table of its own: what drafting did for dictated answers of one sequence.
-  private var lookupLines: [String] {
-    let header = [
-      "answer", "context", "tokens", "plain tokens/s", "with lookup", "ratio", "steps", "drafts", "accepted",
-    ]
+  private func lookupTable(width: Int) -> String {
+    var table = TextTable(columns: [
+      .init("answer", .left), .init("context"), .init("tokens"), .init("plain tokens/s"),
+      .init("with lookup"),
+      .init("ratio"), .init("steps"), .init("drafts"), .init("accepted"),
+    ])
     let cells = rows.compactMap { row in
       row.lookup.map { lookup in
         [
@@ -48,12 +47,11 @@ extension SpeedReport {
         ]
       }
     }
-    if cells.isEmpty { return [] }
-    return [
-      "",
-      "lookup: one sequence, answers dictated to the engine, in turns with the same engine without drafts",
-    ]
-      + aligned([header] + cells)
+    if cells.isEmpty { return "" }
+    for row in cells { table.add(row) }
+    return
+      "\nlookup: one sequence, answers dictated to the engine, in turns with the same engine without drafts\n"
+      + Self.stacked(table, keyCount: 1, width: width)
   }
 
   private func cells(_ row: Row) -> [String] {

@@ -48,7 +48,7 @@ final class TurnTaker: Sendable {
   private func take(_ event: GenerationEvent) {
     switch event {
     case .prompt: break
-    case .delta(_, _, let token):
+    case .delta(_, let token):
       guard state.withLock({ note(token, in: &$0) }) else { return }
       hasStopped.signal()
       mayGoOn.wait()

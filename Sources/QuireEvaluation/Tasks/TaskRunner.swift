@@ -12,7 +12,7 @@ struct TaskRunner {
     _ problem: TaskProblem, mode: ThinkingMode, tokenizer: Tokenizer
   ) throws(EvaluationError) -> [Int32] {
     do {
-      return try ChatTemplate.render(
+      return try tokenizer.chatFormat.required().render(
         messages: [ChatMessage(role: .user, content: problem.prompt)], mode: mode
       ).tokens(tokenizer)
     } catch {
@@ -33,7 +33,7 @@ struct TaskRunner {
       requests.append(
         GenerationRequest(
           promptTokens: try Self.prompt(problem, mode: mode, tokenizer: tokenizer), sampling: .greedy,
-          maximumTokens: maximumTokens, splitsThinking: true))
+          maximumTokens: maximumTokens, chatFormat: tokenizer.chatFormat.format))
     }
     let answers = try runner.run(requests, onFinished: onFinished)
     return zip(problems, answers).map { problem, answer in

@@ -74,9 +74,9 @@ package struct TextScorer {
 
   /// What is not finite is an error of the model, never a score.
   private func check(_ scores: [TokenScore]) throws(EvaluationError) {
-    for score in scores {
-      guard score.referenceSurprise.isFinite else { throw .notFinite(isReference: true) }
-      guard score.surprise.isFinite, score.divergence.isFinite else { throw .notFinite(isReference: false) }
+    guard scores.allSatisfy(\.referenceSurprise.isFinite) else { throw .notFinite(isReference: true) }
+    guard scores.allSatisfy({ $0.surprise.isFinite && $0.divergence.isFinite }) else {
+      throw .notFinite(isReference: false)
     }
   }
 

@@ -57,12 +57,15 @@ package enum Removal: Sendable, Equatable {
     }
   }
 
-  /// Precondition: the counts are known.
-  package func count(layer: Int) -> Int {
+  /// How many go from a layer; nil when a survey must decide, or the recipe lists fewer layers.
+  package func count(layer: Int) -> Int? {
     switch self {
     case .uniform(let count): count
-    case .perLayer(let counts): counts[layer]
-    case .share, .errorBudget: preconditionFailure("a survey settles how much goes from each layer")
+    case .perLayer(let counts): counts.indices.contains(layer) ? counts[layer] : nil
+    case .share, .errorBudget: nil
     }
   }
+
+  /// Whether anything may go from a layer: what is not known yet may.
+  package func mayRemove(layer: Int) -> Bool { count(layer: layer) != 0 }
 }

@@ -39,6 +39,9 @@ package struct CodeGrid: Sendable {
     representableScale(largest / largestCode)
   }
 
+  /// The largest weight that a code and a scale can express; larger ones would be cut.
+  var largestWeight: Float { representableScale(.greatestFiniteMagnitude) * largestCode }
+
   /// Gives `count` weights the codes nearest to them, ties to even.
   package func encode(
     _ weights: UnsafePointer<Float>, count: Int, scale: Float, into codes: UnsafeMutablePointer<Int8>
@@ -78,5 +81,21 @@ package struct CodeGrid: Sendable {
       largest = max(largest, Int32(bitPattern: values[index].bitPattern & 0x7fff_ffff))
     }
     return Float(bitPattern: UInt32(bitPattern: largest))
+  }
+}
+
+extension CodeGrid {
+  /// Why a matrix cannot be quantized.
+  func refusal(of weights: WeightMatrix, named name: String, _ kernels: Kernels) -> OptimizationError {
+    let row = HostBuffer<Float>(count: weights.columns)
+    var largest: Float = 0
+    for index in 0..<weights.rows {
+      weights.dequantizeRow(index, into: row.pointer, kernels: kernels)
+      let rowsLargest = Self.largestMagnitude(row.pointer, count: weights.columns)
+      // Row by row: `max` may pass over a NaN.
+      guard rowsLargest.isFinite else { return .notFinite(what: "the tensor \(name)") }
+      largest = max(largest, rowsLargest)
+    }
+    return .tooLarge(tensor: name, value: largest, limit: largestWeight)
   }
 }

@@ -134,12 +134,12 @@ final class GPTQBand {
     }
   }
 
-  /// Each row's squared error of the weights; infinite when a weight is not finite.
+  /// Each row's squared error of the weights; infinite when a weight is not finite or larger than the grid.
   func costs(into costs: UnsafeMutablePointer<RoundingCost>) {
     let groups = columns / groupSize
     for row in 0..<rows {
       let values = original.pointer + row * columns
-      guard CodeGrid.largestMagnitude(values, count: columns).isFinite else {
+      guard CodeGrid.largestMagnitude(values, count: columns) <= grid.largestWeight else {
         costs[row] = RoundingCost(squaredWeights: .infinity)
         continue
       }

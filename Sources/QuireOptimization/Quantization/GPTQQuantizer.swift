@@ -46,7 +46,7 @@ package struct GPTQQuantizer: Sendable {
 
   /// Quantizes `weights`, whose inputs have the statistics `gram` and `factor`.
   ///
-  /// Throws when a weight is NaN or infinite, or when the format does not fit the width.
+  /// Throws when a weight is NaN, infinite or too large, or when the format does not fit the width.
   package func quantize(
     _ weights: WeightMatrix, _ gram: GramMatrix, _ factor: InverseFactor, named name: String,
     _ compute: Compute
@@ -73,7 +73,7 @@ package struct GPTQQuantizer: Sendable {
       }
     }
     let cost = output.cost
-    guard cost.squaredWeights.isFinite else { throw .notFinite(what: "the tensor \(name)") }
+    guard cost.squaredWeights.isFinite else { throw grid.refusal(of: weights, named: name, compute.kernels) }
     return Result(
       matrix: output.matrix, relativeError: cost.relativeError,
       outputError: OutputCost.relativeError(losses.buffer))

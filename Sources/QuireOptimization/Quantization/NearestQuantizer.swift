@@ -30,7 +30,7 @@ package struct NearestQuantizer: Sendable {
     package let relativeError: Double
   }
 
-  /// Quantizes `weights`; throws when a weight is NaN or infinite, or when the format does not fit the width.
+  /// Quantizes `weights`; throws when a weight is NaN, infinite or too large, or when the format does not fit the width.
   package func quantize(
     _ weights: WeightMatrix, named name: String, _ compute: Compute
   ) throws(OptimizationError) -> Result {
@@ -48,7 +48,7 @@ package struct NearestQuantizer: Sendable {
       }
     }
     let cost = output.cost
-    guard cost.squaredWeights.isFinite else { throw .notFinite(what: "the tensor \(name)") }
+    guard cost.squaredWeights.isFinite else { throw grid.refusal(of: weights, named: name, compute.kernels) }
     return Result(matrix: output.matrix, relativeError: cost.relativeError)
   }
 

@@ -47,7 +47,7 @@ package enum QuantizationMethod: String, Sendable, CaseIterable, Codable {
 
 /// Another target for the tensors whose name the pattern occurs in.
 package struct QuantizationOverride: Sendable, Equatable {
-  /// A regular expression; `|` separates alternatives.
+  /// What `NameMatcher` reads: a regular expression without what needs backtracking.
   package var pattern: String
   package var target: WeightFormat
 

@@ -48,7 +48,7 @@ struct RowScales: Sendable {
   /// What each input counts (column); nil puts the largest weight of a group on the largest code.
   package let importances: [Float]?
 
-  /// Fills `scales` (group). Returns false, with the scales spoilt, when a weight is not finite.
+  /// Fills `scales` (group). Returns false, with the scales spoilt, when a weight is not finite or larger than the grid.
   func choose(
     for row: UnsafePointer<Float>, columns: Int, kernels: Kernels, into scales: UnsafeMutablePointer<Float>
   ) -> Bool {
@@ -56,7 +56,7 @@ struct RowScales: Sendable {
     for group in 0..<(columns / groupSize) {
       let start = group * groupSize
       let largest = CodeGrid.largestMagnitude(row + start, count: groupSize)
-      guard largest.isFinite else { return false }
+      guard largest <= grid.largestWeight else { return false }
       scales[group] = grid.scale(largest: largest)
       importances?.withUnsafeBufferPointer { values in
         guard let base = values.baseAddress else { return }

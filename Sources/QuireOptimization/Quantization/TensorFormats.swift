@@ -10,26 +10,30 @@ package import QuireTensors
 /// where four bits hurt most. Norms are vectors and stay as they are.
 package struct TensorFormats {
   private let settings: QuantizationSettings
-  private let overrides: [(pattern: Regex<AnyRegexOutput>, format: WeightFormat)]
+  /// What overrides decide.
+  private let overrides: [TensorName: WeightFormat]
   private let assignments: [TensorName: WeightFormat]
-  private let tiesEmbeddings: Bool
 
-  /// Throws when an override matches no matrix of the model.
+  /// Throws when an override is no pattern or matches no matrix of the model.
   package init(_ settings: QuantizationSettings, _ configuration: ModelConfiguration)
     throws(OptimizationError)
   {
     self.settings = settings
     assignments = Dictionary(settings.assignments.map { ($0.tensor, $0.format) }) { first, _ in first }
-    tiesEmbeddings = configuration.tiesEmbeddings
-    var overrides: [(pattern: Regex<AnyRegexOutput>, format: WeightFormat)] = []
+    var overrides: [TensorName: WeightFormat] = [:]
     let names = configuration.tensorNames.filter { !$0.isNorm }
     for override in settings.overrides {
-      guard let pattern = try? Regex(override.pattern),
-        names.contains(where: {
-          Self.spellings($0, configuration.tiesEmbeddings).contains { $0.contains(pattern) }
-        })
-      else { throw .unmatchedOverride(pattern: override.pattern) }
-      overrides.append((pattern, override.target))
+      let matched: [TensorName]
+      do throws(NamePatternError) {
+        let matcher = try NameMatcher(override.pattern)
+        matched = names.filter { name in
+          Self.spellings(name, configuration.tiesEmbeddings).contains { matcher.occurs(in: $0) }
+        }
+      } catch {
+        throw .pattern(override.pattern, error)
+      }
+      guard !matched.isEmpty else { throw .unmatchedOverride(pattern: override.pattern) }
+      for name in matched where overrides[name] == nil { overrides[name] = override.target }
     }
     self.overrides = overrides
   }
@@ -44,11 +48,7 @@ package struct TensorFormats {
   }
 
   /// The format that an override gives a tensor; nil when none matches.
-  package func override(of name: TensorName) -> WeightFormat? {
-    overrides.first { override in
-      Self.spellings(name, tiesEmbeddings).contains { $0.contains(override.pattern) }
-    }?.format
-  }
+  package func override(of name: TensorName) -> WeightFormat? { overrides[name] }
 
   /// The names a matrix goes by: the one matrix of tied embeddings answers to both.
   private static func spellings(_ name: TensorName, _ tiesEmbeddings: Bool) -> [String] {

@@ -1,0 +1,32 @@
+import Foundation
+package import QuireCheckpoints
+
+/// What a process holds in memory besides its buffers, as upper bounds for plans.
+package enum ProcessMemory {
+  /// Code and data of the program and its libraries, its threads' stacks and small objects (measured: 31 MB before any
+  /// work), and what the matrix library packs its operands into.
+  package static func programBytes(threadCount: Int, runsLayers: Bool) -> Int {
+    (40 << 20) + (runsLayers ? threadCount * (6 << 20) : 0)
+  }
+
+  /// What the allocator keeps of freed memory when `byteCount` are held: a twentieth.
+  package static func reserveBytes(_ byteCount: Int) -> Int { byteCount / 20 }
+}
+
+/// Sizes of a checkpoint's files that are held in memory beside its weights.
+package struct SourceSizes: Sendable, Equatable {
+  /// The tokenizer's files and the chat template, which go into a pack's manifest.
+  package var tokenizerBytes = 0
+
+  package init() {}
+
+  package init(_ checkpoint: Checkpoint) {
+    for name in ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"] {
+      let attributes = try? FileManager.default.attributesOfItem(atPath: checkpoint.folder + "/" + name)
+      tokenizerBytes += attributes?[.size] as? Int ?? 0
+    }
+  }
+
+  /// The tokenizer's tables, and its files as JSON values and text while they are read or a manifest is made.
+  package var heldBytes: Int { 12 * tokenizerBytes }
+}

@@ -1,0 +1,41 @@
+/// What a run found of an earlier one when it began.
+package struct RunStart: Sendable, Equatable {
+  package enum Work: String, Sendable {
+    case conversion, survey
+  }
+
+  package enum Found: Sendable, Equatable {
+    /// Nothing that it could use, and nothing that was in the way.
+    case nothing
+    /// What an earlier run of the same work has finished.
+    case layers(Int)
+    /// The whole work: only its outcome was still wanted.
+    case everything
+    /// Something that cannot be resumed from.
+    case useless(reason: String)
+  }
+
+  package let work: Work
+  package let found: Found
+
+  package init(_ work: Work, _ found: Found) {
+    self.work = work
+    self.found = found
+  }
+
+  /// What to tell the user; nil for `nothing`.
+  package var sentence: String? {
+    switch (work, found) {
+    case (_, .nothing): nil
+    case (.conversion, .layers(let done)):
+      "resumes after layer \(done) of an earlier run that was stopped; delete the .partial files to start afresh"
+    case (.survey, .layers(let done)):
+      "resumes the survey after layer \(done) of an earlier run that was stopped"
+    case (.conversion, .everything): "uses the pack of an earlier run that was stopped"
+    case (.survey, .everything): "uses the survey of an earlier run that was stopped"
+    case (.conversion, .useless(let reason)):
+      "starts afresh: the unfinished pack of an earlier run \(reason)"
+    case (.survey, .useless(let reason)): "surveys afresh: the survey of an earlier run \(reason)"
+    }
+  }
+}

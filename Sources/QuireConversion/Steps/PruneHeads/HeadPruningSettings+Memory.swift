@@ -1,0 +1,43 @@
+import QuireCalibration
+import QuireModel
+import QuireOptimization
+
+extension HeadPruningSettings {
+  func multiplyAdds(_ matrix: MatrixWork) -> Double { matrix.tokens * matrix.rows * matrix.columns }
+
+  /// The cut itself, or the refit of the down projection after it, whichever is more.
+  func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
+    let refit = StreamRefit.byteCount(
+      rows: configuration.hiddenSize, columns: configuration.maximumIntermediateSize, threadCount: threadCount
+    )
+    return max(Self.cutBytes(configuration), repairs ? refit : 0)
+  }
+
+  /// The Gram matrix, and that of what is kept; its damped copy and inverse, twice while a part is gathered; the output
+  /// projection in float32 before and after, with cross moments and what is lacking, and in float64; the projections that
+  /// lose rows.
+  private static func cutBytes(_ configuration: ModelConfiguration) -> Int {
+    let width = configuration.maximumQueryHeadCount * configuration.headSize
+    let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
+    let projection = width * configuration.hiddenSize
+    return width * width * (2 * 4 + 3 * 8) + projection * (4 + 4 + 2 * 4 + 2 * 8)
+      + 2 * configuration.hiddenSize * (width + 2 * keyValueWidth)
+  }
+}
+
+extension ConversionPlan {
+  /// What head pruning is good for is not what people expect of it.
+  var cacheSentence: String {
+    func cacheBytes(_ stage: Stage) -> Int {
+      stage.configuration.layers.reduce(0) {
+        $0 + 4 * $1.keyValueHeadCount * stage.configuration.headSize
+      }
+    }
+    let before = cacheBytes(source)
+    let after = cacheBytes(result)
+    let share = 100 * Double(before - after) / Double(max(1, before))
+    return
+      "heads: the KV cache shrinks by \(Self.percent(share)), from \(before) to \(after) bytes "
+      + "per token in bf16; head pruning saves cache and attention time more than file size"
+  }
+}

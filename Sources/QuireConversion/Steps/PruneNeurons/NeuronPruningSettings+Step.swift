@@ -1,0 +1,84 @@
+import QuireJSON
+import QuireCalibration
+import QuireModel
+import QuireOptimization
+import QuireTensors
+
+extension NeuronPruningSettings: ConversionStep {
+  static let name = "prune-neurons"
+  var step: RecipeStep { .pruneNeurons(self) }
+
+  init(_ node: RecipeNode) throws(ConversionError) {
+    let what = "the step \"\(Self.name)\""
+    try node.checkMembers(["step", "group", "remove", "removeShare", "errorBudget", "repair"], of: what)
+    var group = NeuronPruningSettings.standardGroup
+    if let member = node.member("group") {
+      guard let value = member.value.intValue, WeightFormat.groups.contains(value) else {
+        throw member.refusal(expected: "group to be 32, 64 or 128")
+      }
+      group = value
+    }
+    let removal = try node.removal(in: what)
+    if let bad = removal.givenCounts.first(where: { $0 % group != 0 }), let member = node.member("remove") {
+      let below = bad / group * group
+      let (above, isTooLarge) = below.addingReportingOverflow(group)
+      throw member.refusal(
+        "expected multiples of the group, \(group), so that what is left can be rounded in groups, found \(bad); "
+          + "use \(isTooLarge ? "a smaller count" : "\(below) or \(above)"), or a smaller group")
+    }
+    self.init(
+      group: group, removal: removal, repairs: try node.member("repair")?.boolean("repair") ?? true)
+  }
+
+  func needsActivations(layer: Int) -> Bool { removal.mayRemove(layer: layer) }
+  func repairs(layer: Int) -> Bool { repairs && removal.mayRemove(layer: layer) }
+
+  func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {
+    try removal.shapes(
+      after: layers, unit: NeuronPruning.unit,
+      largest: { NeuronPruning.largestRemoval(group: group, shape: $0) },
+      shape: { $0.keepingNeurons($0.intermediateSize - $1) })
+  }
+
+  func multiplyAdds(_ matrix: MatrixWork) -> Double { matrix.tokens * matrix.rows * matrix.columns }
+
+  /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the cross moments of
+  /// the unpruned stream, what is lacking, and the statistics of what is left with their factor.
+  func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
+    let width = configuration.maximumIntermediateSize
+    let projection = width * configuration.hiddenSize
+    return width * width * (4 + 3 * 8) + projection * (4 + 4 + 2 * 8 + 2 * 2)
+      + (repairs ? width * width * 4 + 2 * projection * 4 : 0)
+  }
+
+  func planSentence(_ plan: ConversionPlan) -> String? {
+    removal.isSettled
+      ? nil
+      : "channels: a survey of the model decides how many go from each layer; the sizes above are those before any goes"
+  }
+
+  var isMeasurable: Bool { true }
+  var isSettled: Bool { removal.isSettled }
+
+  func settled(
+    by survey: Survey, index: Int, _ configuration: ModelConfiguration
+  ) throws(ConversionError) -> NeuronPruningSettings {
+    guard let table = survey.pruning[index] else { return self }
+    let widest = configuration.layers.map { $0.intermediateSize / group }.max() ?? 0
+    var result = self
+    result.removal = removal.settled(by: table, unitSize: group) { _ in widest }
+    return result
+  }
+
+  func apply(to layer: inout LayerState) throws(OptimizationError) {
+    guard let count = removal.count(layer: layer.index) else {
+      preconditionFailure("a survey settles how many channels go")
+    }
+    guard count > 0 else { return }
+    let moments = try layer.moments(at: .mlpOutput)
+    let result = try layer.pruner.prune(&layer.weights, self, count: count, moments, layer: layer.index)
+    layer.record.changes[layer.stepIndex] = LayerChange(
+      neurons: result, layer: layer.index, shape: layer.weights.shape)
+    layer.activations?.follow(.kept(result.kept), at: .mlpOutput)
+  }
+}

@@ -1,0 +1,96 @@
+import QuireJSON
+import QuireCalibration
+import QuireModel
+import QuireOptimization
+import QuireTensors
+
+extension QuantizationSettings: ConversionStep {
+  static let name = "quantize"
+  var step: RecipeStep { .quantize(self) }
+
+  init(_ node: RecipeNode) throws(ConversionError) {
+    let what = "the step \"\(Self.name)\""
+    try node.checkMembers(["step", "scheme", "group", "method", "scaleSearch", "overrides"], of: what)
+    let target = try node.format(in: what)
+    if target.scheme == .bf16 {
+      throw (node.member("scheme") ?? node).refusal(
+        expected: "the scheme of a step to be \"int8\" or \"int4\"")
+    }
+    self = try node.rounding(target)
+  }
+
+  func needsActivations(layer: Int) -> Bool { needsCalibration }
+  var rounding: QuantizationSettings? { self }
+
+  /// For the widest input: the Gram matrix in float32; the factor in float64, a quarter of it once more while it is
+  /// inverted, and in float32; a band of rows three times and its codes for every thread.
+  func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
+    guard needsCalibration else { return 0 }
+    let width =
+      configuration.layers.map { shape in
+        ActivationSite.allCases.map { $0.width(in: shape, configuration) }.max() ?? 0
+      }.max() ?? 0
+    return width * width * (4 + 8 + 2 + 4) + threadCount * GPTQQuantizer.bandBytes(columns: width)
+  }
+
+  /// The windows go nearly twice through what was quantized, in integers, which are four to five times as fast.
+  private static let quantizedPasses = 0.4
+
+  func multiplyAdds(_ matrix: MatrixWork) -> Double {
+    guard needsCalibration else { return 0 }
+    let (rows, columns) = (matrix.rows, matrix.columns)
+    return Self.quantizedPasses * matrix.tokens * rows * columns + matrix.gram + rows * columns * columns
+      + (matrix.ownsStatistics ? 2 / 3 * columns * columns * columns : 0)
+  }
+
+  func apply(to layer: inout LayerState) throws(OptimizationError) {
+    guard let formats = layer.formats else { preconditionFailure("a step that rounds has formats") }
+    let quantizer = LayerQuantizer(settings: self, formats: formats, compute: layer.compute)
+    layer.record.rounding = try quantizer.quantize(
+      &layer.weights, layer: layer.index, activations: layer.activations)
+  }
+}
+
+// Reading what the steps that round have in common.
+extension RecipeNode {
+  func rounding(_ target: WeightFormat) throws(ConversionError) -> QuantizationSettings {
+    var overrides: [QuantizationOverride] = []
+    for node in try member("overrides")?.elements("the overrides") ?? [] {
+      overrides.append(try node.override())
+    }
+    return QuantizationSettings(
+      target: target,
+      method: try member("method")?.choice("method", as: QuantizationMethod.self) ?? .nearest,
+      scaleSearch: try member("scaleSearch")?.choice("scaleSearch", as: ScaleSearchMeasure.self),
+      overrides: overrides)
+  }
+
+  private func override() throws(ConversionError) -> QuantizationOverride {
+    try checkMembers(["match", "scheme", "group"], of: "an override")
+    let match = try required("match", in: "the override")
+    let pattern = try match.string("match")
+    do throws(NamePatternError) { _ = try NameMatcher(pattern) } catch {
+      throw match.refusal("match \(match.shown) is no pattern over tensor names: \(error)")
+    }
+    return QuantizationOverride(pattern: pattern, target: try format(in: "the override"))
+  }
+
+  /// `scheme` and `group`: int4 needs a group, int8 may do without, bf16 has none.
+  func format(in what: String) throws(ConversionError) -> WeightFormat {
+    let scheme = try required("scheme", in: what).choice("scheme", as: WeightFormat.Scheme.self)
+    guard let node = member("group") else {
+      guard scheme != .int4 else {
+        throw refusal(
+          "the scheme \"int4\" needs a group of 32, 64 or 128 in \(what); add the field \"group\"")
+      }
+      return WeightFormat(scheme: scheme, group: nil)
+    }
+    guard scheme != .bf16 else {
+      throw node.refusal("the scheme \"bf16\" has no group; remove the field \"group\"")
+    }
+    guard let group = node.value.intValue, WeightFormat.groups.contains(group) else {
+      throw node.refusal(expected: "group to be 32, 64 or 128")
+    }
+    return WeightFormat(scheme: scheme, group: group)
+  }
+}

@@ -1,0 +1,81 @@
+import QuireJSON
+import QuireModel
+import QuireOptimization
+
+// What the steps that prune have in common: reading `remove` and its alternatives, and settling them.
+extension RecipeNode {
+  /// One of the three ways to say how much goes.
+  func removal(in what: String) throws(ConversionError) -> Removal {
+    let ways = ["remove", "removeShare", "errorBudget"]
+    let given = ways.filter { member($0) != nil }
+    guard given.count < 2 else {
+      throw refusal(
+        "expected one of \(Self.list(ways, joiner: "or")) in \(what), found "
+          + "\(Self.list(given, joiner: "and")); keep one")
+    }
+    if let node = member("removeShare") { return .share(try node.number("removeShare", in: 0...0.9)) }
+    if let node = member("errorBudget") { return .errorBudget(try node.number("errorBudget", in: 0...1)) }
+    return try required("remove", in: what).counts()
+  }
+
+  private func counts() throws(ConversionError) -> Removal {
+    guard value.arrayValue != nil else {
+      let expected = "remove, an integer of at least 0 or an array of one such integer per layer"
+      guard let count = value.count.value else { throw refusal(expected: expected) }
+      return .uniform(count)
+    }
+    var counts: [Int] = []
+    for node in try elements("remove") {
+      counts.append(try node.integer("the layer's count", in: 0...Int.max))
+    }
+    return .perLayer(counts)
+  }
+}
+
+extension Removal {
+  /// The counts that a recipe gives; empty when a survey decides.
+  var givenCounts: [Int] {
+    switch self {
+    case .uniform(let count): [count]
+    case .perLayer(let counts): counts
+    case .share, .errorBudget: []
+    }
+  }
+
+  /// The shapes after the removal; as they are while a survey must decide.
+  ///
+  /// - Parameters:
+  ///   - unit: what an error calls a unit
+  ///   - largest: how many may go from a layer
+  ///   - shape: what is left of one
+  func shapes(
+    after layers: [LayerShape], unit: String, largest: (LayerShape) -> Int,
+    shape: (LayerShape, Int) -> LayerShape
+  ) throws(ConversionError) -> [LayerShape] {
+    if case .perLayer(let counts) = self, counts.count != layers.count {
+      throw .removalCounts(found: counts.count, layers: layers.count)
+    }
+    var result: [LayerShape] = []
+    for (index, before) in layers.enumerated() {
+      guard let count = count(layer: index) else { return layers }
+      guard count <= largest(before) else {
+        throw .removesTooMuch(layer: index, unit: unit, asked: count, largest: largest(before))
+      }
+      result.append(shape(before, count))
+    }
+    return result
+  }
+
+  /// Counts instead of a share or a budget.
+  ///
+  /// - Parameter units: how many units a layer of the table has, those that may not go included
+  func settled(by table: PruningTable, unitSize: Int, units: (PruningTable.Layer) -> Int) -> Removal {
+    // bounded: at most as many units as the layer has
+    switch self {
+    case .uniform, .perLayer: self
+    case .share(let share):
+      .perLayer(table.counts(share: share, unitsInLayer: table.layers.map(units)).map { $0 * unitSize })
+    case .errorBudget(let budget): .perLayer(table.counts(errorBudget: budget).map { $0 * unitSize })
+    }
+  }
+}

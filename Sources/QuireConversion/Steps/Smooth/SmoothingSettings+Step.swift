@@ -1,0 +1,59 @@
+import QuireCalibration
+import QuireModel
+import QuireOptimization
+
+extension SmoothingSettings: ConversionStep {
+  static let name = "smooth"
+  var step: RecipeStep { .smooth(self) }
+
+  init(_ node: RecipeNode) throws(ConversionError) {
+    let what = "the step \"\(Self.name)\""
+    try node.checkMembers(["step", "method", "alpha"], of: what)
+    let method = try node.required("method", in: what)
+    switch try method.string("method") {
+    case "awq":
+      if let alpha = node.member("alpha") {
+        throw alpha.refusal(
+          "the method \"awq\" finds its exponent itself; remove the field \"alpha\", or use \"smoothquant\"")
+      }
+      self.init(method: .awq)
+    case "smoothquant":
+      self.init(
+        method: .smoothQuant(
+          alpha: try node.member("alpha")?.number("alpha", in: 0...1) ?? SmoothingMethod.standardAlpha))
+    default:
+      throw method.refusal(
+        expected: "method to be \(RecipeNode.list(SmoothingMethod.names, joiner: "or"))")
+    }
+  }
+
+  func needsActivations(layer: Int) -> Bool { true }
+  var preparesRounding: Bool { true }
+
+  /// The Gram matrices of the MLP's two sites, and of every thread a few bands of rows.
+  func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
+    let (hidden, intermediate) = (configuration.hiddenSize, configuration.maximumIntermediateSize)
+    return 4 * (hidden * hidden + intermediate * intermediate)
+      + 4 * 4 * RoundingTrial.sampledRows * max(intermediate, 2 * hidden)
+  }
+
+  /// Rows that AWQ rounds of one matrix, every time it tries.
+  private static let trials = Double(RoundingTrial.sampledRows * (SmoothingScales.gridCount + 1))
+
+  func multiplyAdds(_ matrix: MatrixWork) -> Double {
+    matrix.tokens * matrix.rows * matrix.columns + matrix.gram + Self.trials * matrix.columns * matrix.columns
+  }
+
+  func apply(to layer: inout LayerState) throws(OptimizationError) {
+    guard let activations = layer.activations, let formats = layer.formats,
+      let quantization = layer.recipe.quantizationAhead
+    else { preconditionFailure("smoothing prepares for a step that rounds, on activations") }
+    let smoother = LayerSmoother(
+      settings: self, quantization: quantization, formats: formats, headSize: layer.headSize,
+      compute: layer.compute)
+    let results = try smoother.smooth(&layer.weights, layer: layer.index, activations: activations)
+    layer.record.changes[layer.stepIndex] = LayerChange(
+      smoothing: results, layer: layer.index, shape: layer.weights.shape)
+    layer.attentionMoments = nil
+  }
+}

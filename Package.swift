@@ -41,19 +41,25 @@ let package = Package(
 
     // Layer 1.
     library("QuireJSON", []),
-    library("QuireFiles", []),
+    library("QuireFiles", ["CKernels"]),
     library("QuireTensors", ["CKernels", "COpenBLAS"]),
 
     // Layer 2.
     library("QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"]),
     library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
-    library("QuireText", ["QuireJSON"]),
+    library("QuireText", ["QuireJSON", "QuireFiles"]),
 
     // Layer 3.
     library("QuireModel", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks"]),
     library("QuireScheduling", []),
 
     // Layer 4.
+    library(
+      "QuireModelFiles",
+      [
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
+        "QuireModel",
+      ]),
     library(
       "QuireCalibration",
       ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuireText", "QuireModel"],
@@ -79,12 +85,13 @@ let package = Package(
     // Layer 7.
     library(
       "QuireServing",
-      ["QuireJSON", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"], exclude: ["Interface.md"]),
+      ["QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"],
+      exclude: ["Interface.md"]),
     library(
       "QuireEvaluation",
       [
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
-        "QuireModel",
+        "QuireModel", "QuireModelFiles",
         "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration",
       ]),
 
@@ -93,7 +100,7 @@ let package = Package(
       name: "quire",
       dependencies: [
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
-        "QuireModel",
+        "QuireModel", "QuireModelFiles",
         "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireServing",
         "QuireEvaluation",
       ],
@@ -110,6 +117,7 @@ let package = Package(
         "QuireCalibration", "QuireConversion", "QuireGeneration", "QuireServing", "TestSupport",
       ], path: "Tests/FuzzParsers", swiftSettings: swiftSettings),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount", cSettings: cSettings),
+    .target(name: "CPseudoTerminal", path: "Tests/CPseudoTerminal", cSettings: cSettings),
     tests("QuireJSONTests", ["QuireJSON"]),
     tests("QuireFilesTests", ["QuireFiles", "QuireTensors"]),
     tests("QuireTensorsTests", ["QuireTensors", "CKernels"]),
@@ -121,6 +129,12 @@ let package = Package(
       ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"],
       exclude: ["Fixtures"]),
     tests("QuireSchedulingTests", ["QuireScheduling"]),
+    tests(
+      "QuireModelFilesTests",
+      [
+        "QuireModelFiles", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireTensors", "QuireText",
+        "QuireJSON",
+      ]),
     tests(
       "QuireCalibrationTests",
       [
@@ -141,7 +155,8 @@ let package = Package(
     tests(
       "QuireGenerationTests",
       [
-        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireJSON", "QuireFiles", "QuireTensors",
+        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireJSON", "QuireFiles",
+        "QuireTensors",
         "QuireCheckpoints", "CAllocationCount",
       ]),
     tests(
@@ -154,12 +169,12 @@ let package = Package(
       "QuireEvaluationTests",
       [
         "QuireEvaluation", "QuireGeneration", "QuireConversion", "QuireOptimization", "QuireCalibration",
-        "QuireModel",
-        "QuireText",
+        "QuireModelFiles", "QuireModel", "QuireText",
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks",
       ]),
     tests("FuzzTests", ["FuzzParsers"]),
-    tests("CommandTests", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints"]),
+    tests(
+      "CommandTests", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "CPseudoTerminal"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,7 +1,9 @@
 import Foundation
+import QuireFiles
 
 /// The lines of stdin as bytes, each as soon as it is there. `readLine` would repair what is not UTF-8, and a
-/// repaired text has other tokens.
+/// repaired text has other tokens. The line rules are those of ``JSONLines``: a byte order mark before the first line
+/// and the CR of a CR LF are dropped.
 struct InputLines {
   /// The number of the line that `next` gave last, from 1.
   private(set) var number = 0
@@ -9,8 +11,14 @@ struct InputLines {
   private var begin = 0  // of what is not handed out yet, in `pending`
   private var isAtEnd = false
 
-  /// The next line without its line feed; nil after the last.
+  /// The next line without its end; nil after the last.
   mutating func next() -> [UInt8]? {
+    guard let line = nextBytes() else { return nil }
+    let isMarked = number == 1 && line.starts(with: TextFile.byteOrderMark)
+    return Array(JSONLines.withoutReturn(line.dropFirst(isMarked ? TextFile.byteOrderMark.count : 0)))
+  }
+
+  private mutating func nextBytes() -> [UInt8]? {
     var searched = begin
     while true {
       if let end = pending[searched...].firstIndex(of: 0x0A) {

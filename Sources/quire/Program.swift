@@ -1,6 +1,8 @@
+import QuireText
+
 /// The program: finds the command, runs it, turns errors into one sentence and an exit code.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by SIGINT and SIGTERM, 141 the reader of the output left.
 enum Program {
   static let version = "0.1.0"
 
@@ -10,26 +12,28 @@ enum Program {
   ]
 
   static func run(_ words: [String]) -> Int32 {
-    guard let name = words.first, name != "--help", name != "help", name != "-h" else {
-      (words.isEmpty ? Terminal.error : Terminal.output)(help)
+    guard let name = words.first, name != "--help", name != "-h" else {
+      (words.isEmpty ? Terminal.errorText : Terminal.report)(help(width: Terminal.outputScreen.width))
       return words.isEmpty ? 2 : 0
     }
+    if name == "help" { return showHelp(Array(words.dropFirst())) }
     if name == "--version" || name == "version" {
       Terminal.outputLine("quire \(version)")
       return 0
     }
-    guard let command = commands.first(where: { $0.name == name }) else {
-      Terminal.errorLine(
-        "quire: unknown command '\(name)'; expected one of \(commands.map(\.name).joined(separator: ", "))")
-      return 2
-    }
-    if words.contains("--help") || words.contains("-h") {
-      Terminal.output(command.help)
+    guard let command = commands.first(where: { $0.name == name }) else { return refuse(name) }
+    if words.prefix(while: { $0 != "--" }).contains(where: { $0 == "--help" || $0 == "-h" }) {
+      Terminal.report(command.help(width: Terminal.outputScreen.width))
       return 0
     }
+    return run(command, Array(words.dropFirst()))
+  }
+
+  private static func run(_ command: Command, _ words: [String]) -> Int32 {
+    if case .ends(let advice) = command.stop { StopSignals().answer(for: command.name, advice: advice) }
     do {
-      try command.run(Arguments(Array(words.dropFirst()), for: command))
-      return 0
+      try command.run(Arguments(words, for: command))
+      return Terminal.exitCode
     } catch let error as UsageError {
       Terminal.errorLine("quire \(error.command): \(error)")
       return 2
@@ -39,22 +43,43 @@ enum Program {
     }
   }
 
-  private static var help: String {
-    let width = commands.map(\.name.count).max() ?? 0
-    let lines = commands.map { command in
-      let gap = String(repeating: " ", count: width - command.name.count + 2)
-      return "  \(command.name)\(gap)\(command.summary.split(separator: "\n")[0])"
+  private static func showHelp(_ words: [String]) -> Int32 {
+    guard let name = words.first else {
+      Terminal.report(help(width: Terminal.outputScreen.width))
+      return 0
     }
-    return """
-      usage: quire COMMAND … (quire COMMAND --help tells more, with an example)
+    guard let command = commands.first(where: { $0.name == name }) else { return refuse(name) }
+    Terminal.report(command.help(width: Terminal.outputScreen.width))
+    return 0
+  }
+
+  private static func refuse(_ name: String) -> Int32 {
+    let names = commands.map(\.name)
+    let guess = Suggestion.clause(for: name, among: names + ["help", "version"])
+    Terminal.errorLine(
+      "quire: unknown command '\(name)'\(guess); expected one of \(names.joined(separator: ", "))")
+    return 2
+  }
+
+  private static func help(width: Int) -> String {
+    let list = HelpList(commands.map { ($0.name, String($0.summary.split(separator: "\n")[0])) })
+    let introduction = """
+      usage: quire COMMAND … (quire COMMAND --help says more, with an example)
 
       Makes Qwen3 models smaller and faster on ordinary CPUs, says what that cost, and serves the result.
       MODEL is a checkpoint folder or a .quire pack.
 
-      \(lines.joined(separator: "\n"))
+      """
+    let codes = """
+
+      exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 stopped by SIGTERM, 141 the reader of the output left.
+
+      """
+    return introduction.wrapped(width: width) + "\n" + list.text(width: width) + codes.wrapped(width: width)
+      + """
 
       example:
-        quire convert recipes/demo/checkpoint --recipe recipes/int4.json5 --output demo.quire
+        quire convert recipes/demo/checkpoint --recipe int4 --output demo.quire
 
       """
   }

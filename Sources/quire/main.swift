@@ -6,10 +6,7 @@ signal(SIGPIPE, SIG_IGN)
 // So is a file that grows beyond the limit set for this process (ulimit -f).
 signal(SIGXFSZ, SIG_IGN)
 
-// A standard stream that the caller closed would lend its number to the next file we open, and what is meant for
-// the user would be written into that file.
-for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
-  _ = open("/dev/null", O_RDWR)
-}
+StandardStreams.prepare()
+Exhaustion.prepare()
 
-exit(Program.run(Array(CommandLine.arguments.dropFirst())))
+endProgram(Program.run(Array(CommandLine.arguments.dropFirst())))

@@ -46,9 +46,14 @@ import Testing
   private static let again = "download the file again"
   private static let whole = "check that the whole checkpoint is there and readable"
   private static let norm = "model.norm.weight"
+  private static let noConfiguration = [
+    "expected a checkpoint folder with config.json and safetensors at",
+    "found model.safetensors without config.json",
+    "download the config.json that was published with the weights",
+  ]
 
   static let configurations: [Damage] = [
-    .init("no config.json", ["expected config.json in the", "found none", "download the whole checkpoint"]) {
+    .init("no config.json", noConfiguration) {
       try $0.remove("config.json")
     },
     .init("config.json is a folder", ["expected to read", "found: it is a folder", whole]) {
@@ -68,21 +73,44 @@ import Testing
     .text("config.json", "[1]", ["expected a JSON object in", "found an array", again]),
     .text(
       "config.json", "{\"a\": 1, \"a\": 2}", ["expected valid JSON in", "\"a\" is already in this", again]),
-    .text("config.json", String(repeating: "[", count: 100_000), ["nested 512 deep", again]),
+    .text("config.json", String(repeating: "[", count: 100_000), ["nested at most 512 deep", again]),
     .text("generation_config.json", "{", ["expected valid JSON in", "generation_config.json", again]),
-    .configuration("hidden_size", nil, ["no hidden_size", "expected an integer from 1"]),
-    .configuration("hidden_size", "64", ["hidden_size = \"64\"", "expected an integer from 1"]),
-    .configuration("num_hidden_layers", 0, ["num_hidden_layers = 0", "expected an integer from 1"]),
+    .configuration("hidden_size", nil, ["expected an integer from 1", "as hidden_size", "found none"]),
+    .configuration("hidden_size", "64", ["expected an integer from 1", "as hidden_size", "found \"64\""]),
+    .configuration(
+      "num_hidden_layers", 0, ["expected an integer from 1", "as num_hidden_layers", "found 0"]),
     .configuration(
       "num_hidden_layers", 9_223_372_036_854_775_807,
-      ["num_hidden_layers = 9223372036854775807", "expected an integer from 1 to"]),
+      ["expected an integer from 1 to", "as num_hidden_layers", "found 9223372036854775807"]),
     .configuration(
-      "num_attention_heads", 5, ["num_key_value_heads = 2", "expected a divisor of num_attention_heads = 5"]),
-    .configuration("head_dim", 33, ["head_dim = 33", "expected"]),
-    .configuration("rms_norm_eps", -1, ["rms_norm_eps = -1", "expected a number from"]),
-    .configuration("rope_scaling", ["type": "ntk"], ["\"ntk\"", "\"yarn\"", "choose such a checkpoint"]),
-    .configuration("model_type", "qwen3_moe", ["\"qwen3_moe\"", "\"qwen3\"", "choose such a checkpoint"]),
-    .configuration("vocab_size", 8, ["bos_token_id = 264", "expected an integer from 0 to 7"]),
+      "num_attention_heads", 5, ["expected a divisor of num_attention_heads = 5", "found 2"]),
+    .configuration("head_dim", 33, ["expected an even integer", "found 33"]),
+    .configuration("rms_norm_eps", -1, ["expected a number from", "found -1"]),
+    .configuration("rope_scaling", ["type": "ntk"], ["\"ntk\"", "\"yarn\"", "choose another checkpoint"]),
+    .configuration(
+      "model_type", "qwen3_moe", ["\"qwen3_moe\"", "\"qwen3\"", "models with experts do not run"]),
+    .configuration(
+      "num_hidden_layers", 1_000_000_000_000, ["expected an integer from 1 to 4096", "found 1000000000000"]),
+    .configuration("head_dim", 0, ["expected an integer from 2 to 1024 as head_dim", "found 0"]),
+    .configuration("head_dim", -128, ["as head_dim", "found -128"]),
+    .configuration("head_dim", 4_611_686_018_427_387_904, ["as head_dim", "found 4611686018427387904"]),
+    .configuration("vocab_size", 1_099_511_627_776, ["as vocab_size", "found 1099511627776"]),
+    .configuration("attention_bias", true, ["with attention_bias false", "found attention_bias = true"]),
+    .configuration("partial_rotary_factor", 0.25, ["found partial_rotary_factor = 0.25"]),
+    .configuration("attn_logit_softcapping", 50, ["found attn_logit_softcapping = 50"]),
+    .configuration(
+      "quantization_config", ["quant_method": "awq"],
+      [
+        "with unquantized weights", "found quantization_config = \"awq\"",
+        "use the original checkpoint in bfloat16",
+      ]),
+    .configuration(
+      "rope_scaling", ["rope_type": "yarn", "factor": 4, "attn_factor": 1.5],
+      ["found rope_scaling.attn_factor = 1.5", "choose another checkpoint"]),
+    .configuration(
+      "rope_parameters", ["rope_theta": 5_000_000],
+      ["expected rope_theta = 1000000.0 as beside it", "found 5000000.0"]),
+    .configuration("vocab_size", 8, ["expected an integer from 0 to 7 as bos_token_id", "found 264"]),
   ]
 
   static let weights: [Damage] = [
@@ -122,6 +150,32 @@ import Testing
       var entry = $0
       entry["dtype"] = "Q4"
       return entry
+    },
+    .header(
+      "a size of 2^62", "lm_head.weight",
+      ["expected a shape that memory can hold", "4611686018427387904", again]
+    ) {
+      var entry = $0
+      entry["shape"] = [4_611_686_018_427_387_904, 2]
+      return entry
+    },
+    .init("a NaN in a norm", ["expected finite numbers in tensor \"\(norm)\"", "found a NaN", again]) {
+      folder in
+      // Where the tensor begins is taken from the header.
+      let file = try folder.bytes("model.safetensors")
+      let length = file.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+      let header = try JSONValue.parse(Array(file[8..<8 + length]))
+      let start = 8 + length + (try #require(header[norm]?["data_offsets"]?.arrayValue?.first?.intValue))
+      folder.write(file[..<start] + [0xC0, 0x7F] + file[(start + 2)...], to: "model.safetensors")
+    },
+    .init(
+      "a bias that nobody reads", ["found biases (model.layers.0.self_attn.q_proj.bias)", "choose another"]
+    ) {
+      try $0.editHeader { header in
+        header["model.layers.0.self_attn.q_proj.bias"] = [
+          "dtype": "BF16", "shape": [0], "data_offsets": [0, 0],
+        ]
+      }
     },
     .header("integers", norm, ["as BF16, F16, F32 [64]", "found I16 [64]", "check that the weights"]) {
       var entry = $0
@@ -188,7 +242,7 @@ import Testing
   }
 
   static let tokenizers: [Damage] = [
-    .init("no tokenizer.json", ["expected to read", "there is no such file", whole]) {
+    .init("no tokenizer.json", ["expected to read", "found: no such file or directory", whole]) {
       try $0.remove("tokenizer.json")
     },
     .init("tokenizer.json is a pipe", ["expected to read", "tokenizer.json, found: ", whole]) {
@@ -244,7 +298,7 @@ import Testing
     ] {
       expectRefusal(
         try BuiltProgram.quire.run(words + (words[0] == "inspect" ? [] : ["--quiet"])), by: words[0],
-        ["expected config.json in the checkpoint folder", "found none", "download the whole checkpoint"])
+        Self.noConfiguration)
     }
   }
 
@@ -258,10 +312,10 @@ import Testing
     weights.replaceSubrange(weights.count - 2..<weights.count, with: [0xC0, 0x7F])
     place.checkpoint.write(weights, to: "model.safetensors")
     expectRefusal(
-      try BuiltProgram.quire.run(place.conversion()), by: "convert",
+      try BuiltProgram.quire.run(place.conversion() + ["--force"]), by: "convert",
       [
-        "lm_head.weight holds a NaN or an infinity", "expected finite numbers",
-        "check the checkpoint's files",
+        "expected finite numbers in tensor \"lm_head.weight\"", "found a NaN or an infinity",
+        "download the file again",
       ])
     #expect(try Data(contentsOf: URL(fileURLWithPath: pack)) == before)
     #expect(place.outputs == ["out.quire"])

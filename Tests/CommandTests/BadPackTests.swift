@@ -141,7 +141,7 @@ import Testing
     #expect(mkfifo(pipe, 0o600) == 0)
     let advice = "give the path of a .quire file"
     for (path, found) in [
-      (folder.path, "found: it is a folder"), ("/dev/null", "found: it is not a regular file"),
+      (folder.path, "found: it is a folder"), ("/dev/zero", "found: it is not a regular file"),
       (pipe, "found: it is a pipe"), (folder.path + "/absent", "found: no such file or directory"),
       ("", "found: "),
     ] {
@@ -151,15 +151,15 @@ import Testing
         "\(path)")
     }
     for command in ["inspect", "chat", "serve", "bench", "tokenize"] {
-      for path in ["/dev/null", pipe] {
+      for path in ["/dev/zero", pipe] {
         expectRefusal(
           try BuiltProgram.quire.run(command, path), by: command,
           ["expected a readable pack at \(path)", advice])
       }
     }
     let conversion = try BuiltProgram.quire.run(
-      "convert", "/dev/null", "--recipe", "r", "--output", folder.path + "/out")
-    expectRefusal(conversion, by: "convert", ["/dev/null is a file", "convert needs a checkpoint folder"])
+      "convert", "/dev/zero", "--recipe", "r", "--output", folder.path + "/out")
+    expectRefusal(conversion, by: "convert", ["expected a readable pack at /dev/zero", advice])
   }
 
   @Test func everyTruncationIsNoticed() throws {

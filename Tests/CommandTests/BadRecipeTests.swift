@@ -50,7 +50,32 @@ import Testing
     .init(quantize: "scheme: \"int8\", method: \"magic\"", ["expected method to be", "found \"magic\""]),
     .init(
       quantize: "scheme: \"int8\", overrides: [{ match: \"(\", scheme: \"int8\" }]",
-      ["expected match, a regular expression", "found \"(\""]),
+      ["match \"(\" is no pattern over tensor names", "expected a \")\"", "at character 1"]),
+    .init(
+      quantize: "scheme: \"int8\", overrides: [{ match: \"(a)\\\\1\", scheme: \"int8\" }]",
+      ["is no pattern over tensor names", "after the backslash", "at character 4"]),
+    .init(
+      quantize: "scheme: \"int8\", overrides: [{ match: \"(([a-z._0-9])+)+X\", scheme: \"int8\" }]",
+      ["matches no tensor of this checkpoint"]),
+    .init(
+      steps: "{ step: \"prune-neurons\", remove: 9223372036854775807 }",
+      ["expected multiples of the group, 128", "use a smaller count"]),
+    .init(
+      steps: "{ step: \"prune-neurons\", group: 32, remove: 9223372036854775776 }",
+      ["asks for 9223372036854775776", "expected at most"]),
+    .init(steps: "{ step: \"prune-neurons\", remove: 1.5 }", ["expected remove, an integer", "found 1.5"]),
+    .init(
+      steps: "{ step: \"prune-neurons\", remove: [1e30, 0] }",
+      ["the layer's count, an integer from 0 to 2^63 - 1", "found 1e30"]),
+    .init(
+      "{ name: \"r\", steps: [], calibration: { seed: 18446744073709551615 } }",
+      ["seed, an integer from 0 to 2^63 - 1", "found 18446744073709551615"]),
+    .init(
+      "{ name: \"r\", steps: [], calibration: { windows: 9223372036854775807 } }",
+      ["windows, an integer from 1 to 1000000"]),
+    .init("{//\r x:\"\\\n\", zzz:1}//\":1,\"", ["line 2", "unknown field \"x\" in a recipe"]),
+    .init("{ name: \"r\", // a \"\r steps: [], zzz: 1 }", ["line 2", "unknown field \"zzz\""]),
+    .init("{ name: \"r\", /* \" */ steps:\u{A0}[],\r\n zzz: 1 }", ["line 2", "unknown field \"zzz\""]),
     .init(
       quantize: "scheme: \"int8\", overrides: [{ match: \"nothing_here\", scheme: \"int8\" }]",
       ["\"nothing_here\" matches no tensor", "or remove it"]),

@@ -109,7 +109,7 @@ import Testing
       ])
     let text = try BuiltProgram.quire.run("inspect", pack)
     #expect(text.status == 0 && text.output.contains("query/KV heads: 2/2"))
-    for name in names { #expect(text.output.contains("\n  \(name) ")) }
+    for name in names { #expect(text.output.contains("\n\(name) ")) }
   }
 
   @Test func inspectTakesACheckpointToo() throws {

@@ -59,7 +59,8 @@ import Testing
   }
 
   @Test func everyFieldOfTheTablesIsTaken() throws {
-    let server = try ServedProgram(Workplace().pack(), ["--model-name", "demo"])
+    let place = Workplace()
+    let server = try ServedProgram(place.pack(), ["--model-name", "demo"])
     let sections = try Self.sections()
     var count = 0
     for (title, paths) in [
@@ -81,7 +82,8 @@ import Testing
   }
 
   @Test func everyNeutralValueIsTaken() throws {
-    let server = try ServedProgram(Workplace().pack())
+    let place = Workplace()
+    let server = try ServedProgram(place.pack())
     let sections = try Self.sections()
     var count = 0
     for row in try #require(sections["Accepted only with the value that changes nothing"]) {

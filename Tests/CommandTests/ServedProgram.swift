@@ -10,9 +10,15 @@ final class ServedProgram {
   private let files = TemporaryFolder()
 
   /// Starts the server and waits until it says where it listens.
-  init(_ model: String, _ extra: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) throws {
-    process.executableURL = URL(fileURLWithPath: BuiltProgram.quire.path)
-    process.arguments = ["serve", model, "--port", "0", "--threads", "2"] + extra
+  ///
+  /// - Parameter limit: a command of the shell that limits the server first, such as `ulimit -n 32`.
+  init(
+    _ model: String, _ extra: [String] = [], limit: String = ":",
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    let arguments = ["serve", model, "--port", "0", "--threads", "2"] + extra
+    process.arguments = ["-c", "\(limit); exec \"$0\" \"$@\"", BuiltProgram.quire.path] + arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle(forWritingAtPath: files.write([], to: "output"))
     process.standardError = FileHandle(forWritingAtPath: files.write([], to: "errors"))

@@ -35,7 +35,8 @@ import Testing
 
   /// The names that `quire --help` lists.
   static let listed: [String] = {
-    let lines = (try? quire.run("--help").output.split(separator: "\n")) ?? []
+    let lines =
+      (try? quire.run(["--help"], environment: ["COLUMNS": "400"]).output.split(separator: "\n")) ?? []
     return lines.filter { $0.hasPrefix("  ") && !$0.hasPrefix("  quire") }
       .compactMap { $0.split(separator: " ").first.map(String.init) }
   }()
@@ -102,10 +103,11 @@ import Testing
       case "calibrate": "CHECKPOINT|FILE…"
       case "verify": "PACK"
       case "bench": "[MODEL]"
+      case "generate": "MODEL [PROMPT]"
       default: "MODEL"
       }
     // Statistics of any number of files can be merged.
-    if command != "calibrate" { try expectUsage(["m", "n"], "expected \(place), found m n" + help) }
+    if command != "calibrate" { try expectUsage(["m", "n", "o"], "expected \(place), found m n o" + help) }
     if command != "bench" { try expectUsage([], "expected \(place), found none" + help) }
   }
 

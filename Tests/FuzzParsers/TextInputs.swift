@@ -30,8 +30,8 @@ enum TextInputs {
     guard let json = try? JSONValue.parse(input) else { return }
     do throws(TextError) {
       let messages = try ChatMessage.list(json: json)
-      _ = try ChatTemplate.render(messages: messages).tokens(bytes)
-      _ = try ChatTemplate.render(messages: messages, tools: [json], mode: .nonThinking).tokens(bytes)
+      _ = try ChatFormat.qwen3.render(messages: messages).tokens(bytes)
+      _ = try ChatFormat.qwen3.render(messages: messages, tools: [json], mode: .nonThinking).tokens(bytes)
     } catch {
       _ = error.description
     }
@@ -48,21 +48,11 @@ enum TextInputs {
     }
   }
 
-  private static func parts(_ pieces: [String], _ startsInThinking: Bool) -> [String] {
-    var thinking = ThinkingSplitter(startsInThinking: startsInThinking)
-    var calls = ToolCallSplitter()
-    var parts = ["", "", ""]
-    func take(_ found: ThinkingSplitter.Parts) {
-      parts[0] += found.reasoning
-      take(calls.append(found.content))
-    }
-    func take(_ found: ToolCallSplitter.Parts) {
-      parts[1] += found.content
-      parts[2] += found.calls.map { "\($0)" }.joined()
-    }
-    for piece in pieces { take(thinking.append(piece)) }
-    take(thinking.finish())
-    take(calls.finish())
-    return parts
+  private static func parts(_ pieces: [String], _ startsInThinking: Bool) -> AnswerParts {
+    var splitter = ChatFormat.qwen3.splitter(startsInThinking: startsInThinking, splitsToolCalls: true)
+    var parts: [AnswerPart] = []
+    for piece in pieces { splitter.append(piece, into: &parts) }
+    splitter.finish(into: &parts)
+    return AnswerParts(joining: parts)
   }
 }

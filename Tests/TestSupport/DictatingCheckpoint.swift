@@ -19,7 +19,7 @@ package struct DictatingCheckpoint: Sendable {
   ///   - replies: Further answers, by the last token of the prompt: a printable ASCII character.
   package init(thinking: String = "", nonThinking: String = "", replies: [String: String] = [:]) {
     base = TinyCheckpoint(
-      hiddenSize: 256, intermediateSize: 128, layerCount: 1, queryHeadCount: 2, keyValueHeadCount: 1)
+      hiddenSize: 256, intermediateSize: 128, layerCount: 1)
     base.maximumPositions = 4096
     var all = replies
     all["\n"] = thinking

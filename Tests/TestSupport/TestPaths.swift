@@ -40,6 +40,11 @@ package final class TemporaryFolder: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
+  /// Create a folder in this folder.
+  package func makeFolder(_ name: String) throws {
+    try FileManager.default.createDirectory(atPath: path + "/" + name, withIntermediateDirectories: true)
+  }
+
   /// Write `bytes` to the file `name` in this folder; returns its path.
   @discardableResult
   package func write(_ bytes: some Sequence<UInt8>, to name: String) -> String {

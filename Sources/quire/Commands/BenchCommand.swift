@@ -2,6 +2,7 @@ import QuireFiles
 import QuireEvaluation
 import QuireJSON
 import QuireModel
+import QuireModelFiles
 import QuireTensors
 
 extension Command {
@@ -12,7 +13,7 @@ extension Command {
       Give a MODEL, or a --shape: its weights are made at random in memory, so that nothing needs to be downloaded.
 
       The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
-      and reading memory. A row's shares are told of its own limits; "roofline" is the least time that both allow.
+      and reading memory. A row's shares are of its own limits; "roofline" is the least time that both allow.
       Sampling and text are not in the figures, except with --lookup: there the engine of generate and serve gives answers
       that are dictated to it, each token lifted above the others after all has been computed, because random weights
       repeat nothing by themselves. One quotes its prompt, one changes every sixteenth token of it, one is new; an engine
@@ -63,7 +64,11 @@ private func runBench(_ arguments: Arguments) throws {
   let report = try benchmark.run(version: Program.version, processor: Machine.processor) { done, total, now in
     progress.update(done, of: total, note: "\(now.phase.rawValue) ×\(now.batch) at \(now.context)")
   }
-  Terminal.output(arguments.has("--json") ? report.json.serialized() + "\n" : report.table)
+  if arguments.has("--json") {
+    Terminal.outputLine(report.json.serialized())
+  } else {
+    Terminal.report(report.table(width: Terminal.outputScreen.width))
+  }
 }
 
 /// What the run will take, for people who wonder whether it fits.
@@ -150,10 +155,10 @@ private enum BenchSubject {
   ) throws -> (name: String, model: Model) {
     switch self {
     case .model(let path):
-      let place = try ModelPlace(path)
-      let model = try place.model(threadCount: compute.team.threadCount)
-      try check(place.name, model.configuration, 0)
-      return (place.name, model)
+      let source = try ModelSource(path: path)
+      let model = try source.model(compute.team)
+      try check(source.name, model.configuration, 0)
+      return (source.name, model)
     case .shape(let shape, let layerCount, let format, let headFormat):
       let all = shape.configuration
       let configuration = layerCount.map { all.replacingLayers(Array(all.layers.prefix($0))) } ?? all

@@ -1,9 +1,10 @@
+import QuireCheckpoints
 import QuireFiles
 import Foundation
-import QuireCheckpoints
+import QuireModel
+import QuireModelFiles
 import QuireCalibration
 import QuireConversion
-import QuireTensors
 
 extension Command {
   static let calibrate = Command(
@@ -20,23 +21,23 @@ extension Command {
       Option("--seed", "N", "decides which windows (default: the recipe's, or 1)"),
       Option("--mode", "MODE", "how chats are shown: as-written, thinking, non-thinking or both"),
       Option("--merge", nil, "add up the statistics in the FILEs"),
-      Option("--output", "FILE", "the statistics file to write"),
-      .threads, .quiet,
+      Option("--output", "FILE", "the statistics file to write"), .force,
+      .chatFormat, .threads, .quiet,
     ],
     example: "quire calibrate Qwen3-8B --calibration chats.jsonl --output chats.safetensors",
+    stop: .ends(advice: "nothing was written, so run it again from the start"),
     run: runCalibrate)
 }
 
 private func runCalibrate(_ arguments: Arguments) throws {
   let output = try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
-  let signals = StopSignals()
   let progress = Progress("calibrate", unit: .percent, quiet: isQuiet)
   let begin = Date()
   if arguments.has("--merge") {
-    try merge(arguments, to: output, signals, progress)
+    try merge(arguments, to: output, progress)
   } else {
-    try collect(arguments, to: output, signals, progress)
+    try collect(arguments, to: output, progress)
   }
   guard !isQuiet else { return }
   let attributes = try FileManager.default.attributesOfItem(atPath: output)
@@ -45,31 +46,35 @@ private func runCalibrate(_ arguments: Arguments) throws {
 }
 
 private func collect(
-  _ arguments: Arguments, to output: String, _ signals: StopSignals, _ progress: Progress
+  _ arguments: Arguments, to output: String, _ progress: Progress
 ) throws {
   guard arguments.positionals.count == 1 else {
     throw UsageError("calibrate", "expected one CHECKPOINT without --merge; see quire calibrate --help")
   }
-  guard case .checkpoint(let folder) = try ModelPlace(arguments.positionals[0]) else {
-    throw CommandError(
-      "\(arguments.positionals[0]) is a file; calibrate needs a checkpoint folder, or --merge for statistics")
-  }
-  let recipe = try calibrationRecipe(arguments)
+  let loader = try arguments.modelSource().checkpoint(for: "calibrate")
+  tellNotices(loader.notices)
+  let (recipe, recipePath) = try calibrationRecipe(arguments)
+  var files = OutputGuard()
+  files.reads(model: loader.checkpoint.folder)
+  files.reads(recipe, at: recipePath)
+  try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let collector = try StatisticsCollector(
-    Checkpoint(path: folder), recipe.calibration, relativeTo: recipe.folder, compute: arguments.compute(),
-    toolVersion: Program.version)
+    loader.checkpoint, recipe.calibration, relativeTo: recipe.folder, compute: arguments.compute(),
+    toolVersion: Program.version, chatFormat: arguments.chatFormat())
   if !arguments.has("--quiet") { Terminal.remarkLine(collector.text) }
-  signals.discardAtStop(output, closing: progress)
   defer { progress.close() }
   let notes = try collector.run(output: output) { progress.update($0, of: $1, note: "layers") }
   for note in notes { Terminal.errorLine("note: \(note)") }
 }
 
 /// The text to run, as a recipe or the options say.
-private func calibrationRecipe(_ arguments: Arguments) throws -> Recipe {
+private func calibrationRecipe(_ arguments: Arguments) throws -> (recipe: Recipe, path: String?) {
   var recipe = Recipe(name: "calibration", steps: [])
+  var recipePath: String?
   switch (arguments.string("--recipe"), arguments.string("--calibration")) {
-  case (let path?, nil): recipe = try Recipe(path: path)
+  case (let name?, nil):
+    let found = try arguments.recipe(name)
+    (recipe, recipePath) = (found.recipe, found.path)
   case (nil, let file?):
     recipe = recipe.replacingCalibration(CalibrationSettings(source: .file(file)))
   default:
@@ -87,38 +92,27 @@ private func calibrationRecipe(_ arguments: Arguments) throws -> Recipe {
     }
     settings.chatMode = mode
   }
-  return recipe.replacingCalibration(settings)
+  return (recipe.replacingCalibration(settings), recipePath)
 }
 
 private func merge(
-  _ arguments: Arguments, to output: String, _ signals: StopSignals, _ progress: Progress
+  _ arguments: Arguments, to output: String, _ progress: Progress
 ) throws {
-  let collecting = ["--recipe", "--calibration", "--windows", "--tokens", "--seed", "--mode"]
+  let collecting = [
+    "--recipe", "--calibration", "--windows", "--tokens", "--seed", "--mode", "--chat-format",
+  ]
   if let option = collecting.first(where: arguments.has) {
     throw UsageError("calibrate", "\(option) is for collecting; leave it out with --merge")
   }
   guard arguments.positionals.count > 1 else {
     throw UsageError("calibrate", "expected two FILEs or more with --merge; see quire calibrate --help")
   }
+  var files = OutputGuard()
+  for path in arguments.positionals { files.reads(path, as: "one of the statistics to add up") }
+  try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let merger = try StatisticsMerger(paths: arguments.positionals)
   if !arguments.has("--quiet") { Terminal.remarkLine(merger.text) }
   for note in merger.notes { Terminal.errorLine("note: \(note)") }
-  signals.discardAtStop(output, closing: progress)
   defer { progress.close() }
   try merger.run(output: output, toolVersion: Program.version) { progress.update($0, of: $1) }
-}
-
-extension StopSignals {
-  /// Ends the program at the first signal and leaves nothing half-written.
-  fileprivate func discardAtStop(_ output: String, closing progress: Progress) {
-    let signals = self
-    Thread {
-      let name = signals.wait()
-      progress.close()
-      try? AtomicFile.discardTemporary(for: output)
-      Terminal.errorLine(
-        "quire calibrate: stopped by \(name); nothing was written, so run it again from the start")
-      _exit(1)
-    }.start()
-  }
 }

@@ -1,26 +1,28 @@
+import QuireCheckpoints
 import QuireFiles
 import Foundation
-import QuireCheckpoints
+import QuireModel
+import QuireModelFiles
 import QuireCalibration
 import QuireConversion
-import QuireTensors
 
 extension Command {
   static let convert = Command(
     name: "convert",
     summary:
       "Makes a pack from a checkpoint by a recipe, layer by layer; prints the plan and its memory first.\n"
-      + "A conversion that was stopped leaves .partial files beside the pack; the same command goes on behind its last layer.",
+      + "A conversion that was stopped leaves .partial files beside the pack; the same command resumes after its last layer.",
     positionals: ["CHECKPOINT"],
     options: [
-      Option("--recipe", "FILE", "the steps, in JSON5 (see recipes/)"),
-      Option("--output", "FILE", "the pack to write"),
+      Option("--recipe", "FILE", "the steps, in JSON5, or the name of a recipe that comes with quire: int4"),
+      Option("--output", "FILE", "the pack to write"), .force,
       Option("--statistics", "FILE", "what quire calibrate has written, instead of the recipe's calibration"),
       Option("--plan", nil, "print the plan and stop"),
       Option("--measure", nil, "with --plan: survey the model and print the predicted error of every unit"),
-      .threads, .quiet,
+      .chatFormat, .threads, .quiet,
     ],
-    example: "quire convert Qwen3-8B --recipe recipes/int4.json5 --output qwen3-8b-int4.quire",
+    example: "quire convert Qwen3-8B --recipe int4 --output qwen3-8b-int4.quire",
+    stop: .ends(advice: "run the same command again to resume after the last finished layer"),
     run: runConvert)
 }
 
@@ -30,28 +32,31 @@ private func runConvert(_ arguments: Arguments) throws {
   if arguments.has("--measure"), !isPlanOnly {
     throw CommandError("--measure: expected --plan beside it, found none; add --plan, or leave it out")
   }
-  let output = isPlanOnly ? "" : try arguments.required("--output")
-  guard case .checkpoint(let folder) = try ModelPlace(arguments.positionals[0]) else {
-    throw CommandError(
-      "\(arguments.positionals[0]) is a file; convert needs a checkpoint folder, a pack is converted already")
-  }
-  // Before the team's threads start, which inherit that the signals are blocked.
-  let signals = isPlanOnly ? nil : StopSignals()
-  let progress = Progress("convert", unit: .percent, quiet: arguments.has("--quiet"))
-  signals?.stopConversion(closing: progress)
+  let output = isPlanOnly ? nil : try arguments.required("--output")
+  let isQuiet = arguments.has("--quiet")
+  let loader = try arguments.modelSource().checkpoint(for: "convert")
+  tellNotices(loader.notices)
+  let recipe = try conversionRecipe(recipePath, arguments)
+  var files = OutputGuard()
+  files.reads(model: loader.checkpoint.folder)
+  files.reads(recipe.recipe, at: recipe.path)
+  if let output { try files.check(output, option: "--output", replaces: arguments.has("--force")) }
   var converter = try Converter(
-    Checkpoint(path: folder), recipe: conversionRecipe(recipePath, arguments), compute: arguments.compute(),
-    toolVersion: Program.version)
-  if isPlanOnly {
-    return try showPlan(converter, measures: arguments.has("--measure"), quiet: arguments.has("--quiet"))
+    loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),
+    toolVersion: Program.version, chatFormat: arguments.chatFormat())
+  guard let output else {
+    return try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)
   }
-  if !arguments.has("--quiet") { Terminal.remarkLine(converter.plan.text) }
+  if !isQuiet { Terminal.remarkLine(converter.text) }
   if !converter.isSettled {
-    let survey = try converter.survey(forPack: output, quiet: arguments.has("--quiet"))
+    let survey = try converter.survey(forPack: output, quiet: isQuiet)
     converter = try converter.settled(by: survey)
-    if !arguments.has("--quiet") { Terminal.remarkLine("\n" + survey.text + "\n\n" + converter.plan.text) }
+    if !isQuiet { Terminal.remarkLine("\n" + survey.text + "\n\n" + converter.text) }
   }
+  // A survey takes hours, in which another program may have written there.
+  try files.checkAgain(output, option: "--output", replaces: arguments.has("--force"))
   let begin = Date()
+  let progress = Progress("convert", unit: .percent, quiet: isQuiet)
   let report: ConversionReport
   do {
     defer { progress.close() }
@@ -62,15 +67,17 @@ private func runConvert(_ arguments: Arguments) throws {
   for row in report.rows {
     for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
   }
-  guard !arguments.has("--quiet") else { return }
+  guard !isQuiet else { return }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   Terminal.remarkLine("\nwrote \(output): \(ByteText.of(report.packBytes)) in \(seconds)")
   Terminal.remarkLine(sentence(report.times))
 }
 
-private func conversionRecipe(_ path: String, _ arguments: Arguments) throws -> Recipe {
-  let recipe = try Recipe(path: path)
-  guard let statistics = arguments.string("--statistics") else { return recipe }
+private func conversionRecipe(
+  _ name: String, _ arguments: Arguments
+) throws -> (recipe: Recipe, path: String) {
+  let (recipe, path) = try arguments.recipe(name)
+  guard let statistics = arguments.string("--statistics") else { return (recipe, path) }
   guard recipe.needsCalibration else {
     throw CommandError(
       "--statistics: expected a recipe with a step that looks at activations, found none in \(path); leave it out"
@@ -79,7 +86,7 @@ private func conversionRecipe(_ path: String, _ arguments: Arguments) throws -> 
   var settings = recipe.calibration
   // Not from the recipe's folder, as a path in the recipe would be.
   settings.statistics = URL(fileURLWithPath: statistics).path
-  return recipe.replacingCalibration(settings)
+  return (recipe.replacingCalibration(settings), path)
 }
 
 private func sentence(_ times: ConversionTimes) -> String {
@@ -93,11 +100,11 @@ private func sentence(_ times: ConversionTimes) -> String {
 
 /// The plan; with a survey of the model also its tables, and the plan that follows from them.
 private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throws {
-  Terminal.outputLine(converter.plan.text)
+  Terminal.report(converter.text + "\n")
   guard measures else { return }
   let survey = try converter.surveyOfEverything(quiet: quiet)
-  Terminal.outputLine(survey.text.isEmpty ? "\nnothing to measure in this recipe" : "\n" + survey.text)
-  if !converter.isSettled { Terminal.outputLine("\n" + (try converter.settled(by: survey)).plan.text) }
+  Terminal.report((survey.text.isEmpty ? "\nnothing to measure in this recipe" : "\n" + survey.text) + "\n")
+  if !converter.isSettled { Terminal.report("\n" + (try converter.settled(by: survey)).text + "\n") }
 }
 
 extension Converter {
@@ -126,18 +133,3 @@ extension Progress {
 }
 
 private func tell(_ sentence: String) { Terminal.errorLine("quire convert: \(sentence)") }
-
-extension StopSignals {
-  /// Ends the program at the first signal. What is on the disk is as good as after a kill, so nothing is tidied up.
-  fileprivate func stopConversion(closing progress: Progress) {
-    let signals = self
-    Thread {
-      let name = signals.wait()
-      progress.close()
-      Terminal.errorLine(
-        "quire convert: stopped by \(name); run the same command again to go on behind the last finished layer"
-      )
-      _exit(1)
-    }.start()
-  }
-}

@@ -1,14 +1,16 @@
 import Foundation
 import QuireEvaluation
+import QuireFiles
 import QuireJSON
 import QuireConversion
+import QuireModelFiles
 import QuireText
 
 extension Command {
   static let evaluate = Command(
     name: "evaluate",
     summary:
-      "Presents the bill: a row for the reference and one after each step, in size, speed and accuracy.",
+      "Measures size, speed and accuracy: a row for the reference and one after each step of a recipe.",
     positionals: ["MODEL"],
     options: [
       Option("--recipe", "FILE", "measure the checkpoint after each step of this recipe; may be repeated"),
@@ -21,10 +23,12 @@ extension Command {
       Option("--no-speed", nil, "measure no speed; with a text alone, a checkpoint need not fit into memory"),
       .thinking, .noThinking, .seed,
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
+      .force,
       Option("--store", nil, "for a pack: keep the row in its manifest"),
-      .threads, .quiet,
+      .chatFormat, .threads, .quiet,
     ],
-    example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json bill.json",
+    example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
+    stop: .ends(advice: "nothing was written, so run it again from the start"),
     run: runEvaluate)
 }
 
@@ -33,7 +37,8 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
     taskFile: arguments.string("--tasks"), textFile: arguments.string("--text"),
     textTokenLimit: try arguments.integer("--text-tokens", in: 1...Int.max),
     problemLimit: try arguments.integer("--problems", in: 1...Int.max),
-    threadCount: try arguments.threadCount(), instructionSet: try Environment.instructionSet())
+    threadCount: try arguments.threadCount(), instructionSet: try Environment.instructionSet(),
+    chatFormat: try arguments.chatFormat())
   if arguments.has("--no-speed") { options.speed = nil }
   // Without a word both modes are measured; either option leaves only its own.
   if arguments.has("--thinking") || arguments.has("--no-thinking") { options.modes = [try arguments.mode()] }
@@ -47,46 +52,68 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
 private func runEvaluate(_ arguments: Arguments) throws {
   let options = try evaluationOptions(arguments)
   let model = arguments.positionals[0]
-  if arguments.has("--store"), case .checkpoint = try ModelPlace(model) {
+  if arguments.has("--store"), try !arguments.modelSource().isPack {
     throw CommandError(
       "--store: expected a pack to keep the row in, found the folder \(model); evaluate a pack or leave it out"
     )
   }
+  let recipes = try arguments.all("--recipe").map { try arguments.recipe($0) }
   let evaluator = try Evaluator(
-    model: model, recipes: arguments.all("--recipe").map { try Recipe(path: $0) },
-    reference: arguments.string("--reference"), options: options)
-  let jsonPath = arguments.string("--json")
-  // Where the report goes is checked before the hours are spent.
-  if let jsonPath, jsonPath != "-" { try checkWritable(jsonPath) }
+    model: model, recipes: recipes.map(\.recipe), reference: arguments.string("--reference"), options: options
+  )
+  let jsonFile = try reportFile(arguments, recipes)
   var bars = ProgressSeries(quiet: arguments.has("--quiet"))
   let report: EvaluationReport
   do {
     defer { bars.close() }
-    report = try evaluator.run(onProgress: { bars.update($0) })
+    report = try evaluator.run(
+      onProgress: { bars.update($0) },
+      onStart: { method in
+        guard let tasks = method.tasks, !arguments.has("--quiet") else { return }
+        Terminal.errorLine("chat format: \(tasks.chatFormat)")
+      })
   }
   let text = report.json.serialized(pretty: true) + "\n"
   // What was measured is shown even if no file or pack can keep it.
   let stored = Result { if arguments.has("--store") { try report.store(inPack: model) } }
-  let written = Result { if let jsonPath, jsonPath != "-" { try write(text, to: jsonPath) } }
-  Terminal.output(jsonPath == "-" ? text : report.table())
+  let written = Result {
+    try jsonFile.map { file in
+      try writing(file.path) { () throws(FileFailure) in
+        try file.write(Array(text.utf8))
+        try file.commit()
+      }
+    }
+  }
+  if arguments.string("--json") == "-" {
+    Terminal.output(text)
+  } else {
+    Terminal.report(report.table(width: Terminal.outputScreen.width))
+  }
   try written.get()
   try stored.get()
 }
 
-private func write(_ text: String, to path: String) throws {
-  do {
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-  } catch {
-    throw CommandError("cannot write \(path): expected a file in an existing, writable folder")
-  }
+/// The file for the report, opened before the hours are spent.
+private func reportFile(
+  _ arguments: Arguments, _ recipes: [(recipe: Recipe, path: String)]
+) throws -> AtomicFile? {
+  guard let path = arguments.string("--json"), path != "-" else { return nil }
+  var files = OutputGuard()
+  files.reads(model: arguments.positionals[0])
+  for (recipe, path) in recipes { files.reads(recipe, at: path) }
+  arguments.string("--reference").map { files.reads(model: $0) }
+  arguments.string("--tasks").map { files.reads($0, as: "the tasks") }
+  arguments.string("--text").map { files.reads($0, as: "the text") }
+  try files.check(path, option: "--json", replaces: arguments.has("--force"))
+  return try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
 }
 
-private func checkWritable(_ path: String) throws {
-  let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-  var isFolder: ObjCBool = false
-  let isTaken = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-  guard !isTaken, FileManager.default.isWritableFile(atPath: folder) else {
-    throw CommandError("cannot write \(path): expected a file in an existing, writable folder")
+private func writing<Value>(_ path: String, _ body: () throws(FileFailure) -> Value) throws -> Value {
+  do throws(FileFailure) {
+    return try body()
+  } catch {
+    throw CommandError(
+      "expected to write \(path), found: \(error.reason); make room or choose another path and run again")
   }
 }
 

@@ -11,11 +11,12 @@ extension Command {
     positionals: ["MODEL"],
     options: [
       Option("--tokens", "IDS", "token ids separated by commas"),
-      Option("--output", "FILE", "the safetensors file to write"),
+      Option("--output", "FILE", "the safetensors file to write"), .force,
       Option("--kv-cache", "TYPE", "float32 (default), float16 or int8"),
-      .threads,
+      .threads, .quiet,
     ],
     example: "quire logits recipes/demo/checkpoint --tokens 1,2,3 --output logits.safetensors",
+    stop: .ends(advice: "nothing was written, so run it again from the start"),
     run: runLogits)
 }
 
@@ -26,8 +27,11 @@ private func runLogits(_ arguments: Arguments) throws {
     throw UsageError("logits", "--tokens: expected at least one token id")
   }
   let asked = try arguments.keyValueElement()
+  var files = OutputGuard()
+  files.reads(model: arguments.positionals[0])
+  try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let compute = try arguments.compute()
-  let model = try ModelPlace(arguments.positionals[0]).model(threadCount: compute.team.threadCount)
+  let model = try arguments.modelSource().model(compute.team)
   let configuration = model.configuration
   if let bad = tokens.first(where: { $0 >= configuration.vocabularySize }) {
     throw CommandError("--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")

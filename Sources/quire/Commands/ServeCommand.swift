@@ -2,8 +2,10 @@ import QuireFiles
 import Foundation
 import QuireGeneration
 import QuireModel
+import QuireModelFiles
 import QuireServing
 import QuireTensors
+import QuireText
 
 extension Command {
   static let serve = Command(
@@ -11,9 +13,18 @@ extension Command {
     summary: "Serves a model over HTTP the way OpenAI's API does, with continuous batching.",
     positionals: ["MODEL"],
     options: [
-      Option("--host", "ADDRESS", "where to listen (default: 127.0.0.1, this machine only)"),
+      Option(
+        "--host", "ADDRESS",
+        "where to listen (default: 127.0.0.1, this machine only); 0.0.0.0 for every network"),
       Option("--port", "N", "port to listen on; 0 takes a free one (default: 8080)"),
       Option("--model-name", "NAME", "what clients call the model (default: the file's name)"),
+      Option(
+        "--allow-origin", "ORIGIN",
+        "web pages that may use the server besides those of this machine, such as https://chat.example.org, "
+          + "'vscode-webview://*' or null; '*' for all (repeatable)"),
+      Option(
+        "--allow-host", "NAME",
+        "names under which the server may be asked besides those of this machine; '*' for all (repeatable)"),
       Option("--slots", "N", "requests that run at the same time (default: 16)"),
       Option("--queue", "N", "requests that may wait; more get 503 (default: 256)"),
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
@@ -21,7 +32,8 @@ extension Command {
         "--kv-cache-mib", "N",
         "memory for keys and values at most (default: half of what is free, at least 2048)"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
-      .context, .cacheType, .noLookup, .threads, .quiet,
+      Option("--no-request-log", nil, "no line on stderr for each request"),
+      .context, .cacheType, .noLookup, .chatFormat, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
     run: runServe)
@@ -32,6 +44,8 @@ private struct ServeArguments {
   let engine: EngineArguments
   let host: String
   let port: Int
+  let allowedOrigins: [String]
+  let allowedHosts: [String]
   let patience: Duration
   let slotCount: Int
   let waitingCount: Int
@@ -42,12 +56,22 @@ private struct ServeArguments {
   init(_ arguments: Arguments) throws {
     host = arguments.string("--host") ?? "127.0.0.1"
     port = try arguments.integer("--port", in: 0...65_535) ?? 8080
+    allowedOrigins = arguments.all("--allow-origin")
+    allowedHosts = arguments.all("--allow-host")
     patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
     waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
     tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
     cacheBytes = try arguments.integer("--kv-cache-mib", in: 1...1 << 20).map { $0 << 20 }
     engine = try EngineArguments(arguments)
+    try serverOptions(modelName: "unknown yet").check()
+  }
+
+  func serverOptions(modelName: String) -> ServerOptions {
+    var options = ServerOptions(host: host, port: port, modelName: modelName)
+    options.allowedOrigins = Set(allowedOrigins)
+    options.allowedHosts = Set(allowedHosts)
+    return options
   }
 
   func engineOptions(for opened: OpenedModel) throws -> EngineOptions {
@@ -64,23 +88,41 @@ private func runServe(_ arguments: Arguments) throws {
   let signals = StopSignals()
   let asked = try ServeArguments(arguments)
   let begin = Date()
-  let opened = try OpenedModel(path: arguments.positionals[0], threadCount: asked.engine.threadCount)
-  let engine = try Engine(
-    model: opened.model, tokenizer: opened.tokenizer, options: asked.engineOptions(for: opened))
+  let opened = try OpenedModel(
+    arguments.modelSource(), threadCount: asked.engine.threadCount,
+    chatFormat: try arguments.chatFormat(), needsChats: false)
+  let engineOptions = try asked.engineOptions(for: opened)
+  let engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: engineOptions)
   defer { engine.stop() }
   let name = arguments.string("--model-name") ?? opened.name
-  var options = ServerOptions(host: asked.host, port: asked.port, modelName: name)
+  let isQuiet = arguments.has("--quiet")
+  let logsRequests = !isQuiet && !arguments.has("--no-request-log")
+  var options = asked.serverOptions(modelName: name)
   options.samplingDefaults = opened.samplingDefaults
-  let server = try Server(engine: engine, tokenizer: opened.tokenizer, options: options)
+  let server = try Server(
+    engine: engine, tokenizer: opened.tokenizer, options: options,
+    log: logsRequests ? LineLog { Terminal.errorLine($0) } : nil)
   try server.start()
   func say(_ line: String) {
-    if !arguments.has("--quiet") { Terminal.errorLine(line) }
+    if !isQuiet { Terminal.errorLine(line) }
   }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   say("loaded \(opened.name) in \(seconds): \(ByteText.of(opened.model.weightBytes)) of weights")
-  say("serving \(name) at http://\(asked.host):\(server.port)/v1")
+  say("chat format: \(opened.tokenizer.chatFormat.summary)")
+  say(description(of: engine.shape, engineOptions, opened))
+  say("serving \(name) at \(server.url)")
   let signal = signals.wait()
-  say("\(signal): finishing what runs; a second signal stops at once")
+  say("\(signal.name): finishing what runs; a second signal stops at once")
   signals.exitAtNextSignal()
   server.drainAndStop(patience: asked.patience)
+}
+
+/// What the server can do at once, in one line.
+private func description(of shape: EngineShape, _ options: EngineOptions, _ opened: OpenedModel) -> String {
+  let blockBytes = KeyValueCache.blockBytes(opened.model.configuration, element: options.keyValueElement)
+  let set = options.instructionSet ?? .detected
+  return "context \(shape.contextLength) tokens, \(shape.maximumSlots) slots, "
+    + "\(shape.maximumRequests - shape.maximumSlots) more may wait, KV cache up to "
+    + "\(ByteText.of(shape.blockCount * blockBytes)) of \(options.keyValueElement.rawValue), "
+    + "\(shape.threadCount) threads, \(set.rawValue)"
 }

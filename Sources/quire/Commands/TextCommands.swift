@@ -1,5 +1,6 @@
 import Foundation
 import QuireJSON
+import QuireModelFiles
 import QuireText
 
 extension Command {
@@ -16,7 +17,7 @@ extension Command {
     summary: "Prints the prompt that the chat template makes of messages and tools.",
     positionals: ["MODEL"],
     options: [
-      Option("--messages", "FILE", #"JSON: {"messages": […], "tools": […]}; - reads stdin"#),
+      .chatFormat, Option("--messages", "FILE", #"JSON: {"messages": […], "tools": […]}; - reads stdin"#),
       Option("--no-thinking", nil, "close the thought at once, as non-thinking mode does"),
       Option("--no-generation-prompt", nil, "stop after the last message"),
     ],
@@ -25,7 +26,7 @@ extension Command {
 }
 
 private func runTokenize(_ arguments: Arguments) throws {
-  let tokenizer = try ModelPlace(arguments.positionals[0]).tokenizer()
+  let tokenizer = try arguments.modelSource().tokenizer()
   let decodes = arguments.has("--decode")
   var lines = InputLines()
   while let text = lines.next() {
@@ -72,8 +73,8 @@ private func tokenIDs(_ value: JSONValue, line: Int) throws -> [Int32] {
 
 private func runRender(_ arguments: Arguments) throws {
   let path = try arguments.required("--messages")
-  // The template is Qwen3's for every model; the folder is opened so that a wrong path is noticed.
-  _ = try ModelPlace(arguments.positionals[0]).tokenizer()
+  let tokenizer = try arguments.modelSource().tokenizer(chatFormat: arguments.chatFormat())
+  let format = try tokenizer.chatFormat.required()
   let value: JSONValue
   do {
     value = try JSONValue.parse(Array(inputData(path)))
@@ -88,7 +89,7 @@ private func runRender(_ arguments: Arguments) throws {
     throw CommandError(#"\#(path): expected "tools" to be an array, found \#(tools.serialized().prefix(40))"#)
   }
   // Exactly what the template makes of the file; the server joins the parts of a message first.
-  let prompt = try ChatTemplate.render(
+  let prompt = try format.render(
     messages: ChatMessage.list(json: messages, joinsParts: false), tools: tools.arrayValue ?? [],
     mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,
     addGenerationPrompt: !arguments.has("--no-generation-prompt"))

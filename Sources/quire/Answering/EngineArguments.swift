@@ -64,6 +64,16 @@ extension Arguments {
     return element
   }
 
+  /// The chat format that `--chat-format` asks for; nil when it is not given.
+  func chatFormat() throws -> ChatFormat? {
+    guard let name = string("--chat-format") else { return nil }
+    guard let format = ChatFormat(rawValue: name) else {
+      let known = ChatFormat.allCases.map(\.name).joined(separator: ", ")
+      throw UsageError(command, "--chat-format: expected one of \(known), found '\(name)'")
+    }
+    return format
+  }
+
   /// The mode that `--thinking` and `--no-thinking` ask for; thinking when neither does.
   func mode() throws -> ThinkingMode {
     if has("--thinking") && has("--no-thinking") {

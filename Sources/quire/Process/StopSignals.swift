@@ -1,10 +1,18 @@
 import Foundation
+import QuireTensors
 
 /// SIGINT and SIGTERM as something to wait for.
 ///
 /// A handler, in which almost nothing is allowed, writes the signal's number into a pipe, and `wait` reads it. (To block
 /// the signals and take them with `sigwait` would need every thread to block them; OpenBLAS starts some before `main`.)
 struct StopSignals {
+  struct Signal {
+    let number: Int32
+    var name: String { number == SIGINT ? "SIGINT" : "SIGTERM" }
+    /// What a program that the signal ended exits with, as shells count.
+    var exitCode: Int32 { 128 + number }
+  }
+
   private let reader: Int32
 
   init() {
@@ -25,28 +33,36 @@ struct StopSignals {
       signal(number) { number in
         let before = errno
         var byte = UInt8(truncatingIfNeeded: number)
-        _ = write(stopPipe, &byte, 1)
+        _ = Foundation.write(stopPipe, &byte, 1)
         errno = before
       }
     }
   }
 
-  /// Returns the name of the first signal that comes.
-  func wait() -> String {
+  /// Returns the first signal that comes.
+  func wait() -> Signal {
     var byte: UInt8 = 0
     while read(reader, &byte, 1) != 1 {
       if errno != EINTR { pause() }
     }
-    return Int32(byte) == SIGINT ? "SIGINT" : "SIGTERM"
+    return Signal(number: Int32(byte))
+  }
+
+  /// Ends the program at the next signal with a sentence in the command's name, and leaves nothing that it cannot use
+  /// again: a conversion keeps what it resumes from, everything else goes.
+  func answer(for command: String, advice: String) {
+    let signals = self
+    NativeThread.start(named: "signals", stackBytes: 1 << 20) {
+      let stop = signals.wait()
+      Terminal.errorLine("quire \(command): stopped by \(stop.name)\(advice.isEmpty ? "" : "; " + advice)")
+      endProgram(stop.exitCode)
+    }
   }
 
   /// A second signal means that the user does not want to wait.
   func exitAtNextSignal() {
     let signals = self
-    Thread {
-      _ = signals.wait()
-      exit(1)
-    }.start()
+    NativeThread.start(named: "signals", stackBytes: 1 << 20) { endProgram(signals.wait().exitCode) }
   }
 }
 

@@ -10,11 +10,14 @@ struct Conversation {
   private let maximumTokens: Int?
   private let sampling: SamplingArguments
 
-  init(_ arguments: Arguments) throws {
+  /// - Parameter needsChats: Whether a model whose chats cannot be rendered is refused.
+  init(_ arguments: Arguments, needsChats: Bool) throws {
     sampling = try SamplingArguments(arguments)
     maximumTokens = try arguments.integer("--max-tokens", in: 1...Int(Int32.max))
     let engineArguments = try EngineArguments(arguments)
-    opened = try OpenedModel(path: arguments.positionals[0], threadCount: engineArguments.threadCount)
+    opened = try OpenedModel(
+      arguments.modelSource(), threadCount: engineArguments.threadCount,
+      chatFormat: try arguments.chatFormat(), needsChats: needsChats)
     let options = try engineArguments.options(for: opened)
     engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: options)
     contextLength = engine.limits.contextLength
@@ -22,25 +25,28 @@ struct Conversation {
 
   /// The token ids of a chat prompt; text of the messages never becomes a control token.
   func tokens(_ messages: [ChatMessage], _ mode: ThinkingMode) throws -> [Int32] {
-    try ChatTemplate.render(messages: messages, mode: mode).tokens(opened.tokenizer)
+    try opened.tokenizer.chatFormat.required().render(messages: messages, mode: mode).tokens(opened.tokenizer)
   }
 
-  /// Answers `tokens`, printing as it goes; returns the account.
+  /// Answers `tokens`, printing as it goes; returns the account. `onStart` gets the request, by which it can be
+  /// cancelled; then what was generated so far is the answer.
   func answer(
-    _ tokens: [Int32], _ mode: ThinkingMode, splitsThinking: Bool, printer: AnswerPrinter
+    _ tokens: [Int32], _ mode: ThinkingMode, isRaw: Bool, printer: AnswerPrinter,
+    onStart: (RequestID) -> Void = { _ in }
   ) throws -> GenerationResult {
     var request = GenerationRequest(
-      promptTokens: tokens, sampling: sampling.applied(to: opened.samplingDefaults.parameters(mode)),
-      splitsThinking: splitsThinking)
+      promptTokens: tokens, sampling: sampling.applied(to: opened.samplingDefaults.parameters(mode)))
+    if !isRaw { request.chatFormat = opened.tokenizer.chatFormat.format }
     request.maximumTokens = maximumTokens ?? max(1, contextLength - tokens.count)
     let outcome = Outcome()
-    _ = try engine.submit(request) { event in
+    let id = try engine.submit(request) { event in
       switch event {
       case .prompt: break
-      case .delta(let reasoning, let content, _): printer.take(reasoning, content)
+      case .delta(let parts, _): printer.take(parts.reasoning, parts.content)
       case .finished(let result): outcome.finish(result)
       }
     }
+    onStart(id)
     let result = outcome.wait()
     printer.close()
     if case .failed(let sentence) = result.reason { throw CommandError(sentence) }
@@ -63,35 +69,6 @@ private final class Outcome: @unchecked Sendable {
     semaphore.wait()
     guard let result else { preconditionFailure("signalled without a result") }
     return result
-  }
-}
-
-/// Prints an answer as it comes: the thought dim and apart, then the answer.
-// Unchecked: used by the engine's thread until the result is there, then by the one that waited.
-final class AnswerPrinter: @unchecked Sendable {
-  private(set) var reasoning = ""
-  private(set) var content = ""
-  private let isSilent: Bool
-
-  init(silent: Bool) { isSilent = silent }
-
-  func take(_ newReasoning: String, _ newContent: String) {
-    if !isSilent {
-      if !newReasoning.isEmpty {
-        if reasoning.isEmpty { Terminal.output(Terminal.dim("thinking:\n")) }
-        Terminal.output(Terminal.dim(newReasoning))
-      }
-      if !newContent.isEmpty {
-        if content.isEmpty && !reasoning.isEmpty { Terminal.output("\n\n") }
-        Terminal.output(newContent)
-      }
-    }
-    reasoning += newReasoning
-    content += newContent
-  }
-
-  func close() {
-    if !isSilent { Terminal.outputLine() }
   }
 }
 

@@ -9,13 +9,19 @@ struct Arguments {
     self.command = command.name
     var rest = words[...]
     while let word = rest.popFirst() {
-      guard word.hasPrefix("--"), word != "--" else {
+      if word == "--" {
+        // What follows is no option, whatever it begins with.
+        positionals += rest
+        break
+      }
+      guard word.hasPrefix("-"), word != "-" else {
         positionals.append(word)
         continue
       }
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      guard let option = command.options.first(where: { $0.name == parts[0] }) else {
-        throw UsageError(command.name, "unknown option \(parts[0]); see quire \(command.name) --help")
+      guard let option = command.options.first(where: { $0.name == parts[0] || $0.short == parts[0] }) else {
+        let guess = Suggestion.clause(for: parts[0], among: command.options.map(\.name) + ["--help"])
+        throw UsageError(command.name, "unknown option \(parts[0])\(guess); see quire \(command.name) --help")
       }
       values[option.name, default: []].append(try Self.value(of: option, parts, &rest, command.name))
     }

@@ -1,0 +1,102 @@
+import QuireText
+
+/// One of the program's commands: what `--help` says about it, which arguments it takes, what it does.
+struct Command: Sendable {
+  struct Option: Sendable {
+    let name: String  // "--threads"
+    let value: String?  // what the value is, "N"; nil for a switch
+    let help: String
+    let short: String?  // "-p"
+
+    init(_ name: String, _ value: String? = nil, _ help: String, short: String? = nil) {
+      self.name = name
+      self.value = value
+      self.help = help
+      self.short = short
+    }
+  }
+
+  let name: String
+  let summary: String
+  let positionals: [String]
+  let options: [Option]
+  let example: String
+  /// What SIGINT and SIGTERM do to the command.
+  var stop = Stop.ends(advice: "")
+  let run: @Sendable (Arguments) throws -> Void
+
+  enum Stop {
+    /// Ends it with a sentence that closes with this advice.
+    case ends(advice: String)
+    /// The command answers the signals itself.
+    case isHandled
+  }
+
+  /// The text of `quire NAME --help`, in lines of at most `width` columns.
+  func help(width: Int) -> String {
+    let words = positionals.map { " " + $0 }.joined()
+    let usage = "usage: quire \(name)\(words)\(options.isEmpty ? "" : " [options]")"
+    let shown = options + [Option("--help", nil, "show this text")]
+    return "\(usage)\n\n\(summary)\n".wrapped(width: width)
+      + "\noptions:\n"
+      + HelpList(shown.map { ($0.spelling, $0.help + ($0.short.map { "; also \($0)" } ?? "")) }).text(
+        width: width)
+      + "\nexample:\n  \(example)\n"
+  }
+}
+
+extension Command.Option {
+  /// "--prompt TEXT".
+  fileprivate var spelling: String { name + (value.map { " " + $0 } ?? "") }
+}
+
+/// Names and what they mean, in two columns.
+struct HelpList {
+  private let entries: [(name: String, meaning: String)]
+
+  init(_ entries: [(String, String)]) { self.entries = entries.map { (name: $0.0, meaning: $0.1) } }
+
+  /// In lines of at most `width` columns; meanings go on below themselves.
+  func text(width: Int) -> String {
+    let nameWidth = entries.map(\.name.displayWidth).max() ?? 0
+    let indent = nameWidth + 4
+    // Two columns need room for some words; in a narrow window the meaning stands below the name.
+    let isNarrow = width - indent < 24
+    return entries.map { name, meaning in
+      let left = isNarrow ? 6 : indent
+      let lines = meaning.wrapped(width: width - left - 2).split(separator: "\n")
+        .map { $0.drop { $0 == " " } }
+      let gap = isNarrow ? "\n      " : String(repeating: " ", count: indent - 2 - name.displayWidth)
+      return "  " + name + gap + lines.joined(separator: "\n" + String(repeating: " ", count: left)) + "\n"
+    }.joined()
+  }
+}
+
+/// Options that several commands share, so that they read the same everywhere.
+extension Command.Option {
+  static let chatFormat = Self(
+    "--chat-format", "NAME", "render chats as qwen3 does, whatever template the model has")
+  static let threads = Self(
+    "--threads", "N",
+    "threads to compute with (default: all processors that this process may use, which is also the most)")
+  static let quiet = Self("--quiet", nil, "no progress on stderr")
+  static let force = Self("--force", nil, "replace a file that exists; an input never is")
+  static let json = Self("--json", nil, "print JSON instead of text")
+  static let thinking = Self("--thinking", nil, "let the model think before it answers (default)")
+  static let noThinking = Self("--no-thinking", nil, "answer at once")
+  static let maximumTokens = Self(
+    "--max-tokens", "N", "tokens to generate at most (default: what the context holds)")
+  static let temperature = Self(
+    "--temperature", "X",
+    "0 is greedy (default: the model's generation_config.json, else 0.6 thinking, 0.7 non-thinking)")
+  static let topP = Self("--top-p", "X", "keep the likeliest tokens up to this probability")
+  static let topK = Self("--top-k", "N", "keep the N likeliest tokens; 0 keeps all")
+  static let minP = Self("--min-p", "X", "drop tokens below this share of the likeliest")
+  static let seed = Self("--seed", "N", "makes sampling repeatable")
+  static let context = Self(
+    "--context", "N", "longest prompt plus answer in tokens (default: the model's, at most 8192)")
+  static let cacheType = Self("--kv-cache", "TYPE", "float16 (default), int8 or float32")
+  static let noLookup = Self(
+    "--no-lookup", nil, "do not draft tokens from the text itself; answers are the same either way")
+  static let system = Self("--system", "TEXT", "a system message before the prompt")
+}

@@ -1,0 +1,68 @@
+import Foundation
+import QuireGeneration
+import QuireJSON
+import QuireText
+
+extension Command {
+  static let samplingOptions: [Option] = [
+    .maximumTokens, .temperature, .topP, .topK, .minP, .seed, .context, .cacheType, .noLookup, .chatFormat,
+    .threads,
+  ]
+
+  static let generate = Command(
+    name: "generate",
+    summary:
+      "Answers one prompt and streams the answer. On a terminal the thought is dim; in a pipe it goes to stderr.",
+    positionals: ["MODEL", "[PROMPT]"],
+    options: [
+      Option("--prompt", "TEXT", "what the user says, instead of PROMPT; - reads stdin", short: "-p"),
+      .system,
+      Option("--raw", nil, "continue the text as it is, without the chat template"), .thinking, .noThinking,
+      .json, .quiet,
+    ] + samplingOptions,
+    example: #"quire generate demo.quire "What is 347+285?" --no-thinking --seed 1"#,
+    run: runGenerate)
+}
+
+private func runGenerate(_ arguments: Arguments) throws {
+  let given = try prompt(arguments)
+  let prompt = given == "-" ? String(decoding: try inputData("-"), as: UTF8.self) : given
+  let mode = try arguments.mode()
+  let isRaw = arguments.has("--raw")
+  let conversation = try Conversation(arguments, needsChats: !isRaw)
+  defer { conversation.engine.stop() }
+  let system = arguments.string("--system").map { [ChatMessage(role: .system, content: $0)] } ?? []
+  let tokens =
+    isRaw
+    ? conversation.opened.tokenizer.encode(prompt, addedTokens: .recognized)
+    : try conversation.tokens(system + [ChatMessage(role: .user, content: prompt)], mode)
+  let printer = AnswerPrinter(
+    arguments.has("--json") ? .silent : .shown(showsThought: !arguments.has("--quiet")))
+  let result = try conversation.answer(tokens, mode, isRaw: isRaw, printer: printer)
+  if arguments.has("--json") {
+    Terminal.outputLine(json(printer, result).serialized())
+  } else if !arguments.has("--quiet") {
+    Terminal.errorLine(result.account)
+  }
+}
+
+private func json(_ printer: AnswerPrinter, _ result: GenerationResult) -> JSONValue {
+  [
+    "reasoningContent": .string(printer.reasoning), "content": .string(printer.content),
+    "finishReason": .string(result.reason == .length ? "length" : "stop"),
+    "promptTokens": .int(result.promptTokens), "completionTokens": .int(result.completionTokens),
+    "reasoningTokens": .int(result.reasoningTokens),
+    "prefillSeconds": .double(result.timings.prefillSeconds),
+    "decodeSeconds": .double(result.timings.decodeSeconds),
+  ]
+}
+
+/// The prompt, given by its place or by its option.
+private func prompt(_ arguments: Arguments) throws -> String {
+  let words = arguments.positionals.dropFirst()
+  guard let word = words.first else { return try arguments.required("--prompt") }
+  guard !arguments.has("--prompt") else {
+    throw UsageError("generate", "expected one prompt, found both PROMPT and --prompt; leave one of them out")
+  }
+  return word
+}

@@ -1,0 +1,95 @@
+import Foundation
+import QuireFiles
+import QuireJSON
+import QuireModel
+import QuireModelFiles
+import QuirePacks
+import QuireTensors
+import QuireText
+
+extension StoredTensor {
+  fileprivate var json: JSONValue {
+    [
+      "name": .string(name), "shape": .array(shape.map { .int($0) }), "scheme": .string(scheme),
+      "group": group.map { .int($0) } ?? .null, "rawBytes": .int(rawBytes),
+      "packedBytes": .int(packedBytes),
+    ]
+  }
+}
+
+/// What an inspection shows, whichever kind of model it is.
+struct Inspection {
+  let path: String
+  let bytes: Int
+  let configuration: JSONValue
+  let lines: [StoredTensor]
+  let members: [(String, JSONValue)]  // recipe, provenance, rows
+
+  init(_ source: ModelSource) throws {
+    path = source.path
+    configuration = try source.configurationJSON()
+    lines = try source.tensors()
+    bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.rawBytes }
+    let manifest = source.pack?.manifest
+    members = [
+      ("recipe", manifest?.recipe?.json ?? .null), ("provenance", manifest?.provenance ?? .null),
+      ("rows", .array(manifest?.rows ?? [])),
+    ]
+  }
+
+  var json: JSONValue {
+    var object = JSONObject()
+    object["tensors"] = .array(lines.map(\.json))
+    object["configuration"] = configuration
+    for (key, value) in members { object[key] = value }
+    return .object(object)
+  }
+
+  /// The inspection for people, its tables in lines of at most `width` columns.
+  func text(_ configuration: ModelConfiguration, width: Int) -> String {
+    let heads = configuration.layers.map { "\($0.queryHeadCount)/\($0.keyValueHeadCount)" }
+    let headText = Set(heads).count == 1 ? heads.first ?? "" : heads.joined(separator: " ")
+    var text = """
+      \(path): \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize), \(configuration.parameterCount) parameters
+      \(sizeSentence(configuration))
+      query/KV heads: \(headText)
+
+      \(tensorTable.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n"))
+      """
+    for (name, value) in members where value != .null && value != .array([]) && name != "rows" {
+      text += "\n\(name):\n\(value.stringValue ?? value.serialized(pretty: true))\n"
+    }
+    return text + StepTable(rows).text(width: width)
+  }
+
+  private var rows: [JSONValue] { members.first { $0.0 == "rows" }?.1.arrayValue ?? [] }
+
+  /// The weights as they lie in memory, by which plans and evaluations count bits; and the file, which is compressed.
+  private func sizeSentence(_ configuration: ModelConfiguration) -> String {
+    let raw = Dictionary(lines.map { ($0.name, $0.rawBytes) }) { first, _ in first }
+    let weightBytes = configuration.tensorNames.reduce(0) { sum, name in
+      // Norms are computed in float32 and counted as the 16-bit numbers that they hold.
+      sum + (name.isNorm ? 2 * name.shape(in: configuration)[0] : raw[name.string] ?? 0)
+    }
+    func bits(_ bytes: Int) -> String {
+      String(format: "%.2f", 8 * Double(bytes) / Double(max(1, configuration.parameterCount)))
+    }
+    return "weights in memory \(ByteText.of(weightBytes)), \(bits(weightBytes)) bits per weight; "
+      + "on disk \(ByteText.of(bytes)), \(bits(bytes)) bits per weight"
+  }
+
+  private var tensorTable: TextTable {
+    var table = TextTable(columns: [
+      .init("tensor", .left), .init("shape", .left), .init("scheme", .left), .init("in memory"),
+      .init("on disk"),
+    ])
+    for line in lines {
+      table.add([
+        line.name.visibleLine, line.shape.map(String.init).joined(separator: "x"),
+        (line.scheme + (line.group.map { " g\($0)" } ?? "")).visibleLine, ByteText.of(line.rawBytes),
+        ByteText.of(line.packedBytes),
+      ])
+    }
+    return table
+  }
+}

@@ -1,0 +1,28 @@
+import Foundation
+import QuireFiles
+import QuireModel
+import QuirePacks
+import QuireTensors
+
+extension Command {
+  static let verify = Command(
+    name: "verify",
+    summary: "Checks every byte of a pack against its checksums, and its tensors against its configuration.",
+    positionals: ["PACK"], options: [.threads, .quiet],
+    example: "quire verify demo.quire",
+    run: runVerify)
+}
+
+private func runVerify(_ arguments: Arguments) throws {
+  let pack = try PackReader(path: arguments.positionals[0])
+  let progress = Progress("verify", unit: .bytes, quiet: arguments.has("--quiet"))
+  defer { progress.close() }
+  if pack.manifest.configuration != nil { try pack.checkModel() }
+  try pack.verify(team: arguments.compute().team) { done, total in
+    progress.update(done, of: total)
+  }
+  let raw = pack.tensors.reduce(0) { $0 + $1.rawBytes }
+  Terminal.report(
+    "\(pack.path): sound; \(pack.tensors.count) tensors, \(ByteText.of(raw)) in \(ByteText.of(pack.fileBytes))\n"
+  )
+}

@@ -1,0 +1,135 @@
+import Foundation
+import QuireCalibration
+import QuireConversion
+
+/// Keeps a command from destroying files: an output is never one of the command's inputs, and replaces another existing
+/// file only with `--force`.
+///
+///     var files = OutputGuard()
+///     files.reads(model: "Qwen3-8B")
+///     files.reads(recipe)
+///     try files.check(output, option: "--output", replaces: arguments.has("--force"))
+///
+/// Name all inputs, then check the outputs, before any work. Writers check once more when they rename.
+struct OutputGuard {
+  private struct Input {
+    let path: String  // resolved
+    let identity: FileIdentity?
+    let role: String
+  }
+
+  private var inputs: [Input] = []
+  /// Folders of checkpoints: files with certain names belong to them even before they exist.
+  private var checkpointFolders: [FileIdentity] = []
+  private var outputs: [(path: String, option: String)] = []
+
+  /// The command reads the file at `path`, which its user knows as `role`.
+  mutating func reads(_ path: String, as role: String) {
+    inputs.append(Input(path: resolvedPath(path), identity: FileIdentity(path), role: role))
+  }
+
+  /// The command reads a checkpoint or a pack.
+  mutating func reads(model path: String) {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+      return reads(path, as: "the model")
+    }
+    if let identity = FileIdentity(path) { checkpointFolders.append(identity) }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    for name in names where Self.belongsToCheckpoint(name) {
+      reads(path + "/" + name, as: "a file of the checkpoint")
+    }
+    // What lies in or beside a checkpoint is taken where the command line names nothing.
+    for name in Self.defaultTexts {
+      reads(path + "/" + name, as: "the checkpoint's own \(name)")
+      reads(path + "/../" + name, as: "the checkpoint's own \(name)")
+    }
+  }
+
+  /// The command reads a recipe and the files that it names.
+  mutating func reads(_ recipe: Recipe, at path: String?) {
+    if let path { reads(path, as: "the recipe") }
+    if case .file(let text) = recipe.calibration.source {
+      reads(CalibrationSettings.resolve(text, relativeTo: recipe.folder), as: "the calibration text")
+    }
+    if let statistics = recipe.calibration.statistics {
+      reads(
+        CalibrationSettings.resolve(statistics, relativeTo: recipe.folder), as: "the statistics to convert by"
+      )
+    }
+  }
+
+  private static let defaultTexts = ["calibration.jsonl", "tasks.jsonl", "heldout.txt"]
+
+  /// Whether a reader of checkpoints would take a file of this name for a part of one.
+  private static func belongsToCheckpoint(_ name: String) -> Bool {
+    [".safetensors", ".json", ".jinja", ".txt", ".model"].contains(where: name.lowercased().hasSuffix)
+  }
+
+  /// Throws when writing to `output` would destroy an input, or replace a file without leave.
+  ///
+  /// - Parameters:
+  ///   - option: the option that names the output, for the sentence.
+  ///   - replaces: whether an existing file that is no input may be replaced.
+  mutating func check(_ output: String, option: String, replaces: Bool) throws {
+    // A path that is none is refused by the writer, with its own sentence.
+    guard !output.isEmpty, !output.utf8.contains(0) else { return }
+    let path = resolvedPath(output)
+    if let other = outputs.first(where: { $0.path == path }) {
+      throw CommandError(
+        "\(option): expected a file of its own, found \(output), which \(other.option) names too; choose another path"
+      )
+    }
+    outputs.append((path, option))
+    if let input = input(at: output, resolved: path) {
+      throw CommandError(
+        "\(option): expected a file that is not read, found \(output), which is \(input.role); choose another path"
+      )
+    }
+    if let input = inputAmongTemporaries(of: path) {
+      throw CommandError(
+        "\(option): expected a path whose temporary files are free, found \(input.path), which is \(input.role); choose another path"
+      )
+    }
+    try checkFolder(output, path, option)
+    try checkAgain(output, option: option, replaces: replaces)
+  }
+
+  /// Throws when a file has come to lie at an output that was checked before.
+  func checkAgain(_ output: String, option: String, replaces: Bool) throws {
+    var status = stat()
+    guard !replaces, lstat(output, &status) == 0, [S_IFREG, S_IFLNK].contains(status.st_mode & S_IFMT) else {
+      return
+    }
+    throw CommandError(
+      "\(option): expected a path where nothing is, found the file \(output); choose another path, or add --force to replace it"
+    )
+  }
+
+  private func input(at output: String, resolved path: String) -> Input? {
+    let identity = FileIdentity(output)
+    return inputs.first { $0.path == path || (identity != nil && $0.identity == identity) }
+  }
+
+  /// An input that lies where a writer of `path` keeps what is unfinished: `path.partial`, `path.survey` and so on.
+  private func inputAmongTemporaries(of path: String) -> Input? {
+    let url = URL(fileURLWithPath: path)
+    let folder = url.deletingLastPathComponent().path
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let temporaries = names.filter {
+      $0.hasPrefix(url.lastPathComponent + ".") && ($0.hasSuffix(".partial") || $0.contains(".survey"))
+    }
+    return temporaries.lazy.compactMap { input(at: folder + "/" + $0, resolved: folder + "/" + $0) }.first
+  }
+
+  /// A file that a checkpoint's reader would take for a part of it must not appear in its folder.
+  private func checkFolder(_ output: String, _ path: String, _ option: String) throws {
+    let url = URL(fileURLWithPath: path)
+    guard let folder = FileIdentity(url.deletingLastPathComponent().path),
+      checkpointFolders.contains(folder), Self.belongsToCheckpoint(url.lastPathComponent)
+    else { return }
+    throw CommandError(
+      "\(option): expected a path outside of the checkpoint's folder, found \(output), which would become a part of the checkpoint; choose another folder"
+    )
+  }
+}

@@ -1,0 +1,95 @@
+/// What a key, or what was pasted, asks for.
+enum Key: Equatable {
+  case text(String)
+  case left, right, wordLeft, wordRight, home, end, up, down
+  case deleteBackward, deleteForward, deleteWord, deleteToStart, deleteToEnd
+  case enter, interrupt, endOfInput, clearScreen
+  /// Nothing that a line knows.
+  case unknown
+}
+
+/// Turns the bytes of a terminal in raw mode into keys.
+struct KeyReader {
+  /// The next byte; with `isPatient` false nil when none comes within a twentieth of a second; nil at the end.
+  let nextByte: (_ isPatient: Bool) -> UInt8?
+
+  /// The next key; nil at the end of the input.
+  func next() -> Key? {
+    guard let byte = nextByte(true) else { return nil }
+    if byte == 0x1B { return escape() }
+    if let key = Self.controls[byte] { return key }
+    return byte < 0x20 ? .unknown : .text(scalar(byte))
+  }
+
+  private static let controls: [UInt8: Key] = [
+    0x01: .home, 0x02: .left, 0x03: .interrupt, 0x04: .endOfInput, 0x05: .end, 0x06: .right,
+    0x08: .deleteBackward, 0x0A: .enter, 0x0B: .deleteToEnd, 0x0C: .clearScreen, 0x0D: .enter, 0x0E: .down,
+    0x10: .up, 0x15: .deleteToStart, 0x17: .deleteWord, 0x7F: .deleteBackward,
+  ]
+
+  /// A character of UTF-8, of which `first` is the first byte.
+  private func scalar(_ first: UInt8) -> String {
+    let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+    var bytes = [first]
+    while bytes.count < length, let byte = nextByte(false) { bytes.append(byte) }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private func escape() -> Key {
+    guard let byte = nextByte(false) else { return .unknown }
+    switch byte {
+    case UInt8(ascii: "["): return sequence()
+    case UInt8(ascii: "O"): return nextByte(false).flatMap { Self.letters[$0] } ?? .unknown
+    case UInt8(ascii: "b"): return .wordLeft
+    case UInt8(ascii: "f"): return .wordRight
+    case 0x7F, 0x08: return .deleteWord
+    default: return .unknown
+    }
+  }
+
+  private static let letters: [UInt8: Key] = [
+    UInt8(ascii: "A"): .up, UInt8(ascii: "B"): .down, UInt8(ascii: "C"): .right, UInt8(ascii: "D"): .left,
+    UInt8(ascii: "H"): .home, UInt8(ascii: "F"): .end,
+  ]
+
+  /// What follows ESC [: numbers and a letter (ECMA-48).
+  private func sequence() -> Key {
+    var parameters = ""
+    while let byte = nextByte(false) {
+      guard (0x40...0x7E).contains(byte) else {
+        parameters.unicodeScalars.append(Unicode.Scalar(byte))
+        continue
+      }
+      if byte == UInt8(ascii: "~") { return key(numbered: parameters) }
+      // ";5" is with Control, ";3" with Alt.
+      let isWord = parameters.hasSuffix(";5") || parameters.hasSuffix(";3")
+      switch Self.letters[byte] {
+      case .left where isWord: return .wordLeft
+      case .right where isWord: return .wordRight
+      case let key: return key ?? .unknown
+      }
+    }
+    return .unknown
+  }
+
+  private func key(numbered number: String) -> Key {
+    switch number {
+    case "1", "7": .home
+    case "4", "8": .end
+    case "3": .deleteForward
+    case "200": .text(pasted())
+    default: .unknown
+    }
+  }
+
+  /// Pasted text up to its end mark, its line ends as line feeds.
+  private func pasted() -> String {
+    let end = Array("\u{1b}[201~".utf8)
+    var bytes: [UInt8] = []
+    while !bytes.reversed().starts(with: end.reversed()), let byte = nextByte(true) { bytes.append(byte) }
+    if bytes.suffix(end.count) == end[...] { bytes.removeLast(end.count) }
+    let text = String(decoding: bytes, as: UTF8.self)
+    let lines = text.replacing("\r\n", with: "\n").replacing("\r", with: "\n")
+    return lines.hasSuffix("\n") ? String(lines.dropLast()) : lines
+  }
+}

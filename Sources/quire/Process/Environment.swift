@@ -1,0 +1,60 @@
+import Foundation
+import QuireTensors
+import Synchronization
+
+/// The environment variables that Quire reads. All of them are here; no other file looks at the environment.
+///
+/// | name | type | default | meaning |
+/// |---|---|---|---|
+/// | QUIRE_ISA | portable, avx2 or avx512 | the widest this CPU has | forces the kernels of one instruction set |
+/// | COLUMNS | whole number | 80 | the width of tables and help where no terminal says its own |
+/// | NO_COLOR | anything | unset | no dim text (no-color.org) |
+/// | TERM | name of a terminal | unset | `dumb`: plain lines instead of bars, no dim text, no line editing |
+enum Environment {
+  private static func value(_ name: String) -> String? {
+    ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// The instruction set to compute with; throws when QUIRE_ISA names one that cannot run here.
+  static func instructionSet() throws -> InstructionSet {
+    guard let name = value("QUIRE_ISA") else { return .detected }
+    return try InstructionSet(name: name)
+  }
+
+  static let columns: Int? = value("COLUMNS").flatMap(Int.init).flatMap {
+    (1...100_000).contains($0) ? $0 : nil
+  }
+  static let wantsColor = value("NO_COLOR") == nil
+  static let terminalIsCapable = value("TERM") != "dumb"
+}
+
+extension Arguments {
+  /// The threads to compute with: all processors that this process may use, or fewer. More would only wait for each
+  /// other, so a larger number is lowered, with a notice.
+  func threadCount() throws -> Int {
+    let usable = ProcessLimits.processorCount
+    guard let asked = try integer("--threads", in: 1...1024), asked > usable else {
+      return try integer("--threads", in: 1...1024) ?? usable
+    }
+    threadNotice(asked, usable)
+    return usable
+  }
+
+  /// The kernels and threads that the command line and the environment ask for.
+  func compute() throws -> Compute {
+    Compute(threadCount: try threadCount(), instructionSet: try Environment.instructionSet())
+  }
+
+  private func threadNotice(_ asked: Int, _ usable: Int) {
+    let isNew = Self.hasNoticed.withLock { noticed in
+      defer { noticed = true }
+      return !noticed
+    }
+    guard isNew, !has("--quiet") else { return }
+    Terminal.errorLine(
+      "quire \(command): --threads \(asked): this process may use \(usable) \(usable == 1 ? "processor" : "processors"), so it computes with \(usable); more would be slower"
+    )
+  }
+
+  private static let hasNoticed = Mutex(false)
+}

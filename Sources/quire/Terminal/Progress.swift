@@ -1,0 +1,86 @@
+import Foundation
+import QuireFiles
+import QuireText
+
+/// A bar with rate and time left on a terminal, a plain line now and then in a pipe, nothing when quiet.
+// Unchecked: used from the thread that runs the command, or protected by `lock`.
+final class Progress: @unchecked Sendable {
+  private let label: String
+  private let unit: Unit
+  private let isQuiet: Bool
+  private let lock = NSLock()
+  private let begin = Date()
+  private var lastShown = Date.distantPast
+  private var isFinished = false
+
+  /// What is counted.
+  enum Unit {
+    case bytes, percent
+    case items(String)
+
+    func numbers(_ done: Int, _ total: Int, _ rate: Double) -> String {
+      switch self {
+      case .bytes: "\(ByteText.of(done)) of \(ByteText.of(total)), \(ByteText.of(Int(rate)))/s"
+      case .percent: "\(done * 100 / total)%"
+      case .items(let name): "\(done)/\(total) \(name)"
+      }
+    }
+  }
+
+  init(_ label: String, unit: Unit, quiet: Bool) {
+    self.label = label.visibleLine
+    self.unit = unit
+    isQuiet = quiet
+  }
+
+  /// `done` of `total` units are finished.
+  func update(_ done: Int, of total: Int, note: String = "") {
+    guard !isQuiet, total > 0 else { return }
+    lock.lock()
+    defer { lock.unlock() }
+    let now = Date()
+    let isLast = done >= total
+    if isFinished { return }
+    let interval = Terminal.errorScreen.isCapable ? 0.1 : 5
+    guard isLast || now.timeIntervalSince(lastShown) >= interval else { return }
+    lastShown = now
+    isFinished = isLast
+    let elapsed = now.timeIntervalSince(begin)
+    let rate = elapsed > 0 ? Double(done) / elapsed : 0
+    let left = rate > 0 ? Double(total - done) / rate : 0
+    let numbers = unit.numbers(done, total, rate)
+    let time = isLast ? "in \(Terminal.seconds(elapsed))" : done > 0 ? "\(Terminal.seconds(left)) left" : ""
+    guard Terminal.errorScreen.isCapable else {
+      return Terminal.errorLine("\(label): " + Self.joined([numbers, time, note.visibleLine]))
+    }
+    let line = Self.line(
+      label: label, share: Double(min(done, total)) / Double(total), numbers: numbers, time: time,
+      note: note.visibleLine, width: Terminal.errorScreen.width)
+    Terminal.progress(line, isLast: isLast)
+  }
+
+  /// The line of a bar in fewer than `width` columns, for a line that fills its window makes the next one scroll. What is
+  /// least needed goes first: the note, the bar, then the end of the label.
+  static func line(
+    label: String, share: Double, numbers: String, time: String, note: String, width: Int
+  ) -> String {
+    let room = width - 1
+    let barWidth = min(24, room / 4)
+    let filled = Int(Double(barWidth) * share)
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: barWidth - filled)
+    let candidates = [
+      [label, bar, numbers, time, note], [label, bar, numbers, time], [label, numbers, time],
+    ].map(joined)
+    if let line = candidates.first(where: { $0.displayWidth <= room }) { return line }
+    let figures = joined([numbers, time])
+    guard figures.displayWidth + 10 < room else { return String(figures.prefix(columns: room)) }
+    return label.prefix(columns: room - figures.displayWidth - 2) + "… " + figures
+  }
+
+  private static func joined(_ parts: [String]) -> String {
+    parts.filter { !$0.isEmpty }.joined(separator: " ")
+  }
+
+  /// Ends an unfinished bar's line, so that what follows starts on its own.
+  func close() { Terminal.closeProgress() }
+}

@@ -1,0 +1,40 @@
+import Foundation
+import Synchronization
+
+/// What the caller did with the standard streams.
+enum StandardStreams {
+  private static let closed = Mutex<Set<Int32>>([])
+
+  /// A standard stream that the caller closed would lend its number to the next file we open, and what is meant for the
+  /// user would be written into that file. So something harmless takes the number, and writing to it fails.
+  static func prepare() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
+      _ = open("/dev/null", O_RDWR)
+      closed.withLock { _ = $0.insert(descriptor) }
+    }
+  }
+
+  static func isClosed(_ descriptor: Int32) -> Bool { closed.withLock { $0.contains(descriptor) } }
+}
+
+/// Writes all of `text`; returns 0, or the number of the error that stopped it.
+func write(_ text: String, to descriptor: Int32) -> Int32 {
+  if text.isEmpty { return 0 }
+  if StandardStreams.isClosed(descriptor) { return EBADF }
+  let bytes = Array(text.utf8)
+  var offset = 0
+  while offset < bytes.count {
+    let written = bytes.withUnsafeBytes {
+      Foundation.write(descriptor, $0.baseAddress! + offset, bytes.count - offset)
+    }
+    if written > 0 {
+      offset += written
+    } else if errno == EAGAIN {
+      var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      poll(&waiting, 1, -1)
+    } else if errno != EINTR {
+      return errno
+    }
+  }
+  return 0
+}

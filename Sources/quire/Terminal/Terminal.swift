@@ -1,0 +1,113 @@
+import Foundation
+import QuireText
+import Synchronization
+
+/// Writing to the user: results to stdout, everything else to stderr.
+///
+/// | what | where | how |
+/// |---|---|---|
+/// | `output` | stdout | a result, byte for byte; on a terminal without control characters |
+/// | `report`, `remarkLine` | stdout | lines for people: without control characters, wrapped on a terminal |
+/// | `errorLine`, `notice` | stderr | one sentence on one line, wrapped on a terminal |
+enum Terminal {
+  static let outputScreen = TerminalScreen(STDOUT_FILENO)
+  static let errorScreen = TerminalScreen(STDERR_FILENO)
+  static let inputIsTerminal = isatty(STDIN_FILENO) == 1
+
+  /// Writes a result; the program ends when it cannot.
+  static func output(_ text: String) {
+    let failure = write(outputScreen.isTerminal ? text.visible : text, to: STDOUT_FILENO)
+    if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }
+  }
+
+  static func outputLine(_ text: String = "") { output(text + "\n") }
+
+  /// Writes lines for people that are the result of a command.
+  static func report(_ text: String) {
+    let failure = write(forPeople(text, outputScreen), to: STDOUT_FILENO)
+    if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }
+  }
+
+  /// A line beside the result, for whoever reads. The work goes on when it cannot be written, and `exitCode` says so
+  /// at the end.
+  static func remarkLine(_ text: String) {
+    let failure = write(forPeople(text + "\n", outputScreen), to: STDOUT_FILENO)
+    if failure != 0 { remarkFailure.withLock { $0 = failure } }
+  }
+
+  /// What a command that has done its work ends with: 0, unless a remark could not be written.
+  static var exitCode: Int32 {
+    let failure = remarkFailure.withLock { $0 }
+    return failure == 0 ? 0 : exitCode(ofFailedOutput: failure)
+  }
+
+  private static let remarkFailure = Mutex<Int32>(0)
+
+  /// A reader that left is answered in silence with the code that shells show for SIGPIPE, as other programs do.
+  private static func exitCode(ofFailedOutput failure: Int32) -> Int32 {
+    if failure == EPIPE { return 128 + SIGPIPE }
+    errorLine(
+      "quire: expected to write to the standard output, found: \(String(cString: strerror(failure)).lowercased()); make room or send it elsewhere and run again"
+    )
+    return 1
+  }
+
+  /// One sentence. It is kept on one line, whatever names it quotes.
+  static func errorLine(_ text: String) {
+    errorText(text.visibleLine + "\n")
+  }
+
+  /// Lines of help and the like; nothing in them comes from strangers.
+  static func errorText(_ text: String) {
+    let wrapped = errorScreen.isTerminal ? text.wrapped(width: errorScreen.width) : text
+    progressLine.withLock { isOpen in
+      // A progress line that is open ends first.
+      _ = write((isOpen ? "\n" : "") + wrapped, to: STDERR_FILENO)
+      isOpen = false
+    }
+  }
+
+  /// A part of a model's thought, beside the answer on stdout.
+  static func thought(_ text: String) {
+    _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
+  }
+
+  /// Replaces the progress line on a capable terminal; `isLast` ends it.
+  static func progress(_ line: String, isLast: Bool) {
+    progressLine.withLock { isOpen in
+      _ = write("\r\u{1b}[K" + line + (isLast ? "\n" : ""), to: STDERR_FILENO)
+      isOpen = !isLast
+    }
+  }
+
+  /// Ends an open progress line, so that what follows starts on its own.
+  static func closeProgress() {
+    progressLine.withLock { isOpen in
+      if isOpen { _ = write("\n", to: STDERR_FILENO) }
+      isOpen = false
+    }
+  }
+
+  /// Whether a progress line is on the terminal and not ended.
+  private static let progressLine = Mutex(false)
+
+  /// Dim where the terminal can show it and the user wants colours.
+  static func dimmed(_ text: String) -> String {
+    outputScreen.isCapable && Environment.wantsColor ? "\u{1b}[2m\(text.visible)\u{1b}[0m" : text.visible
+  }
+
+  /// Writes text that may hold escape sequences of our own; everything else in it is visible.
+  static func outputStyled(_ text: String) {
+    let failure = write(text, to: STDOUT_FILENO)
+    if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }
+  }
+
+  private static func forPeople(_ text: String, _ screen: TerminalScreen) -> String {
+    screen.isTerminal ? text.visible.wrapped(width: screen.width) : text.visible
+  }
+
+  static func seconds(_ value: Double) -> String {
+    value < 60
+      ? String(format: "%.1f s", value) : String(format: "%d:%02d min", Int(value) / 60, Int(value) % 60)
+  }
+}

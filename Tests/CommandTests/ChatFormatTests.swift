@@ -1,0 +1,108 @@
+import QuireJSON
+import TestSupport
+import Testing
+
+/// Models whose chat template is not Qwen3's: chats are refused with the way out, the rest works.
+@Suite struct ChatFormatTests {
+  private static let foreign =
+    #"{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n<think>\n' }}{%- endif %}"#
+  private static let found = "found one that opens the thought in the prompt in chat_template.jinja"
+  private static let askedFor = ["--chat-format", "qwen3"]
+  private static let messages = #"{"messages": [{"role": "user", "content": "x"}]}"#
+
+  private func foreignPlace() -> Workplace {
+    let place = Workplace(
+      DictatingCheckpoint(thinking: "<think>\nhm\n</think>\n\nyes", replies: [">": "raw"]))
+    place.checkpoint.write(Self.foreign.utf8, to: "chat_template.jinja")
+    return place
+  }
+
+  @Test func answersAreRefusedUnlessRawOrAskedFor() throws {
+    let place = foreignPlace()
+    let model = place.checkpoint.path
+    let file = place.recipe(Self.messages)
+    let generate = ["generate", model, "--quiet", "--temperature", "0", "--prompt"]
+    for (words, command) in [
+      (generate + ["x"], "generate"), (["chat", model], "chat"),
+      (["render", model, "--messages", file], "render"),
+    ] {
+      let refused = try BuiltProgram.quire.run(words, input: Array("x\n".utf8))
+      expectRefusal(
+        refused, by: command, [Self.found, "add --chat-format qwen3", "raw prompts and completions"])
+    }
+    #expect(try BuiltProgram.quire.run(generate + ["x>", "--raw"]).output == "raw\n")
+    let asked = try BuiltProgram.quire.run(generate + ["x"] + Self.askedFor)
+    #expect(asked.output.hasSuffix("yes\n") && asked.status == 0)
+    let rendered = try BuiltProgram.quire.run(["render", model, "--messages", file] + Self.askedFor)
+    #expect(rendered.output == "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n")
+    let chat = try BuiltProgram.quire.run(["chat", model] + Self.askedFor, input: Array("x\n".utf8))
+    #expect(chat.output.hasSuffix("yes\n") && chat.errors.contains("chat format: qwen3 (as asked for)\n"))
+    let unknown = try BuiltProgram.quire.run(["render", model, "--messages", file, "--chat-format", "chatml"])
+    #expect(unknown.status == 2 && unknown.errors.contains("expected one of qwen3, found 'chatml'"))
+  }
+
+  @Test func chatsOfCalibrationAreRefused() throws {
+    let place = foreignPlace()
+    place.checkpoint.write((Self.messages + "\n").utf8, to: "calibration.jsonl")
+    let smooth =
+      #"{ name: "s", steps: [{ step: "smooth", method: "smoothquant" }, { step: "quantize", scheme: "int8" }], "#
+      + #"calibration: { windows: 1, tokens: 4 } }"#
+    let convert = place.conversion(smooth)
+    expectRefusal(
+      try BuiltProgram.quire.run(convert), by: "convert", [Self.found, "conversions without chats"])
+    #expect(place.outputs == [])
+    let asked = try BuiltProgram.quire.run(convert.filter { $0 != "--quiet" } + Self.askedFor)
+    #expect(
+      asked.status == 0 && asked.output.contains("chat format: qwen3 (as asked for)\n"), "\(asked.errors)")
+    // The pack remembers what it was made with.
+    let pack = place.place("out.quire")
+    let answer = ["generate", pack, "--quiet", "--temperature", "0", "--prompt", "x"]
+    #expect(try BuiltProgram.quire.run(answer).output.hasSuffix("yes\n"))
+    let calibrate = [
+      "calibrate", place.checkpoint.path, "--recipe", place.recipe(smooth), "--output",
+      place.place("s.safetensors"),
+      "--quiet",
+    ]
+    expectRefusal(try BuiltProgram.quire.run(calibrate), by: "calibrate", [Self.found])
+    #expect(try BuiltProgram.quire.run(calibrate + Self.askedFor).status == 0)
+  }
+
+  @Test func aPackWithoutAFormatStillAnswersRawPrompts() throws {
+    let place = foreignPlace()
+    let plan = try BuiltProgram.quire.run(place.conversion().filter { $0 != "--quiet" })
+    #expect(plan.output.contains("chat format: none; the model's template is unknown: one that opens"))
+    let pack = place.place("out.quire")
+    let raw = ["generate", pack, "--quiet", "--temperature", "0", "--prompt", "x>", "--raw"]
+    #expect(try BuiltProgram.quire.run(raw).output == "raw\n")
+    expectRefusal(
+      try BuiltProgram.quire.run("generate", pack, "--prompt", "x"), by: "generate",
+      ["found one that opens the thought in the prompt in tokenizer_config.json"])
+  }
+
+  @Test func tasksOfAnEvaluationAreRefused() throws {
+    let place = foreignPlace()
+    let tasks = place.recipe(#"{"task": "t", "prompt": "x", "answer": "yes"}"# + "\n")
+    let evaluate = ["evaluate", place.checkpoint.path, "--tasks", tasks, "--no-speed", "--thinking"]
+    expectRefusal(try BuiltProgram.quire.run(evaluate), by: "evaluate", [Self.found])
+    let asked = try BuiltProgram.quire.run(evaluate + Self.askedFor + ["--json", "-"])
+    #expect(asked.errors.hasPrefix("chat format: qwen3 (as asked for)\n"))
+    #expect(try json(asked)["rows"]?[0]?["tasks"]?["t"]?["thinking"]?["accuracy"]?.doubleValue == 1)
+  }
+
+  @Test func theServerRefusesChatsAndServesCompletions() throws {
+    let place = foreignPlace()
+    let server = try ServedProgram(place.checkpoint.path)
+    #expect(try server.errors.contains("chat format: none; the model's template is unknown: one that opens"))
+    let chat: JSONValue = ["messages": [["role": "user", "content": "x"]], "temperature": 0]
+    for path in ["/v1/chat/completions", "/tokenize"] {
+      let refused = try server.post(path, chat)
+      #expect(refused.status == 400)
+      let message = refused.json["error"]?["message"]?.stringValue ?? ""
+      #expect(message.contains(Self.found) && message.contains("add --chat-format qwen3"), "\(message)")
+    }
+    let raw = try server.post("/v1/completions", ["prompt": "x>", "temperature": 0])
+    #expect(raw.json["choices"]?[0]?["text"] == "raw")
+    let asked = try ServedProgram(place.checkpoint.path, Self.askedFor)
+    #expect(try asked.post("/v1/chat/completions", chat).json["choices"]?[0]?["message"]?["content"] == "yes")
+  }
+}

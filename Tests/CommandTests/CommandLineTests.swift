@@ -1,0 +1,115 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Words that are nearly right, recipes by name, prompts by place.
+@Suite struct CommandLineTests {
+  private let place = Workplace()
+
+  @Test(arguments: [
+    (["convrt", "m"], "quire: unknown command 'convrt', did you mean convert; expected one of "),
+    (["help", "evalaute"], "quire: unknown command 'evalaute', did you mean evaluate; expected one of "),
+    (["chta"], "quire: unknown command 'chta', did you mean chat; expected one of "),
+    (["convert", "m", "--recpe", "r"], "quire convert: unknown option --recpe, did you mean --recipe; see "),
+    (["serve", "m", "--prot=1"], "quire serve: unknown option --prot, did you mean --port; see "),
+    (
+      ["generate", "m", "--no-thinkin"],
+      "quire generate: unknown option --no-thinkin, did you mean --no-thinking; see "
+    ),
+    (["generate", "m", "-x"], "quire generate: unknown option -x; see "),
+    (["bench", "m", "--zzzzzzzz"], "quire bench: unknown option --zzzzzzzz; see "),
+  ])
+  func nearMisses(_ words: [String], sentence: String) throws {
+    let outcome = try BuiltProgram.quire.run(words)
+    #expect(outcome.status == 2 && outcome.output == "")
+    #expect(outcome.errors.hasPrefix(sentence), "\(outcome.errors)")
+  }
+
+  @Test(arguments: UsageTests.promised.keys.sorted())
+  func helpOfACommandBothWays(_ command: String) throws {
+    let outcome = try BuiltProgram.quire.run("help", command)
+    #expect(outcome.status == 0)
+    #expect(outcome.output == (try BuiltProgram.quire.run(command, "--help")).output)
+  }
+
+  @Test(arguments: ["int8", "int8.json5", "demo/pruned-int4"])
+  func aShippedRecipeIsFoundByItsName(_ name: String) throws {
+    let folder = TemporaryFolder()
+    let outcome = try BuiltProgram.quire.run(
+      ["convert", Workplace.demo, "--recipe", name, "--plan"], folder: folder.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.hasPrefix("quire convert: --recipe \(name): taking /"))
+    #expect(outcome.errors.contains("/recipes/" + name))
+    let quiet = try BuiltProgram.quire.run(
+      ["convert", Workplace.demo, "--recipe", name, "--plan", "--quiet"], folder: folder.path)
+    #expect(quiet.status == 0 && quiet.errors == "" && quiet.output == outcome.output)
+  }
+
+  @Test func aFileOfTheSameNameComesFirst() throws {
+    let folder = TemporaryFolder()
+    folder.write(#"{ name: "mine", steps: [{ step: "quantize", scheme: "int8" }] }"#.utf8, to: "int4")
+    let outcome = try BuiltProgram.quire.run(
+      ["convert", Workplace.demo, "--recipe", "int4", "--plan"], folder: folder.path)
+    #expect(outcome.status == 0 && outcome.errors == "" && outcome.output.hasPrefix("recipe mine"))
+  }
+
+  @Test func aRecipeThatIsNowhere() throws {
+    for command in [
+      ["convert", Workplace.demo, "--plan"], ["evaluate", Workplace.demo],
+      ["calibrate", Workplace.demo, "--output", "s"],
+    ] {
+      expectRefusal(
+        try BuiltProgram.quire.run(command + ["--recipe", "int5"]), by: command[0],
+        ["--recipe: expected a file or one of the recipes", "int4, ", "found 'int5', did you mean int4"])
+    }
+    expectRefusal(
+      try BuiltProgram.quire.run(["convert", Workplace.demo, "--plan", "--recipe", "./int4.json5"]),
+      by: "convert",
+      ["./int4.json5"])
+  }
+
+  @Test func aPromptMayStandAfterTheModel() throws {
+    let words = ["--no-thinking", "--temperature", "0", "--max-tokens", "6", "--quiet"]
+    let long = try BuiltProgram.quire.run(["generate", Workplace.demo, "--prompt", "What is 3+4?"] + words)
+    #expect(long.status == 0)
+    for spelling in [["What is 3+4?"], ["-p", "What is 3+4?"], ["--", "What is 3+4?"]] {
+      let before = spelling.first == "--" ? words + spelling : spelling + words
+      #expect(try BuiltProgram.quire.run(["generate", Workplace.demo] + before).output == long.output)
+    }
+    let dash = try BuiltProgram.quire.run(["generate", Workplace.demo] + words + ["--", "-3 is what?"])
+    #expect(dash.status == 0)
+    let both = try BuiltProgram.quire.run("generate", "m", "x", "--prompt", "y")
+    #expect(both.status == 2)
+    #expect(
+      both.errors
+        == "quire generate: expected one prompt, found both PROMPT and --prompt; leave one of them out\n")
+  }
+
+  /// Bits per weight as plans and evaluations count them, and those of the file, each under its name.
+  @Test func anInspectionCountsBitsAsThePlanDoes() throws {
+    let pack = try place.pack(#"{ name: "a", steps: [{ step: "quantize", scheme: "int4", group: 32 }] }"#)
+    let plan = try BuiltProgram.quire.run(
+      "convert", place.checkpoint.path, "--recipe",
+      place.recipe(#"{ name: "a", steps: [{ step: "quantize", scheme: "int4", group: 32 }] }"#), "--plan")
+    let row = try #require(plan.output.split(separator: "\n").first { $0.hasPrefix("quantize") })
+    let bits = try #require(row.firstMatch(of: /(\d+\.\d\d) +\d+\.\d%/)).1
+    let text = try BuiltProgram.quire.run("inspect", pack).output
+    #expect(
+      text.contains("weights in memory ") && text.contains(", \(bits) bits per weight; on disk "), "\(text)")
+  }
+
+  @Test func anInspectionShowsTheEvaluationAsATable() throws {
+    let pack = try place.pack()
+    let text = place.place("t.txt")
+    try Data("one two three\nfour five six seven\n".utf8).write(to: URL(fileURLWithPath: text))
+    let stored = try BuiltProgram.quire.run(
+      "evaluate", pack, "--reference", place.checkpoint.path, "--text", text, "--no-speed", "--store",
+      "--quiet")
+    try #require(stored.status == 0, "\(stored.errors)")
+    let outcome = try BuiltProgram.quire.run(["inspect", pack], environment: ["COLUMNS": "150"])
+    let section = try #require(outcome.output.components(separatedBy: "after each step:\n").last)
+    #expect(section.hasPrefix("step") && section.contains("KL mean") && section.contains("\nquantize "))
+    // Figures are rounded for people.
+    #expect(section.firstMatch(of: /\d\.\d{6}/) == nil && !section.contains("{"))
+  }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Every option of `serve --help` starts a server, piped and on terminals, that ends well at SIGTERM.
+@Suite struct DocumentedServeTests {
+  /// Values to try; options without one are switches.
+  private static let values = [
+    "--host": "127.0.0.1", "--port": "0", "--model-name": "tiny", "--slots": "2", "--queue": "3",
+    "--token-budget": "32", "--kv-cache-mib": "16", "--drain-seconds": "1", "--context": "64",
+    "--kv-cache": "float16", "--threads": "1", "--allow-origin": "https://example.org",
+    "--chat-format": "qwen3",
+    "--allow-host": "example.org",
+  ]
+
+  @Test func everyOptionServes() throws {
+    let place = Workplace()
+    let help = try BuiltProgram.quire.run(["serve", "--help"], environment: ["COLUMNS": "400"]).output
+    let options = help.split(separator: "\n").compactMap { $0.firstMatch(of: /^  (--[a-z-]+)( [A-Z])?/) }
+    #expect(options.count > 10)
+    for match in options where match.1 != "--help" {
+      let name = String(match.1)
+      var extra = [name]
+      if match.2 != nil { extra.append(try #require(Self.values[name], "no example of serve \(name)")) }
+      let words = ["serve", place.checkpoint.path, "--port", "0"] + extra
+      for columns in [80, 100] {
+        let session = try #require(TerminalSession(words, columns: columns))
+        if name == "--quiet" {
+          Thread.sleep(forTimeInterval: 2)
+        } else {
+          #expect(session.wait(for: "/v1\n"), "\(name): \(session.transcript)")
+        }
+        session.signal(SIGTERM)
+        #expect(session.finish(seconds: 30) == 0, "\(name): \(session.transcript)")
+        #expect(session.linesTooWide == [], "\(name)")
+      }
+    }
+  }
+}

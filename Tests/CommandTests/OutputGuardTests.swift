@@ -1,0 +1,182 @@
+import Foundation
+import QuireJSON
+import TestSupport
+import Testing
+
+/// No command destroys a file: inputs never, other files only with `--force`.
+@Suite struct OutputGuardTests {
+  private let place = Workplace()
+  private let texts = TemporaryFolder()
+
+  /// Each way to name a file that exists.
+  enum Spelling: String, CaseIterable, Sendable {
+    case plain, dots, relative, symbolicLink, hardLink
+  }
+
+  /// A path that leads to `file`.
+  private func path(to file: String, _ spelling: Spelling) throws -> String {
+    let url = URL(fileURLWithPath: file)
+    let link = place.place("link-" + UUID().uuidString)
+    switch spelling {
+    case .plain: return file
+    case .dots:
+      return url.deletingLastPathComponent().path + "/../"
+        + url.pathComponents.suffix(2).joined(separator: "/")
+    case .relative:
+      let ups = String(
+        repeating: "../", count: FileManager.default.currentDirectoryPath.split(separator: "/").count)
+      return ups + file.dropFirst()
+    case .symbolicLink:
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: file)
+      return link
+    case .hardLink:
+      try FileManager.default.linkItem(atPath: file, toPath: link)
+      return link
+    }
+  }
+
+  private func bytes(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
+
+  /// The files that commands read, and commands that would write to them: `OUT` stands for the output.
+  private func attempts() throws -> [(input: String, words: [String])] {
+    let checkpoint = place.checkpoint.path
+    let recipe = texts.write(
+      #"{ name: "r", steps: [{ step: "smooth", method: "smoothquant" }, { step: "quantize", scheme: "int8" }], calibration: { source: "t.txt", windows: 1, tokens: 8 } }"#
+        .utf8, to: "r.json5")
+    let text = texts.write(String(repeating: "some text ", count: 50).utf8, to: "t.txt")
+    let tasks = texts.write("{}\n".utf8, to: "tasks.jsonl")
+    let model = checkpoint + "/model.safetensors"
+    let convert = ["convert", checkpoint, "--recipe", recipe, "--output", "OUT"]
+    let calibrate = [
+      "calibrate", checkpoint, "--calibration", text, "--windows", "1", "--tokens", "8", "--output", "OUT",
+    ]
+    let logits = ["logits", checkpoint, "--tokens", "1,2", "--output", "OUT"]
+    let evaluate = [
+      "evaluate", checkpoint, "--text", text, "--tasks", tasks, "--recipe", recipe, "--json", "OUT",
+    ]
+    return [
+      (model, convert), (checkpoint + "/config.json", convert), (recipe, convert), (text, convert),
+      (model, calibrate), (text, calibrate), (checkpoint + "/tokenizer.json", calibrate),
+      (text, ["calibrate", checkpoint, "--recipe", recipe, "--output", "OUT"]),
+      (recipe, ["calibrate", checkpoint, "--recipe", recipe, "--output", "OUT"]),
+      (model, logits),
+      (model, evaluate), (text, evaluate), (tasks, evaluate), (recipe, evaluate),
+    ]
+  }
+
+  @Test(arguments: Spelling.allCases)
+  func anInputIsNoOutput(_ spelling: Spelling) throws {
+    for (input, words) in try attempts() {
+      let before = bytes(input)
+      let output = try path(to: input, spelling)
+      let outcome = try BuiltProgram.quire.run(
+        words.map { $0 == "OUT" ? output : $0 } + ["--force", "--quiet"])
+      expectRefusal(
+        outcome, by: words[0], [": expected a", "found \(output)", "choose another"], "\(words[0]) \(input)")
+      #expect(bytes(input) == before, "\(words[0]) \(input)")
+      if spelling == .symbolicLink || spelling == .hardLink {
+        try FileManager.default.removeItem(atPath: output)
+      }
+    }
+    #expect(place.outputs == [])
+  }
+
+  @Test func packsAndStatisticsAreInputsToo() throws {
+    let pack = try place.pack()
+    let before = bytes(pack)
+    for words in [
+      ["logits", pack, "--tokens", "1", "--output", pack],
+      ["evaluate", pack, "--json", pack, "--text", texts.write("a b c".utf8, to: "x.txt")],
+    ] {
+      expectRefusal(try BuiltProgram.quire.run(words + ["--force"]), by: words[0], ["which is the model"])
+    }
+    #expect(bytes(pack) == before)
+    let text = texts.write(String(repeating: "some text ", count: 50).utf8, to: "t.txt")
+    var files: [String] = []
+    for name in ["a", "b"] {
+      let file = place.place(name)
+      let outcome = try BuiltProgram.quire.run(
+        [
+          "calibrate", place.checkpoint.path, "--calibration", text, "--windows", "1", "--tokens", "8",
+          "--output", file, "--quiet",
+        ])
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      files.append(file)
+    }
+    let kept = bytes(files[1])
+    expectRefusal(
+      try BuiltProgram.quire.run(["calibrate", "--merge"] + files + ["--output", files[1], "--force"]),
+      by: "calibrate", ["which is one of the statistics to add up"])
+    #expect(bytes(files[1]) == kept)
+  }
+
+  /// A link to a name that a reader of checkpoints looks for, and a name like that in the folder itself.
+  @Test func nothingIsAddedToACheckpoint() throws {
+    let index = place.checkpoint.path + "/model.safetensors.index.json"
+    let link = place.place("dangling")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: index)
+    for output in [index, link, place.checkpoint.path + "/chat_template.jinja"] {
+      expectRefusal(
+        try BuiltProgram.quire.run([
+          "logits", place.checkpoint.path, "--tokens", "1", "--output", output, "--force",
+        ]),
+        by: "logits", ["expected a path outside of the checkpoint's folder"])
+    }
+    #expect(!FileManager.default.fileExists(atPath: index))
+  }
+
+  /// What a writer keeps beside its output must not be an input either.
+  @Test func anInputIsNoTemporary() throws {
+    let recipe = place.recipe(Workplace.int8)
+    let partial = place.place("out.quire.partial")
+    try FileManager.default.copyItem(atPath: recipe, toPath: partial)
+    let before = bytes(partial)
+    expectRefusal(
+      try BuiltProgram.quire.run(
+        [
+          "convert", place.checkpoint.path, "--recipe", partial, "--output", place.place("out.quire"),
+          "--force",
+        ]),
+      by: "convert", ["expected a path whose temporary files are free", "which is the recipe"])
+    #expect(bytes(partial) == before)
+  }
+
+  @Test func aFileIsReplacedOnlyByForce() throws {
+    let pack = try place.pack()
+    let before = bytes(pack)
+    let text = texts.write("one two three four\n".utf8, to: "x.txt")
+    for (words, file) in [
+      (place.conversion(), pack),
+      (["logits", place.checkpoint.path, "--tokens", "1", "--output", place.place("l")], place.place("l")),
+      (
+        [
+          "calibrate", place.checkpoint.path, "--calibration",
+          texts.write(String(repeating: "some text ", count: 50).utf8, to: "t.txt"), "--windows", "1",
+          "--tokens", "8", "--quiet", "--output", place.place("s"),
+        ], place.place("s")
+      ),
+      (
+        [
+          "evaluate", place.checkpoint.path, "--text", text, "--no-speed", "--quiet", "--json",
+          place.place("j"),
+        ],
+        place.place("j")
+      ),
+    ] {
+      if file != pack { try Data("mine".utf8).write(to: URL(fileURLWithPath: file)) }
+      let own = bytes(file)
+      expectRefusal(
+        try BuiltProgram.quire.run(words), by: words[0],
+        ["expected a path where nothing is, found the file \(file)", "add --force to replace it"])
+      #expect(bytes(file) == own)
+      let forced = try BuiltProgram.quire.run(words + ["--force"])
+      #expect(forced.status == 0, "\(forced.errors)")
+      if file != pack { #expect(bytes(file) != own) }
+    }
+    #expect(bytes(pack) == before)
+    // A plan writes nothing, so it may name what it likes.
+    let words = ["convert", place.checkpoint.path, "--recipe", place.recipe(Workplace.int8), "--plan"]
+    #expect(try BuiltProgram.quire.run(words).status == 0)
+    #expect(bytes(pack) == before)
+  }
+}

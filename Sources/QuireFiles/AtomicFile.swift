@@ -21,7 +21,7 @@ package final class AtomicFile {
   package let temporaryPath: String
   /// Bytes written so far.
   package private(set) var byteCount: Int
-  /// Leaves the temporary for a later run to resume.
+  /// Leaves the temporary for a later run to resume; so from the start where an earlier run has left one to resume.
   package var keepsTemporary = false {
     didSet {
       isCommitted || keepsTemporary
@@ -44,14 +44,26 @@ package final class AtomicFile {
       throw FileFailure(reason: "something that is not a regular file has that name")
     }
     replaces = lstat(path, &status) == 0
-    descriptor = try Self.openLocked(temporaryPath)
-    DisposableFiles.add(temporaryPath)
+    let temporary = temporaryPath
+    if resumes {
+      descriptor = try Self.openLocked(temporary)
+    } else {
+      descriptor = try DisposableFiles.add(temporary) { () throws(FileFailure) in
+        try Self.openLocked(temporary)
+      }
+    }
     guard fstat(descriptor, &status) == 0 else {
       byteCount = 0
       throw .last
     }
     byteCount = Int(status.st_size)
-    if !resumes { try truncate(to: 0) }
+    if !resumes {
+      try truncate(to: 0)
+    } else if byteCount > 0 {
+      keepsTemporary = true
+    } else {
+      DisposableFiles.add(temporary)
+    }
   }
 
   /// Removes what a writer of `path` that was killed may have left.

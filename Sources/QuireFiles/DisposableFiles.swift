@@ -19,15 +19,48 @@ package enum DisposableFiles {
     registry.lock.withLock { _ = registry.paths.insert(path) }
   }
 
+  /// Registers what `make` creates at a path. The process cannot end between the two: that would leave the file.
+  package static func add<Made, Failure: Error>(
+    _ path: String, creating make: () throws(Failure) -> Made
+  ) throws(Failure) -> Made {
+    try beforeExit { () throws(Failure) in
+      let made = try make()
+      registry.paths.insert(path)
+      return made
+    }
+  }
+
+  /// Does what leaves no file when it is done; the process cannot end in the midst of it. `body` must not call `add` or
+  /// `forget`.
+  package static func beforeExit<Outcome, Failure: Error>(
+    _ body: () throws(Failure) -> Outcome
+  ) throws(Failure) -> Outcome {
+    registry.lock.lock()
+    defer { registry.lock.unlock() }
+    return try body()
+  }
+
   /// Forgets a path that was removed, renamed, or shall stay.
   package static func forget(_ path: String) {
     registry.lock.withLock { _ = registry.paths.remove(path) }
   }
 
-  /// Removes everything that is registered. The lock is never released: who would make another file now waits, and the
-  /// process ends under him.
+  /// Removes everything that is registered. The lock is never released: a thread that registers another file waits until
+  /// the process has ended.
+  ///
+  /// Other threads still run. One that creates a file in a registered folder makes its removal fail, so that is repeated.
   package static func removeAllBeforeExit() {
     registry.lock.lock()
-    for path in registry.paths { try? FileManager.default.removeItem(atPath: path) }
+    for _ in 0..<200 {
+      let remaining = registry.paths.filter(exists)
+      if remaining.isEmpty { return }
+      for path in remaining { try? FileManager.default.removeItem(atPath: path) }
+      usleep(5000)
+    }
+  }
+
+  private static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
   }
 }

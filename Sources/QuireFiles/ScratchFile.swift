@@ -25,10 +25,13 @@ package final class ScratchFile {
   package init(temporary: Void = ()) throws(FileFailure) {
     let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array((folder + "/quire-XXXXXX").utf8CString)
-    descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw .last }
+    descriptor = try DisposableFiles.beforeExit { () throws(FileFailure) in
+      let descriptor = mkstemp(&template)
+      guard descriptor >= 0 else { throw .last }
+      _ = unlink(template)
+      return descriptor
+    }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    _ = unlink(path)
     keeps = true
   }
 

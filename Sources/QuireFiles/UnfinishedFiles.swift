@@ -9,7 +9,7 @@
 ///
 ///     let unfinished = UnfinishedFiles(of: "model.quire")
 ///     unfinished.found                    // [.contents, .journal, .states], after a kill
-///     unfinished.isKept = true            // from now on a later run can resume
+///     unfinished.keep(Part.ofConversion)  // from now on a later run can resume
 ///     unfinished.remove([.states])        // model.quire.rows.partial
 ///
 /// A killed run leaves what it has, and the next one decides what of it is of use. A run that ends in order without having
@@ -39,7 +39,7 @@ package final class UnfinishedFiles {
   /// The finished file.
   package let path: String
   /// Whether a later run can resume from what is there now.
-  package var isKept = false
+  package private(set) var isKept = false
 
   package init(of path: String) { self.path = path }
 
@@ -57,6 +57,18 @@ package final class UnfinishedFiles {
   /// Removes what is there of some parts. What cannot be removed stays: the next run holds it against its journal.
   package func remove(_ parts: some Sequence<Part>) {
     for part in parts { _ = unlink(path(of: part)) }
+  }
+
+  /// No later run can resume from some parts yet: they go with the process, even when a signal ends it.
+  package func dispose(_ parts: some Sequence<Part>) {
+    isKept = false
+    for part in parts { DisposableFiles.add(path(of: part)) }
+  }
+
+  /// From now on a later run can resume from some parts.
+  package func keep(_ parts: some Sequence<Part>) {
+    isKept = true
+    for part in parts { DisposableFiles.forget(path(of: part)) }
   }
 
   /// A run over some parts ends without having finished: they go, unless they are kept.

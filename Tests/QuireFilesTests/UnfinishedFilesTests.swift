@@ -42,10 +42,10 @@ import Testing
   @Test func aRunThatEndsKeepsWhatCanBeResumed() {
     lay(UnfinishedFiles.Part.ofConversion + [.survey])
     let run = unfinished
-    run.isKept = true
+    run.keep(UnfinishedFiles.Part.ofConversion)
     run.settle(UnfinishedFiles.Part.ofConversion)
     #expect(run.found.count == 5)
-    run.isKept = false
+    run.dispose(UnfinishedFiles.Part.ofConversion)
     run.settle(UnfinishedFiles.Part.ofConversion)
     #expect(run.found == [.survey])
   }

@@ -25,8 +25,8 @@ package struct Tool: Sendable {
   package func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
   /// Runs the program to its end, with `input` to read and `environment` added to what it inherits. A program that
-  /// hangs is killed after `seconds`, so that it fails one test and not all; `signal` is a gentler end for those who
-  /// test it.
+  /// hangs is killed after `seconds`, so that it fails one test and not all. Tests of another `signal` get it `seconds`
+  /// after the program began to handle it, however busy the machine is.
   package func run(
     _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:], folder: String? = nil,
     seconds: Double = 300, signal: Int32 = SIGKILL
@@ -42,7 +42,9 @@ package struct Tool: Sendable {
     process.standardOutput = FileHandle(forWritingAtPath: files.write([], to: "output"))
     process.standardError = FileHandle(forWritingAtPath: files.write([], to: "errors"))
     try process.run()
-    let guardian = DispatchWorkItem { kill(process.processIdentifier, signal) }
+    let identifier = process.processIdentifier
+    let guardian = DispatchWorkItem { kill(identifier, signal) }
+    if signal != SIGKILL { Self.awaitHandler(of: signal, in: identifier) }
     DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: guardian)
     process.waitUntilExit()
     guardian.cancel()
@@ -51,5 +53,15 @@ package struct Tool: Sendable {
         ? process.terminationStatus : 128 + process.terminationStatus,
       output: try String(contentsOfFile: files.path + "/output", encoding: .utf8),
       errors: try String(contentsOfFile: files.path + "/errors", encoding: .utf8))
+  }
+
+  /// Returns once a process handles a signal, or is not there any more.
+  private static func awaitHandler(of signal: Int32, in process: Int32) {
+    while let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8) {
+      let handled = status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }?.dropFirst(7)
+      let mask = handled.flatMap { UInt64($0.drop(while: \.isWhitespace), radix: 16) }
+      guard let mask, mask & (1 << UInt64(signal - 1)) == 0, !status.contains("State:\tZ") else { return }
+      usleep(2000)
+    }
   }
 }

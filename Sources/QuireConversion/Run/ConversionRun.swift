@@ -183,7 +183,7 @@ final class ConversionRun {
     try wrapping(
       ConversionError.pack,
       try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
-    resumable.keep()
+    if resumes { resumable.keep() }
   }
 
   /// The notice that there was less text than the recipe asks for.

@@ -24,6 +24,15 @@ struct ResumableRun {
     key: ConversionKey, discardedKey: String?, noted: Int?, isReadable: Bool = true,
     resume: () throws(ConversionError) -> Bool
   ) throws(ConversionError) -> RunStart {
+    let start = try judge(discardedKey, noted: noted, isReadable: isReadable, resume: resume, key: key)
+    if case .layers = start.found { unfinished.keep(parts) } else { unfinished.dispose(parts) }
+    return start
+  }
+
+  private func judge(
+    _ discardedKey: String?, noted: Int?, isReadable: Bool, resume: () throws(ConversionError) -> Bool,
+    key: ConversionKey
+  ) throws(ConversionError) -> RunStart {
     if let discardedKey {
       return RunStart(work, .useless(reason: "is of another \(key.differences(from: discardedKey))"))
     }
@@ -32,12 +41,11 @@ struct ResumableRun {
       return RunStart(work, .useless(reason: "has notes that this program does not understand"))
     }
     guard try resume() else { return RunStart(work, .useless(reason: "has lost its hidden states")) }
-    unfinished.isKept = true
     return RunStart(work, .layers(noted))
   }
 
   /// What was noted outlasts this run.
-  func keep() { unfinished.isKept = true }
+  func keep() { unfinished.keep(parts) }
 
   /// Performs what is left. When it fails, what a later run could resume from stays, unless the error will come again.
   func perform<Outcome>(
@@ -47,7 +55,7 @@ struct ResumableRun {
       return try body()
     } catch {
       if !error.canBeMended {
-        unfinished.isKept = false
+        unfinished.dispose(parts)
         unfinished.remove(basis)
       }
       unfinished.settle(parts)

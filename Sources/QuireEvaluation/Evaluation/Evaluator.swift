@@ -79,9 +79,11 @@ final class WorkFolder: Sendable {
   init(inside parent: String?) throws(EvaluationError) {
     let parent = parent ?? FileManager.default.temporaryDirectory.path
     path = parent + "/quire-evaluation-" + UUID().uuidString
-    DisposableFiles.add(path)
+    let path = path
     do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      try DisposableFiles.add(path) {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      }
     } catch {
       throw .invalidOption(
         name: "workFolder",

@@ -52,6 +52,7 @@ let package = Package(
     // Layer 3.
     library("QuireModel", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks"]),
     library("QuireScheduling", []),
+    library("QuireGrammar", ["QuireJSON", "QuireText"]),
 
     // Layer 4.
     library(
@@ -71,7 +72,9 @@ let package = Package(
       ["QuireJSON", "QuireFiles", "QuireTensors", "QuireModel", "QuireCalibration"]),
     library(
       "QuireGeneration",
-      ["QuireJSON", "QuireFiles", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling"]),
+      [
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling", "QuireGrammar",
+      ]),
 
     // Layer 6.
     library(
@@ -129,6 +132,7 @@ let package = Package(
       ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"],
       exclude: ["Fixtures"]),
     tests("QuireSchedulingTests", ["QuireScheduling"]),
+    tests("QuireGrammarTests", ["QuireGrammar", "QuireText", "QuireJSON"]),
     tests(
       "QuireModelFilesTests",
       [
@@ -155,7 +159,7 @@ let package = Package(
     tests(
       "QuireGenerationTests",
       [
-        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireText", "QuireJSON", "QuireFiles",
+        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireGrammar", "QuireText", "QuireJSON", "QuireFiles",
         "QuireTensors",
         "QuireCheckpoints", "CAllocationCount",
       ]),

@@ -1,3 +1,4 @@
+import QuireGrammar
 import QuireText
 
 /// A request inside the engine, from submission to its last event. Lives on the engine's thread.
@@ -20,6 +21,10 @@ final class ActiveRequest {
 
   private let onEvent: @Sendable (GenerationEvent) -> Void
   private let endOfSequenceIDs: Set<Int32>
+  /// Follows the answer through its constraint; nil for an answer without one.
+  private let constraint: ConstraintMatcher?
+  /// What ends an answer that is complete.
+  private let endIDs: [Int32]
   /// Prompt and answer have at most this many tokens.
   let tokenLimit: Int
   private var sampler: Sampler
@@ -39,6 +44,11 @@ final class ActiveRequest {
     tokenLimit = request.promptTokens.count + room
     tokens.reserveCapacity(tokenLimit)
     endOfSequenceIDs = request.ignoresEndOfSequence ? [] : limits.endOfSequenceIDs
+    constraint = request.constraint.map {
+      ConstraintMatcher($0, prompt: request.promptTokens, chatFormat: request.chatFormat)
+    }
+    endIDs = endOfSequenceIDs.union(request.stopTokenIDs).sorted()
+      .filter { Int($0) < limits.vocabularySize }
     sampler = Sampler(
       request.sampling, prompt: request.promptTokens, maximumTokens: room,
       seed: UInt64.random(in: .min ... .max), vocabularySize: limits.vocabularySize)
@@ -77,7 +87,8 @@ final class ActiveRequest {
   func advance(
     logits: UnsafeBufferPointer<Float>, now: ContinuousClock.Instant, recorder: TokenRecorder
   ) throws(GenerationError) -> Progress {
-    let token = try sampler.next(logits: logits, workspace: recorder.workspace)
+    let token = try sampler.next(logits: logits, workspace: recorder.workspace, among: try restriction())
+    try follow(token)
     var record =
       if let count = request.logprobCount {
         try recorder.record(token, logits: logits, alternativeCount: count, tokenIndex: answerCount)
@@ -94,10 +105,45 @@ final class ActiveRequest {
     return progress
   }
 
+  // MARK: Constraint
+
+  /// The tokens that the constraint allows next; nil when all are.
+  private func restriction() throws(GenerationError) -> TokenRestriction? {
+    guard let constraint else { return nil }
+    let allowed: AllowedTokens?
+    do throws(GrammarError) {
+      allowed = try constraint.allowedTokens()
+    } catch {
+      throw .unusableConstraint(error.description)
+    }
+    guard let allowed else { return nil }
+    var tokens = TokenRestriction(mask: allowed.mask, extras: allowed.allowsEnd ? endIDs : [])
+    if let token = allowed.extraToken { tokens.extras.append(token) }
+    guard !tokens.isEmpty else { throw .unusableConstraint(Self.deadEndSentence) }
+    return tokens
+  }
+
+  private static let deadEndSentence = """
+    expected a constraint that the answer can go on with, found none of its texts within the limits, because it nests \
+    too deep or is too ambiguous; simplify it
+    """
+
+  /// Takes a token into the constraint. What ends the answer is no part of it.
+  private func follow(_ token: Int32) throws(GenerationError) {
+    guard let constraint, !endIDs.contains(token) || !constraint.isComplete else { return }
+    guard constraint.accept(token) else { throw .unusableConstraint(Self.deadEndSentence) }
+  }
+
+  /// How many of these drafts can follow, as far as the constraint goes.
+  func possibleCount(of drafts: ArraySlice<Int32>) -> Int {
+    constraint?.acceptedCount(of: drafts) ?? drafts.count
+  }
+
   /// The text that a token adds, and whether it ends the answer:
   /// 1. an end-of-sequence or stop token, whose own text is not given out;
   /// 2. a stop string, possibly one that the end of the text completes;
-  /// 3. the last token that request or context allow.
+  /// 3. the last token that the constraint allows;
+  /// 4. the last one that request or context allow.
   private func take(_ token: Int32) -> (AnswerText.Piece, Progress) {
     let wasThinking = text.isThinking
     defer { if wasThinking || text.isThinking { reasoningCount += 1 } }
@@ -108,9 +154,11 @@ final class ActiveRequest {
       return (text.finish(), .ends(.stop, .token(token)))
     }
     var piece = text.append(token)
-    if piece.match == nil && tokens.count == tokenLimit { piece += text.finish() }
+    let isAll = constraint?.isFinished ?? false
+    if piece.match == nil && (isAll || tokens.count == tokenLimit) { piece += text.finish() }
     if let match = piece.match { return (piece, .ends(.stop, .string(match))) }  // 2
-    return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .goesOn)  // 3
+    if isAll { return (piece, .ends(.stop, .constraint)) }  // 3
+    return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .goesOn)  // 4
   }
 
   /// Tokens of the answer were drafts that came true.

@@ -9,6 +9,8 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
   /// The model gave logits from which nothing can be chosen, for the answer's token (or the prompt's position)
   /// of this index.
   case unusableLogits(tokenIndex: Int)
+  /// The constraint of a request cannot be followed further; one sentence says why.
+  case unusableConstraint(String)
   /// As many requests as allowed run or wait; trying again later can succeed.
   case queueFull(limit: Int)
   /// The engine finishes what it has and accepts nothing new.
@@ -18,7 +20,7 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
 
   package var description: String {
     switch self {
-    case .invalidOption(_, let sentence), .invalidRequest(_, let sentence):
+    case .invalidOption(_, let sentence), .invalidRequest(_, let sentence), .unusableConstraint(let sentence):
       return sentence
     case .promptTooLong(let promptTokenCount, let contextLength):
       return """

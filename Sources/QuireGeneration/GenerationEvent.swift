@@ -52,7 +52,7 @@ package struct TokenAlternative: Sendable, Equatable {
 
 /// Why a request ended.
 package enum FinishReason: Sendable, Equatable {
-  /// An end-of-sequence token, a stop token or a stop string.
+  /// An end-of-sequence token, a stop token, a stop string or the end of what the constraint allows.
   case stop
   /// `maximumTokens` reached, or the context is full.
   case length
@@ -67,6 +67,8 @@ package enum StopMatch: Sendable, Equatable {
   case endOfSequence(Int32)
   case token(Int32)
   case string(String)
+  /// The answer is all that its constraint allows.
+  case constraint
 }
 
 /// The account of a finished request.

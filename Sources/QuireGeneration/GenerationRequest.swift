@@ -1,3 +1,4 @@
+package import QuireGrammar
 package import QuireText
 
 /// What an engine is asked to do: continue a prompt under given rules.
@@ -29,6 +30,11 @@ package struct GenerationRequest: Sendable, Equatable {
   /// alternatives is `logprobCount`, or none.
   package var wantsPromptLogprobs: Bool
 
+  /// What the answer has to be. A thought before it is free; see `ConstraintMatcher`. Log-probabilities stay those of
+  /// the model: tokens that the constraint refuses keep theirs. With `ignoresEndOfSequence` the answer ends where nothing
+  /// can follow, or at its limit.
+  package var constraint: Constraint?
+
   /// Requests that belong together, such as the answers to one call: they take turns with the requests of others.
   package var group: UInt64?
 
@@ -36,7 +42,7 @@ package struct GenerationRequest: Sendable, Equatable {
     promptTokens: [Int32], sampling: SamplingParameters = .greedy, maximumTokens: Int = 256,
     stopStrings: [String] = [], stopTokenIDs: Set<Int32> = [], ignoresEndOfSequence: Bool = false,
     chatFormat: ChatFormat? = nil, splitsToolCalls: Bool = false, logprobCount: Int? = nil,
-    wantsPromptLogprobs: Bool = false
+    wantsPromptLogprobs: Bool = false, constraint: Constraint? = nil
   ) {
     self.promptTokens = promptTokens
     self.sampling = sampling
@@ -48,5 +54,6 @@ package struct GenerationRequest: Sendable, Equatable {
     self.splitsToolCalls = splitsToolCalls
     self.logprobCount = logprobCount
     self.wantsPromptLogprobs = wantsPromptLogprobs
+    self.constraint = constraint
   }
 }

@@ -1,3 +1,5 @@
+import QuireGrammar
+
 /// The bounds that an engine sets to requests, and the only place where requests are checked.
 ///
 ///     try limits.validate(request)  // throws one sentence for the first thing that is wrong
@@ -26,6 +28,10 @@ package struct RequestLimits: Sendable, Equatable {
     try validateLengths(request)
     try validateStops(request)
     try validate(request.sampling)
+    guard request.constraint.map({ $0.vocabularySize == vocabularySize }) ?? true else {
+      throw invalid(
+        "constraint", "constraint: expected one for this model's tokenizer, found another; compile it again")
+    }
   }
 
   private func validatePrompt(_ request: GenerationRequest) throws(GenerationError) {

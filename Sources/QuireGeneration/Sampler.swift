@@ -31,13 +31,14 @@ package struct Sampler: Sendable {
     self.history = hasPenalty ? TokenHistory(prompt: prompt, maximumTokens: maximumTokens) : nil
   }
 
-  /// The next token. `logits` is a row of at least `vocabularySize`; it is not changed.
+  /// The next token. `logits` is a row of at least `vocabularySize`; it is not changed. With a restriction, all other
+  /// tokens have probability 0 before any filter.
   ///
   /// Throws `unusableLogits` when a logit is NaN or +infinity, or all are −infinity.
   package mutating func next(
-    logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace
+    logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace, among tokens: TokenRestriction? = nil
   ) throws(GenerationError) -> Int32 {
-    let (row, survey) = try adjusted(logits, workspace: workspace)
+    let (row, survey) = try adjusted(logits, workspace: workspace, tokens)
     let token: Int32
     if parameters.temperature == 0 {
       token = Int32(workspace.firstIndex(of: survey.maximumKey, in: row, count: vocabularySize))
@@ -53,24 +54,28 @@ package struct Sampler: Sendable {
   /// The distribution that `next` would draw from: ids ascending, probabilities that sum to 1.
   /// A temperature of 0 has no distribution. Throws as `next` does.
   package func distribution(
-    logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace
+    logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace, among tokens: TokenRestriction? = nil
   ) throws(GenerationError) -> [(id: Int32, probability: Double)] {
     precondition(parameters.temperature > 0)
-    let (row, survey) = try adjusted(logits, workspace: workspace)
+    let (row, survey) = try adjusted(logits, workspace: workspace, tokens)
     filter(row, survey: survey, workspace: workspace)
     let weights = (0..<workspace.candidateCount).map { Double(workspace.weights[$0]) }
     let total = weights.reduce(0, +)
     return weights.enumerated().map { (id: workspace.ids[$0], probability: $1 / total) }
   }
 
-  /// The row after bias and penalties, surveyed. It lives in `logits` or in the workspace.
+  /// The row after bias, penalties and restriction, surveyed. It lives in `logits` or in the workspace.
   private func adjusted(
-    _ logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace
+    _ logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace, _ tokens: TokenRestriction?
   ) throws(GenerationError) -> (row: UnsafePointer<Float>, survey: LogitSurvey) {
     precondition(logits.count >= vocabularySize && workspace.capacity >= vocabularySize)
     guard var row = logits.baseAddress else { preconditionFailure("no logits") }
     if !biases.isEmpty || history != nil {
       adjust(row, into: workspace.adjusted)
+      row = UnsafePointer(workspace.adjusted)
+    }
+    if let tokens {
+      workspace.restrict(row, count: vocabularySize, to: tokens)
       row = UnsafePointer(workspace.adjusted)
     }
     let survey = workspace.survey(row, count: vocabularySize)

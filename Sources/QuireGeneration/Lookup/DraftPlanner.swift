@@ -22,6 +22,8 @@ package struct DraftPlanner: Sendable {
     package let workIndex: Int
     /// Drafts it can have.
     package fileprivate(set) var limit: Int
+    /// Whether it can have any.
+    fileprivate let isPossible: Bool
     package let confidence: Int
     /// Probability of each draft, given those before it.
     fileprivate let acceptance: Double
@@ -60,7 +62,8 @@ package struct DraftPlanner: Sendable {
     let acceptance = record.acceptance(confidence: confidence)
     candidates.append(
       Candidate(
-        workIndex: workIndex, limit: min(limit, Self.draftCountMaximum), confidence: confidence,
+        workIndex: workIndex, limit: min(limit, Self.draftCountMaximum), isPossible: limit > 0,
+        confidence: confidence,
         acceptance: acceptance, credit: record.credit, value: acceptance))
   }
 
@@ -80,7 +83,7 @@ package struct DraftPlanner: Sendable {
   /// Gives one draft to a candidate that got none, if it can afford it.
   package mutating func probe(_ index: Int) {
     precondition(candidates[index].count == 0)
-    guard costs.knows(rowCount: rowCount) else { return }
+    guard candidates[index].isPossible, costs.knows(rowCount: rowCount) else { return }
     let draftCount = candidates.reduce(1) { $0 + $1.count }
     if cost(draftCount: draftCount) / Double(draftCount) <= candidates[index].credit {
       candidates[index].count = 1

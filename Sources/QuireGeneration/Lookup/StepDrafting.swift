@@ -47,8 +47,10 @@ struct StepDrafting {
     for proposal in proposals.list {
       let text = texts[proposal.textIndex]
       guard let record = records[text.id] else { preconditionFailure("a text without a record") }
+      // Drafts that the request's constraint refuses are cut: they could not come true.
+      let possible = requests[text.id]?.possibleCount(of: proposals.tokens[proposal.range]) ?? 0
       planner.add(
-        workIndex: text.workIndex, limit: min(text.limit, proposal.range.count),
+        workIndex: text.workIndex, limit: min(text.limit, possible),
         confidence: proposal.confidence, record: record.value)
     }
     planner.choose()

@@ -24,7 +24,7 @@ extension Rejection {
       self = .unavailable(sentence, code: "queue_full", retryAfterSeconds: 1)
     case .draining, .stopped:
       self = .unavailable(sentence, code: "shutting_down", retryAfterSeconds: 5)
-    case .unusableLogits:
+    case .unusableLogits, .unusableConstraint:
       self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")
     case .promptTooLong:
       self = .badField(nil, sentence, code: "context_length_exceeded")

@@ -71,7 +71,7 @@ extension GenerationResult {
     switch match {
     case .string(let text): .string(text)
     case .token(let id): .int(id)
-    case .endOfSequence, nil: .null
+    case .endOfSequence, .constraint, nil: .null
     }
   }
 }

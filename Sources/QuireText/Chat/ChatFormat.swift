@@ -50,6 +50,21 @@ package enum ChatFormat: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether the prompt ends with the head of the answer, so that the model itself decides whether it thinks: its first
+  /// token may open a thought.
+  package func mayOpenThought(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool {
+    switch self {
+    case .qwen3: Qwen3Chat.mayOpenThought(prompt, tokenizer)
+    }
+  }
+
+  /// The tag that opens a thought, and the one that ends it.
+  package static let thoughtStart = AnswerTag.thinkStart
+  package static let thoughtEnd = AnswerTag.thinkEnd
+  /// The tags around a tool call.
+  package static let toolCallStart = AnswerTag.toolCallStart
+  package static let toolCallEnd = AnswerTag.toolCallEnd
+
   /// Takes one answer apart.
   ///
   /// - Parameter splitsToolCalls: Off, calls stay in the content as they are: for chats without tools.

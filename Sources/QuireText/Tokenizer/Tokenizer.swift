@@ -92,6 +92,17 @@ package final class Tokenizer: Sendable {
     addedToken(id)?.isSpecial ?? false
   }
 
+  /// Whether the id is that of a token which belongs to the structure of a chat: every special one, and tags such as
+  /// `<think>`. Text of messages never yields one.
+  package func isControl(_ id: Int32) -> Bool {
+    addedToken(id)?.isControl ?? false
+  }
+
+  /// The id of the control token with this text.
+  package func controlID(of text: String) -> Int32? {
+    addedTokenID(of: text).flatMap { isControl($0) ? $0 : nil }
+  }
+
   /// The added token of an id, if it is one.
   func addedToken(_ id: Int32) -> AddedToken? {
     guard let first = addedTokens.first, Int(id) >= first.id, Int(id) < vocabularySize else { return nil }

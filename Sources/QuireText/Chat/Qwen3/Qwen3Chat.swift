@@ -58,6 +58,14 @@ enum Qwen3Chat {
       && endsInThought(message, tokenizer)
   }
 
+  /// Whether nothing follows the head of the assistant's message.
+  static func mayOpenThought(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool {
+    let head = tokenizer.addedTokenID(of: "<|im_start|>")
+    guard let start = prompt.lastIndex(where: { $0 == head }) else { return false }
+    return prompt[prompt.index(after: start)...]
+      .elementsEqual(tokenizer.encode("assistant\n", addedTokens: .plainText))
+  }
+
   private static func endsInThought(
     _ ids: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer
   ) -> Bool {

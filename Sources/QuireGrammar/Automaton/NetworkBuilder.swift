@@ -1,0 +1,267 @@
+/// Builds the network of a grammar: Thompson's construction, with a call for each use of a rule.
+struct NetworkBuilder {
+  struct DraftEdge {
+    let source: Int32
+    var edge: Network.Edge
+  }
+
+  private let grammar: Grammar
+  /// Bytes of the longest token.
+  private let tokenBytesMaximum: Int
+  fileprivate(set) var drafts: [DraftEdge] = []
+  fileprivate(set) var isEnd = [false, false]
+  fileprivate(set) var alikes: [Int32] = [Network.acceptNode, Network.escapeNode]
+  private(set) var starts: [Int32] = []
+  private(set) var ends: [Int32] = []
+  /// Ends of the sequences of UTF-8 under construction that many ranges share.
+  private var suffixes: [Suffix: Int32] = [:]
+
+  private struct Suffix: Hashable {
+    let low: UInt8
+    let high: UInt8
+    let target: Int32
+  }
+
+  /// Line feeds that Qwen3's template puts between a thought and the answer, at most.
+  private static let lineFeedCountAfterThought = 2
+
+  /// Throws when the network is too large, matches nothing or has left recursion.
+  static func build(_ grammar: Grammar, tokenBytesMaximum: Int) throws(GrammarError) -> Network {
+    var grammar = grammar
+    let root = grammar.add("root", grammar.root)
+    let lineFeeds = GrammarExpression.repetition(
+      .text("\n"), minimum: 0, maximum: lineFeedCountAfterThought)
+    _ = grammar.add("root", .sequence([lineFeeds, .rule(root)]))
+    guard grammar.tags.count <= GrammarLimits.tagCountMaximum else {
+      throw GrammarError("expected at most \(GrammarLimits.tagCountMaximum) tags, found more; use fewer")
+    }
+    var builder = NetworkBuilder(grammar: grammar, tokenBytesMaximum: tokenBytesMaximum)
+    try builder.addRules()
+    return try NetworkCheck.finish(builder, grammar: grammar, root: root)
+  }
+
+  private init(grammar: Grammar, tokenBytesMaximum: Int) {
+    self.grammar = grammar
+    self.tokenBytesMaximum = tokenBytesMaximum
+  }
+
+  private mutating func addRules() throws(GrammarError) {
+    for _ in grammar.rules {
+      starts.append(try addNode())
+      ends.append(try addNode())
+      isEnd[isEnd.count - 1] = true
+    }
+    for (index, rule) in grammar.rules.enumerated() {
+      try add(rule.expression, from: starts[index], to: ends[index])
+    }
+  }
+
+  private mutating func addNode() throws(GrammarError) -> Int32 {
+    try checkSize()
+    let node = Int32(truncatingIfNeeded: isEnd.count)
+    isEnd.append(false)
+    alikes.append(node)
+    return node
+  }
+
+  private mutating func add(_ edge: Network.Edge, from source: Int32) throws(GrammarError) {
+    try checkSize()
+    drafts.append(DraftEdge(source: source, edge: edge))
+  }
+
+  private mutating func addFree(from source: Int32, to target: Int32) throws(GrammarError) {
+    if source != target { try add(Network.Edge(kind: .free, target: target), from: source) }
+  }
+
+  private func checkSize() throws(GrammarError) {
+    guard drafts.count + isEnd.count < GrammarLimits.networkSizeMaximum else {
+      throw GrammarError(
+        """
+        expected a constraint of at most \(GrammarLimits.networkSizeMaximum) states, found more; use fewer fields, \
+        shorter lists or smaller repetition counts
+        """)
+    }
+  }
+}
+
+// MARK: - Expressions
+
+extension NetworkBuilder {
+  /// Connects two nodes by an expression. Nothing leads back to `source`, and nothing is added to what leads away from
+  /// `target`.
+  private mutating func add(
+    _ expression: GrammarExpression, from source: Int32, to target: Int32
+  ) throws(GrammarError) {
+    switch expression {
+    case .empty: try addFree(from: source, to: target)
+    case .literal(let bytes): try addLiteral(bytes[...], from: source, to: target)
+    case .scalars(let set): try addScalars(set, from: source, to: target)
+    case .sequence(let parts): try addSequence(parts, from: source, to: target)
+    case .choice(let parts): try addChoice(parts, from: source, to: target)
+    case .repetition(let part, let minimum, let maximum):
+      try addRepetition(part, minimum: minimum, maximum: maximum, from: source, to: target)
+    case .rule(let index):
+      // The target is a rule until the edges are put in order.
+      try add(
+        Network.Edge(kind: .call, target: Int32(truncatingIfNeeded: index), returnNode: target), from: source)
+    case .tag(let index):
+      try add(
+        Network.Edge(kind: .tag, low: UInt8(truncatingIfNeeded: index), target: target), from: source)
+    }
+  }
+
+  private mutating func addSequence(
+    _ parts: [GrammarExpression], from source: Int32, to target: Int32
+  ) throws(GrammarError) {
+    guard let last = parts.last else { return try addFree(from: source, to: target) }
+    var node = source
+    for part in parts.dropLast() {
+      let next = try addNode()
+      try add(part, from: node, to: next)
+      node = next
+    }
+    try add(last, from: node, to: target)
+  }
+
+  private mutating func addLiteral(
+    _ bytes: ArraySlice<UInt8>, from source: Int32, to target: Int32
+  ) throws(GrammarError) {
+    guard let last = bytes.last else { return try addFree(from: source, to: target) }
+    var node = source
+    for byte in bytes.dropLast() {
+      let next = try addNode()
+      try add(Network.Edge(kind: .bytes, low: byte, high: byte, target: next), from: node)
+      node = next
+    }
+    try add(Network.Edge(kind: .bytes, low: last, high: last, target: target), from: node)
+  }
+
+  private mutating func addScalars(
+    _ set: ScalarSet, from source: Int32, to target: Int32
+  ) throws(GrammarError) {
+    suffixes.removeAll(keepingCapacity: true)
+    for range in set.ranges {
+      try UTF8Ranges.forEach(in: range) { (bytes) throws(GrammarError) in
+        var node = target
+        for byte in bytes.dropFirst().reversed() {
+          let suffix = Suffix(low: byte.lowerBound, high: byte.upperBound, target: node)
+          if let known = suffixes[suffix] {
+            node = known
+          } else {
+            let next = try addNode()
+            try add(
+              Network.Edge(kind: .bytes, low: byte.lowerBound, high: byte.upperBound, target: node),
+              from: next)
+            suffixes[suffix] = next
+            node = next
+          }
+        }
+        guard let first = bytes.first else { return }
+        try add(
+          Network.Edge(kind: .bytes, low: first.lowerBound, high: first.upperBound, target: node),
+          from: source)
+      }
+    }
+  }
+
+  /// Literals become a trie, so that the state after some bytes has one position and not one for each of them.
+  private mutating func addChoice(
+    _ parts: [GrammarExpression], from source: Int32, to target: Int32
+  ) throws(GrammarError) {
+    var children: [Int64: Int32] = [:]
+    for part in parts {
+      guard case .literal(let bytes) = part, let last = bytes.last else {
+        try add(part, from: source, to: target)
+        continue
+      }
+      var node = source
+      for byte in bytes.dropLast() {
+        let key = Int64(node) << 8 | Int64(byte)
+        if let child = children[key] {
+          node = child
+          continue
+        }
+        let child = try addNode()
+        try add(Network.Edge(kind: .bytes, low: byte, high: byte, target: child), from: node)
+        children[key] = child
+        node = child
+      }
+      try add(Network.Edge(kind: .bytes, low: last, high: last, target: target), from: node)
+    }
+  }
+}
+
+// MARK: - Repetition
+
+extension NetworkBuilder {
+  private mutating func addRepetition(
+    _ part: GrammarExpression, minimum: Int, maximum: Int?, from source: Int32, to target: Int32
+  ) throws(GrammarError) {
+    var node = source
+    if let maximum, maximum <= 0 { return try addFree(from: source, to: target) }
+    var copies = Copies()
+    for _ in 0..<minimum { node = try addCopy(part, after: node, &copies) }
+    let hasMarks = grammar.alwaysReads(part)
+    if hasMarks { markAlikes(copies, reserve: tokenBytesMaximum) }
+    guard let maximum else {
+      let loop = try addNode()
+      try addFree(from: node, to: loop)
+      try add(part, from: loop, to: loop)
+      return try addFree(from: loop, to: target)
+    }
+    copies = Copies()
+    for _ in minimum..<max(minimum, maximum) {
+      try addFree(from: node, to: target)
+      node = try addCopy(part, after: node, &copies)
+    }
+    if hasMarks { markAlikes(copies, reserve: tokenBytesMaximum) }
+    try addFree(from: node, to: target)
+  }
+
+  /// The nodes of the copies of one part: those of copy i are firsts[i] ..< firsts[i + 1].
+  private struct Copies {
+    var firsts: [Int] = []
+    var end = 0
+  }
+
+  private mutating func addCopy(
+    _ part: GrammarExpression, after node: Int32, _ copies: inout Copies
+  ) throws(GrammarError) -> Int32 {
+    copies.firsts.append(isEnd.count)
+    let inner = try addNode()
+    let next = try addNode()
+    try addFree(from: node, to: inner)
+    try add(part, from: inner, to: next)
+    copies.end = isEnd.count
+    return next
+  }
+
+  /// Copies with so many after them that no token reaches past the last are alike: one mask serves all of them. Each
+  /// copy reads at least one byte, or the count would say nothing; a part that may be empty gets no such marks.
+  private mutating func markAlikes(_ copies: Copies, reserve: Int) {
+    guard copies.firsts.count > reserve + 2, let first = copies.firsts.dropFirst().first else { return }
+    let size = first - copies.firsts[0]
+    for start in copies.firsts.dropFirst(2).dropLast(reserve) where start - first >= size {
+      for offset in 0..<size {
+        alikes[start + offset] = alikes[first + offset]
+      }
+    }
+  }
+}
+
+extension Grammar {
+  /// Whether a part is known to read at least one byte. False where that would take long to find out.
+  fileprivate func alwaysReads(_ part: GrammarExpression, depth: Int = 0) -> Bool {
+    guard depth < 8 else { return false }
+    switch part {
+    case .empty: return false
+    case .literal(let bytes): return !bytes.isEmpty
+    case .scalars, .tag: return true
+    case .sequence(let parts): return parts.prefix(8).contains { alwaysReads($0, depth: depth + 1) }
+    case .choice(let parts):
+      return parts.count <= 64 && parts.allSatisfy { alwaysReads($0, depth: depth + 1) }
+    case .repetition(let part, let minimum, _): return minimum > 0 && alwaysReads(part, depth: depth + 1)
+    case .rule(let index): return alwaysReads(rules[index].expression, depth: depth + 1)
+    }
+  }
+}

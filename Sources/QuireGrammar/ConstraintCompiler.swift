@@ -1,0 +1,114 @@
+import QuireJSON
+package import QuireText
+import Synchronization
+
+/// Compiles constraints for one tokenizer, each once: those used last are kept.
+///
+/// Thread-safe. The tokens are put in order when the first constraint is compiled.
+package final class ConstraintCompiler: Sendable {
+  fileprivate struct Entry {
+    let constraint: Constraint
+    var lastUse: Int
+  }
+
+  fileprivate struct Cache {
+    var entries: [String: Entry] = [:]
+    var useCount = 0
+    var compilationCount = 0
+  }
+
+  private let tokenizer: Tokenizer
+  private let capacity: Int
+  private let trie = Mutex<TokenTrie?>(nil)
+  private let cache = Mutex(Cache())
+
+  /// - Parameter capacity: constraints kept; each takes up to some 12 MB once it has been used
+  package init(_ tokenizer: Tokenizer, capacity: Int = 32) {
+    self.tokenizer = tokenizer
+    self.capacity = max(1, capacity)
+  }
+
+  /// Throws a sentence for what is not supported, contradicts itself or is too large.
+  package func compile(_ kind: Constraint.Kind) throws(GrammarError) -> Constraint {
+    let key = kind.key
+    guard key.utf8.count <= GrammarLimits.sourceBytesMaximum else {
+      throw GrammarError(
+        """
+        expected a constraint of at most \(GrammarLimits.sourceBytesMaximum) bytes, found \(key.utf8.count); make it \
+        smaller
+        """)
+    }
+    if let known = cache.withLock({ $0.use(key) }) { return known }
+    let constraint = try Constraint(try kind.grammar(), tokenizer: tokenizer, trie: sharedTrie())
+    return cache.withLock { $0.insert(constraint, for: key, capacity: capacity) }
+  }
+
+  /// The tokens in order, which takes some 100 ms the first time.
+  package func sharedTrie() -> TokenTrie {
+    trie.withLock { trie in
+      if let trie { return trie }
+      let made = TokenTrie(tokenizer)
+      trie = made
+      return made
+    }
+  }
+
+  /// Constraints that were compiled, rather than found in the cache.
+  package var compilationCount: Int { cache.withLock { $0.compilationCount } }
+}
+
+extension ConstraintCompiler.Cache {
+  fileprivate mutating func use(_ key: String) -> Constraint? {
+    useCount += 1
+    entries[key]?.lastUse = useCount
+    return entries[key]?.constraint
+  }
+
+  /// Keeps a constraint, unless another thread was faster; gives the one that is kept.
+  fileprivate mutating func insert(_ constraint: Constraint, for key: String, capacity: Int) -> Constraint {
+    compilationCount += 1
+    if let known = use(key) { return known }
+    while entries.count >= capacity,
+      let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })
+    {
+      entries[oldest.key] = nil
+    }
+    entries[key] = ConstraintCompiler.Entry(constraint: constraint, lastUse: useCount)
+    return constraint
+  }
+}
+
+extension Constraint.Kind {
+  /// What tells one constraint from another.
+  fileprivate var key: String {
+    switch self {
+    case .jsonObject: "object"
+    case .jsonSchema(let schema): "schema " + schema.serialized()
+    case .regex(let text): "regex " + text
+    case .choice(let texts): "choice " + JSONValue.array(texts.map(JSONValue.string)).serialized()
+    case .grammar(let text): "grammar " + text
+    case .toolCalls(let tools, let allowsSeveral):
+      "tools \(allowsSeveral) "
+        + JSONValue.array(tools.flatMap { [.string($0.name), $0.parameters ?? .null] }).serialized()
+    }
+  }
+
+  /// The grammar of the texts that are allowed.
+  package func grammar() throws(GrammarError) -> Grammar {
+    switch self {
+    case .jsonObject: return JSONGrammar.anyObject()
+    case .jsonSchema(let schema): return try SchemaReader.grammar(of: schema)
+    case .regex(let text): return try RegexReader.grammar(of: text)
+    case .choice(let texts):
+      guard !texts.isEmpty else {
+        throw GrammarError("choice: expected at least one text, found none; name the allowed answers")
+      }
+      var grammar = Grammar()
+      grammar.root = .choice(texts.map(GrammarExpression.text))
+      return grammar
+    case .grammar(let text): return try GBNFReader.grammar(of: text)
+    case .toolCalls(let tools, let allowsSeveral):
+      return try ToolCallGrammar.grammar(of: tools, allowsSeveral: allowsSeveral)
+    }
+  }
+}

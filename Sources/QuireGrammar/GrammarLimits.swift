@@ -1,0 +1,33 @@
+/// What a constraint may cost, so that no text from outside makes the server slow or large. Everything is counted in
+/// operations and entries, never in time.
+package enum GrammarLimits {
+  /// Bytes of a schema, an expression or a grammar.
+  package static let sourceBytesMaximum = 1 << 20
+  /// Levels of nested groups of an expression or a grammar, and of nested schemas.
+  package static let depthMaximum = 64
+  /// The largest count in `{m,n}`, `maxLength` or `maxItems`.
+  package static let repetitionMaximum = 10_000
+  /// Nodes plus edges of the compiled network, copies of repeated parts included.
+  package static let networkSizeMaximum = 400_000
+  /// Schemas that a reader looks at, each as often as it is looked at.
+  package static let schemaVisitMaximum = 50_000
+  /// Rules that have been entered and not left: the depth of nested values in an answer.
+  package static let stackDepthMaximum = 400
+  /// Positions that one state of the automaton may have at the same time; more are refused, so that the text
+  /// that needs them cannot be written.
+  package static let positionCountMaximum = 8_192
+  /// Positions and edges that may be looked at to find the mask of one token: a few tens of milliseconds.
+  package static let maskWorkMaximum = 4_000_000
+  /// States that an automaton remembers; those in use survive when it forgets the others.
+  package static let stateCountMaximum = 16_384
+  /// Entries of the table of transitions of one automaton, 4 bytes each.
+  static let transitionCountMaximum = 1 << 20
+  /// Positions and stacks that an automaton remembers.
+  static let memoryMaximum = 1 << 20
+  /// Masks that a constraint remembers at least; it can be twice as many. 19 KB each for Qwen3.
+  static let maskCountMaximum = 48
+  /// The same for the masks of local states, which take longest to find.
+  static let localMaskCountMaximum = 128
+  /// Different tags that a grammar may name.
+  static let tagCountMaximum = 8
+}

@@ -1,0 +1,63 @@
+import QuireJSON
+
+/// Arrays of schemas.
+enum SchemaArrays {
+  static func expression(
+    _ object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    if let unique = object["uniqueItems"], unique != .bool(false) {
+      throw reader.unsupported("uniqueItems", path)
+    }
+    let (minimum, maximum) = try reader.counts("minItems", "maxItems", of: object, at: path)
+    if case .array? = object["items"] {
+      throw reader.unsupported("items", path, because: "one schema in items, and lists in prefixItems")
+    }
+    guard let prefix = object["prefixItems"] else {
+      let item = try reader.expression(object["items"] ?? .bool(true), at: path + ".items")
+      if maximum == 0 { return reader.json.brackets(.empty) }
+      // A rule, so that copies are small.
+      let rule = reader.json.grammar.add("item", item)
+      let list = reader.json.list(.rule(rule), minimum: minimum, maximum: maximum)
+      return reader.json.brackets(minimum == 0 && item == .nothing ? .empty : list)
+    }
+    guard let prefix = prefix.arrayValue else {
+      throw reader.unsupported("prefixItems", path, because: "a list of schemas in prefixItems")
+    }
+    return try tuple(prefix, object["items"], minimum: minimum, maximum: maximum, at: path, &reader)
+  }
+
+  /// From the last element to the first: each is followed by the rest, or by nothing once there are enough.
+  private static func tuple(
+    _ prefix: [JSONValue], _ items: JSONValue?, minimum: Int, maximum: Int?, at path: String,
+    _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    let comma = reader.json.comma
+    let count = min(prefix.count, maximum ?? .max)
+    var rest = GrammarExpression.empty
+    if let items, maximum ?? .max > prefix.count {
+      let item = reader.json.grammar.add("item", try reader.expression(items, at: path + ".items"))
+      rest = .repetition(
+        .sequence([comma, .rule(item)]), minimum: max(0, minimum - prefix.count),
+        maximum: maximum.map { $0 - prefix.count })
+    } else if minimum > count {
+      throw reader.error(
+        path, expected: "minItems at most the number of prefixItems", found: "\(minimum)",
+        advice: "add items, or correct it", keyword: "minItems")
+    }
+    if count == 0 {
+      return reader.json.brackets(.empty)
+    }
+    for index in (0..<count).reversed() {
+      let element = try reader.expression(prefix[index], at: "\(path).prefixItems[\(index)]")
+      let tail = reader.json.grammar.add("elements", .sequence([element, rest]))
+      let all = GrammarExpression.rule(tail)
+      if index == 0 {
+        let list = GrammarExpression.sequence([all, reader.json.space])
+        return reader.json.brackets(minimum == 0 ? .optional(list) : list)
+      }
+      let further = GrammarExpression.sequence([comma, all])
+      rest = index >= minimum ? .optional(further) : further
+    }
+    return reader.json.brackets(.empty)
+  }
+}

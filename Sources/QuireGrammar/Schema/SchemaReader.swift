@@ -1,0 +1,174 @@
+import Foundation
+import QuireJSON
+
+/// Reads a JSON Schema as a grammar of the values that it allows.
+///
+/// | keyword | what it does |
+/// |---|---|
+/// | `type` (one or a list), `nullable`, `const`, `enum` | as specified |
+/// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
+/// | `additionalProperties` | `true` or a schema allows more members; absent means none beside `properties` |
+/// | `minProperties`, `maxProperties` | for objects without `properties` |
+/// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items` |
+/// | `minLength`, `maxLength`, `pattern`, `format` | one of the three kinds at a time; formats of `StringFormat` |
+/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds |
+/// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is not checked |
+/// | `allOf` | the schemas put together, where each keyword can be |
+/// | `$ref`, `$defs`, `definitions` | references into the schema itself, also recursive ones |
+/// | `title`, `description`, `default`, `examples` … | ignored |
+///
+/// Any other keyword is refused by name, so that an answer is never looser than its schema. Values without a `type` get
+/// the types that their keywords are about. Keys of one object are different where `properties` names them; free
+/// objects may repeat a key.
+struct SchemaReader {
+  var json: JSONGrammar
+  private let root: JSONValue
+  /// What the schema is called in sentences.
+  let name: String
+  private var references: [String: Int] = [:]
+  private var visitCount = 0
+  private var depth = 0
+
+  static func grammar(of schema: JSONValue) throws(GrammarError) -> Grammar {
+    var reader = SchemaReader(json: JSONGrammar(), root: schema, name: "schema")
+    reader.json.grammar.root = try reader.reference("#", at: "")
+    return reader.json.grammar
+  }
+
+  init(json: JSONGrammar, root: JSONValue, name: String) {
+    self.json = json
+    self.root = root
+    self.name = name
+  }
+
+  /// The values of the whole schema that are objects.
+  mutating func argumentsObject() throws(GrammarError) -> GrammarExpression {
+    guard case .object(var object) = root, !object.isEmpty else { return json.object }
+    if object["type"] == nil && object["$ref"] == nil { object["type"] = "object" }
+    return try expression(.object(object), at: "")
+  }
+
+  // MARK: Errors and limits
+
+  func error(
+    _ path: String, expected: String, found: String, advice: String, keyword: String? = nil
+  ) -> GrammarError {
+    GrammarError(name + path, expected: expected, found: found, advice: advice, keyword: keyword)
+  }
+
+  func unsupported(_ keyword: String, _ path: String, because reason: String? = nil) -> GrammarError {
+    error(
+      path, expected: reason ?? "keywords that answers can be held to", found: "'\(keyword)'",
+      advice: "remove or rewrite it", keyword: keyword)
+  }
+
+  mutating func visit(_ count: Int = 1) throws(GrammarError) {
+    // bounded: both by the limit
+    visitCount += min(count, GrammarLimits.schemaVisitMaximum)
+    guard visitCount <= GrammarLimits.schemaVisitMaximum else {
+      throw GrammarError(
+        """
+        \(name): expected at most \(GrammarLimits.schemaVisitMaximum) schemas and properties, references followed, \
+        found more; make it smaller
+        """)
+    }
+  }
+
+  // MARK: Schemas
+
+  /// The values that a schema allows.
+  mutating func expression(_ schema: JSONValue, at path: String) throws(GrammarError) -> GrammarExpression {
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= GrammarLimits.depthMaximum else {
+      throw error(
+        path, expected: "at most \(GrammarLimits.depthMaximum) nested schemas", found: "more",
+        advice: "use $ref for recursive ones")
+    }
+    try visit()
+    switch schema {
+    case .bool(let isAllowed): return isAllowed ? json.value : .nothing
+    case .object(let object): return try expression(object, at: path)
+    default:
+      throw error(
+        path, expected: "a schema, which is an object or a boolean", found: schema.kindDescription,
+        advice: "correct it")
+    }
+  }
+
+  private mutating func expression(
+    _ object: JSONObject, at path: String
+  ) throws(GrammarError) -> GrammarExpression {
+    if let reference = object["$ref"], SchemaKeywords.constraints(of: object) == ["$ref"] {
+      guard let pointer = reference.stringValue else { throw unsupported("$ref", path) }
+      return try self.reference(pointer, at: path)
+    }
+    guard let flat = try flattened(object, at: path) else { return .nothing }
+    for keyword in ["anyOf", "oneOf"] {
+      if let branches = flat[keyword] { return try choice(keyword, branches, of: flat, at: path) }
+    }
+    return try SchemaTypes.expression(flat, at: path, &self)
+  }
+
+  private mutating func choice(
+    _ keyword: String, _ branches: JSONValue, of object: JSONObject, at path: String
+  ) throws(GrammarError) -> GrammarExpression {
+    guard let branches = branches.arrayValue, !branches.isEmpty else {
+      throw error(
+        path, expected: "a list of schemas in \(keyword)", found: branches.kindDescription,
+        advice: "correct it",
+        keyword: keyword)
+    }
+    var rest = object
+    rest[keyword] = nil
+    let isAlone = SchemaKeywords.constraints(of: rest).isEmpty
+    var parts: [GrammarExpression] = []
+    for (index, branch) in branches.enumerated() {
+      let branchPath = "\(path).\(keyword)[\(index)]"
+      if isAlone {
+        parts.append(try expression(branch, at: branchPath))
+      } else {
+        let both: JSONValue = ["allOf": [.object(rest), branch]]
+        parts.append(try expression(both, at: branchPath))
+      }
+    }
+    return .choice(parts)
+  }
+
+  // MARK: References
+
+  /// The rule of a schema that a pointer names.
+  private mutating func reference(_ pointer: String, at path: String) throws(GrammarError)
+    -> GrammarExpression
+  {
+    if let known = references[pointer] { return .rule(known) }
+    let target = try target(of: pointer, at: path)
+    let rule = json.grammar.declare(pointer)
+    references[pointer] = rule
+    let targetPath = pointer == "#" ? "" : ".\(pointer.dropFirst(2).replacing("/", with: "."))"
+    json.grammar.define(rule, try expression(target, at: targetPath))
+    return .rule(rule)
+  }
+
+  func target(of pointer: String, at path: String) throws(GrammarError) -> JSONValue {
+    guard pointer == "#" || pointer.hasPrefix("#/") else {
+      throw error(
+        path, expected: "a $ref into the schema itself, such as #/$defs/name",
+        found: "'\(pointer.prefix(80))'",
+        advice: "copy what it names into $defs", keyword: "$ref")
+    }
+    var value = root
+    for part in pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
+      let decoded = part.replacing("~1", with: "/").replacing("~0", with: "~")
+      let key = decoded.removingPercentEncoding ?? String(decoded)
+      let index = CheckedCount(digits: key.utf8).value
+      guard let next = value[key] ?? index.flatMap({ value[$0] }) else {
+        throw error(
+          path, expected: "a $ref to a schema that is there", found: "'\(pointer.prefix(80))'",
+          advice: "define it or correct the reference", keyword: "$ref")
+      }
+      value = next
+    }
+    return value
+  }
+}

@@ -1,0 +1,105 @@
+import QuireJSON
+
+/// Strings and numbers of schemas.
+enum SchemaScalars {
+  static func string(
+    _ object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    let kinds = ["pattern", "format", object["minLength"] == nil ? "maxLength" : "minLength"]
+      .filter { object[$0] != nil }
+    if kinds.count > 1 {
+      throw reader.unsupported(kinds[1], path, because: "not both '\(kinds[0])' and '\(kinds[1])'")
+    }
+    if let pattern = object["pattern"] {
+      guard let pattern = pattern.stringValue else {
+        throw reader.unsupported("pattern", path, because: "a string in pattern")
+      }
+      return try matching(pattern, at: path, &reader)
+    }
+    if let format = object["format"] {
+      guard let expression = format.stringValue.flatMap({ StringFormat.expressions[$0] }) else {
+        throw reader.error(
+          path, expected: "a format among \(StringFormat.names)",
+          found: String(format.serialized().prefix(60)),
+          advice: "use one of them, or a pattern", keyword: "format")
+      }
+      return try matching("^(\(expression))$", at: path, &reader)
+    }
+    guard object["minLength"] != nil || object["maxLength"] != nil else { return reader.json.string }
+    let (minimum, maximum) = try reader.counts("minLength", "maxLength", of: object, at: path)
+    let name = "string of \(minimum) to \(maximum.map { "\($0)" } ?? "any number")"
+    if let known = reader.json.known(name) { return known }
+    let characters = GrammarExpression.repetition(reader.json.character, minimum: minimum, maximum: maximum)
+    return reader.json.share(name, .sequence([quote, characters, quote]))
+  }
+
+  private static let quote = GrammarExpression.text("\"")
+
+  /// A string in which the expression matches somewhere.
+  private static func matching(
+    _ pattern: String, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    let name = "string with \(pattern)"
+    if let known = reader.json.known(name) { return known }
+    let anything = GrammarExpression.anyNumber(reader.json.character)
+    let parts: [RegexReader.Alternative]
+    do throws(GrammarError) {
+      parts = try RegexReader.alternatives(of: pattern, name: "\(reader.name)\(path).pattern")
+    } catch {
+      throw GrammarError(error.description, keyword: "pattern")
+    }
+    let inside = GrammarExpression.choice(
+      parts.map { part in
+        .sequence([
+          part.isAnchoredAtStart ? .empty : anything, JSONGrammar.escaped(part.expression),
+          part.isAnchoredAtEnd ? .empty : anything,
+        ])
+      })
+    return reader.json.share(name, .sequence([quote, inside, quote]))
+  }
+
+  // MARK: Numbers
+
+  static func number(
+    _ type: String, _ object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    var range = NumberRange()
+    let isInteger = type == "integer"
+    for (keyword, isLow, isIncluded) in [
+      ("minimum", true, true), ("exclusiveMinimum", true, false), ("maximum", false, true),
+      ("exclusiveMaximum", false, false),
+    ] {
+      guard let value = object[keyword] else { continue }
+      let bound = try bound(value, keyword, roundsUp: isInteger ? isLow : nil, at: path, reader)
+      // A bound between two integers excludes neither.
+      let includes = isIncluded || value.intValue == nil
+      if isLow {
+        if range.low.map({ bound > $0 || (bound == $0 && !includes) }) ?? true {
+          (range.low, range.includesLow) = (bound, includes)
+        }
+      } else if range.high.map({ bound < $0 || (bound == $0 && !includes) }) ?? true {
+        (range.high, range.includesHigh) = (bound, includes)
+      }
+    }
+    guard range.low != nil || range.high != nil else {
+      return isInteger ? reader.json.integer : reader.json.number
+    }
+    return isInteger ? range.integers : range.numbers
+  }
+
+  /// A bound as an integer. Those of integers may lie between two: the next one inside counts.
+  private static func bound(
+    _ value: JSONValue, _ keyword: String, roundsUp: Bool?, at path: String, _ reader: SchemaReader
+  ) throws(GrammarError) -> Int {
+    var bound = value.intValue
+    if bound == nil, let roundsUp, let number = value.doubleValue, number.magnitude < 1e15 {
+      bound = Int(number.rounded(roundsUp ? .up : .down))
+    }
+    guard let bound, bound.magnitude < NumberRange.magnitudeMaximum.magnitude else {
+      throw reader.error(
+        path, expected: "an integer of at most \(JSONGrammar.digitCountMaximum) digits in \(keyword)",
+        found: String(value.serialized().prefix(40)), advice: "use one or leave it out", keyword: keyword)
+    }
+    return bound
+  }
+}

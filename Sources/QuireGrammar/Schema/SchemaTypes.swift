@@ -1,0 +1,113 @@
+import QuireJSON
+
+/// Schemas without combinations: constants, or values of one type or several.
+enum SchemaTypes {
+  static func expression(
+    _ object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    let types = try self.types(of: object, at: path, reader)
+    if let constant = object["const"] {
+      return try constants([constant], "const", object, types: types, at: path, &reader)
+    }
+    if let values = object["enum"] {
+      guard let values = values.arrayValue, !values.isEmpty else {
+        throw reader.unsupported("enum", path, because: "a list of values in enum")
+      }
+      return try constants(values, "enum", object, types: types, at: path, &reader)
+    }
+    guard let types else { return reader.json.value }
+    var parts: [GrammarExpression] = []
+    for type in types { parts.append(try value(of: type, object, at: path, &reader)) }
+    return .choice(parts)
+  }
+
+  /// The types that a schema allows; nil for all. What is written with one type's keywords only, is of that type.
+  private static func types(
+    of object: JSONObject, at path: String, _ reader: SchemaReader
+  ) throws(GrammarError) -> [String]? {
+    let known = SchemaKeywords.byType.map(\.type)
+    var types: [String]
+    if let written = object["type"] {
+      let list = (written.arrayValue ?? [written]).map { $0.stringValue ?? "" }
+      types = list
+      if let wrong = list.first(where: { !known.contains($0) }) {
+        throw reader.error(
+          path, expected: "a type among \(known.joined(separator: ", "))", found: "'\(wrong)'",
+          advice: "correct it",
+          keyword: "type")
+      }
+    } else {
+      types = SchemaKeywords.byType.filter { entry in object.keys.contains { entry.keywords.contains($0) } }
+        .map(\.type)
+      if types.isEmpty { return nil }
+    }
+    if object["nullable"] == .bool(true) && !types.contains("null") { types.append("null") }
+    if types.contains("number") { types.removeAll { $0 == "integer" } }
+    return types
+  }
+
+  private static func constants(
+    _ values: [JSONValue], _ keyword: String, _ object: JSONObject, types: [String]?, at path: String,
+    _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    let rest = object.keys.first { $0 != keyword && $0 != "type" && $0 != "nullable" }
+    if let rest {
+      throw reader.unsupported(rest, path, because: "only 'type' next to '\(keyword)'")
+    }
+    try reader.visit(values.count)
+    let allowed = values.filter { value in types.map { isOf($0, value) } ?? true }
+    return .choice(allowed.map { reader.json.constant($0) })
+  }
+
+  private static func isOf(_ types: [String], _ value: JSONValue) -> Bool {
+    switch value {
+    case .null: types.contains("null")
+    case .bool: types.contains("boolean")
+    case .number: types.contains("number") || (types.contains("integer") && value.intValue != nil)
+    case .string: types.contains("string")
+    case .array: types.contains("array")
+    case .object: types.contains("object")
+    }
+  }
+
+  private static func value(
+    of type: String, _ object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    switch type {
+    case "object": return try SchemaObjects.expression(object, at: path, &reader)
+    case "array": return try SchemaArrays.expression(object, at: path, &reader)
+    case "string": return try SchemaScalars.string(object, at: path, &reader)
+    case "number", "integer": return try SchemaScalars.number(type, object, at: path, &reader)
+    case "boolean": return JSONGrammar.boolean
+    default: return JSONGrammar.null
+    }
+  }
+}
+
+extension SchemaReader {
+  /// A count that a keyword gives; nil when the keyword is not there.
+  func count(_ keyword: String, of object: JSONObject, at path: String) throws(GrammarError) -> Int? {
+    guard let value = object[keyword] else { return nil }
+    guard let count = value.count.value(atMost: GrammarLimits.repetitionMaximum) else {
+      throw error(
+        path, expected: "a count from 0 to \(GrammarLimits.repetitionMaximum) in \(keyword)",
+        found: String(value.serialized().prefix(40)), advice: "use a smaller one or leave it out",
+        keyword: keyword)
+    }
+    return count
+  }
+
+  /// Two counts, the second not below the first.
+  func counts(
+    _ minimum: String, _ maximum: String, of object: JSONObject, at path: String
+  ) throws(GrammarError) -> (minimum: Int, maximum: Int?) {
+    let low = try count(minimum, of: object, at: path) ?? 0
+    let high = try count(maximum, of: object, at: path)
+    if let high, high < low {
+      throw error(
+        path, expected: "\(minimum) at most \(maximum)", found: "\(low) and \(high)", advice: "correct them",
+        keyword: minimum)
+    }
+    return (low, high)
+  }
+}

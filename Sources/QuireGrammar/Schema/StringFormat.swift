@@ -1,0 +1,28 @@
+/// The values of `format` that strings can be held to, as expressions. Each matches only texts of its format, though not
+/// all: dates without 29 February, IPv6 addresses without `::`.
+enum StringFormat {
+  private static let date =
+    #"\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"#
+  private static let time = #"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)"#
+  private static let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
+  private static let hostname = #"\#(label)(\.\#(label)){0,5}"#
+  private static let byte = #"(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])"#
+  private static let hourPart = #"T(\d{1,9}H(\d{1,9}M(\d{1,9}S)?)?|\d{1,9}M(\d{1,9}S)?|\d{1,9}S)"#
+  private static let dayPart = #"(\d{1,9}Y(\d{1,9}M(\d{1,9}D)?)?|\d{1,9}M(\d{1,9}D)?|\d{1,9}D)"#
+  private static let urlCharacters = #"[A-Za-z0-9._~/@!$&'()*+,;=:-]"#
+
+  static let expressions = [
+    "date": date,
+    "time": time,
+    "date-time": "\(date)T\(time)",
+    "duration": "P(\(dayPart)(\(hourPart))?|\(hourPart)|\\d{1,9}W)",
+    "email": #"[A-Za-z0-9_+-]{1,32}(\.[A-Za-z0-9_+-]{1,32}){0,3}@\#(hostname)"#,
+    "hostname": hostname,
+    "ipv4": #"\#(byte)(\.\#(byte)){3}"#,
+    "ipv6": "([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}",
+    "uuid": "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    "uri": #"[a-z][a-z0-9+.-]*:\#(urlCharacters)+(\?\#(urlCharacters)*)?(#\#(urlCharacters)*)?"#,
+  ]
+
+  static var names: String { expressions.keys.sorted().joined(separator: ", ") }
+}

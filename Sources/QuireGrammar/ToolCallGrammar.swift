@@ -1,0 +1,36 @@
+import QuireJSON
+import QuireText
+
+/// Tool calls as Qwen3's template asks for them: `<tool_call>`, a line with name and arguments, `</tool_call>`.
+enum ToolCallGrammar {
+  /// - Parameter allowsSeveral: further calls may follow, each on a line of its own
+  static func grammar(
+    of tools: [ConstrainedTool], allowsSeveral: Bool
+  ) throws(GrammarError) -> Grammar {
+    guard !tools.isEmpty else {
+      throw GrammarError(
+        "tools: expected at least one function, found none; name the tools that may be called")
+    }
+    var json = JSONGrammar()
+    var calls: [GrammarExpression] = []
+    for (index, tool) in tools.enumerated() {
+      var reader = SchemaReader(
+        json: json, root: tool.parameters ?? .bool(true), name: "tools[\(index)].function.parameters")
+      let arguments = try reader.argumentsObject()
+      json = reader.json
+      let name = JSONGrammar.literalBytes(.string(tool.name))
+      calls.append(
+        .sequence([
+          .literal(Array("{\"name\": ".utf8) + name + Array(", \"arguments\": ".utf8)), arguments,
+          .text("}"),
+        ]))
+    }
+    let open = json.grammar.tag(ChatFormat.toolCallStart)
+    let close = json.grammar.tag(ChatFormat.toolCallEnd)
+    let call = GrammarExpression.sequence([open, .text("\n"), .choice(calls), .text("\n"), close])
+    let rule = json.grammar.add("call", call)
+    let more = GrammarExpression.anyNumber(.sequence([.text("\n"), .rule(rule)]))
+    json.grammar.root = allowsSeveral ? .sequence([.rule(rule), more]) : .rule(rule)
+    return json.grammar
+  }
+}

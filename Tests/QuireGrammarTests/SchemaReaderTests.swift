@@ -1,0 +1,294 @@
+import QuireGrammar
+import QuireJSON
+import TestSupport
+import Testing
+
+@Suite struct SchemaReaderTests {
+  static let scalars = [
+    Conformance("{}", ["1", "null", "[]", "{\"a\":[1,{}]}", "\"x\""], not: ["", "nul", "[1,]", "{,}"]),
+    Conformance("true", ["1", "{}"], not: [""]),
+    Conformance(#"{"type":"null"}"#, ["null"], not: ["nul", "0"]),
+    Conformance(#"{"type":"boolean"}"#, ["true", "false"], not: ["True", "1"]),
+    Conformance(
+      #"{"type":"integer"}"#, ["0", "7", "-12", "123456789012345678"],
+      not: ["", "-", "-0", "01", "1.0", "1e3", "1234567890123456789"]),
+    Conformance(
+      #"{"type":"number"}"#, ["0", "-0", "1.5", "-3e10", "2E+05", "10.25e-3"],
+      not: ["", ".5", "1.", "01", "+1", "1e", "NaN", "1e999"]),
+    Conformance(
+      #"{"type":"integer","minimum":5}"#, ["5", "6", "10", "99", "100000"], not: ["4", "0", "-5", "05"]),
+    Conformance(
+      #"{"type":"integer","minimum":-3,"maximum":12}"#, ["-3", "-1", "0", "9", "10", "12"],
+      not: ["-4", "13", "20", "-0", "-10"]),
+    Conformance(
+      #"{"type":"integer","exclusiveMinimum":0,"exclusiveMaximum":100}"#, ["1", "99", "50"],
+      not: ["0", "100", "-1", "150"]),
+    Conformance(
+      #"{"type":"integer","minimum":187,"maximum":2045}"#, ["187", "199", "999", "1000", "2045", "1999"],
+      not: ["186", "2046", "18", "2100", "9999", "87"]),
+    Conformance(#"{"type":"integer","maximum":-7}"#, ["-7", "-10", "-99"], not: ["-6", "0", "7"]),
+    Conformance(#"{"type":"integer","minimum":0.5,"maximum":2.5}"#, ["1", "2"], not: ["0", "3"]),
+    Conformance(
+      #"{"type":"number","minimum":0,"maximum":1}"#, ["0", "1", "0.5", "1.0", "0.000", "1.00"],
+      not: ["1.01", "-0.1", "2", "10"]),
+    Conformance(#"{"type":"number","exclusiveMinimum":0}"#, ["0.01", "1", "17.5"], not: ["0", "0.0", "-1"]),
+    Conformance(
+      #"{"type":"number","minimum":-5,"maximum":3}"#, ["-5", "-4.9", "-0.5", "2.99", "3.0", "0"],
+      not: ["-5.1", "3.1", "4", "-6"]),
+    Conformance(
+      #"{"type":"number","minimum":-9,"exclusiveMaximum":-2}"#, ["-9", "-2.5", "-8.1", "-9.0", "-2.01"],
+      not: ["-2", "-2.0", "-9.1", "0", "2"]),
+    Conformance(#"{"minimum":3}"#, ["3", "4.5"], not: ["2", "\"x\""]),
+    Conformance(
+      #"{"type":"string"}"#, [#""""#, #""a é 日 😀""#, #""\n\"\\\/\u00e9\ud83d\ude00""#],
+      not: ["", "\"", "a", "\"a\n\"", #""\x""#, #""\ud83d""#, #""\ude00""#, #""\u12""#]),
+    Conformance(
+      #"{"type":"string","minLength":2,"maxLength":3}"#, [#""ab""#, #""日本語""#, #""\n\ud83d\ude00""#],
+      not: [#""a""#, #""abcd""#, #""""#]),
+    Conformance(#"{"type":"string","maxLength":0}"#, [#""""#], not: [#""a""#]),
+    Conformance(#"{"type":"string","minLength":3}"#, [#""abc""#, #""abcdefgh""#], not: [#""ab""#]),
+    Conformance(#"{"type":"string","pattern":"^[a-z]+$"}"#, [#""abc""#], not: [#""""#, #""Abc""#, "abc"]),
+    Conformance(#"{"type":"string","pattern":"b+"}"#, [#""abba""#, #""b""#], not: [#""aa""#]),
+    Conformance(#"{"type":"string","pattern":"^a|z$"}"#, [#""ab""#, #""bz""#], not: [#""b""#]),
+    Conformance(
+      #"{"type":"string","pattern":"^\"\\\\\\n.$"}"#, [#""\"\\\nx""#, #""\"\\\n\"""#], not: [#""x""#]),
+    Conformance(
+      #"{"type":"string","pattern":"^[^a]$"}"#, [#""b""#, #""\"""#, #""\n""#], not: [#""a""#, "\"\n\""]),
+    Conformance(
+      #"{"type":"string","format":"date"}"#, [#""2026-11-27""#], not: [#""2026-13-01""#, #""2026-02-30""#]),
+    Conformance(
+      #"{"type":"string","format":"date-time"}"#,
+      [#""2026-11-27T23:59:01.5Z""#, #""2026-01-31T00:00:00+02:00""#],
+      not: [#""2026-11-27""#, #""2026-11-27T24:00:00Z""#]),
+    Conformance(#"{"type":"string","format":"time"}"#, [#""10:00:00Z""#], not: [#""10:00Z""#]),
+    Conformance(
+      #"{"type":"string","format":"duration"}"#, [#""P1DT2H""#, #""PT5M""#, #""P3W""#],
+      not: [#""P""#, #""PT""#]),
+    Conformance(
+      #"{"type":"string","format":"email"}"#, [#""a.b@example.org""#], not: [#""a@""#, #""@b""#, #""a b@c""#]),
+    Conformance(
+      #"{"type":"string","format":"uuid"}"#, [#""123e4567-e89b-12d3-a456-426614174000""#],
+      not: [#""123e4567""#]),
+    Conformance(
+      #"{"type":"string","format":"ipv4"}"#, [#""192.168.0.255""#], not: [#""256.1.1.1""#, #""1.2.3""#]),
+    Conformance(#"{"type":"string","format":"ipv6"}"#, [#""1:2:3:4:5:6:7:8""#], not: [#""1:2""#]),
+    Conformance(
+      #"{"type":"string","format":"hostname"}"#, [#""a.example.org""#], not: [#""-a""#, #""a..b""#]),
+    Conformance(
+      #"{"type":"string","format":"uri"}"#, [#""https://a.b/c?d=e#f""#, #""urn:x""#],
+      not: [#""a b""#, #""x""#]),
+    Conformance(
+      #"{"enum":["a",1,null,true,"q\"",{"k":[1]}]}"#,
+      [#""a""#, "1", "null", "true", #""q\"""#, #"{"k":[1]}"#, #"{ "k": [1] }"#],
+      not: [#""b""#, "2", "{}"]),
+    Conformance(#"{"type":"string","enum":["a",1]}"#, [#""a""#], not: ["1"]),
+    Conformance(
+      #"{"const":{"a":1,"b":[]}}"#, [#"{"a":1,"b":[]}"#, #"{"a": 1, "b": []}"#],
+      not: [#"{"b":[],"a":1}"#, "{}"]),
+    Conformance(#"{"type":["string","null"]}"#, [#""x""#, "null"], not: ["1"]),
+    Conformance(#"{"type":["number","integer"]}"#, ["1", "1.5"], not: ["null"]),
+    Conformance(#"{"type":"integer","nullable":true}"#, ["1", "null"], not: ["true"]),
+    Conformance(
+      #"{"type":"string","title":"t","description":"d","default":1,"examples":[2],"x-y":3,"$comment":"c"}"#,
+      [#""a""#], not: ["1"]),
+  ]
+
+  static let containers = [
+    Conformance(
+      #"{"type":"array"}"#, ["[]", "[ ]", "[1, \"a\", [null]]", "[\n  1,\n  2\n]"],
+      not: ["[1,]", "[,1]", "[1 2]"]),
+    Conformance(
+      #"{"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3}"#, ["[1]", "[1,2,3]"],
+      not: ["[]", "[1,2,3,4]", "[\"a\"]"]),
+    Conformance(
+      #"{"type":"array","items":{"type":"null"},"minItems":2}"#, ["[null,null]", "[null,null,null]"],
+      not: ["[null]"]),
+    Conformance(#"{"type":"array","maxItems":0}"#, ["[]"], not: ["[1]"]),
+    Conformance(#"{"type":"array","items":false}"#, ["[]"], not: ["[1]"]),
+    Conformance(
+      #"{"prefixItems":[{"type":"integer"},{"type":"string"}]}"#, ["[]", "[1]", "[1,\"a\"]"],
+      not: ["[\"a\"]", "[1,\"a\",2]"]),
+    Conformance(
+      #"{"prefixItems":[{"type":"integer"},{"type":"string"}],"minItems":2,"items":false}"#, ["[1,\"a\"]"],
+      not: ["[1]", "[]", "[1,\"a\",2]"]),
+    Conformance(
+      #"{"prefixItems":[{"type":"integer"}],"items":{"type":"null"},"minItems":2,"maxItems":3}"#,
+      ["[1,null]", "[1,null,null]"], not: ["[1]", "[1,null,null,null]", "[1,2]"]),
+    Conformance(
+      #"{"type":"object"}"#, ["{}", "{ }", #"{"a": {"b": []}}"#, "{\n\t\"a\": 1\n}"],
+      not: ["{a:1}", #"{"a" :1}"#, "[]"]),
+    Conformance(#"{"type":"object","additionalProperties":false}"#, ["{}"], not: [#"{"a":1}"#]),
+    Conformance(
+      #"{"type":"object","additionalProperties":{"type":"integer"},"minProperties":1,"maxProperties":2}"#,
+      [#"{"a":1}"#, #"{"a":1,"b":2}"#], not: ["{}", #"{"a":"x"}"#, #"{"a":1,"b":2,"c":3}"#]),
+    Conformance(
+      #"{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"}},"required":["a","b"],"additionalProperties":false}"#,
+      [#"{"a":1,"b":"x"}"#, #"{"a": 1, "b": "x"}"#, "{\n  \"a\": 1,\n  \"b\": \"x\"\n}"],
+      not: [
+        #"{"b":"x","a":1}"#, #"{"a":1}"#, "{}", #"{"a":1,"b":"x","c":2}"#, #"{"a":1,"b":"x",}"#,
+        #"{"a":1 ,"b":"x"}"#,
+      ]),
+    Conformance(
+      #"{"properties":{"a":{"const":1},"b":{"const":2},"c":{"const":3}}}"#,
+      [
+        "{}", #"{"a":1}"#, #"{"b":2}"#, #"{"c":3}"#, #"{"a":1,"c":3}"#, #"{"a":1,"b":2,"c":3}"#,
+        #"{"b":2,"c":3}"#,
+      ],
+      not: [#"{"c":3,"a":1}"#, #"{"a":1,"a":1}"#, #"{,"a":1}"#, #"{"a":1,}"#, #"{"d":4}"#]),
+    Conformance(
+      #"{"properties":{"a":{"const":1},"b":{"const":2},"c":{"const":3}},"required":["b"]}"#,
+      [#"{"b":2}"#, #"{"a":1,"b":2}"#, #"{"b":2,"c":3}"#], not: ["{}", #"{"a":1}"#, #"{"a":1,"c":3}"#]),
+    Conformance(
+      #"{"properties":{"ab":{"const":1}},"additionalProperties":{"type":"null"}}"#,
+      ["{}", #"{"ab":1}"#, #"{"ab":1,"x":null,"abc":null,"a":null}"#, #"{"x":null}"#, #"{"":null}"#],
+      not: [#"{"ab":null}"#, #"{"x":1}"#, #"{"x":null,"ab":1}"#, #"{"ab":1,"ab":null}"#]),
+    Conformance(
+      #"{"properties":{"ab":{"const":1}},"required":["ab","é"],"additionalProperties":{"type":"null"}}"#,
+      [#"{"ab":1,"é":null}"#, #"{"ab":1,"é":null,"z":null}"#], not: [#"{"ab":1}"#, #"{"é":null,"ab":1}"#]),
+    Conformance(
+      #"{"properties":{"a\"\n":{"const":1}},"required":["a\"\n"]}"#, [#"{"a\"\n":1}"#], not: ["{}"]),
+    Conformance(#"{"properties":{"a":false,"b":{"const":1}}}"#, ["{}", #"{"b":1}"#], not: [#"{"a":1}"#]),
+    Conformance(
+      #"{"anyOf":[{"type":"integer"},{"type":"string","maxLength":1}]}"#, ["5", #""a""#],
+      not: [#""ab""#, "null"]),
+    Conformance(#"{"oneOf":[{"const":1},{"const":2}]}"#, ["1", "2"], not: ["3"]),
+    Conformance(
+      #"{"type":"object","properties":{"k":{"const":"a"}},"required":["k"],"anyOf":[{"properties":{"x":{"const":1}},"required":["x"]},{"properties":{"y":{"const":2}},"required":["y"]}]}"#,
+      [#"{"k":"a","x":1}"#, #"{"k":"a","y":2}"#], not: [#"{"k":"a"}"#, #"{"x":1}"#]),
+    Conformance(#"{"allOf":[{"type":"integer","minimum":3},{"maximum":5}]}"#, ["3", "5"], not: ["2", "6"]),
+    Conformance(
+      ##"{"allOf":[{"$ref":"#/$defs/a"}],"description":"d","$defs":{"a":{"type":"boolean"}}}"##, ["true"],
+      not: ["1"]),
+    Conformance(
+      #"{"allOf":[{"properties":{"a":{"const":1}},"required":["a"]},{"properties":{"b":{"const":2},"a":{"type":"integer"}},"required":["b"]}]}"#,
+      [#"{"a":1,"b":2}"#], not: [#"{"a":1}"#, #"{"a":3,"b":2}"#]),
+    Conformance(
+      #"{"allOf":[{"type":["string","integer"]},{"type":["number","null"]}]}"#, ["1"],
+      not: ["1.5", "null", #""a""#]),
+    Conformance(
+      ##"{"$ref":"#/$defs/node","$defs":{"node":{"type":"object","properties":{"v":{"type":"integer"},"next":{"anyOf":[{"$ref":"#/$defs/node"},{"type":"null"}]}},"required":["v","next"]}}}"##,
+      [#"{"v":1,"next":null}"#, #"{"v":1,"next":{"v":2,"next":null}}"#],
+      not: [#"{"v":1}"#, #"{"v":1,"next":{}}"#]),
+    Conformance(
+      ##"{"type":"array","items":{"anyOf":[{"$ref":"#"},{"const":0}]}}"##, ["[]", "[0,[0,[]]]"],
+      not: ["0", "[1]"]),
+    Conformance(
+      ##"{"properties":{"a~/b":{"type":"null"},"c":{"$ref":"#/properties/a~0~1b"}},"required":["c"]}"##,
+      [#"{"c":null}"#], not: [#"{"c":1}"#]),
+    Conformance(##"{"definitions":{"x y":{"const":9}},"$ref":"#/definitions/x%20y"}"##, ["9"], not: ["8"]),
+    Conformance(
+      ##"{"$ref":"#/$defs/s","maxLength":2,"$defs":{"s":{"type":"string"}}}"##, [#""ab""#], not: [#""abc""#]),
+  ]
+
+  @Test(arguments: scalars + containers) func valuesAreAcceptedOrRefused(_ conformance: Conformance) throws {
+    conformance.check(try GrammarFixtures.schema(conformance.source))
+  }
+
+  static let refused: [(String, String, String?)] = [
+    (
+      #"{"type":"integer","multipleOf":2}"#,
+      "schema: expected keywords that answers can be held to, found 'multipleOf'", "multipleOf"
+    ),
+    (#"{"properties":{"a":{"items":{"not":{}}}}}"#, "schema.properties.a.items: expected keywords", "not"),
+    (#"{"if":{},"then":{}}"#, "found 'if'", "if"),
+    (#"{"patternProperties":{}}"#, "'patternProperties'", "patternProperties"),
+    (#"{"uniqueItems":true}"#, "'uniqueItems'", "uniqueItems"),
+    (#"{"contains":{}}"#, "'contains'", "contains"),
+    (#"{"type":"text"}"#, "expected a type among", "type"), (#"{"type":7}"#, "expected a type among", "type"),
+    (#"{"type":"string","format":"color"}"#, "expected a format among", "format"),
+    (#"{"type":"string","format":"date","maxLength":3}"#, "not both 'format' and 'maxLength'", "maxLength"),
+    (#"{"type":"string","pattern":"(?=a)"}"#, "schema.pattern: expected a plain group", "pattern"),
+    (#"{"type":"string","minLength":3,"maxLength":2}"#, "minLength at most maxLength", "minLength"),
+    (#"{"type":"string","maxLength":1e30}"#, "expected a count from 0 to 10000", "maxLength"),
+    (#"{"type":"array","minItems":-1}"#, "expected a count from 0", "minItems"),
+    (#"{"type":"array","items":[{}]}"#, "lists in prefixItems", "items"),
+    (#"{"type":"number","minimum":0.5}"#, "expected an integer of at most 18 digits in minimum", "minimum"),
+    (#"{"type":"integer","maximum":1e300}"#, "expected an integer of at most 18 digits", "maximum"),
+    (#"{"enum":["a"],"minLength":2}"#, "only 'type' next to 'enum'", "minLength"),
+    (#"{"enum":[]}"#, "expected", nil),
+    (#"{"$ref":"http://x/y"}"#, "expected a $ref into the schema itself", "$ref"),
+    (##"{"$ref":"#/$defs/gone"}"##, "expected a $ref to a schema that is there", "$ref"),
+    (##"{"$ref":"#"}"##, "expected a constraint that some text satisfies", nil),
+    (##"{"allOf":[{"$ref":"#"}]}"##, "remove the circle", "allOf"),
+    ("false", "expected a constraint that some text satisfies", nil), ("7", "expected a schema", nil),
+    (
+      #"{"required":["a"],"additionalProperties":false}"#, "expected a constraint that some text satisfies",
+      nil
+    ),
+    (
+      ##"{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}"##,
+      "expected a constraint that some text", nil
+    ),
+    (#"{"anyOf":[]}"#, "expected a list of schemas in anyOf", "anyOf"),
+    (#"{"allOf":[{"pattern":"a"},{"pattern":"b"}]}"#, "each keyword once", "pattern"),
+    (
+      #"{"allOf":[{"properties":{"a":{}},"additionalProperties":false},{"properties":{"b":{}}}]}"#,
+      "'additionalProperties'", "additionalProperties"
+    ),
+    (#"{"properties":{"a":{}},"minProperties":3}"#, "no count of properties", "minProperties"),
+    (
+      #"{"type":"array","items":{"type":"array","items":{"type":"string","minLength":900},"minItems":900},"minItems":900}"#,
+      "", nil
+    ),
+  ]
+
+  @Test(arguments: refused) func otherSchemasAreRefused(
+    _ source: String, _ sentence: String, _ keyword: String?
+  ) throws {
+    let schema = try JSONValue.parse(Array(source.utf8))
+    guard let error = GrammarFixtures.refusal(.jsonSchema(schema)) else {
+      // Items are rules, so that large counts of them stay small.
+      return #expect(sentence.isEmpty)
+    }
+    #expect(error.description.contains(sentence), "\(error.description)")
+    if let keyword { #expect(error.keyword == keyword) }
+  }
+
+  @Test func integerRangesAreExact() throws {
+    var generator = SeededGenerator(seed: 4)
+    for _ in 0..<60 {
+      let low = Int.random(in: -1200...1200, using: &generator)
+      let high = low + Int.random(in: 0...1500, using: &generator)
+      let constraint = try GrammarFixtures.schema(
+        #"{"type":"integer","minimum":\#(low),"maximum":\#(high)}"#)
+      for number in -1300...2800 {
+        guard constraint.accepts("\(number)") == (low...high).contains(number) else {
+          Issue.record("\(number) in \(low)...\(high)")
+          return
+        }
+      }
+    }
+  }
+
+  @Test func hostileSchemasEndWithASentence() throws {
+    var nested: JSONValue = ["type": "integer"]
+    for _ in 0..<300 { nested = ["type": "array", "items": nested] }
+    #expect(GrammarFixtures.refusal(.jsonSchema(nested))?.description.contains("nested schemas") == true)
+    // Each definition uses the next one twice: 2^60 without memory.
+    var definitions = JSONObject()
+    for index in 0..<60 {
+      let next: JSONValue = ["$ref": .string("#/$defs/d\(index + 1)")]
+      definitions["d\(index)"] = ["allOf": [next, next], "title": "t"]
+    }
+    definitions["d60"] = ["type": "integer"]
+    let doubling: JSONValue = ["$ref": "#/$defs/d0", "$defs": .object(definitions)]
+    #expect(GrammarFixtures.refusal(.jsonSchema(doubling))?.description.contains("make it smaller") == true)
+    let wide = JSONValue.object(
+      JSONObject(uniqueMembers: (0..<60_000).map { .init(key: "p\($0)", value: ["type": "string"]) }))
+    let tooWide = GrammarFixtures.refusal(.jsonSchema(["properties": wide]))
+    #expect(tooWide?.description.contains("make it smaller") == true)
+    let long = GrammarFixtures.refusal(.regex(String(repeating: "a", count: 2 << 20)))
+    #expect(long?.description.contains("expected a constraint of at most 1048576 bytes") == true)
+  }
+
+  @Test func ambiguousExpressionsEndWithASentence() throws {
+    // 2^1000 states, each with up to a thousand positions.
+    let error = GrammarFixtures.refusal(.regex("(.|..)*a(.|..){1000}"))
+    if GrammarFixtures.hasRealTokenizer {
+      #expect(throws: GrammarError.self) {
+        try GrammarFixtures.realCompiler.compile(.regex("(a|b|ab|ba|.)*[ab](.|..|...){2000}"))
+      }
+    }
+    #expect(error == nil || error?.description.contains("very ambiguous") == true)
+  }
+}

@@ -73,7 +73,8 @@ let package = Package(
     library(
       "QuireGeneration",
       [
-        "QuireJSON", "QuireFiles", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling", "QuireGrammar",
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireText", "QuireModel", "QuireScheduling",
+        "QuireGrammar",
       ]),
 
     // Layer 6.
@@ -117,6 +118,7 @@ let package = Package(
       name: "FuzzParsers",
       dependencies: [
         "QuireJSON", "QuireFiles", "QuireCheckpoints", "QuirePacks", "QuireText", "QuireModel",
+        "QuireGrammar",
         "QuireCalibration", "QuireConversion", "QuireGeneration", "QuireServing", "TestSupport",
       ], path: "Tests/FuzzParsers", swiftSettings: swiftSettings),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount", cSettings: cSettings),
@@ -159,7 +161,8 @@ let package = Package(
     tests(
       "QuireGenerationTests",
       [
-        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireGrammar", "QuireText", "QuireJSON", "QuireFiles",
+        "QuireGeneration", "QuireModel", "QuireScheduling", "QuireGrammar", "QuireText", "QuireJSON",
+        "QuireFiles",
         "QuireTensors",
         "QuireCheckpoints", "CAllocationCount",
       ]),

@@ -25,20 +25,33 @@ extension SamplerWorkspace {
     let words = tokens.mask.words
     for word in 0..<(count + 63) / 64 {
       let start = word * 64
-      let size = min(64, count - start)
-      let bits = words[word]
-      if bits == 0 {
-        (adjusted + start).update(repeating: -.infinity, count: size)
-        continue
-      }
-      if bits == .max {
-        if row != UnsafePointer(adjusted) { (adjusted + start).update(from: row + start, count: size) }
-        continue
-      }
-      for index in 0..<size {
-        adjusted[start + index] = bits &>> UInt64(index) & 1 != 0 ? row[start + index] : -.infinity
-      }
+      Self.restrict(
+        row + start, count: min(64, count - start), to: words[word], into: adjusted + start)
     }
     for (index, id) in extras.enumerated() { adjusted[Int(id)] = kept[index] }
+  }
+
+  /// Up to 64 logits. Only the rarer kind of bit is gone through, for branches on each bit would cost most of the time.
+  @inline(__always)
+  private static func restrict(
+    _ row: UnsafePointer<Float>, count: Int, to bits: UInt64, into adjusted: UnsafeMutablePointer<Float>
+  ) {
+    let inUse = count == 64 ? UInt64.max : (1 << UInt64(count)) - 1
+    let isInPlace = row == UnsafePointer(adjusted)
+    if isInPlace || bits.nonzeroBitCount > 32 {
+      if !isInPlace { adjusted.update(from: row, count: count) }
+      var refused = ~bits & inUse
+      while refused != 0 {
+        adjusted[refused.trailingZeroBitCount] = -.infinity
+        refused &= refused &- 1
+      }
+    } else {
+      adjusted.update(repeating: -.infinity, count: count)
+      var allowed = bits & inUse
+      while allowed != 0 {
+        adjusted[allowed.trailingZeroBitCount] = row[allowed.trailingZeroBitCount]
+        allowed &= allowed &- 1
+      }
+    }
   }
 }

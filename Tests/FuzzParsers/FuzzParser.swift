@@ -1,3 +1,5 @@
+import QuireGrammar
+
 /// A parser of the product that reads what strangers wrote, as a function of bytes that must neither trap nor hang.
 ///
 /// `tools/fuzz` runs each under libFuzzer; `CorpusTests` runs the inputs in Tests/Corpus in the ordinary tests.
@@ -18,6 +20,9 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case pack
   case manifest
   case journal
+  case regex
+  case grammar
+  case schema
 
   /// Reads `input`. What the parser throws is as it should be; what it does not survive ends the process.
   package func run(_ input: [UInt8]) {
@@ -38,6 +43,9 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .pack: PackInputs.pack(input)
     case .manifest: PackInputs.manifest(input)
     case .journal: PackInputs.journal(input)
+    case .regex: GrammarInputs.run(.regex(String(decoding: input, as: UTF8.self)))
+    case .grammar: GrammarInputs.run(.grammar(String(decoding: input, as: UTF8.self)))
+    case .schema: GrammarInputs.schema(input)
     }
   }
 
@@ -52,6 +60,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .answer: TextInputs.answerWords
     case .shardIndex, .safetensors, .statistics: FileInputs.words
     case .pack, .manifest, .journal: PackInputs.words
+    case .regex, .grammar: GrammarInputs.words
+    case .schema: JSONInputs.words + GrammarInputs.schemaWords
     }
   }
 }

@@ -7,7 +7,7 @@ import QuireModel
 import QuireTensors
 
 extension ConversionPlan {
-  /// The plan as people read it: sizes after each step, what becomes of each kind of tensor, and the memory.
+  /// The plan as text: sizes after each step, the change of each kind of tensor, and the memory.
   package var text: String {
     var lines = [
       "recipe \(recipe.name), \(recipe.steps.count) step\(recipe.steps.count == 1 ? "" : "s")", "",
@@ -36,7 +36,7 @@ extension ConversionPlan {
     return lines.joined(separator: "\n")
   }
 
-  /// Conversion and, where there is one, the survey before it.
+  /// The time of the conversion and, where there is one, of the survey before it.
   private var timeSentence: String {
     let own = ConversionWork(self).seconds
     guard let survey else {
@@ -71,7 +71,7 @@ extension ConversionPlan {
     ]
   }
 
-  /// One line for tensors of the same role, shapes and format, in the order of the model.
+  /// One line for tensors of the same role, shapes and format, in the model's order.
   private func tensorCells() -> [[String]] {
     struct Kind: Hashable {
       let role: String

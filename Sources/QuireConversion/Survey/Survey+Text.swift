@@ -7,7 +7,7 @@ import QuireModel
 import QuireTensors
 
 extension Survey {
-  /// The tables as people read them; empty when there is nothing to say.
+  /// The tables as text; empty when nothing was measured.
   package var text: String {
     var lines: [String] = []
     for (_, table) in pruning.sorted(by: { $0.key < $1.key }) { lines += table.lines + [""] }
@@ -34,7 +34,7 @@ extension Survey {
 }
 
 extension PruningTable {
-  /// Columns of a table, at most.
+  /// The most columns of a table.
   private static let widest = 32
 
   var lines: [String] {

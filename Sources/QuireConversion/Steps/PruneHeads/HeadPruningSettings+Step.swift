@@ -66,7 +66,7 @@ extension HeadPruningSettings: ConversionStep {
     let pruning = HeadPruning(unit: unit, shape: result.shape, headSize: layer.headSize)
     layer.activations?.follow(
       .kept(pruning.columns(ofQueryHeads: result.keptQueryHeads)), at: .attentionOutput)
-    // A later cut of this layer will see to the MLP.
+    // A later step prunes this layer's MLP and refits it then.
     guard repairs, !layer.isRepairedLater, moments.cross != nil else { return }
     try layer.pruner.refitPerceptron(
       &layer.weights, try layer.moments(at: .mlpOutput), layer: layer.index)

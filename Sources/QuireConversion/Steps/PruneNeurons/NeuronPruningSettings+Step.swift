@@ -42,8 +42,8 @@ extension NeuronPruningSettings: ConversionStep {
 
   func multiplyAdds(_ matrix: MatrixWork) -> Double { matrix.tokens * matrix.rows * matrix.columns }
 
-  /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the cross moments of
-  /// the unpruned stream, what is lacking, and the statistics of what is left with their factor.
+  /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the cross
+  /// moments with the unpruned model, the residuals, and the statistics of the kept channels with their factor.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
     let width = configuration.maximumIntermediateSize
     let projection = width * configuration.hiddenSize

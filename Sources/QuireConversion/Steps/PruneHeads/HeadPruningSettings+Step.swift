@@ -68,7 +68,7 @@ extension HeadPruningSettings: ConversionStep {
       .kept(pruning.columns(ofQueryHeads: result.keptQueryHeads)), at: .attentionOutput)
     // A later step prunes this layer's MLP and refits it then.
     guard repairs, !layer.isRepairedLater, moments.cross != nil else { return }
-    try layer.pruner.refitPerceptron(
+    try layer.pruner.refitMLP(
       &layer.weights, try layer.moments(at: .mlpOutput), layer: layer.index)
   }
 }

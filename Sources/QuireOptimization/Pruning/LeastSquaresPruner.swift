@@ -184,7 +184,7 @@ package final class LeastSquaresPruner {
     for (index, row) in rows.enumerated() {
       let source = matrix.pointer + row * self.columns
       let target = result.pointer + index * columns.count
-      for (index, column) in columns.enumerated() { target[index] = source[column] }
+      for (offset, column) in columns.enumerated() { target[offset] = source[column] }
     }
     return result
   }

@@ -3,9 +3,9 @@ import Foundation
 
 /// The only way to start a thread: one that cannot be started ends the process with a sentence.
 ///
-/// `Foundation.Thread` does not report a failed start, and whoever waits for such a thread waits for ever.
+/// `Foundation.Thread` does not report a failed start, and waiting for such a thread never ends.
 package enum NativeThread {
-  /// Starts a thread that runs `body` once and then disappears.
+  /// Starts a thread that runs `body` once and then ends.
   ///
   /// - Parameters:
   ///   - name: for debuggers; the system keeps 15 bytes of it.
@@ -34,7 +34,7 @@ package enum NativeThread {
     }
   }
 
-  /// On the new thread.
+  /// Runs on the new thread.
   private static let entry: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
     guard let context else { return }
     let body = Unmanaged<Body>.fromOpaque(context).takeRetainedValue()

@@ -134,6 +134,6 @@ enum StatisticsRoom {
       path: path,
       problem:
         "will take \(ByteText.of(layout.byteCount)), but its disk has \(ByteText.of(free)) "
-        + "left; make room or choose another path")
+        + "left; free space or choose another path")
   }
 }

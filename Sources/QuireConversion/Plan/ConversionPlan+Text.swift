@@ -24,7 +24,7 @@ extension ConversionPlan {
     if let path = recipe.calibration.statistics, recipe.needsCalibration {
       lines += [
         "",
-        "statistics: those of the unmodified model in \(path), so that no layer makes up for what the steps did "
+        "statistics: those of the unmodified model in \(path), so no layer compensates what the steps did "
           + "to the layers before it",
       ]
     }
@@ -60,7 +60,7 @@ extension ConversionPlan {
   private var diskSentence: String {
     let whose = recipe.needsReference ? ", as the steps leave them and as the checkpoint has them" : ""
     return
-      "disk: \(ByteText.of(scratchBytes)) beside the pack until it is made (hidden states of the calibration text\(whose))"
+      "disk: \(ByteText.of(scratchBytes)) next to the pack until it is finished (hidden states of the calibration text\(whose))"
   }
 
   private func stageCells(_ stage: Stage) -> [String] {
@@ -101,7 +101,7 @@ extension ConversionPlan {
   private func surveySentence(_ survey: SurveyWork) -> String {
     let text =
       survey.windowTokens == 0
-      ? "the statistics are read" : "\(survey.windowTokens) tokens go through the model as it is"
+      ? "the statistics are read" : "\(survey.windowTokens) tokens run through the unchanged model"
     let trials =
       survey.probeCount == 0
       ? "" : ", and up to \(survey.probeCount) changes are tried on \(survey.probeTokens) tokens"

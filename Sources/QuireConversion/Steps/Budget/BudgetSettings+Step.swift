@@ -17,7 +17,7 @@ extension BudgetSettings: ConversionStep {
       throw node.refusal(
         "expected one of \(RecipeNode.list(limits, joiner: "or")) in \(what), found "
           + (given.isEmpty
-            ? "none; say how large the model may be, or how far its answers may stray"
+            ? "none; say how large the model may be, or how much its output may change"
             : "\(RecipeNode.list(given, joiner: "and")); keep one"))
     }
     var choices: [WeightFormat] = []

@@ -14,7 +14,7 @@ extension HeadPruningSettings: ConversionStep {
     let removal = try node.removal(in: what)
     if tries, !removal.isSettled, let trial = node.member("trial") {
       throw trial.refusal(
-        "trials decide which unit goes first from a layer whose count is given; "
+        "trials decide which unit is removed first from a layer whose count is given; "
           + "use \"remove\", or leave the field \"trial\" out")
     }
     self.init(
@@ -34,7 +34,7 @@ extension HeadPruningSettings: ConversionStep {
   func planSentence(_ plan: ConversionPlan) -> String? {
     removal.isSettled
       ? plan.cacheSentence
-      : "heads: a survey of the model decides how many go from each layer; the sizes above are those before any goes"
+      : "heads: a survey of the model decides how many are removed from each layer; the sizes above are before that"
   }
 
   var isMeasurable: Bool { true }

@@ -54,7 +54,7 @@ extension NeuronPruningSettings: ConversionStep {
   func planSentence(_ plan: ConversionPlan) -> String? {
     removal.isSettled
       ? nil
-      : "channels: a survey of the model decides how many go from each layer; the sizes above are those before any goes"
+      : "channels: a survey of the model decides how many are removed from each layer; the sizes above are before that"
   }
 
   var isMeasurable: Bool { true }

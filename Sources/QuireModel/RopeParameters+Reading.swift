@@ -14,7 +14,7 @@ extension RopeParameters {
       let theta = try rope.fields.optionalNumber("rope_theta", in: Self.thetas)
       if let theta, let outerTheta, theta != outerTheta {
         throw rope.fields.invalid(
-          "rope_theta", expected: "rope_theta = \(outerTheta) as beside it", .double(theta))
+          "rope_theta", expected: "\(outerTheta), equal to the outer rope_theta,", .double(theta))
       }
       let scaling = try RopeScaling(rope, maximumPositions: maximumPositions)
       read.append(
@@ -84,7 +84,7 @@ struct RopeFields {
     let inner = try fields.optionalInteger(name, in: range)
     guard let above = try outer.optionalInteger(name, in: range) else { return inner ?? maximumPositions }
     if let inner, inner != above {
-      throw fields.invalid(name, expected: "\(name) = \(above) as beside the rope settings", .int(inner))
+      throw fields.invalid(name, expected: "\(above), equal to the outer \(name),", .int(inner))
     }
     return above
   }

@@ -164,12 +164,12 @@ final class FrameWriter {
       let expected = UnsafeRawBufferPointer(
         rebasing: stream.bytes[start..<min(start + twin.frameBytes, twin.rawBytes)])
       let target = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes.prefix(expected.count))
-      let place = offset..<offset + entries[index].packedBytes
-      try decoder.load(place, read: file.read)
+      let range = offset..<offset + entries[index].packedBytes
+      try decoder.load(range, read: file.read)
       guard decoder.unpack(into: target, joinsBrainFloats: twin.kind == .bf16) == nil,
         UnsafeRawBufferPointer(target).elementsEqual(expected)
       else { return false }
-      offset = place.upperBound
+      offset = range.upperBound
     }
     return true
   }

@@ -80,9 +80,9 @@ package final class PackReader: Sendable {
     _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer, with decoder: FrameDecoder
   ) throws(PackError) {
     precondition(target.count == frame.range.count, "the target has the frame's size")
-    let place = frames.bytes(of: frame.index)
+    let range = frames.bytes(of: frame.index)
     do throws(FileFailure) {
-      try decoder.load(place, read: file.read)
+      try decoder.load(range, read: file.read)
     } catch {
       throw .unreadable(path: path, reason: error.reason)
     }

@@ -41,8 +41,8 @@ struct CalibrationText {
   /// The checkpoint's own chats: in its folder or the parent folder, where an evaluation looks for tasks and text
   /// as well.
   private static func file(of checkpointFolder: String) -> String? {
-    let beside = URL(fileURLWithPath: checkpointFolder).standardizedFileURL.deletingLastPathComponent().path
-    return [checkpointFolder, beside].map { $0 + "/" + checkpointFile }
+    let parent = URL(fileURLWithPath: checkpointFolder).standardizedFileURL.deletingLastPathComponent().path
+    return [checkpointFolder, parent].map { $0 + "/" + checkpointFile }
       .first { FileManager.default.fileExists(atPath: $0) }
   }
 

@@ -27,9 +27,9 @@ package struct TextWindows: Sendable, Equatable {
 
   private mutating func append(_ document: [Int32], windowTokens: Int, scoredLimit: Int?) {
     for start in stride(from: 0, to: document.count, by: windowTokens) {
-      let room = scoredLimit.map { $0 - scoredCount } ?? .max
-      guard room > 0 else { return }
-      let end = min(start + min(windowTokens, room == .max ? .max : room + 1), document.count)
+      let remaining = scoredLimit.map { $0 - scoredCount } ?? .max
+      guard remaining > 0 else { return }
+      let end = min(start + min(windowTokens, remaining == .max ? .max : remaining + 1), document.count)
       guard end - start > 1 else { return }
       windows.append(Array(document[start..<end]))
       documents.append(documentCount)

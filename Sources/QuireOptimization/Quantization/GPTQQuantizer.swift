@@ -69,7 +69,7 @@ package struct GPTQQuantizer: Sendable {
         band.solve(factor, blockColumns: Self.blockColumns)
         band.measure(gram, damping: factor.dampingValue, into: losses.pointer + rows.lowerBound)
         band.costs(into: output.rowCosts.pointer + rows.lowerBound)
-        output.place(band.codes, band.scales, rows: rows)
+        output.store(band.codes, band.scales, rows: rows)
       }
     }
     let cost = output.cost

@@ -24,7 +24,7 @@ final class MatrixAssembly: @unchecked Sendable {
 
   /// Stores a band in the kernels' layout. Panels are contiguous, so a band that begins on a panel is a contiguous
   /// part of the whole.
-  func place(_ codes: HostBuffer<Int8>, _ scales: HostBuffer<Float>, rows: Range<Int>) {
+  func store(_ codes: HostBuffer<Int8>, _ scales: HostBuffer<Float>, rows: Range<Int>) {
     do throws(TensorError) {
       let band = try QuantizedMatrix.encode(
         codes: codes.pointer, scales: scales.pointer, rows: rows.count, columns: columns, format: format)

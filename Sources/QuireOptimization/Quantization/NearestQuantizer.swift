@@ -67,7 +67,7 @@ package struct NearestQuantizer: Sendable {
         row.pointer, columns: columns, kernels: kernels, codes: codes.pointer + line * columns,
         scales: scales.pointer + line * groups)
     }
-    output.place(codes, scales, rows: rows)
+    output.store(codes, scales, rows: rows)
   }
 
   /// One row: a scale for each group, then codes. The cost is infinite when a weight is not finite.

@@ -1,8 +1,8 @@
 import QuireJSON
 import QuireText
 
-/// Reads whether the model thinks before it answers and whether the answer shows it. Clients have many words for
-/// that; all mean one of Qwen3's two modes, between which there are no degrees.
+/// Reads whether the model thinks before it answers and whether the answer shows the reasoning. Clients use many
+/// fields for that; each selects one of Qwen3's two modes. There are no levels between them.
 enum ThinkingFields {
   static let shape: [String: RequestShape] = [
     "chat_template_kwargs": .members(["enable_thinking"]), "enable_thinking": .any,
@@ -11,17 +11,17 @@ enum ThinkingFields {
     "include_reasoning": .any,
   ]
 
-  /// `default` asks for nothing, as some servers have it.
+  /// `default` selects neither mode, as in some other servers.
   private static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "default"]
 
-  /// What one field asks for.
+  /// The mode that one field asks for.
   private struct Wish {
     let field: String
     let value: JSONValue
     let thinks: Bool
   }
 
-  /// The mode; thinking unless a field says otherwise. Fields that contradict each other are refused.
+  /// The mode: thinking unless a field turns it off. Contradictory fields are refused.
   static func mode(_ reader: FieldReader) throws(ServingError) -> ThinkingMode {
     let wishes = try wishes(reader)
     guard let first = wishes.first else { return .thinking }
@@ -57,7 +57,7 @@ enum ThinkingFields {
   private static func wishes(_ reader: FieldReader) throws(ServingError) -> [Wish] {
     var wishes: [Wish] = []
     if let options = try reader.object("chat_template_kwargs") {
-      // Strictly a boolean: to the template itself, 0 and "false" would mean thinking.
+      // Must be a boolean: the template itself would read 0 and "false" as thinking.
       wishes += try flag("enable_thinking", options)
     }
     wishes += try flag("enable_thinking", reader)

@@ -152,13 +152,13 @@ package final class AtomicFile {
   package func commit() throws(FileFailure) {
     precondition(!isCommitted, "the file is finished")
     try synchronize()
-    try moveIntoPlace()
+    try renameTemporary()
     isCommitted = true
     DisposableFiles.forget(temporaryPath)
     try Self.synchronizeFolder(of: path)
   }
 
-  private func moveIntoPlace() throws(FileFailure) {
+  private func renameTemporary() throws(FileFailure) {
     if replaces {
       guard rename(temporaryPath, path) == 0 else { throw .last }
       return

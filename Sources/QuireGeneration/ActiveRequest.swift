@@ -4,7 +4,7 @@ import QuireText
 final class ActiveRequest {
   /// What a token did to its request.
   enum Progress {
-    case goesOn
+    case continues
     case ends(FinishReason, StopMatch?)
   }
 
@@ -35,12 +35,12 @@ final class ActiveRequest {
     onEvent = submission.onEvent
     tokens = request.promptTokens
     // Not prompt + maximum: that sum may overflow.
-    let room = min(request.maximumTokens, limits.contextLength - request.promptTokens.count)
-    tokenLimit = request.promptTokens.count + room
+    let answerLimit = min(request.maximumTokens, limits.contextLength - request.promptTokens.count)
+    tokenLimit = request.promptTokens.count + answerLimit
     tokens.reserveCapacity(tokenLimit)
     endOfSequenceIDs = request.ignoresEndOfSequence ? [] : limits.endOfSequenceIDs
     sampler = Sampler(
-      request.sampling, prompt: request.promptTokens, maximumTokens: room,
+      request.sampling, prompt: request.promptTokens, maximumTokens: answerLimit,
       seed: UInt64.random(in: .min ... .max), vocabularySize: limits.vocabularySize)
     text = AnswerText(tokenizer: recorder.tokenizer, request: request)
     owesPromptEvent = request.wantsPromptLogprobs
@@ -110,7 +110,7 @@ final class ActiveRequest {
     var piece = text.append(token)
     if piece.match == nil && tokens.count == tokenLimit { piece += text.finish() }
     if let match = piece.match { return (piece, .ends(.stop, .string(match))) }  // 2
-    return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .goesOn)  // 3
+    return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .continues)  // 3
   }
 
   /// Tokens of the answer were drafts that came true.

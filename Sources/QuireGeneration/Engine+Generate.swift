@@ -52,7 +52,7 @@ extension Engine {
     let batch = GenerationBatch(count: requests.count)
     for (index, request) in requests.enumerated() {
       do throws(GenerationError) {
-        batch.note(try submitWhenThereIsRoom(request, index: index, batch: batch))
+        batch.note(try submitWhenPossible(request, index: index, batch: batch))
       } catch {
         for id in batch.identifiers { cancel(id) }
         batch.waitForAll()
@@ -63,7 +63,7 @@ extension Engine {
     return batch.outputs
   }
 
-  private func submitWhenThereIsRoom(
+  private func submitWhenPossible(
     _ request: GenerationRequest, index: Int, batch: GenerationBatch
   ) throws(GenerationError) -> RequestID {
     while true {

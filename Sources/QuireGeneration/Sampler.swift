@@ -96,10 +96,10 @@ package struct Sampler: Sendable {
     for (id, bias) in biases { adjusted[Int(id)] += bias }
     guard let history else { return }
     let repetition = parameters.repetitionPenalty
-    for (place, token) in history.tokens.enumerated() {
+    for (index, token) in history.tokens.enumerated() {
       var logit = adjusted[Int(token)]
       logit = logit < 0 ? logit * repetition : logit / repetition
-      let answerCount = history.answerCounts[place]
+      let answerCount = history.answerCounts[index]
       if answerCount > 0 {
         logit -= parameters.presencePenalty + parameters.frequencyPenalty * Float(answerCount)
       }

@@ -192,8 +192,8 @@ extension SamplerWorkspace {
   }
 
   /// The candidate at this place (0 ..< 1) of the line on which each has the length of its weight.
-  func draw(_ place: Double) -> Int32 {
-    var left = place * totalWeight()
+  func draw(_ fraction: Double) -> Int32 {
+    var left = fraction * totalWeight()
     var last: Int32?
     for start in stride(from: 0, to: candidateCount, by: Self.blockSize) {
       let size = min(Self.blockSize, candidateCount - start)

@@ -92,8 +92,8 @@ extension JSONParser {
     var value: UInt32 = 0
     for _ in 0..<count {
       guard let byte = next, let digit = hexadecimalDigit(byte) else {
-        let place = position(of: start)
-        throw .badEscape(found: "\(foundDescription()) where a hexadecimal digit belongs", at: place)
+        let digitPosition = position(of: start)
+        throw .badEscape(found: "\(foundDescription()) where a hexadecimal digit belongs", at: digitPosition)
       }
       value = value << 4 + UInt32(digit)
       index += 1

@@ -13,19 +13,19 @@ extension Scheduler {
   /// Puts a new request where its turn is.
   mutating func takeTurn(_ request: ScheduledRequest) {
     let turn = request.group == nil ? 0 : line.count { $0.group == request.group }
-    line.insert(request, at: place(turn: turn))
+    line.insert(request, at: insertionIndex(turn: turn))
   }
 
   /// The position behind everybody who waits with a lower or the same turn.
-  private func place(turn: Int) -> Int {
+  private func insertionIndex(turn: Int) -> Int {
     var counts: [UInt64: Int] = [:]
-    var place = runningCount
+    var insertionIndex = runningCount
     for (index, request) in line.enumerated() {
       let other = request.group.map { counts[$0, default: 0] } ?? 0
       if let group = request.group { counts[group] = other + 1 }
-      if index >= runningCount && other <= turn { place = index + 1 }
+      if index >= runningCount && other <= turn { insertionIndex = index + 1 }
     }
-    return place
+    return insertionIndex
   }
 
   /// Takes a slot from the largest group when the next request in line waits for one and its group has none.
@@ -41,7 +41,7 @@ extension Scheduler {
     // It was there before those of its group that wait.
     let next = line[runningCount...].firstIndex { $0.group == request.group }
     line.insert(
-      request, at: next ?? place(turn: line[..<runningCount].count { $0.group == request.group }))
+      request, at: next ?? insertionIndex(turn: line[..<runningCount].count { $0.group == request.group }))
     plan.preempted.append(request.id)
   }
 

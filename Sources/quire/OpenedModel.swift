@@ -45,7 +45,7 @@ extension ModelSource {
   /// All weights in memory. What a user should know about them goes to stderr, even for those who asked for quiet,
   /// because it changes results.
   func model(_ team: ThreadTeam) throws -> Model {
-    tellNotices(try notices())
+    showNotices(try notices())
     // A pack is checked while it is unpacked; a checkpoint that does not fit would end the process, or swap for hours.
     if !isPack {
       let (needed, available) = (try size().weightBytes, Machine.availableBytes)
@@ -64,6 +64,6 @@ extension Arguments {
 }
 
 /// What a user should know about a model, a line each.
-func tellNotices(_ notices: [String]) {
+func showNotices(_ notices: [String]) {
   for notice in notices { Terminal.errorLine("note: \(notice)") }
 }

@@ -101,8 +101,8 @@ package struct DraftPlanner: Sendable {
   private mutating func rankDrafts() {
     order.removeAll(keepingCapacity: true)
     // A step with a prompt under way is larger than any that teaches, and a few rows are a small part of it.
-    let room = max(costs.trustedRowCount, rowCount > StepCosts.rowCountMaximum ? .max : 0) - rowCount
-    let most = min(Self.stepDraftCountMaximum, room)
+    let spareRows = max(costs.trustedRowCount, rowCount > StepCosts.rowCountMaximum ? .max : 0) - rowCount
+    let most = min(Self.stepDraftCountMaximum, spareRows)
     while order.count < most, let index = mostValuable() {
       let draftCount = order.count + 1
       // Each draft carries an equal share of the cost.

@@ -14,8 +14,8 @@ struct OriginPolicy: Sendable {
     self.machine = machine
   }
 
-  /// The headers of every preflight answer; nothing from the request is repeated. In browsers that support it, the
-  /// star covers further request headers, but never `Authorization`.
+  /// `Access-Control-Allow-Headers` of every preflight answer; nothing from the request is repeated. In browsers that
+  /// support it, the star covers further headers, but never `Authorization`.
   private static let requestHeaders =
     "Authorization, Content-Type, Accept, Cache-Control, Last-Event-ID, OpenAI-Organization, OpenAI-Project, "
     + "OpenAI-Beta, X-Request-Id, X-Requested-With, X-Title, X-Api-Key, Api-Key, X-Stainless-Arch, "

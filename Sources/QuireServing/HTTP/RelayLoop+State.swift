@@ -31,14 +31,14 @@ extension RelayLoop {
 
     /// Waits for an event. Returns whether a client can be accepted.
     mutating func wait(bell: Int32, milliseconds: Int32) -> Bool {
-      let hasRoom = hasRoom
-      let mayAccept = listener >= 0 && retryAt.map { $0 <= .now } ?? true && hasRoom
+      let canAdd = canAdd
+      let mayAccept = listener >= 0 && retryAt.map { $0 <= .now } ?? true && canAdd
       queries.removeAll(keepingCapacity: true)
       queries.append(Socket.query(bell, reads: stopsAt == nil, writes: false, hangup: false))
       queries.append(
         Socket.query(listener, reads: mayAccept && postponed == nil, writes: false, hangup: false))
       for relay in relays { relay.addQueries(to: &queries) }
-      let isRetrying = hasRoom && (retryAt != nil || postponed != nil)
+      let isRetrying = canAdd && (retryAt != nil || postponed != nil)
       let timeout = isRetrying ? 5 : relays.isEmpty && stopsAt == nil ? -1 : milliseconds
       if poll(&queries, nfds_t(queries.count), timeout) <= 0 {
         for index in queries.indices { queries[index].revents = 0 }
@@ -67,7 +67,7 @@ extension RelayLoop {
 
     // MARK: New clients
 
-    private var hasRoom: Bool { relays.count < connectionMax || relays.contains(where: \.isIdle) }
+    private var canAdd: Bool { relays.count < connectionMax || relays.contains(where: \.isIdle) }
 
     /// The next waiting client; `nil` when there is none or no free connection.
     mutating func nextClient(_ now: ContinuousClock.Instant) -> Int32? {

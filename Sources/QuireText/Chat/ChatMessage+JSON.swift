@@ -23,8 +23,8 @@ extension ChatMessage {
       guard let calls = calls.arrayValue else {
         throw .message(index: index, expected: "an array in tool_calls", found: calls.kindDescription)
       }
-      for (place, call) in calls.enumerated() {
-        toolCalls.append(try Self.toolCall(call, index, "tool_calls[\(place)]"))
+      for (position, call) in calls.enumerated() {
+        toolCalls.append(try Self.toolCall(call, index, "tool_calls[\(position)]"))
       }
     }
     if toolCalls.isEmpty, let call = json["function_call"], !call.isNull {
@@ -70,10 +70,10 @@ extension ChatMessage {
         found: json.kindDescription)
     }
     var texts: [String] = []
-    for (place, part) in parts.enumerated() where reasoningPart(part) == nil {
+    for (position, part) in parts.enumerated() where reasoningPart(part) == nil {
       guard let text = textPart(part) else {
         let found = part["type"]?.stringValue.map { "a part of type \(quoted($0))" } ?? part.kindDescription
-        throw .message(index: index, expected: "a text part in content[\(place)]", found: found)
+        throw .message(index: index, expected: "a text part in content[\(position)]", found: found)
       }
       texts.append(text)
     }

@@ -39,9 +39,9 @@ extension String {
   func components(between separator: String) -> [String] {
     var parts: [String] = []
     var rest = utf8[...]
-    while let place = rest.firstOccurrence(of: separator.utf8) {
-      parts.append(String(Substring(rest[..<place])))
-      rest = rest[rest.index(place, offsetBy: separator.utf8.count)...]
+    while let match = rest.firstOccurrence(of: separator.utf8) {
+      parts.append(String(Substring(rest[..<match])))
+      rest = rest[rest.index(match, offsetBy: separator.utf8.count)...]
     }
     parts.append(String(Substring(rest)))
     return parts

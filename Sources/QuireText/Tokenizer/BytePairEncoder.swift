@@ -58,20 +58,20 @@ final class BytePairEncoder: @unchecked Sendable {
     var count = count
     while true {
       var lowest = MergeTable.noRank
-      var place = 0
+      var best = 0
       for index in 0..<count where ranks[index] < lowest {
         lowest = ranks[index]
-        place = index
+        best = index
       }
       if lowest == MergeTable.noRank { return count }
-      ids[place] = merges.product(ofRank: lowest)
+      ids[best] = merges.product(ofRank: lowest)
       count -= 1
-      for index in place + 1..<max(place + 1, count) {
+      for index in best + 1..<max(best + 1, count) {
         ids[index] = ids[index + 1]
         ranks[index] = ranks[index + 1]
       }
-      ranks[place] = place + 1 < count ? merges.rank(ids[place], ids[place + 1]) : MergeTable.noRank
-      if place > 0 { ranks[place - 1] = merges.rank(ids[place - 1], ids[place]) }
+      ranks[best] = best + 1 < count ? merges.rank(ids[best], ids[best + 1]) : MergeTable.noRank
+      if best > 0 { ranks[best - 1] = merges.rank(ids[best - 1], ids[best]) }
     }
   }
 }

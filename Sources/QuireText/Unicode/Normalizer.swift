@@ -107,10 +107,10 @@ package struct Normalizer: Sendable {
     /// Combining class of the last code point that stayed between the starter and here; -1 for none.
     var lastClass = -1
     for (scalar, combiningClass) in zip(scalars, classes) {
-      if let place = starter, lastClass < Int(combiningClass),
-        let composite = normalization.composition(output[place], scalar)
+      if let starterIndex = starter, lastClass < Int(combiningClass),
+        let composite = normalization.composition(output[starterIndex], scalar)
       {
-        output[place] = composite
+        output[starterIndex] = composite
         continue
       }
       if combiningClass == 0 {

@@ -35,7 +35,7 @@ private func runConvert(_ arguments: Arguments) throws {
   let output = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
   let loader = try arguments.modelSource().checkpoint(for: "convert")
-  tellNotices(loader.notices)
+  showNotices(loader.notices)
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
@@ -61,7 +61,7 @@ private func runConvert(_ arguments: Arguments) throws {
   do {
     defer { progress.close() }
     report = try converter.run(
-      output: output, progress: { progress.show($0) }, onStart: { $0.sentence.map(tell) })
+      output: output, progress: { progress.show($0) }, onStart: { $0.sentence.map(notify) })
   }
   // What did not go as the recipe asks is said even to those who asked for quiet.
   for row in report.rows {
@@ -119,7 +119,7 @@ extension Converter {
     defer { progress.close() }
     return try survey(
       forPack: path, progress: { progress.update($0, of: $1) },
-      onStart: { start in start.sentence.map(tell) })
+      onStart: { start in start.sentence.map(notify) })
   }
 }
 
@@ -132,4 +132,4 @@ extension Progress {
   }
 }
 
-private func tell(_ sentence: String) { Terminal.errorLine("quire convert: \(sentence)") }
+private func notify(_ sentence: String) { Terminal.errorLine("quire convert: \(sentence)") }

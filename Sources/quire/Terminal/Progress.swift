@@ -64,17 +64,17 @@ final class Progress: @unchecked Sendable {
   static func line(
     label: String, share: Double, numbers: String, time: String, note: String, width: Int
   ) -> String {
-    let room = width - 1
-    let barWidth = min(24, room / 4)
+    let available = width - 1
+    let barWidth = min(24, available / 4)
     let filled = Int(Double(barWidth) * share)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: barWidth - filled)
     let candidates = [
       [label, bar, numbers, time, note], [label, bar, numbers, time], [label, numbers, time],
     ].map(joined)
-    if let line = candidates.first(where: { $0.displayWidth <= room }) { return line }
+    if let line = candidates.first(where: { $0.displayWidth <= available }) { return line }
     let figures = joined([numbers, time])
-    guard figures.displayWidth + 10 < room else { return String(figures.prefix(columns: room)) }
-    return label.prefix(columns: room - figures.displayWidth - 2) + "… " + figures
+    guard figures.displayWidth + 10 < available else { return String(figures.prefix(columns: available)) }
+    return label.prefix(columns: available - figures.displayWidth - 2) + "… " + figures
   }
 
   private static func joined(_ parts: [String]) -> String {

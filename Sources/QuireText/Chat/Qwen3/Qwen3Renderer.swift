@@ -85,8 +85,8 @@ struct Qwen3Renderer {
       prompt.append(message: content)
     }
     if isLast && leavesLastOpen { return }
-    for (place, call) in message.toolCalls.enumerated() {
-      if place > 0 || !content.isEmpty { prompt.append(template: "\n") }
+    for (callIndex, call) in message.toolCalls.enumerated() {
+      if callIndex > 0 || !content.isEmpty { prompt.append(template: "\n") }
       prompt.append(template: "<tool_call>\n{\"name\": \"")
       prompt.append(message: call.name)
       prompt.append(template: "\", \"arguments\": ")

@@ -1,5 +1,5 @@
-// Text is cut by bytes here: Swift's `Character` would join a line feed to what combines with it, and `hasPrefix`
-// compares canonically, while chat templates and tags know code points only.
+// Text is cut by bytes here. Swift's `Character` would join a line feed with a following combining mark, and
+// `hasPrefix` compares by canonical equivalence, but chat templates and tags work on code points.
 
 extension BidirectionalCollection where Element: Equatable {
   /// Without the run of `element` at the start.
@@ -14,7 +14,7 @@ extension BidirectionalCollection where Element: Equatable {
 }
 
 extension Collection where Element == UInt8 {
-  /// Where `pattern`, which must not be empty, first starts.
+  /// The index where `pattern`, which must not be empty, first starts.
   func firstOccurrence(of pattern: some Collection<UInt8>) -> Index? {
     guard let first = pattern.first else { preconditionFailure("searched for nothing") }
     var start = startIndex

@@ -1,20 +1,20 @@
-/// Encodes one piece of text at a time: starts from its bytes and merges the pair of lowest rank, the leftmost of
-/// equals, until none is left.
+/// Encodes one piece of text at a time: starts from its bytes and repeatedly merges the pair of lowest rank (the
+/// leftmost among equals) until no pair can be merged.
 ///
 /// Holds the working memory and the cache of one encoding thread.
 ///
-/// Unchecked: ``EncoderPool`` lends an encoder to one call at a time, and passes it on under its lock.
+/// Unchecked: ``EncoderPool`` lends an encoder to one call at a time, under a lock.
 final class BytePairEncoder: @unchecked Sendable {
-  /// Up to here a scan for the lowest rank is faster than a heap.
+  /// Up to this many tokens a scan for the lowest rank is faster than a heap.
   private static let scannedByteCount = 128
 
   private let merges: MergeTable
   private let byteIDs: [Int32]  // (256)
   private let cache = WordCache()
-  // Raw, because as arrays in a class they would cost an exclusivity check at each access; freed with the encoder.
-  /// Tokens of the piece in work.
+  // Raw memory, because arrays in a class would cost an exclusivity check per access; freed with the encoder.
+  /// Tokens of the current piece.
   private let ids = UnsafeMutablePointer<Int32>.allocate(capacity: scannedByteCount)
-  /// The rank of each token with its right neighbour, none for the last.
+  /// The rank of each token with its right neighbour; `noRank` for the last.
   private let ranks = UnsafeMutablePointer<UInt32>.allocate(capacity: scannedByteCount)
 
   init(merges: MergeTable, byteIDs: [Int32]) {

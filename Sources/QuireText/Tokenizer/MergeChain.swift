@@ -1,14 +1,14 @@
 /// Byte-pair merging of a long piece in n log n: tokens in a doubly linked list, candidate merges in a heap.
 ///
-/// A piece is long only when someone makes it so (a megabyte of one letter): it must not cost n². For ordinary
-/// pieces ``BytePairEncoder`` scans instead.
+/// Ordinary pieces are short, and ``BytePairEncoder`` scans them. A constructed input (a megabyte of one letter) makes
+/// one long piece, which must not take n² time.
 struct MergeChain {
   private let merges: MergeTable
-  /// Token at each place; places whose token was merged into its left neighbour hold `gone`.
+  /// Token at each position; `gone` where the token was merged into its left neighbour.
   private var ids: [Int32]
   private var previous: [Int32]
   private var next: [Int32]
-  /// rank << 32 | place; out of date when the pair at the place has another rank now.
+  /// rank << 32 | position; stale when the pair at the position has another rank now.
   private var heap: [UInt64] = []
 
   private static let gone: Int32 = -1

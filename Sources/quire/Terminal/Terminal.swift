@@ -47,7 +47,7 @@ enum Terminal {
   private static func exitCode(ofFailedOutput failure: Int32) -> Int32 {
     if failure == EPIPE { return 128 + SIGPIPE }
     errorLine(
-      "quire: expected to write to the standard output, found: \(String(cString: strerror(failure)).lowercased()); make room or send it elsewhere and run again"
+      "quire: expected to write to the standard output, found: \(String(cString: strerror(failure)).lowercased()); free disk space or send it elsewhere and run again"
     )
     return 1
   }

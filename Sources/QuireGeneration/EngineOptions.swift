@@ -25,8 +25,8 @@ package struct EngineOptions: Sendable, Equatable {
   package var keyValueElement: KeyValueElement
   /// Ids that end an answer besides those of the tokenizer and of config.json (from generation_config.json).
   package var endOfSequenceIDs: Set<Int32>
-  /// Whether tokens are drafted by prompt lookup. It changes the speed of answers, not their content. Off by default, so
-  /// that benchmarks measure plain decoding.
+  /// Whether tokens are drafted by prompt lookup. It changes the speed of answers, not their content. Off by default,
+  /// so that benchmarks measure plain decoding.
   package var lookup: LookupMode
 
   package init(

@@ -8,8 +8,8 @@
 /// The match is the one that ends first (the longest of those with the same end), so it does not depend on how the
 /// text is cut. Text is compared byte by byte, not by canonical equivalence.
 ///
-/// Each stop string has a Knuth–Morris–Pratt automaton (1977). Its state is the number of the stop string's bytes that
-/// the text ends with, which is also the number of bytes to hold back.
+/// Each stop string has a Knuth–Morris–Pratt automaton (1977). Its state is the length of the longest prefix of the
+/// stop string that the text ends with, which is also the number of bytes to hold back.
 package struct StopStringMatcher: Sendable {
   private struct Pattern: Sendable {
     let text: String

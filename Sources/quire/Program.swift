@@ -72,7 +72,7 @@ enum Program {
       """
     let codes = """
 
-      exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 stopped by SIGTERM, 141 the reader of the output left.
+      exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 stopped by SIGTERM, 141 output pipe closed.
 
       """
     return introduction.wrapped(width: width) + "\n" + list.text(width: width) + codes.wrapped(width: width)

@@ -47,7 +47,7 @@ extension TextError: CustomStringConvertible {
       "messages: expected \(expected), found \(found)"
     case .chatFormat(let found):
       "expected one of Qwen3's published chat templates, found \(found); add --chat-format qwen3 to render chats as "
-        + "Qwen3 does anyway, or use only raw prompts, completions and conversions without chats"
+        + "Qwen3 does anyway, or use only raw prompts and completions, and conversions without chats"
     }
   }
 }

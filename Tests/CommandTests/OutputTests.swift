@@ -106,7 +106,7 @@ import Testing
     #expect(
       outcome.errors
         == "quire: expected to write to the standard output, found: no space left on device; "
-        + "make room or send it elsewhere and run again\ncode 1\n")
+        + "free disk space or send it elsewhere and run again\ncode 1\n")
   }
 
   /// A result that goes nowhere is no success.
@@ -119,7 +119,7 @@ import Testing
     #expect(
       outcome.errors
         == "quire: expected to write to the standard output, found: bad file descriptor; "
-        + "make room or send it elsewhere and run again\ncode 1\n")
+        + "free disk space or send it elsewhere and run again\ncode 1\n")
   }
 
   /// Without care the pack would be opened under the number of the closed stream and take the plan in.

@@ -119,7 +119,7 @@ struct HTTPServerTests {
     #expect(refusal.status == 503)
     #expect(
       refusal.text
-        == "expected room in the 1500 bytes for request bodies, found other requests using them; try again later"
+        == "expected space in the 1500 bytes for request bodies, found other requests using them; try again later"
     )
     // An answered request makes room again, a refused one has taken none.
     held.withLock { $0 }?.respond(HTTPResponse(status: 200))

@@ -4,11 +4,11 @@
   import Darwin
 #endif
 
-/// A thread whose creation can fail with a sentence. Foundation's `Thread` and Dispatch's queues say nothing when
-/// the system refuses them a thread, and what they were to run then never runs.
+/// A thread whose creation can throw. Foundation's `Thread` and Dispatch queues report nothing when the system
+/// refuses a thread, and their work never runs.
 ///
 ///     let thread = try ServerThread { … }
-///     thread.join()  // once, after something has told the body to end
+///     thread.join()  // once, after the body was asked to end
 struct ServerThread: Sendable {
   private let thread: pthread_t
 
@@ -17,7 +17,7 @@ struct ServerThread: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  /// Starts the thread. Whoever starts it joins it.
+  /// Starts the thread. The caller must join it.
   init(_ run: @escaping @Sendable () -> Void) throws(ServingError) {
     let body = Unmanaged.passRetained(Body(run))
     #if canImport(Glibc)

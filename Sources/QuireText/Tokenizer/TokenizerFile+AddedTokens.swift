@@ -1,7 +1,7 @@
 import QuireJSON
 
 extension TokenizerFile {
-  /// In order of id. Those that are not vocabulary tokens too must follow the vocabulary without a gap.
+  /// In order of id. Those that are not also vocabulary tokens must follow the vocabulary without a gap.
   static func addedTokens(_ json: JSONValue?, _ vocabulary: TokenTable) throws(TextError) -> [AddedToken] {
     guard let entries = json?.arrayValue else {
       throw .field(name: "added_tokens", expected: "an array", found: json?.kindDescription ?? "nothing")

@@ -1,4 +1,4 @@
-/// A line being edited: its characters and where the cursor stands among them.
+/// A line being edited: its characters and the cursor position.
 ///
 ///     var buffer = EditBuffer()
 ///     buffer.insert("two words")
@@ -15,7 +15,7 @@ struct EditBuffer {
 
   var text: String { String(characters) }
 
-  /// Puts `text` at the cursor. A combining mark joins the character before it.
+  /// Inserts `text` at the cursor. A combining mark joins the character before it.
   mutating func insert(_ text: String) {
     let before = Array(String(characters[..<cursor]) + text)
     characters = before + characters[cursor...]

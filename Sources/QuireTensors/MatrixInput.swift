@@ -17,7 +17,8 @@ package final class MatrixInput: @unchecked Sendable {
   package private(set) var rowCount = 0
   package private(set) var columns = 0
 
-  private var quantizedGroup = 0  // group of the codes that exist, or are announced, for the present rows; 0: none
+  /// The group of the codes that exist, or are announced, for the present rows; 0: none.
+  private var quantizedGroup = 0
   private let codes: HostBuffer<Int8>
   private let scales: HostBuffer<Float>
   private let sums: HostBuffer<Int32>

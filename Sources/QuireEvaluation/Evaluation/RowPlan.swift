@@ -46,7 +46,7 @@ struct RowPlan {
           name: "reference",
           sentence:
             "expected no reference for the checkpoint \(model), which is its own reference, "
-              + "found one; leave it out")
+            + "found one; leave it out")
       }
       return RowPlan(
         reference: source, model: source,

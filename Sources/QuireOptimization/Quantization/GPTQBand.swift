@@ -103,7 +103,9 @@ final class GPTQBand {
       let error = (current[position] - Float(code) * scale) / across[position]
       delta[position - block.lowerBound] = error
       squared += Double(error) * Double(error)
-      for next in (position + 1)..<max(position + 1, block.upperBound) { current[next] -= error * across[next] }
+      for next in (position + 1)..<max(position + 1, block.upperBound) {
+        current[next] -= error * across[next]
+      }
     }
     errors.pointer[row] += squared
   }

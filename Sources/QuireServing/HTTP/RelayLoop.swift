@@ -1,3 +1,4 @@
+import QuireTensors
 import Synchronization
 
 #if canImport(Glibc)
@@ -22,7 +23,7 @@ final class RelayLoop: Sendable {
   private let isStopping = Atomic(false)
   /// A byte written to the second wakes the thread.
   private let bell: (Int32, Int32)
-  private let thread = Mutex<ServerThread?>(nil)
+  private let thread = Mutex<NativeThread?>(nil)
 
   /// - Parameter tick: called about twenty times a second while clients are connected.
   init(
@@ -55,11 +56,11 @@ final class RelayLoop: Sendable {
   /// Starts to accept clients from `listener`. Takes ownership of it, also when it throws.
   func start(listener: Int32) throws(ServingError) {
     do {
-      let thread = try ServerThread { self.run(listener) }
+      let thread = try NativeThread(named: "relay") { self.run(listener) }
       self.thread.withLock { $0 = thread }
     } catch {
       close(listener)
-      throw error
+      throw .noThread(code: error.code)
     }
   }
 

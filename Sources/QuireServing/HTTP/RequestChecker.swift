@@ -29,9 +29,6 @@ struct RequestChecker {
     case refused
   }
 
-  /// Longest line with a chunk's size; a longer one is refused.
-  private static let chunkLineBytesMax = 1024
-
   let limits: HTTPLimits
   private(set) var refusal: Refusal?
   /// Requests that have been forwarded completely.
@@ -129,7 +126,7 @@ struct RequestChecker {
   private func checkLength() throws(ServingError) {
     switch stage {
     case .chunkSize, .chunkEnd:
-      guard line.count <= Self.chunkLineBytesMax else {
+      guard line.count <= ChunkSize.lineBytesMax else {
         throw .refused(
           400, "expected the size of a chunk, found a longer line; send the body with Content-Length")
       }
@@ -191,19 +188,7 @@ struct RequestChecker {
 
   private mutating func beginChunk(_ line: ArraySlice<UInt8>, into output: inout [UInt8]) throws(ServingError)
   {
-    let digits = line.prefix {
-      UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "f") ~= $0 | 0x20
-    }
-    let text = String(decoding: digits, as: UTF8.self)
-    let rest = line.dropFirst(digits.count)
-    let isExtension = rest.first { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } == UInt8(ascii: ";")
-    guard !digits.isEmpty, rest.isEmpty || isExtension,
-      rest.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") })
-    else {
-      throw .refused(
-        400, "expected the size of a chunk in hexadecimal digits, found a line of another form; correct it")
-    }
-    let size = Int(text, radix: 16) ?? .max
+    let size = try ChunkSize(line).bytes
     if size == 0 {
       stage = .trailer
       lineBytes = 0

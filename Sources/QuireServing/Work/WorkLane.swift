@@ -1,4 +1,5 @@
 import Dispatch
+import QuireTensors
 import Synchronization
 
 /// A queue of jobs, run in order of arrival on its own threads.
@@ -14,7 +15,7 @@ final class WorkLane: Sendable {
   private let capacity: Int
   private let guarded = Mutex(Guarded())
   private let bell = DispatchSemaphore(value: 0)
-  private let threads = Mutex<[ServerThread]>([])
+  private let threads = Mutex<[NativeThread]>([])
 
   /// - Parameter capacity: number of jobs that may wait.
   init(capacity: Int) {
@@ -24,8 +25,12 @@ final class WorkLane: Sendable {
   /// Throws when the system refuses a thread; threads that were already started then run until `stop`.
   func start(threadCount: Int) throws(ServingError) {
     for _ in 0..<threadCount {
-      let thread = try ServerThread { self.run() }
-      threads.withLock { $0.append(thread) }
+      do {
+        let thread = try NativeThread(named: "worker") { self.run() }
+        threads.withLock { $0.append(thread) }
+      } catch {
+        throw .noThread(code: error.code)
+      }
     }
   }
 

@@ -113,7 +113,8 @@ private func writing<Value>(_ path: String, _ body: () throws(FileFailure) -> Va
     return try body()
   } catch {
     throw CommandError(
-      "expected to write \(path), found: \(error.reason); free disk space or choose another path and run again")
+      "expected to write \(path), found: \(error.reason); free disk space or choose another path and run again"
+    )
   }
 }
 

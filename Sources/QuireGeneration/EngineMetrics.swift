@@ -36,6 +36,17 @@ package struct EngineMetrics: Sendable, Equatable {
   package var stepTokens = Histogram(bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048])
 
   package init() {}
+
+  /// The same numbers in storage of their own, so that counting on never has to copy what a reader still holds.
+  func copied() -> EngineMetrics {
+    var copy = self
+    copy.queueSeconds = queueSeconds.copied()
+    copy.firstTokenSeconds = firstTokenSeconds.copied()
+    copy.betweenTokensSeconds = betweenTokensSeconds.copied()
+    copy.requestSeconds = requestSeconds.copied()
+    copy.stepTokens = stepTokens.copied()
+    return copy
+  }
 }
 
 /// Counts of observations below fixed bounds, for the metrics page.
@@ -56,6 +67,12 @@ package struct Histogram: Sendable, Equatable {
   }
 
   package var count: Int { counts.reduce(0, +) }
+
+  fileprivate func copied() -> Histogram {
+    var copy = self
+    copy.counts = counts.withUnsafeBufferPointer { Array($0) }
+    return copy
+  }
 
   package mutating func observe(_ value: Double) {
     counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1

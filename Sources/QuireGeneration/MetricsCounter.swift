@@ -10,7 +10,7 @@ final class MetricsCounter: Sendable {
     metrics = Mutex(initial)
   }
 
-  var snapshot: EngineMetrics { metrics.withLock { $0 } }
+  var snapshot: EngineMetrics { metrics.withLock { $0.copied() } }
 
   func noteGauges(running: Int, usedBlocks: Int) {
     metrics.withLock {

@@ -149,6 +149,14 @@ final class Relay {
       && lingersUntil == nil && checker.completeCount == link.progress.completedCount
   }
 
+  /// Whether the client alone has kept the connection open for a while: by a body of which it sends little, or by an
+  /// answer that it does not read.
+  func isStalled(_ now: ContinuousClock.Instant) -> Bool {
+    guard lingersUntil == nil, checker.refusal == nil else { return false }
+    let begin = !answers.isEmpty ? lastWrite : checker.isInsideBody ? bodyBeganAt : nil
+    return begin.map { $0 + .seconds(limits.stalledSeconds) < now } ?? false
+  }
+
   /// Ends the connection when its time is over.
   func checkDeadlines(_ now: ContinuousClock.Instant) {
     if let deadline, deadline < now { end() }

@@ -9,7 +9,7 @@ import Synchronization
 /// Accepts clients and runs their relays, on one thread of its own.
 ///
 /// Connections that say nothing keep nobody out: when all are taken, or the system has no more descriptors, a
-/// newcomer takes the place of the one that has been idle longest.
+/// newcomer takes over from the one that has been idle longest, or from one that its client has held up.
 final class RelayLoop: Sendable {
   /// Gives the library's end of a new connection to the library, which owns it from here on; `false` when it
   /// refuses.

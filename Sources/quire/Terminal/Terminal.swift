@@ -61,7 +61,7 @@ enum Terminal {
   static func errorText(_ text: String) {
     let wrapped = errorScreen.isTerminal ? text.wrapped(width: errorScreen.width) : text
     progressLine.withLock { isOpen in
-      // A progress line that is open ends first.
+      // A line that is open ends first.
       _ = write((isOpen ? "\n" : "") + wrapped, to: STDERR_FILENO)
       isOpen = false
     }
@@ -69,7 +69,10 @@ enum Terminal {
 
   /// A part of a model's thought, beside the answer on stdout.
   static func thought(_ text: String) {
-    _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
+    progressLine.withLock { isOpen in
+      _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
+      if !text.isEmpty { isOpen = !text.hasSuffix("\n") }
+    }
   }
 
   /// Replaces the progress line on a capable terminal; `isLast` ends it.
@@ -88,7 +91,7 @@ enum Terminal {
     }
   }
 
-  /// Whether a progress line is on the terminal and not ended.
+  /// Whether a line of progress or of a thought has been written to stderr and not ended.
   private static let progressLine = Mutex(false)
 
   /// Dim where the terminal can show it and the user wants colours.

@@ -112,10 +112,8 @@ import Testing
   /// The thought is on stderr too: at 54d20ed the sentence followed it on the same line.
   @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"), "needs /dev/full"))
   func aFullDiskAfterAThoughtIsToldOnItsOwnLine() throws {
-    let checkpoint = TemporaryFolder()
-    DictatingCheckpoint(thinking: "some thought</think>an answer").write(to: checkpoint)
     let outcome = try Self.shell(
-      ["generate", checkpoint.path, "go", "--temperature", "0", "--max-tokens", "40"],
+      ["generate", Workplace.demo, "What is 3+4?", "--temperature", "0", "--max-tokens", "3"],
       ">/dev/full; echo code $? >&2; }")
     let lines = outcome.errors.split(separator: "\n")
     #expect(lines.count >= 3 && lines.last == "code 1", "\(outcome.errors)")

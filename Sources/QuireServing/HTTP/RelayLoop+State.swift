@@ -111,6 +111,8 @@ extension RelayLoop {
       let idle = relays.filter { $0.isIdle && $0.lastActivity + Self.grace < now }
       let candidates = idle.isEmpty ? relays.filter { $0.isStalled(now) } : idle
       guard let relay = candidates.min(by: { $0.lastActivity < $1.lastActivity }) else { return false }
+      // An answer that the library has finished since the last wait still goes out.
+      if relay.fetchAnswer(now) { return false }
       relay.end()
       relays.removeAll(where: \.isOver)
       return true

@@ -43,7 +43,7 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
     }
   }
 
-  private init(code: Int32) {
+  init(code: Int32) {
     let text = String(cString: strerror(code))
     self.init(reason: text.prefix(1).lowercased() + text.dropFirst(), remedy: Self.remedy(code))
   }

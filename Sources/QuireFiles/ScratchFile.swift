@@ -24,11 +24,19 @@ package final class ScratchFile {
 
   /// Creates a file without a name in the folder for temporary files; no other process can open it.
   package init(temporary: Void = ()) throws(FileFailure) {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let given = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    let folder = given.isEmpty ? "/tmp" : given
     var template = Array((folder + "/quire-XXXXXX").utf8CString)
     descriptor = try DisposableFiles.beforeExit { () throws(FileFailure) in
       let descriptor = mkstemp(&template)
-      guard descriptor >= 0 else { throw .last }
+      guard descriptor >= 0 else {
+        let code = errno
+        let failure = FileFailure(code: code)
+        // A descriptor that is missing is no fault of the folder.
+        if code == EMFILE || code == ENFILE { throw failure }
+        throw FileFailure(
+          reason: "\(failure.reason) in \(folder)", remedy: "set TMPDIR to a folder that can be written to")
+      }
       _ = unlink(template)
       return descriptor
     }

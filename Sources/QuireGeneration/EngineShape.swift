@@ -70,8 +70,8 @@ package struct EngineShape: Sendable, Equatable {
     if let asked = options.contextLength, asked > held {
       throw invalid(
         "contextLength",
-        "contextLength: expected a context that fits \(blockCount) cache blocks, found \(asked) positions, which need "
-          + "\(KeyValueCache.blockCount(positions: asked)); give the cache more memory or shorten the context"
+        "expected a KV cache that holds the context of \(asked) tokens, found memory for \(held); give the cache "
+          + "more memory or shorten the context"
       )
     }
     return (min(wanted, held), blockCount)

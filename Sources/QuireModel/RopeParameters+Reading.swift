@@ -70,7 +70,8 @@ struct RopeFields {
       throw fields.unsupported(key, supported: "no \(key) in rope settings of type \"\(type)\"")
     }
     if let old = fields.value("type"), let new = fields.value("rope_type"), old != new {
-      throw fields.invalid("type", expected: "the same as rope_type", old)
+      throw fields.invalid(
+        "type", expected: "\(ConfigurationFields.shown(new)), the rope_type next to it,", old)
     }
     if let rotated = try fields.optionalNumber("partial_rotary_factor", in: 0...1), rotated != 1 {
       throw fields.unsupported("partial_rotary_factor", supported: "partial_rotary_factor 1")

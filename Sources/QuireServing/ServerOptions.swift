@@ -35,6 +35,7 @@ package struct ServerOptions: Sendable, Equatable {
     let positive: [(String, Double)] = [
       ("http.headerSeconds", http.headerSeconds), ("http.bodySeconds", http.bodySeconds),
       ("http.idleSeconds", http.idleSeconds), ("http.pingSeconds", http.pingSeconds),
+      ("http.stalledSeconds", http.stalledSeconds),
       ("http.bodyBytes", Double(http.bodyBytes)), ("http.connectionCount", Double(http.connectionCount)),
       ("http.allBodiesBytes", Double(http.allBodiesBytes)), ("http.backlogBytes", Double(http.backlogBytes)),
       ("maximumChoices", Double(maximumChoices)),

@@ -57,7 +57,7 @@ import Testing
         .contains("expected the same as rope_scaling, or only one of the two as rope_parameters"))
     #expect(
       refusal(["rope_scaling": #"{"type": "linear", "rope_type": "yarn", "factor": 2}"#])
-        .contains("expected the same as rope_type as rope_scaling.type"))
+        .contains(#"expected "yarn", the rope_type next to it, as rope_scaling.type"#))
     #expect(
       refusal(["original_max_position_embeddings": "64", "rope_scaling": "{\(Self.yarn)}"])
         .contains("64, equal to the outer original_max_position_embeddings,"))

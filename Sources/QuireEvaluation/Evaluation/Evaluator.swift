@@ -87,8 +87,8 @@ final class WorkFolder: Sendable {
     } catch {
       throw .invalidOption(
         name: "workFolder",
-        sentence: "expected a folder for temporary packs at \(parent), found one that cannot be written to; "
-          + "give another one")
+        sentence: "expected a folder for temporary packs at \(parent), found none that can be written to; "
+          + "set TMPDIR to another folder")
     }
   }
 

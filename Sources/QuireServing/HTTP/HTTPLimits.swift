@@ -6,12 +6,16 @@ package struct HTTPLimits: Sendable, Equatable {
   package var allBodiesBytes = 256 << 20
   /// Request line and headers together; more is answered with 431.
   package var headerBytes = 32 << 10
-  /// Open connections; beyond them a new connection replaces the one that has been idle longest.
+  /// Open connections; beyond them a new connection replaces the one that has been idle longest, or else one that its
+  /// client has stalled for `stalledSeconds`.
   package var connectionCount = 256
   /// From opening a connection to the end of its first request's headers.
   package var headerSeconds = 15.0
   /// From the end of the headers to the end of the body.
   package var bodySeconds = 60.0
+  /// How long a client may take to send a body, or leave its answer unread, before a new connection may replace its
+  /// connection.
+  package var stalledSeconds = 5.0
   /// From the end of an answer to the end of the next request's headers; also how long a client may leave data
   /// unread.
   package var idleSeconds = 75.0

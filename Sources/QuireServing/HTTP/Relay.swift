@@ -149,6 +149,23 @@ final class Relay {
       && lingersUntil == nil && checker.completeCount == link.progress.completedCount
   }
 
+  /// Takes what the library has written of an answer; returns whether there was anything.
+  func fetchAnswer(_ now: ContinuousClock.Instant) -> Bool {
+    guard answers.isEmpty else { return false }
+    hearDaemon()
+    guard !answers.isEmpty else { return false }
+    sendAnswers(now)
+    return true
+  }
+
+  /// Whether the client alone has kept the connection open for a while: by a body of which it sends little, or by an
+  /// answer that it does not read.
+  func isStalled(_ now: ContinuousClock.Instant) -> Bool {
+    guard lingersUntil == nil, checker.refusal == nil else { return false }
+    let begin = !answers.isEmpty ? lastWrite : checker.isInsideBody ? bodyBeganAt : nil
+    return begin.map { $0 + .seconds(limits.stalledSeconds) < now } ?? false
+  }
+
   /// Ends the connection when a deadline has passed.
   func checkDeadlines(_ now: ContinuousClock.Instant) {
     if let deadline, deadline < now { end() }

@@ -31,7 +31,7 @@ extension RelayLoop {
 
     /// Waits for an event. Returns whether a client can be accepted.
     mutating func wait(bell: Int32, milliseconds: Int32) -> Bool {
-      let canAdd = canAdd
+      let canAdd = canAdd(.now)
       let mayAccept = listener >= 0 && retryAt.map { $0 <= .now } ?? true && canAdd
       queries.removeAll(keepingCapacity: true)
       queries.append(Socket.query(bell, reads: stopsAt == nil, writes: false, hangup: false))
@@ -67,7 +67,9 @@ extension RelayLoop {
 
     // MARK: New clients
 
-    private var canAdd: Bool { relays.count < connectionMax || relays.contains(where: \.isIdle) }
+    private func canAdd(_ now: ContinuousClock.Instant) -> Bool {
+      relays.count < connectionMax || relays.contains { $0.isIdle || $0.isStalled(now) }
+    }
 
     /// The next waiting client; `nil` when there is none or no free connection.
     mutating func nextClient(_ now: ContinuousClock.Instant) -> Int32? {
@@ -103,12 +105,15 @@ extension RelayLoop {
 
     mutating func add(_ relay: Relay) { relays.append(relay) }
 
-    /// Closes the connection that has been idle longest; `false` when all are busy, or so new that their requests may
-    /// not have arrived yet.
+    /// Closes the connection that has been idle longest, or else one that its client has stalled; `false` when all are
+    /// busy, or so new that their requests may not have arrived yet.
     private mutating func evict(_ now: ContinuousClock.Instant) -> Bool {
-      let idle = relays.filter(\.isIdle).min { $0.lastActivity < $1.lastActivity }
-      guard let idle, idle.lastActivity + Self.grace < now else { return false }
-      idle.end()
+      let idle = relays.filter { $0.isIdle && $0.lastActivity + Self.grace < now }
+      let candidates = idle.isEmpty ? relays.filter { $0.isStalled(now) } : idle
+      guard let relay = candidates.min(by: { $0.lastActivity < $1.lastActivity }) else { return false }
+      // An answer that the library has finished since the last wait still goes out.
+      if relay.fetchAnswer(now) { return false }
+      relay.end()
       relays.removeAll(where: \.isOver)
       return true
     }

@@ -9,8 +9,8 @@ import Synchronization
 
 /// Accepts clients and runs their relays on its own thread.
 ///
-/// Idle connections do not block new ones: at the limit, or when the system has no more descriptors, a new
-/// connection replaces the one that has been idle longest.
+/// Idle and stalled connections do not block new ones: at the limit, or when the system has no more descriptors, a new
+/// connection replaces the one that has been idle longest, or else one that its client has stalled.
 final class RelayLoop: Sendable {
   /// Gives the library its end of a new connection; the library then owns it. `false` when it refuses.
   typealias Adoption = @Sendable (_ descriptor: Int32, _ link: ClientLink) -> Bool

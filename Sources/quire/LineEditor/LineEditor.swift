@@ -40,8 +40,8 @@ final class LineEditor {
       default:
         apply(key, to: &buffer)
       }
-      // Draws only when no more input is pending.
-      if pending.isEmpty { show(prompt, buffer) }
+      // Draws only when no more input is pending, so a burst of keys is drawn once.
+      if pending.isEmpty && !inputWaits(milliseconds: 0) { show(prompt, buffer) }
     }
     return finish(prompt, &buffer, .ended)
   }
@@ -91,12 +91,14 @@ final class LineEditor {
 
   private func draw(_ text: String) { Terminal.outputStyled(text) }
 
+  private func inputWaits(milliseconds: Int32) -> Bool {
+    var waiting = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    return poll(&waiting, 1, milliseconds) > 0
+  }
+
   private func nextByte(_ isPatient: Bool) -> UInt8? {
     if pending.isEmpty {
-      if !isPatient {
-        var waiting = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-        guard poll(&waiting, 1, 50) > 0 else { return nil }
-      }
+      if !isPatient && !inputWaits(milliseconds: 50) { return nil }
       var chunk = [UInt8](repeating: 0, count: 4096)
       var count: Int
       repeat {

@@ -69,7 +69,10 @@ enum Terminal {
 
   /// Writes a part of a model's reasoning to stderr; the answer goes to stdout.
   static func thought(_ text: String) {
-    _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
+    progressLine.withLock { isOpen in
+      _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
+      if !text.isEmpty { isOpen = !text.hasSuffix("\n") }
+    }
   }
 
   /// Replaces the progress line on a capable terminal; `isLast` ends it.
@@ -88,7 +91,7 @@ enum Terminal {
     }
   }
 
-  /// Whether the terminal shows a progress line that was not ended.
+  /// Whether a line of progress or of reasoning has been written to stderr and not ended.
   private static let progressLine = Mutex(false)
 
   /// Dim text if the terminal supports it and NO_COLOR is not set.

@@ -97,6 +97,10 @@ enum SupportedModel {
       if names.contains(where: { $0 != "full_attention" }) {
         throw fields.unsupported("layer_types", supported: "\"full_attention\" in every layer")
       }
+      let layerCount = try fields.integer("num_hidden_layers", in: ModelConfiguration.layerCounts)
+      guard names.count == layerCount else {
+        throw fields.invalid("layer_types", expected: "a list of \(layerCount) strings, one per layer,", types)
+      }
     } else if try fields.optionalBool("use_sliding_window") ?? false {
       let firstWindowed = try fields.optionalInteger("max_window_layers", in: 0...Int.max) ?? 28
       let layerCount = try fields.integer("num_hidden_layers", in: ModelConfiguration.layerCounts)

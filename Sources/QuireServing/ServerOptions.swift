@@ -2,7 +2,8 @@ package import QuireGeneration
 
 /// Where a server listens and what it allows clients to do.
 package struct ServerOptions: Sendable, Equatable {
-  /// The address to listen on: a name or an IP address. Only this machine can reach 127.0.0.1.
+  /// The address to listen on: a name or an IP address; `init` also takes an IPv6 address in brackets. Only this machine
+  /// can reach 127.0.0.1.
   package var host: String
   /// 0 selects a free port; see `Server.port`.
   package var port: Int
@@ -20,7 +21,7 @@ package struct ServerOptions: Sendable, Equatable {
   package var samplingDefaults = SamplingDefaults()
 
   package init(host: String = "127.0.0.1", port: Int = 8080, modelName: String) {
-    self.host = host
+    self.host = Authority.withoutBrackets(host)
     self.port = port
     self.modelName = modelName
   }

@@ -111,7 +111,10 @@ struct CalibrationText {
     }
     let value: JSONValue
     do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
-    if let text = value["text"]?.stringValue { return [tokenizer.encode(text)] }
+    if let text = value["text"]?.stringValue {
+      guard value["messages"] == nil else { throw refused("it has both; leave one out") }
+      return [tokenizer.encode(text)]
+    }
     guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
     guard let tools = Self.tools(value) else { throw refused("its \"tools\" are no array of objects") }
     let format = try wrapping(CalibrationError.tokenizer, try tokenizer.chatFormat.required())

@@ -185,7 +185,7 @@ final class ConversionRun {
     try wrapping(
       ConversionError.pack,
       try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
-    if resumes { resumable.keep() }
+    resumable.keep()
   }
 
   /// The notice that there was less text than the recipe asks for.

@@ -64,6 +64,13 @@ enum IPAddress {
     return inet_pton(family, text, &address) == 1
   }
 
+  /// An IPv6 address without the brackets that it has in a URL; any other text as it is.
+  static func withoutBrackets(_ host: String) -> String {
+    guard host.hasPrefix("["), host.hasSuffix("]") else { return host }
+    let address = String(host.dropFirst().dropLast())
+    return isVersion6(address) ? address : host
+  }
+
   /// A host as written in a URL: IPv6 addresses in brackets.
   static func inURL(_ host: String) -> String { isVersion6(host) ? "[\(host)]" : host }
 }

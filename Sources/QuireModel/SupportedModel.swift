@@ -99,7 +99,8 @@ enum SupportedModel {
       }
       let layerCount = try fields.integer("num_hidden_layers", in: ModelConfiguration.layerCounts)
       guard names.count == layerCount else {
-        throw fields.invalid("layer_types", expected: "a list of \(layerCount) strings, one per layer,", types)
+        throw fields.invalid(
+          "layer_types", expected: "a list of \(layerCount) strings, one per layer,", types)
       }
     } else if try fields.optionalBool("use_sliding_window") ?? false {
       let firstWindowed = try fields.optionalInteger("max_window_layers", in: 0...Int.max) ?? 28

@@ -21,7 +21,7 @@ package struct ServerOptions: Sendable, Equatable {
   package var samplingDefaults = SamplingDefaults()
 
   package init(host: String = "127.0.0.1", port: Int = 8080, modelName: String) {
-    self.host = Authority.withoutBrackets(host)
+    self.host = IPAddress.withoutBrackets(host)
     self.port = port
     self.modelName = modelName
   }

@@ -349,7 +349,8 @@ private final class TinySubject: Sendable {
     options.workFolder = "/nowhere"
     #expect(
       sentence(subject.path, options: options)
-        == "expected a folder for temporary packs at /nowhere, found one that cannot be written to; give another one"
+        == "expected a folder for temporary packs at /nowhere, found none that can be written to; "
+        + "set TMPDIR to another folder"
     )
   }
 }

@@ -1,9 +1,10 @@
-// AVX2. vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits, and saturates. Both formats keep clear of that:
-// int4 codes (0...15) times activations (-127...127) make 3,810 a pair at most, so that eight pairs may be summed before they
-// are widened; int8 weights go in as magnitude (0...128) with their sign moved to the activation, 32,512 a pair at most.
+// AVX2. vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits, and saturates. Both formats avoid
+// saturation: int4 codes (0...15) times activations (-127...127) give at most 3,810 per pair, so that eight pairs
+// can be summed before they are widened; int8 weights are used as magnitude (0...128) with their sign moved to the
+// activation, at most 32,512 per pair.
 //
-// Limit: 32 multiply-adds a vpmaddubsw, two of them a cycle on Zen 4, and for int4 one addition each. A pass of 6 rows by 16
-// channels holds its 12 sums in registers and splits the codes once for six rows.
+// Limit: 32 multiply-adds per vpmaddubsw, two of them per cycle on Zen 4, and for int4 one addition each. A pass of
+// 6 rows by 16 channels holds its 12 sums in registers and unpacks the codes once for six rows.
 #include "tables.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -61,7 +62,7 @@ INLINE void group_int4(const uint8_t *codes, const int8_t *x, int32_t quads, con
   }
 }
 
-// The same for int8: the code's offset of 128 is taken off first, so that no zero point is left.
+// The same for int8: the code's offset of 128 is subtracted first, so that there is no zero point.
 INLINE void group_int8(const uint8_t *codes, const int8_t *x, int32_t quads, int first, __m256i total[][VECTORS], int MR, int V) {
   for (int r = 0; r < MR; r++)
     for (int v = 0; v < V; v++) total[r][v] = _mm256_setzero_si256();
@@ -124,7 +125,7 @@ INLINE void panel_pass(panel_source w, int packed, const quire_activations *a, i
 
 INLINE void panel_rows(panel_source w, int packed, int cold, const quire_activations *a, int32_t t, int32_t rows, float *y,
                        size_t stride, int accumulate, int32_t channels) {
-  (void)cold;  // fetching early in software gained nothing here (tried 2026-11)
+  (void)cold;  // software prefetching gave no gain here (tried 2026-11)
   switch (rows) { PASS(1, 4, 4) PASS(2, 4, 4) PASS(3, 2, 2) PASS(4, 2, 2) PASS(5, 2, 2) PASS(6, 2, 1) }
 }
 

@@ -1,8 +1,9 @@
-// AVX-512 with VNNI. vpdpbusd takes the unsigned weights first and the signed activations as a broadcast operand; the
-// zero point is undone by starting each sum at -zero * sum(x), a number per row and group.
+// AVX-512 with VNNI. vpdpbusd takes the unsigned weights first and the signed activations as a broadcast operand;
+// the zero point is compensated by starting each sum at -zero * sum(x), a number per row and group.
 //
-// Limit: 64 multiply-adds a vpdpbusd, one a cycle on Zen 4. A 6-row tile over a group of 128 issues 384 of them against
-// 64 weight loads and 12 x 3 float fix-ups, so up to 90% of the peak is reachable. One row is bound by reading weights.
+// Limit: 64 multiply-adds per vpdpbusd, one per cycle on Zen 4. A 6-row tile over a group of 128 issues 384 of
+// them, 64 weight loads and 12 x 3 float operations, so up to 90% of the peak is reachable. One row is limited by
+// reading weights.
 #include "tables.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -20,14 +21,14 @@ INLINE __m512 bf16_scales(const uint16_t *p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
 
-// The most rows of one pass: twenty sums, two registers of weights and the float fix-up fill the 32 registers.
+// The most rows of one pass: twenty sums, two registers of weights and the float operations fill the 32 registers.
 enum { MOST_ROWS = 10 };
 #include "gemm.inc"
 
 #define INT4_LOW(v) _mm512_and_si512(v, _mm512_set1_epi8(15))
 #define INT4_HIGH(v) _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15))
 
-// Where row i of a pass lies: rows 6...9 are the next tile's first.
+// The address of row i of a pass: rows 6...9 are the next tile's first.
 #define ROW_CODES(i) ((i) < QUIRE_TILE ? x + (i) * QUIRE_QUAD : next + ((i) - QUIRE_TILE) * QUIRE_QUAD)
 #define ROW_SIDE(i) ((i) < QUIRE_TILE ? (size_t)(i) : side + (size_t)(i) - QUIRE_TILE)
 
@@ -37,9 +38,10 @@ INLINE __m512i broadcast_quad(const int8_t *x) {
   return _mm512_set1_epi32(quad);
 }
 
-// MR rows by 32 channels over all groups, added to sums: the rows of a tile and, from the seventh on, the first rows of the
-// next one, so that up to ten rows read the weights once. CHAINS independent sums a row hide the latency of vpdpbusd where
-// there are few rows; integer sums may be split freely. AHEAD: how many bytes early a block that comes from memory is fetched.
+// MR rows by 32 channels over all groups, added to sums: the rows of a tile and, from the seventh on, the first
+// rows of the next one, so that up to ten rows read the weights once. CHAINS independent sums per row hide the
+// latency of vpdpbusd where there are few rows; integer sums may be split freely. AHEAD: prefetch distance in bytes
+// for a block that comes from memory.
 INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t tile_index, __m512 sums[][2], int MR, int CHAINS, int AHEAD) {
   int32_t groups = a->columns / a->group, quads = a->group / QUIRE_QUAD;
   const int8_t *x = a->codes + (size_t)tile_index * QUIRE_TILE * (size_t)a->columns, *next = x + (size_t)QUIRE_TILE * (size_t)a->columns;
@@ -108,7 +110,7 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
   }
 }
 
-// The finished sums of a tile's rows go to y.
+// Writes the finished sums of a tile's rows to y.
 INLINE void store_tile(__m512 sums[][2], int MR, const uint16_t *channel_scales, float *y, size_t stride, int accumulate, int32_t channels) {
   __mmask16 m0 = channels >= 16 ? 0xffff : (__mmask16)((1u << channels) - 1);
   __mmask16 m1 = channels >= 32 ? 0xffff : channels <= 16 ? 0 : (__mmask16)((1u << (channels - 16)) - 1);
@@ -137,10 +139,10 @@ INLINE void panel_tile(panel_source w, int packed, const quire_activations *a, i
   store_tile(sums, MR, w.channelwise ? w.scales : 0, y, stride, accumulate, channels);
 }
 
-// How early the lines of a cold pass are fetched into L2. Into L1 they would wait on its few miss buffers; half as far or
-// twice as far is slower (tried 2026-11).
+// Prefetch distance for the lines of a pass that reads from memory, into L2. Prefetching into L1 is limited by its
+// few miss buffers; half or twice the distance is slower (tried 2026-11).
 enum { PREFETCH_AHEAD = 8192 };
-// Passes that wait for memory anyway do better with the hardware's own fetching: int4 below 3 rows, int8 below 6.
+// Passes limited by memory are faster with the hardware prefetcher alone: int4 below 3 rows, int8 below 6.
 #define AHEAD(packed, rows, cold) ((cold) && (rows) >= ((packed) ? 3 : 6) ? PREFETCH_AHEAD : 0)
 
 #define PANEL_TILE(MR, CHAINS) \

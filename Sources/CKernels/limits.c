@@ -1,12 +1,12 @@
-// The operands are hidden from the compiler each round, so that it neither computes a product once for all nor leaves the
-// loop out; the sums stay in registers because there are few enough of them. 12 independent sums cover the latency of
-// every instruction used here (4 to 5 cycles, two a cycle at most).
+// Each round hides the operands from the compiler, so that it neither moves a product out of the loop nor removes
+// the loop; the sums stay in registers because there are few enough of them. 12 independent sums cover the latency
+// of every instruction used here (4 to 5 cycles, at most two per cycle).
 #include "CKernels.h"
 #include <string.h>
 
 enum { SUMS = 12, REPEATS = 4 };  // multiply-add instructions a round: SUMS * REPEATS
 
-// Plain C, from memory in L1: what the portable kernel's loop would reach if nothing had to be unpacked or scaled.
+// Plain C, from memory in L1: the peak of the portable kernel's loop without unpacking and scaling.
 static uint64_t portable_int8(uint64_t rounds) {
   uint8_t codes[QUIRE_PANEL * QUIRE_QUAD];
   int8_t quad[QUIRE_QUAD] = {1, 1, 1, 1};
@@ -42,7 +42,7 @@ __attribute__((always_inline)) static inline uint64_t read_lines(const void *sou
     for (int32_t s = 0; s < streams; s++) {
       const char *p = (const char *)source + (size_t)s * length + i;
       for (int l = 0; l < 4; l++) {
-        // After the end it is some other memory, which a fetch may name.
+        // After the end this is other memory, which a prefetch may access.
         if (ahead) __builtin_prefetch(p + ahead + l * 64);
         sums[l] ^= *(const line *)(p + l * 64);
       }
@@ -78,7 +78,7 @@ AVX2 static uint64_t avx2_f32(uint64_t rounds) {
 }
 
 // vpmaddubsw has no addend. Eight products are summed in 16 bits before vpmaddwd widens them, as many as int4 codes
-// allow (8 x 3,810); int8 codes allow none, so that their kernel cannot come near this limit.
+// allow (8 x 3,810); int8 codes allow none, so their kernel cannot get near this limit.
 AVX2 static uint64_t avx2_int8(uint64_t rounds) {
   enum { CHAINS = 4, DEPTH = 8 };
   __m256i sums[CHAINS], a = _mm256_set1_epi8(1), b = a, ones = _mm256_set1_epi16(1);
@@ -89,7 +89,7 @@ AVX2 static uint64_t avx2_int8(uint64_t rounds) {
     for (int k = 0; k < DEPTH; k++) {
       for (int i = 0; i < CHAINS; i++) {
         __m256i product;
-        // Written out, or the compiler would take one product for all chains.
+        // In assembly, because the compiler would use one product for all chains.
         __asm__ volatile("vpmaddubsw %2, %1, %0" : "=x"(product) : "x"(a), "x"(b));
         narrow[i] = _mm256_add_epi16(narrow[i], product);
       }

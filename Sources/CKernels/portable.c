@@ -1,4 +1,4 @@
-// The truth: plain loops that every other table must equal bit for bit.
+// The portable kernels: plain loops that define the results; every other table must equal them bit for bit.
 #include "tables.h"
 
 #define QUIRE_F16C 0

@@ -46,7 +46,7 @@ static void *run(void *argument) {
   return NULL;
 }
 
-int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context) {
+int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context, uintptr_t *handle) {
   struct start *start = malloc(sizeof *start);
   if (!start) return ENOMEM;
   *start = (struct start){body, context};
@@ -55,13 +55,19 @@ int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context) 
   int failure = pthread_attr_init(&attributes);
   if (failure == 0) {
     failure = pthread_attr_setstacksize(&attributes, stack_bytes);
-    if (failure == 0) failure = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (failure == 0 && !handle) failure = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     if (failure == 0) failure = pthread_create(&thread, &attributes, run, start);
     pthread_attr_destroy(&attributes);
   }
-  if (failure != 0) free(start);
+  if (failure != 0) {
+    free(start);
+  } else if (handle) {
+    *handle = (uintptr_t)thread;
+  }
   return failure;
 }
+
+void quire_join_thread(uintptr_t handle) { pthread_join((pthread_t)handle, NULL); }
 
 #if defined(__linux__)
 /* What OpenBLAS does when it is loaded, before main, is more than some limits allow. These functions run before any

@@ -6,9 +6,9 @@ package import QuireText
 /// Why calibration text or statistics cannot be used. Each description is one sentence.
 package enum CalibrationError: Error, Sendable {
   case unreadableFile(path: String, purpose: String)
-  /// A calibration text that cannot serve.
+  /// A calibration text that cannot be used.
   case text(source: String, problem: String)
-  /// A file of statistics that cannot serve.
+  /// A statistics file that cannot be used.
   case statistics(path: String, problem: String)
   /// An activation that is not a number.
   case notFinite(what: String)

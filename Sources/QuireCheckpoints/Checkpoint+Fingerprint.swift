@@ -5,11 +5,11 @@ extension Checkpoint {
   private static let pieceBytes = 4096
   private static let pieceCount = 16
 
-  /// A hash by which what was measured on some tensors is known to belong to them: of each its name, type and shape, and
-  /// sixteen pieces of 4 KiB spread over its bytes, or all of them if it has no more.
+  /// A hash that identifies the weights that a measurement was made on: of each tensor its name, type and shape,
+  /// and sixteen pieces of 4 KiB spread over its bytes, or all of them if it has no more.
   ///
-  /// It is the same for a copy of the folder and for other shards, takes a moment at any size, and differs for weights
-  /// that were trained on, which changes every one of them. It is no proof that all bytes are equal.
+  /// It is equal for a copy of the folder and for other shards, takes little time at any size, and differs after
+  /// further training, which changes every tensor. It does not prove that all bytes are equal.
   package func fingerprint(of names: [String]) throws(CheckpointError) -> String {
     var hash = ContentHash()
     for name in names {

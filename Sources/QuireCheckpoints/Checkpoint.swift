@@ -6,17 +6,17 @@ package import QuireTensors
 ///     let checkpoint = try Checkpoint(path: "Qwen3-8B")
 ///     let norm = try checkpoint.tensor("model.norm.weight", shape: [4096])
 ///
-/// All headers and the index are checked when it opens; weights are read when they are asked for. Tokenizer
-/// files are `QuireText`'s. Safe to use from any thread.
+/// All headers and the index are checked when it opens; weights are read on request. Tokenizer files are read by
+/// `QuireText`. Safe to use from any thread.
 package final class Checkpoint: Sendable {
   package static let weightsName = "model.safetensors"
 
   package let folder: String
   package let configuration: JSONValue
   package let generationConfiguration: JSONValue?
-  /// Tensors that a shard holds and the index does not name; they cannot be read.
+  /// Tensors that are in a shard but not in the index; they cannot be read.
   package let unlistedTensors: [String]
-  /// What a user should know about the files, one sentence each.
+  /// Notices about the files for the user, one sentence each.
   package let notices: [String]
 
   let files: [SafetensorsFile]
@@ -46,7 +46,7 @@ package final class Checkpoint: Sendable {
   /// The types that weights may have.
   package static let weightElements: Set<ElementType> = [.bfloat16, .float16, .float32]
 
-  /// The values of a tensor that must be of this shape and one of these types, read into memory.
+  /// Reads the values of a tensor, which must have this shape and one of these types.
   ///
   /// - Parameter hashes: receives the hash of its bytes.
   /// Throws when the file cannot be read to the tensor's end, or a value is NaN or infinite.
@@ -61,7 +61,7 @@ package final class Checkpoint: Sendable {
     return contents.view
   }
 
-  /// What the header says of a tensor that must be of this shape and one of these types; reads no values.
+  /// The header's entry of a tensor, which must have this shape and one of these types; reads no values.
   @discardableResult
   package func check(
     _ name: String, elements: Set<ElementType> = weightElements, shape: [Int]
@@ -76,7 +76,7 @@ package final class Checkpoint: Sendable {
     return record
   }
 
-  /// The file that holds a tensor, and what its header says of it.
+  /// The file that holds a tensor, and the header's entry of it.
   func find(_ name: String) throws(CheckpointError) -> (file: SafetensorsFile, record: TensorRecord) {
     guard let (file, record) = tensors[name] else { throw .missingTensor(folder: folder, name: name) }
     return (files[file], record)

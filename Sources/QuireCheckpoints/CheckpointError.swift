@@ -8,11 +8,11 @@ package enum CheckpointError: Error, Equatable, CustomStringConvertible {
   case unreadable(path: String, reason: String)
   /// A folder lacks a file that every checkpoint has.
   case missingFile(folder: String, expected: String)
-  /// A file or folder of a kind that is known, but is no checkpoint.
+  /// A known type of file or folder that is not a checkpoint.
   case foreign(path: String, expected: String, found: String, advice: String)
   /// A file contradicts its format.
   case malformed(path: String, expected: String, found: String)
-  /// The index and the shards do not belong together.
+  /// The index and the shards do not match.
   case shards(path: String, expected: String, found: String)
   /// Weights in one file, and other weights in shards with an index.
   case twoSetsOfWeights(folder: String, shardCount: Int)
@@ -20,9 +20,9 @@ package enum CheckpointError: Error, Equatable, CustomStringConvertible {
   case missingTensor(folder: String, name: String)
   /// A tensor of another type or shape than the model needs.
   case mismatch(file: String, name: String, expected: String, found: String)
-  /// A tensor with numbers that are none.
+  /// A tensor with values that are NaN or infinite.
   case notFinite(file: String, name: String)
-  /// A tensor with a number that overflows in the first product.
+  /// A tensor with a value so large that products overflow.
   case tooLarge(file: String, name: String, value: Float)
   /// A file cannot be written.
   case unwritable(path: String, reason: String)
@@ -48,7 +48,7 @@ package enum CheckpointError: Error, Equatable, CustomStringConvertible {
       "expected tensor \"\(name)\" in \(folder), found none; check that the weights belong to its config.json"
     case .mismatch(let file, let name, let expected, let found):
       "expected tensor \"\(name)\" in \(file) as \(expected), found \(found); check that the weights belong to "
-        + "the config.json beside them"
+        + "the config.json in their folder"
     case .notFinite(let file, let name):
       "expected finite numbers in tensor \"\(name)\" of \(file), found a NaN or an infinity; "
         + Self.damaged

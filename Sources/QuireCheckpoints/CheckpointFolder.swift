@@ -9,7 +9,7 @@ import QuireTensors
 
 /// The folder of a checkpoint and its JSON files.
 struct CheckpointFolder {
-  /// Far more than the index of any model takes.
+  /// Far more than the index of any model needs.
   private static let jsonBytesMax = 64 << 20
 
   let path: String
@@ -30,7 +30,7 @@ struct CheckpointFolder {
 
   func path(_ name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
 
-  /// Whether there is anything of this name, readable or not.
+  /// Whether a file of this name exists, readable or not.
   func has(_ name: String) -> Bool {
     var status = stat()
     return lstat(path(name), &status) == 0

@@ -1,14 +1,14 @@
 import QuireTensors
 
-/// Whether all floating-point values of a tensor can be computed with, found while its bytes pass by.
+/// Checks that all floating-point values of a tensor can be computed with, while its bytes are read.
 ///
-/// Magnitudes of floats order like their bit patterns, infinity and NaN above all, so an integer maximum decides. Types that
-/// are no floats always pass.
+/// Magnitudes of floats order like their bit patterns, with infinity and NaN largest, so an integer maximum
+/// suffices. Other types always pass.
 struct FiniteCheck {
   private let element: ElementType
   private var largest: UInt64 = 0
 
-  /// Squares of larger values overflow in float32 sums. Weights of trained models are a million million times smaller.
+  /// Squares of larger values overflow in float32 sums. Weights of trained models are 10¹² times smaller.
   static let limit: Float = 0x1p60
 
   init(_ element: ElementType) { self.element = element }

@@ -1,13 +1,13 @@
-/// Recognizes by its first bytes a file that is not what a user took it for.
+/// Recognizes other types of file by their first bytes.
 package struct ForeignFile: Equatable, Sendable {
-  /// What it is, in a few words: "a GGUF file".
+  /// The type in a few words: "a GGUF file".
   package let what: String
   package let advice: String
 
-  /// How many bytes of a file's beginning are enough.
+  /// The number of first bytes needed.
   package static let startBytes = 64
 
-  /// nil when the bytes are of no kind that is known.
+  /// nil when the type is not known.
   package init?(start: some Sequence<UInt8>) {
     let bytes = Array(start.prefix(Self.startBytes))
     guard let kind = Self.kinds.first(where: { bytes.starts(with: $0.magic) }) else { return nil }

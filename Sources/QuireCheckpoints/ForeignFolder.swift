@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a folder holds that lacks the files of a checkpoint, so that the refusal can name it.
+/// Recognizes the contents of a folder that is not a complete checkpoint, so that the refusal can name them.
 struct ForeignFolder {
   private let path: String
   private let names: [String]
@@ -22,7 +22,7 @@ struct ForeignFolder {
     return .missingFile(folder: path, expected: CompanionFile.configuration.name)
   }
 
-  /// The refusal of a folder with config.json, but without weights that can be read.
+  /// The refusal of a folder with config.json, but without readable weights.
   var withoutWeights: CheckpointError {
     if let error = adapter { return error }
     if let name = first("safetensors") {
@@ -52,7 +52,7 @@ struct ForeignFolder {
     )
   }
 
-  /// A model's folder in the cache of the Hugging Face hub, or one above the checkpoint.
+  /// A model's folder in the cache of the Hugging Face hub, or a folder that contains checkpoints.
   private var cache: CheckpointError? {
     guard names.contains("snapshots") else { return nil }
     let snapshots =

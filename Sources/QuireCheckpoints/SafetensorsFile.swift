@@ -1,16 +1,16 @@
 import QuireFiles
 import QuireTensors
 
-/// A safetensors file whose header has been checked in full; tensors are read when they are asked for.
+/// A safetensors file whose header has been checked in full; tensors are read on request.
 ///
 ///     let file = try SafetensorsFile(path: "model.safetensors")
 ///     let norm = try file.record("model.norm.weight").map { try file.read($0).view }
 ///
-/// Nothing is mapped: a file that is cut short, replaced or unreadable gives an error, where a mapping would end the
-/// process. Reading costs about a tenth of a second per GB that the system has in memory, and weights in huge pages
-/// are multiplied faster afterwards.
+/// Files are read, not mapped: a file that is truncated, replaced or unreadable gives an error, where a mapping
+/// would end the process. Reading costs about a tenth of a second per GB in the page cache, and weights in huge
+/// pages are multiplied faster afterwards.
 ///
-/// For a whole checkpoint use `Checkpoint`, which knows shards.
+/// For a whole checkpoint use `Checkpoint`, which handles shards.
 package final class SafetensorsFile: Sendable {
   package let path: String
   /// In the order of their bytes.
@@ -20,10 +20,10 @@ package final class SafetensorsFile: Sendable {
   private let file: InputFile
   private let indexOfName: [String: Int]
 
-  /// Bytes that are checked and hashed while they are in the cache.
+  /// Bytes that are checked and hashed while they are in the CPU cache.
   private static let chunkBytes = 1 << 20
 
-  /// Opens the file at `path` and checks its header against all of it.
+  /// Opens the file at `path` and checks its header against the file's size.
   package init(path: String) throws(CheckpointError) {
     self.path = path
     do throws(FileFailure) { file = try InputFile(path: path) } catch {
@@ -39,11 +39,11 @@ package final class SafetensorsFile: Sendable {
 
   package func record(_ name: String) -> TensorRecord? { indexOfName[name].map { records[$0] } }
 
-  /// A tensor of this file in memory, and the hash of its bytes if that is wanted.
+  /// A tensor of this file in memory, and the hash of its bytes if requested.
   ///
-  /// Throws when the file has become shorter, or when a value is NaN, infinite or far too large to compute with.
+  /// Throws when the file has been truncated, or when a value is NaN, infinite or far too large to compute with.
   ///
-  /// - Parameter checking: false for a caller that judges the values itself, after the hash.
+  /// - Parameter checking: false for a caller that checks the values itself, after the hash.
   package func read(
     _ record: TensorRecord, hashing: Bool = false, checking: Bool = true
   ) throws(CheckpointError) -> (view: TensorView, hash: UInt64?) {
@@ -68,7 +68,7 @@ package final class SafetensorsFile: Sendable {
     return (view, hashing ? hash.value : nil)
   }
 
-  /// The hash of the bytes in front of the first tensor: the header.
+  /// The hash of the bytes before the first tensor: the header.
   package func headerHash() throws(CheckpointError) -> UInt64 {
     let end = records.map(\.range.lowerBound).min() ?? file.byteCount
     return try hash(0..<end)

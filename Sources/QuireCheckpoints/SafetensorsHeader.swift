@@ -2,10 +2,10 @@ import QuireFiles
 import QuireJSON
 import QuireTensors
 
-/// The header of a safetensors file: eight bytes of length, JSON, then the tensors' bytes without holes.
+/// The header of a safetensors file: eight bytes of length, JSON, then the tensors' bytes without gaps.
 ///
-/// Everything the format promises is checked here, before anybody sees a byte of a tensor. Source: the format
-/// section of the safetensors project's README.
+/// Everything that the format requires is checked here, before any tensor is read. Source: the format section of
+/// the safetensors project's README.
 struct SafetensorsHeader {
   static let lengthBytes = 8
   static let headerBytesMax = 100_000_000
@@ -22,7 +22,7 @@ struct SafetensorsHeader {
   private let dataStart: Int
   private let dataBytes: Int
 
-  /// Reads the header alone, however long the file says that it is.
+  /// Reads only the header, limited whatever length the file claims.
   init(path: String, file: InputFile) throws(CheckpointError) {
     self.path = path
     let fileBytes = file.byteCount
@@ -61,7 +61,7 @@ struct SafetensorsHeader {
     return withExtendedLifetime(buffer) { Array(buffer.buffer) }
   }
 
-  /// Other files often bear the name: pointers of Git LFS, web pages of a failed download, renamed weights.
+  /// Other files often have the name: Git LFS pointers, web pages of a failed download, renamed weights.
   private static func rejectForeign(_ path: String, _ file: InputFile) throws(CheckpointError) {
     let start = try bytes(path, file, 0..<min(file.byteCount, ForeignFile.startBytes))
     let isHeader = start.count > lengthBytes && start[lengthBytes] == UInt8(ascii: "{")
@@ -80,7 +80,7 @@ struct SafetensorsHeader {
     } catch {
       throw malformed("a safetensors header of valid JSON", "a fault at \(error)")
     }
-    // The JSON reader refuses equal bytes twice; `Set` also finds names that only look the same.
+    // The JSON reader refuses equal keys; `Set` also finds names that only look the same.
     var names: Set<String> = []
     for member in header.objectValue?.members ?? [] {
       guard names.insert(member.key).inserted else {
@@ -144,7 +144,7 @@ struct SafetensorsHeader {
       range: dataStart + offsets[0]..<dataStart + offsets[1])
   }
 
-  /// Orders the records by their bytes; they must follow each other without overlap or hole, to the file's end.
+  /// Orders the records by their bytes; they must follow each other without overlap or gap, to the file's end.
   private mutating func checkCover() throws(CheckpointError) {
     records.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     var end = dataStart

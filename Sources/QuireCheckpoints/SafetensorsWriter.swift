@@ -2,7 +2,7 @@ import QuireFiles
 import QuireJSON
 package import QuireTensors
 
-/// Writes a safetensors file tensor by tensor, without ever holding it in memory.
+/// Writes a safetensors file tensor by tensor, without holding it in memory.
 ///
 ///     let writer = try SafetensorsWriter(
 ///       path: "out.safetensors", tensors: [.init(name: "logits", element: .float32, shape: [3, 151936])])
@@ -11,7 +11,7 @@ package import QuireTensors
 ///
 /// The file appears under its name at `finish`. One thread at a time.
 package final class SafetensorsWriter {
-  /// A tensor to come.
+  /// A tensor to write.
   package struct Tensor: Sendable, Equatable {
     package var name: String
     package var element: ElementType
@@ -32,7 +32,7 @@ package final class SafetensorsWriter {
   private let file: AtomicFile
   private let totalBytes: Int
 
-  /// Writes the header. Put tensors with large elements first: readers copy what is not aligned.
+  /// Writes the header. Put tensors with large elements first: readers copy unaligned data.
   package init(
     path: String, tensors: [Tensor], metadata: [String: String] = [:]
   ) throws(CheckpointError) {
@@ -58,7 +58,7 @@ package final class SafetensorsWriter {
     }
   }
 
-  /// Brings the file under its name, when all tensors have been written.
+  /// Moves the file to its name, when all tensors have been written.
   package func finish() throws(CheckpointError) {
     precondition(file.byteCount == totalBytes, "all tensors have been written")
     do throws(FileFailure) {
@@ -88,7 +88,7 @@ package final class SafetensorsWriter {
       offset += tensor.byteCount
     }
     var text = JSONValue.object(members).serializedBytes()
-    // The data start at a multiple of 64, so that readers that map the file find rows aligned.
+    // The data start at a multiple of 64, so that rows are aligned for readers that map the file.
     let lengthBytes = SafetensorsHeader.lengthBytes
     while (lengthBytes + text.count) % 64 != 0 { text.append(UInt8(ascii: " ")) }
     return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text

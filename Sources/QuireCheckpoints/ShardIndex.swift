@@ -1,9 +1,9 @@
 import QuireJSON
 
-/// `model.safetensors.index.json`: which shard holds which tensor.
+/// `model.safetensors.index.json`: the shard of each tensor.
 struct ShardIndex {
   let path: String
-  /// File names in the order the index first names them.
+  /// File names in the order of their first occurrence in the index.
   let shardNames: [String]
   /// For each tensor an index into `shardNames`.
   let shardOfTensor: [(name: String, shard: Int)]
@@ -36,12 +36,12 @@ struct ShardIndex {
     shardOfTensor = tensors
   }
 
-  /// Whether a name cannot lead out of the folder.
+  /// Whether a name stays within the folder.
   private static func isInside(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
   }
 
-  /// Opens all shards and holds them against the index.
+  /// Opens all shards and compares them with the index.
   func open(
     in folder: CheckpointFolder
   ) throws(CheckpointError) -> (files: [SafetensorsFile], unlistedTensors: [String]) {

@@ -3,13 +3,13 @@ import Foundation
 import QuireTensors
 import Synchronization
 
-/// What a file contained, for the provenance of what is made from it.
+/// The hash of a source file, for the provenance of what is made from it.
 package struct SourceHash: Sendable, Equatable {
   package enum Algorithm: String, Sendable {
     /// XXH64 of the whole file.
     case file = "xxh64"
     /// XXH64 of hashes, eight bytes little-endian each: that of the bytes before the first tensor, then that of
-    /// each tensor in the order of the file. So a checkpoint is hashed in whatever order its tensors are used.
+    /// each tensor in the order of the file. So tensors can be hashed in the order in which they are used.
     case tensors = "xxh64-of-tensors"
   }
 
@@ -39,10 +39,10 @@ package final class TensorHashes: Sendable {
     }
   }
 
-  /// Adds what an earlier run has noted.
+  /// Adds the hashes recorded by an earlier run.
   package func adopt(_ hashes: [String: UInt64]) { state.withLock { $0.all.merge(hashes) { $1 } } }
 
-  /// Those that were noted since the last call.
+  /// Hashes recorded since the last call.
   package func takeFresh() -> [String: UInt64] {
     state.withLock { state in
       defer { state.fresh = [:] }
@@ -54,12 +54,12 @@ package final class TensorHashes: Sendable {
 }
 
 extension Checkpoint {
-  /// The hash of every file of the checkpoint that is there.
+  /// The hash of every file of the checkpoint that exists.
   ///
   /// - Parameters:
-  ///   - known: hashes of tensors that have been read already; all others are read, which takes about a second for
-  ///     each 5 GB that the system has in memory, otherwise as long as the disk.
-  ///   - progress: called now and then with bytes of weights done and in all.
+  ///   - known: hashes of tensors that have already been read; all others are read, which takes about a second per
+  ///     5 GB in the page cache, otherwise as long as the disk needs.
+  ///   - progress: called repeatedly with the bytes of weights done and their total.
   package func sourceHashes(
     known: [String: UInt64] = [:], progress: ((_ doneBytes: Int, _ totalBytes: Int) -> Void)? = nil
   ) throws(CheckpointError) -> [SourceHash] {
@@ -85,11 +85,11 @@ extension Checkpoint {
     return hashes
   }
 
-  /// Name, size and time of change of every file of the checkpoint: tells another checkpoint from this one without
-  /// reading it.
+  /// Name, size and modification time of every file of the checkpoint: distinguishes checkpoints without reading
+  /// them.
   package func fileStamps() throws(CheckpointError) -> String {
     try (companionPaths() + weightFiles).map { path in
-      // Through links: shards in a download cache are links to their contents.
+      // Follows links: shards in a download cache are links to their contents.
       let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
       let attributes = try? FileManager.default.attributesOfItem(atPath: file)
       let changed = (attributes?[.modificationDate] as? Date)?.timeIntervalSinceReferenceDate ?? 0
@@ -97,7 +97,7 @@ extension Checkpoint {
     }.joined(separator: "\n")
   }
 
-  /// Bytes of all files: the weights and what lies beside them.
+  /// Bytes of all files: the weights and the companion files.
   package func fileBytes() throws(CheckpointError) -> Int {
     var total = files.reduce(0) { $0 + $1.byteCount }
     for path in try companionPaths() {
@@ -131,7 +131,7 @@ extension Checkpoint {
 }
 
 extension SafetensorsFile {
-  /// The hash of header and tensors, of which those that are not known are read.
+  /// The hash of header and tensors; tensors whose hash is not known are read.
   fileprivate func hash(
     known: [String: UInt64], progress: (_ doneBytes: Int) -> Void
   ) throws(CheckpointError) -> UInt64 {

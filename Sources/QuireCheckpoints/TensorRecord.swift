@@ -1,20 +1,20 @@
 package import QuireTensors
 
-/// What a safetensors header says about one tensor.
+/// A safetensors header's entry of one tensor.
 package struct TensorRecord: Sendable, Equatable {
   package let name: String
   package let element: ElementType
   package let shape: [Int]
   /// Path of the file that holds it.
   package let file: String
-  /// Its bytes, counted from the start of the file.
+  /// The range of its bytes, from the start of the file.
   package let range: Range<Int>
 
   package var byteCount: Int { range.count }
 }
 
 /// A tensor's bytes in memory, valid while `owner` lives.
-// Unchecked: the bytes behind the pointer are never written after the view is made.
+// Unchecked: the memory is never written after the view is made.
 package struct TensorView: @unchecked Sendable {
   package let name: String
   package let element: ElementType

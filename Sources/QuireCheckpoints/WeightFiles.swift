@@ -1,15 +1,16 @@
 import QuireJSON
 
-/// The safetensors files of a folder, and which of them holds each tensor.
+/// The safetensors files of a folder, and the file of each tensor.
 struct WeightFiles {
   private(set) var files: [SafetensorsFile] = []
-  /// For each tensor an index into `files`, and what the header says of it.
+  /// For each tensor an index into `files`, and the header's entry of it.
   private(set) var tensors: [String: (file: Int, record: TensorRecord)] = [:]
-  /// Tensors that a shard holds and the index does not name; they cannot be read.
+  /// Tensors that are in a shard but not in the index; they cannot be read.
   private(set) var unlistedTensors: [String] = []
   private(set) var notices: [String] = []
 
-  /// Opens one file or all shards. Refuses a single file beside a whole set of shards: nobody can say which is meant.
+  /// Opens one file or all shards. Refuses a single file next to a complete set of shards, because it is not clear
+  /// which is meant.
   init(_ folder: CheckpointFolder) throws(CheckpointError) {
     let indexName = CompanionFile.weightIndex.name
     guard folder.has(Checkpoint.weightsName) else {
@@ -32,7 +33,7 @@ struct WeightFiles {
     unlistedTensors = shards.unlistedTensors
   }
 
-  /// An index that names the single file, or shards that are not there, changes nothing.
+  /// An index that names the single file, or shards that do not exist, is ignored with a notice.
   private mutating func check(
     indexBeside single: String, _ folder: CheckpointFolder
   ) throws(CheckpointError) {
@@ -41,12 +42,12 @@ struct WeightFiles {
       json.flatMap { try? ShardIndex(path: folder.path(name), json: $0) }
     }
     guard let index else {
-      notices.append("\(single) is used; \(name) beside it is no index of shards and is ignored")
+      notices.append("\(single) is used; \(name) next to it is no index of shards and is ignored")
       return
     }
     if index.shardNames == [single] { return }
     guard index.shardNames.allSatisfy(folder.has) else {
-      notices.append("\(single) is used; \(name) beside it names shards that are not there and is ignored")
+      notices.append("\(single) is used; \(name) next to it names shards that are not there and is ignored")
       return
     }
     throw .twoSetsOfWeights(folder: folder.path, shardCount: index.shardNames.count)

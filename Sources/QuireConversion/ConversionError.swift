@@ -17,9 +17,9 @@ package enum ConversionError: Error, Sendable {
   /// A removal that leaves no head, or counts that do not fit the layers.
   case removalCounts(found: Int, layers: Int)
   case removesTooMuch(layer: Int, unit: String, asked: Int, largest: Int)
-  /// A limit that the choices cannot meet.
+  /// A limit that is too small for the given choices.
   case budget(String)
-  /// A file for what does not fit into memory cannot be written or read.
+  /// A temporary file for data that does not fit into memory cannot be written or read.
   case scratch(path: String, reason: String)
   case calibration(CalibrationError)
   case optimization(OptimizationError)

@@ -1,25 +1,25 @@
 import QuireFiles
 import QuireModelFiles
 
-/// What can be wrong with an evaluation that a user asks for. Every description is one sentence.
+/// Why an evaluation cannot be done. Every description is one sentence.
 package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// A file that cannot be opened or is not UTF-8 text. `purpose` says what it was wanted for.
+  /// A file that cannot be opened or is not UTF-8 text. `purpose` says what it was needed for.
   case unreadableFile(path: String, purpose: String, found: String)
-  /// A line of a task file is not a problem. Lines count from 1.
+  /// A line of a task file that is not a problem. Lines count from 1.
   case malformedTask(file: String, line: Int, expected: String, found: String)
-  /// A file without anything to measure in it.
+  /// A file that contains nothing to measure.
   case emptyFile(path: String, expected: String)
-  /// Neither tasks nor text: there would be nothing but sizes in the report.
+  /// Neither tasks nor text: the report would hold nothing but sizes.
   case nothingToMeasure(model: String)
-  /// An option is out of range or does not go with the others.
+  /// An option that is out of range or contradicts another.
   case invalidOption(name: String, sentence: String)
-  /// A reference that cannot be compared with the model, token by token.
+  /// A reference that cannot be compared with the model token by token.
   case mismatchedReference(reference: String, model: String, difference: String)
-  /// A model could not be opened or loaded; the sentence is the reader's.
+  /// A model that could not be opened or loaded; the sentence is the reader's.
   case model(String)
   /// The logits of a model overflow or are not numbers.
   case notFinite(isReference: Bool)
-  /// A recipe could not be carried out; the sentence is the converter's.
+  /// A recipe that could not be applied; the sentence is the converter's.
   case conversion(String)
   /// The engine refused or failed; the sentence is the engine's.
   case generation(String)
@@ -33,7 +33,7 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
     case .emptyFile(let path, let expected):
       "expected \(expected) in \(path), found none; give a file that has some"
     case .nothingToMeasure(let model):
-      "there is neither a task file nor a text to measure \(model) with, and none beside it; "
+      "there is neither a task file nor a text to measure \(model) with, and none in its folder; "
         + "give one with --tasks or --text"
     case .invalidOption(_, let sentence):
       sentence
@@ -58,7 +58,7 @@ extension EvaluationError {
   }
 }
 
-/// The value of `body`; what is wrong with a model's files becomes an error of the evaluation.
+/// The value of `body`; an error in a model's files becomes an evaluation error.
 func opening<Value>(_ body: () throws(ModelFileError) -> Value) throws(EvaluationError) -> Value {
   do throws(ModelFileError) {
     return try body()

@@ -6,36 +6,36 @@ import CKernels
   import Darwin
 #endif
 
-/// A file that appears under its name whole, or not at all: it is written beside its place, brought to the
-/// disk and renamed.
+/// A file that appears under its name complete or not at all: it is written under a temporary name next to it,
+/// flushed to the disk and renamed.
 ///
 ///     let file = try AtomicFile(path: "model.quire")   // opens model.quire.partial
 ///     try file.write(bytes)
 ///     try file.commit()                                // fsync, rename, fsync of the folder
 ///
-/// Without `commit` the temporary disappears with the object, unless `keepsTemporary` is set. A lock keeps a
-/// second writer out. A file of that name that was there before is replaced; one that appears in the meantime is not.
-/// Not for use by two threads at once.
+/// Without `commit` the temporary file is removed with the object, unless `keepsTemporary` is set. A lock prevents a
+/// second writer. A file that had the name at the start is replaced; one that appears in the meantime is not.
+/// Not for concurrent use by two threads.
 package final class AtomicFile {
   package let path: String
   package let temporaryPath: String
   /// Bytes written so far.
   package private(set) var byteCount: Int
-  /// Leaves the temporary for a later run to resume; so from the start where an earlier run has left one to resume.
+  /// Whether the temporary file is kept for a later run to resume; initially true if an earlier run has left one.
   package var keepsTemporary = false {
     didSet {
       isCommitted || keepsTemporary
         ? DisposableFiles.forget(temporaryPath) : DisposableFiles.add(temporaryPath)
     }
   }
-  /// Whether a file was under the name at the start, and may be replaced.
+  /// Whether a file had the name at the start, and may be replaced.
   private let replaces: Bool
   private let descriptor: Int32
   private var isCommitted = false
 
   package static func temporaryPath(for path: String) -> String { path + ".partial" }
 
-  /// Starts an empty file, or with `resumes` continues after what an earlier run's temporary holds.
+  /// Starts an empty file, or with `resumes` appends to the temporary file of an earlier run.
   package init(path: String, resumes: Bool = false) throws(FileFailure) {
     self.path = try validated(path: path)
     temporaryPath = Self.temporaryPath(for: path)
@@ -66,14 +66,14 @@ package final class AtomicFile {
     }
   }
 
-  /// Removes what a writer of `path` that was killed may have left.
+  /// Removes the temporary file that a killed writer of `path` may have left.
   package static func discardTemporary(for path: String) throws(FileFailure) {
     guard unlink(temporaryPath(for: path)) == 0 || errno == ENOENT else { throw .last }
   }
 
-  /// Forgets everything after the first `byteCount` bytes.
+  /// Removes everything after the first `byteCount` bytes.
   package func truncate(to byteCount: Int) throws(FileFailure) {
-    precondition(byteCount <= self.byteCount && !isCommitted, "only what was written can be forgotten")
+    precondition(byteCount <= self.byteCount && !isCommitted, "only written bytes can be removed")
     guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .last }
     self.byteCount = byteCount
   }
@@ -86,7 +86,7 @@ package final class AtomicFile {
     _ = close(descriptor)
   }
 
-  /// Opens and locks the temporary, unless another process has it.
+  /// Opens and locks the temporary file, unless another process has it locked.
   private static func openLocked(_ path: String) throws(FileFailure) -> Int32 {
     while true {
       let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o666)
@@ -100,7 +100,7 @@ package final class AtomicFile {
             reason: "another process is writing it",
             remedy: "wait until that is done or choose another path and run again") : failure
       }
-      // Between open and lock another process may have renamed the file we hold: look again.
+      // Between open and lock another process may have renamed the file: check again.
       var held = stat()
       var named = stat()
       if fstat(descriptor, &held) == 0, stat(path, &named) == 0, held.st_ino == named.st_ino {
@@ -143,22 +143,22 @@ package final class AtomicFile {
     if let failure { throw failure }
   }
 
-  /// Brings everything written so far to the disk.
+  /// Flushes everything written so far to the disk.
   package func synchronize() throws(FileFailure) {
     guard fsync(descriptor) == 0 else { throw .last }
   }
 
-  /// Brings the file to the disk and under its name; nothing can be written after that.
+  /// Flushes the file to the disk and renames it; nothing can be written after that.
   package func commit() throws(FileFailure) {
     precondition(!isCommitted, "the file is finished")
     try synchronize()
-    try moveIntoPlace()
+    try renameTemporary()
     isCommitted = true
     DisposableFiles.forget(temporaryPath)
     try Self.synchronizeFolder(of: path)
   }
 
-  private func moveIntoPlace() throws(FileFailure) {
+  private func renameTemporary() throws(FileFailure) {
     if replaces {
       guard rename(temporaryPath, path) == 0 else { throw .last }
       return
@@ -168,19 +168,19 @@ package final class AtomicFile {
     let failure = FileFailure.last
     var status = stat()
     guard lstat(path, &status) != 0 else {
-      throw FileFailure(reason: "another file has appeared in its place")
+      throw FileFailure(reason: "another file with its name has appeared")
     }
     guard !isSupported, rename(temporaryPath, path) == 0 else { throw failure }
   }
 
-  /// Brings a folder's list of names to the disk, without which a rename may be lost with the power.
+  /// Flushes a folder's entries to the disk; without this, a power failure may undo a rename.
   package static func synchronizeFolder(of path: String) throws(FileFailure) {
     let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
     let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .last }
     defer { _ = close(descriptor) }
-    // Some file systems cannot synchronize folders and say EINVAL: nothing is lost that they could keep.
+    // File systems that cannot synchronize folders return EINVAL; nothing more can be done there.
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw .last }
   }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Bytes as people read them, in decimal units, as file managers and disks count them: "512 B", "16.4 kB", "4.83 GB".
+/// Byte counts as text in decimal units, as file managers and disks use them: "512 B", "16.4 kB", "4.83 GB".
 package enum ByteText {
   package static func of(_ count: Int) -> String {
     guard count >= 1000 else { return "\(count) B" }

@@ -1,7 +1,7 @@
-/// XXH64: the 64-bit hash that the zstd format itself uses for content checksums.
+/// XXH64: the 64-bit hash that the zstd format uses for content checksums.
 ///
-/// It finds accidents (flipped bits, cut files, swapped shards) at the speed of memory; it is no defence
-/// against somebody who forges a file on purpose.
+/// It detects accidental damage (flipped bits, truncated files, swapped shards) at the speed of memory. It does not
+/// protect against deliberate forgery.
 ///
 ///     var hash = ContentHash()
 ///     hash.update(first)
@@ -29,14 +29,14 @@ package struct ContentHash: Sendable {
     lanes = (seed &+ primes.0 &+ primes.1, seed &+ primes.1, seed, seed &- primes.0)
   }
 
-  /// The hash of one run of bytes.
+  /// The hash of a buffer.
   package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var hash = ContentHash()
     hash.update(bytes)
     return hash.value
   }
 
-  /// Appends `bytes` to what is hashed.
+  /// Appends `bytes` to the hashed data.
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
     byteCount &+= UInt64(bytes.count)
     var rest = bytes[...]

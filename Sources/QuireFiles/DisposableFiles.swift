@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// Files and folders that must not outlive the process, for whoever ends it early.
+/// Files and folders that must not outlive the process, for code that ends the process early.
 ///
-/// Owners remove what they made when they are released; a signal or a lack of memory ends the process without that.
-/// So owners register what they make, and the program calls `removeAllBeforeExit`.
+/// Owners remove their files when they are released, but a signal or a lack of memory ends the process without that.
+/// So owners register their files, and the program calls `removeAllBeforeExit`.
 package enum DisposableFiles {
   private final class Registry: @unchecked Sendable {
     // Unchecked: `paths` is protected by `lock`.
@@ -19,7 +19,8 @@ package enum DisposableFiles {
     registry.lock.withLock { _ = registry.paths.insert(path) }
   }
 
-  /// Registers what `make` creates at a path. The process cannot end between the two: that would leave the file.
+  /// Registers the file that `make` creates at a path. The process cannot end between creation and registration, which
+  /// would leave the file.
   package static func add<Made, Failure: Error>(
     _ path: String, creating make: () throws(Failure) -> Made
   ) throws(Failure) -> Made {
@@ -30,8 +31,8 @@ package enum DisposableFiles {
     }
   }
 
-  /// Does what leaves no file when it is done; the process cannot end in the midst of it. `body` must not call `add` or
-  /// `forget`.
+  /// Runs `body`, which must leave no file when it returns; the process cannot end while it runs. `body` must not call
+  /// `add` or `forget`.
   package static func beforeExit<Outcome, Failure: Error>(
     _ body: () throws(Failure) -> Outcome
   ) throws(Failure) -> Outcome {
@@ -40,15 +41,16 @@ package enum DisposableFiles {
     return try body()
   }
 
-  /// Forgets a path that was removed, renamed, or shall stay.
+  /// Unregisters a path that was removed or renamed, or that must be kept.
   package static func forget(_ path: String) {
     registry.lock.withLock { _ = registry.paths.remove(path) }
   }
 
-  /// Removes everything that is registered. The lock is never released: a thread that registers another file waits until
-  /// the process has ended.
+  /// Removes everything that is registered. The lock is never released, so a thread that registers another file waits
+  /// until the process ends.
   ///
-  /// Other threads still run. One that creates a file in a registered folder makes its removal fail, so that is repeated.
+  /// Other threads still run. If one creates a file in a registered folder, the folder's removal fails, so it is
+  /// repeated.
   package static func removeAllBeforeExit() {
     registry.lock.lock()
     for _ in 0..<200 {

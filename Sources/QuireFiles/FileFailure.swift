@@ -4,18 +4,18 @@
   import Darwin
 #endif
 
-/// Why the operating system, or the kind of file, refuses what was asked.
+/// Why a file operation failed: an error of the operating system or the wrong kind of file.
 ///
-/// It names no path: whoever opened the file says in his own error what he expected of it.
+/// It has no path: the caller's error names the file and what was expected of it.
 package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible {
   /// A few words: "no such file or directory".
   package let reason: String
-  /// What a writer can do about it, as the end of a sentence: "make room or choose another path and run again".
+  /// What the user can do about it, as the end of a sentence: "free disk space or choose another path and run again".
   package let remedy: String
 
   package var description: String { reason }
 
-  /// The remedy follows from the reason.
+  /// Compares only the reasons, because the remedy follows from the reason.
   package static func == (left: Self, right: Self) -> Bool { left.reason == right.reason }
 
   /// Reason and remedy, for an error sentence about a file that is written.
@@ -29,7 +29,7 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
   /// The last failed system call of this thread.
   static var last: FileFailure { FileFailure(code: errno) }
 
-  /// There is no memory for what reading or writing takes.
+  /// There is not enough memory to read or write.
   package static let noMemory = FileFailure(
     reason: "out of memory", remedy: "free some memory or use fewer threads and run again")
 
@@ -43,14 +43,14 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
     }
   }
 
-  private init(code: Int32) {
+  init(code: Int32) {
     let text = String(cString: strerror(code))
     self.init(reason: text.prefix(1).lowercased() + text.dropFirst(), remedy: Self.remedy(code))
   }
 
   private static func remedy(_ code: Int32) -> String {
     switch code {
-    case ENOSPC, EDQUOT, EFBIG: "make room or choose another path and run again"
+    case ENOSPC, EDQUOT, EFBIG: "free disk space or choose another path and run again"
     case ENOENT, ENOTDIR: "make the folder or choose another path and run again"
     case EACCES, EPERM, EROFS: "get the right to write there or choose another path and run again"
     case EMFILE, ENFILE: "close files or raise the limit of `ulimit -n` and run again"

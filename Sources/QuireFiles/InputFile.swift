@@ -6,15 +6,16 @@
 
 /// A regular file that is read at given offsets, by any number of threads.
 ///
-/// Nothing is mapped: a file that is cut short while it is open gives an error, where a mapping would end the process.
+/// It is not mapped: if the file becomes shorter while it is open, reading throws, whereas a mapping would end the
+/// process.
 package final class InputFile: Sendable {
   private let descriptor: Int32
   /// Size of the file when it was opened.
   package let byteCount: Int
 
-  /// Throws for everything that is not a readable regular file: folders, pipes and devices too.
+  /// Throws for everything that is not a readable regular file, including folders, pipes and devices.
   package init(path: String) throws(FileFailure) {
-    // Without O_NONBLOCK the open of a pipe waits for a writer.
+    // Without O_NONBLOCK, opening a pipe waits for a writer.
     descriptor = open(try validated(path: path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .last }
     var status = stat()

@@ -1,13 +1,13 @@
-/// The lines of a JSON Lines text that hold anything, with their numbers.
+/// The non-empty lines of a JSON Lines text with their numbers.
 ///
 ///     for line in JSONLines(bytes) { print(line.number, JSONValue.parse(line.bytes)) }
 ///
-/// Lines end with LF or CR LF; a line of white space alone is skipped, but counted.
+/// Lines end with LF or CR LF; a line of only white space is skipped, but counted.
 package struct JSONLines: Sequence {
   package struct Line {
     /// From 1.
     package let number: Int
-    /// Without the line's end.
+    /// Without the line end.
     package let bytes: ArraySlice<UInt8>
   }
 
@@ -23,7 +23,7 @@ package struct JSONLines: Sequence {
 
   package func makeIterator() -> IndexingIterator<[Line]> { lines.makeIterator() }
 
-  /// A line without the CR of a CR LF.
+  /// The line without the CR of a CR LF.
   package static func withoutReturn(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     line.last == 0x0D ? line.dropLast() : line
   }

@@ -4,30 +4,39 @@
   import Darwin
 #endif
 
-/// A file for what does not fit into memory: written and read at any offset, in any order, gone with its owner.
+/// A file for data that does not fit into memory: written and read at any offset, in any order, removed with its
+/// owner.
 ///
-/// What lies in it does not count as memory of this process, while the system keeps it in memory as long as there is
-/// room. `keeps` leaves it for a later run, which opens it by the same path. One thread at a time.
+/// Its contents do not count as memory of this process, but the system caches them while memory is free. With `keeps`
+/// the file stays for a later run, which opens it by the same path. One thread at a time.
 package final class ScratchFile {
   package let path: String
   /// Whether the file outlives this object.
   package var keeps = false
   private let descriptor: Int32
 
-  /// Opens the file at `path`, with what it holds, or makes it.
+  /// Opens the file at `path` with its contents, or creates it.
   package init(path: String) throws(FileFailure) {
     self.path = try validated(path: path)
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .last }
   }
 
-  /// A file without a name, which nobody else can open; in the folder for temporary files.
+  /// Creates a file without a name in the folder for temporary files; no other process can open it.
   package init(temporary: Void = ()) throws(FileFailure) {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let given = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    let folder = given.isEmpty ? "/tmp" : given
     var template = Array((folder + "/quire-XXXXXX").utf8CString)
     descriptor = try DisposableFiles.beforeExit { () throws(FileFailure) in
       let descriptor = mkstemp(&template)
-      guard descriptor >= 0 else { throw .last }
+      guard descriptor >= 0 else {
+        let code = errno
+        let failure = FileFailure(code: code)
+        // A descriptor that is missing is no fault of the folder.
+        if code == EMFILE || code == ENFILE { throw failure }
+        throw FileFailure(
+          reason: "\(failure.reason) in \(folder)", remedy: "set TMPDIR to a folder that can be written to")
+      }
       _ = unlink(template)
       return descriptor
     }
@@ -40,17 +49,17 @@ package final class ScratchFile {
     _ = close(descriptor)
   }
 
-  /// Puts `bytes` at `offset`; what lies between is zero.
+  /// Writes `bytes` at `offset`; a gap before it reads as zeros.
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileFailure) {
     try writeWhole(descriptor, at: offset, bytes)
   }
 
-  /// Fills `target` with the bytes from `offset` on; fails when the file ends before.
+  /// Fills `target` with the bytes from `offset` on; throws when the file ends earlier.
   package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileFailure) {
     try readWhole(descriptor, at: offset, into: target)
   }
 
-  /// Brings everything written so far to the disk.
+  /// Flushes everything written so far to the disk.
   package func synchronize() throws(FileFailure) {
     guard fsync(descriptor) == 0 else { throw .last }
   }

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Reads UTF-8 text that users bring: calibration, tasks, text to predict.
+/// Reads users' UTF-8 text files: calibration text, tasks, text to predict.
 ///
-/// One set of rules for all of them: a byte order mark is dropped, what is not UTF-8 is refused with its line, line ends
-/// stay as they are. ``JSONLines`` cuts such text into lines.
+/// The same rules apply to all: a byte order mark is dropped, invalid UTF-8 is refused with its line number, line ends
+/// are unchanged. ``JSONLines`` splits such text into lines.
 package enum TextFile {
   /// The bytes of a text file without a byte order mark.
   package static func bytes(path: String) throws(TextProblem) -> [UInt8] {
@@ -14,7 +14,7 @@ package enum TextFile {
     return try bytes([UInt8](data))
   }
 
-  /// The same for what has been read.
+  /// The same for contents that were already read.
   package static func bytes(_ contents: [UInt8]) throws(TextProblem) -> [UInt8] {
     guard String(validating: contents, as: UTF8.self) != nil else {
       throw .notUTF8(line: JSONLines.firstInvalidLine(contents))
@@ -25,7 +25,7 @@ package enum TextFile {
   package static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 }
 
-/// Why a text file cannot be used: what was found in its place.
+/// Why a text file cannot be used: what was found instead.
 package enum TextProblem: Error, Equatable, Sendable, CustomStringConvertible {
   case missing
   case folder

@@ -4,49 +4,49 @@
   import Darwin
 #endif
 
-/// What lies beside a file that is not finished, for the run that resumes it: named, listed, kept and removed here and
-/// nowhere else.
+/// The temporary files of an unfinished output file, from which a later run can resume. Only this type names, lists,
+/// keeps and removes them.
 ///
 ///     let unfinished = UnfinishedFiles(of: "model.quire")
 ///     unfinished.found                    // [.contents, .journal, .states], after a kill
 ///     unfinished.keep(Part.ofConversion)  // from now on a later run can resume
 ///     unfinished.remove([.states])        // model.quire.rows.partial
 ///
-/// A killed run leaves what it has, and the next one decides what of it is of use. A run that ends in order without having
-/// finished calls `settle`, after which nothing is there that no later run could use. One thread at a time.
+/// A killed run leaves all its files, and the next run decides which of them it can use. A run that stops in an orderly
+/// way without finishing calls `settle`, which leaves only files that a later run can use. One thread at a time.
 package final class UnfinishedFiles {
-  /// One file; the raw value is what its name has after that of the finished file.
+  /// One temporary file; the raw value is appended to the name of the finished file.
   package enum Part: String, Sendable, CaseIterable {
-    /// The file itself.
+    /// The output file itself.
     case contents = ".partial"
-    /// What of it is whole.
+    /// The journal of the parts that are complete in it.
     case journal = ".journal.partial"
     /// Hidden states of the calibration windows.
     case states = ".rows.partial"
-    /// The same in the layers as the checkpoint has them.
+    /// The same in the checkpoint's unchanged layers.
     case unprunedStates = ".reference.partial"
-    /// What a survey has measured.
+    /// The measurements of a survey.
     case survey = ".survey.partial"
     case surveyStates = ".survey.rows.partial"
     /// Hidden states of the changes that a survey tries.
     case trialStates = ".survey.probes.rows.partial"
 
-    /// Those of a conversion, and those of the survey before it.
+    /// The parts of a conversion, and the parts of the survey before it.
     package static let ofConversion: [Part] = [.contents, .journal, .states, .unprunedStates]
     package static let ofSurvey: [Part] = [.survey, .surveyStates, .trialStates]
   }
 
   /// The finished file.
   package let path: String
-  /// Whether a later run can resume from what is there now.
+  /// Whether a later run can resume from the present files.
   package private(set) var isKept = false
 
   package init(of path: String) { self.path = path }
 
-  /// Where a part lies.
+  /// The path of a part.
   package func path(of part: Part) -> String { path + part.rawValue }
 
-  /// What is there, in the order of the parts.
+  /// The parts whose files exist, in the order of the cases.
   package var found: [Part] {
     Part.allCases.filter { part in
       var status = stat()
@@ -54,24 +54,24 @@ package final class UnfinishedFiles {
     }
   }
 
-  /// Removes what is there of some parts. What cannot be removed stays: the next run holds it against its journal.
+  /// Removes the files of some parts. A file that cannot be removed stays; the next run checks it against its journal.
   package func remove(_ parts: some Sequence<Part>) {
     for part in parts { _ = unlink(path(of: part)) }
   }
 
-  /// No later run can resume from some parts yet: they go with the process, even when a signal ends it.
+  /// Marks parts from which no later run can resume yet: they are removed with the process, even when a signal ends it.
   package func dispose(_ parts: some Sequence<Part>) {
     isKept = false
     for part in parts { DisposableFiles.add(path(of: part)) }
   }
 
-  /// From now on a later run can resume from some parts.
+  /// Marks parts from which a later run can resume from now on.
   package func keep(_ parts: some Sequence<Part>) {
     isKept = true
     for part in parts { DisposableFiles.forget(path(of: part)) }
   }
 
-  /// A run over some parts ends without having finished: they go, unless they are kept.
+  /// Called when a run ends without finishing: removes these parts unless they are kept.
   package func settle(_ parts: some Sequence<Part>) {
     if !isKept { remove(parts) }
   }

@@ -1,4 +1,4 @@
-/// The value of `body`; an error of another module becomes one of the caller's by `wrap`.
+/// The value of `body`; converts an error of another module to the caller's error type with `wrap`.
 ///
 ///     let layer = try wrapping(ConversionError.model, try loader.layer(0))
 package func wrapping<Value, Cause: Error, Failure: Error>(

@@ -1,11 +1,11 @@
 import QuireGrammar
 import QuireText
 
-/// A request inside the engine, from submission to its last event. Lives on the engine's thread.
+/// A request inside the engine, from submission to its last event. Used only on the engine's thread.
 final class ActiveRequest {
-  /// What a token did to its request.
+  /// The effect of a token on its request.
   enum Progress {
-    case goesOn
+    case continues
     case ends(FinishReason, StopMatch?)
   }
 
@@ -16,7 +16,7 @@ final class ActiveRequest {
   private(set) var answerCount = 0
   private(set) var reasoningCount = 0
   private(set) var stamps: Stamps
-  /// Tokens that took no step of their own.
+  /// Tokens that did not need their own step because they were accepted drafts.
   private(set) var acceptedDraftCount = 0
 
   private let onEvent: @Sendable (GenerationEvent) -> Void
@@ -39,9 +39,9 @@ final class ActiveRequest {
     self.request = request
     onEvent = submission.onEvent
     tokens = request.promptTokens
-    // Not prompt + maximum: that sum may overflow.
-    let room = min(request.maximumTokens, limits.contextLength - request.promptTokens.count)
-    tokenLimit = request.promptTokens.count + room
+    // The sum prompt + maximum could overflow.
+    let answerLimit = min(request.maximumTokens, limits.contextLength - request.promptTokens.count)
+    tokenLimit = request.promptTokens.count + answerLimit
     tokens.reserveCapacity(tokenLimit)
     endOfSequenceIDs = request.ignoresEndOfSequence ? [] : limits.endOfSequenceIDs
     constraint = request.constraint.map {
@@ -50,14 +50,14 @@ final class ActiveRequest {
     endIDs = endOfSequenceIDs.union(request.stopTokenIDs).sorted()
       .filter { Int($0) < limits.vocabularySize }
     sampler = Sampler(
-      request.sampling, prompt: request.promptTokens, maximumTokens: room,
+      request.sampling, prompt: request.promptTokens, maximumTokens: answerLimit,
       seed: UInt64.random(in: .min ... .max), vocabularySize: limits.vocabularySize)
     text = AnswerText(tokenizer: recorder.tokenizer, request: request)
     owesPromptEvent = request.wantsPromptLogprobs
     stamps = Stamps(submittedAt: submission.submittedAt)
   }
 
-  /// Positions of the prompt whose logits score the token that follows.
+  /// Number of prompt positions whose logits score the next prompt token.
   var scoredCount: Int { request.wantsPromptLogprobs ? request.promptTokens.count - 1 : 0 }
 
   func begin(at now: ContinuousClock.Instant) {
@@ -74,7 +74,7 @@ final class ActiveRequest {
         tokenIndex: position + 1))
   }
 
-  /// Sends the prompt event if it is owed: every prompt token has been computed.
+  /// Sends the prompt event if it was requested and not sent yet. Every prompt token has been computed.
   func finishPrompt(recorder: TokenRecorder) {
     guard owesPromptEvent else { return }
     owesPromptEvent = false
@@ -83,7 +83,7 @@ final class ActiveRequest {
     promptRecords = []
   }
 
-  /// Chooses the next token from its logits and sends what it adds to the answer.
+  /// Chooses the next token from its logits and sends the text that it adds to the answer.
   func advance(
     logits: UnsafeBufferPointer<Float>, now: ContinuousClock.Instant, recorder: TokenRecorder
   ) throws(GenerationError) -> Progress {
@@ -140,10 +140,10 @@ final class ActiveRequest {
   }
 
   /// The text that a token adds, and whether it ends the answer:
-  /// 1. an end-of-sequence or stop token, whose own text is not given out;
-  /// 2. a stop string, possibly one that the end of the text completes;
+  /// 1. an end-of-sequence or stop token, whose own text is not delivered;
+  /// 2. a stop string, possibly found in text that was held back until the end;
   /// 3. the last token that the constraint allows;
-  /// 4. the last one that request or context allow.
+  /// 4. the last token that the request or the context allows.
   private func take(_ token: Int32) -> (AnswerText.Piece, Progress) {
     let wasThinking = text.isThinking
     defer { if wasThinking || text.isThinking { reasoningCount += 1 } }
@@ -154,14 +154,14 @@ final class ActiveRequest {
       return (text.finish(), .ends(.stop, .token(token)))
     }
     var piece = text.append(token)
-    let isAll = constraint?.isFinished ?? false
-    if piece.match == nil && (isAll || tokens.count == tokenLimit) { piece += text.finish() }
+    let isComplete = constraint?.isFinished ?? false
+    if piece.match == nil && (isComplete || tokens.count == tokenLimit) { piece += text.finish() }
     if let match = piece.match { return (piece, .ends(.stop, .string(match))) }  // 2
-    if isAll { return (piece, .ends(.stop, .constraint)) }  // 3
-    return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .goesOn)  // 4
+    if isComplete { return (piece, .ends(.stop, .constraint)) }  // 3
+    return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .continues)  // 4
   }
 
-  /// Tokens of the answer were drafts that came true.
+  /// Counts tokens of the answer that were accepted drafts.
   func noteAcceptedDrafts(_ count: Int) { acceptedDraftCount += count }
 
   /// Sends the last event.
@@ -175,10 +175,10 @@ final class ActiveRequest {
   }
 }
 
-/// When things happened to a request.
+/// The times of a request's events.
 struct Stamps {
   let submittedAt: ContinuousClock.Instant
-  /// First step that worked on it.
+  /// The first step that computed tokens of it.
   var startedAt: ContinuousClock.Instant?
   private(set) var firstTokenAt: ContinuousClock.Instant?
   private(set) var lastTokenAt: ContinuousClock.Instant?
@@ -195,7 +195,7 @@ struct Stamps {
     lastTokenAt = now
   }
 
-  /// Phases that were not reached take no time; the one under way lasts until `now`.
+  /// Phases that were not reached take no time; the current phase lasts until `now`.
   func timings(until now: ContinuousClock.Instant) -> GenerationTimings {
     GenerationTimings(
       queueSeconds: submittedAt.duration(to: startedAt ?? now).seconds,

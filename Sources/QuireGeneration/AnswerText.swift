@@ -1,12 +1,12 @@
 import QuireText
 
-/// Turns the tokens of one answer into text: bytes to characters, reasoning, content and tool calls apart, nothing
-/// of a stop string.
+/// Turns the tokens of one answer into text: joins bytes to characters, separates reasoning, content and tool calls,
+/// and removes the stop string.
 ///
-/// Stop strings are searched in the content only, not in thoughts and not in the JSON of tool calls; the text of a
-/// request without a chat format is all content.
+/// Stop strings are searched only in the content, not in the reasoning or in the JSON of tool calls. Without a chat
+/// format all text is content.
 struct AnswerText: Sendable {
-  /// What became certain.
+  /// Text that is final.
   struct Piece: Sendable {
     var parts = AnswerParts()
     /// The stop string that ended the content.
@@ -22,10 +22,10 @@ struct AnswerText: Sendable {
   /// `nil` when all text is content.
   private var splitter: AnswerSplitter?
   private var matcher: StopStringMatcher
-  /// Parts of the text in work, kept so that a decode step does not allocate.
+  /// Parts of the current text, stored so that a decode step does not allocate.
   private var split: [AnswerPart] = []
 
-  /// Special tokens that do not end the answer leave no text, as in other servers.
+  /// Special tokens that do not end the answer produce no text, as in other servers.
   init(tokenizer: Tokenizer, request: GenerationRequest) {
     decoder = IncrementalDecoder(tokenizer, skipSpecial: true)
     splitter = request.chatFormat.map { format in
@@ -37,14 +37,14 @@ struct AnswerText: Sendable {
     split.reserveCapacity(4)
   }
 
-  /// Whether the text so far ends inside a thought.
+  /// Whether the text so far ends inside the reasoning.
   var isThinking: Bool { splitter?.isThinking ?? false }
 
   mutating func append(_ token: Int32) -> Piece {
     take(decoder.append(token))
   }
 
-  /// The end of the answer: everything held back, unless it completes a stop string.
+  /// Ends the answer: returns the text that was held back, up to a stop string that it completes.
   mutating func finish() -> Piece {
     var piece = take(decoder.finish())
     if piece.match == nil {
@@ -63,7 +63,7 @@ struct AnswerText: Sendable {
     return searched()
   }
 
-  /// The parts in work up to a stop string.
+  /// The current parts up to a stop string.
   private mutating func searched() -> Piece {
     var piece = Piece()
     for part in split where piece.match == nil {

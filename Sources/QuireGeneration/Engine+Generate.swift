@@ -2,7 +2,7 @@ import Dispatch
 package import QuireText
 import Synchronization
 
-/// A whole answer, put together from its events.
+/// A whole answer, collected from its events.
 package struct GenerationOutput: Sendable, Equatable {
   package var answer = AnswerParts()
   package var tokens: [TokenRecord] = []
@@ -20,7 +20,7 @@ package struct GenerationOutput: Sendable, Equatable {
   /// The ids of `tokens`.
   package var tokenIDs: [Int32] { tokens.map(\.id) }
 
-  /// Takes the next event of the request.
+  /// Adds the next event of the request.
   mutating func take(_ event: GenerationEvent) {
     switch event {
     case .prompt(let tokens):
@@ -33,7 +33,7 @@ package struct GenerationOutput: Sendable, Equatable {
     }
   }
 
-  /// An answer of which nothing has arrived.
+  /// An empty answer, before any event.
   fileprivate static let pending = GenerationOutput(
     result: GenerationResult(
       reason: .cancelled, promptTokens: 0, completionTokens: 0, reasoningTokens: 0,
@@ -41,18 +41,17 @@ package struct GenerationOutput: Sendable, Equatable {
 }
 
 extension Engine {
-  /// Runs all requests, as many at a time as the engine takes, and waits for all answers; they come in the order
-  /// of the requests.
+  /// Runs all requests, as many at a time as the engine accepts, and waits for all answers. They are returned in the
+  /// order of the requests.
   ///
-  /// Throws what `submit` throws; requests that were running are then cancelled. Where others use the engine at the
-  /// same time and fill it, `queueFull` is thrown only when none of these requests is inside. Not to be called
-  /// from an event callback.
+  /// Throws what `submit` throws; requests that were running are then cancelled. If other callers fill the engine,
+  /// `queueFull` is thrown only when none of these requests is in it. Must not be called from an event callback.
   package func generate(_ requests: [GenerationRequest]) throws(GenerationError) -> [GenerationOutput] {
     for request in requests { try limits.validate(request) }
     let batch = GenerationBatch(count: requests.count)
     for (index, request) in requests.enumerated() {
       do throws(GenerationError) {
-        batch.note(try submitWhenThereIsRoom(request, index: index, batch: batch))
+        batch.note(try submitWhenPossible(request, index: index, batch: batch))
       } catch {
         for id in batch.identifiers { cancel(id) }
         batch.waitForAll()
@@ -63,7 +62,7 @@ extension Engine {
     return batch.outputs
   }
 
-  private func submitWhenThereIsRoom(
+  private func submitWhenPossible(
     _ request: GenerationRequest, index: Int, batch: GenerationBatch
   ) throws(GenerationError) -> RequestID {
     while true {
@@ -84,9 +83,9 @@ private final class GenerationBatch: Sendable {
   }
 
   private let state: Mutex<State>
-  /// Rung once for each request that finishes.
+  /// Signalled once for each request that finishes.
   private let finished = DispatchSemaphore(value: 0)
-  /// Requests whose end has been waited for.
+  /// Requests whose end was already waited for.
   private let awaitedCount = Mutex(0)
 
   init(count: Int) {

@@ -5,7 +5,7 @@ package import QuireScheduling
 import QuireTensors
 package import QuireText
 
-/// Runs many requests at once on one model: continuous batching on a thread of its own.
+/// Runs many requests at once on one model: continuous batching on its own thread.
 ///
 ///     let engine = try Engine(model: model, tokenizer: tokenizer)
 ///     let id = try engine.submit(request) { event in … }  // called on the engine's thread
@@ -13,16 +13,16 @@ package import QuireText
 ///     engine.drain()                                      // nothing new; returns when all have finished
 ///     engine.stop()
 ///
-/// A request's answer depends on the request alone: greedy answers are the same bytes alone or among others, and
-/// so are seeded ones. For blocking use on many prompts see `generate`.
+/// A request's answer depends only on the request: greedy and seeded answers have the same bytes whether a request
+/// runs alone or with others. For blocking use on many prompts see `generate`.
 package final class Engine: Sendable {
   package let shape: EngineShape
-  /// What requests are checked against.
+  /// The limits that requests are checked against.
   package let limits: RequestLimits
   private let mailbox: Mailbox
   private let counter: MetricsCounter
 
-  /// Plans all memory and starts the thread. Throws `invalidOption`.
+  /// Allocates all memory and starts the thread. Throws `invalidOption`.
   package convenience init(
     model: Model, tokenizer: Tokenizer, options: EngineOptions = EngineOptions()
   ) throws(GenerationError) {
@@ -43,7 +43,7 @@ package final class Engine: Sendable {
         endOfSequenceIDs: ends.union(configuration.endOfSequenceIDs)))
   }
 
-  /// An engine over anything that gives logits. Its rows must agree with `parts`.
+  /// An engine over any source of logits. The length of its rows must agree with `parts`.
   package init(_ parts: EngineParts) {
     let mailbox = Mailbox(maximumRequests: parts.shape.maximumRequests)
     let counter = MetricsCounter(blockCount: parts.shape.blockCount)
@@ -52,14 +52,14 @@ package final class Engine: Sendable {
       vocabularySize: parts.shape.vocabularySize, contextLength: parts.shape.contextLength)
     self.mailbox = mailbox
     self.counter = counter
-    // The thread holds the mailbox, not the engine, so that releasing the engine ends it.
+    // The thread references the mailbox, not the engine, so that releasing the engine ends the thread.
     NativeThread.start(named: "engine") { EngineLoop(parts, mailbox: mailbox, metrics: counter).run() }
   }
 
   deinit { mailbox.close() }
 
-  /// Checks the request and puts it in line. `onEvent` is called on the engine's thread, in order, and must not
-  /// block: while it runs, nobody gets tokens.
+  /// Checks the request and queues it. `onEvent` is called on the engine's thread, in order, and must not block: while
+  /// it runs, no request advances.
   ///
   /// Throws `invalidRequest`, `promptTooLong`, `queueFull`, `draining` or `stopped`; then `onEvent` is never called.
   package func submit(
@@ -75,23 +75,23 @@ package final class Engine: Sendable {
     mailbox.cancel(id)
   }
 
-  /// Refuses new requests from now on and waits until those accepted have finished. With a limit, returns false
-  /// when it passed first. Not to be called from an event callback, which would wait for itself.
+  /// Refuses new requests from now on and waits until the accepted ones have finished. With a time limit, returns false
+  /// when it passes first. Must not be called from an event callback, which would deadlock.
   @discardableResult
   package func drain(secondsMax: Double? = nil) -> Bool {
     mailbox.drain(until: secondsMax.map { .now() + $0 } ?? .distantFuture)
   }
 
-  /// Cancels everything and ends the thread; waits for both. Not to be called from an event callback.
+  /// Cancels all requests and ends the thread; waits for both. Must not be called from an event callback.
   package func stop() {
     mailbox.close()
     mailbox.waitForEnd()
   }
 
-  /// Whether `submit` would take a request, apart from the limit on their number.
+  /// Whether `submit` accepts requests, apart from the limit on their number.
   package var isAccepting: Bool { mailbox.isAccepting }
 
-  /// The counters of this moment.
+  /// The current counters.
   package var metrics: EngineMetrics {
     let counts = mailbox.counts
     var metrics = counter.snapshot
@@ -101,7 +101,7 @@ package final class Engine: Sendable {
   }
 }
 
-/// What an engine is made of.
+/// The parts of an engine.
 package struct EngineParts: Sendable {
   package let forward: any StepForward
   /// Length of a row of logits.
@@ -109,9 +109,9 @@ package struct EngineParts: Sendable {
   package let tokenizer: Tokenizer
   package let shape: EngineShape
   package let endOfSequenceIDs: Set<Int32>
-  /// Makes what proposes drafts; not called when the shape says that there are none.
+  /// Makes the draft source; not called when drafting is off.
   package let makeDraftSource: @Sendable () -> any DraftSource
-  /// Called on the engine's thread with the scheduler as each step leaves it, for tests of its invariants.
+  /// Called on the engine's thread with the scheduler after each step, for tests of its invariants.
   package let onStep: (@Sendable (Scheduler) -> Void)?
 
   package init(

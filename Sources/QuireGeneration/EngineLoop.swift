@@ -2,17 +2,17 @@ import QuireModel
 import QuireScheduling
 import QuireText
 
-/// What every request of an engine has in common.
+/// Limits that apply to every request of an engine.
 struct EngineLimits: Sendable {
   let vocabularySize: Int
   let contextLength: Int
   let endOfSequenceIDs: Set<Int32>
 }
 
-/// The work of the engine's thread: collect mail, plan a step, run the model, sample, deliver; until closed.
+/// The loop of the engine's thread: collect requests, plan a step, run the model, sample, deliver; until closed.
 ///
-/// A request whose logits cannot be used ends with a sentence; the others of the step go on, for rows of a batch
-/// do not touch each other.
+/// A request with unusable logits fails with a message. The other requests of the step continue, because the rows of
+/// a batch are independent.
 final class EngineLoop {
   private let mailbox: Mailbox
   private let forward: any StepForward
@@ -51,7 +51,7 @@ final class EngineLoop {
     batch.logitRows.reserveCapacity(shape.logitRowBudget)
   }
 
-  /// Returns when the mailbox is closed and every request has had its last event.
+  /// Returns when the mailbox is closed and every request has received its last event.
   func run() {
     while true {
       let mail = mailbox.collect(waits: scheduler.isEmpty)
@@ -106,7 +106,7 @@ final class EngineLoop {
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
     metrics.noteStep(
       tokens: plan.tokenCount, drafts: drafting.draftCount, preemptions: plan.preempted.count)
-    // The scheduler's block lists are shared no longer: it can change them without copying them.
+    // The scheduler's block lists are no longer shared, so it can change them without copying.
     batch.sequences.removeAll(keepingCapacity: true)
     plan.forgetBlocks()
     deliver(logits)
@@ -136,7 +136,7 @@ final class EngineLoop {
     }
   }
 
-  /// Hands each request its rows of logits, in the order in which they were asked for.
+  /// Gives each request its rows of logits, in the order of the batch.
   private func deliver(_ logits: UnsafeBufferPointer<Float>) {
     var row = 0
     for (index, work) in plan.work.enumerated() {
@@ -163,8 +163,8 @@ final class EngineLoop {
     }
   }
 
-  /// Chooses tokens row by row, in order: the first row follows known tokens, each other one a draft, and counts
-  /// only if that draft is what the row before it chose.
+  /// Chooses tokens row by row, in order. The first row follows known tokens, each other row follows a draft. Such a
+  /// row is used only if its draft equals the token chosen from the row before it.
   private func choose(
     _ rows: UnsafeBufferPointer<Float>, _ work: StepWork, workIndex: Int, for request: ActiveRequest
   ) throws(GenerationError) {

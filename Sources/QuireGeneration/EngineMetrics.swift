@@ -1,22 +1,22 @@
-/// A reading of an engine's counters at one moment. Counters only grow; gauges move.
+/// A snapshot of an engine's counters. Counters only increase; gauges go up and down.
 package struct EngineMetrics: Sendable, Equatable {
   // Gauges.
   /// Requests that hold a slot.
   package var runningCount = 0
-  /// Requests in line, those not yet taken from the mailbox included.
+  /// Waiting requests, including those still in the mailbox.
   package var waitingCount = 0
   package var blockCount = 0
   package var usedBlockCount = 0
 
   // Counters.
-  /// Tokens of prompts that were computed to their end; recomputation does not count.
+  /// Tokens of completely computed prompts; recomputation does not count.
   package var promptTokenCount = 0
   package var generatedTokenCount = 0
-  /// Tokens that went through the model, recomputed ones and drafts included.
+  /// Tokens computed by the model, including recomputed ones and drafts.
   package var computedTokenCount = 0
-  /// Drafts that went through the model.
+  /// Drafts computed by the model.
   package var draftedTokenCount = 0
-  /// Drafts that came true, so that the token after each took no step of its own.
+  /// Accepted drafts. The token after each did not need its own step.
   package var acceptedDraftCount = 0
   package var stepCount = 0
   package var preemptionCount = 0
@@ -24,7 +24,7 @@ package struct EngineMetrics: Sendable, Equatable {
   package var lengthCount = 0
   package var cancelledCount = 0
   package var failedCount = 0
-  /// Requests refused because the line was full.
+  /// Requests refused because the queue was full.
   package var refusedCount = 0
 
   // Histograms, seconds unless named otherwise.
@@ -36,9 +36,20 @@ package struct EngineMetrics: Sendable, Equatable {
   package var stepTokens = Histogram(bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048])
 
   package init() {}
+
+  /// The same numbers in storage of their own, so that counting on never has to copy what a reader still holds.
+  func copied() -> EngineMetrics {
+    var copy = self
+    copy.queueSeconds = queueSeconds.copied()
+    copy.firstTokenSeconds = firstTokenSeconds.copied()
+    copy.betweenTokensSeconds = betweenTokensSeconds.copied()
+    copy.requestSeconds = requestSeconds.copied()
+    copy.stepTokens = stepTokens.copied()
+    return copy
+  }
 }
 
-/// Counts of observations below fixed bounds, as a metrics page shows them.
+/// Counts of observations below fixed bounds, for the metrics page.
 package struct Histogram: Sendable, Equatable {
   package static let secondBounds: [Double] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500,
@@ -56,6 +67,12 @@ package struct Histogram: Sendable, Equatable {
   }
 
   package var count: Int { counts.reduce(0, +) }
+
+  fileprivate func copied() -> Histogram {
+    var copy = self
+    copy.counts = counts.withUnsafeBufferPointer { Array($0) }
+    return copy
+  }
 
   package mutating func observe(_ value: Double) {
     counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1

@@ -1,33 +1,32 @@
 package import QuireTensors
 
-/// How an engine shares the machine among requests.
+/// Options of an engine: threads, memory and limits.
 package struct EngineOptions: Sendable, Equatable {
-  /// Threads that compute; `nil` takes one per core.
+  /// Threads that compute; `nil` means one per core.
   package var threadCount: Int?
-  /// Kernels to compute with; `nil` takes the best that this CPU runs.
+  /// Kernels to compute with; `nil` means the best that this CPU runs.
   package var instructionSet: InstructionSet?
-  /// Requests that run at the same time; more wait in line.
+  /// Requests that run at the same time; more wait in the queue.
   package var maximumSlots: Int
   /// Requests that may wait; one more is refused with `GenerationError.queueFull`.
   package var maximumWaiting: Int
-  /// Tokens that one step computes at most, prompts and answers together. Small steps keep streams smooth,
-  /// large ones make prompts fast.
+  /// Maximum tokens per step, in prompts and answers. Small steps keep streams smooth, large ones make prompts fast.
   package var tokenBudget: Int
-  /// Rows whose logits one step computes at most, each the size of the vocabulary; at least one per slot is
-  /// taken. It decides how fast prompts are scored.
+  /// Maximum rows of logits per step, each the size of the vocabulary; raised to at least one per slot. It determines
+  /// how fast prompts are scored.
   package var logitRowBudget: Int
-  /// Positions a sequence may have, prompt and answer together; `nil` takes what model and cache allow.
+  /// Maximum positions of a sequence, prompt and answer together; `nil` means as many as model and cache allow.
   package var contextLength: Int?
   /// Blocks of the key/value cache; `nil` derives them from `cacheBytes`.
   package var cacheBlockCount: Int?
-  /// Memory for the key/value cache in bytes; less is taken where slots × context need less.
+  /// Memory for the key/value cache in bytes; less is used if slots × context need less.
   package var cacheBytes: Int
   /// How the cache stores keys and values.
   package var keyValueElement: KeyValueElement
   /// Ids that end an answer besides those of the tokenizer and of config.json (from generation_config.json).
   package var endOfSequenceIDs: Set<Int32>
-  /// Whether tokens are drafted from the text itself. Answers do not depend on it, only their speed; off where
-  /// nothing is said, so that what measures plain decoding gets it.
+  /// Whether tokens are drafted by prompt lookup. It changes the speed of answers, not their content. Off by default,
+  /// so that benchmarks measure plain decoding.
   package var lookup: LookupMode
 
   package init(

@@ -1,10 +1,10 @@
 package import QuireModel
 import Foundation
 
-/// The sizes of an engine: its options, checked against a model and filled in.
+/// The sizes of an engine: its options, checked against a model and completed with defaults.
 package struct EngineShape: Sendable, Equatable {
   package let maximumSlots: Int
-  /// Slots and places in line together.
+  /// Slots plus the length of the queue.
   package let maximumRequests: Int
   /// Tokens per step.
   package let tokenBudget: Int
@@ -15,7 +15,7 @@ package struct EngineShape: Sendable, Equatable {
   /// Blocks of the cache.
   package let blockCount: Int
   package let threadCount: Int
-  /// Ids below this are tokens; rows of logits may be longer.
+  /// Ids below this are tokens. Rows of logits may be longer.
   package let vocabularySize: Int
   package let lookup: LookupMode
 
@@ -47,9 +47,9 @@ package struct EngineShape: Sendable, Equatable {
   }
 
   /// Context and cache depend on each other:
-  /// 1. A given block count decides; otherwise the bytes do, but no more blocks than all slots can fill.
-  /// 2. The context is as long as asked for, else as model and cache allow.
-  /// 3. One sequence of full context must fit the cache, or it could never finish.
+  /// 1. The number of blocks is as given, or else computed from the bytes, but not more than all slots can fill.
+  /// 2. The context is as given, or else as long as model and cache allow.
+  /// 3. One sequence of full context must fit the cache; otherwise it could never finish.
   private static func contextAndBlocks(
     _ options: EngineOptions, configuration: ModelConfiguration
   ) throws(GenerationError) -> (length: Int, blockCount: Int) {
@@ -70,8 +70,8 @@ package struct EngineShape: Sendable, Equatable {
     if let asked = options.contextLength, asked > held {
       throw invalid(
         "contextLength",
-        "contextLength: expected a context that fits \(blockCount) cache blocks, found \(asked) positions, which need "
-          + "\(KeyValueCache.blockCount(positions: asked)); give the cache more memory or shorten the context"
+        "expected a KV cache that holds the context of \(asked) tokens, found memory for \(held); give the cache "
+          + "more memory or shorten the context"
       )
     }
     return (min(wanted, held), blockCount)

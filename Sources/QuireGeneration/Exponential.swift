@@ -1,13 +1,13 @@
-/// e to the power of many numbers, written so that the compiler vectorizes it.
+/// The exponential function of many numbers, written so that the compiler vectorizes it.
 ///
-/// The same operations in the same order on every machine: results do not depend on the C library, the
-/// instruction set or the place in the buffer.
+/// The operations and their order are the same on every machine: results do not depend on the C library, the
+/// instruction set or the index in the buffer.
 enum Exponential {
   /// Below this the result is 0; e⁻⁸⁷ is the last power that is a normal float.
   private static let lowest: Float = -87
   private static let highest: Float = 88
 
-  /// e^x for −87 ≤ x ≤ 88 within 2 units in the last place; 0 below, e^88 above. NaN gives no meaning.
+  /// e^x for −87 ≤ x ≤ 88 within 2 units in the last place; 0 below, e^88 above. Undefined for NaN.
   ///
   /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; e^r by its Taylor polynomial of degree 7 (remainder under 2⁻²⁷);
   /// 2ⁿ by writing the exponent bits. ln 2 is split so that n·high is exact (Cody and Waite, 1980, chapter 6).

@@ -1,19 +1,19 @@
-/// Everything that can be wrong with engine options or a request. `description` is one sentence.
+/// Errors of engine options and requests. `description` is one sentence.
 package enum GenerationError: Error, Equatable, CustomStringConvertible {
   /// An engine option is out of range or does not fit the model.
   case invalidOption(name: String, sentence: String)
   /// A field of a request is out of range. `field` is the name in `GenerationRequest` or `SamplingParameters`.
   case invalidRequest(field: String, sentence: String)
-  /// The prompt leaves no room for even one generated token.
+  /// The prompt fills the context, so that not even one token can be generated.
   case promptTooLong(promptTokenCount: Int, contextLength: Int)
-  /// The model gave logits from which nothing can be chosen, for the answer's token (or the prompt's position)
-  /// of this index.
+  /// The model computed unusable logits (NaN or infinite) for the answer's token or the prompt's position of this
+  /// index.
   case unusableLogits(tokenIndex: Int)
   /// The constraint of a request cannot be followed further; one sentence says why.
   case unusableConstraint(String)
-  /// As many requests as allowed run or wait; trying again later can succeed.
+  /// The maximum number of requests runs or waits; a later try can succeed.
   case queueFull(limit: Int)
-  /// The engine finishes what it has and accepts nothing new.
+  /// The engine finishes its requests and accepts no new ones.
   case draining
   /// The engine was stopped.
   case stopped

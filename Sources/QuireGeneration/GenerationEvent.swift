@@ -1,13 +1,13 @@
 package import QuireText
 
-/// What an engine tells the caller of `submit`, in this order: at most one `prompt`, any number of `delta`,
-/// exactly one `finished`, and nothing after it.
+/// Events of a request, in this order: at most one `prompt`, any number of `delta`, exactly one `finished` at the
+/// end.
 package enum GenerationEvent: Sendable, Equatable {
-  /// The prompt's tokens with their log-probabilities (the first has none, nothing precedes it).
-  /// Sent only to requests with `wantsPromptLogprobs`.
+  /// The prompt's tokens with their log-probabilities (the first token has none). Sent only to requests with
+  /// `wantsPromptLogprobs`.
   case prompt(tokens: [TokenRecord])
-  /// The next token and what it makes certain of the answer: nothing while bytes of a character, of a tag, of a tool
-  /// call or of a possible stop string are held back.
+  /// The next token and the final text that it adds to the answer. That text is empty while an incomplete character, a
+  /// tag, a tool call or a possible stop string is held back.
   case delta(AnswerParts, token: TokenRecord)
   case finished(GenerationResult)
 }
@@ -15,14 +15,15 @@ package enum GenerationEvent: Sendable, Equatable {
 /// One token of a prompt or an answer.
 package struct TokenRecord: Sendable, Equatable {
   package let id: Int32
-  /// The token's own bytes, which need not be whole characters: a slice of the tokenizer's, so that no step copies them.
+  /// The token's bytes, which need not be whole characters. A slice of the tokenizer's bytes, so that no step copies
+  /// them.
   package let bytes: ArraySlice<UInt8>
-  /// Natural logarithm of the model's own probability, before penalties, temperature and filters;
-  /// `nil` when not asked for, and for the first token of a prompt.
+  /// Natural logarithm of the model's probability before penalties, temperature and filters; `nil` when not requested,
+  /// and for the first token of a prompt.
   package let logprob: Float?
-  /// The most probable tokens of that position, best first, as many as asked for.
+  /// The most probable tokens of that position, most probable first, as many as requested.
   package let top: [TokenAlternative]
-  /// Whether the token belongs to the answer's reasoning, its tags included.
+  /// Whether the token belongs to the reasoning, including its tags.
   package var isReasoning: Bool
 
   package init(
@@ -58,11 +59,11 @@ package enum FinishReason: Sendable, Equatable {
   case length
   /// The caller cancelled, or the engine was stopped.
   case cancelled
-  /// The request cannot go on; one sentence says why.
+  /// The request failed; one sentence says why.
   case failed(String)
 }
 
-/// What ended a request whose reason is `.stop`.
+/// The token or string that ended a request with the reason `.stop`.
 package enum StopMatch: Sendable, Equatable {
   case endOfSequence(Int32)
   case token(Int32)
@@ -71,18 +72,18 @@ package enum StopMatch: Sendable, Equatable {
   case constraint
 }
 
-/// The account of a finished request.
+/// The result of a finished request: reason, counts and times.
 package struct GenerationResult: Sendable, Equatable {
   package let reason: FinishReason
   /// Present exactly when `reason` is `.stop`.
   package let match: StopMatch?
   /// Number of tokens in the prompt.
   package let promptTokens: Int
-  /// Number of tokens generated, the reasoning and the ending token included.
+  /// Number of generated tokens, including the reasoning and the ending token.
   package let completionTokens: Int
-  /// Number of generated tokens that belong to the thought, its closing tag included.
+  /// Number of generated tokens that belong to the reasoning, including its closing tag.
   package let reasoningTokens: Int
-  /// Number of generated tokens that took no step of their own, because a draft had foreseen the token before.
+  /// Number of generated tokens that needed no step of their own, because a draft had predicted the token before.
   package let acceptedDraftTokens: Int
   package let timings: GenerationTimings
 
@@ -100,11 +101,11 @@ package struct GenerationResult: Sendable, Equatable {
   }
 }
 
-/// Where the time of a request went, in seconds of wall clock.
+/// Wall-clock seconds of a request's phases.
 package struct GenerationTimings: Sendable, Equatable {
-  /// From submission to the first step that worked on the request.
+  /// From submission to the first step that computed tokens of the request.
   package let queueSeconds: Double
-  /// From there to the first generated token.
+  /// From that step to the first generated token.
   package let prefillSeconds: Double
   /// From the first generated token to the end.
   package let decodeSeconds: Double

@@ -1,7 +1,7 @@
 package import QuireGrammar
 package import QuireText
 
-/// What an engine is asked to do: continue a prompt under given rules.
+/// A request to an engine: a prompt to continue, with sampling parameters and limits.
 ///
 ///     var request = GenerationRequest(promptTokens: prompt.tokens(tokenizer: tokenizer))
 ///     request.sampling = .recommended(.thinking)
@@ -13,21 +13,21 @@ package struct GenerationRequest: Sendable, Equatable {
   package var sampling: SamplingParameters
   /// At most this many tokens are generated. 0 is allowed only with `wantsPromptLogprobs`.
   package var maximumTokens: Int
-  /// Generation ends before the first of these that appears in the content, and the text delivered stops
-  /// short of it. Only content is searched: a stop string in the reasoning or in a tool call ends nothing.
+  /// Generation ends at the first of these that appears in the content; the delivered text ends before it. A stop
+  /// string in the reasoning or in a tool call has no effect.
   package var stopStrings: [String]
-  /// Ends generation like an end-of-sequence token does: the token counts, its text is not delivered.
+  /// End generation like an end-of-sequence token: the token is counted, its text is not delivered.
   package var stopTokenIDs: Set<Int32>
-  /// Keeps going through the model's own end-of-sequence tokens (measuring needs a fixed length).
+  /// Continues after the model's end-of-sequence tokens (measurements need a fixed length).
   package var ignoresEndOfSequence: Bool
-  /// The format by which the answer is taken apart; `nil` for raw completions, whose text is all content.
+  /// The format by which the answer is split into parts; `nil` for raw completions, whose text is all content.
   package var chatFormat: ChatFormat?
-  /// Whether tool calls are told apart from the content, which takes a chat format.
+  /// Whether tool calls are separated from the content, which requires a chat format.
   package var splitsToolCalls: Bool
-  /// Log-probabilities of each generated token and this many alternatives; `nil` gives none.
+  /// Log-probabilities of each generated token and of this many alternatives; `nil` for none.
   package var logprobCount: Int?
-  /// Log-probabilities of the prompt's tokens, in one `.prompt` event before the first delta. The number of
-  /// alternatives is `logprobCount`, or none.
+  /// Whether to send log-probabilities of the prompt's tokens, in one `.prompt` event before the first delta, with
+  /// `logprobCount` alternatives (none if that is `nil`).
   package var wantsPromptLogprobs: Bool
 
   /// What the answer has to be. A thought before it is free; see `ConstraintMatcher`. Log-probabilities stay those of

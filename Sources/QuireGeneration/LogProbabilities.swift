@@ -1,16 +1,17 @@
 import Foundation
 
-/// Logarithms of the model's own probabilities for one row of logits: the log-softmax of the raw row, before
-/// any bias, penalty, temperature or filter.
+/// Log-probabilities of one row of logits: the log-softmax of the raw row, before any bias, penalty, temperature or
+/// filter.
 ///
-/// The sum runs over the whole row, padding of the embedding included, as the model was trained; alternatives
-/// are named only among real tokens.
+/// The sum runs over the whole row, including the padding of the vocabulary, as in training. Alternatives are only
+/// real tokens.
 package struct LogProbabilities {
   private let row: UnsafePointer<Float>
   private let vocabularySize: Int
   private let logSum: Double
 
-  /// `logits` is a whole row and must stay valid while this value is used; `vocabularySize` of it are tokens.
+  /// `logits` is a whole row and must stay valid while this value is used. Its first `vocabularySize` elements belong
+  /// to tokens.
   ///
   /// Throws `unusableLogits` when a logit is NaN or +infinity, or all are −infinity.
   package init(
@@ -31,7 +32,7 @@ package struct LogProbabilities {
     Float(Double(row[Int(id)]) - logSum)
   }
 
-  /// The most probable tokens, best first, the lowest id among equals; at most `count`.
+  /// The most probable tokens, most probable first, equal ones by id; at most `count`.
   package func best(_ count: Int, workspace: SamplerWorkspace) -> [(id: Int32, logprob: Float)] {
     guard count > 0 else { return [] }
     _ = workspace.survey(row, count: vocabularySize)
@@ -41,9 +42,9 @@ package struct LogProbabilities {
 }
 
 extension SamplerWorkspace {
-  /// Σ e^(x − shift) over a row: floats summed as doubles in one fixed order.
+  /// Σ e^(x − shift) over a row: floats summed as doubles in a fixed order.
   func sumOfPowers(_ row: UnsafePointer<Float>, count: Int, shift: Float) -> Double {
-    let powers = weights  // one block of it
+    let powers = weights  // uses one block of it
     var total = 0.0
     for start in stride(from: 0, to: count, by: Self.blockSize) {
       let size = min(Self.blockSize, count - start)
@@ -54,7 +55,7 @@ extension SamplerWorkspace {
     return total
   }
 
-  /// Ids of the candidates, largest logit first, the lowest id among equals.
+  /// Ids of the candidates, largest logit first, equal ones by id.
   func sortedCandidates() -> [Int32] {
     let order = (0..<candidateCount).sorted { left, right in
       let (leftKey, rightKey) = (keys[left], keys[right])

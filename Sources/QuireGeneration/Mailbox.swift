@@ -2,10 +2,10 @@ import Dispatch
 import QuireScheduling
 import Synchronization
 
-/// Where any thread leaves requests and cancellations, and the engine's thread collects them.
+/// A queue through which any thread sends requests and cancellations to the engine's thread.
 ///
-/// Accepting is decided here, at once; everything else waits for the engine's next step. When the engine has
-/// nothing to do it sleeps until the bell rings.
+/// Whether a request is accepted is decided here, immediately; everything else waits for the engine's next step. An
+/// idle engine sleeps until something arrives.
 final class Mailbox: Sendable {
   struct Submission: Sendable {
     let id: RequestID
@@ -17,7 +17,7 @@ final class Mailbox: Sendable {
   struct Mail: Sendable {
     var submissions: [Submission] = []
     var cancellations: [RequestID] = []
-    /// Everything is to end now.
+    /// Whether the engine must end now.
     var isClosed = false
 
     var isEmpty: Bool { submissions.isEmpty && cancellations.isEmpty && !isClosed }
@@ -30,9 +30,9 @@ final class Mailbox: Sendable {
     var refusedCount = 0
     var engineSleeps = false
     var hasEnded = false
-    /// Requests that have left and whose last event is being delivered.
+    /// Finished requests whose last event is being delivered.
     var leavingCount = 0
-    /// Threads that wait until the last request has left, and until the engine's thread has ended.
+    /// Threads that wait until the last request has finished, and until the engine's thread has ended.
     var idleWaiters: [DispatchSemaphore] = []
     var endWaiters: [DispatchSemaphore] = []
 
@@ -55,7 +55,7 @@ final class Mailbox: Sendable {
 
   // MARK: Any thread
 
-  /// Takes a request in. Throws `queueFull`, `draining` or `stopped`.
+  /// Accepts a request. Throws `queueFull`, `draining` or `stopped`.
   func submit(
     _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
   ) throws(GenerationError) -> RequestID {
@@ -88,7 +88,7 @@ final class Mailbox: Sendable {
     }
   }
 
-  /// Refuses new requests and waits until those inside have finished; false when time ran out first.
+  /// Refuses new requests and waits until the accepted ones have finished; false when the deadline passes first.
   func drain(until deadline: DispatchTime) -> Bool {
     let waiter = state.withLock { state -> DispatchSemaphore? in
       state.gate.drain()
@@ -100,7 +100,7 @@ final class Mailbox: Sendable {
     return waiter.map { $0.wait(timeout: deadline) == .success } ?? true
   }
 
-  /// Refuses new requests and tells the engine to cancel those inside and end.
+  /// Refuses new requests and makes the engine cancel the accepted ones and end.
   func close() {
     state.withLock { state in
       state.gate.close()
@@ -127,7 +127,7 @@ final class Mailbox: Sendable {
 
   // MARK: The engine's thread
 
-  /// Everything that has arrived; with `waits`, sleeps until something has.
+  /// Everything that has arrived; with `waits`, sleeps until something arrives.
   func collect(waits: Bool) -> Mail {
     while true {
       let mail = state.withLock { state -> Mail? in
@@ -143,8 +143,8 @@ final class Mailbox: Sendable {
     }
   }
 
-  /// Gives the request's place away, then delivers its last event; so whoever hears of the end finds the place
-  /// free, and whoever waits for the end of all waits for the events too.
+  /// Removes the request from the count, then delivers its last event. So a caller that receives the event can submit
+  /// another request, and `drain` also waits for the delivery of events.
   func leave(_ deliver: () -> Void) {
     state.withLock { state in
       state.gate.leave()
@@ -160,7 +160,7 @@ final class Mailbox: Sendable {
     for waiter in waiters { waiter.signal() }
   }
 
-  /// Notes that the engine's thread is about to end.
+  /// Called when the engine's thread is about to end.
   func end() {
     let waiters = state.withLock { state -> [DispatchSemaphore] in
       state.hasEnded = true

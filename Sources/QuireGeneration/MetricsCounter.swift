@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The engine's counters: written by its thread, read by any.
+/// The engine's counters: written by its thread, read by any thread.
 final class MetricsCounter: Sendable {
   private let metrics: Mutex<EngineMetrics>
 
@@ -10,7 +10,7 @@ final class MetricsCounter: Sendable {
     metrics = Mutex(initial)
   }
 
-  var snapshot: EngineMetrics { metrics.withLock { $0 } }
+  var snapshot: EngineMetrics { metrics.withLock { $0.copied() } }
 
   func noteGauges(running: Int, usedBlocks: Int) {
     metrics.withLock {
@@ -33,7 +33,7 @@ final class MetricsCounter: Sendable {
     metrics.withLock { $0.queueSeconds.observe(queueSeconds) }
   }
 
-  /// A prompt has been computed, for the first time.
+  /// Counts a prompt that was computed for the first time.
   func notePrompt(tokens: Int) {
     metrics.withLock { $0.promptTokenCount += tokens }
   }

@@ -1,7 +1,7 @@
-/// Finds where a descending order reaches a target, without sorting.
+/// Finds the key at which the cumulative weight in descending order reaches a target, without sorting.
 ///
-/// Keys are counted (or their weights summed) by their 11 highest bits, the bin in which the target falls is
-/// opened by the next 11 bits, and that one by the last 10: three passes, whatever the target.
+/// Keys are counted (or their weights summed) by their 11 highest bits. The bin with the target is then split by the
+/// next 11 bits, and again by the last 10: always three passes.
 enum RadixSelection {
   static let binCount = 2048
 

@@ -1,11 +1,11 @@
-/// Random numbers of one request: the number at an index depends on seed and index only, never on how many
-/// were drawn before or by whom. So a request draws the same alone, in a batch, and after a preemption.
+/// Random numbers of one request. The number at an index depends only on seed and index, not on earlier draws. So a
+/// request draws the same numbers alone, in a batch, and after a preemption.
 ///
 ///     let stream = RandomStream(seed: 42)
 ///     let draw = stream.uniform(at: 0)  // for the first generated token
 ///
 /// Source: the output function of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
-/// generators, 2014), applied to the index as a counter from a start that the seed is mixed into.
+/// generators, 2014), applied to a counter: the index plus a start value derived from the seed.
 package struct RandomStream: Sendable, Hashable {
   private let start: UInt64
 

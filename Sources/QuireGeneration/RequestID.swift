@@ -1,4 +1,4 @@
-/// Names one submitted request for as long as its engine lives; ids rise in order of submission.
+/// Identifies a submitted request of an engine; ids increase in order of submission.
 package struct RequestID: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let value: UInt64
 

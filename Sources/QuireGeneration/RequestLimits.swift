@@ -1,12 +1,12 @@
 import QuireGrammar
 
-/// The bounds that an engine sets to requests, and the only place where requests are checked.
+/// The limits of an engine for requests. Requests are checked only here.
 ///
-///     try limits.validate(request)  // throws one sentence for the first thing that is wrong
+///     try limits.validate(request)  // throws one sentence about the first error
 package struct RequestLimits: Sendable, Equatable {
-  /// Ids from 0 up to, but not including, this are tokens.
+  /// Token ids are 0 ..< this.
   package let vocabularySize: Int
-  /// Positions that prompt and answer may have together.
+  /// Maximum positions of prompt and answer together.
   package let contextLength: Int
 
   package static let logprobCountMaximum = 20
@@ -14,7 +14,7 @@ package struct RequestLimits: Sendable, Equatable {
   package static let stopStringBytesMaximum = 1024
   package static let biasMaximum: Float = 100
   package static let temperatureMaximum: Float = 100
-  /// Below, a logit divided by it may overflow.
+  /// A logit divided by a smaller temperature may overflow.
   package static let repetitionPenalties: ClosedRange<Float> = 0.01...10
 
   package init(vocabularySize: Int, contextLength: Int) {
@@ -121,7 +121,7 @@ extension RequestLimits {
     }
   }
 
-  /// NaN is in no range.
+  /// NaN is outside of every range.
   private func check(_ field: String, _ value: Float, in range: ClosedRange<Float>) throws(GenerationError) {
     guard range.contains(value) else {
       throw invalid(

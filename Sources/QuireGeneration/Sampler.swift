@@ -1,22 +1,22 @@
 /// Chooses the tokens of one request from its rows of logits.
 ///
 ///     var sampler = Sampler(parameters, prompt: tokens, maximumTokens: 256, seed: 42, vocabularySize: 151_669)
-///     let token = try sampler.next(logits: row, workspace: workspace)  // and once per step from there
+///     let token = try sampler.next(logits: row, workspace: workspace)  // once per step
 ///
-/// A sampler is a value: its choices depend on its parameters, its seed, its own tokens and the logits, and on
-/// no other request. Ids at and above `vocabularySize` (padding of the embedding) are never chosen.
+/// A sampler is a value: its choices depend only on its parameters, its seed, its tokens and the logits, not on other
+/// requests. Ids from `vocabularySize` on (padding of the vocabulary) are never chosen.
 package struct Sampler: Sendable {
   package let parameters: SamplingParameters
   private let vocabularySize: Int
   private let stream: RandomStream
   /// Bias per token id, sorted by id.
   private let biases: [(id: Int32, bias: Float)]
-  /// Kept only when a penalty is on.
+  /// Stored only when a penalty is on.
   private var history: TokenHistory?
-  /// Tokens chosen so far; the draw's index in the stream.
+  /// Number of tokens chosen so far, which is the index of the next draw in the stream.
   private var chosenCount: UInt64 = 0
 
-  /// `seed` stands in for a `parameters.seed` of `nil`.
+  /// `seed` is used when `parameters.seed` is `nil`.
   package init(
     _ parameters: SamplingParameters, prompt: some Sequence<Int32>, maximumTokens: Int, seed: UInt64,
     vocabularySize: Int
@@ -31,8 +31,8 @@ package struct Sampler: Sendable {
     self.history = hasPenalty ? TokenHistory(prompt: prompt, maximumTokens: maximumTokens) : nil
   }
 
-  /// The next token. `logits` is a row of at least `vocabularySize`; it is not changed. With a restriction, all other
-  /// tokens have probability 0 before any filter.
+  /// The next token. `logits` is a row of at least `vocabularySize` elements and is not changed. With a restriction,
+  /// all other tokens have probability 0 before any filter.
   ///
   /// Throws `unusableLogits` when a logit is NaN or +infinity, or all are −infinity.
   package mutating func next(
@@ -51,8 +51,8 @@ package struct Sampler: Sendable {
     return token
   }
 
-  /// The distribution that `next` would draw from: ids ascending, probabilities that sum to 1.
-  /// A temperature of 0 has no distribution. Throws as `next` does.
+  /// The distribution that `next` would draw from: ascending ids with probabilities that sum to 1. Not for a
+  /// temperature of 0. Throws as `next` does.
   package func distribution(
     logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace, among tokens: TokenRestriction? = nil
   ) throws(GenerationError) -> [(id: Int32, probability: Double)] {
@@ -64,7 +64,7 @@ package struct Sampler: Sendable {
     return weights.enumerated().map { (id: workspace.ids[$0], probability: $1 / total) }
   }
 
-  /// The row after bias, penalties and restriction, surveyed. It lives in `logits` or in the workspace.
+  /// The row after bias, penalties and restriction, with its survey. It is stored in `logits` or in the workspace.
   private func adjusted(
     _ logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace, _ tokens: TokenRestriction?
   ) throws(GenerationError) -> (row: UnsafePointer<Float>, survey: LogitSurvey) {
@@ -83,7 +83,7 @@ package struct Sampler: Sendable {
     return (row, survey)
   }
 
-  /// Leaves in the workspace the weighted candidates of a row.
+  /// Stores the weighted candidates of a row in the workspace.
   private func filter(_ row: UnsafePointer<Float>, survey: LogitSurvey, workspace: SamplerWorkspace) {
     if parameters.topK > 0 {
       workspace.collectLargest(parameters.topK, of: row, count: vocabularySize)
@@ -101,10 +101,10 @@ package struct Sampler: Sendable {
     for (id, bias) in biases { adjusted[Int(id)] += bias }
     guard let history else { return }
     let repetition = parameters.repetitionPenalty
-    for (place, token) in history.tokens.enumerated() {
+    for (index, token) in history.tokens.enumerated() {
       var logit = adjusted[Int(token)]
       logit = logit < 0 ? logit * repetition : logit / repetition
-      let answerCount = history.answerCounts[place]
+      let answerCount = history.answerCounts[index]
       if answerCount > 0 {
         logit -= parameters.presencePenalty + parameters.frequencyPenalty * Float(answerCount)
       }

@@ -1,14 +1,14 @@
 import QuireTensors
 
-/// Buffers that all samplers of an engine share, one after the other: the candidates of one row of logits,
-/// from which the filters of `Sampler` take away. Made once; nothing is allocated while sampling.
+/// Buffers that the samplers of an engine use in turn: the candidates of one row of logits, which the filters of
+/// `Sampler` reduce. Made once; nothing is allocated while sampling.
 ///
-/// Not thread-safe: it belongs to the engine's thread.
+/// Not thread-safe: used only on the engine's thread.
 package final class SamplerWorkspace {
-  /// Logits per block of which only the largest is looked at before blocks are opened.
+  /// Logits per block. A selection first compares block maxima and then reads only the blocks that it needs.
   static let blockSize = 64
 
-  /// Most logits that a row can have.
+  /// Maximum number of logits in a row.
   package let capacity: Int
   /// A row with bias and penalties applied.  // (capacity)
   let adjusted: UnsafeMutablePointer<Float>
@@ -39,9 +39,9 @@ package final class SamplerWorkspace {
   }
 }
 
-// MARK: - Looking at a row
+// MARK: - Surveying a row
 
-/// What one pass over a row of logits tells.
+/// The result of one pass over a row of logits.
 struct LogitSurvey {
   /// Key of the largest logit.
   let maximumKey: Int32
@@ -52,7 +52,7 @@ struct LogitSurvey {
 }
 
 extension SamplerWorkspace {
-  /// Looks at every logit once and notes the largest of each block.
+  /// Reads every logit once and stores the maximum of each block.
   func survey(_ row: UnsafePointer<Float>, count: Int) -> LogitSurvey {
     precondition(count >= 1 && count <= capacity)
     let maxima = blockMaxima
@@ -73,7 +73,7 @@ extension SamplerWorkspace {
       start = end
       block += 1
     }
-    // NaN of either sign has a magnitude above that of infinity.
+    // As bits without the sign, NaN is larger than infinity.
     let isUsable =
       magnitude <= Int32(bitPattern: Float.infinity.bitPattern) && maximumKey < OrderedKey.infinity
       && maximumKey > OrderedKey.negativeInfinity
@@ -104,8 +104,8 @@ extension SamplerWorkspace {
 
   /// Makes candidates of the `k` largest logits of a surveyed row and of all that equal the last of them.
   ///
-  /// The k-th largest block maximum is a bound that at least k logits reach, and only blocks whose maximum
-  /// reaches it need to be opened: for small k some k of 2,374 blocks.
+  /// At least k logits reach the k-th largest block maximum, so only blocks whose maximum reaches it are read: for
+  /// small k about k of 2,374 blocks.
   func collectLargest(_ k: Int, of row: UnsafePointer<Float>, count: Int) {
     precondition(k >= 1)
     guard k < count else { return collectAll(row, count: count) }
@@ -148,7 +148,7 @@ extension SamplerWorkspace {
     }
   }
 
-  /// Keeps the k largest candidates and all that equal the last of them. Weights are not looked at.
+  /// Keeps the k largest candidates and all that equal the last of them. Weights are not used.
   func keepLargest(_ k: Int) {
     guard k < candidateCount else { return }
     let bound = RadixSelection.threshold(
@@ -156,8 +156,8 @@ extension SamplerWorkspace {
     keep { [keys] index in keys[index] >= bound }
   }
 
-  /// Keeps the most probable candidates until their share of all weights reaches `share` (top-p), and all
-  /// that equal the last of them.
+  /// Keeps the most probable candidates until their share of the total weight reaches `share` (top-p), and all that
+  /// equal the last of them.
   func keepMass(_ share: Float) {
     let bound = RadixSelection.threshold(
       keys: keys, weights: weights, count: candidateCount,
@@ -165,7 +165,7 @@ extension SamplerWorkspace {
     keep { [keys] index in keys[index] >= bound }
   }
 
-  /// Keeps candidates of at least this share of the weight of the most probable, which is 1 (min-p).
+  /// Keeps candidates whose weight is at least this share of the most probable one's, which is 1 (min-p).
   func keepShareOfMaximum(_ share: Float) {
     keep { [weights] index in weights[index] >= share }
   }
@@ -191,14 +191,14 @@ extension SamplerWorkspace {
     return total
   }
 
-  /// The candidate at this place (0 ..< 1) of the line on which each has the length of its weight.
-  func draw(_ place: Double) -> Int32 {
-    var left = place * totalWeight()
+  /// The candidate at which the cumulative weight exceeds `fraction` (0 ..< 1) of the total weight.
+  func draw(_ fraction: Double) -> Int32 {
+    var left = fraction * totalWeight()
     var last: Int32?
     for start in stride(from: 0, to: candidateCount, by: Self.blockSize) {
       let size = min(Self.blockSize, candidateCount - start)
       let blockWeight = Self.sum(weights + start, count: size)
-      // The last block is always opened, for rounding can leave a crumb beyond the end.
+      // The last block is always read, because rounding can leave a small remainder after it.
       if left >= blockWeight && start + size < candidateCount {
         left -= blockWeight
         continue

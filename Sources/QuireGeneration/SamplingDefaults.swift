@@ -1,33 +1,33 @@
 package import QuireJSON
 package import QuireText
 
-/// How tokens are chosen where a request says nothing: what the model's own generation_config.json says, and for
-/// what it leaves open the recommendation of the model's authors for the chat mode.
+/// Default sampling parameters: the values of the model's generation_config.json, and for values that it does not set
+/// the recommendation of the model's authors for the chat mode.
 ///
 ///     let defaults = try SamplingDefaults(generationConfiguration: json)
 ///     request.sampling = defaults.parameters(.thinking)
 ///
-/// Qwen3's published files hold exactly the recommendation for thinking. Such a file says nothing about the other
-/// mode, so that the other mode keeps its own recommendation. Any other values hold in both modes.
+/// Qwen3's published files contain exactly the recommendation for thinking. With such a file the non-thinking mode
+/// keeps its own recommendation. Any other values apply in both modes.
 package struct SamplingDefaults: Sendable, Equatable {
   private let thinking: SamplingParameters
   private let nonThinking: SamplingParameters
 
-  /// The recommendation alone.
+  /// Only the recommendation.
   package init(recommended: (ThinkingMode) -> SamplingParameters = SamplingParameters.recommended) {
     thinking = recommended(.thinking)
     nonThinking = recommended(.nonThinking)
   }
 
-  /// Throws `invalidOption` for the first member that is of the wrong type or out of range; the option's name is the
-  /// member's. Members that are null or absent leave the recommendation; `do_sample` false means greedy.
+  /// Throws `invalidOption` for the first member with a wrong type or out of range, with the member's name as the
+  /// option's name. Null or absent members keep the recommendation; `do_sample` false means greedy.
   package init(
     generationConfiguration: JSONValue?,
     recommended: (ThinkingMode) -> SamplingParameters = SamplingParameters.recommended
   ) throws(GenerationError) {
     let file = try FileSampling(generationConfiguration)
     thinking = file.applied(to: recommended(.thinking))
-    // Temperature, top-k and top-p all given, and none of them differs.
+    // Temperature, top-k and top-p are all given and equal the recommendation.
     let repeatsThinking = file.isComplete && thinking == recommended(.thinking)
     nonThinking = repeatsThinking ? recommended(.nonThinking) : file.applied(to: recommended(.nonThinking))
   }
@@ -40,7 +40,7 @@ package struct SamplingDefaults: Sendable, Equatable {
   }
 }
 
-/// The sampling that a generation_config.json asks for; `nil` where it says nothing.
+/// The sampling values of a generation_config.json; `nil` for values that it does not set.
 private struct FileSampling {
   private let temperature: Float?
   private let topK: Int?
@@ -66,7 +66,7 @@ private struct FileSampling {
     isGreedy = !doesSample
   }
 
-  /// Whether it gives all that the recommendation consists of.
+  /// Whether it sets all values of the recommendation.
   var isComplete: Bool { temperature != nil && topK != nil && topP != nil }
 
   func applied(to recommendation: SamplingParameters) -> SamplingParameters {

@@ -2,22 +2,22 @@ package import QuireText
 
 /// How the next token is chosen from a row of logits.
 ///
-/// The order of work is: logit bias, repetition penalty, presence and frequency penalties, temperature,
-/// top-k, top-p, min-p, draw. Every filter works on the distribution that the one before it leaves,
-/// renormalized, as the `transformers` library does. See `Sampler`, which performs it.
+/// The order is: logit bias, repetition penalty, presence and frequency penalties, temperature, top-k, top-p, min-p,
+/// draw. Every filter works on the renormalized result of the previous one, as in the `transformers` library. See
+/// `Sampler`.
 package struct SamplingParameters: Sendable, Equatable {
-  /// Divides the logits; 0 takes the largest logit (the lowest id among equals) and draws nothing.
+  /// Divides the logits; 0 chooses the largest logit (the lowest id among equals) without a random draw.
   package var temperature: Float
-  /// Keeps the most probable tokens until their probability reaches this, and more only where several equal
-  /// the last; 1 keeps all.
+  /// Keeps the most probable tokens until their total probability reaches this, and all that equal the last of them; 1
+  /// keeps all.
   package var topP: Float
-  /// Keeps this many largest logits, and more only where several equal the last; 0 keeps all.
+  /// Keeps this many largest logits, and all that equal the last of them; 0 keeps all.
   package var topK: Int
   /// Drops tokens less probable than this share of the most probable one; 0 drops none.
   package var minP: Float
-  /// Subtracted once from the logit of every token that the answer already holds (−2 … 2).
+  /// Subtracted once from the logit of every token that is already in the answer (−2 … 2).
   package var presencePenalty: Float
-  /// Subtracted from a token's logit for each time the answer holds it (−2 … 2).
+  /// Subtracted from a token's logit for each occurrence in the answer (−2 … 2).
   package var frequencyPenalty: Float
   /// Divides positive and multiplies negative logits of tokens in the prompt or the answer; 1 is neutral.
   package var repetitionPenalty: Float

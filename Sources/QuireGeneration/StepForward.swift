@@ -1,12 +1,11 @@
 package import QuireModel
 
-/// What an engine needs of a model: logits for a mixed batch of rows.
+/// The model interface that an engine needs: logits for a mixed batch of rows.
 ///
-/// `ForwardPass` is the real one. An engine takes any, so that its own behaviour can be tested with logits that
-/// are written down.
+/// `ForwardPass` is the implementation for models. Tests of the engine use another one with prescribed logits.
 package protocol StepForward: AnyObject, Sendable {
-  /// Computes the batch and gives the logits of `batch.logitRows`, row after row, valid until the next call.
-  /// Called from one thread at a time.
+  /// Computes the batch and returns the logits of `batch.logitRows`, row after row, valid until the next call. Called
+  /// from one thread at a time.
   func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float>  // (logit row, vocabulary)
 }
 

@@ -1,15 +1,15 @@
-/// Finds the first stop string in a text that arrives in pieces, and never lets a part of it out.
+/// Finds the first stop string in a text that arrives in pieces, and never releases a part of it.
 ///
 ///     var matcher = StopStringMatcher(["\n\n", "END"])
-///     matcher.append("one E")   // released "one ", for "E" could become "END"
+///     matcher.append("one E")   // released "one ", because "E" could become "END"
 ///     matcher.append("N")       // released ""
-///     matcher.append("D two")   // released "", match "END"; nothing is taken after a match
+///     matcher.append("D two")   // released "", match "END"; text after a match is ignored
 ///
-/// The match is the one that ends first (the longest of those that end together), so it does not depend on
-/// where the pieces are cut. Text is compared byte by byte, not by canonical equivalence.
+/// The match is the one that ends first (the longest of those with the same end), so it does not depend on how the
+/// text is cut. Text is compared byte by byte, not by canonical equivalence.
 ///
-/// Each stop string is followed by its own Knuth–Morris–Pratt automaton (1977): the state is how many of its
-/// bytes the text ends with, which is also how much has to be held back.
+/// Each stop string has a Knuth–Morris–Pratt automaton (1977). Its state is the length of the longest prefix of the
+/// stop string that the text ends with, which is also the number of bytes to hold back.
 package struct StopStringMatcher: Sendable {
   private struct Pattern: Sendable {
     let text: String
@@ -48,12 +48,12 @@ package struct StopStringMatcher: Sendable {
   /// Empty strings match nothing.
   package init(_ strings: [String]) {
     self.patterns = strings.filter { !$0.isEmpty }.map(Pattern.init)
-    // Room for a match under way and a token, so that a decode step does not allocate.
+    // Capacity for a partial match and a token, so that a decode step does not allocate.
     if !patterns.isEmpty { held.reserveCapacity(256 + patterns.reduce(0) { max($0, $1.bytes.count) }) }
   }
 
-  /// Takes a piece of whole characters; gives the text that is certain to stand before any stop string, and the
-  /// stop string once it is complete.
+  /// Adds a piece of whole characters. Returns the text that is certainly before any stop string, and the stop string
+  /// once it is complete.
   package mutating func append(_ text: String) -> (released: String, match: String?) {
     guard !hasMatched else { return ("", nil) }
     guard !patterns.isEmpty else { return (text, nil) }
@@ -74,12 +74,12 @@ package struct StopStringMatcher: Sendable {
     return (release(held.count - heldCount), nil)
   }
 
-  /// The text ends here: gives what was held back.
+  /// Ends the text: returns the text that was held back.
   package mutating func finish() -> String {
     release(held.count)
   }
 
-  /// Stop strings begin with the first byte of a character, so whole characters are released.
+  /// Releases whole characters, because stop strings start at a character boundary.
   private mutating func release(_ count: Int) -> String {
     let released = String(decoding: held.prefix(count), as: UTF8.self)
     held.removeFirst(count)

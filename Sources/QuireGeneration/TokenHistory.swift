@@ -1,16 +1,16 @@
-/// Which tokens a request has seen, as far as its penalties need to know: every distinct token of prompt and
-/// answer, and how often the answer holds it.
+/// The tokens of a request that its penalties need: every distinct token of prompt and answer, and how often it occurs
+/// in the answer.
 struct TokenHistory: Sendable {
-  private var placeOfToken: [Int32: Int] = [:]
-  /// Distinct tokens in order of appearance, and their counts in the answer.
+  private var indexOfToken: [Int32: Int] = [:]
+  /// Distinct tokens in order of first occurrence, and their counts in the answer.
   private(set) var tokens: [Int32] = []
   private(set) var answerCounts: [Int32] = []
 
-  /// Room for the whole answer is made here, so that a decode step does not allocate.
+  /// Reserves capacity for the whole answer, so that a decode step does not allocate.
   init(prompt: some Sequence<Int32>, maximumTokens: Int) {
     for token in prompt { note(token, answerCount: 0) }
     let capacity = tokens.count + min(maximumTokens, 65_536)
-    placeOfToken.reserveCapacity(capacity)
+    indexOfToken.reserveCapacity(capacity)
     tokens.reserveCapacity(capacity)
     answerCounts.reserveCapacity(capacity)
   }
@@ -20,10 +20,10 @@ struct TokenHistory: Sendable {
   }
 
   private mutating func note(_ token: Int32, answerCount: Int32) {
-    if let place = placeOfToken[token] {
-      answerCounts[place] += answerCount
+    if let index = indexOfToken[token] {
+      answerCounts[index] += answerCount
     } else {
-      placeOfToken[token] = tokens.count
+      indexOfToken[token] = tokens.count
       tokens.append(token)
       answerCounts.append(answerCount)
     }

@@ -1,6 +1,6 @@
 import QuireText
 
-/// Makes the records of tokens: their bytes and, from logits, their log-probabilities.
+/// Makes the records of tokens: their bytes and, if logits are given, their log-probabilities.
 final class TokenRecorder {
   let tokenizer: Tokenizer
   let workspace: SamplerWorkspace
@@ -13,7 +13,7 @@ final class TokenRecorder {
     workspace = SamplerWorkspace(capacity: rowWidth)
   }
 
-  /// A token whose log-probability was not asked for, or that nothing precedes.
+  /// A token without log-probability: not requested, or the first token of a prompt.
   func record(_ token: Int32) -> TokenRecord {
     TokenRecord(id: token, bytes: bytes(of: token))
   }

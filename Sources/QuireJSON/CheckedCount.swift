@@ -1,7 +1,7 @@
-/// A count, size or offset that was read from outside: a file, a recipe, a header or a request.
+/// A count, size or offset from outside: from a file, a recipe, a header or a request.
 ///
-/// Arithmetic on it never traps. A result below zero or beyond `Int` has no value, and neither has anything that is
-/// computed from it, so that one check at the end covers a whole formula:
+/// Arithmetic on it never traps. A result below zero or beyond `Int` has no value, and so has everything computed
+/// from it. One check at the end therefore covers a whole formula:
 ///
 /// ```swift
 /// let bytes = CheckedCount.product(shape) * CheckedCount(elementBytes)
@@ -10,7 +10,7 @@
 ///
 /// ``init(digits:)`` and ``JSONValue/count`` read one.
 package struct CheckedCount: Sendable, Equatable {
-  /// The number, 0 or more; nil once a step had no result.
+  /// The number, 0 or more; nil if any operation had no result.
   package let value: Int?
 
   private init(unchecked value: Int?) { self.value = value }
@@ -20,7 +20,7 @@ package struct CheckedCount: Sendable, Equatable {
     value = Int(exactly: number).flatMap { $0 >= 0 ? $0 : nil }
   }
 
-  /// What stands for a number that has been refused.
+  /// A count without a value.
   package static let none = CheckedCount(unchecked: nil)
 
   /// The number when it is at most `limit`.
@@ -29,8 +29,7 @@ package struct CheckedCount: Sendable, Equatable {
   /// The number when it is in `range`.
   package func value(in range: ClosedRange<Int>) -> Int? { value.flatMap { range.contains($0) ? $0 : nil } }
 
-  /// The numbers from this one on, as many as `count`: a place in a file or a buffer. Nil unless all of it lies
-  /// before `limit`.
+  /// The range of `count` numbers from this one on, for a file or a buffer. Nil unless it ends at or before `limit`.
   package func range(count: CheckedCount, within limit: Int) -> Range<Int>? {
     guard let start = value, let end = (self + count).value(atMost: limit) else { return nil }
     return start..<end
@@ -65,8 +64,8 @@ package struct CheckedCount: Sendable, Equatable {
   /// The smallest multiple of `unit` that is not below this number.
   package func roundedUp(toMultipleOf unit: Self) -> Self { dividedRoundingUp(by: unit) * unit }
 
-  /// The product of the sizes of a shape; 1 for none. A size of 0 does not excuse the others: they must have a product
-  /// too, so that the order of the sizes does not matter.
+  /// The product of the sizes of a shape; 1 for none. Even with a size of 0 the product of the others must fit `Int`,
+  /// so that the order of the sizes does not matter.
   package static func product(_ sizes: some Collection<Int>) -> Self {
     let product = sizes.lazy.filter { $0 != 0 }.reduce(Self(1)) { $0 * Self($1) }
     return product.value != nil && sizes.contains(0) ? Self(0) : product
@@ -84,7 +83,7 @@ package struct CheckedCount: Sendable, Equatable {
 }
 
 extension CheckedCount {
-  /// Reads decimal digits, and nothing but digits: no sign, no spaces.
+  /// Reads decimal digits only: no sign, no spaces.
   package init(digits: some Collection<UInt8>) {
     let first = digits.isEmpty ? CheckedCount.none : CheckedCount(0)
     self = digits.reduce(first) { number, byte in
@@ -95,6 +94,6 @@ extension CheckedCount {
 }
 
 extension JSONValue {
-  /// The number as a count: without a value unless it is an integer from 0 that fits `Int`.
+  /// The number as a count; without a value unless it is an integer of 0 or more that fits `Int`.
   package var count: CheckedCount { intValue.map { CheckedCount($0) } ?? .none }
 }

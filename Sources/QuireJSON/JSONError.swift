@@ -1,4 +1,4 @@
-/// A position in a JSON text, both counted from 1; columns count Unicode scalars.
+/// Line and column in a JSON text, both from 1; columns count Unicode scalars.
 package struct JSONPosition: Sendable, Equatable {
   package let line: Int
   package let column: Int
@@ -11,7 +11,7 @@ package struct JSONPosition: Sendable, Equatable {
 
 /// Why a JSON or JSON5 text was refused.
 package enum JSONError: Error, Equatable, Sendable {
-  /// Something else was needed here.
+  /// Unexpected input.
   case unexpected(expected: String, found: String, at: JSONPosition)
   /// A second member of the same name in one object.
   case duplicateKey(String, at: JSONPosition)
@@ -21,15 +21,15 @@ package enum JSONError: Error, Equatable, Sendable {
   case tooManyValues(limit: Int, at: JSONPosition)
   /// Bytes that are not UTF-8.
   case invalidUTF8(at: JSONPosition)
-  /// A byte order mark in front of JSON.
+  /// A byte order mark before JSON.
   case byteOrderMark
-  /// `\uD800` … `\uDFFF` without its other half.
+  /// `\uD800` … `\uDFFF` without the other surrogate.
   case loneSurrogate(at: JSONPosition)
   /// A raw control character inside a string.
   case controlCharacter(UInt8, at: JSONPosition)
-  /// `\q` and the like.
+  /// An unknown escape such as `\q`.
   case badEscape(found: String, at: JSONPosition)
-  /// A number that is not written as the grammar wants.
+  /// A number that violates the grammar.
   case badNumber(found: String, hint: String, at: JSONPosition)
   /// A number beyond the range of a 64-bit float.
   case numberTooLarge(literal: String, at: JSONPosition)
@@ -37,7 +37,7 @@ package enum JSONError: Error, Equatable, Sendable {
   case notFinite(found: String, at: JSONPosition)
   /// A string or comment that is still open at the end.
   case unterminated(what: String, at: JSONPosition)
-  /// Something after the value.
+  /// Input after the value.
   case trailing(found: String, at: JSONPosition)
 }
 
@@ -75,7 +75,7 @@ extension JSONError: CustomStringConvertible {
     }
   }
 
-  /// The text cut to a readable length, in double quotes.
+  /// The shortened text in double quotes.
   private static func quoted(_ text: String) -> String { "\"\(shortened(text))\"" }
 
   private static func shortened(_ text: String) -> String {

@@ -1,10 +1,10 @@
-/// A number as it was written: the literal is kept, so that what is read and written again does not change.
+/// A number with its literal, so that reading and writing it does not change it.
 ///
-/// The literal is always valid JSON; the JSON5 forms (`+1`, `.5`, `0x1F`) are rewritten when they are read.
+/// The literal is always valid JSON; JSON5 forms (`+1`, `.5`, `0x1F`) are converted when they are read.
 package struct JSONNumber: Sendable, Equatable {
   package let literal: String
 
-  /// The caller vouches for the literal: valid JSON, finite as a 64-bit float.
+  /// Precondition, not checked: the literal is valid JSON and finite as a 64-bit float.
   init(validLiteral: String) {
     literal = validLiteral
   }
@@ -28,20 +28,20 @@ package struct JSONNumber: Sendable, Equatable {
   package var int: Int? {
     if let exact = Int(literal) { return exact }
     if isIntegerLiteral { return nil }
-    // Beyond 2^53 a float literal no longer says which integer was meant.
+    // Beyond 2^53 a float literal does not identify one integer.
     guard let double, abs(double) <= 0x1p53 else { return nil }
     let truncated = Int(double)
     return Double(truncated) == double ? truncated : nil
   }
 
-  /// The nearest 64-bit float; nil where that is infinite.
+  /// The nearest 64-bit float; nil if that is infinite.
   package var double: Double? {
     guard let value = Double(literal), value.isFinite else { return nil }
     return value
   }
 
-  /// What Python's `json.dumps(json.loads(literal))` writes: integers in full, floats as `repr`
-  /// (`1e+22`, `1e-05`, `-0.0`).
+  /// The output of Python's `json.dumps(json.loads(literal))`: integers in full, floats as `repr` (`1e+22`, `1e-05`,
+  /// `-0.0`).
   package var pythonLiteral: String {
     if isIntegerLiteral { return literal == "-0" ? "0" : literal }
     guard let value = Double(literal), value.isFinite else { return literal }
@@ -49,7 +49,7 @@ package struct JSONNumber: Sendable, Equatable {
   }
 }
 
-/// Rewrites a shortest round-trip decimal (Swift's `description`) the way Python's `repr` writes a float:
+/// Converts a shortest round-trip decimal (Swift's `description`) to the form of Python's `repr` for a float:
 /// positional for decimal exponents -4 ..< 16, otherwise `d.ddde+XX` with at least two exponent digits.
 func shortestDecimal(_ description: String) -> String {
   // bounded: a float's exponent has three digits, and Swift writes seventeen more
@@ -85,7 +85,7 @@ func shortestDecimal(_ description: String) -> String {
   return (isNegative ? "-" : "") + pythonForm(String(decoding: digits, as: UTF8.self), exponent - 1)
 }
 
-/// Places the point in `digits` (d.ddd × 10^exponent) as Python's `repr` does.
+/// Inserts the decimal point into `digits` (d.ddd × 10^exponent) as Python's `repr` does.
 private func pythonForm(_ digits: String, _ exponent: Int) -> String {
   // bounded: as above
   if exponent < -4 || exponent >= 16 {

@@ -1,8 +1,7 @@
 /// The members of a JSON object in the order they were written, with lookup by key.
 ///
-/// Keys are compared by their UTF-8 bytes. Up to ``linearLimit`` members are searched one by one; beyond
-/// that an open-addressing table of member indices is kept (randomly seeded, so that hostile keys cannot
-/// collide on purpose).
+/// Keys are compared by their UTF-8 bytes. Up to ``linearLimit`` members are searched linearly; larger objects have an
+/// open-addressing table of member indices (with a random seed, so that hostile keys cannot be made to collide).
 package struct JSONObject: Sendable {
   package struct Member: Sendable, Equatable {
     package let key: String
@@ -53,7 +52,7 @@ package struct JSONObject: Sendable {
     }
   }
 
-  /// Appends a member unless its key is already there; says whether it was new.
+  /// Appends a member unless its key is already present; returns whether it was new.
   package mutating func appendIfNew(_ key: String, _ value: JSONValue) -> Bool {
     if slots.isEmpty && members.count < Self.linearLimit {
       guard linearIndex(of: key) == nil else { return false }
@@ -84,7 +83,7 @@ package struct JSONObject: Sendable {
     members.firstIndex { $0.key.hasSameBytes(as: key) }
   }
 
-  /// The slot that holds the key, or the empty slot where it belongs.
+  /// The slot of the key, or the empty slot to insert it.
   private func slot(of key: String) -> Int {
     let mask = slots.count - 1
     var slot = Self.hash(key) & mask

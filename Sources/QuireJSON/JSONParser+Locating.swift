@@ -5,8 +5,8 @@ package enum JSONPathStep: Sendable, Equatable {
 }
 
 extension JSONValue {
-  /// The line, counted from 1, of the value at `path` in a text that has been parsed before; of a member, the line of
-  /// its key. Where the path leads nowhere, the line of the last value that it does reach.
+  /// The line, from 1, of the value at `path` in a text that was parsed before; for a member, the line of its key. If
+  /// the path does not exist, the line of the last value on it that does.
   package static func line(of path: [JSONPathStep], in text: [UInt8], syntax: JSONSyntax) -> Int {
     text.withUnsafeBytes { bytes in
       var parser = JSONParser(bytes: bytes, syntax: syntax, limits: JSONLimits())
@@ -17,7 +17,7 @@ extension JSONValue {
 }
 
 extension JSONParser {
-  /// Where the value at `path` begins, read by the grammar that read it the first time.
+  /// The offset of the value at `path`. The syntax must be the one with which the text was parsed before.
   fileprivate mutating func offset(of path: [JSONPathStep]) -> Int {
     var found = index
     do throws(JSONError) {
@@ -28,12 +28,12 @@ extension JSONParser {
         found = offset
       }
     } catch {
-      // Nothing but a text that was never parsed leads here; what was found so far is the best answer.
+      // Reached only for a text that was not parsed successfully before; returns the offset found so far.
     }
     return found
   }
 
-  /// Moves to the value that `step` leads to; returns where its key, or itself, begins.
+  /// Moves to the value of `step`; returns the offset of its key, or of the element itself.
   private mutating func enter(_ step: JSONPathStep) throws(JSONError) -> Int? {
     let bracket =
       switch step {

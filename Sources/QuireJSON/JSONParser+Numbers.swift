@@ -17,7 +17,7 @@ extension JSONParser {
     let literal = try normalized(
       String(decoding: bytes[start..<index], as: UTF8.self), digitCount: digitCount,
       fractionCount: fractionCount)
-    // Fewer characters than this, and no exponent, cannot leave the range of a 64-bit float.
+    // A number with fewer characters and no exponent is always in the range of a 64-bit float.
     if index - start > 300 || bytes[start..<index].contains(where: { $0 | 0x20 == UInt8(ascii: "e") }) {
       guard let value = Double(literal), value.isFinite else {
         throw .numberTooLarge(literal: literal, at: position(of: start))
@@ -39,7 +39,7 @@ extension JSONParser {
     }
   }
 
-  /// Returns the number of digits behind the point, or nil without a point.
+  /// Returns the number of digits after the point, or nil without a point.
   private mutating func skipFraction(start: Int, digitCount: Int) throws(JSONError) -> Int? {
     guard skip(UInt8(ascii: ".")) else {
       if digitCount == 0 { throw badNumber(start, hint: "write at least one digit") }
@@ -59,9 +59,9 @@ extension JSONParser {
     if skipDigits() == 0 { throw badNumber(start, hint: "write a digit in the exponent") }
   }
 
-  /// A number must not run into a word (`12abc`).
+  /// A number must not be followed directly by a word (`12abc`).
   private mutating func checkEnd(start: Int) throws(JSONError) {
-    // Almost always a comma or a bracket: those need no look into Unicode's tables.
+    // The next character is almost always a comma or a bracket, which needs no look-up in Unicode's tables.
     guard let byte = next, byte >= 0x30, byte != UInt8(ascii: "]"), byte != UInt8(ascii: "}"),
       let scalar = scalar(at: index), scalar.properties.isAlphabetic || scalar == "_"
     else { return }
@@ -69,7 +69,7 @@ extension JSONParser {
     throw badNumber(start, hint: "separate it from what follows")
   }
 
-  /// The literal in strict JSON: without `+`, with digits on both sides of a point.
+  /// The literal as strict JSON: without `+`, with digits on both sides of the point.
   private func normalized(_ literal: String, digitCount: Int, fractionCount: Int?) throws(JSONError) -> String
   {
     guard syntax == .json5 else { return literal }
@@ -113,7 +113,7 @@ extension JSONParser {
     }
   }
 
-  /// Quotes what was read so far.
+  /// An error that quotes the number as read so far.
   private func badNumber(_ start: Int, hint: String) -> JSONError {
     let shown = bytes[start..<min(index, start + 40)]
     return .badNumber(found: String(decoding: shown, as: UTF8.self), hint: hint, at: position(of: start))

@@ -2,8 +2,8 @@ extension JSONParser {
   /// The position of the next unread byte.
   func position() -> JSONPosition { position(of: index) }
 
-  /// Line and column of a byte offset. Lines end at LF, CR or CR LF, as editors count them, and at nothing else;
-  /// columns count scalars, but not a byte order mark before the first.
+  /// Line and column of a byte offset. Lines end only at LF, CR or CR LF, as in editors. Columns count scalars, but not
+  /// a byte order mark at the start.
   func position(of offset: Int) -> JSONPosition {
     var line = 1
     var column = 1
@@ -24,7 +24,7 @@ extension JSONParser {
     return JSONPosition(line: line, column: column)
   }
 
-  /// What stands at the next unread byte, in words.
+  /// A description of the next character, for messages.
   func foundDescription() -> String {
     guard let scalar = scalar(at: index) else { return "the end of the text" }
     if scalar.value < 0x20 || scalar.value == 0x7F || (!scalar.isASCII && scalar.properties.isWhitespace) {

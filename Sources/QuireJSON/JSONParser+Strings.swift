@@ -1,5 +1,5 @@
 extension JSONParser {
-  /// A string in the quotes that stand next.
+  /// A string that starts with the next byte, its quote.
   mutating func parseString() throws(JSONError) -> String {
     let start = index
     let quote = bytes[index]
@@ -68,13 +68,13 @@ extension JSONParser {
     case "0"..."9":
       index -= 1
       throw .badEscape(found: "a backslash and " + foundDescription(), at: position(of: start))
-    case "\r": _ = skip(UInt8(ascii: "\n"))  // A line goes on after a backslash.
+    case "\r": _ = skip(UInt8(ascii: "\n"))  // A backslash continues the line.
     case "\n", "\u{2028}", "\u{2029}": break
     default: text += String(scalar).utf8
     }
   }
 
-  /// The scalar behind `\u`, which may need a second escape for the other half of a surrogate pair.
+  /// The scalar of a `\u` escape, which may need a second escape for the other half of a surrogate pair.
   mutating func parseUnicodeEscape(start: Int) throws(JSONError) -> Unicode.Scalar {
     let unit = try parseHexadecimalDigits(4, start: start)
     if let scalar = Unicode.Scalar(unit) { return scalar }
@@ -92,8 +92,8 @@ extension JSONParser {
     var value: UInt32 = 0
     for _ in 0..<count {
       guard let byte = next, let digit = hexadecimalDigit(byte) else {
-        let place = position(of: start)
-        throw .badEscape(found: "\(foundDescription()) where a hexadecimal digit belongs", at: place)
+        let digitPosition = position(of: start)
+        throw .badEscape(found: "\(foundDescription()) where a hexadecimal digit belongs", at: digitPosition)
       }
       value = value << 4 + UInt32(digit)
       index += 1

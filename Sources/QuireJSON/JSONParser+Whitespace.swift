@@ -1,5 +1,5 @@
 extension JSONParser {
-  /// Steps over white space, and over comments in JSON5.
+  /// Skips white space, and comments in JSON5.
   mutating func skipWhitespace() throws(JSONError) {
     while let byte = next {
       switch byte {

@@ -1,15 +1,15 @@
-/// A recursive-descent reader over bytes that are valid UTF-8 (checked first, all at once).
+/// A recursive-descent parser over bytes that are valid UTF-8 (all bytes are checked before).
 ///
-/// The structure is here; strings, numbers, white space and error positions are in the facets beside it.
+/// Arrays, objects and words are parsed here; strings, numbers, white space and positions in the extensions.
 struct JSONParser {
   let bytes: UnsafeRawBufferPointer
   let syntax: JSONSyntax
   let limits: JSONLimits
   /// Offset of the next unread byte.
   var index = 0
-  /// Arrays and objects that are open.
+  /// Number of open arrays and objects.
   var depth = 0
-  /// Values that have begun.
+  /// Number of values that have started.
   private var valueCount = 0
 
   init(bytes: UnsafeRawBufferPointer, syntax: JSONSyntax, limits: JSONLimits) {
@@ -23,7 +23,7 @@ struct JSONParser {
     index < bytes.count ? bytes[index] : nil
   }
 
-  /// Steps over `byte` if it is next.
+  /// Skips `byte` if it is next.
   mutating func skip(_ byte: UInt8) -> Bool {
     guard next == byte else { return false }
     index += 1
@@ -60,7 +60,7 @@ struct JSONParser {
     }
   }
 
-  /// `true`, `false`, `null`; and the words that look as if they could be values, for a better sentence.
+  /// `true`, `false`, `null`; and other words that look like values, for a better message.
   private mutating func parseWord() throws(JSONError) -> JSONValue {
     let start = index
     while let byte = next, isASCIIAlphanumeric(byte) { index += 1 }
@@ -122,7 +122,7 @@ struct JSONParser {
     }
   }
 
-  /// Steps over the opening bracket.
+  /// Skips the opening bracket.
   private mutating func open() throws(JSONError) {
     guard depth < limits.depth else { throw .tooDeep(limit: limits.depth, at: position()) }
     depth += 1

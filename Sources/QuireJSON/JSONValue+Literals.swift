@@ -1,4 +1,4 @@
-// Literals build output in the shape it will have: `["role": "assistant", "content": nil]`.
+// With literals, code that builds JSON looks like the JSON: `["role": "assistant", "content": nil]`.
 
 extension JSONValue: ExpressibleByNilLiteral {
   package init(nilLiteral: ()) { self = .null }

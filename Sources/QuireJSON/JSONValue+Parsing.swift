@@ -1,4 +1,4 @@
-/// Which grammar a text is read by.
+/// The grammar of a text.
 package enum JSONSyntax: Sendable {
   /// RFC 8259, strictly: no comments, no NaN, no byte order mark.
   case json
@@ -7,14 +7,14 @@ package enum JSONSyntax: Sendable {
   case json5
 }
 
-/// What a text may ask of the reader.
+/// Limits of the parser.
 package struct JSONLimits: Sendable {
-  /// How deep arrays and objects may be nested.
+  /// Maximum nesting depth of arrays and objects.
   package var depth: Int
-  /// How many values there may be in all. A value takes up to some eighty bytes of memory, and as few as two of text.
+  /// Maximum number of values. A value takes up to about eighty bytes of memory, and as few as two bytes of text.
   package var valueCount: Int
 
-  /// The reader recurses: a depth in the thousands needs a thread with a stack to match.
+  /// The parser is recursive: a depth in the thousands needs a thread with a large stack.
   package init(depth: Int = 512, valueCount: Int = .max) {
     self.depth = depth
     self.valueCount = valueCount
@@ -24,8 +24,7 @@ package struct JSONLimits: Sendable {
 extension JSONValue {
   /// Reads one value from UTF-8 bytes.
   ///
-  /// Everything is checked: encoding, grammar, nesting, duplicate keys, surrogates and number range; the error's
-  /// sentence names line and column.
+  /// Checks encoding, grammar, nesting, duplicate keys, surrogates and number range. Errors have line and column.
   package static func parse(
     _ bytes: UnsafeRawBufferPointer, syntax: JSONSyntax = .json, limits: JSONLimits = JSONLimits()
   ) throws(JSONError) -> JSONValue {
@@ -38,7 +37,7 @@ extension JSONValue {
     _ bytes: some Collection<UInt8>, syntax: JSONSyntax = .json, limits: JSONLimits = JSONLimits()
   ) throws(JSONError) -> JSONValue {
     let contiguous = ContiguousArray(bytes)
-    // `Result` carries the typed error out of a closure that only rethrows untyped ones.
+    // `Result` passes the typed error out of a closure that can only rethrow untyped errors.
     return try contiguous.withUnsafeBytes { buffer in
       Result { () throws(JSONError) in try parse(buffer, syntax: syntax, limits: limits) }
     }.get()

@@ -1,11 +1,11 @@
-/// How a value is written.
+/// The format in which a value is written.
 package enum JSONStyle: Sendable {
   /// No white space; number literals as they were read.
   case compact
   /// Two spaces of indentation; number literals as they were read.
   case pretty
-  /// As Python's `json.dumps(value, ensure_ascii=False)`: `", "` and `": "`, floats in `repr` form. What the chat
-  /// template's `tojson` writes.
+  /// As Python's `json.dumps(value, ensure_ascii=False)`: `", "` and `": "`, floats in `repr` form. The chat template's
+  /// `tojson` writes this format.
   case python
 }
 

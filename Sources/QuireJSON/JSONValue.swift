@@ -1,5 +1,5 @@
-/// A JSON value that keeps what other readers lose: member order, number literals, and the difference
-/// between strings that are canonically equal but not byte-equal.
+/// A JSON value that preserves member order, number literals, and the difference between strings that are canonically
+/// equal but not byte-equal.
 ///
 /// ```swift
 /// let value = try JSONValue.parse(bytes)
@@ -74,7 +74,7 @@ extension JSONValue {
     if case .object(let value) = self { value } else { nil }
   }
 
-  /// What kind of value this is, in words for an error sentence: "an object", "a string", "null" …
+  /// The kind of the value, for error messages: "an object", "a string", "null" …
   package var kindDescription: String {
     switch self {
     case .null: "null"
@@ -104,7 +104,7 @@ extension JSONValue {
 }
 
 extension String {
-  /// Byte equality; `==` on strings would call canonically equal strings the same.
+  /// Byte equality; `==` on strings is canonical equivalence.
   func hasSameBytes(as other: String) -> Bool {
     utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
   }

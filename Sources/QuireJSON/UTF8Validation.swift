@@ -1,4 +1,4 @@
-/// The offset of the first byte that breaks UTF-8 (Unicode 16, table 3-7), or nil when all is well.
+/// The offset of the first byte that is not valid UTF-8 (Unicode 16, table 3-7), or nil when all bytes are valid.
 package func firstInvalidUTF8Offset(in bytes: UnsafeRawBufferPointer) -> Int? {
   var index = 0
   while index < bytes.count {

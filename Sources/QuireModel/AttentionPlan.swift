@@ -1,13 +1,13 @@
 import QuireTensors
 
-/// Which thread attends which query rows in which order, for one batch and one layer shape.
+/// Assigns query rows of one batch to threads, in order, for one layer shape.
 ///
-/// Query rows that read the same keys stand together: a run is one slice and one KV head, its entries ordered by
-/// position. Threads get contiguous shares of equal cost, cut anywhere, because a row's arithmetic does not depend
-/// on the rows beside it.
+/// Query rows that read the same keys are adjacent: a run is one slice and one KV head, its entries ordered by
+/// position. Threads get contiguous shares of equal cost, split at any entry, because a row's arithmetic does not
+/// depend on the other rows.
 // Unchecked: written between regions by the thread that runs the forward pass, only read inside them.
 final class AttentionPlan: @unchecked Sendable {
-  /// The query rows of one slice that attend through one KV head.
+  /// The query rows of one slice that use one KV head.
   struct Run: BitwiseCopyable {
     var slice: Int
     var keyValueHead: Int
@@ -28,7 +28,7 @@ final class AttentionPlan: @unchecked Sendable {
     shareBounds = HostBuffer(count: threadCount + 1)
   }
 
-  /// Lay out the entries for `batch`; queries and outputs are (row, query head, head size).
+  /// Lays out the entries for `batch`; queries and outputs are (row, query head, head size).
   func build(
     batch: ForwardBatch, shape: LayerShape, headSize: Int, queries: UnsafePointer<Float>,
     outputs: UnsafeMutablePointer<Float>
@@ -61,7 +61,7 @@ final class AttentionPlan: @unchecked Sendable {
     divide(entryCount: entryCount, totalCost: cost)
   }
 
-  /// Cut the entries so that every thread's share costs about the same.
+  /// Divides the entries so that every thread's share costs about the same.
   private func divide(entryCount: Int, totalCost: Int) {
     let threadCount = shareBounds.count - 1
     var entry = 0
@@ -77,10 +77,10 @@ final class AttentionPlan: @unchecked Sendable {
     shareBounds.pointer[threadCount] = entryCount
   }
 
-  /// Whole blocks are computed; the constant stands for what every row costs besides.
+  /// Whole blocks are computed; the constant is the remaining cost of a row.
   private static func cost(visible: Int) -> Int { KeyValueCache.blockCount(positions: visible) + 1 }
 
-  /// Attend the share of one thread.
+  /// Computes the attention of one thread's share.
   func attend(thread: Int, batch: ForwardBatch, cache: KeyValueCache, layer: Int, kernels: Kernels) {
     let share = shareBounds.pointer[thread]..<shareBounds.pointer[thread + 1]
     let storage = cache.layers[layer]

@@ -3,7 +3,7 @@ import QuireJSON
 /// Typed reading of a configuration object's members. A member that is null counts as absent.
 struct ConfigurationFields {
   let members: JSONObject
-  /// Stands before field names in errors: "rope_scaling." for a nested object.
+  /// Prefix of field names in errors: "rope_scaling." for a nested object.
   let prefix: String
 
   init(_ value: JSONValue?, field: String = "config.json", prefix: String = "") throws(ModelError) {
@@ -66,7 +66,7 @@ struct ConfigurationFields {
     .invalidField(field: prefix + field, expected: expected, found: Self.shown(value))
   }
 
-  /// The refusal of what is well-formed, but not computed by Quire.
+  /// Refuses a valid value that Quire does not compute.
   func unsupported(
     _ field: String, supported: String, advice: String = ModelError.chooseAnother
   ) -> ModelError {
@@ -74,7 +74,7 @@ struct ConfigurationFields {
       field: prefix + field, found: Self.shown(members[field] ?? .null), supported: supported, advice: advice)
   }
 
-  /// A value as errors show it, cut when it is long.
+  /// A value as shown in errors, shortened when it is long.
   static func shown(_ value: JSONValue) -> String {
     let text = value.serialized()
     return text.count <= 80 ? text : text.prefix(77) + "..."

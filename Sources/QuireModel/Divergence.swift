@@ -1,21 +1,21 @@
 import Foundation
 package import QuireTensors
 
-/// The KL divergence between two softmax distributions, in nats. Two forms of one number:
+/// The KL divergence between two softmax distributions, in nats. Two forms of the same number:
 ///
 /// | form | for | why |
 /// |---|---|---|
 /// | `between(_:_:count:shares:kernels:)` | trials of a single change, 10⁻⁶ nats and less | a sum of small positive terms keeps its digits; vector kernels, for it runs thousands of times |
-/// | `of(_:from:)` | evaluation, 10⁻⁴ nats and more | float64 throughout; the two normalizers are there anyway, for the surprise of the next token |
+/// | `of(_:from:)` | evaluation, 10⁻⁴ nats and more | float64 throughout; the two normalizers are needed anyway for the negative log-likelihood of the next token |
 ///
-/// Both are in packs and reports that people compare: their bits stay as they are.
+/// Both are in packs and reports that people compare, so their bits must not change.
 package enum Divergence {
-  /// KL(p ‖ q) with `d` the difference of the logits less its mean under p: `log(1 + Σ p·(eᵈ − 1 − d))`.
+  /// KL(p ‖ q) with `d` the difference of the logits minus its mean under p: `log(1 + Σ p·(eᵈ − 1 − d))`.
   ///
   /// - Parameters:
   ///   - expected: logits of p (count)
   ///   - found: logits of q (count)
-  ///   - shares: memory to work in (count)
+  ///   - shares: workspace (count)
   package static func between(
     _ expected: UnsafePointer<Float>, _ found: UnsafePointer<Float>, count: Int,
     shares: UnsafeMutablePointer<Float>, kernels: Kernels
@@ -43,7 +43,8 @@ package enum Divergence {
     return d * d * (0.5 + d * (1 / 6.0 + d * (1 / 24.0 + d / 120)))
   }
 
-  /// KL(p ‖ q) of distribution q from p, `Σ p·(x − y) − ln Z_p + ln Z_q` with logits x, y: exactly 0 for equal logits.
+  /// KL(p ‖ q) of distribution q from p, `Σ p·(x − y) − ln Z_p + ln Z_q` with logits x, y: exactly 0 for equal
+  /// logits.
   /// Precondition: equal vocabularies.
   package static func of(_ found: Softmax, from expected: Softmax) -> Double {
     precondition(found.logits.count == expected.logits.count, "distributions over different vocabularies")
@@ -54,7 +55,7 @@ package enum Divergence {
       sum += exp(logit - expected.maximum) * (logit - Double(y[index]))
     }
     let divergence = sum / expected.scaledSum - expected.logNormalizer + found.logNormalizer
-    // Rounding may leave a divergence of nearly 0 just below it; NaN stays NaN.
+    // Rounding may give a value slightly below 0; NaN stays NaN.
     return divergence < 0 ? 0 : divergence
   }
 }

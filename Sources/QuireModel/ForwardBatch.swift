@@ -1,6 +1,6 @@
 /// The rows of one forward pass: consecutive tokens of one or more sequences.
 ///
-///     // Sequence A computes positions 64 and 65, sequence B position 7; both want logits of their last row.
+///     // Sequence A computes positions 64 and 65, sequence B position 7; both need logits of their last row.
 ///     let batch = ForwardBatch(
 ///       tokens: [11, 12, 99],
 ///       sequences: [.init(rowCount: 2, firstPosition: 64, blocks: [0, 5, 3]),
@@ -25,7 +25,7 @@ package struct ForwardBatch: Sendable, Equatable {
   package var tokens: [Int32]  // (row)
   /// The slices' rows follow each other in `tokens`.
   package var sequences: [Slice]
-  /// Rows whose logits are wanted.
+  /// Rows to compute logits for.
   package var logitRows: [Int]
 
   package init(tokens: [Int32], sequences: [Slice], logitRows: [Int]) {

@@ -2,8 +2,8 @@ package import QuireTensors
 
 /// Runs a model on batches of rows. All memory is planned at creation; `run` allocates nothing.
 ///
-/// The bits of a row's logits depend on its sequence's tokens alone: not on what else is in the batch, how a prompt
-/// is cut into steps, or how many threads compute.
+/// The bits of a row's logits depend only on its sequence's tokens: not on the other rows of the batch, how a
+/// prompt is divided into steps, or how many threads compute.
 // Unchecked: used by one thread at a time.
 package final class ForwardPass: @unchecked Sendable {
   package let model: Model
@@ -18,8 +18,8 @@ package final class ForwardPass: @unchecked Sendable {
   private let logits: HostBuffer<Float>  // (logit row, vocabulary)
 
   /// - Parameters:
-  ///   - maximumRows: the most rows a batch may have.
-  ///   - maximumLogitRows: the most rows of a batch that may want logits; all of them when left out.
+  ///   - maximumRows: the most rows of a batch.
+  ///   - maximumLogitRows: the most rows of a batch with logits; all of them when left out.
   package init(
     model: Model, cache: KeyValueCache, compute: Compute, maximumRows: Int, maximumLogitRows: Int? = nil
   ) {
@@ -37,7 +37,7 @@ package final class ForwardPass: @unchecked Sendable {
     logits = HostBuffer(count: self.maximumLogitRows * configuration.vocabularySize)
   }
 
-  /// Bytes that a pass of this size plans besides weights and cache.
+  /// Bytes of a pass of this size besides weights and cache.
   package static func workspaceBytes(
     _ configuration: ModelConfiguration, maximumRows: Int, maximumLogitRows: Int
   ) -> Int {
@@ -53,9 +53,9 @@ package final class ForwardPass: @unchecked Sendable {
     runner.bufferBytes + output.bufferBytes + hidden.byteCount + logits.byteCount
   }
 
-  /// Run the batch, store its keys and values in the cache, and return the logits of `batch.logitRows`:
-  /// (logit row, vocabulary), valid until the next run.
-  /// - Parameter onLayer: sees the hidden states, (row, hidden), before the first layer and after each one.
+  /// Runs the batch, stores its keys and values in the cache, and returns the logits of `batch.logitRows`: (logit
+  /// row, vocabulary), valid until the next run.
+  /// - Parameter onLayer: receives the hidden states, (row, hidden), before the first layer and after each one.
   @discardableResult
   package func run(
     _ batch: ForwardBatch, onLayer: ((_ layersDone: Int, UnsafeBufferPointer<Float>) -> Void)? = nil
@@ -76,7 +76,7 @@ package final class ForwardPass: @unchecked Sendable {
       start: logits.pointer, count: batch.logitRows.count * model.configuration.vocabularySize)
   }
 
-  /// Write the embeddings of `tokens`, (row, hidden).
+  /// Writes the embeddings of `tokens`, (row, hidden).
   private func embed(_ tokens: [Int32], into rows: UnsafeMutablePointer<Float>) {
     compute.team.run(with: (self, tokens, rows)) { work, thread, count in
       let (pass, tokens, rows) = work
@@ -89,7 +89,7 @@ package final class ForwardPass: @unchecked Sendable {
 }
 
 extension WeightMatrix {
-  /// Write the rows that `tokens` name, (token, column). Precondition: token ids are rows of the matrix.
+  /// Writes the matrix rows of `tokens`, (token, column). Precondition: token ids are rows of the matrix.
   package func embed(
     _ tokens: some Collection<Int32>, into rows: UnsafeMutablePointer<Float>, kernels: Kernels
   ) {

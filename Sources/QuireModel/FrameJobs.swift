@@ -1,14 +1,14 @@
 import QuirePacks
 import QuireTensors
 
-/// The frames of many streams as one list that threads share, with the memory that each belongs in.
+/// The frames of many streams as one list that threads share, with the target memory of each.
 ///
-/// Frames are not held but computed: where tensors share a stream, there are far more of them than the file has.
+/// Jobs are computed, not stored: where tensors share a stream, there are far more jobs than frames in the file.
 struct FrameJobs: Sendable {
   private struct Part: Sendable {
     let stream: PackTensor.Stream
     let buffer: HostBuffer<UInt8>
-    /// Jobs up to and with this stream's.
+    /// Number of jobs up to and including this stream's.
     let end: Int
   }
 

@@ -4,27 +4,27 @@ package import QuireTensors
 /// The hidden states of token windows between two layers, in a file: 1 GiB for 64 windows of 1,024 tokens of an 8B
 /// model, more than everything else that a conversion holds.
 ///
-/// A file under a path stays for a later run until somebody removes it, and has two sets of states. `advance` reads one
-/// and writes the other, so that the states that a layer began with are there until it is finished: a run that is killed
+/// A file with a path is kept for a later run until it is removed, and has two sets of states. `advance` reads one
+/// and writes the other, so that the states before a layer exist until the layer is finished: a run that is killed
 /// resumes from them.
 package final class HiddenStates {
-  /// Layers that the states have been through.
+  /// Number of layers that have been applied to the states.
   package private(set) var boundary: Int
   private let file: ScratchFile
   private let counts: [Int]  // floats of each window
   private let offsets: [Int]  // bytes from a set's start to each window, and its end
   private let setCount: Int
-  /// The windows, first of all, that have states at the boundary.
+  /// The number of windows, from the first on, that have states at the boundary.
   package private(set) var filledCount: Int
-  /// Windows after those that will have states at the next boundary.
+  /// The number of windows after those that already have states at the next boundary.
   private var comingCount = 0
-  /// Whether the set that is being written has the newest states already: those between the halves of a layer.
+  /// Whether the set being written has the newest states: those between the halves of a layer.
   private var isHalfway = false
 
   /// The file cannot be written or read.
   package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     package let path: String
-    /// What was found and what to do about it.
+    /// What was found and how to correct it.
     package let reason: String
 
     package var description: String { "expected to write \(path), found: \(reason)" }
@@ -32,10 +32,10 @@ package final class HiddenStates {
 
   /// - Parameters:
   ///   - counts: floats of each window
-  ///   - path: nil for a file that nobody else can see
-  ///   - boundary: layers that the states in the file have been through
+  ///   - path: nil for an anonymous temporary file
+  ///   - boundary: number of layers that have been applied to the states in the file
   ///   - filledCount: windows that have states in the file
-  ///   - canRewind: whether there are two sets even in a file that no later run can find
+  ///   - canRewind: whether a temporary file has two sets too
   package init(
     counts: [Int], path: String?, boundary: Int = 0, filledCount: Int = 0, canRewind: Bool = false
   ) throws(Failure) {
@@ -54,14 +54,14 @@ package final class HiddenStates {
 
   private var setBytes: Int { offsets[counts.count] }
 
-  /// Writes the next window's states as they are at the boundary.
+  /// Writes the next window's states at the boundary.
   package func append(_ scratch: HostBuffer<Float>) throws(Failure) {
     precondition(comingCount == 0, "windows come in order")
     try store(scratch, filledCount, set: boundary)
     filledCount += 1
   }
 
-  /// Writes the next window's states as they will be at the next boundary: the others are still to be advanced to it.
+  /// Writes the next window's states at the next boundary; the others are advanced to it later.
   package func appendAhead(_ scratch: HostBuffer<Float>) throws(Failure) {
     try store(scratch, filledCount + comingCount, set: boundary + 1)
     comingCount += 1
@@ -72,7 +72,7 @@ package final class HiddenStates {
     try load(window, floats: 0..<counts[window], into: scratch)
   }
 
-  /// Reads a part of them; it may go on into the windows that follow.
+  /// Reads a part of them, which may extend into the following windows.
   package func load(
     _ window: Int, floats: Range<Int>, into scratch: HostBuffer<Float>
   ) throws(Failure) {
@@ -82,8 +82,7 @@ package final class HiddenStates {
     try access { () throws(FileFailure) in try file.read(at: start, into: target) }
   }
 
-  /// Takes the states of every window that has some through half a layer, or through what is left of it: `transform`
-  /// changes `scratch`.
+  /// Advances all windows with states by half a layer, or by the rest of it: `transform` changes `scratch`.
   package func advance(
     _ scratch: HostBuffer<Float>, endsLayer: Bool, _ transform: (_ window: Int) -> Void
   ) throws(Failure) {
@@ -100,7 +99,7 @@ package final class HiddenStates {
     }
   }
 
-  /// Goes back to the states that a layer began with. Precondition: no layer has been begun since.
+  /// Returns to the states before the last layer. Precondition: no further layer has been started.
   package func rewind(to boundary: Int) {
     precondition(
       0...1 ~= self.boundary - boundary && (setCount == 2 || boundary == self.boundary && !isHalfway),
@@ -109,13 +108,13 @@ package final class HiddenStates {
     isHalfway = false
   }
 
-  /// The hash of the states at the boundary, once they are on the disk.
+  /// The hash of the states at the boundary, after syncing them to disk.
   package func seal() throws(Failure) -> UInt64 {
     try access { () throws(FileFailure) in try file.synchronize() }
     return try hash()
   }
 
-  /// The hash of the states at the boundary. Throws when the file does not hold so many.
+  /// The hash of the states at the boundary. Throws when the file is too short.
   package func hash() throws(Failure) -> UInt64 {
     let byteCount = offsets[filledCount]
     let chunk = HostBuffer<UInt8>(count: min(byteCount, 4 << 20))

@@ -2,11 +2,11 @@ package import QuireTensors
 
 /// The keys and values of all sequences, in blocks of 32 positions.
 ///
-/// A block id stands for the same block in every layer. Each layer has storage of its own, because pruned layers
-/// have fewer KV heads. Within a layer, the block b of KV head h is number b · heads + h; what is in it is the
-/// kernels' (`blocks.h`).
+/// A block id means the same block in every layer. Each layer has its own storage, because pruned layers have fewer
+/// KV heads. Within a layer, block b of KV head h has the number b · heads + h; the kernels define its contents
+/// (`blocks.h`).
 ///
-/// Which sequence owns which block is decided elsewhere; the cache only holds the numbers.
+/// The scheduler decides which sequence owns which block; the cache only holds the numbers.
 package final class KeyValueCache: Sendable {
   package static let blockSize = Kernels.keyValueBlockSize
 

@@ -1,7 +1,7 @@
 package import QuireCheckpoints
 package import QuireTensors
 
-/// The weights of a checkpoint, whole or layer by layer, read into memory when they are asked for.
+/// The weights of a checkpoint, whole or layer by layer, read into memory on request.
 ///
 ///     let loader = try LayerLoader(Checkpoint(path: folder))
 ///     for index in 0..<loader.configuration.layerCount {
@@ -9,18 +9,18 @@ package import QuireTensors
 ///       …
 ///     }
 ///
-/// A file that is cut short or replaced meanwhile, and a weight that is NaN or infinite, gives an error.
+/// Throws when a file is truncated or replaced meanwhile, or a weight is NaN or infinite.
 package struct LayerLoader: WeightSource, Sendable {
   package let checkpoint: Checkpoint
-  /// As config.json says, but for the lm_head: one that is stored and differs from the embedding is used.
+  /// From config.json, except for the lm_head: a stored one that differs from the embedding is used.
   package let configuration: ModelConfiguration
-  /// What a user should know about the checkpoint, one sentence each.
+  /// Notices about the checkpoint for the user, one sentence each.
   package let notices: [String]
   /// Receives the hashes of the tensors that are read.
   package let hashes: TensorHashes?
 
-  /// Read the checkpoint's configuration and check that every tensor of the model is there with its shape, and that
-  /// nothing else is stored that would change the model.
+  /// Reads the checkpoint's configuration and checks that every tensor of the model exists with its shape, and that
+  /// no other stored tensor would change the model.
   package init(_ checkpoint: Checkpoint, hashes: TensorHashes? = nil) throws(ModelError) {
     self.checkpoint = checkpoint
     self.hashes = hashes
@@ -82,9 +82,10 @@ package struct LayerLoader: WeightSource, Sendable {
   }
 }
 
-/// What becomes of an lm_head that is stored although config.json ties it to the embedding.
+/// Decides about an lm_head that is stored although config.json ties it to the embedding.
 ///
-/// As in transformers 5: equal to the embedding, it is the embedding; different, it is used, for the two were trained apart.
+/// As in transformers 5: if it equals the embedding, the embedding is used; if it differs, it is used itself,
+/// because the two were trained separately.
 private struct StoredHead {
   let configuration: ModelConfiguration
   let notice: String?
@@ -113,13 +114,13 @@ private struct StoredHead {
 }
 
 extension Model {
-  /// Read a whole checkpoint into memory. Throws ModelError when it is not a dense Qwen3, or a tensor is missing or of
-  /// another shape or type than the configuration says.
+  /// Reads a whole checkpoint into memory. Throws ModelError when it is not a dense Qwen3, or a tensor is missing
+  /// or has another shape or type than the configuration says.
   package convenience init(checkpoint: Checkpoint) throws(ModelError) {
     try self.init(LayerLoader(checkpoint))
   }
 
-  /// Read all weights of a checkpoint that has been opened.
+  /// Reads all weights of an open checkpoint.
   package convenience init(_ loader: LayerLoader) throws(ModelError) {
     try self.init(configuration: loader.configuration, source: loader)
   }

@@ -2,17 +2,17 @@ import Foundation
 import QuireTensors
 import Synchronization
 
-/// Reads a checkpoint's layers one after the other, each while the one before is being worked on.
+/// Reads a checkpoint's layers in order, each while the caller works on the one before.
 ///
 ///     let queue = LayerQueue(loader, layers: 0..<36)
-///     let first = try queue.next()   // and the second is on its way
+///     let first = try queue.next()   // the second is being read
 ///
-/// Holds one layer at most besides those it has handed out. One thread at a time.
+/// Holds at most one layer besides those it has returned. One thread at a time.
 package final class LayerQueue {
   private let loader: LayerLoader
   private var rest: Range<Int>
   private var coming: Reading?
-  /// How long reading took so far, and how much of that `next` had to wait.
+  /// Total time of reading, and the part of it that `next` had to wait.
   package private(set) var readingSeconds = 0.0
   package private(set) var waitingSeconds = 0.0
 
@@ -38,7 +38,7 @@ package final class LayerQueue {
   }
 }
 
-/// One layer on its way into memory, by a thread of its own. Nobody need wait for it.
+/// One layer that a separate thread reads into memory. The result need not be awaited.
 private final class Reading: Sendable {
   private let result = Mutex<(layer: Result<LayerWeights, ModelError>, seconds: Double)?>(nil)
   private let done = DispatchSemaphore(value: 0)
@@ -53,7 +53,7 @@ private final class Reading: Sendable {
     }
   }
 
-  /// Waits for the layer; how long it took to read. Call it once.
+  /// Waits for the layer; returns it and the duration of reading. Call it once.
   func wait() -> (layer: Result<LayerWeights, ModelError>, seconds: Double) {
     done.wait()
     guard let found = result.withLock({ $0.take() }) else {

@@ -1,6 +1,7 @@
 package import QuireTensors
 
-/// Sees the activations of a layer as they are computed: the site and its rows, (row, column), valid during the call.
+/// Receives the activations of a layer as they are computed: the site and its rows, (row, column), valid during the
+/// call.
 package typealias ActivationObserver = (ActivationSite, UnsafeBufferPointer<Float>) -> Void
 
 /// Runs decoder layers on rows of hidden state. All memory is planned at creation; running allocates nothing.
@@ -10,7 +11,7 @@ package typealias ActivationObserver = (ActivationSite, UnsafeBufferPointer<Floa
 ///     runner.run(weights, layer: 0, hidden: rows)   // in place, (row, hidden)
 ///     runner.end()
 ///
-/// A forward pass runs all layers of a model so; conversion runs one layer at a time, with an observer.
+/// A forward pass runs all layers this way; conversion runs one layer at a time, with an observer.
 // Unchecked: used by one thread at a time; inside a region each thread of the team touches its own rows and heads.
 package final class LayerRunner: @unchecked Sendable {
   package let configuration: ModelConfiguration
@@ -44,7 +45,7 @@ package final class LayerRunner: @unchecked Sendable {
     var offset: Int32
   }
 
-  /// The angles of so many rows are computed by the calling thread: waking the team would take longer.
+  /// Up to this many rows, the calling thread computes the angles: waking the team would take longer.
   private static let fewRows = 8
 
   package init(_ configuration: ModelConfiguration, compute: Compute, maximumRows: Int) {
@@ -74,7 +75,7 @@ package final class LayerRunner: @unchecked Sendable {
       maximumRows: maximumRows, configuration: configuration, threadCount: compute.team.threadCount)
   }
 
-  /// Bytes of the workspace for `maximumRows` rows: what a plan of memory adds to weights and cache.
+  /// Bytes of the workspace for `maximumRows` rows, in addition to weights and cache.
   package static func workspaceBytes(_ configuration: ModelConfiguration, maximumRows: Int) -> Int {
     let queryWidth = configuration.maximumQueryHeadCount * configuration.headSize
     let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
@@ -102,7 +103,7 @@ package final class LayerRunner: @unchecked Sendable {
     return floats.reduce(0) { $0 + $1.byteCount } + positions.byteCount + slots.byteCount
   }
 
-  /// Take up a batch: the layers that run next belong to it. `cache` holds the earlier positions of its sequences.
+  /// Starts a batch: the layers that run next belong to it. `cache` holds the earlier positions of its sequences.
   package func begin(_ batch: ForwardBatch, cache: KeyValueCache) {
     batch.check(rowLimit: maximumRows, blockCount: cache.blockCount)
     self.batch = batch
@@ -121,17 +122,17 @@ package final class LayerRunner: @unchecked Sendable {
     fillAngles(rowCount: row)
   }
 
-  /// Let go of the batch, whose block lists their owner may then grow without copying them.
+  /// Releases the batch, so that the owner of its block lists can extend them without a copy.
   package func end() {
     batch = Self.nothing
     cache = nil
   }
 
-  /// Run one layer on `hidden` (row, hidden), in place. `layer` names the cache's storage and must have the shape
-  /// of `weights`. Precondition: `begin` was given a batch and `end` has not let it go.
+  /// Runs one layer on `hidden` (row, hidden), in place. `layer` selects the cache's storage, which must have the
+  /// shape of `weights`. Precondition: after `begin` and before `end`.
   ///
   /// - Parameters:
-  ///   - half: only this half of the layer; the whole when nil
+  ///   - half: only this half of the layer; nil: the whole
   ///   - last: stops after this site, for an observer that needs no more; the hidden states are invalid then.
   package func run(
     _ weights: LayerWeights, layer: Int, hidden: UnsafeMutablePointer<Float>, only half: LayerHalf? = nil,
@@ -145,7 +146,7 @@ package final class LayerRunner: @unchecked Sendable {
       runAttention(weights, layer: layer, cache: cache, hidden: hidden, upTo: last, observer)
       if last?.half == .attention { return }
     }
-    if half != .attention { runPerceptron(weights, hidden: hidden, upTo: last, observer) }
+    if half != .attention { runMLP(weights, hidden: hidden, upTo: last, observer) }
   }
 
   private func runAttention(
@@ -165,7 +166,7 @@ package final class LayerRunner: @unchecked Sendable {
     compute.multiply(input, MatrixProduct(weights.outputProjection, into: hidden, accumulates: true))
   }
 
-  private func runPerceptron(
+  private func runMLP(
     _ weights: LayerWeights, hidden: UnsafeMutablePointer<Float>, upTo last: ActivationSite?,
     _ observer: ActivationObserver?
   ) {
@@ -214,8 +215,8 @@ package final class LayerRunner: @unchecked Sendable {
 }
 
 extension LayerRunner {
-  /// attended = attention of the rows' queries over the cache, after their keys and values have joined it: the input of
-  /// the output projection.
+  /// attended = attention of the rows' queries over the cache, after their keys and values have been added to it:
+  /// the input of the output projection.
   private func attend(_ weights: LayerWeights, layer: Int, cache: KeyValueCache) {
     if plannedShape != weights.shape {
       plan.build(
@@ -232,7 +233,7 @@ extension LayerRunner {
     }
   }
 
-  /// A thread's share of the layer's attention.
+  /// One thread's share of the layer's attention.
   private func attend(
     _ weights: LayerWeights, layer: Int, cache: KeyValueCache, thread: Int, threadCount: Int
   ) {
@@ -252,7 +253,7 @@ extension LayerRunner {
       columns: groups.lowerBound * size..<groups.upperBound * size, kernels: compute.kernels)
   }
 
-  /// Normalise and rotate one head of one row; a KV head is stored in the cache as well. Query heads come first.
+  /// Normalizes and rotates one head of one row; a KV head is also stored in the cache. Query heads come first.
   private func prepareHead(
     _ head: Int, row: Int, _ weights: LayerWeights, _ storage: KeyValueCache.Storage,
     _ element: KeyValueElement

@@ -4,7 +4,7 @@
 ///     let pruned = LayerShape(keyValueHeadCount: 2, keyValueHeadOfQueryHead: [0, 0, 1], intermediateSize: 12288)
 package struct LayerShape: Sendable, Equatable, Codable {
   package let keyValueHeadCount: Int
-  /// The KV head through which each query head attends.
+  /// The KV head that each query head uses.
   package let keyValueHeadOfQueryHead: [Int]  // (query head)
   package let intermediateSize: Int
 
@@ -41,7 +41,7 @@ package struct LayerShape: Sendable, Equatable, Codable {
     return keyValueHeadOfQueryHead.enumerated().allSatisfy { $0.element == $0.offset / headsPerGroup }
   }
 
-  /// What is wrong with a head map, or nil when it is sound.
+  /// What is wrong with a head map, or nil when it is valid.
   static func problem(keyValueHeadCount: Int, keyValueHeadOfQueryHead: [Int]) -> String? {
     if keyValueHeadOfQueryHead.isEmpty || keyValueHeadCount < 1 { return "no heads are left" }
     if let head = keyValueHeadOfQueryHead.first(where: { !(0..<keyValueHeadCount).contains($0) }) {

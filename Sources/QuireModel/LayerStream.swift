@@ -1,42 +1,43 @@
 package import QuireTensors
 
-/// Batches of tokens on their way through a model, one layer after the other: what does not hold the model.
+/// Runs batches of tokens through a model one layer at a time, without holding the model.
 ///
 ///     let stream = try LayerStream(batches, blockCount: 4, configuration: configuration, compute: compute)
 ///     try stream.embed(embedding)
 ///     for layer in layers { try stream.advance(through: layer) }
 ///     try stream.load(0)                       // scratch: the first batch after the last layer
 ///
-/// Hidden states lie in a file (`HiddenStates`); memory holds the workspace of one batch and the cache of one layer.
-/// A stream may carry several copies of the batches, which differ by what has been tried on them. The bits are those of
-/// a model in memory. Layers come from the caller, best by a `LayerQueue`, which reads the next one ahead.
+/// Hidden states are kept in a file (`HiddenStates`); memory holds the workspace of one batch and the cache of one
+/// layer. A stream may carry several copies of the batches, one for each change that is tried. Results have the
+/// same bits as with a model in memory. The caller supplies the layers, best from a `LayerQueue`, which reads the
+/// next one ahead.
 package final class LayerStream {
   package let configuration: ModelConfiguration
   package let batches: [ForwardBatch]
   /// The batch that was loaded or run last.
   package let scratch: HostBuffer<Float>  // (row, hidden)
-  /// The half of the layer that comes next for the hidden states.
+  /// The half of the layer that runs next on the hidden states.
   package private(set) var next = LayerHalf.attention
 
   private let states: HiddenStates
   private let runner: LayerRunner
   private let blockCount: Int
-  private let firstRows: [Int]  // rows of a copy before each batch, and all
+  private let firstRows: [Int]  // rows of a copy before each batch, then their total
 
   package var compute: Compute { runner.compute }
-  /// Layers that the states have been through.
+  /// Number of layers that have been applied to the states.
   package var boundary: Int { states.boundary }
 
-  /// Where the hidden states are kept.
+  /// The file of the hidden states.
   package struct Storage {
-    /// nil for a file that nobody else can see.
+    /// nil for an anonymous temporary file.
     package var path: String?
-    /// Copies of the batches that there will be at most.
+    /// The most copies of the batches.
     package var copyCount = 1
-    /// What the file holds already: copies, and the layers they have been through.
+    /// What the file already holds: copies, and the number of layers applied to them.
     package var filledCopyCount = 0
     package var boundary = 0
-    /// Whether `rewind` is wanted, which a file with a path allows in any case.
+    /// Whether `rewind` is needed; a file with a path always allows it.
     package var canRewind = false
 
     package init(
@@ -52,10 +53,10 @@ package final class LayerStream {
   }
 
   /// - Parameters:
-  ///   - batches: their order is kept: a sequence that is cut finds its earlier positions in the cache
-  ///   - blockCount: cache blocks that the batches name
+  ///   - batches: run in this order: a sequence cut into several batches finds its earlier positions in the cache
+  ///   - blockCount: cache blocks that the batches use
   ///   - configuration: must bound the shapes of all layers that will run
-  ///   - other: a stream that is not in use at the same time, whose workspace serves this one as well
+  ///   - other: a stream that is not used at the same time, whose workspace this one shares
   package init(
     _ batches: [ForwardBatch], blockCount: Int, configuration: ModelConfiguration, compute: Compute,
     storage: Storage = Storage(), sharing other: LayerStream? = nil
@@ -89,7 +90,7 @@ package final class LayerStream {
   /// Reads the newest states of a batch of the first copy into `scratch`.
   package func load(_ batch: Int) throws(HiddenStates.Failure) { try states.load(batch, into: scratch) }
 
-  /// Reads the newest states of some rows of a copy, wherever batches begin, into `rows` (row, hidden).
+  /// Reads the newest states of some rows of a copy, independent of batch boundaries, into `rows` (row, hidden).
   package func load(
     rows range: Range<Int>, ofCopy copy: Int, into rows: HostBuffer<Float>
   ) throws(HiddenStates.Failure) {
@@ -98,7 +99,7 @@ package final class LayerStream {
       copy * batches.count, floats: range.lowerBound * width..<range.upperBound * width, into: rows)
   }
 
-  /// Shows what the first copy makes of a layer up to `last`; its hidden states stay as they are.
+  /// Runs the first copy through a layer up to `last` for observers; its hidden states are unchanged.
   ///
   /// - Parameter prepare: called before each batch
   package func observe(
@@ -115,21 +116,21 @@ package final class LayerStream {
   }
 }
 
-// The way through the layers.
+// Advancing through the layers.
 extension LayerStream {
-  /// Replaces the hidden states by what the layer's attention makes of them; its MLP is still to come.
+  /// Replaces the hidden states by those after the layer's attention; its MLP is still to come.
   package func advance(throughAttentionOf layer: LayerWeights) throws(HiddenStates.Failure) {
     precondition(next == .attention, "the windows have been through this attention")
     try advance(through: layer, only: .attention)
     next = .mlp
   }
 
-  /// Replaces the hidden states of every copy by what the layer makes of them: the whole, or what
-  /// `advance(throughAttentionOf:)` has left of it.
+  /// Replaces the hidden states of every copy by those after the layer: runs the whole layer, or its MLP after
+  /// `advance(throughAttentionOf:)`.
   ///
   /// - Parameters:
-  ///   - observer: sees the activations
-  ///   - onCopy: called when a copy is through
+  ///   - observer: receives the activations
+  ///   - onCopy: called after each copy
   package func advance(
     through layer: LayerWeights, observer: ActivationObserver? = nil, onCopy: () -> Void = {}
   ) throws(HiddenStates.Failure) {
@@ -137,8 +138,8 @@ extension LayerStream {
     next = .attention
   }
 
-  /// Takes one copy through another version of the layer that comes next, as a further copy. Call it for every version of
-  /// a layer before `advance`.
+  /// Runs one copy through another version of the next layer, as an additional copy. Call it for every version of a
+  /// layer before `advance`.
   package func add(_ layer: LayerWeights, from copy: Int) throws(HiddenStates.Failure) {
     precondition(next == .attention, "the windows have been through this attention")
     let cache = cache(for: layer.shape)
@@ -149,19 +150,19 @@ extension LayerStream {
     }
   }
 
-  /// Goes back to the states that a layer began with. Precondition: no layer has been begun since.
+  /// Returns to the states before the last layer. Precondition: no further layer has been started.
   package func rewind(to boundary: Int) {
     states.rewind(to: boundary)
     next = .attention
   }
 
-  /// The hash of the states between two layers, which are on the disk then.
+  /// The hash of the states between two layers, after syncing them to disk.
   package func seal() throws(HiddenStates.Failure) -> UInt64 { try states.seal() }
 
-  /// The same of what the file holds. Throws when it does not hold so much.
+  /// The same for the file's present contents. Throws when the file is too short.
   package func hash() throws(HiddenStates.Failure) -> UInt64 { try states.hash() }
 
-  /// The half that is left of the layer; nil for both.
+  /// The half of the layer that is left to run; nil for both.
   private var remaining: LayerHalf? { next == .attention ? nil : .mlp }
 
   private func advance(
@@ -185,7 +186,7 @@ extension LayerStream {
     runner.end()
   }
 
-  /// A cache of one layer, used over and over: whole windows do not see each other.
+  /// The cache of one layer, reused for all batches: whole windows do not attend to each other.
   private func cache(for shape: LayerShape) -> KeyValueCache {
     KeyValueCache(configuration.replacingLayers([shape]), blockCount: blockCount, element: .float32)
   }

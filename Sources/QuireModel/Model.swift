@@ -11,7 +11,7 @@ package final class Model: Sendable {
   package let embedding: WeightMatrix  // [vocabulary, hidden]
   package let layers: [LayerWeights]
   package let finalNorm: HostBuffer<Float>  // (hidden)
-  /// The embedding itself when the model ties them.
+  /// The embedding itself when they are tied.
   package let head: WeightMatrix  // [vocabulary, hidden]
 
   /// Precondition: every weight has the shape that the configuration says.
@@ -20,7 +20,7 @@ package final class Model: Sendable {
     finalNorm: HostBuffer<Float>, head: WeightMatrix?
   ) {
     precondition(layers.map(\.shape) == configuration.layers, "layers of another configuration")
-    precondition(configuration.tiesEmbeddings == (head == nil), "a tied model has no head of its own")
+    precondition(configuration.tiesEmbeddings == (head == nil), "a tied model has no separate lm_head")
     self.configuration = configuration
     self.embedding = embedding
     self.layers = layers
@@ -33,7 +33,7 @@ package final class Model: Sendable {
     }
   }
 
-  /// Read every tensor from `source`.
+  /// Reads every tensor from `source`.
   package convenience init(
     configuration: ModelConfiguration, source: some WeightSource
   ) throws(ModelError) {
@@ -66,7 +66,7 @@ package final class Model: Sendable {
     }
   }
 
-  /// Bytes of all weights in memory, a tied head counted once.
+  /// Bytes of all weights in memory, a tied lm_head counted once.
   package var weightBytes: Int {
     let head = configuration.tiesEmbeddings ? 0 : head.byteCount
     return layers.reduce(embedding.byteCount + head + finalNorm.byteCount) { $0 + $1.byteCount }

@@ -1,7 +1,7 @@
 package import QuireJSON
 
 extension ModelConfiguration {
-  /// Sizes beyond these are nonsense; they also keep every product of sizes within Int.
+  /// Larger sizes are invalid; the limits also keep every product of sizes within Int.
   private static let sizes = 1...1_048_576
   private static let vocabularySizes = 1...16_777_216
   static let layerCounts = 1...4096
@@ -10,10 +10,10 @@ extension ModelConfiguration {
   /// Positions are 32-bit integers.
   static let positionsMax = 1 << 30
 
-  /// Read a config.json. Fields that Qwen3's configuration class gives a default may be absent: head_dim 128,
-  /// rope_theta 10000, rms_norm_eps 1e-6, max_position_embeddings 32768, tie_word_embeddings false. A null
-  /// head_dim means hidden size / query heads.
-  /// Throws ModelError when a field is missing, malformed or describes a model that Quire does not run.
+  /// Reads a config.json. Fields that Qwen3's configuration class gives a default may be absent: head_dim 128,
+  /// rope_theta 10000, rms_norm_eps 1e-6, max_position_embeddings 32768, tie_word_embeddings false. A null head_dim
+  /// means hidden size / query heads. Throws ModelError when a field is missing, malformed or describes a model
+  /// that Quire does not run.
   package init(json: JSONValue) throws(ModelError) {
     let fields = try ConfigurationFields(json)
     try SupportedModel.check(fields)

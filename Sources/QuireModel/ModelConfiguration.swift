@@ -1,9 +1,9 @@
 package import QuireJSON
 
-/// What a Qwen3 model is, apart from its weights: sizes, rotary embedding and the shape of each layer.
+/// The configuration of a Qwen3 model: sizes, rotary embedding and the shape of each layer.
 ///
-/// `ModelConfiguration(json:)` reads a Hugging Face config.json, in the style of the published Qwen3 files
-/// or of transformers 5, and the same with the member `quire_layers` that packs of pruned models carry.
+/// `ModelConfiguration(json:)` reads a Hugging Face config.json, in the style of the published Qwen3 files or of
+/// transformers 5, and the additional member `quire_layers` of pruned models' packs.
 package struct ModelConfiguration: Sendable, Equatable {
   package let hiddenSize: Int
   /// Width of a head; even.
@@ -40,7 +40,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     self.layers = layers
   }
 
-  /// The same model with other layer shapes, as pruning leaves it.
+  /// The same model with other layer shapes, after pruning.
   package func replacingLayers(_ layers: [LayerShape]) -> ModelConfiguration {
     ModelConfiguration(
       hiddenSize: hiddenSize, headSize: headSize, vocabularySize: vocabularySize,
@@ -49,7 +49,7 @@ package struct ModelConfiguration: Sendable, Equatable {
       endOfSequenceIDs: endOfSequenceIDs, layers: layers)
   }
 
-  /// The same model with an lm_head of its own.
+  /// The same model with a separate lm_head.
   package func withOwnHead() -> ModelConfiguration {
     ModelConfiguration(
       hiddenSize: hiddenSize, headSize: headSize, vocabularySize: vocabularySize,
@@ -58,12 +58,12 @@ package struct ModelConfiguration: Sendable, Equatable {
       endOfSequenceIDs: endOfSequenceIDs, layers: layers)
   }
 
-  /// The widest layer's counts, which size workspaces.
+  /// The widest layer's counts, which determine workspace sizes.
   package var maximumQueryHeadCount: Int { layers.map(\.queryHeadCount).max() ?? 0 }
   package var maximumKeyValueHeadCount: Int { layers.map(\.keyValueHeadCount).max() ?? 0 }
   package var maximumIntermediateSize: Int { layers.map(\.intermediateSize).max() ?? 0 }
 
-  /// Whether all layers are alike and their heads regular, so that config.json can describe them with single
+  /// Whether all layers are equal and their heads regular, so that config.json can describe them with single
   /// numbers and other programs can run the model.
   package var isUniform: Bool {
     layers.allSatisfy { $0 == layers[0] } && layers[0].isRegular
@@ -71,15 +71,16 @@ package struct ModelConfiguration: Sendable, Equatable {
 }
 
 extension ModelConfiguration {
-  /// Positions that a sequence may have: what config.json says, or what YaRN stretches the rotary embedding to.
+  /// The most positions of a sequence: those of config.json, or the context length that YaRN extends the rotary
+  /// embedding to.
   package var contextPositions: Int {
     guard let yarn = rope.yarn else { return maximumPositions }
     let stretched = yarn.factor * Double(yarn.originalMaximumPositions)
     return max(maximumPositions, Int(min(stretched, Double(Self.positionsMax))))
   }
 
-  /// The ids that a generation_config.json ends answers with: `eos_token_id`, one or a list. Throws `invalidField` for
-  /// anything else, for an answer would then never end.
+  /// The end-of-sequence ids in a generation_config.json: `eos_token_id`, one or a list. Throws `invalidField` for
+  /// any other value, because answers would then never end.
   package static func endOfSequenceIDs(
     generationConfiguration: JSONValue?
   ) throws(ModelError) -> Set<Int32> {

@@ -1,18 +1,19 @@
-/// What can be wrong with a model that a user brings. Every description is one sentence.
+/// What can be wrong with a user's model. Every description is one sentence.
 package enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// A configuration field that must be there is not.
+  /// A required configuration field is missing.
   case missingField(field: String, expected: String)
-  /// A configuration field holds something else than it may.
+  /// A configuration field has an invalid value.
   case invalidField(field: String, expected: String, found: String)
   /// A configuration describes a model that is not a dense Qwen3 of the supported kind.
   case unsupported(field: String, found: String, supported: String, advice: String)
   /// A tensor of a checkpoint or pack is missing, or has another shape or type than the configuration says.
   case tensor(name: String, expected: String, found: String)
-  /// Tensors of a checkpoint that would change the model, but that Quire does not compute with.
+  /// Tensors of a checkpoint that would change the model, but that Quire does not use.
   case unsupportedTensors(found: String, advice: String)
   /// The checkpoint could not be read; the sentence is the reader's.
   case checkpoint(String)
-  /// A weight of the checkpoint is NaN, infinite or far too large, for good; the sentence is the reader's.
+  /// A weight of the checkpoint is NaN, infinite or far too large; the sentence is the reader's. Reading again does
+  /// not help.
   case numbers(String)
   /// The pack could not be read or written; the sentence is the reader's or writer's.
   case pack(String)
@@ -37,6 +38,6 @@ package enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Advice for what nothing else helps with.
+  /// Advice for errors without a better remedy.
   static let chooseAnother = "choose another checkpoint"
 }

@@ -1,6 +1,6 @@
 package import QuireTensors
 
-/// What follows the last decoder layer: final norm, then lm_head. All memory is planned at creation.
+/// The layers after the last decoder layer: final norm, then lm_head. All memory is planned at creation.
 // Unchecked: used by one thread at a time.
 package final class OutputLayer: @unchecked Sendable {
   private let finalNorm: HostBuffer<Float>  // (hidden)
@@ -10,7 +10,7 @@ package final class OutputLayer: @unchecked Sendable {
   private let input: MatrixInput
   private let normed: HostBuffer<Float>  // (row, hidden)
 
-  /// - Parameter maximumRows: the most rows that are asked for at a time
+  /// - Parameter maximumRows: the most rows of one call
   package init(
     finalNorm: HostBuffer<Float>, configuration: ModelConfiguration, compute: Compute, maximumRows: Int
   ) {

@@ -3,9 +3,9 @@ package import QuirePacks
 package import QuireTensors
 import Synchronization
 
-/// A model's tensors unpacked from a pack, straight into the memory that kernels read.
+/// A model's tensors decompressed from a pack directly into the memory that kernels read.
 ///
-/// Creation unpacks the frames of all wanted tensors, shared out over a thread team; nothing is converted but norms.
+/// Creation decompresses the frames of all requested tensors, divided over a thread team; only norms are converted.
 package struct PackWeights: WeightSource {
   private let path: String
   private let tensors: [String: Unpacked]
@@ -16,15 +16,15 @@ package struct PackWeights: WeightSource {
     let streams: [HostBuffer<UInt8>]
   }
 
-  /// Unpack `names`. Throws when one is missing or has another shape than `configuration` says, or when the pack
-  /// is damaged.
+  /// Decompresses `names`. Throws when one is missing or has another shape than `configuration` says, or when the
+  /// pack is damaged.
   package init(
     _ pack: PackReader, configuration: ModelConfiguration, names: [TensorName], team: ThreadTeam
   ) throws(ModelError) {
     path = pack.path
     var tensors: [String: Unpacked] = [:]
     var jobs = FrameJobs()
-    // All are found before memory is taken for the first.
+    // All are looked up before memory is allocated for the first.
     var found: [PackTensor] = []
     for name in names { found.append(try Self.find(name, in: pack, configuration)) }
     for tensor in found {
@@ -135,7 +135,7 @@ package struct PackWeights: WeightSource {
   }
 }
 
-/// How the manifest calls matrices that are not quantized.
+/// The manifest's names for matrices that are not quantized.
 enum PackScheme {
   static func name(_ element: ElementType) -> String {
     switch element {
@@ -153,8 +153,8 @@ enum PackScheme {
 }
 
 extension Model {
-  /// Unpack a whole model; its configuration is in the manifest.
-  /// Throws ModelError when the pack is damaged, or its tensors do not fit its configuration.
+  /// Reads a whole model; its configuration is in the manifest. Throws ModelError when the pack is damaged, or its
+  /// tensors do not fit its configuration.
   package convenience init(pack: PackReader, team: ThreadTeam) throws(ModelError) {
     let configuration = try pack.modelConfiguration()
     let weights = try PackWeights(

@@ -1,9 +1,9 @@
 package import QuirePacks
 package import QuireTensors
 
-/// How weights become a pack's tensors: names and shapes are the model's, bytes are as kernels read them.
+/// Writes weights as a pack's tensors: names and shapes are the model's, bytes are in the kernels' layout.
 extension PackWriter {
-  /// Append a matrix as it is stored: codes and scales, or the floats of a dense matrix.
+  /// Appends a matrix as it is stored: codes and scales, or the floats of a dense matrix.
   package func add(_ matrix: WeightMatrix, as name: TensorName) throws(ModelError) {
     switch matrix {
     case .dense(let dense):
@@ -30,7 +30,7 @@ extension PackWriter {
     }
   }
 
-  /// Append a norm's weights: as bf16 where that loses nothing, which is always so for published checkpoints,
+  /// Appends a norm's weights: as bf16 where that is lossless, which is always so for published checkpoints,
   /// otherwise as float32.
   package func add(norm: HostBuffer<Float>, as name: TensorName) throws(ModelError) {
     if norm.buffer.allSatisfy({ Float(bfloat16Bits: $0.bfloat16Bits) == $0 }) {
@@ -44,7 +44,7 @@ extension PackWriter {
     try add(name, shape: [norm.count], scheme: PackScheme.name(.float32), group: nil, streams: [stream])
   }
 
-  /// Append all tensors of one layer.
+  /// Appends all tensors of one layer.
   package func add(_ layer: LayerWeights, index: Int) throws(ModelError) {
     for tensor in LayerTensor.allCases {
       if tensor.isNorm {
@@ -55,7 +55,7 @@ extension PackWriter {
     }
   }
 
-  /// Append all tensors of a model in the order of `tensorNames`.
+  /// Appends all tensors of a model in the order of `tensorNames`.
   package func add(_ model: Model) throws(ModelError) {
     for name in model.configuration.tensorNames {
       if name.isNorm {

@@ -14,7 +14,7 @@ package struct PublishedShape: Sendable {
     PublishedShape("qwen3-32b", hidden: 5120, layers: 64, heads: 64, intermediate: 25600, ties: false),
   ]
 
-  /// The shape a user named; nil when there is none of that name.
+  /// The shape with this name; nil when there is none.
   package init?(named name: String) {
     guard let shape = Self.all.first(where: { $0.name == name }) else { return nil }
     self = shape

@@ -1,7 +1,7 @@
 package import QuireTensors
 
-/// Random weights made in memory, for measuring speed without a checkpoint: right in size and layout, of sane
-/// magnitude, and of no meaning. Equal seeds give equal bits whatever the thread count.
+/// Random weights generated in memory, for measuring speed without a checkpoint: with the right sizes and layout
+/// and realistic magnitudes. Equal seeds give equal bits whatever the thread count.
 package struct RandomWeights: WeightSource {
   private let format: WeightFormat
   private let embeddingFormat: WeightFormat
@@ -10,7 +10,7 @@ package struct RandomWeights: WeightSource {
 
   /// - Parameters:
   ///   - format: of the layers' matrices.
-  ///   - embeddingFormat: of embedding and head.
+  ///   - embeddingFormat: of embedding and lm_head.
   package init(format: WeightFormat, embeddingFormat: WeightFormat, seed: UInt64, team: ThreadTeam) {
     self.format = format
     self.embeddingFormat = embeddingFormat
@@ -18,7 +18,7 @@ package struct RandomWeights: WeightSource {
     self.team = team
   }
 
-  /// Bytes that the weights of a model will take, known before they are made.
+  /// Bytes of a model's weights, known before they are generated.
   package func byteCount(of configuration: ModelConfiguration) -> Int {
     configuration.tensorNames.reduce(0) { sum, name in
       let shape = name.shape(in: configuration)
@@ -39,7 +39,7 @@ package struct RandomWeights: WeightSource {
       let bits = HostBuffer<UInt16>(count: rows * columns)
       let exponent = Self.exponentBits(deviation: 1 / Float(columns).squareRoot())
       let pattern = UInt64(exponent) &* 0x0001_0001_0001_0001
-      // Random sign and fraction, one exponent: values of one magnitude, half of them negative.
+      // Random sign and fraction, fixed exponent: values of one magnitude, half of them negative.
       RandomBytes.fill(bits.bytes, seed: seed, team: team) { $0 & 0x807F_807F_807F_807F | pattern }
       return .dense(
         DenseMatrix(
@@ -87,7 +87,7 @@ package struct RandomWeights: WeightSource {
 }
 
 private enum RandomBytes {
-  /// Fill memory with splitmix64's sequence, each word passed through `shape`.
+  /// Fills memory with splitmix64's sequence, each word passed through `shape`.
   static func fill(
     _ bytes: UnsafeMutableRawBufferPointer, seed: UInt64, team: ThreadTeam, shape: (UInt64) -> UInt64
   ) {
@@ -102,7 +102,7 @@ private enum RandomBytes {
     }
   }
 
-  /// The word at `index` of splitmix64's sequence, which can be entered anywhere.
+  /// The word at `index` of splitmix64's sequence, which allows random access.
   static func word(_ seed: UInt64, _ index: Int) -> UInt64 {
     var mixed = seed &+ UInt64(index + 1) &* 0x9E37_79B9_7F4A_7C15
     mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -112,8 +112,8 @@ private enum RandomBytes {
 }
 
 extension KeyValueCache {
-  /// Fill every block with random keys and values, as if sequences had been computed: decoding at a long context can
-  /// be measured without computing the context.
+  /// Fills every block with random keys and values, as if sequences had been computed, so that decoding at a long
+  /// context can be measured without computing the context.
   package func fillRandomly(seed: UInt64, compute: Compute) {
     let blockBytes = element.blockBytes(headSize: headSize)
     let (keys, values) = randomBlocks(seed: seed, kernels: compute.kernels)
@@ -128,8 +128,8 @@ extension KeyValueCache {
     }
   }
 
-  /// One block of one head, stored as a forward pass stores it; which bytes that makes is the kernels' business. All
-  /// blocks may be alike, for each is memory of its own.
+  /// Stores random values in one block of one head as a forward pass does; the kernels define the bytes. All blocks
+  /// may have the same values.
   private func randomBlocks(seed: UInt64, kernels: Kernels) -> (
     keys: HostBuffer<UInt8>, values: HostBuffer<UInt8>
   ) {

@@ -5,7 +5,7 @@ extension RopeParameters {
   private static let defaultTheta = 10_000.0
   private static let thetas = 1.5...1e12
 
-  /// Read `rope_parameters` (transformers 5) or `rope_scaling` with `rope_theta` (before).
+  /// Reads `rope_parameters` (transformers 5) or `rope_scaling` with `rope_theta` (earlier versions).
   init(_ fields: ConfigurationFields, maximumPositions: Int) throws(ModelError) {
     let outerTheta = try fields.optionalNumber("rope_theta", in: Self.thetas)
     var read: [(field: String, rope: RopeParameters)] = []
@@ -14,7 +14,7 @@ extension RopeParameters {
       let theta = try rope.fields.optionalNumber("rope_theta", in: Self.thetas)
       if let theta, let outerTheta, theta != outerTheta {
         throw rope.fields.invalid(
-          "rope_theta", expected: "rope_theta = \(outerTheta) as beside it", .double(theta))
+          "rope_theta", expected: "\(outerTheta), equal to the outer rope_theta,", .double(theta))
       }
       let scaling = try RopeScaling(rope, maximumPositions: maximumPositions)
       read.append(
@@ -33,14 +33,14 @@ extension RopeParameters {
   }
 }
 
-/// The members of one object of rope settings, and the kind of scaling that it names.
+/// The members of one object of rope settings, and the type of scaling that it names.
 struct RopeFields {
   let fields: ConfigurationFields
   private let outer: ConfigurationFields
   let type: String
   let typeField: String
 
-  /// Settings may stand in one object for each type of layer; all layers of the models that run are of one type.
+  /// Settings may be nested by layer type; all layers of supported models have this type.
   private static let layerType = "full_attention"
   private static let layerTypes: Set<String> = [
     layerType, "sliding_attention", "chunked_attention", "linear_attention",
@@ -62,7 +62,7 @@ struct RopeFields {
     self.outer = outer
   }
 
-  /// Refuses by name what this kind of scaling does not know.
+  /// Refuses fields, by name, that this type of scaling does not have.
   func check(known: [String]) throws(ModelError) {
     let common = ["rope_type", "type", "rope_theta", "partial_rotary_factor"]
     for key in fields.members.keys where !common.contains(key) && !known.contains(key) {
@@ -70,21 +70,22 @@ struct RopeFields {
       throw fields.unsupported(key, supported: "no \(key) in rope settings of type \"\(type)\"")
     }
     if let old = fields.value("type"), let new = fields.value("rope_type"), old != new {
-      throw fields.invalid("type", expected: "the same as rope_type", old)
+      throw fields.invalid(
+        "type", expected: "\(ConfigurationFields.shown(new)), the rope_type next to it,", old)
     }
     if let rotated = try fields.optionalNumber("partial_rotary_factor", in: 0...1), rotated != 1 {
       throw fields.unsupported("partial_rotary_factor", supported: "partial_rotary_factor 1")
     }
   }
 
-  /// The length of the context before it was extended. Some checkpoints keep it beside the rope settings.
+  /// The length of the context before it was extended. Some checkpoints keep it outside of the rope settings.
   func originalPositions(_ maximumPositions: Int) throws(ModelError) -> Int {
     let name = "original_max_position_embeddings"
     let range = 1...ModelConfiguration.positionsMax
     let inner = try fields.optionalInteger(name, in: range)
     guard let above = try outer.optionalInteger(name, in: range) else { return inner ?? maximumPositions }
     if let inner, inner != above {
-      throw fields.invalid(name, expected: "\(name) = \(above) as beside the rope settings", .int(inner))
+      throw fields.invalid(name, expected: "\(above), equal to the outer \(name),", .int(inner))
     }
     return above
   }
@@ -96,7 +97,7 @@ extension RopeScaling {
   init(_ rope: RopeFields, maximumPositions: Int) throws(ModelError) {
     switch rope.type {
     case "default":
-      // A factor of one is what some tools leave behind.
+      // Some tools write a factor of one.
       let isNeutral = rope.fields.value("factor")?.doubleValue == 1
       try rope.check(known: isNeutral ? ["factor"] : [])
       self = .none
@@ -108,7 +109,7 @@ extension RopeScaling {
     case "llama3":
       self = .llama3(try Llama3Parameters(rope, maximumPositions: maximumPositions))
     case "dynamic":
-      // Frequencies change only beyond max_position_embeddings, which is where the context ends here.
+      // Frequencies change only beyond max_position_embeddings, which is the longest context here.
       try rope.check(known: ["factor", "original_max_position_embeddings"])
       _ = try rope.fields.number("factor", in: Self.factors)
       self = .none

@@ -34,7 +34,7 @@ package struct YarnParameters: Sendable, Equatable {
   package var attentionFactor: Double?
   package var betaFast: Double = 32
   package var betaSlow: Double = 1
-  /// Used together, when both are present and no attention factor is given.
+  /// Used together, when both are present and there is no attention factor.
   package var mscale: Double?
   package var mscaleAllDimensions: Double?
   /// Whether the bounds of the ramp are rounded outwards to whole dimensions.
@@ -56,8 +56,8 @@ package struct YarnParameters: Sendable, Equatable {
   }
 }
 
-/// The rescaling of Llama 3.1 with the fields of Hugging Face's config.json: long wavelengths are stretched, short ones kept,
-/// those between blended.
+/// The rescaling of Llama 3.1 with the fields of Hugging Face's config.json: long wavelengths are stretched, short
+/// ones unchanged, those between interpolated.
 package struct Llama3Parameters: Sendable, Equatable {
   package var factor: Double
   package var lowFrequencyFactor: Double

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The rotary embedding of one model: inverse frequencies in float32, rounded where transformers rounds, so
-/// that angles far into a context agree.
+/// The rotary embedding of one model: inverse frequencies in float32, rounded where transformers rounds, so that
+/// the angles agree even at long contexts.
 ///
 /// Rotation pairs dimension i with i + headSize / 2. The model calls `fill` once per step for the rows'
 /// positions; there is no table over all positions.
@@ -27,7 +27,7 @@ package struct RotaryEmbedding: Sendable {
     attentionScaling = parameters.yarn.map { Float($0.attentionScaling) } ?? 1
   }
 
-  /// Write cosines and sines of `positions`, both (position, head size / 2).
+  /// Writes cosines and sines of `positions`, both (position, head size / 2).
   package func fill(
     positions: some Collection<Int32>, cosines: UnsafeMutablePointer<Float>,
     sines: UnsafeMutablePointer<Float>
@@ -50,7 +50,7 @@ extension YarnParameters {
   /// - Parameter frequencies: the unscaled ones, not yet inverted.
   fileprivate func inverseFrequencies(_ frequencies: [Float], theta: Double, headSize: Int) -> [Float] {
     let bounds = rampBounds(theta: theta, headSize: headSize)
-    let high = bounds.high == bounds.low ? bounds.high + 0.001 : bounds.high  // never divide by zero
+    let high = bounds.high == bounds.low ? bounds.high + 0.001 : bounds.high  // avoids a division by zero
     let width = Float(high - bounds.low)
     return frequencies.enumerated().map { index, frequency in
       let ramp = min(max((Float(index) - Float(bounds.low)) / width, 0), 1)

@@ -1,7 +1,7 @@
 import QuireJSON
 
-/// The fields of a config.json that change what a model computes and that Quire does not compute with: each is refused by
-/// name unless it has the value that means nothing.
+/// The fields of a config.json that would change the model's function and that Quire does not implement: each is
+/// refused by name unless it has its neutral value.
 enum SupportedModel {
   static func check(_ fields: ConfigurationFields) throws(ModelError) {
     try checkKind(fields)
@@ -13,7 +13,7 @@ enum SupportedModel {
     try checkWindows(fields)
   }
 
-  /// A field and the values with which it changes nothing; null always is one.
+  /// A field and its neutral values; null always is one.
   private struct Rule {
     let field: String
     let allowed: [JSONValue]
@@ -22,7 +22,7 @@ enum SupportedModel {
       allowed.isEmpty ? "no \(field)" : "\(field) \(allowed[0].serialized())"
     }
 
-    /// Numbers are equal however they are written.
+    /// Numbers are compared by value, not by spelling.
     func allows(_ value: JSONValue) -> Bool {
       allowed.contains { $0 == value || ($0.doubleValue != nil && $0.doubleValue == value.doubleValue) }
     }
@@ -33,7 +33,7 @@ enum SupportedModel {
     }
   }
 
-  /// Fields of Qwen3's own configuration, and of its relatives, whose code many a model was copied from.
+  /// Fields of Qwen3's own configuration, and of related models that configurations are often derived from.
   private static let rules: [Rule] = [
     Rule("hidden_act", "silu"), Rule("hidden_activation", "silu"),
     Rule("attention_bias", false), Rule("mlp_bias", false), Rule("qkv_bias", false), Rule("use_bias", false),
@@ -56,7 +56,7 @@ enum SupportedModel {
     Rule("audio_config"), Rule("pretraining_tp", 1),
   ]
 
-  /// Other kinds of model, by the names that their files give them.
+  /// Other types of model, by the names in their files.
   private static func checkKind(_ fields: ConfigurationFields) throws(ModelError) {
     let type = fields.value("model_type")
     guard type == "qwen3" else {
@@ -88,7 +88,7 @@ enum SupportedModel {
     }
   }
 
-  /// Windows are in use when switched on for some layer, by number or by layer type.
+  /// Sliding windows are used when switched on for some layer, by number or by layer type.
   private static func checkWindows(_ fields: ConfigurationFields) throws(ModelError) {
     if let types = fields.value("layer_types") {
       guard let names = types.arrayValue else {
@@ -96,6 +96,11 @@ enum SupportedModel {
       }
       if names.contains(where: { $0 != "full_attention" }) {
         throw fields.unsupported("layer_types", supported: "\"full_attention\" in every layer")
+      }
+      let layerCount = try fields.integer("num_hidden_layers", in: ModelConfiguration.layerCounts)
+      guard names.count == layerCount else {
+        throw fields.invalid(
+          "layer_types", expected: "a list of \(layerCount) strings, one per layer,", types)
       }
     } else if try fields.optionalBool("use_sliding_window") ?? false {
       let firstWindowed = try fields.optionalInteger("max_window_layers", in: 0...Int.max) ?? 28

@@ -12,7 +12,7 @@ package enum LayerTensor: String, CaseIterable, Sendable {
   case upProjection = "mlp.up_proj"
   case downProjection = "mlp.down_proj"
 
-  /// The matrices among them: everything but the norms.
+  /// The matrices among them: all except the norms.
   package static let projections = allCases.filter { !$0.isNorm }
 
   package var isNorm: Bool {
@@ -79,20 +79,20 @@ package enum ActivationSite: String, CaseIterable, Sendable {
   }
 }
 
-/// A layer is two residual blocks, one after the other.
+/// The two residual blocks of a layer, in order.
 package enum LayerHalf: Sendable {
   case attention, mlp
 }
 
-/// The name of a model tensor: the one place that spells the names of Hugging Face's Qwen3 files, which packs
-/// use as well.
+/// The name of a model tensor. The names of Hugging Face's Qwen3 files, which packs use as well, are spelled only
+/// here.
 package enum TensorName: Hashable, Sendable, CustomStringConvertible {
   case embedding
   case finalNorm
   case head
   case layer(Int, LayerTensor)
 
-  /// The name as files spell it: `model.layers.3.self_attn.q_proj.weight`.
+  /// The name in files: `model.layers.3.self_attn.q_proj.weight`.
   package var string: String {
     switch self {
     case .embedding: "model.embed_tokens.weight"
@@ -104,7 +104,7 @@ package enum TensorName: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { string }
 
-  /// The tensor that a file's spelling names, or nil when no Qwen3 tensor is spelled so.
+  /// The tensor with this name in files, or nil when Qwen3 has none.
   package init?(_ string: String) {
     for name in [TensorName.embedding, .finalNorm, .head] where name.string == string {
       self = name
@@ -153,8 +153,8 @@ extension TensorName: Codable {
 }
 
 extension ModelConfiguration {
-  /// Every tensor of the model in the order in which a forward pass reads them, which is also the order in
-  /// which packs are written. A tied model has no head of its own.
+  /// Every tensor of the model in the order in which a forward pass reads them, which is also the order in packs. A
+  /// tied model has no separate lm_head.
   package var tensorNames: [TensorName] {
     var names: [TensorName] = [.embedding]
     for layer in 0..<layerCount { names += LayerTensor.allCases.map { .layer(layer, $0) } }
@@ -175,6 +175,6 @@ extension ModelConfiguration {
 }
 
 extension ActivationSite {
-  /// The matrices whose input this is.
+  /// The matrices that read this activation.
   package var readers: [LayerTensor] { LayerTensor.projections.filter { $0.activationSite == self } }
 }

@@ -2,15 +2,15 @@ import QuireCheckpoints
 
 /// The tensors of a checkpoint that a dense Qwen3 model does not have.
 ///
-/// Those that would change its answers are refused by name: quantized weights, adapters that were not merged, biases. The others are
-/// listed in one notice.
+/// Those that would change its answers are refused by name: quantized weights, adapters that were not merged,
+/// biases. The others are listed in one notice.
 enum UnreadTensors {
-  /// What is left to be told, one sentence each.
+  /// Notices about the remaining ones, one sentence each.
   static func notices(
     _ checkpoint: Checkpoint, _ configuration: ModelConfiguration
   ) throws(ModelError) -> [String] {
     var known = Set(configuration.tensorNames.map(\.string))
-    known.insert(TensorName.head.string)  // LayerLoader decides about it
+    known.insert(TensorName.head.string)  // LayerLoader handles it
     let others = checkpoint.tensorNames.filter { !known.contains($0) }
     for kind in kinds {
       let found = others.filter(kind.includes)
@@ -65,7 +65,7 @@ enum UnreadTensors {
     "hada_w", "lokr_w", "oft_r", "oft_blocks", "prompt_embeddings", "prompt_encoder", "adaption_",
   ]
 
-  /// Whether a tensor belongs to the language model's own layers, not to something beside them.
+  /// Whether a tensor belongs to the language model itself.
   private static func isOfModel(_ name: String) -> Bool {
     ["model.layers.", "model.embed_tokens.", "model.norm.", "lm_head."].contains { name.hasPrefix($0) }
   }

@@ -1,6 +1,6 @@
 package import QuireTensors
 
-/// Whatever a model's tensors can be read from, by name and expected shape.
+/// A source of a model's tensors by name and expected shape.
 package protocol WeightSource {
   /// The matrix `name` of `rows` outputs and `columns` inputs.
   func matrix(_ name: TensorName, rows: Int, columns: Int) throws(ModelError) -> WeightMatrix
@@ -36,7 +36,7 @@ extension WeightSource {
     try matrix(.embedding, rows: configuration.vocabularySize, columns: configuration.hiddenSize)
   }
 
-  /// The head, [vocabulary, hidden]; nil when it is the embedding.
+  /// The lm_head, [vocabulary, hidden]; nil when it is the embedding.
   package func head(of configuration: ModelConfiguration) throws(ModelError) -> WeightMatrix? {
     if configuration.tiesEmbeddings { return nil }
     return try matrix(.head, rows: configuration.vocabularySize, columns: configuration.hiddenSize)

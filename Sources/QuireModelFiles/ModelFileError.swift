@@ -1,14 +1,14 @@
-/// Why a path is no model, or a model cannot be read. Every description is one sentence.
+/// Why a path is not a model, or a model cannot be read. Every description is one sentence.
 package enum ModelFileError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// There is nothing at the path. `advice` says what to do instead.
+  /// Nothing exists at the path. `advice` says what to do instead.
   case notFound(path: String, advice: String)
-  /// There is something else than a model.
+  /// The path is not a model.
   case foreign(path: String, found: String, advice: String)
   /// A pack where a command needs a checkpoint, or the other way round.
   case wrongKind(path: String, expected: String, found: String, advice: String)
   /// A pack lacks a part.
   case incomplete(path: String, lacks: String)
-  /// The tokenizer has ids that the model does not.
+  /// The tokenizer has ids that the model does not have.
   case tokenizer(path: String, tokens: Int, rows: Int)
   /// The weights do not fit into memory.
   case memory(path: String, needed: String, available: String)
@@ -37,7 +37,7 @@ package enum ModelFileError: Error, Equatable, Sendable, CustomStringConvertible
   }
 }
 
-/// Passes another module's error on as its sentence.
+/// Turns another module's error into its sentence.
 func reading<Value, Failure: Error & CustomStringConvertible>(
   _ body: () throws(Failure) -> Value
 ) throws(ModelFileError) -> Value {

@@ -2,7 +2,7 @@ import Foundation
 import QuireCheckpoints
 import QuireFiles
 
-/// What a path that a user gave as MODEL leads to.
+/// What is at the path that a user gave as MODEL.
 enum ModelPath {
   case folder
   case pack
@@ -27,7 +27,7 @@ enum ModelPath {
     }
   }
 
-  /// The first bytes of a file; none when it cannot be read, which the pack's reader then says.
+  /// The first bytes of a file; empty when it cannot be read, which the pack's reader then reports.
   private static func start(_ path: String) -> [UInt8] {
     guard let file = try? InputFile(path: path) else { return [] }
     var bytes = [UInt8](repeating: 0, count: min(file.byteCount, ForeignFile.startBytes))
@@ -51,14 +51,14 @@ enum ModelPath {
     return isText ? ("a text file", "give the model's folder or pack") : nil
   }
 
-  /// Names of the Hugging Face hub get the command that downloads them.
+  /// For names on the Hugging Face hub, the command that downloads them.
   private static func advice(missing path: String) -> String {
     guard let name = hubName(path) else { return "check the path" }
     let folder = name.split(separator: "/").last.map(String.init) ?? name
     return "download it with hf download \(name) --local-dir \(folder), then give \(folder)"
   }
 
-  /// `owner/name` as on the hub, or the address of its page; nil for what can only be a path.
+  /// `owner/name` on the hub, or the address of its page; nil for what can only be a path.
   private static func hubName(_ path: String) -> String? {
     var text = Substring(path)
     for address in ["https://huggingface.co/", "http://huggingface.co/", "huggingface.co/", "hf://"]
@@ -69,7 +69,7 @@ enum ModelPath {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     if parts.count == 1, parts[0].hasPrefix("Qwen3-"), isPlain(parts[0]) { return "Qwen/\(parts[0])" }
     guard parts.count == 2, parts.allSatisfy(isPlain) else { return nil }
-    // A folder of that name here means that a path was meant.
+    // If the first part is an existing folder, a path was meant.
     return FileManager.default.fileExists(atPath: String(parts[0])) ? nil : parts.joined(separator: "/")
   }
 
@@ -85,7 +85,7 @@ enum ModelPath {
   }
 }
 
-/// How a model is called: the last part of its path, or its name on the hub where the path lies in a download cache.
+/// A model's name: the last part of its path, or its name on the hub for a path in a download cache.
 func displayName(_ path: String) -> String {
   let parts = URL(fileURLWithPath: path).standardizedFileURL.pathComponents
   // …/models--Qwen--Qwen3-8B/snapshots/0123abcd

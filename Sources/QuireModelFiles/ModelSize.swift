@@ -1,10 +1,10 @@
-/// How many bytes a model takes.
+/// The size of a model in bytes.
 package struct ModelSize: Sendable, Equatable {
   /// Bytes on disk: the pack, or the files of a checkpoint that Quire reads.
   package var fileBytes = 0
   /// Bytes of all weights in memory as their schemes store them, scales included, norms as 16-bit numbers.
   package var weightBytes = 0
-  /// Parameters that the model has left.
+  /// Number of parameters, after pruning.
   package var parameterCount = 0
 
   package init(fileBytes: Int = 0, weightBytes: Int = 0, parameterCount: Int = 0) {

@@ -10,7 +10,7 @@ package struct StoredTensor: Sendable, Equatable {
   package let shape: [Int]
   /// An element type of safetensors, or a pack's scheme.
   package let scheme: String
-  /// Inputs that share a scale; nil where there is none, or one for each output channel.
+  /// Number of inputs that share a scale; nil without scales, or with one per output channel.
   package let group: Int?
   package let rawBytes: Int
   package let packedBytes: Int
@@ -34,7 +34,7 @@ extension ModelSource {
     return try reading { () throws(CheckpointError) in try checkpoint.fileBytes() }
   }
 
-  /// Every tensor that is stored: a pack's in their order, a checkpoint's by name.
+  /// Every stored tensor: a pack's in their order, a checkpoint's by name.
   package func tensors() throws(ModelFileError) -> [StoredTensor] {
     if let pack {
       return pack.tensors.map {
@@ -51,8 +51,8 @@ extension ModelSource {
     }
   }
 
-  /// The recipe's name and its last step, as a pack's manifest says; nil for a checkpoint, and for a pack that no
-  /// recipe has changed.
+  /// The recipe's name and its last step, from a pack's manifest; nil for a checkpoint, and for a pack made without
+  /// steps.
   package var origin: (recipe: String?, lastStep: String?) {
     // The first row is the checkpoint before any step.
     return (pack?.manifest.recipe?.name, pack?.manifest.stepNames.dropFirst().last)

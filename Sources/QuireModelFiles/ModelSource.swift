@@ -12,17 +12,17 @@ import Synchronization
 ///     for notice in source.notices() { print(notice) }
 ///     let model = try source.load(team: team)
 ///
-/// Whatever is asked for is read at the first question and kept, weights excepted; what nobody asks for may be missing, so
-/// that a folder with nothing but a tokenizer serves to tokenize. Safe to use from any thread.
+/// Everything except weights is read on first use and kept. Files that are not used may be missing, so that a
+/// folder with only a tokenizer can be used to tokenize. Safe to use from any thread.
 package final class ModelSource: Sendable {
   package let path: String
-  /// What users call the model: the last part of its path without `.quire`, or its name on the Hugging Face hub.
+  /// The model's name for users: the last part of its path without `.quire`, or its name on the Hugging Face hub.
   package let name: String
   /// The open pack; nil for a checkpoint.
   package let pack: PackReader?
   private let opened = Mutex<LayerLoader?>(nil)
 
-  /// Decides by what is at the path. A pack's manifest is read here, a checkpoint's files when they are asked for.
+  /// Decides by what is at the path. A pack's manifest is read here, a checkpoint's files on first use.
   package init(path: String) throws(ModelFileError) {
     self.path = path
     name = displayName(path)
@@ -36,7 +36,7 @@ package final class ModelSource: Sendable {
 
   /// The weights of the checkpoint, checked but not read. Throws for packs.
   ///
-  /// - Parameter purpose: what needs a checkpoint, for the sentence: "convert".
+  /// - Parameter purpose: the command or part that needs a checkpoint, for the sentence: "convert".
   package func checkpoint(for purpose: String) throws(ModelFileError) -> LayerLoader {
     guard pack == nil else {
       throw .wrongKind(
@@ -62,29 +62,29 @@ package final class ModelSource: Sendable {
     return try reading { () throws(ModelError) in try ModelConfiguration(json: json) }
   }
 
-  /// The configuration as it is written.
+  /// The configuration as it is in the file.
   package func configurationJSON() throws(ModelFileError) -> JSONValue {
     if let pack { return pack.manifest.configuration ?? .null }
     return try loader().checkpoint.configuration
   }
 
-  /// What a user should know about a checkpoint before it is used, one sentence each.
+  /// Notices about a checkpoint for the user, one sentence each.
   package func notices() throws(ModelFileError) -> [String] {
     isPack ? [] : try loader().notices
   }
 
-  /// What generation_config.json says; nil where there is none.
+  /// The contents of generation_config.json; nil where there is none.
   package func generationConfiguration() throws(ModelFileError) -> JSONValue? {
     if let pack { return pack.manifest.generationConfiguration }
     return try loader().checkpoint.generationConfiguration
   }
 
-  /// Where `generationConfiguration` comes from, for errors.
+  /// The origin of `generationConfiguration`, for errors.
   package var generationConfigurationPath: String {
     isPack ? path + ": generationConfiguration" : "\(path)/\(CompanionFile.generationConfiguration.name)"
   }
 
-  /// Ids that generation_config.json lets an answer end with.
+  /// The end-of-sequence ids in generation_config.json.
   package func endOfSequenceIDs() throws(ModelFileError) -> Set<Int32> {
     let json = try generationConfiguration()
     return try reading { () throws(ModelError) in
@@ -94,7 +94,7 @@ package final class ModelSource: Sendable {
 
   /// The tokenizer alone; a checkpoint's weights and configuration may be missing.
   ///
-  /// - Parameter chatFormat: The format to render chats in; nil goes by the model's template.
+  /// - Parameter chatFormat: the format to render chats in; nil: that of the model's template.
   package func tokenizer(chatFormat: ChatFormat? = nil) throws(ModelFileError) -> Tokenizer {
     guard let pack else {
       return try reading { [path] () throws(TextError) in try Tokenizer(folder: path, chatFormat: chatFormat)

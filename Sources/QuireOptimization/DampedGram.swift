@@ -1,16 +1,16 @@
 package import QuireCalibration
 import QuireTensors
 
-/// How much was added to the diagonal of `H = XᵀX/N` until it was positive definite.
+/// The damping of `H = XᵀX/N`: how much was added to its diagonal until it was positive definite.
 ///
 ///     let damped = DampedGram(mean: gram.meanDiagonal) { added in fillAndFactor(gram, adding: added) }
 ///
-/// Correlated inputs make H singular. A share of its mean diagonal on the diagonal makes it definite and hardly moves a
-/// solution; the share rises tenfold, up to the mean diagonal itself, while H is not definite with it.
+/// Correlated inputs make H singular. Adding a share of its mean diagonal to the diagonal makes it definite and
+/// hardly changes a solution; while H is not definite, the share rises tenfold, up to the mean diagonal itself.
 package struct DampedGram: Sendable, Equatable {
-  /// What was added, as a share of the mean diagonal.
+  /// The share of the mean diagonal that was added.
   package let share: Double
-  /// What was added to each entry of the diagonal.
+  /// The value that was added to each entry of the diagonal.
   package let added: Double
 
   /// 1% of the mean diagonal, as in GPTQ (arXiv 2210.17323).
@@ -18,8 +18,8 @@ package struct DampedGram: Sendable, Equatable {
 
   /// - Parameters:
   ///   - mean: of H's diagonal
-  ///   - share: the first to try
-  ///   - isDefinite: fills and factors H with so much added; false when it is not positive definite
+  ///   - share: the first share to try
+  ///   - isDefinite: fills and factors H with this value added; false when it is not positive definite
   /// - Returns: nil when no share is enough, or H holds a NaN or an infinity.
   package init?(mean: Double, share: Double = standardShare, _ isDefinite: (_ added: Double) -> Bool) {
     guard mean.isFinite else { return nil }

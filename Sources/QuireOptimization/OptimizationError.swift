@@ -13,7 +13,7 @@ package enum OptimizationError: Error, Sendable {
   case pattern(String, NamePatternError)
   /// A weight or an activation that is not a number.
   case notFinite(what: String)
-  /// A weight beyond what codes and their scales can express.
+  /// A weight beyond what codes and scales can represent.
   case tooLarge(tensor: String, value: Float, limit: Float)
   case calibration(CalibrationError)
   case tensor(TensorError)

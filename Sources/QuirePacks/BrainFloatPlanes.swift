@@ -1,5 +1,5 @@
-/// bfloat16 numbers as two byte planes, which is what makes them compressible: the exponents of a layer are
-/// few and alike, signs and fractions are noise.
+/// bfloat16 numbers as two byte planes, which compress better: a layer's exponents take few values, while signs and
+/// fractions are nearly random.
 ///
 /// Each number is rotated left by one bit, so that its high byte is the whole exponent and its low byte the
 /// fraction with the sign as lowest bit. A frame holds the high bytes of all its numbers, then the low bytes.

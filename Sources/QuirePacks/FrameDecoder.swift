@@ -2,17 +2,17 @@ import QuireFiles
 import CZstd
 import QuireTensors
 
-/// Opens zstd frames, with every check that needs nothing but the frame and its announced size.
+/// Decompresses zstd frames, with every check that needs only the frame and its announced size.
 ///
-/// It owns a zstd context and memory that it reuses. `@unchecked Sendable`: the pool of `PackReader` hands it
-/// from thread to thread, and one thread at a time has it.
+/// It owns a zstd context and memory that it reuses. `@unchecked Sendable`: the pool of `PackReader` lends it to
+/// one thread at a time.
 final class FrameDecoder: @unchecked Sendable {
   private let context: OpaquePointer
   private var planes: [UInt8] = []
   private var storage: [UInt8] = []
   private var packedBytes = 0
 
-  /// Throws when there is no memory for it.
+  /// Throws when there is not enough memory for it.
   init() throws(FileFailure) {
     guard let context = ZSTD_createDCtx() else { throw .noMemory }
     self.context = context
@@ -40,7 +40,7 @@ final class FrameDecoder: @unchecked Sendable {
     storage.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0.prefix(packedBytes))) }
   }
 
-  /// Unpacks the loaded frame into the whole of `target`, or says in a few words why it does not fit.
+  /// Decompresses the loaded frame into the whole of `target`, or returns in a few words why it does not fit.
   func unpack(into target: UnsafeMutableRawBufferPointer, joinsBrainFloats: Bool) -> String? {
     guard joinsBrainFloats else { return withPacked { Self.unpack($0, into: target, context) } }
     Self.grow(&planes, to: target.count)
@@ -59,7 +59,7 @@ final class FrameDecoder: @unchecked Sendable {
   private static func unpack(
     _ frame: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, _ context: OpaquePointer
   ) -> String? {
-    // Bit 2 of the byte after the magic number: without it nothing would vouch for the contents.
+    // Bit 2 of the byte after the magic number: without it there is no checksum of the contents.
     guard frame.count > 5, frame.number(at: 0, as: UInt32.self) == quire_zstd_magic, frame[4] & 4 != 0 else {
       return "no zstd frame with a checksum"
     }

@@ -7,14 +7,14 @@ import QuireTensors
 /// One encoder per thread: it owns a zstd context and reuses its memory.
 final class FrameEncoder {
   enum Content {
-    case weights  // symbols without repetitions: entropy coding is all there is to gain
+    case weights  // symbols without repetitions: only entropy coding helps
     case text
   }
 
   private let context: OpaquePointer
   private var planes: [UInt8] = []  // (2, numbers)
 
-  /// Throws when there is no memory for it.
+  /// Throws when there is not enough memory for it.
   init() throws(FileFailure) {
     guard let context = ZSTD_createCCtx() else { throw .noMemory }
     self.context = context
@@ -50,9 +50,9 @@ final class FrameEncoder {
     if !gains || expands { frame.replace(with: Self.storedFrame(contents)) }
   }
 
-  /// Weights: the shortest hash table and the longest minimal match keep zstd from finding accidental
-  /// repetitions. Measured on Gaussian weights: bf16 planes to 66.3% instead of 69.4% at plain level 1, packed
-  /// twice and unpacked 2.4 times as fast; int8 and int4 codes unchanged.
+  /// Weights: the smallest hash table and the longest minimal match keep zstd from finding accidental repetitions.
+  /// Measured on Gaussian weights: bf16 planes to 66.3% instead of 69.4% at plain level 1, packed twice and
+  /// unpacked 2.4 times as fast; int8 and int4 codes unchanged.
   private func configure(_ content: Content) {
     set(ZSTD_c_compressionLevel, content == .weights ? 1 : 3)
     set(ZSTD_c_checksumFlag, 1)
@@ -69,7 +69,7 @@ final class FrameEncoder {
     precondition(ZSTD_isError(status) == 0, "the parameter is within zstd's bounds")
   }
 
-  /// A frame of raw blocks: as good as a copy to read, and still zstd.
+  /// A frame of raw blocks: read as fast as a copy, and still zstd.
   static func storedFrame(_ contents: UnsafeRawBufferPointer) -> [UInt8] {
     let blockBytesMax = 128 << 10
     var bytes = LittleEndianBytes()
@@ -91,18 +91,18 @@ final class FrameEncoder {
   }
 }
 
-/// A frame as it goes to the file, in memory that is used again for the next one.
+/// A compressed frame, in memory that is reused for the next one.
 ///
-/// Fresh memory for each frame would cost more page faults than zstd costs time.
+/// New memory for each frame would cost more time in page faults than zstd takes.
 final class PackedFrame {
   private var storage: [UInt8] = []
   private var count = 0
-  /// Size of what it unpacks to.
+  /// Decompressed size.
   fileprivate(set) var rawBytes = 0
 
   var bytes: ArraySlice<UInt8> { storage[..<count] }
 
-  /// Calls `body` with room for `bound` bytes; it returns how many it has used.
+  /// Calls `body` with `bound` bytes of memory; it returns how many it has used.
   fileprivate func fill(atMost bound: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int) {
     if storage.count < bound { storage = [UInt8](repeating: 0, count: bound) }
     count = storage.withUnsafeMutableBytes { body(UnsafeMutableRawBufferPointer(rebasing: $0.prefix(bound))) }

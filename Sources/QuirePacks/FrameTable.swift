@@ -1,18 +1,18 @@
 import QuireJSON
 
-/// Where every frame of a pack is, from the seek table: head, data frames, manifest, tail.
+/// Offset and size of every frame of a pack, from the seek table: head, data frames, manifest, tail.
 struct FrameTable: Sendable, Equatable {
   /// A file without frames.
   static let empty = FrameTable()
 
   /// File offset of each frame, and of the seek table after the last one.
   private let offsets: [Int]  // (frame count + 1)
-  /// Unpacked size of each frame, 0 for skippable ones.
+  /// Decompressed size of each frame, 0 for skippable ones.
   let rawBytes: [Int]  // (frame count)
 
   private init() { (offsets, rawBytes) = ([0], []) }
 
-  /// nil when the sizes do not add up to one that a file can have.
+  /// nil when the sums exceed the size of any file.
   init?(_ table: SeekTable) {
     var offsets = [0]
     offsets.reserveCapacity(table.entries.count + 1)
@@ -32,7 +32,7 @@ struct FrameTable: Sendable, Equatable {
   /// Total size of the frames in the file.
   var packedBytes: Int { offsets[offsets.count - 1] }
 
-  /// The bytes of the file that consecutive frames take.
+  /// The byte range of consecutive frames in the file.
   func bytes(of frames: Range<Int>) -> Range<Int> { offsets[frames.lowerBound]..<offsets[frames.upperBound] }
   func bytes(of frame: Int) -> Range<Int> { bytes(of: frame..<frame + 1) }  // bounded: an index of this table
 }

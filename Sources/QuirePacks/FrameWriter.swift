@@ -4,7 +4,7 @@ import Synchronization
 
 /// Cuts streams into frames, compresses them on a team of threads and appends them to a file in order.
 ///
-/// A stream whose bytes are in the file already is not written again.
+/// A stream whose bytes are already in the file is not written again.
 final class FrameWriter {
   /// Frames written so far, the head first.
   private(set) var entries: [SeekTable.Entry] = []
@@ -23,7 +23,7 @@ final class FrameWriter {
   private let decoder: FrameDecoder
   private var streamOfContent: [ContentKey: PackTensor.Stream] = [:]
 
-  /// Throws when there is no memory for the threads' encoders.
+  /// Throws when there is not enough memory for the threads' encoders.
   init(file: AtomicFile, team: ThreadTeam?) throws(FileFailure) {
     self.file = file
     self.team = team
@@ -41,7 +41,7 @@ final class FrameWriter {
     try append(PackLayout.head[...], rawBytes: 0)
   }
 
-  /// Goes on behind what an earlier run has left in the file.
+  /// Continues after the data that an earlier run has written.
   func adopt(_ progress: PackJournal.Progress) {
     entries = progress.entries
     streamOfContent = [:]
@@ -115,8 +115,8 @@ final class FrameWriter {
     if streamOfContent[key] == nil { streamOfContent[key] = stream }
   }
 
-  /// The hash of the frames as written. While the team compresses one batch, its first thread writes the batch
-  /// before, so that the frames come in order and the memory is that of two batches.
+  /// Returns the hash of the frames as written. While the team compresses one batch, its first thread writes the
+  /// batch before, so that frames are written in order and two batches are in memory.
   private func writeFrames(_ stream: PackStream, frameBytes: Int) throws(FileFailure) -> UInt64 {
     let count = PackLayout.frameCount(rawBytes: stream.bytes.count, frameBytes: frameBytes)
     var packedHash = ContentHash()
@@ -146,7 +146,7 @@ final class FrameWriter {
     return packedHash.value
   }
 
-  /// Appends frames in order; what went wrong, if anything.
+  /// Appends frames in order; returns the error, if any.
   private func write(_ frames: ArraySlice<PackedFrame>, _ hash: inout ContentHash) -> FileFailure? {
     for frame in frames {
       frame.bytes.withUnsafeBytes { hash.update($0) }
@@ -155,7 +155,7 @@ final class FrameWriter {
     return nil
   }
 
-  /// Equal hashes are not yet equal bytes: reads the twin back and compares.
+  /// Equal hashes do not prove equal bytes: reads the earlier stream back and compares.
   private func holdsBytes(of stream: PackStream, _ twin: PackTensor.Stream) throws(FileFailure) -> Bool {
     var offset = entries[..<twin.firstFrame].reduce(0) { $0 + $1.packedBytes }
     let scratch = HostBuffer<UInt8>(count: min(twin.frameBytes, twin.rawBytes))
@@ -164,12 +164,12 @@ final class FrameWriter {
       let expected = UnsafeRawBufferPointer(
         rebasing: stream.bytes[start..<min(start + twin.frameBytes, twin.rawBytes)])
       let target = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes.prefix(expected.count))
-      let place = offset..<offset + entries[index].packedBytes
-      try decoder.load(place, read: file.read)
+      let range = offset..<offset + entries[index].packedBytes
+      try decoder.load(range, read: file.read)
       guard decoder.unpack(into: target, joinsBrainFloats: twin.kind == .bf16) == nil,
         UnsafeRawBufferPointer(target).elementsEqual(expected)
       else { return false }
-      offset = place.upperBound
+      offset = range.upperBound
     }
     return true
   }

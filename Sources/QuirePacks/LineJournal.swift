@@ -1,14 +1,15 @@
 package import QuireFiles
 package import QuireJSON
 
-/// Lines of JSON beside an unfinished file, for the run that resumes where a killed one has stopped. The first is the
-/// key: everything that decides what the file will hold.
+/// Lines of JSON next to an unfinished file, for the run that resumes after a killed one. The first line is the
+/// key: everything that decides the contents of the file.
 ///
-/// Each line is a checksum of 16 hexadecimal digits, a space and the JSON. The checksum covers the one before it too, so
-/// that a changed, lost, doubled or moved line breaks the chain: only the lines before it are found, and these are what
-/// the journal was at an earlier time. Lines are only appended; what a kill spoilt is cut off before the next.
+/// Each line is a checksum of 16 hexadecimal digits, a space and the JSON. The checksum also covers the one before
+/// it, so that a changed, lost, doubled or moved line breaks the chain: only the lines before it are used, and
+/// these are an earlier state of the journal. Lines are only appended; what an interrupted write left is cut off
+/// before the next.
 package final class LineJournal {
-  /// Where a line ends, and the checksum up to there.
+  /// The end of a line, and the checksum up to there.
   package struct Mark: Equatable {
     fileprivate let byteCount: Int
     fileprivate let checksum: UInt64
@@ -27,9 +28,9 @@ package final class LineJournal {
     }
   }
 
-  /// What the journal holds up to the first line that is cut, changed or out of its order.
+  /// The lines of the journal up to the first that is cut, changed or out of order.
   package struct Contents {
-    /// nil when not even the first line is whole.
+    /// nil when even the first line is not complete.
     package fileprivate(set) var key: String?
     package fileprivate(set) var keyEnd = Mark.start
     package fileprivate(set) var lines: [Line] = []
@@ -44,7 +45,7 @@ package final class LineJournal {
   private let text: AtomicFile
   private var end = Mark.start
 
-  /// Opens or creates the journal at `path`, which is never there under that name: only as an unfinished file.
+  /// Opens or creates the journal at `path`. It never exists under that name, only as an unfinished file.
   package init(path: String) throws(FileFailure) {
     text = try AtomicFile(path: path, resumes: true)
     text.keepsTemporary = true
@@ -55,13 +56,13 @@ package final class LineJournal {
     try AtomicFile.discardTemporary(for: path)
   }
 
-  /// Whether the journal outlives this object, for a later run.
+  /// Keeps the journal after this object, for a later run.
   package var isKept: Bool {
     get { text.keepsTemporary }
     set { text.keepsTemporary = newValue }
   }
 
-  /// Forgets everything.
+  /// Deletes all lines.
   package func restart(key: String) throws(FileFailure) {
     try cut(after: .start)
     try append([Self.keyKey: .string(key)])
@@ -73,16 +74,16 @@ package final class LineJournal {
     end = mark
   }
 
-  /// Forgets what comes after `mark`.
+  /// Deletes the lines after `mark`.
   package func cut(after mark: Mark) throws(FileFailure) {
     try text.truncate(to: mark.byteCount)
     end = mark
   }
 
-  /// Brings what was written to the disk.
+  /// Syncs the journal to disk.
   package func synchronize() throws(FileFailure) { try text.synchronize() }
 
-  /// Call `restart` or `cut` before the next `append`: the journal may hold more than was found.
+  /// Call `restart` or `cut` before the next `append`: the journal may hold more than the valid lines.
   package func contents() throws(FileFailure) -> Contents {
     var bytes = [UInt8](repeating: 0, count: text.byteCount)
     try text.read(at: 0, into: &bytes)

@@ -2,17 +2,17 @@ import QuireFiles
 import QuireJSON
 import QuireTensors
 
-/// Turns a manifest's `tensors` into `PackTensor`s and believes nothing: every name, shape and stream is held
+/// Turns a manifest's `tensors` into `PackTensor`s without trusting them: every name, shape and stream is checked
 /// against the scheme, the seek table and the size of the file.
 struct ManifestValidator {
   let path: String
   let frames: FrameTable
-  /// What all tensors together may unpack to.
+  /// The most bytes that all tensors together may decompress to.
   let totalRawBytesMax: Int
 
-  // Two names that only look the same are one name to Swift, and confusing to everybody.
+  // Swift compares names by canonical equivalence, so two that only look the same count as one.
   private var names: Set<String> = []
-  /// For each data frame the stream that has it: an index into `owners`, -1 for none.
+  /// For each data frame the stream that it belongs to: an index into `owners`, -1 for none.
   private var ownerOfFrame: [Int32]
   private var owners: [PackTensor.Stream] = []
 
@@ -55,9 +55,9 @@ struct ManifestValidator {
   }
 
   private mutating func tensor(_ value: JSONValue, index: Int) throws(PackError) -> PackTensor {
-    let place = "tensor \(index)"
-    try require(value, keys: PackTensor.keys, place)
-    let name = try self.name(value["name"], place)
+    let label = "tensor \(index)"
+    try require(value, keys: PackTensor.keys, label)
+    let name = try self.name(value["name"], label)
     let called = "tensor \"\(name)\""
     let shape = try self.shape(value["shape"], called)
     guard let scheme = value["scheme"]?.stringValue else {
@@ -82,16 +82,16 @@ struct ManifestValidator {
     return PackTensor(name: name, shape: shape, scheme: scheme, group: group, streams: streams)
   }
 
-  private mutating func name(_ value: JSONValue?, _ place: String) throws(PackError) -> String {
+  private mutating func name(_ value: JSONValue?, _ label: String) throws(PackError) -> String {
     guard let name = value?.stringValue else {
-      throw invalid("name of \(place)", value?.kindDescription ?? "none")
+      throw invalid("name of \(label)", value?.kindDescription ?? "none")
     }
     guard (1...PackLayout.nameBytesMax).contains(name.utf8.count) else {
       throw invalid(
-        "name of \(place) (1 to \(PackLayout.nameBytesMax) bytes)", "one of \(name.utf8.count) bytes")
+        "name of \(label) (1 to \(PackLayout.nameBytesMax) bytes)", "one of \(name.utf8.count) bytes")
     }
     guard !name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
-      throw invalid("name of \(place)", "one with a control character")
+      throw invalid("name of \(label)", "one with a control character")
     }
     guard names.insert(name).inserted else {
       throw invalid("list of tensors with names of their own", "\"\(name)\" twice")
@@ -99,109 +99,109 @@ struct ManifestValidator {
     return name
   }
 
-  private func shape(_ value: JSONValue?, _ place: String) throws(PackError) -> [Int] {
+  private func shape(_ value: JSONValue?, _ label: String) throws(PackError) -> [Int] {
     guard let list = value?.arrayValue, (1...PackLayout.rankMax).contains(list.count) else {
       throw invalid(
-        "shape of \(place) (1 to \(PackLayout.rankMax) sizes)",
+        "shape of \(label) (1 to \(PackLayout.rankMax) sizes)",
         value?.arrayValue.map { "\($0.count) sizes" } ?? value?.kindDescription ?? "none")
     }
     var shape: [Int] = []
-    for size in list { shape.append(try integer(size, in: 1...Int.max, "shape of \(place)")) }
+    for size in list { shape.append(try integer(size, in: 1...Int.max, "shape of \(label)")) }
     return shape
   }
 
   private mutating func stream(
-    _ value: JSONValue, _ expected: PackSchema.Stream, _ place: String
+    _ value: JSONValue, _ expected: PackSchema.Stream, _ label: String
   ) throws(PackError) -> PackTensor.Stream {
-    try require(value, keys: PackTensor.Stream.keys, place)
+    try require(value, keys: PackTensor.Stream.keys, label)
     guard value["kind"]?.stringValue == expected.kind.rawValue else {
       throw invalid(
-        "kind of the stream \(place)", value["kind"]?.stringValue.map { "\"\($0)\"" } ?? "none")
+        "kind of the stream \(label)", value["kind"]?.stringValue.map { "\"\($0)\"" } ?? "none")
     }
-    let rawBytes = try integer(value["rawBytes"], in: 1...Int.max, "rawBytes of \(place)")
+    let rawBytes = try integer(value["rawBytes"], in: 1...Int.max, "rawBytes of \(label)")
     guard rawBytes == expected.rawBytes else {
-      throw invalid("rawBytes of \(place) (\(expected.rawBytes) by its shape and scheme)", "\(rawBytes)")
+      throw invalid("rawBytes of \(label) (\(expected.rawBytes) by its shape and scheme)", "\(rawBytes)")
     }
     let frameBytes = try integer(
-      value["frameBytes"], in: 1...PackLayout.frameRawBytesMax, "frameBytes of \(place)")
-    // A number of two bytes each must not be cut in the middle.
+      value["frameBytes"], in: 1...PackLayout.frameRawBytesMax, "frameBytes of \(label)")
+    // The two bytes of a number must not be in different frames.
     guard expected.kind != .bf16 || frameBytes % 2 == 0 else {
-      throw invalid("frameBytes of \(place) (an even number)", "\(frameBytes)")
+      throw invalid("frameBytes of \(label) (an even number)", "\(frameBytes)")
     }
     let frameCount = PackLayout.frameCount(rawBytes: rawBytes, frameBytes: frameBytes)
     let first = try integer(
-      value["firstFrame"], in: dataFrames.lowerBound...Int.max, "firstFrame of \(place)")
+      value["firstFrame"], in: dataFrames.lowerBound...Int.max, "firstFrame of \(label)")
     guard
       let range = CheckedCount(first).range(count: CheckedCount(frameCount), within: dataFrames.upperBound)
     else {
       throw invalid(
-        "position of \(place) among the frames from \(dataFrames.lowerBound) to before \(dataFrames.upperBound)",
+        "position of \(label) among the frames from \(dataFrames.lowerBound) to before \(dataFrames.upperBound)",
         "\(frameCount) frames from \(first) on")
     }
     let stream = PackTensor.Stream(
       kind: expected.kind, rawBytes: rawBytes, frameBytes: frameBytes, firstFrame: first,
-      hash: try hash(value["hash"], "hash of \(place)"),
-      packedHash: try hash(value["packedHash"], "packedHash of \(place)"),
+      hash: try hash(value["hash"], "hash of \(label)"),
+      packedHash: try hash(value["packedHash"], "packedHash of \(label)"),
       packedBytes: frames.bytes(of: range).count)
-    try claim(stream, place)
+    try claim(stream, label)
     return stream
   }
 
-  /// 1 an earlier stream has exactly these frames; 2 nobody has them; 3 anything else overlaps.
+  /// 1 an earlier stream has exactly these frames; 2 the frames are free; 3 any other overlap.
   ///
-  /// Shared frames are looked at once: a hostile manifest could share many frames among many tensors.
-  private mutating func claim(_ stream: PackTensor.Stream, _ place: String) throws(PackError) {
+  /// Shared frames are checked once: a hostile manifest could share many frames among many tensors.
+  private mutating func claim(_ stream: PackTensor.Stream, _ label: String) throws(PackError) {
     // bounded: the stream's frames are among the data frames, of which there are at most 2^27
     let offset = dataFrames.lowerBound
     let slots = stream.frames.lowerBound - offset..<stream.frames.upperBound - offset
     let owner = ownerOfFrame[slots.lowerBound]
     if owner >= 0, owners[Int(owner)].sharesStorage(with: stream) { return }  // 1
     guard ownerOfFrame[slots].allSatisfy({ $0 < 0 }) else {  // 3
-      throw invalid("position of \(place)", "frames that belong to another stream")
+      throw invalid("position of \(label)", "frames that belong to another stream")
     }
-    try checkSizes(stream, place)  // 2
+    try checkSizes(stream, label)  // 2
     for slot in slots { ownerOfFrame[slot] = Int32(owners.count) }
     owners.append(stream)
   }
 
-  /// Holds the frames' sizes in the seek table against the stream's.
-  private func checkSizes(_ stream: PackTensor.Stream, _ place: String) throws(PackError) {
+  /// Compares the frames' sizes in the seek table with the stream's.
+  private func checkSizes(_ stream: PackTensor.Stream, _ label: String) throws(PackError) {
     for (index, frame) in stream.frames.enumerated() {
       // bounded: a frame before the stream's last byte
       let expected = min(stream.frameBytes, stream.rawBytes - index * stream.frameBytes)
       guard frames.rawBytes[frame] == expected else {
         throw invalid(
-          "size of frame \(frame) of \(place) (\(expected) bytes)",
+          "size of frame \(frame) of \(label) (\(expected) bytes)",
           "\(frames.rawBytes[frame]) in the seek table")
       }
     }
   }
 
-  private func require(_ value: JSONValue, keys: [String], _ place: String) throws(PackError) {
-    guard let object = value.objectValue else { throw invalid(place, value.kindDescription) }
-    for key in keys where object[key] == nil { throw invalid("member \"\(key)\" of \(place)", "none") }
+  private func require(_ value: JSONValue, keys: [String], _ label: String) throws(PackError) {
+    guard let object = value.objectValue else { throw invalid(label, value.kindDescription) }
+    for key in keys where object[key] == nil { throw invalid("member \"\(key)\" of \(label)", "none") }
     if let extra = object.keys.first(where: { !keys.contains($0) }) {
-      throw invalid(place, "an unknown member \"\(extra.prefix(40))\"")
+      throw invalid(label, "an unknown member \"\(extra.prefix(40))\"")
     }
   }
 
   private func integer(
-    _ value: JSONValue?, in range: ClosedRange<Int>, _ place: String
+    _ value: JSONValue?, in range: ClosedRange<Int>, _ label: String
   ) throws(PackError) -> Int {
     guard let number = value?.numberValue, number.isIntegerLiteral, let integer = number.int,
       range.contains(integer)
     else {
       let found = value?.numberValue.map { String($0.literal.prefix(40)) } ?? value?.kindDescription
-      throw invalid(place, found ?? "none")
+      throw invalid(label, found ?? "none")
     }
     return integer
   }
 
-  private func hash(_ value: JSONValue?, _ place: String) throws(PackError) -> UInt64 {
-    // Compared as text: `UInt64(_:radix:)` alone would take signs and capitals too.
+  private func hash(_ value: JSONValue?, _ label: String) throws(PackError) -> UInt64 {
+    // Compared as text: `UInt64(_:radix:)` would also accept signs and capitals.
     guard let text = value?.stringValue, let hash = UInt64(text, radix: 16),
       ContentHash.hexadecimal(hash) == text
-    else { throw invalid("\(place) (16 hexadecimal digits)", "something else") }
+    else { throw invalid("\(label) (16 hexadecimal digits)", "something else") }
     return hash
   }
 
@@ -211,7 +211,7 @@ struct ManifestValidator {
 }
 
 extension PackTensor.Stream {
-  /// Whether both are the same frames, and are read alike.
+  /// Whether both have the same frames and the same decoding.
   func sharesStorage(with other: Self) -> Bool {
     firstFrame == other.firstFrame && rawBytes == other.rawBytes && frameBytes == other.frameBytes
       && hash == other.hash && packedHash == other.packedHash && (kind == .bf16) == (other.kind == .bf16)

@@ -2,21 +2,21 @@
 package enum PackError: Error, Equatable, CustomStringConvertible {
   /// The file cannot be opened or read at all.
   case unreadable(path: String, reason: String)
-  /// The file is something else.
+  /// The file is not a pack.
   case notAPack(path: String, found: String)
-  /// The file follows another version of the format.
+  /// The file has another version of the format.
   case otherVersion(path: String, found: UInt32)
   /// The file ends too early, or continues after its end.
   case incomplete(path: String, found: String)
   /// A checksum or a size contradicts the bytes.
   case damaged(path: String, part: String, found: String)
-  /// The checksums are right and the contents are not: no honest writer made this.
+  /// The checksums are correct, but the contents are invalid: no correct writer produced this.
   case invalid(path: String, member: String, found: String)
-  /// The pack is fine and holds no such tensor or stream.
+  /// The pack is valid but has no such tensor or stream.
   case missing(path: String, name: String)
-  /// What an unfinished pack holds is not the model that it should be.
+  /// The tensors in an unfinished pack are not those of the model.
   case incompleteModel(path: String, found: String)
-  /// The file cannot be written. The reason ends with what to do about it.
+  /// The file cannot be written. The reason ends with the remedy.
   case unwritable(path: String, reason: String)
 
   package var description: String {
@@ -38,7 +38,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
       "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
     case .incompleteModel(let path, let found):
       "expected all tensors of the model in the unfinished pack \(path), found \(found); "
-        + "delete the .partial files beside it and convert again"
+        + "delete the .partial files next to it and convert again"
     case .unwritable(let path, let reason):
       "expected to write \(path), found: \(reason)"
     }

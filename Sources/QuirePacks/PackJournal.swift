@@ -2,27 +2,27 @@ import QuireFiles
 import QuireJSON
 import QuireTensors
 
-/// Remembers beside an unfinished pack which parts it holds whole, so that a killed conversion can be resumed.
+/// Records next to an unfinished pack which parts are complete, so that a killed conversion can be resumed.
 ///
 /// After the key there is, for each part, a line per tensor with its manifest entry and the sizes of the frames it
-/// added, and a line with the writer's note, which ends the part. A line is written after its frames. What it says is
-/// believed only as far as the frames' hash confirms it, since a power cut may keep a line and lose the bytes.
+/// added, and a line with the writer's note, which ends the part. A line is written after its frames. It is used
+/// only if the frames have the recorded hash, since after a power cut the line may exist without the bytes.
 final class PackJournal {
-  /// What an earlier run has finished.
+  /// The work that an earlier run has finished.
   struct Progress {
     var entries: [SeekTable.Entry] = []
     var tensors: [PackTensor] = []
     /// One for each part.
     var notes: [String] = []
-    /// The key of an unfinished pack that had to go because it is another one.
+    /// The key of an unfinished pack that was discarded because it belongs to other work.
     var discardedKey: String?
   }
 
-  /// What one note covers.
+  /// The part that one note ends.
   private struct Part {
     let tensors: [Line]
     let note: String
-    /// Where the note's line ends in the journal.
+    /// The end of the note's line in the journal.
     let end: LineJournal.Mark
   }
 
@@ -39,19 +39,19 @@ final class PackJournal {
   private let path: String
   private let lines: LineJournal
 
-  private static func path(beside path: String) -> String { path + ".journal" }
+  private static func path(nextTo path: String) -> String { path + ".journal" }
 
-  static func discard(beside path: String) throws(FileFailure) {
-    try LineJournal.discard(path: Self.path(beside: path))
+  static func discard(nextTo path: String) throws(FileFailure) {
+    try LineJournal.discard(path: Self.path(nextTo: path))
   }
 
   /// Opens or creates the journal of the pack at `path`.
   init(path: String) throws(FileFailure) {
     self.path = path
-    lines = try LineJournal(path: Self.path(beside: path))
+    lines = try LineJournal(path: Self.path(nextTo: path))
   }
 
-  /// Whether a later run can use what is written so far.
+  /// Keeps what has been written for a later run.
   var isKept: Bool {
     get { lines.isKept }
     set { lines.isKept = newValue }
@@ -64,21 +64,21 @@ final class PackJournal {
     ])
   }
 
-  /// Ends a part: what was written before it will be found again.
+  /// Ends a part: a later run will find everything written before it.
   func append(note: String) throws(FileFailure) {
     try lines.append([Self.noteKey: .string(note)])
   }
 
-  /// Brings what was written to the disk.
+  /// Syncs the journal to disk.
   func synchronize() throws(FileFailure) { try lines.synchronize() }
 
-  /// Forgets everything; `file` becomes empty.
+  /// Deletes all lines; `file` becomes empty.
   func restart(key: String, file: AtomicFile) throws(FileFailure) {
     try file.truncate(to: 0)
     try lines.restart(key: key)
   }
 
-  /// What `file` holds of a pack with this key; cuts file and journal after the last part that is whole.
+  /// The contents of `file` for a pack with this key; cuts file and journal after the last complete part.
   func resume(key: String, file: AtomicFile) throws(FileFailure) -> Progress {
     let contents = try lines.contents()
     let parts = Self.parts(contents.lines)
@@ -120,7 +120,7 @@ final class PackJournal {
     try lines.cut(after: textEnd)
   }
 
-  /// The whole parts up to the first line that is none of ours.
+  /// The complete parts up to the first invalid line.
   private static func parts(_ lines: [LineJournal.Line]) -> [Part] {
     var parts: [Part] = []
     var open: [Line] = []
@@ -149,21 +149,21 @@ final class PackJournal {
     return frames
   }
 
-  /// The tensors, held against the frames as a reader would; nil when the journal contradicts itself.
+  /// The tensors, validated against the frames as by a reader; nil when the journal contradicts itself.
   private func validated(_ parts: [Part]) -> [PackTensor]? {
     let lines = parts.flatMap(\.tensors)
     var entries = [SeekTable.Entry(packedBytes: PackLayout.headBytes, rawBytes: 0)]
     entries += lines.flatMap(\.newFrames)
-    // Where a whole pack has manifest and tail.
+    // The frames that a complete pack has for manifest and tail.
     entries += [.init(packedBytes: 1, rawBytes: 1), .init(packedBytes: PackLayout.tailBytes, rawBytes: 0)]
     guard let frames = FrameTable(SeekTable(entries: entries)) else { return nil }
-    // How far the whole pack may unpack is known when it is finished.
+    // The limit for the complete pack is known when it is finished.
     var validator = ManifestValidator(path: path, frames: frames, totalRawBytesMax: .max)
     return try? validator.tensors([PackTensor.listKey: .array(lines.map(\.tensor))])
   }
 
-  /// Whether the streams that begin at frame `firstFrame` or later, which fill the file from `start` on, have the
-  /// hashes that the journal gives them.
+  /// Whether the streams that begin at frame `firstFrame` or later, which occupy the file from `start` on, have the
+  /// hashes recorded in the journal.
   private func isIntact(
     _ tensor: PackTensor, firstFrame: Int, from start: Int, _ file: AtomicFile
   ) throws(FileFailure) -> Bool {

@@ -6,7 +6,7 @@ import QuireTensors
 enum PackLayout {
   static let version: UInt32 = 1
 
-  /// Skippable frames of ours carry this number; the seek table carries the one its specification fixes.
+  /// The skippable frames of a pack have this magic number; the seek table has the one of its specification.
   static let skippableMagic: UInt32 = 0x184D_2A51
   static let seekTableFrameMagic: UInt32 = 0x184D_2A5E
   static let seekTableMagic: UInt32 = 0x8F92_EAB1
@@ -21,7 +21,8 @@ enum PackLayout {
 
   static let frameRawBytesMax = 4 << 20
   static let frameRawBytesTarget = 2 << 20
-  /// A frame unpacks to at most this many times its size in the file, and all tensors to as many times the file's.
+  /// A frame decompresses to at most this many times its size in the file, and all tensors to as many times the
+  /// file's.
   static let expansionMax = 256
   static let manifestRawBytesMax = 64 << 20
   static let frameCountMax = 1 << 27
@@ -30,10 +31,10 @@ enum PackLayout {
   static let nameBytesMax = 512
   static let rankMax = 8
 
-  /// Gains smaller than this share are not worth the time to undo them.
+  /// A smaller gain is not worth the time of decompression.
   static let gainMin = 0.02
 
-  /// The most that a frame of `rawBytes` may take in the file: stored blocks cost less.
+  /// The most bytes that a frame of `rawBytes` may take in the file: stored blocks need less.
   static func packedBytesMax(rawBytes: Int) -> Int {
     rawBytes + rawBytes / 128 + 512  // bounded: a frame unpacks to 64 MiB or less
   }
@@ -49,12 +50,12 @@ enum PackLayout {
     return bytes.storage
   }
 
-  /// The most that all tensors of a file may unpack to, shared streams counted each time.
+  /// The most bytes that all tensors of a file may decompress to, shared streams counted each time.
   static func totalRawBytesMax(fileBytes: Int) -> Int {
     (CheckedCount(fileBytes) * CheckedCount(expansionMax)).value ?? .max
   }
 
-  /// Frames a stream of `rawBytes` is cut into.
+  /// Number of frames of a stream of `rawBytes`.
   static func frameCount(rawBytes: Int, frameBytes: Int) -> Int {
     CheckedCount(rawBytes).dividedRoundingUp(by: CheckedCount(frameBytes)).value ?? 0
   }

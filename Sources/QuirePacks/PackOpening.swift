@@ -2,8 +2,8 @@ import QuireFiles
 import QuireJSON
 import QuireTensors
 
-/// The steps from a path to a validated pack, each of which trusts only what the ones before have checked:
-/// head, footer, tail, seek table, sizes, manifest, tensors.
+/// Opens and validates a pack in steps, each of which uses only what the steps before have checked: head, footer,
+/// tail, seek table, sizes, manifest, tensors.
 struct PackOpening {
   let path: String
   let file: InputFile
@@ -50,7 +50,7 @@ struct PackOpening {
     }
   }
 
-  /// Where the seek table's frame begins, from the footer that ends the file. Head and tail fit before it.
+  /// The offset of the seek table's frame, from the footer at the end of the file. Head and tail fit before it.
   private func seekTableStart() throws(PackError) -> Int {
     func start(frameCount: Int) -> Int? {
       let start = CheckedCount(file.byteCount) - SeekTable.frameBytes(count: frameCount)
@@ -114,7 +114,7 @@ struct PackOpening {
     return frames
   }
 
-  /// Sizes that bound what reading the pack can cost, before anything is unpacked.
+  /// Checks sizes that bound the cost of reading the pack, before anything is decompressed.
   private func checkSizes(_ entries: ArraySlice<SeekTable.Entry>, _ tail: PackTail) throws(PackError) {
     var dataRawBytes = CheckedCount(0)
     for (index, entry) in zip(entries.indices, entries) {

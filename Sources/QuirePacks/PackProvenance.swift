@@ -1,6 +1,6 @@
 package import QuireJSON
 
-/// The recipe that a pack was made with.
+/// The recipe that a pack was made from.
 package struct PackRecipe: Sendable, Equatable {
   package let name: String
   package let text: String
@@ -12,7 +12,7 @@ package struct PackRecipe: Sendable, Equatable {
     self.stepCount = stepCount
   }
 
-  /// nil for what is none.
+  /// nil for an invalid one.
   init?(json: JSONValue) {
     guard let name = json["name"]?.stringValue, let text = json["text"]?.stringValue else { return nil }
     self.init(name: name, text: text, stepCount: json["steps"]?.count.value ?? 0)
@@ -21,9 +21,9 @@ package struct PackRecipe: Sendable, Equatable {
   package var json: JSONValue { ["name": .string(name), "text": .string(text), "steps": .int(stepCount)] }
 }
 
-/// Where a pack comes from.
+/// The origin of a pack.
 package struct PackProvenance: Sendable, Equatable {
-  /// A file that went into the pack.
+  /// A file that the pack was made from.
   package struct Source: Sendable, Equatable {
     package let file: String
     package let byteCount: Int
@@ -42,7 +42,7 @@ package struct PackProvenance: Sendable, Equatable {
   /// The text that steps were calibrated on.
   package enum Calibration: Sendable, Equatable {
     case windows(source: String, windowCount: Int, tokenCount: Int, seed: UInt64)
-    /// A statistics file, with what it says of its texts.
+    /// A statistics file, with the texts that it names.
     case statistics(hash: String, tokenCount: Int, texts: [JSONValue])
   }
 

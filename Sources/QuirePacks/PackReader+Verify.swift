@@ -4,12 +4,13 @@ package import QuireTensors
 import Synchronization
 
 extension PackReader {
-  /// Checks every byte that `init` has not: each stream's frames against their hash, their checksums and sizes,
-  /// and the unpacked contents against theirs.
+  /// Checks every byte that `init` has not: each stream's frames against their hash, their checksums and sizes, and
+  /// the decompressed contents against theirs.
   ///
   /// - Parameters:
-  ///   - team: threads that share the frames; nil for the caller alone.
-  ///   - progress: called now and then, by any thread of the team, with unpacked bytes so far and in all.
+  ///   - team: threads that share the frames; nil: only the calling thread.
+  ///   - progress: called repeatedly, by any thread of the team, with the decompressed bytes so far and their
+  ///     total.
   /// - Throws: the damage nearest to the start of the file.
   package func verify(
     team: ThreadTeam? = nil, progress: (@Sendable (_ doneBytes: Int, _ totalBytes: Int) -> Void)? = nil
@@ -45,7 +46,7 @@ extension PackReader {
       }
     }
     if let team { team.run(body) } else { body(0, 1) }
-    // Threads that found no memory have taken no frame; without any that did, nothing was checked.
+    // Threads without memory have processed no frame; if all had none, nothing was checked.
     if let error = refusal.withLock({ $0 }), done.load(ordering: .relaxed) < total { throw error }
     for check in checks { try check.verdict(path: path) }
   }
@@ -61,8 +62,8 @@ extension PackReader {
   }
 }
 
-/// The hashes of one stream, to which threads add frames in their order.
-// Unchecked: `packed`, `raw` and `failure` belong to the thread whose frame's turn it is.
+/// The hashes of one stream, to which threads add frames in order.
+// Unchecked: `packed`, `raw` and `failure` belong to the thread whose frame is next.
 private final class StreamCheck: @unchecked Sendable {
   let tensorName: String
   let stream: PackTensor.Stream
@@ -76,8 +77,8 @@ private final class StreamCheck: @unchecked Sendable {
     self.stream = stream
   }
 
-  /// Adds the frame at `position`, once all before it have been added. They are with other threads, which took them
-  /// earlier and need nobody to finish.
+  /// Adds the frame at `position`, once all before it have been added. Other threads took those earlier and can
+  /// finish them without waiting for this one.
   func add(
     _ position: Int, failure found: PackError?, decoder: FrameDecoder, raw bytes: UnsafeRawBufferPointer
   ) {
@@ -90,7 +91,7 @@ private final class StreamCheck: @unchecked Sendable {
     turn.store(position + 1, ordering: .releasing)
   }
 
-  /// Throws what is wrong with the stream. Precondition: all frames have been added.
+  /// Throws the error of the stream. Precondition: all frames have been added.
   func verdict(path: String) throws(PackError) {
     if let failure { throw failure }
     let part = "\(stream.kind.rawValue) of tensor \"\(tensorName)\""

@@ -8,15 +8,15 @@ import Synchronization
 ///     let tensor = pack.tensor("model.norm.weight")
 ///     try pack.read("model.norm.weight", stream: .bf16, into: buffer)
 ///
-/// Everything that can be checked without unpacking weights is checked when it opens; contents are checked
-/// against their frame's checksum as they are read, and against everything else by `verify`. All methods may
-/// be called by many threads at once. To spread one stream over threads see `frames(of:)`.
+/// Everything that can be checked without decompressing weights is checked on opening; contents are checked against
+/// their frame's checksum as they are read, and against everything else by `verify`. All methods may be called by
+/// many threads at once. To divide one stream over threads see `frames(of:)`.
 package final class PackReader: Sendable {
   package let path: String
   package let fileBytes: Int
-  /// What the pack says about itself beside its tensors.
+  /// The manifest's other members.
   package let manifest: PackManifest
-  /// In the order they were written.
+  /// In the order in which they were written.
   package let tensors: [PackTensor]
 
   let file: InputFile
@@ -39,7 +39,7 @@ package final class PackReader: Sendable {
 
   package func tensor(_ name: String) -> PackTensor? { indexOfName[name].map { tensors[$0] } }
 
-  /// Unpacks a whole stream into `target`, whose size must be the stream's `rawBytes`.
+  /// Decompresses a whole stream into `target`, whose size must be the stream's `rawBytes`.
   package func read(
     _ name: String, stream kind: PackStreamKind, into target: UnsafeMutableRawBufferPointer
   ) throws(PackError) {
@@ -66,7 +66,7 @@ package final class PackReader: Sendable {
       range: start..<min(start + stream.frameBytes, stream.rawBytes))
   }
 
-  /// Unpacks one frame into `target`, whose size must be that of `frame.range`.
+  /// Decompresses one frame into `target`, whose size must be that of `frame.range`.
   package func readFrame(
     _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer
   ) throws(PackError) {
@@ -75,14 +75,14 @@ package final class PackReader: Sendable {
     try readFrame(frame, into: target, with: decoder)
   }
 
-  /// As `readFrame`, and leaves the frame as it is in the file in `decoder.packed`.
+  /// As `readFrame`, but also leaves the compressed frame in `decoder.packed`.
   func readFrame(
     _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer, with decoder: FrameDecoder
   ) throws(PackError) {
     precondition(target.count == frame.range.count, "the target has the frame's size")
-    let place = frames.bytes(of: frame.index)
+    let range = frames.bytes(of: frame.index)
     do throws(FileFailure) {
-      try decoder.load(place, read: file.read)
+      try decoder.load(range, read: file.read)
     } catch {
       throw .unreadable(path: path, reason: error.reason)
     }

@@ -1,21 +1,21 @@
 import QuireJSON
 import QuireTensors
 
-/// Which streams a tensor must have, and of what size: the only thing packs know about weights, whose bytes
-/// they carry blindly.
+/// Which streams a tensor must have, and of what size. This is all that packs know about weights, whose bytes are
+/// opaque to them.
 package enum PackSchema {
-  /// A stream as the shape and the scheme demand it.
+  /// A stream required by the shape and the scheme.
   package struct Stream: Equatable, Sendable {
     package let kind: PackStreamKind
     package let rawBytes: Int
   }
 
-  /// What does not fit, in a few words.
+  /// Why the shape and the scheme do not fit, in a few words.
   package struct Misfit: Error, Equatable {
     package let found: String
   }
 
-  /// Elements that are stored as they are: name and bytes of one.
+  /// Unquantized elements: name and bytes of one.
   private static let elements: [String: (kind: PackStreamKind, bytes: Int)] = [
     "bf16": (.bf16, 2), "float16": (.raw, 2), "float32": (.raw, 4),
   ]
@@ -50,8 +50,8 @@ package enum PackSchema {
 
   private static let elementCountMax = 1 << 48
 
-  /// The product of sizes, nil when one is not positive or the product is beyond 2^48: no byte count here can
-  /// overflow then.
+  /// The product of sizes, nil when one is not positive or the product is beyond 2^48, so that no byte count here
+  /// can overflow.
   private static func product(_ shape: [Int]) -> Int? {
     CheckedCount.product(shape).value(in: 1...elementCountMax)
   }

@@ -1,9 +1,9 @@
 import QuireFiles
 import QuireTensors
 
-/// The frame before the seek table: where the manifest is, and what the rest of the file must add up to.
+/// The frame before the seek table: the manifest's size and hash, and the totals of the rest of the file.
 ///
-/// Its last eight bytes are the hash of its other bytes, so that a reader believes none of it by accident.
+/// Its last eight bytes are the hash of its other bytes, so that damage is detected.
 struct PackTail: Equatable {
   var version: UInt32 = PackLayout.version
   var flags: UInt32 = 0

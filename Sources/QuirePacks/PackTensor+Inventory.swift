@@ -1,5 +1,5 @@
 extension Sequence<PackTensor> {
-  /// What keeps these tensors from being exactly those of `shapes`, by name, in a few words; nil when they are.
+  /// How these tensors differ from exactly those of `shapes`, by name, in a few words; nil when they do not.
   func misfit(to shapes: [String: [Int]]) -> String? {
     var missing = shapes
     for tensor in self {

@@ -1,7 +1,7 @@
 import QuireFiles
 import QuireJSON
 
-/// A tensor as the manifest lists it; `ManifestValidator` is the way back.
+/// A tensor as an entry of the manifest; `ManifestValidator` reads it back.
 extension PackTensor {
   /// The manifest's member that lists the tensors.
   static let listKey = "tensors"

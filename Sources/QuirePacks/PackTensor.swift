@@ -1,4 +1,4 @@
-/// What a run of a tensor's bytes is for.
+/// The content of a stream of a tensor's bytes.
 package enum PackStreamKind: String, Sendable, CaseIterable {
   case codes
   case scales
@@ -7,13 +7,13 @@ package enum PackStreamKind: String, Sendable, CaseIterable {
   case raw
 }
 
-/// A stream to be written: bytes of the caller's, only borrowed during `addTensor`.
+/// A stream to write: the caller's bytes, borrowed during `addTensor`.
 ///
 ///     PackStream(kind: .codes, bytes: matrix.codes, rowBytes: 32 * matrix.columns)
 package struct PackStream {
   package var kind: PackStreamKind
   package var bytes: UnsafeRawBufferPointer
-  /// Bytes that belong together (a panel of a matrix, a row of a table): frames end on multiples of it.
+  /// Bytes of a unit (a panel of a matrix, a row of a table): frames end on multiples of it.
   package var rowBytes: Int
 
   package init(kind: PackStreamKind, bytes: UnsafeRawBufferPointer, rowBytes: Int) {
@@ -23,13 +23,13 @@ package struct PackStream {
   }
 }
 
-/// A tensor in a pack: what the manifest says about it.
+/// A tensor in a pack, as the manifest describes it.
 package struct PackTensor: Sendable, Equatable {
   /// A stream in a pack. Equal streams of different tensors have the same frames.
   package struct Stream: Sendable, Equatable {
     package let kind: PackStreamKind
     package let rawBytes: Int
-    /// Raw bytes of each frame but the last, which has what is left.
+    /// Raw bytes of each frame but the last, which has the rest.
     package let frameBytes: Int
     /// Index of the first frame in the seek table.
     package let firstFrame: Int
@@ -59,11 +59,11 @@ package struct PackTensor: Sendable, Equatable {
   package func stream(_ kind: PackStreamKind) -> Stream? { streams.first { $0.kind == kind } }
 }
 
-/// One frame of a stream: the unit that threads share out between them.
+/// One frame of a stream: the unit of work that threads share.
 package struct PackFrame: Sendable, Equatable {
   /// Index in the seek table.
   let index: Int
   let joinsBrainFloats: Bool
-  /// Where its contents belong in the stream's raw bytes.
+  /// The range of its contents in the stream's raw bytes.
   package let range: Range<Int>
 }

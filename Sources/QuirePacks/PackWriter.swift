@@ -2,22 +2,22 @@ import QuireFiles
 import QuireJSON
 package import QuireTensors
 
-/// Writes a pack tensor by tensor, in memory that does not grow with it.
+/// Writes a pack tensor by tensor, in a fixed amount of memory.
 ///
 ///     let writer = try PackWriter(path: "model.quire", team: team)
 ///     try writer.addTensor(name: name, shape: [rows, columns], scheme: "int4", group: 128, streams: streams)
 ///     try writer.finish(manifest: manifest)
 ///
-/// The pack appears under its name at `finish`; before that it is a temporary beside it, which disappears with
-/// a writer that was not finished. With a `resumeKey` it stays instead once a part of it is whole, and a later writer
-/// of the same key resumes after its last whole part. One thread at a time.
+/// The pack appears under its name at `finish`; before that it is a temporary file next to it, which is deleted
+/// with a writer that was not finished. With a `resumeKey` it is kept instead once a part of it is complete, and a
+/// later writer with the same key resumes after its last complete part. One thread at a time.
 package final class PackWriter {
   package let path: String
-  /// What the pack holds so far, after resuming also what an earlier run wrote.
+  /// The tensors of the pack so far, including those of a resumed run.
   package private(set) var tensors: [PackTensor] = []
-  /// What `endPart` was given, part by part, also by the earlier run.
+  /// The notes given to `endPart`, including those of a resumed run.
   package private(set) var notes: [String] = []
-  /// The key of an unfinished pack that was in the way and had to go.
+  /// The key of an unfinished pack that was discarded because it belongs to other work.
   package let discardedKey: String?
 
   private let file: AtomicFile
@@ -25,13 +25,13 @@ package final class PackWriter {
   private let resumeKey: String?
   private let frameWriter: FrameWriter
   private var names: Set<String> = []
-  /// Finished, or broken by a failed write: nothing can be added.
+  /// Finished, or failed in a write: nothing can be added.
   private var isClosed = false
 
   /// Starts a pack at `path`.
   ///
   /// - Parameters:
-  ///   - team: threads that compress; nil for the caller alone. The bytes written do not depend on it.
+  ///   - team: threads that compress; nil: only the calling thread. The bytes written do not depend on it.
   ///   - resumeKey: everything that decides the contents (say, a hash of sources and recipe); a temporary of
   ///     another key is discarded.
   package init(path: String, team: ThreadTeam? = nil, resumeKey: String? = nil) throws(PackError) {
@@ -39,7 +39,7 @@ package final class PackWriter {
     self.resumeKey = resumeKey
     do throws(FileFailure) {
       file = try AtomicFile(path: path, resumes: resumeKey != nil)
-      // Until the journal has been read, what an earlier run has left is not ours to remove.
+      // Until the journal has been read, the files of an earlier run must not be removed.
       file.keepsTemporary = resumeKey != nil
       frameWriter = try FrameWriter(file: file, team: team)
       if let resumeKey {
@@ -55,7 +55,7 @@ package final class PackWriter {
       } else {
         journal = nil
         discardedKey = nil
-        try PackJournal.discard(beside: path)
+        try PackJournal.discard(nextTo: path)
       }
       if file.byteCount == 0 { try frameWriter.writeHead() }
     } catch {
@@ -63,8 +63,8 @@ package final class PackWriter {
     }
   }
 
-  /// Starts a pack at `path` with all tensors of `pack`, whose frames are copied as they are: the way to change
-  /// a manifest.
+  /// Starts a pack at `path` with all tensors of `pack`, whose frames are copied unchanged, in order to change the
+  /// manifest.
   package init(path: String, copying pack: PackReader) throws(PackError) {
     self.path = path
     journal = nil
@@ -81,7 +81,7 @@ package final class PackWriter {
     names = Set(tensors.map(\.name))
   }
 
-  /// Compresses and appends a tensor. Its streams must be those that `PackSchema` wants, in that order.
+  /// Compresses and appends a tensor. Its streams must be those that `PackSchema` requires, in that order.
   package func addTensor(
     name: String, shape: [Int], scheme: String, group: Int?, streams: [PackStream]
   ) throws(PackError) {
@@ -108,9 +108,9 @@ package final class PackWriter {
     }
   }
 
-  /// Ends a part, which a later writer of the same key will find whole together with `note`.
+  /// Ends a part, which a later writer with the same key will find together with `note`.
   ///
-  /// - Parameter synchronizes: brings it to the disk too, so that it also outlasts a loss of power.
+  /// - Parameter synchronizes: also syncs it to disk, so that it survives a loss of power.
   package func endPart(note: String, synchronizes: Bool = false) throws(PackError) {
     precondition(!isClosed, "the pack is finished or a write has failed")
     do throws(FileFailure) {
@@ -125,7 +125,7 @@ package final class PackWriter {
     keepsUnfinished = journal != nil
   }
 
-  /// Forgets all parts, those of the earlier run too: the pack starts afresh.
+  /// Discards all parts, including those of a resumed run.
   package func restart() throws(PackError) {
     precondition(!isClosed, "the pack is finished or a write has failed")
     do throws(FileFailure) {
@@ -144,8 +144,8 @@ package final class PackWriter {
     keepsUnfinished = false
   }
 
-  /// Whether an unfinished pack stays for a later run when the writer goes; so once a part of it is whole, unless
-  /// the caller knows that no later run can use it.
+  /// Whether an unfinished pack is kept for a later run; true once a part is complete, unless the caller knows that
+  /// no later run can use it.
   package var keepsUnfinished: Bool {
     get { file.keepsTemporary }
     set {
@@ -154,11 +154,11 @@ package final class PackWriter {
     }
   }
 
-  /// Writes the manifest and brings the pack under its name.
+  /// Writes the manifest and moves the pack to its name.
   ///
   /// - Parameters:
-  ///   - manifest: what the pack says beside its tensors.
-  ///   - shapes: the tensors that the pack must have, and no others, by name; nil checks nothing.
+  ///   - manifest: its members other than the tensors.
+  ///   - shapes: the tensors that the pack must have, and no others, by name; nil: not checked.
   package func finish(manifest: PackManifest, shapes: [String: [Int]]? = nil) throws(PackError) {
     precondition(!isClosed, "the pack is finished or a write has failed")
     if let shapes, let misfit = tensors.misfit(to: shapes) {
@@ -176,7 +176,7 @@ package final class PackWriter {
     }
   }
 
-  /// What a reader would refuse must not be written.
+  /// Data that a reader would refuse must not be written.
   private func checkLimits(manifestBytes: Int) throws(PackError) {
     func check(_ what: String, _ number: Int, atMost limit: Int) throws(PackError) {
       guard number > limit else { return }

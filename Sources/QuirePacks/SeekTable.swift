@@ -9,7 +9,7 @@ struct SeekTable: Equatable {
     var rawBytes: Int
   }
 
-  /// Frames in file order, the seek table's own frame left out.
+  /// Frames in file order, without the seek table's own frame.
   var entries: [Entry]
 
   /// Bytes of a seek table frame with `count` entries.
@@ -36,7 +36,7 @@ struct SeekTable: Equatable {
     return bytes.storage
   }
 
-  /// The number of entries that a footer announces, or nil when `footer` is none of ours.
+  /// The number of entries that a footer announces, or nil when `footer` is not one of a seek table.
   static func count(footer: UnsafeRawBufferPointer) -> Int? {
     guard footer.count == PackLayout.seekFooterBytes,
       footer.number(at: 5, as: UInt32.self) == PackLayout.seekTableMagic,

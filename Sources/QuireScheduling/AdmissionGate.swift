@@ -1,4 +1,4 @@
-/// Counts the requests that an engine has accepted and not finished, and decides about the next one.
+/// Counts the requests that an engine has accepted and not finished, and decides whether to accept the next one.
 ///
 ///     var gate = AdmissionGate(maximumCount: 272)
 ///     gate.enter()      // .accepted
@@ -6,7 +6,7 @@
 ///     gate.enter()      // .draining
 ///     gate.leave()      // the accepted one finished; gate.count == 0, nothing left to wait for
 ///
-/// The engine keeps it beside its mailbox, so that a full line is refused at once and not one step later.
+/// The engine keeps it with its mailbox, so that a request to a full queue is refused at once and not one step later.
 package struct AdmissionGate: Sendable, Hashable {
   package enum Verdict: Sendable, Hashable {
     case accepted, full, draining, closed
@@ -16,9 +16,9 @@ package struct AdmissionGate: Sendable, Hashable {
     case open, draining, closed
   }
 
-  /// Slots and places in line together.
+  /// Slots plus the length of the queue.
   package let maximumCount: Int
-  /// Requests inside.
+  /// Requests that are accepted and not finished.
   package private(set) var count = 0
   private var state = State.open
 
@@ -30,7 +30,7 @@ package struct AdmissionGate: Sendable, Hashable {
   package var isAccepting: Bool { state == .open }
   package var isClosed: Bool { state == .closed }
 
-  /// Lets one request in, or says why not.
+  /// Accepts one request, or says why not.
   package mutating func enter() -> Verdict {
     switch state {
     case .closed: return .closed
@@ -47,12 +47,12 @@ package struct AdmissionGate: Sendable, Hashable {
     count -= 1
   }
 
-  /// Refuses new requests from here on; those inside may finish.
+  /// Refuses new requests from now on; accepted ones may finish.
   package mutating func drain() {
     if state == .open { state = .draining }
   }
 
-  /// Refuses new requests from here on; those inside are about to be cancelled.
+  /// Refuses new requests from now on; accepted ones are about to be cancelled.
   package mutating func close() {
     state = .closed
   }

@@ -1,4 +1,4 @@
-/// The blocks of a key/value cache as integers: which are free, and how many holders each other one has.
+/// The blocks of a key/value cache as integers: which are free, and how many holders each used one has.
 ///
 ///     var pool = BlockPool(blockCount: 64)
 ///     let block = pool.allocate()!   // one holder
@@ -6,7 +6,7 @@
 ///     pool.release(block)
 ///     pool.release(block)            // free again
 ///
-/// The pool knows nothing of floats; the cache of the model does, and the two meet as block ids in a batch.
+/// The pool has no keys and values: those are in the model's cache, which the block ids of a batch refer to.
 package struct BlockPool: Sendable, Hashable {
   package let blockCount: Int
   /// Free block ids; the last one is handed out next, so that recently used memory is used again.
@@ -38,7 +38,7 @@ package struct BlockPool: Sendable, Hashable {
     holderCounts[Int(block)] += 1
   }
 
-  /// Takes a holder away; the block is free after the last one.
+  /// Removes a holder; the block is free after the last one.
   package mutating func release(_ block: Int32) {
     precondition(holderCounts[Int(block)] > 0, "released a free block")
     holderCounts[Int(block)] -= 1

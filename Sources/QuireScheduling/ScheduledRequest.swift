@@ -1,25 +1,25 @@
 /// A request as the scheduler sees it: counters and block ids.
 package struct ScheduledRequest: Sendable, Hashable {
   package let id: UInt64
-  /// Requests of one group take turns with those of others; `nil` for a request that is its own group.
+  /// Requests of one group take turns with those of others; `nil` for a request that forms its own group.
   package let group: UInt64?
-  /// Tokens known: the prompt and what was generated so far.
+  /// Known tokens: the prompt and the tokens generated so far.
   package internal(set) var tokenCount: Int
-  /// The most tokens that this request can come to have.
+  /// The maximum number of tokens of this request, prompt and answer together.
   package let maximumTokenCount: Int
   /// Tokens whose keys and values are in the cache; never more than `tokenCount`.
   package internal(set) var computedCount = 0
-  /// Positions 0 ..< scoredCount want logits, because the caller asked what the prompt's tokens were worth.
+  /// Positions 0 ..< scoredCount need logits, because the caller asked for the prompt's log-probabilities.
   package let scoredCount: Int
   /// Positions below this have been scored; a recomputation does not score them again.
   package internal(set) var nextScored = 0
-  /// Blocks held, position order; empty while waiting.
+  /// Blocks held, in order of position; empty while waiting.
   package internal(set) var blocks: [Int32] = []
 
-  /// Positions from `tokenCount` on whose keys and values are those of drafts; 0 between steps.
+  /// Number of positions from `tokenCount` on whose keys and values belong to drafts; 0 between steps.
   package internal(set) var draftCount = 0
 
-  /// Tokens still to compute: 1 while decoding, more while the prompt (or a recomputation) goes in.
+  /// Tokens still to compute: 1 while decoding, more while the prompt is computed or recomputed.
   package var pendingCount: Int { tokenCount - computedCount }
 
   /// The work that computes `rowCount` tokens.

@@ -1,34 +1,34 @@
 // Fairness among groups: the answers that one call of the API asks for are one group.
 //
-// A request's turn is the number of requests of its group before it in the line. Among those that wait, lower turns
-// come first, and equal turns in order of arrival: the first of each group, then the second of each, and so on. So a
-// newcomer waits for one request of each group, not for all of a large one.
+// A request's turn is the number of requests of its group before it in the line. Waiting requests are ordered by turn,
+// and by arrival within a turn: the first of each group, then the second of each, and so on. So a new request waits for
+// one request of each group, not for all requests of a large group.
 //
-// A newcomer's group that has nothing running does not even wait for an answer to end: the largest group gives it a
-// slot. The request that loses its slot computes again later, which changes its answer's time and nothing else.
+// If the group of a new request has no running request, it need not wait for an answer to end: the largest group gives
+// up a slot. The request that loses its slot is computed again later; this changes only when its answer is ready.
 //
-// Possible alternative: never let one group have all slots (leaves slots empty when nobody else comes).
+// Possible alternative: never give one group all slots (leaves slots empty when there are no other requests).
 
 extension Scheduler {
-  /// Puts a new request where its turn is.
+  /// Inserts a new request into the line by its turn.
   mutating func takeTurn(_ request: ScheduledRequest) {
     let turn = request.group == nil ? 0 : line.count { $0.group == request.group }
-    line.insert(request, at: place(turn: turn))
+    line.insert(request, at: insertionIndex(turn: turn))
   }
 
-  /// The position behind everybody who waits with a lower or the same turn.
-  private func place(turn: Int) -> Int {
+  /// The index after all waiting requests with a lower or equal turn.
+  private func insertionIndex(turn: Int) -> Int {
     var counts: [UInt64: Int] = [:]
-    var place = runningCount
+    var insertionIndex = runningCount
     for (index, request) in line.enumerated() {
       let other = request.group.map { counts[$0, default: 0] } ?? 0
       if let group = request.group { counts[group] = other + 1 }
-      if index >= runningCount && other <= turn { place = index + 1 }
+      if index >= runningCount && other <= turn { insertionIndex = index + 1 }
     }
-    return place
+    return insertionIndex
   }
 
-  /// Takes a slot from the largest group when the next request in line waits for one and its group has none.
+  /// Takes a slot from the largest group if the next request in the line waits for one and its group has none.
   mutating func giveWay(_ plan: inout StepPlan) {
     guard runningCount > 1, waitingCount > 0, !canAdmitNext, !isRunning(groupOf: line[runningCount]) else {
       return
@@ -38,10 +38,10 @@ extension Scheduler {
     var request = line.remove(at: index)
     runningCount -= 1
     request.computedCount = 0
-    // It was there before those of its group that wait.
+    // It arrived before the waiting requests of its group.
     let next = line[runningCount...].firstIndex { $0.group == request.group }
     line.insert(
-      request, at: next ?? place(turn: line[..<runningCount].count { $0.group == request.group }))
+      request, at: next ?? insertionIndex(turn: line[..<runningCount].count { $0.group == request.group }))
     plan.preempted.append(request.id)
   }
 
@@ -50,7 +50,7 @@ extension Scheduler {
     return line[..<runningCount].contains { $0.group == group }
   }
 
-  /// The running request with the most of its group running before it; `nil` when no group runs twice.
+  /// The running request with the most running requests of its group before it; `nil` when no group has two.
   private func lastOfLargestGroup() -> Int? {
     var found: Int?
     var most = 0

@@ -7,30 +7,30 @@
 ///     scheduler.plan(…, into: &plan)             // the other 36; completes, so the engine samples a token
 ///     scheduler.append(id: 7)                    // 101 tokens known, 100 computed: a step of one token next
 ///
-/// There is no prefill phase and no decode phase: every request has tokens known and tokens computed, and a
-/// step lets the computed catch up. All requests stand in one line, and the first `runningCount` of them hold
-/// slots and blocks. From this follow the rules:
+/// There is no prefill phase and no decode phase: every request has known tokens and computed tokens, and a step
+/// computes known ones. All requests are in one line, and the first `runningCount` of them hold slots and blocks.
+/// The rules are:
 ///
-/// 1. Admission moves the border down by one, preemption moves it up by one: the last of those that run loses its
-///    blocks and computes again later. The first request is never preempted.
-/// 2. A step serves the line in order, and admits only with what the running requests leave of its budget.
-///    So at most one request has its prompt under way, the youngest; all others decode one token each step,
-///    and a long prompt stalls nobody.
-/// 3. A request is admitted when the free blocks hold all its tokens and leave one block for each running
-///    request; then its prompt can go in without taking blocks from anyone.
+/// 1. Admission increases `runningCount` by one, preemption decreases it by one: the last running request loses its
+///    blocks and is computed again later. The first request is never preempted.
+/// 2. A step serves the line in order, and admits requests only with the budget that running requests leave.
+///    So at most one request, the youngest, has an unfinished prompt; all others decode one token per step, and a
+///    long prompt does not delay them.
+/// 3. A request is admitted when the free blocks hold all its tokens and leave one block for each running request;
+///    so its prompt can be computed without taking blocks from others.
 /// 4. The line is in order of arrival, except that requests of one group take turns with those of others
-///    (`Scheduler+Turns`): one call for 256 answers must not keep everybody else waiting.
+///    (`Scheduler+Turns`): one call for 256 answers must not block all other requests.
 ///
-/// Possible alternatives: blocks chunk by chunk as the prompt goes in (admits earlier, but then prompts in
-/// flight preempt each other and their work is lost); swapping blocks out instead of recomputing (on a CPU the
-/// copy would go from memory to memory).
+/// Possible alternatives: allocate blocks for each chunk of a prompt (admits earlier, but unfinished prompts then
+/// preempt each other and their work is lost); swap blocks out instead of recomputing (on a CPU this would copy
+/// from memory to memory).
 package struct Scheduler: Sendable, Hashable {
   package let blockSize: Int
   package let maximumSlots: Int
   package private(set) var pool: BlockPool
   /// All requests, in the order in which they are served.
   package internal(set) var line: [ScheduledRequest] = []
-  /// The first so many requests of `line` hold slots.
+  /// The number of requests at the start of `line` that hold slots.
   package internal(set) var runningCount = 0
 
   package init(blockCount: Int, blockSize: Int, maximumSlots: Int) {
@@ -42,10 +42,10 @@ package struct Scheduler: Sendable, Hashable {
 
   package var waitingCount: Int { line.count - runningCount }
   package var isEmpty: Bool { line.isEmpty }
-  /// The most tokens that a single request may come to have.
+  /// The maximum number of tokens of a single request.
   package var tokenCapacity: Int { pool.blockCount * blockSize }
 
-  /// Puts a request into the line. Positions 0 ..< scoredCount will ask for logits of their own.
+  /// Puts a request into the line. Positions 0 ..< scoredCount also get logits.
   package mutating func submit(
     id: UInt64, group: UInt64? = nil, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0
   ) {
@@ -59,17 +59,17 @@ package struct Scheduler: Sendable, Hashable {
         scoredCount: scoredCount))
   }
 
-  /// Notes that a request got one more token, after work that `completes`.
+  /// Records that a request got one more token, after work that `completes`.
   ///
-  /// `isDraft` says that the token is the next draft of that work, so that it is computed already. The first
-  /// token that is none ends the drafts: those left over are forgotten, and so are the blocks only they needed.
+  /// `isDraft` says that the token equals the next draft of that work, so that it is already computed. The first token
+  /// that does not ends the drafts: the remaining ones are dropped, and the blocks that only they needed are freed.
   package mutating func append(id: UInt64, isDraft: Bool = false) {
     let index = index(of: id)
     precondition(line[index].pendingCount == 0, "a token was sampled before the others were computed")
     precondition(line[index].tokenCount < line[index].maximumTokenCount, "a request outgrew its limit")
     line[index].tokenCount += 1
     if isDraft {
-      precondition(line[index].draftCount > 0, "more drafts came true than were computed")
+      precondition(line[index].draftCount > 0, "more drafts were accepted than were computed")
       line[index].draftCount -= 1
       line[index].computedCount += 1
     } else if line[index].draftCount > 0 {
@@ -78,7 +78,7 @@ package struct Scheduler: Sendable, Hashable {
     }
   }
 
-  /// Takes a request out, wherever it stands, finished or cancelled. Its blocks are free at once.
+  /// Removes a finished or cancelled request, running or waiting. Its blocks are free at once.
   package mutating func remove(id: UInt64) {
     let index = index(of: id)
     releaseBlocks(at: index)
@@ -108,12 +108,12 @@ package struct Scheduler: Sendable, Hashable {
 // MARK: - Planning
 
 extension Scheduler {
-  /// Fills `plan` with the next step and counts its tokens as computed: the caller performs the plan, or
-  /// removes the requests for which it could not. A request that loses its blocks here is not admitted again
-  /// in the same plan: the rule of admission asks for more than it gave up.
+  /// Fills `plan` with the next step and counts its tokens as computed: the caller must execute the plan, or remove the
+  /// requests for which it could not. A request that loses its blocks here is not admitted again in the same plan,
+  /// because admission requires more blocks than it gave up.
   ///
-  /// Both parts of the budget must be at least `maximumSlots`; then every plan moves the first request
-  /// forward, and so every request finishes.
+  /// Both parts of the budget must be at least `maximumSlots`; then every plan advances the first request, and so
+  /// every request finishes.
   package mutating func plan(_ budget: StepBudget, into plan: inout StepPlan) {
     precondition(budget.tokenCount >= maximumSlots && budget.logitRowCount >= maximumSlots)
     plan.removeAll()
@@ -128,8 +128,8 @@ extension Scheduler {
     }
   }
 
-  /// Gives the request the block that its newest token may need, if necessary at the cost of the youngest.
-  /// False when the request was itself the youngest and lost its slot.
+  /// Gives the request the block that its newest token may need, if necessary by preempting the youngest request.
+  /// False when the request itself was the youngest and lost its slot.
   private mutating func grow(at index: Int, plan: inout StepPlan) -> Bool {
     while line[index].blocks.count < blockCount(covering: line[index].tokenCount) {
       if let block = pool.allocate() {
@@ -153,7 +153,7 @@ extension Scheduler {
   private mutating func admit(_ plan: inout StepPlan) -> Bool {
     guard waitingCount > 0, canAdmitNext else { return false }
     let neededCount = blockCount(covering: line[runningCount].tokenCount)
-    // Once for all: no later step allocates for it.
+    // Reserved here, so that no later step allocates memory for it.
     line[runningCount].blocks.reserveCapacity(blockCount(covering: line[runningCount].maximumTokenCount))
     for _ in 0..<neededCount {
       guard let block = pool.allocate() else { preconditionFailure("counted as free") }
@@ -164,7 +164,7 @@ extension Scheduler {
     return true
   }
 
-  /// Whether slots and blocks are there for the first request that waits.
+  /// Whether a slot and enough blocks are free for the first waiting request.
   var canAdmitNext: Bool {
     runningCount < maximumSlots
       && pool.freeCount >= blockCount(covering: line[runningCount].tokenCount) + runningCount
@@ -183,11 +183,11 @@ extension Scheduler {
 // MARK: - Drafts
 
 extension Scheduler {
-  /// Lets a work of the plan that completes compute up to `count` drafts as well, and returns how many: those
-  /// that budget, free blocks and the request's own limit leave room for.
+  /// Adds up to `count` drafts to a work of the plan that completes. Returns how many were added: as many as the
+  /// budget, the free blocks and the request's limit allow.
   ///
-  /// The plan stands when drafts are added and takes nothing back for them; blocks that only drafts needed are
-  /// free again before the next plan. So drafts never displace a token, an admission or a running request.
+  /// Drafts are added to a finished plan and change nothing else in it; blocks that only drafts needed are free again
+  /// before the next plan. So drafts never displace a token, an admission or a running request.
   package mutating func draft(
     _ count: Int, at workIndex: Int, budget: StepBudget, in plan: inout StepPlan
   ) -> Int {
@@ -198,10 +198,10 @@ extension Scheduler {
     let tokenCount = line[index].tokenCount
     let rowCount = min(
       count, budget.tokenCount - plan.tokenCount, budget.logitRowCount - plan.logitRowCount,
-      // The last token that the request can have comes from the row before it.
+      // The row before the last possible token already predicts it, so no draft is computed at that position.
       line[index].maximumTokenCount - tokenCount - 1)
     guard rowCount > 0 else { return 0 }
-    // The list is about to grow: shared with the plan, it would be copied.
+    // The list is about to grow; if it were shared with the plan, it would be copied.
     plan.work[workIndex].blocks = []
     while line[index].blocks.count < blockCount(covering: tokenCount + rowCount),
       let block = pool.allocate()

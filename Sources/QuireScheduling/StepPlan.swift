@@ -1,9 +1,9 @@
-/// What one step may use at most.
+/// The limits of one step.
 package struct StepBudget: Sendable, Hashable {
-  /// Tokens computed, prompts and answers together.
+  /// Tokens computed, in prompts and answers.
   package let tokenCount: Int
-  /// Rows whose logits are wanted: one per sequence that catches up, one per draft token, and the scored rows
-  /// of prompts.
+  /// Rows that need logits: one per sequence whose known tokens are all computed, one per draft token, and the scored
+  /// rows of prompts.
   package let logitRowCount: Int
 
   package init(tokenCount: Int, logitRowCount: Int) {
@@ -19,23 +19,22 @@ package struct StepWork: Sendable, Hashable {
   package let firstPosition: Int
   /// Tokens to compute, at least 1; drafts are the last of them.
   package internal(set) var rowCount: Int
-  /// Block ids that cover positions 0 ..< firstPosition + rowCount (and possibly more).
+  /// Block ids that cover at least positions 0 ..< firstPosition + rowCount.
   package internal(set) var blocks: [Int32]
   /// Rows of this work (0 ..< rowCount) whose logits score the prompt's next token.
   package let scoredRows: Range<Int>
-  /// After this work every known token of the request is computed: the logits of the last of them give the next
-  /// one, and those of each draft token the one after it.
+  /// Whether every known token of the request is computed after this work. The logits of the last known token then
+  /// give the next token, and those of each draft the token after it.
   package let completes: Bool
-  /// Rows at the end that compute drafts: tokens that may come next but are not known yet. See
-  /// `Scheduler.draft`.
+  /// Number of rows at the end that compute drafts: guessed next tokens. See `Scheduler.draft`.
   package internal(set) var draftCount = 0
 
-  /// Rows whose logits choose tokens: the last known token's, then the drafts'. Empty unless it completes.
+  /// Rows whose logits choose tokens: the last known token's, then the drafts'. Empty unless the work completes.
   package var choosingRows: Range<Int> {
     completes ? rowCount - draftCount - 1..<rowCount : rowCount..<rowCount
   }
 
-  /// Rows whose logits this work needs: those that score, then those that choose.
+  /// Rows that need logits: those that score, then those that choose.
   package var logitRowCount: Int { scoredRows.count + choosingRows.count }
 }
 
@@ -43,7 +42,7 @@ package struct StepWork: Sendable, Hashable {
 package struct StepPlan: Sendable, Hashable {
   /// In order of arrival of the requests.
   package internal(set) var work: [StepWork] = []
-  /// Requests that lost their slot and their blocks in this step, and will be computed again later.
+  /// Requests that lost their slot and blocks in this step; they are computed again later.
   package internal(set) var preempted: [UInt64] = []
   /// Requests that got a slot in this step.
   package internal(set) var admitted: [UInt64] = []
@@ -68,7 +67,7 @@ package struct StepPlan: Sendable, Hashable {
     logitRowCount += item.logitRowCount
   }
 
-  /// Lets go of the block lists, once the step is computed.
+  /// Releases the block lists after the step was computed.
   package mutating func forgetBlocks() {
     for index in work.indices { work[index].blocks = [] }
   }

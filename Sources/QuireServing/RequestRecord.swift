@@ -1,12 +1,12 @@
-/// What a server notes about one request when it is over: enough to find it again, nothing of what it said.
+/// The log record of one finished request: enough to identify it, without any of its content.
 package struct RequestRecord: Sendable, Equatable {
-  /// Also in the answer's `X-Request-Id`.
+  /// The same as in the answer's `X-Request-Id`.
   package var id: String
-  /// `-` for what was no request.
+  /// `-` when the input was not a valid request.
   package var method: String
   /// Without the query.
   package var path: String
-  /// 0 when the client left before there was an answer.
+  /// 0 when the client left before it was answered.
   package var status: Int
   /// Whether the client got the whole answer.
   package var isAnswered: Bool
@@ -14,10 +14,10 @@ package struct RequestRecord: Sendable, Equatable {
   /// From the first byte of the body to the end of the answer.
   package var seconds: Double
 
-  /// Tokens of a request; of several answers together.
+  /// Tokens of a request, summed over its answers.
   package struct TokenCounts: Sendable, Equatable {
     package var prompt = 0
-    /// Tokens of the prompt that needed no computing.
+    /// Tokens of the prompt that did not have to be computed.
     package var cached = 0
     package var generated = 0
   }
@@ -34,7 +34,7 @@ package struct RequestRecord: Sendable, Equatable {
     let fraction = String(milliseconds % 1000 + 1000).dropFirst()
     words.append("\(milliseconds / 1000).\(fraction) s")
     if !isAnswered { words.append("client left") }
-    // Whatever a client sent, it is one line and acts on no terminal.
+    // Escaped: a client's text must stay on one line and contain no terminal control characters.
     return String(
       words.joined(separator: " ").unicodeScalars.map {
         (0x20...0x7e).contains($0.value) ? Character($0) : "?"
@@ -51,7 +51,7 @@ package struct RequestRecord: Sendable, Equatable {
 enum RequestName {
   private static let marks = Array("-_.:".utf8)
 
-  /// The name that the client gave in `X-Request-Id`, if it can do no harm in a header and a log; else a fresh one.
+  /// The client's `X-Request-Id` if it is safe in a header and in a log; otherwise a new name.
   static func of(_ request: HTTPRequest) -> String {
     if let given = request.value(of: "X-Request-Id"), (1...128).contains(given.utf8.count),
       given.utf8.allSatisfy({ $0.isASCIILetter || $0.isASCIIDigit || marks.contains($0) })

@@ -1,7 +1,7 @@
 package import QuireText
 import Synchronization
 
-/// The OpenAI-compatible server: listens, reads requests, hands them to the engine, sends answers.
+/// The OpenAI-compatible server: listens, reads requests, passes them to the engine, sends answers.
 ///
 ///     let server = try Server(engine: engine, tokenizer: tokenizer, options: options)
 ///     try server.start()
@@ -13,10 +13,10 @@ package final class Server: Sendable {
   private let service: Service
   private let http = Mutex<HTTPServer?>(nil)
 
-  /// Gets a line for every request once it is over.
+  /// Gets a record of every finished request.
   private let log: LineLog?
 
-  /// Throws when an option is out of range. The engine stays the caller's: the server neither drains nor
+  /// Throws when an option is out of range. The caller keeps ownership of the engine: the server neither drains nor
   /// stops it.
   package init(
     engine: any TextGenerator, tokenizer: Tokenizer, options: ServerOptions, log: LineLog? = nil
@@ -27,7 +27,7 @@ package final class Server: Sendable {
     self.service = Service(generator: engine, tokenizer: tokenizer, options: options)
   }
 
-  /// Listens and answers from here on. Once per server. Throws when nothing can listen there.
+  /// Starts to listen and answer, once per server. Throws when the address cannot be listened on.
   package func start() throws(ServingError) {
     let service = service
     let log = log
@@ -55,14 +55,14 @@ package final class Server: Sendable {
     return server.port
   }
 
-  /// Where clients find the API. Only after `start`.
+  /// The base URL of the API. Only after `start`.
   package var url: String { "http://\(IPAddress.inURL(options.host)):\(port)/v1" }
 
   /// Requests that are complete and not yet fully answered.
   package var unansweredCount: Int { http.withLock { $0?.unansweredCount ?? 0 } }
 
-  /// Refuses new requests with 503, lets running ones finish for at most `patience`, cuts off what is left
-  /// and stops. Returns when it is done; safe to call at any time, and again.
+  /// Refuses new requests with 503, lets running ones finish for at most `patience`, cancels the rest and stops.
+  /// Returns when this is done. Safe to call at any time and repeatedly.
   package func drainAndStop(patience: Duration = .seconds(30)) {
     service.beginDraining()
     if let server = http.withLock({ $0 }) {
@@ -74,7 +74,7 @@ package final class Server: Sendable {
   }
 }
 
-/// What the endpoints share.
+/// State shared by the endpoints.
 final class Service: Sendable {
   let generator: any TextGenerator
   let tokenizer: Tokenizer
@@ -102,7 +102,7 @@ final class Service: Sendable {
   /// Whether new requests are refused.
   var isDraining: Bool { draining.load(ordering: .sequentiallyConsistent) }
 
-  /// How chats are rendered; for a model whose template is unknown a rejection that says what works.
+  /// The chat format; for a model with an unknown template it throws a rejection that says what works instead.
   func chatFormat() throws(ServingError) -> ChatFormat {
     do {
       return try tokenizer.chatFormat.required()

@@ -1,26 +1,27 @@
 package import QuireGeneration
 
-/// How a server listens and what it lets clients do.
+/// Where a server listens and what it allows clients to do.
 package struct ServerOptions: Sendable, Equatable {
-  /// The address to listen on: a name or a number; only this machine can reach 127.0.0.1.
+  /// The address to listen on: a name or an IP address; `init` also takes an IPv6 address in brackets. Only this machine
+  /// can reach 127.0.0.1.
   package var host: String
-  /// 0 takes a free port; `Server.port` tells which.
+  /// 0 selects a free port; see `Server.port`.
   package var port: Int
-  /// The name under which clients ask for the model.
+  /// The model name that clients use.
   package var modelName: String
   package var http = HTTPLimits()
-  /// Answers that one request may ask for: prompts × `n`.
+  /// Maximum answers per request: prompts × `n`.
   package var maximumChoices = 256
-  /// Origins of web pages that may use the server besides those of this machine, as `OriginPattern` reads them.
+  /// Origins of web pages that may use the server, in addition to those of this machine. Read by `OriginPattern`.
   package var allowedOrigins: Set<String> = []
-  /// Names under which the server may be asked besides those of this machine; `*` for all.
+  /// Host names that requests may use, in addition to those of this machine; `*` for all.
   package var allowedHosts: Set<String> = []
 
-  /// How tokens are chosen where a request says nothing.
+  /// Sampling parameters for requests that give none.
   package var samplingDefaults = SamplingDefaults()
 
   package init(host: String = "127.0.0.1", port: Int = 8080, modelName: String) {
-    self.host = host
+    self.host = IPAddress.withoutBrackets(host)
     self.port = port
     self.modelName = modelName
   }
@@ -35,6 +36,7 @@ package struct ServerOptions: Sendable, Equatable {
     let positive: [(String, Double)] = [
       ("http.headerSeconds", http.headerSeconds), ("http.bodySeconds", http.bodySeconds),
       ("http.idleSeconds", http.idleSeconds), ("http.pingSeconds", http.pingSeconds),
+      ("http.stalledSeconds", http.stalledSeconds),
       ("http.bodyBytes", Double(http.bodyBytes)), ("http.connectionCount", Double(http.connectionCount)),
       ("http.allBodiesBytes", Double(http.allBodiesBytes)), ("http.backlogBytes", Double(http.backlogBytes)),
       ("maximumChoices", Double(maximumChoices)),

@@ -4,12 +4,12 @@
   import Darwin
 #endif
 
-/// Everything that can keep a server from starting or a request from being answered. `description` is one
-/// sentence: what was expected, what was found, what to do.
+/// The errors that keep a server from starting or a request from being answered. `description` is one sentence:
+/// what was expected, what was found, what to do.
 package enum ServingError: Error, Equatable, CustomStringConvertible {
   /// An option is out of range.
   case invalidOption(name: String, sentence: String)
-  /// Nothing can listen there; `sentence` says why.
+  /// The address cannot be listened on; `sentence` says why.
   case cannotListen(host: String, port: Int, sentence: String)
   /// The HTTP library did not start.
   case libraryFailed(sentence: String)
@@ -17,7 +17,7 @@ package enum ServingError: Error, Equatable, CustomStringConvertible {
   case noThread(code: Int32)
   /// The system gives the server no more file descriptors.
   case noDescriptors
-  /// A request is answered with an error.
+  /// The request is answered with an error.
   case rejected(Rejection)
 
   package var description: String {
@@ -35,14 +35,14 @@ package enum ServingError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  /// How a request is answered that ran into this error. Only a refusal is the client's to mend.
+  /// The answer to a request that failed with this error. Only a rejection is an error of the client.
   var rejection: Rejection {
     if case .rejected(let rejection) = self { return rejection }
     return Rejection(status: 500, message: description, kind: "server_error", code: "internal_error")
   }
 }
 
-/// Why a request is refused, in the words of the OpenAI error body.
+/// Why a request is refused, with the fields of the OpenAI error body.
 package struct Rejection: Sendable, Equatable {
   /// The HTTP status, 400 … 599.
   package var status: Int
@@ -69,7 +69,7 @@ package struct Rejection: Sendable, Equatable {
     self.headers = headers
   }
 
-  /// The server itself is at fault, or going away.
+  /// The server cannot answer: it is overloaded or shutting down.
   static func unavailable(_ message: String, code: String, retryAfterSeconds: Int) -> Rejection {
     Rejection(
       status: 503, message: message, kind: "server_error", code: code,

@@ -1,9 +1,9 @@
-// Regions that quantize activations as they produce them: one wake of the team and one way through memory instead of two
-// or three. Every value comes from the same kernel as in a region of its own, so the bits are the same.
+// Regions that quantize activations as they produce them: one wake-up of the team and one pass over memory instead
+// of two or three. Every value comes from the same kernel as in a separate region, so the bits are the same.
 
 extension Compute {
-  /// Makes `input` the rows of `hidden` divided by their root mean square and times `weight`, quantized for `next`. `normed`
-  /// holds them as floats.
+  /// Sets `input` to the rows of `hidden` divided by their root mean square and multiplied by `weight`, quantized
+  /// for `next`. `normed` receives them as floats.
   /// - Parameters:
   ///   - hidden: (row, column)
   ///   - weight: (column)
@@ -22,8 +22,8 @@ extension Compute {
     }
   }
 
-  /// Makes `output` the rows silu(gate x) · up x, quantized for `next`. Each thread computes the same outputs of both
-  /// products and continues with them at once. The rows lie where `gate` puts its products.
+  /// Sets `output` to the rows silu(gate x) · up x, quantized for `next`. Each thread computes the same outputs of
+  /// both products and continues with them at once. The rows are stored in the output memory of `gate`.
   package func multiplyGated(
     _ input: MatrixInput, gate: MatrixProduct, up: MatrixProduct, into output: MatrixInput,
     for next: WeightMatrix
@@ -34,7 +34,7 @@ extension Compute {
     guard input.rowCount > 0 else { return }
     output.set(rows: gate.output, count: input.rowCount, columns: gate.matrix.rows, for: next)
     let sharesInput = shares(prepare(input, gate), up, input)
-    // Products whose activations are grouped otherwise come first.
+    // Products whose activations have another group come first.
     if !sharesInput {
       multiply(input, gate)
       multiply(input, up)
@@ -48,7 +48,7 @@ extension Compute {
   }
 }
 
-/// Rows on their way through a norm into an input.
+/// The rows of a norm whose result becomes an input.
 private struct Normalization {
   let hidden: UnsafePointer<Float>  // (row, column)
   let weight: HostBuffer<Float>  // (column)
@@ -71,17 +71,17 @@ private struct Normalization {
   }
 }
 
-/// The two products of a gated MLP on their way into the third.
+/// The two products of a gated MLP whose result is the input of the third.
 private struct Gating {
   let compute: Compute
   let input: MatrixInput
   let gate: MatrixProduct
   let up: MatrixProduct
   let output: MatrixInput
-  /// Whether the products are still to be computed.
+  /// Whether the products have not been computed yet.
   let multiplies: Bool
 
-  /// Columns that one thread takes: whole panels and whole groups, or all of an odd size.
+  /// Columns per thread: whole panels and whole groups, or all of an odd size.
   private var unit: Int {
     let group = output.columnsPerGroup
     return group % Self.panel == 0 ? group : Self.panel % group == 0 ? Self.panel : output.columns

@@ -15,7 +15,7 @@ package struct Compute: Sendable {
   }
 }
 
-/// One product of a shared input: the matrix and where its outputs go.
+/// One product with a shared input: the matrix and its output.
 package struct MatrixProduct {
   let matrix: WeightMatrix
   let output: UnsafeMutablePointer<Float>  // (row, stride)
@@ -24,7 +24,7 @@ package struct MatrixProduct {
 
   /// - Parameters:
   ///   - stride: floats from one output row to the next; the matrix's rows when left out.
-  ///   - accumulates: adds to what is there (a residual) instead of replacing it.
+  ///   - accumulates: adds to the output (a residual) instead of replacing it.
   package init(
     _ matrix: WeightMatrix, into output: UnsafeMutablePointer<Float>, stride: Int? = nil,
     accumulates: Bool = false
@@ -39,14 +39,14 @@ package struct MatrixProduct {
 }
 
 extension Compute {
-  /// Up to three products of one input in one pass over the team: y = W x for every row of the input.
+  /// Up to three products of one input in one region of the team: y = W x for every row of the input.
   package func multiply(
     _ input: MatrixInput, _ first: MatrixProduct, _ second: MatrixProduct? = nil,
     _ third: MatrixProduct? = nil
   ) {
     guard input.rowCount > 0 else { return }
     let group = prepare(input, first)
-    // Products whose activations are grouped otherwise need a pass of their own.
+    // Products whose activations have another group need a separate region.
     if let second, !shares(group, second, input) {
       multiply(input, first)
       return multiply(input, second, third)
@@ -61,7 +61,7 @@ extension Compute {
     }
   }
 
-  /// A thread's share of the panels of all products.
+  /// One thread's share of the panels of all products.
   private func perform(
     _ first: MatrixProduct, _ second: MatrixProduct?, _ third: MatrixProduct?, _ input: MatrixInput,
     thread: Int, threadCount: Int

@@ -1,12 +1,12 @@
 import COpenBLAS
 
-// Symmetric positive definite matrices, in float64: an inverse of correlated activations in float32 loses
-// every digit long before the damping of 1% does its work.
+// Symmetric positive definite matrices, in float64: the inverse of correlated activations in float32 loses all
+// precision long before a damping of 1% has an effect.
 extension DenseAlgebra {
   /// Replaces the upper triangle of a symmetric positive definite `matrix` (k, k) by U with `A = Uᵀ·U`.
   ///
-  /// The strictly lower triangle keeps what it held. Returns false, with the upper triangle spoilt, when the
-  /// matrix is not positive definite or holds a NaN: an outcome of the data, which the caller decides about.
+  /// The strictly lower triangle is unchanged. Returns false, with an invalid upper triangle, when the matrix is
+  /// not positive definite or holds a NaN; the caller decides what follows.
   package static func factorCholesky(_ matrix: MatrixView<Double>) -> Bool {
     precondition(matrix.rows == matrix.columns, "only a square matrix has a Cholesky factor")
     guard matrix.rows > 0 else { return true }
@@ -16,13 +16,13 @@ extension DenseAlgebra {
     let stride = blasint(matrix.stride)
     dpotrf_("L", [order], matrix.base, [stride], &info)  // their lower, column-major, is our upper
     precondition(info >= 0, "dpotrf_ refuses argument \(-info)")
-    // A NaN passes the routine's own test (it is not ≤ 0), but whatever it stood in reaches the diagonal.
+    // A NaN passes the routine's own test (it is not ≤ 0), but always reaches the diagonal.
     return info == 0 && (0..<matrix.rows).allSatisfy { matrix[$0, $0].isFinite }
   }
 
   /// Replaces a symmetric positive definite `matrix` (k, k), both triangles, by its inverse.
   ///
-  /// Returns false, with the matrix spoilt, when it is not positive definite.
+  /// Returns false, with an invalid matrix, when it is not positive definite.
   package static func invertSymmetric(_ matrix: MatrixView<Double>) -> Bool {
     guard factorCholesky(matrix) else { return false }
     guard matrix.rows > 0 else { return true }
@@ -35,13 +35,13 @@ extension DenseAlgebra {
     return info == 0
   }
 
-  /// Which of the factor's two triangular systems `solveTriangular` solves.
+  /// The triangular system of the factor that `solveTriangular` solves.
   package enum TriangularSystem: Sendable {
-    /// `X · U = B`: unknowns on the left of U, one system a row of B (m, k).
+    /// `X · U = B`: unknowns on the left of U, one system per row of B (m, k).
     case rowsTimesUpper
     /// `X · Uᵀ = B`: the same with Uᵀ, B (m, k).
     case rowsTimesUpperTransposed
-    /// `Uᵀ · X = B`: unknowns on the right of Uᵀ, one system a column of B (k, m).
+    /// `Uᵀ · X = B`: unknowns on the right of Uᵀ, one system per column of B (k, m).
     case upperTransposedTimesColumns
   }
 

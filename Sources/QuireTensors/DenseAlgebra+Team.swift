@@ -1,12 +1,13 @@
-// The same algebra on large matrices by a team. OpenBLAS still has one thread at a time: the matrix is cut at fixed
-// places, whatever the thread count, so that the result is the same bits on any team.
+// The same operations on large matrices by a team. OpenBLAS still runs on one thread at a time: the matrix is
+// divided at fixed indices, whatever the thread count, so that the result has the same bits on any team.
 extension DenseAlgebra {
   /// Columns that are factored before the rest is updated in one product.
   private static let blockColumns = 256
-  /// Below this order a team is not worth waking.
+  /// Below this order waking the team is not worth its cost.
   package static let teamOrderMin = 1024
 
-  /// As `factorCholesky`, but what stands below the diagonal is spoilt: `A = Uᵀ·U`, block by block (right-looking).
+  /// As `factorCholesky`, but entries below the diagonal are overwritten: `A = Uᵀ·U`, block by block
+  /// (right-looking).
   package static func factorCholesky(_ matrix: MatrixView<Double>, team: ThreadTeam) -> Bool {
     let order = matrix.rows
     guard order > teamOrderMin else { return factorCholesky(matrix) }
@@ -33,7 +34,7 @@ extension DenseAlgebra {
     return true
   }
 
-  /// Solves `X · U = B` for `right` = B (m, k) in place, the rows shared out.
+  /// Solves `X · U = B` for `right` = B (m, k) in place, with the rows divided among threads.
   package static func solve(
     rowsTimesUpper factor: MatrixView<Double>, right: MatrixView<Double>, team: ThreadTeam
   ) {
@@ -46,7 +47,7 @@ extension DenseAlgebra {
     }
   }
 
-  /// `result ← −upper · right`, where `upper` (m, m) has nothing but zeros below its diagonal.
+  /// `result ← −upper · right`, where `upper` (m, m) is zero below its diagonal.
   package static func multiply(
     negatedUpper upper: MatrixView<Double>, _ right: MatrixView<Double>, into result: MatrixView<Double>,
     team: ThreadTeam

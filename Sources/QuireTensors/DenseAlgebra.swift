@@ -1,11 +1,11 @@
 import COpenBLAS
 import Foundation
 
-/// Dense linear algebra for the offline half, by OpenBLAS on one thread.
+/// Dense linear algebra for conversion, by OpenBLAS on one thread.
 ///
-/// One thread because the thread team stands beside it, and because one thread gives the same bits on every
-/// run. Never used while serving: OpenBLAS does not promise the same sum at another batch size.
-/// All matrices are row-major; shapes are written (rows, columns) after each parameter.
+/// One thread, because parallelism comes from `ThreadTeam` and one thread gives the same bits on every run. Never
+/// used while serving: OpenBLAS does not guarantee the same sums at another batch size. All matrices are row-major;
+/// shapes are written (rows, columns) after each parameter.
 package enum DenseAlgebra {
   /// Runs once, before the first call into the library.
   static let singleThreaded: Void = {
@@ -13,7 +13,7 @@ package enum DenseAlgebra {
     checkWorkspace()
   }()
 
-  /// OpenBLAS takes 128 MiB of address space for each thread that calls it, and asks for ever when it gets none.
+  /// OpenBLAS takes 128 MiB of address space for each calling thread, and retries forever when it gets none.
   private static func checkWorkspace() {
     let byteCount = (128 << 20) * max(2, ProcessLimits.processorCount)
     let address = mmap(nil, byteCount, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
@@ -21,7 +21,7 @@ package enum DenseAlgebra {
     munmap(address, byteCount)
   }
 
-  /// Which factors of `multiply` are taken transposed.
+  /// The factors of `multiply` that are transposed.
   package enum Transposition: Sendable {
     case neither, left, right
 
@@ -34,7 +34,7 @@ package enum DenseAlgebra {
   /// - Parameters:
   ///   - left: (m, k) after its transposition
   ///   - right: (k, n) after its transposition
-  ///   - result: (m, n); with beta 0 its old content does not matter
+  ///   - result: (m, n); ignored as input when beta is 0
   package static func multiply(
     _ left: MatrixView<Float>, _ right: MatrixView<Float>, transposing: Transposition = .neither,
     alpha: Float = 1, beta: Float = 0, into result: MatrixView<Float>
@@ -91,7 +91,7 @@ package enum DenseAlgebra {
   /// As the float32 form.
   package static func mirrorUpper(_ matrix: MatrixView<Double>) { mirror(matrix) }
 
-  // Generic only within the module: across its edge nothing would be specialized.
+  // Generic only within the module: across its boundary the code would not be specialized.
   private static func mirror<Scalar>(_ matrix: MatrixView<Scalar>) {
     precondition(matrix.rows == matrix.columns, "only a square matrix has two triangles")
     let edge = 64  // both tiles of a pair stay in L1

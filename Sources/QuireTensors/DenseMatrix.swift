@@ -38,7 +38,7 @@ package final class DenseMatrix: @unchecked Sendable {
   package var byteCount: Int { rows * columns * element.byteCount }
   package var bytes: UnsafeRawBufferPointer { .init(start: base, count: byteCount) }
 
-  /// The kernels' word for `element`.
+  /// The kernels' constant for `element`.
   var kernelElement: quire_element {
     switch element {
     case .float32: QUIRE_F32

@@ -1,4 +1,4 @@
-/// The element types that tensor files name; raw values are the names safetensors uses.
+/// The element types in tensor files; raw values are safetensors' names.
 package enum ElementType: String, Sendable, CaseIterable {
   case float64 = "F64"
   case float32 = "F32"
@@ -34,7 +34,7 @@ package enum ElementType: String, Sendable, CaseIterable {
 }
 
 extension Float {
-  /// The float that a bf16 bit pattern stands for.
+  /// The float with this bf16 bit pattern.
   package init(bfloat16Bits: UInt16) {
     self.init(bitPattern: UInt32(bfloat16Bits) << 16)
   }
@@ -47,9 +47,9 @@ extension Float {
   }
 }
 
-/// The nearest scale that both bf16 and fp16 hold exactly: a bf16 value of at least 2⁻¹⁴ (fp16's smallest normal
-/// number) and at most 65280. Scales are rounded to it before codes are chosen, so that one integer grid exports bit
-/// for bit to formats with either type of scale.
+/// The nearest scale that both bf16 and fp16 represent exactly: a bf16 value of at least 2⁻¹⁴ (fp16's smallest
+/// normal number) and at most 65280. Scales are rounded to it before codes are chosen, so that one integer grid
+/// exports bit for bit to formats with either type of scale.
 package func representableScale(_ scale: Float) -> Float {
   guard scale > 0 else { return 0 }
   let rounded = Float(bfloat16Bits: scale.bfloat16Bits)

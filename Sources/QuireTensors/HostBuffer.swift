@@ -1,13 +1,13 @@
 import Foundation
 
-/// Zeroed, 64-byte aligned memory that lives as long as its owner; large buffers ask for huge pages, which spares a
-/// weight-streaming loop a TLB miss every 4 KiB.
+/// Zeroed, 64-byte aligned memory that lives as long as its owner. Large buffers request huge pages, which saves
+/// loops that stream weights a TLB miss every 4 KiB.
 ///
 ///     let scores = HostBuffer<Float>(count: heads * tokens)  // (head, token)
 ///     scores[3] = 1
 ///
 /// Use it for memory that kernels read and write; use `Array` for everything small.
-// Unchecked: the pointer never changes; who writes when is the owner's contract, as for any raw memory.
+// Unchecked: the pointer never changes; the owner synchronizes writes, as for any raw memory.
 package final class HostBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
   package let count: Int
   package let pointer: UnsafeMutablePointer<Element>
@@ -24,7 +24,7 @@ package final class HostBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
     if isTooMuch || asked > 1 << 47 { ResourceFailure.endForMemory(byteCount: isTooMuch ? .max : asked) }
     let byteCount = max(64, asked)
     if byteCount >= 2 * Self.hugePageBytes {
-      // Anonymous mappings are zeroed lazily: pages nobody touches cost nothing.
+      // Anonymous mappings are zeroed on first access: untouched pages cost nothing.
       let length = (byteCount + Self.hugePageBytes - 1) / Self.hugePageBytes * Self.hugePageBytes
       let address = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
       guard let address, address != MAP_FAILED else {

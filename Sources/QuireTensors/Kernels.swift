@@ -1,6 +1,6 @@
 package import CKernels
 
-/// The instruction sets that have kernels of their own.
+/// The instruction sets that have their own kernels.
 package enum InstructionSet: String, Sendable, CaseIterable {
   case portable, avx2, avx512
 
@@ -17,10 +17,10 @@ package enum InstructionSet: String, Sendable, CaseIterable {
 
   package static var supported: [InstructionSet] { allCases.filter(\.isSupported) }
 
-  /// The widest that this CPU runs.
+  /// The widest one that this CPU runs.
   package static var detected: InstructionSet { supported.last ?? .portable }
 
-  /// The instruction set a user named; throws a sentence with what is possible here.
+  /// The instruction set with this name; throws a sentence that lists what this CPU supports.
   package init(name: String) throws(TensorError) {
     guard let set = InstructionSet(rawValue: name), set.isSupported else {
       throw .instructionSet(wanted: "'\(name)'", supported: Self.supported.map(\.rawValue))
@@ -68,8 +68,8 @@ package struct Kernels: @unchecked Sendable {
     table.pointee.exponential(x, y, count)
   }
 
-  /// What rounding a group of weights to multiples of `scale` costs: `Σ importance · (w − code · scale)²`, the code the
-  /// nearest in `codes`, ties to even. Precondition: `scale` > 0 and no weight is beyond 2²² times it.
+  /// The cost of rounding a group of weights to multiples of `scale`: `Σ importance · (w − code · scale)²`, with
+  /// the nearest code in `codes`, ties to even. Precondition: `scale` > 0 and no weight is beyond 2²² times it.
   package func roundingError(
     of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int, scale: Float,
     codes: ClosedRange<Int32>
@@ -92,10 +92,10 @@ extension AttentionRow {
   }
 }
 
-/// How keys and values are kept in the cache.
+/// The format of keys and values in the cache.
 package enum KeyValueElement: String, Sendable, CaseIterable {
   case float32, float16
-  /// Codes with a scale per head and token; both products of attention run in integers.
+  /// Codes with a scale per head and token; both products of attention are in integer arithmetic.
   case int8
 
   /// Bytes of one block of one KV head's keys, or of its values.
@@ -107,7 +107,7 @@ package enum KeyValueElement: String, Sendable, CaseIterable {
     }
   }
 
-  /// Whether heads of this size can be kept so: int8 wants multiples of 16 up to 512.
+  /// Whether heads of this size can have this format: int8 needs multiples of 16 up to 512.
   package func holds(headSize: Int) -> Bool {
     self != .int8 || (headSize % 16 == 0 && headSize <= Int(QUIRE_HEAD_MAX))
   }

@@ -1,13 +1,14 @@
 import CKernels
 import Foundation
 
-/// What the threads of a machine reach together when they do nothing but multiply and add, or nothing but read.
+/// The peak speeds that a machine's threads reach together when they only multiply and add, or only read memory.
 package struct MachineLimits: Sendable, Equatable {
-  /// Multiply-adds of bytes: what quantized matrices are multiplied with.
+  /// Multiply-adds of bytes, as for quantized matrices.
   package var int8MultiplyAddsPerSecond: Double
-  /// Multiply-adds of bf16, or of floats on a CPU that cannot multiply bf16: for matrices that are not quantized.
+  /// Multiply-adds of bf16, or of floats on a CPU without bf16 instructions, as for matrices that are not
+  /// quantized.
   package var bf16MultiplyAddsPerSecond: Double
-  /// Multiply-adds of floats: what attention is made of.
+  /// Multiply-adds of floats, as for attention.
   package var floatMultiplyAddsPerSecond: Double
   package var readBytesPerSecond: Double
 
@@ -36,14 +37,16 @@ package struct MachineLimits: Sendable, Equatable {
   }
 }
 
-/// Measures the limits of the threads and the instruction set that compute, again and again: neighbours on the same
-/// machine take their share of it by the minute, so a limit is worth most right beside the work it is compared with.
+/// Measures the limits of the computing threads and the instruction set repeatedly: on a shared machine the
+/// available speed changes within minutes, so a limit must be measured close in time to the work it is compared
+/// with.
 ///
 ///     let meter = LimitMeter(compute: compute)   // half a second, half a GiB
 ///     let before = meter.measure()               // a tenth of a second
 // Unchecked: used by one thread at a time.
 package final class LimitMeter: @unchecked Sendable {
-  /// How memory is read: runs side by side, each fetched so many bytes early. Which is fastest depends on the machine.
+  /// How memory is read: parallel streams, each prefetched so many bytes ahead. Which is fastest depends on the
+  /// machine.
   private struct ReadPattern {
     let streams: Int
     let ahead: Int
@@ -54,19 +57,19 @@ package final class LimitMeter: @unchecked Sendable {
   private var pattern: ReadPattern
   private var rounds: [UInt32: UInt64] = [:]  // by quire_limit: rounds that take about `burstSeconds`
 
-  /// Bytes that a meter reads: far more than caches hold.
+  /// Bytes that a meter reads: far more than the caches hold.
   package static let memoryBytes = 512 << 20
   private static let burstSeconds = 0.03
   private static let patterns = [1, 4, 8, 16].flatMap { streams in
     [0, 2048].map { ReadPattern(streams: streams, ahead: $0) }
   }
 
-  /// Finds out how many rounds a burst has and which way of reading is fastest here.
+  /// Determines the rounds of a burst and the fastest way of reading on this machine.
   package init(compute: Compute) {
     self.compute = compute
     memory = HostBuffer(count: Self.memoryBytes)
     pattern = Self.patterns[0]
-    // Zeroed pages that nobody has written are one and the same page.
+    // Zeroed pages that have never been written all share one physical page.
     let bytes = memory.bytes
     compute.team.run { thread, count in
       let share = ThreadTeam.range(of: bytes.count, thread: thread, count: count)
@@ -102,7 +105,8 @@ package final class LimitMeter: @unchecked Sendable {
     return Double(operations) / seconds
   }
 
-  /// All threads make `rounds` rounds; the multiply-adds of all of them and the time until the last has finished.
+  /// All threads run `rounds` rounds; returns the multiply-adds of all of them and the time until the last has
+  /// finished.
   private func multiply(_ limit: quire_limit, rounds: UInt64) -> (operations: UInt64, seconds: Double) {
     let set = compute.kernels.instructionSet.kernelValue
     let counts = HostBuffer<UInt64>(count: compute.team.threadCount)

@@ -1,12 +1,12 @@
 import CKernels
 
-/// The input of matrix products: float rows, and their quantized form once some integer matrix asks for it.
+/// The input of matrix products: float rows, and their quantized form once an integer matrix needs it.
 ///
 ///     input.set(rows: hidden, count: 16, columns: 4096)
 ///     compute.multiply(input, .init(query, into: q), .init(key, into: k), .init(value, into: v))
 ///
-/// A region that writes the rows can quantize them as well, while they are near: it names the matrix that reads them
-/// (`set(rows:count:columns:for:)`) and quantizes what it has written.
+/// A region that writes the rows can also quantize them while they are in the cache: it names the matrix that reads
+/// them (`set(rows:count:columns:for:)`) and quantizes what it has written.
 ///
 /// One object serves a whole forward pass; it never allocates after init.
 // Unchecked: used by one forward pass at a time; inside a region each thread touches its own tiles.
@@ -17,7 +17,8 @@ package final class MatrixInput: @unchecked Sendable {
   package private(set) var rowCount = 0
   package private(set) var columns = 0
 
-  private var quantizedGroup = 0  // group of the codes held, or promised, for the present rows; 0: none
+  /// The group of the codes that exist, or are announced, for the present rows; 0: none.
+  private var quantizedGroup = 0
   private let codes: HostBuffer<Int8>
   private let scales: HostBuffer<Float>
   private let sums: HostBuffer<Int32>
@@ -35,7 +36,7 @@ package final class MatrixInput: @unchecked Sendable {
     rows = UnsafePointer(none.pointer)
   }
 
-  /// Makes `count` rows of `columns` floats the input; they must stay as they are until the next `set`.
+  /// Sets the input to `count` rows of `columns` floats, which must not change until the next `set`.
   package func set(rows: UnsafePointer<Float>, count: Int, columns: Int) {
     precondition(count <= maximumRows && columns <= maximumColumns, "input larger than planned")
     self.rows = rows
@@ -44,16 +45,17 @@ package final class MatrixInput: @unchecked Sendable {
     quantizedGroup = 0
   }
 
-  /// Makes rows the input whose writer quantizes them for `matrix`, with `quantize(columns:kernels:)` and before any product.
+  /// Sets the input to rows whose writer quantizes them for `matrix`, with `quantize(columns:kernels:)` and before
+  /// any product.
   package func set(rows: UnsafePointer<Float>, count: Int, columns: Int, for matrix: WeightMatrix) {
     set(rows: rows, count: count, columns: columns)
     quantizedGroup = matrix.activationGroup
   }
 
-  /// Columns that are quantized together, or can be written apart if none are.
+  /// Columns that are quantized together; multiples of it can be written independently.
   package var columnsPerGroup: Int { max(1, quantizedGroup) }
 
-  /// Quantizes these columns, whole groups, of all rows. Without a promise to quantize it does nothing.
+  /// Quantizes these columns, whole groups, of all rows. Does nothing unless `set` announced it.
   package func quantize(columns: Range<Int>, kernels: Kernels) {
     quantize(tiles: 0..<tileCount, columns: columns, kernels: kernels)
   }
@@ -67,7 +69,7 @@ package final class MatrixInput: @unchecked Sendable {
       Int32(columns.lowerBound / quantizedGroup), Int32(columns.upperBound / quantizedGroup))
   }
 
-  /// Rows are quantized in tiles of so many.
+  /// Rows of a quantization tile.
   static let tileRows = Int(QUIRE_TILE)
   var tileCount: Int { (rowCount + Self.tileRows - 1) / Self.tileRows }
 
@@ -77,7 +79,7 @@ package final class MatrixInput: @unchecked Sendable {
       columns: Int32(columns), group: Int32(quantizedGroup))
   }
 
-  /// Quantizes the rows by `group` unless that is done already.
+  /// Quantizes the rows by `group` unless that is already done.
   func quantize(group: Int, compute: Compute) {
     guard quantizedGroup != group else { return }
     quantizedGroup = group
@@ -92,8 +94,8 @@ package final class MatrixInput: @unchecked Sendable {
 }
 
 extension WeightMatrix {
-  /// The group by which activations are quantized for the matrix: its own, or for channel-wise weights the largest of 128,
-  /// 64, 32 that divides the width; 0 for a dense matrix, which takes floats.
+  /// The group of the activations for the matrix: its own, or for channel-wise weights the largest of 128, 64, 32
+  /// that divides the width; 0 for a dense matrix, which reads floats.
   var activationGroup: Int {
     guard case .quantized(let matrix) = self else { return 0 }
     return matrix.format.group ?? [128, 64, 32].first { matrix.columns % $0 == 0 } ?? matrix.columns

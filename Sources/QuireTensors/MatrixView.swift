@@ -1,12 +1,12 @@
-/// A window on a row-major matrix of floating-point numbers that somebody else owns.
+/// A view of a row-major matrix of floating-point numbers in other memory.
 ///
-/// Use it for offline algebra (`DenseAlgebra`); weights that the model runs on are `WeightMatrix`.
+/// Used for offline algebra (`DenseAlgebra`); weights that the model runs on are `WeightMatrix`.
 ///
 ///     let all = MatrixView(buffer, rows: 64, columns: 256)
 ///     let head = all.block(rows: 0..<64, columns: 32..<64)     // shares memory with `all`
 ///
-/// A view of a `HostBuffer`, and every block of it, keeps the buffer alive, so that a view of a temporary is safe;
-/// a view of a plain pointer does not: whoever owns that memory must outlive it.
+/// A view of a `HostBuffer`, and every block of it, keeps the buffer alive, so that a view of a temporary is safe.
+/// A view of a plain pointer does not: the memory must outlive it.
 package struct MatrixView<Scalar: BitwiseCopyable> {
   package let base: UnsafeMutablePointer<Scalar>
   package let rows: Int

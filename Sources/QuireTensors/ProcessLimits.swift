@@ -1,24 +1,24 @@
 import CKernels
 import Foundation
 
-/// What this process may use of the machine: containers and administrators often allow less than there is.
+/// The resources that this process may use: containers and administrators often allow less than the machine has.
 package enum ProcessLimits {
   /// Processors that this process may run on at the same time: those of its affinity mask, or fewer where a control
-  /// group gives it less time. At least 1.
+  /// group limits its CPU time. At least 1.
   package static var processorCount: Int {
-    // Foundation counts those of the machine, whatever the affinity mask says.
+    // Foundation counts those of the machine, ignoring the affinity mask.
     let affinity = Int(quire_affinity_count())
     let allowed = affinity > 0 ? affinity : ProcessInfo.processInfo.activeProcessorCount
     return max(1, min(allowed, quotaCount ?? allowed))
   }
 
-  /// Bytes that this process may still take before a limit of its control group or its address space is reached; nil
-  /// without such a limit.
+  /// Bytes that this process may still allocate before a limit of its control group or its address space is
+  /// reached; nil without such a limit.
   package static var remainingMemoryBytes: Int? {
     [controlGroupMemory, addressSpace].compactMap { $0 }.min()
   }
 
-  /// Whole processors' worth of time: part of one more would only make the others wait for it.
+  /// Rounded down to whole processors: with a thread for a part of one, the others would wait for it.
   private static var quotaCount: Int? {
     let version2 = ControlGroup.values("cpu.max", of: .version2).compactMap { text -> Double? in
       let parts = text.split(separator: " ").compactMap { Double($0) }
@@ -36,7 +36,7 @@ package enum ProcessLimits {
       let usages = ControlGroup.values(usage, of: controller).map(Int.init)
       let caches = ControlGroup.values("memory.stat", of: controller).map(fileCacheBytes)
       return zip(zip(limits, usages), caches).compactMap { pair, cache in
-        // Version 1 says "no limit" by a number near the largest.
+        // Version 1 represents "no limit" by a number near the largest.
         guard let limit = pair.0, let usage = pair.1, limit < 1 << 60 else { return nil }
         return max(0, limit - max(0, usage - cache))
       }.min()
@@ -47,7 +47,7 @@ package enum ProcessLimits {
     ].compactMap { $0 }.min()
   }
 
-  /// Pages of files count as used but are given back when others need them.
+  /// Pages of files count as used but are reclaimed when memory is needed.
   private static func fileCacheBytes(_ statistics: String) -> Int {
     statistics.split(separator: "\n").reduce(0) { sum, line in
       let parts = line.split(separator: " ")

@@ -36,7 +36,7 @@ package final class QuantizedMatrix: @unchecked Sendable {
   package var groupCount: Int { columns / groupSize }
   package var byteCount: Int { codes.count + scales.count * 2 }
 
-  /// The same matrix as the kernels see it.
+  /// The same matrix as the kernels' structure.
   var kernelWeights: quire_weights {
     quire_weights(
       codes: codes.bindMemory(to: UInt8.self).baseAddress, scales: scales.baseAddress, rows: Int32(rows),
@@ -44,9 +44,9 @@ package final class QuantizedMatrix: @unchecked Sendable {
   }
 }
 
-/// The block codec: the only place that knows where a code's bits lie.
+/// Encodes and decodes weight blocks; only this type knows the bit layout of codes.
 extension QuantizedMatrix {
-  /// Lays signed codes and scales out for the kernels.
+  /// Converts signed codes and scales to the kernels' layout.
   /// - Parameters:
   ///   - codes: [rows][columns], within `format.codeRange`.
   ///   - scales: [rows][groups], values that bf16 holds exactly (`representableScale`).

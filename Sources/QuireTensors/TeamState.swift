@@ -2,7 +2,7 @@ import CKernels
 import Foundation
 import Synchronization
 
-/// What the threads of a `ThreadTeam` share.
+/// The state that the threads of a `ThreadTeam` share.
 // Unchecked: the job is written before `generation` is published and read after; the rest is atomic or locked.
 final class TeamState: @unchecked Sendable {
   private let threadCount: Int
@@ -17,8 +17,8 @@ final class TeamState: @unchecked Sendable {
 
   /// Pauses before a waiting worker parks; about 50 µs.
   private static let spinLimit = 2_000
-  /// Pauses between a waiting thread's offers of its core; about 6 µs. Where nobody else wants it that costs next to
-  /// nothing; where somebody does, it may be the thread that is waited for.
+  /// Pauses before a waiting thread yields its core; about 6 µs. If no other thread wants the core, this costs
+  /// almost nothing; if one does, it may be the thread that is waited for.
   private static let yieldInterval = 250
 
   init(threadCount: Int) { self.threadCount = threadCount }
@@ -69,7 +69,7 @@ final class TeamState: @unchecked Sendable {
   }
 
   private func serve(_ index: Int) {
-    // Every generation is a region that this thread must take part in, also one published before it began.
+    // This thread takes part in every generation, including one published before it started.
     var seen = 0
     while true {
       awaitGeneration(after: seen)
@@ -80,7 +80,8 @@ final class TeamState: @unchecked Sendable {
     }
   }
 
-  /// Not inlined: references to what the region holds must be released before the caller learns that this thread has finished.
+  /// Not inlined: references held by the region must be released before the caller learns that this thread has
+  /// finished.
   @inline(never)
   private func perform(_ index: Int) { job?.perform(thread: index, count: threadCount) }
 
@@ -91,7 +92,7 @@ final class TeamState: @unchecked Sendable {
       Self.pause(&spins)
     }
     condition.lock()
-    // Announce first, then look again: a publisher that missed the announcement has already raised the generation.
+    // Announce first, then check again: a publisher that missed the announcement has already raised the generation.
     sleepers.add(1, ordering: .sequentiallyConsistent)
     while generation.load(ordering: .sequentiallyConsistent) == seen { condition.wait() }
     sleepers.subtract(1, ordering: .relaxed)

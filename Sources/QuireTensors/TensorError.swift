@@ -1,4 +1,4 @@
-/// Matrices whose parts do not fit, and instruction sets that this CPU lacks.
+/// Matrices whose parts do not fit together, and instruction sets that this CPU does not have.
 package enum TensorError: Error, CustomStringConvertible, Equatable {
   case format(String)
   case instructionSet(wanted: String, supported: [String])

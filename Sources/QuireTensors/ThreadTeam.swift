@@ -1,4 +1,4 @@
-/// A fixed team of threads that run one function together, again and again.
+/// A fixed team of threads that run one function together, repeatedly.
 ///
 ///     let team = ThreadTeam(threadCount: 2)
 ///     team.run { thread, count in work(ThreadTeam.range(of: items, thread: thread, count: count)) }
@@ -21,7 +21,7 @@ package final class ThreadTeam: Sendable {
 
   /// Runs `body(thread, threadCount)` on every thread and returns when all have finished.
   ///
-  /// Allocates. In a loop that must not, hand over what the body needs with `run(with:)`.
+  /// Allocates. In a loop that must not allocate, pass what the body needs with `run(with:)`.
   package func run(_ body: (_ thread: Int, _ count: Int) -> Void) {
     guard threadCount > 1 else { return body(0, 1) }
     withoutActuallyEscaping(body) { body in
@@ -29,8 +29,8 @@ package final class ThreadTeam: Sendable {
     }
   }
 
-  /// Runs `body(context, thread, threadCount)` on every thread and returns when all have finished. Allocates nothing as
-  /// long as the body captures nothing: what it needs is in the context.
+  /// Runs `body(context, thread, threadCount)` on every thread and returns when all have finished. Allocates
+  /// nothing if the body captures nothing and takes everything from the context.
   package func run<Context>(
     with context: Context, _ body: @escaping (_ context: Context, _ thread: Int, _ count: Int) -> Void
   ) {
@@ -40,18 +40,18 @@ package final class ThreadTeam: Sendable {
     }
   }
 
-  /// Inside `run`: waits until every thread of the team has come here.
+  /// Inside `run`: waits until every thread of the team has called it (a barrier).
   package func barrier() {
     if threadCount > 1 { state.barrier() }
   }
 
-  /// The share of `0..<items` that falls to a thread: contiguous, sizes differing by one at most.
+  /// One thread's share of `0..<items`: contiguous, with sizes differing by at most one.
   package static func range(of items: Int, thread: Int, count: Int) -> Range<Int> {
     items * thread / count..<items * (thread + 1) / count
   }
 }
 
-/// A function and what it works on, on the stack of the thread that called `run`.
+/// A function and its context, on the stack of the thread that called `run`.
 private struct Region<Context>: TeamRegion {
   let context: Context
   let body: (Context, Int, Int) -> Void
@@ -62,12 +62,12 @@ private struct Region<Context>: TeamRegion {
   }
 }
 
-/// Regions of all contexts. Their type tells how to perform one, which unlike a closure takes no memory.
+/// Regions of all context types. Their type carries the function to run, which, unlike a closure, takes no memory.
 protocol TeamRegion {
   static func perform(_ region: UnsafeRawPointer, thread: Int, count: Int)
 }
 
-/// A region of any context.
+/// A region of one context type.
 struct TeamJob {
   let kind: any TeamRegion.Type
   let region: UnsafeRawPointer

@@ -20,10 +20,10 @@ package struct WeightFormat: Hashable, Sendable, Codable, CustomStringConvertibl
   /// "bf16", "int8", "int4 g128".
   package var description: String { scheme.rawValue + (group.map { " g\($0)" } ?? "") }
 
-  /// Group sizes that kernels and export formats know.
+  /// Group sizes that the kernels and export formats support.
   package static let groups = [32, 64, 128]
 
-  /// Throws one sentence when a matrix of `columns` inputs cannot be stored this way.
+  /// Throws one sentence when a matrix of `columns` inputs cannot have this format.
   package func validate(columns: Int, name: String) throws(TensorError) {
     switch scheme {
     case .bf16:

@@ -1,6 +1,6 @@
 import CKernels
 
-/// A weight matrix in whichever form it is stored; `y = W x` with `rows` outputs and `columns` inputs.
+/// A weight matrix in its stored form; `y = W x` with `rows` outputs and `columns` inputs.
 package enum WeightMatrix: Sendable {
   case dense(DenseMatrix)
   case quantized(QuantizedMatrix)

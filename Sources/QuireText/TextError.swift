@@ -1,6 +1,6 @@
 package import QuireJSON
 
-/// Why a tokenizer, a chat or a folder of theirs was refused.
+/// Why a tokenizer, a chat or their folder was refused.
 package enum TextError: Error, Equatable, Sendable {
   /// A file that is missing or cannot be read.
   case unreadable(path: String, reason: String)
@@ -8,19 +8,19 @@ package enum TextError: Error, Equatable, Sendable {
   case json(path: String, JSONError)
   /// A field of tokenizer.json that has the wrong type or is missing.
   case field(name: String, expected: String, found: String)
-  /// A tokenizer that is well-formed and not of Qwen2's and Qwen3's kind.
+  /// A well-formed tokenizer that is not of Qwen2's and Qwen3's kind.
   case unsupported(field: String, expected: String, found: String)
   /// Two entries for one token.
   case duplicateToken(String, first: Int, second: Int)
-  /// An id that no token has, or two have.
+  /// An id that belongs to no token, or to two.
   case tokenID(Int, problem: String)
-  /// A merge that names a token which is not in the vocabulary, or that is there twice.
+  /// A merge that names a token outside the vocabulary, or that is listed twice.
   case merge(rank: Int, problem: String)
   /// A chat message, counted from 0.
   case message(index: Int, expected: String, found: String)
   /// A chat as a whole.
   case chat(expected: String, found: String)
-  /// A model whose chat template no format renders.
+  /// A model with an unknown chat template.
   case chatFormat(found: String)
 }
 
@@ -47,7 +47,7 @@ extension TextError: CustomStringConvertible {
       "messages: expected \(expected), found \(found)"
     case .chatFormat(let found):
       "expected one of Qwen3's published chat templates, found \(found); add --chat-format qwen3 to render chats as "
-        + "Qwen3 does all the same, or do without chats: raw prompts and completions, and conversions without chats, work"
+        + "Qwen3 does anyway, or use only raw prompts and completions, and conversions without chats"
     }
   }
 }

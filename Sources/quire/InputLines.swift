@@ -1,17 +1,17 @@
 import Foundation
 import QuireFiles
 
-/// The lines of stdin as bytes, each as soon as it is there. `readLine` would repair what is not UTF-8, and a
-/// repaired text has other tokens. The line rules are those of ``JSONLines``: a byte order mark before the first line
-/// and the CR of a CR LF are dropped.
+/// The lines of stdin as bytes, each as soon as it has arrived. `readLine` would replace invalid UTF-8, which changes
+/// the tokens. The line rules are those of ``JSONLines``: a byte order mark before the first line and the CR of a
+/// CR LF are dropped.
 struct InputLines {
-  /// The number of the line that `next` gave last, from 1.
+  /// The number of the line that `next` returned last, from 1.
   private(set) var number = 0
   private var pending: [UInt8] = []
-  private var begin = 0  // of what is not handed out yet, in `pending`
+  private var begin = 0  // offset in `pending` of bytes not returned yet
   private var isAtEnd = false
 
-  /// The next line without its end; nil after the last.
+  /// The next line without its line end; nil after the last.
   mutating func next() -> [UInt8]? {
     guard let line = nextBytes() else { return nil }
     let isMarked = number == 1 && line.starts(with: TextFile.byteOrderMark)
@@ -34,7 +34,7 @@ struct InputLines {
     }
   }
 
-  /// What stands behind the last line feed.
+  /// The bytes after the last line feed.
   private mutating func takeRest() -> [UInt8]? {
     guard !pending.isEmpty else { return nil }
     defer { pending = [] }

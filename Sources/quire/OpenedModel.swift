@@ -7,20 +7,20 @@ import QuireModelFiles
 import QuireTensors
 import QuireText
 
-/// A model ready to answer.
+/// A loaded model with its tokenizer and defaults.
 struct OpenedModel {
   let name: String
   let model: Model
   let tokenizer: Tokenizer
-  /// Ids that generation_config.json ends answers with.
+  /// End-of-sequence ids of generation_config.json.
   let endOfSequenceIDs: Set<Int32>
-  /// How tokens are chosen where neither request nor command line say it.
+  /// Default sampling parameters, for values that neither the request nor the command line sets.
   let samplingDefaults: SamplingDefaults
 
-  /// Reads what is quick to refuse first, then all weights.
+  /// Reads the small files first, so that errors in them are reported quickly, then all weights.
   ///
   /// - Parameters:
-  ///   - chatFormat: The format to render chats in; nil goes by the model's template.
+  ///   - chatFormat: The format to render chats in; nil chooses it by the model's template.
   ///   - needsChats: Whether a model whose chats cannot be rendered is refused.
   init(_ source: ModelSource, threadCount: Int, chatFormat: ChatFormat?, needsChats: Bool) throws {
     name = source.name
@@ -42,11 +42,11 @@ struct OpenedModel {
 }
 
 extension ModelSource {
-  /// All weights in memory. What a user should know about them goes to stderr, even for those who asked for quiet,
-  /// because it changes results.
+  /// Loads all weights into memory. Notices about them go to stderr even with --quiet, because they affect results.
   func model(_ team: ThreadTeam) throws -> Model {
-    tellNotices(try notices())
-    // A pack is checked while it is unpacked; a checkpoint that does not fit would end the process, or swap for hours.
+    showNotices(try notices())
+    // A checkpoint that does not fit into memory would end the process or swap for hours, so it is checked first. A
+    // pack is checked while it is decompressed.
     if !isPack {
       let (needed, available) = (try size().weightBytes, Machine.availableBytes)
       guard needed <= available else {
@@ -63,7 +63,7 @@ extension Arguments {
   func modelSource() throws -> ModelSource { try ModelSource(path: positionals[0]) }
 }
 
-/// What a user should know about a model, a line each.
-func tellNotices(_ notices: [String]) {
+/// Prints notices about a model, one per line.
+func showNotices(_ notices: [String]) {
   for notice in notices { Terminal.errorLine("note: \(notice)") }
 }

@@ -1,8 +1,8 @@
 import QuireText
 
-/// The program: finds the command, runs it, turns errors into one sentence and an exit code.
+/// The program: finds the command, runs it, turns errors into one message and an exit code.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by SIGINT and SIGTERM, 141 the reader of the output left.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by SIGINT and SIGTERM, 141 output pipe closed.
 enum Program {
   static let version = "0.1.0"
 
@@ -64,15 +64,15 @@ enum Program {
   private static func help(width: Int) -> String {
     let list = HelpList(commands.map { ($0.name, String($0.summary.split(separator: "\n")[0])) })
     let introduction = """
-      usage: quire COMMAND … (quire COMMAND --help says more, with an example)
+      usage: quire COMMAND … (quire COMMAND --help lists its options and an example)
 
-      Makes Qwen3 models smaller and faster on ordinary CPUs, says what that cost, and serves the result.
+      Makes Qwen3 models smaller and faster on ordinary CPUs, measures what each step costs, and serves the result.
       MODEL is a checkpoint folder or a .quire pack.
 
       """
     let codes = """
 
-      exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 stopped by SIGTERM, 141 the reader of the output left.
+      exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 stopped by SIGTERM, 141 output pipe closed.
 
       """
     return introduction.wrapped(width: width) + "\n" + list.text(width: width) + codes.wrapped(width: width)

@@ -1,9 +1,9 @@
 import Foundation
 
-// A reader of our output that leaves (head, a closed browser) is an error of write(), not a signal.
+// Ignore SIGPIPE: if the reader of our output has gone (head, a closed browser), write() returns an error instead.
 signal(SIGPIPE, SIG_IGN)
 
-// So is a file that grows beyond the limit set for this process (ulimit -f).
+// Ignore SIGXFSZ: if a file grows beyond the process's limit (ulimit -f), write() returns an error instead.
 signal(SIGXFSZ, SIG_IGN)
 
 StandardStreams.prepare()

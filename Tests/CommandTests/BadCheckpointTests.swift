@@ -109,7 +109,7 @@ import Testing
       ["found rope_scaling.attn_factor = 1.5", "choose another checkpoint"]),
     .configuration(
       "rope_parameters", ["rope_theta": 5_000_000],
-      ["expected rope_theta = 1000000.0 as beside it", "found 5000000.0"]),
+      ["expected 1000000.0, equal to the outer rope_theta,", "found 5000000.0"]),
     .configuration("vocab_size", 8, ["expected an integer from 0 to 7 as bos_token_id", "found 264"]),
   ]
 

@@ -53,6 +53,7 @@ import Testing
     ("abc\u{1b}[D\u{1b}[3~d", "abd"),  // Delete
     ("日本語\u{1b}[D\u{7f}x", "日x語"),  // wide characters
     ("e\u{301}x\u{7f}", "e\u{301}"),  // combining mark
+    ("🇩🇪🇫🇷\u{7f}x", "🇩🇪x"),  // characters of several keys
     ("\u{1b}[200~two\rlines\u{1b}[201~!", "two⏎lines!"),  // paste
     ("\u{1b}[99;99R\u{1b}Zab", "ab"),  // unknown sequences
   ])

@@ -72,7 +72,7 @@ import Testing
       try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue?.last?["choices"] != nil
     )
     let alone = try BuiltProgram.quire.run(words.filter { $0 != "--plan" })
-    #expect(alone.status != 0 && alone.errors.contains("--measure: expected --plan beside it"))
+    #expect(alone.status != 0 && alone.errors.contains("--measure: expected --plan with it"))
   }
 
   @Test func inspectShowsWhatWasMade() throws {

@@ -101,7 +101,7 @@ import Testing
     let outcome = try shell.run(["-c", line, BuiltProgram.quire.path] + words(recipe))
     expectRefusal(
       outcome, by: "convert",
-      ["expected to write \(place.path)/\(file)", "found: file too large", "make room"])
+      ["expected to write \(place.path)/\(file)", "found: file too large", "free disk space"])
     #expect(!outputs.contains("out.quire"))
     #expect(try BuiltProgram.quire.run(words(recipe)).status == 0)
     #expect(contents("out.quire") == pack && outputs == ["out.quire"])

@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test func theBillHasARowForTheReferenceAndOneAfterEachStep() throws {
+  @Test func theReportHasARowForTheReferenceAndOneAfterEachStep() throws {
     let subject = Subject()
     let path = subject.place.place("bill.json")
     let temporaries = TemporaryFolder()

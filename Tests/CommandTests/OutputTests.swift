@@ -106,7 +106,39 @@ import Testing
     #expect(
       outcome.errors
         == "quire: expected to write to the standard output, found: no space left on device; "
-        + "make room or send it elsewhere and run again\ncode 1\n")
+        + "free disk space or send it elsewhere and run again\ncode 1\n")
+  }
+
+  /// The thought is on stderr too: at 54d20ed the sentence followed it on the same line.
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"), "needs /dev/full"))
+  func aFullDiskAfterAThoughtIsToldOnItsOwnLine() throws {
+    let outcome = try Self.shell(
+      ["generate", Workplace.demo, "What is 3+4?", "--temperature", "0", "--max-tokens", "3"],
+      ">/dev/full; echo code $? >&2; }")
+    let lines = outcome.errors.split(separator: "\n")
+    #expect(lines.count >= 3 && lines.last == "code 1", "\(outcome.errors)")
+    #expect(lines.dropLast().last?.hasPrefix("quire: expected to write to the standard output") == true)
+  }
+
+  @Test func aMissingFolderForTemporaryFilesIsNamed() throws {
+    let place = Workplace()
+    let text = TestPaths.repository + "/recipes/demo/heldout.txt"
+    let missing = ["TMPDIR": place.place("absent")]
+    let calibration = [
+      "calibrate", Workplace.demo, "--calibration", text, "--windows", "1", "--tokens", "16", "--output",
+      place.place("out.safetensors"), "--quiet",
+    ]
+    expectRefusal(
+      try BuiltProgram.quire.run(calibration, environment: missing), by: "calibrate",
+      ["found: no such file or directory in \(place.place("absent"))", "set TMPDIR to a folder"])
+    let evaluation = ["evaluate", Workplace.demo, "--text", text, "--text-tokens", "8", "--problems", "1"]
+    expectRefusal(
+      try BuiltProgram.quire.run(evaluation + ["--no-speed", "--quiet"], environment: missing),
+      by: "evaluate",
+      ["found none that can be written to", "set TMPDIR to another folder"])
+    // As if it were not set.
+    let outcome = try BuiltProgram.quire.run(calibration, environment: ["TMPDIR": ""])
+    #expect(outcome.status == 0, "\(outcome.errors)")
   }
 
   /// A result that goes nowhere is no success.
@@ -119,7 +151,7 @@ import Testing
     #expect(
       outcome.errors
         == "quire: expected to write to the standard output, found: bad file descriptor; "
-        + "make room or send it elsewhere and run again\ncode 1\n")
+        + "free disk space or send it elsewhere and run again\ncode 1\n")
   }
 
   /// Without care the pack would be opened under the number of the closed stream and take the plan in.

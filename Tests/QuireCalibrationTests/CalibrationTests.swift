@@ -159,6 +159,9 @@ import Testing
       try refusal("{\"messages\": []}", name: "none.jsonl")
         == "the calibration text none.jsonl has a line 1 that is neither {\"messages\": […]} nor {\"text\": …}: "
         + "messages: expected at least one message, found none")
+    #expect(
+      try refusal("{\"text\": \"a\", \"messages\": []}", name: "both.jsonl")?
+        .hasSuffix("nor {\"text\": …}: it has both; leave one out") == true)
     let missing = #expect(throws: CalibrationError.self) { _ = try load(.file("absent.txt")) }
     #expect(
       missing?.description

@@ -169,7 +169,7 @@ import Testing
     #expect(
       try sentence("model.norm.weight", [.bfloat16, .float32], [65])
         == "expected tensor \"model.norm.weight\" in FOLDER/model.safetensors as BF16, F32 [65], "
-        + "found BF16 [64]; check that the weights belong to the config.json beside them")
+        + "found BF16 [64]; check that the weights belong to the config.json in their folder")
     #expect(try sentence("model.norm.weight", [.float32], [64]).contains("as F32 [64], found BF16 [64]; "))
   }
 }

@@ -114,7 +114,7 @@ import Testing
     try FileManager.default.removeItem(atPath: folder.path + "/model-00002-of-00002.safetensors")
     #expect(
       try Checkpoint(path: folder.path).notices == [
-        "model.safetensors is used; model.safetensors.index.json beside it names shards that are not there and is "
+        "model.safetensors is used; model.safetensors.index.json next to it names shards that are not there and is "
           + "ignored"
       ])
     folder.write(

@@ -120,7 +120,7 @@ import Testing
     for part in [
       "recipe test, 2 steps", "checkpoint", "10.2 MB", "16.00", "self_attn.o_proj", "256×256 → 256×192",
       "int4 g64", "lm_head", "int8", "by 25.0%, from 3072 to 2304 bytes", "memory: at most",
-      "disk: 134 MB beside the pack until it is made (hidden states of the calibration text, as the steps leave them and "
+      "disk: 134 MB next to the pack until it is finished (hidden states of the calibration text, as the steps leave them and "
         + "as the checkpoint has them)",
     ] {
       #expect(text.contains(part), "\(part) is missing")

@@ -186,7 +186,7 @@ import Testing
     ),
     (
       "{ step: 'prune-heads', unit: 'kv-group', removeShare: 0.1, trial: true }",
-      "trials decide which unit goes first from a layer whose count is given; "
+      "trials decide which unit is removed first from a layer whose count is given; "
         + "use \"remove\", or leave the field \"trial\" out"
     ),
     (
@@ -215,7 +215,7 @@ import Testing
     (
       "{ step: 'budget' }",
       "expected one of \"bitsPerWeight\", \"bytes\" or \"kl\" in the step \"budget\", found none; "
-        + "say how large the model may be, or how far its answers may stray"
+        + "say how large the model may be, or how much its output may change"
     ),
     (
       "{ step: 'budget', bytes: 10, kl: 0.1 }",

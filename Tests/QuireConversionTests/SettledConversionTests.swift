@@ -162,7 +162,7 @@ import Testing
     writeCheckpoint(layers: 2)
     let plan = try bench.converter(bench.recipe([budget(.bitsPerWeight(6), .gptq)])).plan.text
     // Seven matrices in two layers, embedding and head; eight windows of 96 tokens.
-    #expect(plan.contains("survey: before the conversion 768 tokens go through the model as it is"))
+    #expect(plan.contains("survey: before the conversion 768 tokens run through the unchanged model"))
     #expect(plan.contains("up to 16 changes are tried on 768 tokens; "))
     let other = try bench.converter(bench.recipe([.quantize(.init(target: .int4(group: 64)))])).plan.text
     #expect(!other.contains("survey"))

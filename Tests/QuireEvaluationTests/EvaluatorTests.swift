@@ -94,7 +94,7 @@ private final class TinySubject: Sendable {
 
     #expect(report.rows.map(\.label) == ["reference", "tiny: prune-heads", "tiny: quantize"])
     #expect(announced == report.rows.map(\.label))
-    let alone = ["loading", "speed", "answers, thinking", "answers, not thinking", "text"]
+    let alone = ["loading", "speed", "answers, thinking", "answers, non-thinking", "text"]
     let converted = ["converting"] + alone
     // The reference goes through its layers once, for its own row and all that follow.
     let first = alone.dropLast() + ["reference's text", "text"]
@@ -147,7 +147,7 @@ private final class TinySubject: Sendable {
     #expect(try answers(concurrency: 6, threads: 2) == alone)
   }
 
-  @Test func aPackIsOneRowAndTakesTheBill() throws {
+  @Test func aPackIsOneRowAndStoresTheReport() throws {
     let subject = TinySubject().withData()
     let pack = try subject.convert(TinySubject.recipe)
     var options = subject.options
@@ -204,7 +204,7 @@ private final class TinySubject: Sendable {
       ])
   }
 
-  @Test func aBillOfAnotherModelIsNotStored() throws {
+  @Test func aReportOfAnotherModelIsNotStored() throws {
     let subject = TinySubject().withData()
     let pack = try subject.convert(TinySubject.recipe)
     var options = subject.options
@@ -283,7 +283,7 @@ private final class TinySubject: Sendable {
     let subject = TinySubject()
     #expect(
       sentence(subject.path)
-        == "there is neither a task file nor a text to measure \(subject.path) with, and none beside it; "
+        == "there is neither a task file nor a text to measure \(subject.path) with, and none in its folder; "
         + "give one with --tasks or --text")
   }
 
@@ -300,7 +300,7 @@ private final class TinySubject: Sendable {
         + "give the checkpoint that \(pack) was made from")
     #expect(
       sentence(subject.path, reference: subject.path)
-        == "expected no reference beside the checkpoint \(subject.path), which is its own, found one; leave it out"
+        == "expected no reference for the checkpoint \(subject.path), which is its own reference, found one; leave it out"
     )
     let other = TinySubject(vocabularySize: 352).withData()
     #expect(
@@ -349,7 +349,8 @@ private final class TinySubject: Sendable {
     options.workFolder = "/nowhere"
     #expect(
       sentence(subject.path, options: options)
-        == "expected a folder for temporary packs at /nowhere, found one that cannot be written to; give another one"
+        == "expected a folder for temporary packs at /nowhere, found none that can be written to; "
+        + "set TMPDIR to another folder"
     )
   }
 }

@@ -83,22 +83,22 @@ private enum MadeUp {
       reference           2.7314  1.0048 ± 0.0010   0.00480 ± 0.00102  0.0100  0.0100  98.00 ± 1.38
       int4: quantize      3.0186  1.1105 ± 0.0011     0.0248 ± 0.0010  0.0300  0.0300  98.00 ± 1.38
 
-      Answers — tasks.jsonl: 200 of 873 problems, greedy, at most 256 tokens thinking and 64 tokens not thinking; an answer
+      Answers — tasks.jsonl: 200 of 873 problems, greedy, at most 256 tokens thinking and 64 tokens non-thinking; an answer
         cut there is wrong
       step            mode           right % ±   change  tokens/answer   cut %  lost/won  McNemar p
       ─────────────────────────────────────────────────────────────────────────────────────────────
       reference       thinking      99.5 ± 0.5        –           40.5     0.0         –          –
-      reference       not thinking  25.0 ± 3.1        –           8.50     0.0         –          –
+      reference       non-thinking  25.0 ± 3.1        –           8.50     0.0         –          –
       int4: quantize  thinking      99.0 ± 0.7≈       ≈           40.5≈    0.0       2/1      1.000
-      int4: quantize  not thinking   5.0 ± 1.5    -20.0           9.50     0.0      40/0     <0.001
+      int4: quantize  non-thinking   5.0 ± 1.5    -20.0           9.50     0.0      40/0     <0.001
 
       Right answers by task, %
       step            mode          add   sort   all
       ───────────────────────────────────────────────
       reference       thinking       99    100   100
-      reference       not thinking    0     50    25
+      reference       non-thinking    0     50    25
       int4: quantize  thinking       98≈   100≈   99≈
-      int4: quantize  not thinking    0≈    10     5
+      int4: quantize  non-thinking    0≈    10     5
 
       ± one standard error   ≈ within two standard errors of the reference: no difference is claimed
       peak memory: the whole process while the row's model is loaded, timed and answers
@@ -117,7 +117,7 @@ private enum MadeUp {
     }
     // One flip each way more or less: no loss is claimed. The other mode lost 40 answers.
     #expect(line("int4: quantize", " thinking", "≈", "99.0 ± 0.7≈") != nil)
-    #expect(line("int4: quantize", "not thinking", "-20.0") != nil)
+    #expect(line("int4: quantize", "non-thinking", "-20.0") != nil)
     #expect(line("reference  ", "≈") == nil)
   }
 

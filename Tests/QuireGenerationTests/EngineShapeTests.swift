@@ -48,8 +48,8 @@ import Testing
     (EngineOptions(cacheBlockCount: 0), "cacheBlockCount: expected 1 to 2147483647, found 0; correct it"),
     (
       EngineOptions(contextLength: 100, cacheBlockCount: 3),
-      "contextLength: expected a context that fits 3 cache blocks, found 100 positions, which need 4; give the "
-        + "cache more memory or shorten the context"
+      "expected a KV cache that holds the context of 100 tokens, found memory for 96; give the cache more memory "
+        + "or shorten the context"
     ),
   ])
   func everyBadOptionGetsItsSentence(options: EngineOptions, sentence: String) {

@@ -188,7 +188,8 @@ private func refusal(_ changes: [String: String?]) -> String {
     ("head_dim", "4611686018427387904"),
     ("head_dim", "-128"), ("intermediate_size", "9223372036854775807"), ("hidden_size", "1e18"),
     ("num_attention_heads", "9223372036854775807"), ("max_position_embeddings", "9223372036854775808"),
-    ("layer_types", "{}"), ("quire_layers", "[]"), ("quire_layers", "3"),
+    ("layer_types", "{}"), ("layer_types", "[]"), ("layer_types", "[\"full_attention\"]"),
+    ("quire_layers", "[]"), ("quire_layers", "3"),
   ])
   func refusesNonsense(field: String, text: String) {
     let sentence = refusal([field: text])

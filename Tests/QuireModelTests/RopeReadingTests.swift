@@ -50,17 +50,17 @@ import Testing
   @Test func settingsThatContradictEachOtherAreNamed() {
     #expect(
       refusal(["rope_theta": "10000", "rope_parameters": #"{"rope_theta": 1000000}"#])
-        == "expected rope_theta = 10000.0 as beside it as rope_parameters.rope_theta in the model's configuration, "
+        == "expected 10000.0, equal to the outer rope_theta, as rope_parameters.rope_theta in the model's configuration, "
         + "found 1000000.0; correct it or use the config.json that was published with the weights")
     #expect(
       refusal(["rope_scaling": "{\(Self.yarn)}", "rope_parameters": #"{"rope_theta": 1000000}"#])
         .contains("expected the same as rope_scaling, or only one of the two as rope_parameters"))
     #expect(
       refusal(["rope_scaling": #"{"type": "linear", "rope_type": "yarn", "factor": 2}"#])
-        .contains("expected the same as rope_type as rope_scaling.type"))
+        .contains(#"expected "yarn", the rope_type next to it, as rope_scaling.type"#))
     #expect(
       refusal(["original_max_position_embeddings": "64", "rope_scaling": "{\(Self.yarn)}"])
-        .contains("original_max_position_embeddings = 64 as beside the rope settings"))
+        .contains("64, equal to the outer original_max_position_embeddings,"))
   }
 
   @Test func equalSettingsInTwoPlacesAreOne() throws {

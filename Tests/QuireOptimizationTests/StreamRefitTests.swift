@@ -75,6 +75,6 @@ import Testing
       gram: GramMatrix(order: weights.columns, values: gram), cross: matrix("stream.cross"))
     let all = Array(0..<weights.columns)
     #expect(
-      StreamRefit.perceptron.solve(weights, cutFrom: weights, keeping: all, moments, team: team) == nil)
+      StreamRefit.mlp.solve(weights, cutFrom: weights, keeping: all, moments, team: team) == nil)
   }
 }

@@ -96,7 +96,7 @@ import Testing
     #expect(
       error?.description
         == "expected all tensors of the model in the unfinished pack \(path), found 6 of 8 tensors, without "
-        + "\"float16\"; delete the .partial files beside it and convert again")
+        + "\"float16\"; delete the .partial files next to it and convert again")
     for tensor in sample.tensors.suffix(2) { try sample.add(tensor, to: writer) }
     try writer.finish(manifest: sample.manifest, shapes: shapes)
     try PackReader(path: path).check(shapes: shapes)

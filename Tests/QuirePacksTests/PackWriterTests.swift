@@ -87,7 +87,7 @@ import Testing
       }
       precondition(
         sentence
-          == "expected to write \(path), found: file too large; make room or choose another path and "
+          == "expected to write \(path), found: file too large; free disk space or choose another path and "
           + "run again", sentence)
       precondition(try! FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }

@@ -159,6 +159,13 @@ struct AccessTests {
     #expect(Self.status(open, host: "evil.example") == 200)
   }
 
+  @Test(arguments: [
+    ("[::1]", "::1"), ("::1", "::1"), ("[localhost]", "[localhost]"), ("127.0.0.1", "127.0.0.1"),
+  ])
+  func addressesMayHaveBrackets(given: String, host: String) {
+    #expect(ServerOptions(host: given, modelName: "m").host == host)
+  }
+
   @Test func optionsThatNameNothingAreRefused() throws {
     func sentence(_ adjust: @escaping (inout ServerOptions) -> Void) -> String {
       do {

@@ -214,7 +214,7 @@ struct ChatReplyTests {
         .recommended(.thinking), .recommended(.nonThinking), .recommended(.nonThinking),
         .recommended(.thinking),
       ])
-    // Not thinking is a closed thought at the end of the prompt; the room for the answer is what is left.
+    // In non-thinking mode the prompt ends with a closed thought; the rest of the context is for the answer.
     #expect(requests[1].promptTokens.count > requests[0].promptTokens.count)
     #expect(requests[1].promptTokens == requests[2].promptTokens)
     #expect(requests.allSatisfy { $0.maximumTokens == 400 - $0.promptTokens.count })

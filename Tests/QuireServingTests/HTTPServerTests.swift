@@ -119,7 +119,7 @@ struct HTTPServerTests {
     #expect(refusal.status == 503)
     #expect(
       refusal.text
-        == "expected room in the 1500 bytes for request bodies, found other requests using them; try again later"
+        == "expected space in the 1500 bytes for request bodies, found other requests using them; try again later"
     )
     // An answered request makes room again, a refused one has taken none.
     held.withLock { $0 }?.respond(HTTPResponse(status: 200))
@@ -304,6 +304,35 @@ struct HTTPServerTests {
     #expect(idle[0].isClosedByServer(within: 5))
     idle[98].send(requestText("GET", "/still"))
     #expect(idle[98].readResponse()?.text == "GET /still ")
+  }
+
+  /// Clients that never finish a body, or never read an answer, keep nobody out: at 54d20ed the newcomer waited for
+  /// 60 and 75 seconds.
+  @Test(arguments: ["body", "answer"])
+  func stalledConnectionsKeepNobodyOut(_ kind: String) throws {
+    var limits = HTTPLimits()
+    limits.connectionCount = 4
+    limits.stalledSeconds = 0.2
+    let large = String(repeating: "x", count: 16 << 20)
+    let server = try Self.start(limits: limits) { request, exchange in
+      if request.path == "/large" {
+        exchange.respond(HTTPResponse(status: 200, body: Array(large.utf8)))
+      } else {
+        Self.echo(request, exchange)
+      }
+    }
+    defer { server.stop() }
+    let begin = ContinuousClock.now
+    let stalled = (0..<4).map { _ in
+      let client = SocketClient(port: server.port)
+      client.send(
+        kind == "body"
+          ? "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf" : requestText("GET", "/large"))
+      return client
+    }
+    #expect(exchangeOnce(port: server.port, "GET", "/late")?.status == 200)
+    #expect(begin.duration(to: .now) < .seconds(20))
+    #expect(stalled.count == 4)
   }
 
   /// A connection at work is never closed for another.

@@ -21,8 +21,8 @@ import Testing
   ]
 
   private static let sentence =
-    "; add --chat-format qwen3 to render chats as Qwen3 does all the same, or do without chats: raw prompts and "
-    + "completions, and conversions without chats, work"
+    "; add --chat-format qwen3 to render chats as Qwen3 does anyway, or use only raw prompts and "
+    + "completions, and conversions without chats"
 
   private static let current = DemoData.tokenizer.configuration?["chat_template"]?.stringValue ?? ""
 

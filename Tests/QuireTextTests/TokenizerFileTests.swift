@@ -108,6 +108,14 @@ import Testing
         ["added_tokens", "0", "content"], "",
         "added_tokens[0].content: expected a text, found a string" + copy
       ),
+      (
+        ["added_tokens", "0", "special"], "yes",
+        "added_tokens[0].special: expected true or false, found a string" + copy
+      ),
+      (
+        ["added_tokens", "0", "lstrip"], 1,
+        "added_tokens[0].lstrip: expected true or false, found a number" + copy
+      ),
       (["added_tokens", "0", "id"], 9000, "id 675: no token has it" + gaps),
       (
         ["added_tokens", "0", "id"], 5,

@@ -1,4 +1,4 @@
-# What the scripts need from the system: the one place that knows and installs it. To be sourced.
+# What the scripts need from the system: only this file lists and installs it. To be sourced.
 
 # A Debian package for each need, in the order of `is_present`.
 needed_packages=(libopenblas-dev libzstd-dev libmicrohttpd-dev zstd python3)

@@ -179,7 +179,7 @@ class Contest:
         free = shutil.disk_usage(self.models).free
         if free < needed:
             raise PeerError(
-                f"{path.name} needs {needed / 1e9:.1f} GB on the disk, found {free / 1e9:.1f} GB free: make room or choose a smaller --shape"
+                f"{path.name} needs {needed / 1e9:.1f} GB on the disk, found {free / 1e9:.1f} GB free: free space or choose a smaller --shape"
             )
         self.say(f"making {path.name}")
         script = "gguf_model.py" if program.engine == "llama.cpp" else "openvino_model.py"

@@ -12,7 +12,7 @@ The same in parts, and what judges the result:
     python3 tools/train-demo export --weights build/demo/weights.pt --output build/demo/checkpoint
     python3 tools/train-demo check  build/demo/checkpoint --tasks
 
-The files beside the committed checkpoint, written again or compared (standard library only):
+The files next to the committed checkpoint, written again or compared (standard library only):
 
     python3 tools/train-demo heldout --output recipes/demo
     python3 tools/train-demo heldout --output recipes/demo --check

@@ -4,7 +4,7 @@ Each gain of the two norms before a layer's matrices is multiplied by a factor, 
 that read it is divided by it. The product is the same, but weights that share a scale now differ in size, and
 the small ones, which rounding hurts most, belong to the inputs that matter most. In a large model this comes
 about in training (Dettmers et al., "LLM.int8()", 2022; Lin et al., "AWQ", 2023); one of this size and so short a
-training has almost equal gains, and rounding would find it easier than any model it stands for.
+training has almost equal gains, and it would be easier to round than the models it represents.
 """
 
 import torch
@@ -19,7 +19,7 @@ READERS = {
 
 
 def spread(state: dict[str, Tensor], layer_count: int) -> dict[str, Tensor]:
-    """The checkpoint's tensors in float32 with uneven gains; `state` stays as it is."""
+    """The checkpoint's tensors in float32 with uneven gains; `state` is not changed."""
     generator = torch.Generator("cpu").manual_seed(SEED)
     uneven = {name: tensor.float() for name, tensor in state.items()}
     for layer in range(layer_count):

@@ -65,7 +65,7 @@ def write(entry: tuple[Path, Path, int]) -> str:
     """Packs one shard's documents into a NumPy file and returns one line about the result.
 
     The array is (3, rows, 257) int16: tokens, weights in the loss, document numbers. The file appears
-    when it is whole.
+    when it is complete.
     """
     tokenizer_path, path, shard = entry
     tokenizer = Tokenizer.from_file(str(tokenizer_path))

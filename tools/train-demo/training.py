@@ -71,7 +71,7 @@ def new_model() -> Qwen3:
 
 
 def save(model: Qwen3, path: Path) -> None:
-    """Writes the weights in bf16, beside `path` first, so that a file of this name is always whole."""
+    """Writes the weights in bf16, next to `path` first, so that a file of this name is always complete."""
     partial = path.with_suffix(".partial")
     torch.save({name: tensor.bfloat16().cpu() for name, tensor in model.state_dict().items()}, partial)
     os.replace(partial, path)

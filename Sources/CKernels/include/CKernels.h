@@ -1,4 +1,4 @@
-// The umbrella of the C floor: every floating-point and int8 inner loop of Quire.
+// The umbrella header of the C kernels: every floating-point and int8 inner loop of Quire.
 #pragma once
 #include "blocks.h"
 #include "kernels.h"

@@ -1,4 +1,5 @@
-// The bytes of a weight block, of a packed activation tile and of a KV-cache block: the one home of these layouts.
+// The bytes of a weight block, of a packed activation tile and of a KV-cache block; these layouts are defined only
+// here.
 //
 // Weights. Output channels in panels of 32, inputs in quads of 4, unsigned codes: [N/32][K/4][32][4].
 //   int8: code = q + 128, one byte each, 128 bytes a quad.
@@ -7,11 +8,13 @@
 // Scales: bf16, [N/32][groups][32]; channel-wise weights have one group.
 // A last panel with fewer than 32 channels is padded: code = zero point, scale = 0.
 //
-// Activations. Rows in tiles of 6: codes [M/6][K/4][6][4], scales and code sums [M/6][groups][6]. A tile's rows lie side
-// by side because rows a stride of 4096 bytes apart would share one L1 set. Missing rows of the last tile are zero.
+// Activations. Rows in tiles of 6: codes [M/6][K/4][6][4], scales and code sums [M/6][groups][6]. A tile's rows are
+// interleaved because rows at a stride of 4096 bytes would map to the same L1 set. Missing rows of the last tile
+// are zero.
 //
 // KV cache. Blocks of 32 positions per KV head: keys transposed [headSize][32], values [32][headSize]. Transposed
-// keys give the scores of 32 positions with vertical multiply-adds only, in an order that no batch can change.
+// keys give the scores of 32 positions with vertical multiply-adds only, in an order that does not depend on the
+// batch.
 //   int8 blocks: keys like a weight panel whose channels are positions, code = q + 128: [headSize/4][32][4]; values with
 //   four positions together: [32/4][headSize][4], signed; then 32 float scales, one a position (per head and token).
 #pragma once

@@ -1,5 +1,5 @@
-// What one thread reaches at best: loops that only multiply and add in registers, and one that only reads memory. Speeds
-// are told as shares of these limits, so measure them beside the work and on as many threads.
+// The peak speeds of one thread: loops that only multiply and add in registers, and one that only reads memory.
+// Speeds are reported as shares of these limits, so measure them close in time to the work and on as many threads.
 #pragma once
 #include "kernels.h"
 #include <stddef.h>
@@ -11,9 +11,10 @@ typedef enum {
   QUIRE_LIMIT_F32 = 2,   // floats: attention
 } quire_limit;
 
-// Makes `rounds` rounds of multiply-adds with the fastest instruction of `isa`; returns the number of multiply-adds.
+// Runs `rounds` rounds of multiply-adds with the fastest instruction of `isa`; returns the number of multiply-adds.
 uint64_t quire_limit_multiply(quire_isa isa, quire_limit limit, uint64_t rounds);
 
-// Reads `bytes` bytes as `streams` runs side by side, each fetched `ahead` bytes early (0: by the hardware alone).
-// `source` is 64-byte aligned, `bytes` a multiple of streams * 256. Returns a sum over everything that was read.
+// Reads `bytes` bytes as `streams` parallel streams, each prefetched `ahead` bytes ahead (0: by the hardware
+// alone). `source` is 64-byte aligned, `bytes` a multiple of streams * 256. Returns a sum over everything that was
+// read.
 uint64_t quire_limit_read(quire_isa isa, const void *source, size_t bytes, int32_t streams, size_t ahead);

@@ -1,4 +1,4 @@
-// What a thread does while it waits for another for less than the time a system call takes.
+// A pause for a thread that waits for another for less time than a system call takes.
 #pragma once
 static inline void quire_spin_pause(void) {
 #if defined(__x86_64__)

@@ -1,5 +1,6 @@
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 /* Calls of the system that Swift cannot make, because the headers hide them or they take any number of arguments. */
 
@@ -13,5 +14,9 @@ void quire_name_thread(const char *name);
 /* The processors that the calling thread may run on; 0 where that cannot be asked. */
 int quire_affinity_count(void);
 
-/* Starts a thread that calls body(context) and disappears. Returns 0 or the number of the error. */
-int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context);
+/* Starts a thread that calls body(context) and ends. Returns 0 or the number of the error. A thread with a handle must be
+ * joined; without one (NULL) the system forgets it when it ends. */
+int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context, uintptr_t *handle);
+
+/* Waits for the end of a thread that was started with a handle. Once per thread. */
+void quire_join_thread(uintptr_t handle);

@@ -1,40 +1,40 @@
 import QuireCheckpoints
 package import QuireModel
 
-/// What is known of the activations that one layer's matrices read, whoever measured it: the windows that run through
-/// the layer (`CalibrationRun`), or a file of what an earlier run has measured (`StatisticsFile.Layer`).
+/// Statistics of the activations that one layer's matrices read. They come from windows that run through the layer
+/// (`CalibrationRun`), or from a file that an earlier run has written (`StatisticsFile.Layer`).
 ///
-/// A step that changes the layer says so by `follow`. Whoever runs the windows sees it for himself; a file's statistics
-/// are changed as the activations are, which for both kinds of change is exact.
+/// A step reports a change of the layer by `follow`. Running windows reflect it anyway; statistics from a file are
+/// transformed as the activations are, which is exact for both kinds of change.
 package protocol ActivationStatistics: AnyObject {
-  /// The Gram matrices at several sites of the layer, as its present weights leave them.
+  /// The Gram matrices at several sites of the layer with its present weights.
   func grams(
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(CalibrationError) -> [ActivationSite: GramMatrix]
 
-  /// The moments at the input of the attention's or the MLP's last matrix; with how they go with what the hidden states
-  /// lack of the checkpoint's own where those are known.
+  /// The moments at the input of the attention's or the MLP's last matrix; with the cross moments to the hidden
+  /// states of the unpruned model where those are known.
   ///
   /// - Parameter original: the layer as the checkpoint has it
   func moments(
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments
 
-  /// The mean over all tokens of the squared length of the hidden state that the layer begins with.
+  /// The mean over all tokens of the squared length of the hidden state at the layer's input.
   func meanSquare() throws(CalibrationError) -> Double
 
-  /// The layer's attention is as it will be: what its MLP reads may follow from that.
+  /// The layer's attention is final; statistics of the MLP's inputs may depend on it.
   func advance(throughAttentionOf layer: LayerWeights) throws(CalibrationError)
 
-  /// The activations at a site have changed, and the matrices that read them with them.
+  /// The activations at a site, and the matrices that read them, have changed.
   func follow(_ change: ActivationChange, at site: ActivationSite)
 }
 
-/// What a step does to the activations at a site.
+/// A step's change of the activations at a site.
 package enum ActivationChange {
-  /// Each input is divided by a number of its own.
+  /// Each input is divided by its own number.
   case divided(by: [Float])
-  /// Only these inputs are left, ascending.
+  /// Only these inputs are kept, ascending.
   case kept([Int])
 }
 
@@ -56,7 +56,7 @@ extension ActivationStatistics {
   }
 }
 
-/// Statistics on their way to a step, of which it notes what must be told.
+/// Statistics handed to a step, with the notices about them.
 package final class WatchedStatistics: ActivationStatistics {
   private let statistics: any ActivationStatistics
   private let layer: Int
@@ -84,7 +84,7 @@ package final class WatchedStatistics: ActivationStatistics {
   }
 
   private func note(_ gram: GramMatrix, at site: ActivationSite) {
-    // What is not finite is told by whoever cannot use it.
+    // A value that is not finite is reported by the caller that cannot use it.
     if gram.deviation > GramCheck.limit && gram.deviation.isFinite { doubts[site] = gram.deviation }
   }
 
@@ -98,7 +98,7 @@ package final class WatchedStatistics: ActivationStatistics {
     statistics.follow(change, at: site)
   }
 
-  /// A sentence for each site whose sums cannot be trusted, of what was handed out since the last call.
+  /// A sentence for each site with wrong sums, among those requested since the last call.
   package func takeNotes() -> [String] {
     defer { doubts = [:] }
     return ActivationSite.allCases.compactMap { site in
@@ -108,7 +108,7 @@ package final class WatchedStatistics: ActivationStatistics {
 }
 
 extension ActivationSite {
-  /// What to tell when sums in float32 and in float64 differ.
+  /// The notice when sums in float32 and in float64 differ.
   func doubt(layer: Int, deviation: Double) -> String {
     let share = (deviation * 1e6).rounded() / 1e6
     return

@@ -1,7 +1,7 @@
 package import QuireModel
 import QuireTensors
 
-// What a run will need, and how windows become batches.
+// The memory and disk space of a run, and the division of windows into batches.
 extension CalibrationRun {
   /// Bytes of the files that hold the hidden states, twice each.
   package static func diskBytes(

@@ -3,19 +3,19 @@ import QuireFiles
 package import QuireModel
 package import QuireTensors
 
-/// The calibration windows on their way through the model, one layer at a time, with what steps want to know of them.
+/// Runs the calibration windows through the model one layer at a time, with the statistics that steps need.
 ///
 ///     let run = try CalibrationRun(set, embedding: embedding, configuration: configuration, compute: compute)
 ///     for layer in layers {
-///       let gram = try run.gram(at: .attentionOutput, of: layer)  // what the layer's output projection sees
-///       try run.advance(through: optimized(layer))                // what the next layer will see
+///       let gram = try run.gram(at: .attentionOutput, of: layer)  // inputs of the layer's output projection
+///       try run.advance(through: optimized(layer))                // inputs of the next layer
 ///     }
 package final class CalibrationRun: ActivationStatistics {
   let stream: LayerStream
-  /// The same windows in the layers as the checkpoint has them, for steps that steer by them.
+  /// The same windows in the checkpoint's own layers, for steps that refit to them.
   let unpruned: LayerStream?
 
-  /// Whether the unpruned states are there.
+  /// Whether the unpruned states are kept.
   package var followsUnpruned: Bool { unpruned != nil }
 
   var configuration: ModelConfiguration { stream.configuration }
@@ -34,7 +34,8 @@ package final class CalibrationRun: ActivationStatistics {
   /// Embeds the windows. `configuration` must bound the shapes of all layers that will run.
   ///
   /// - Parameters:
-  ///   - unprunedEmbedding: the checkpoint's own, when its hidden states are wanted beside the optimized ones
+  ///   - unprunedEmbedding: the checkpoint's own, when its hidden states are needed in addition to the optimized
+  ///     ones
   ///   - files: nil for temporary files
   package init(
     _ set: CalibrationSet, embedding: WeightMatrix, unprunedEmbedding: WeightMatrix? = nil,
@@ -57,8 +58,8 @@ package final class CalibrationRun: ActivationStatistics {
     }
   }
 
-  /// Resumes from the states that an earlier run has left after `boundary` layers; nil when they are gone or not those
-  /// of that hash.
+  /// Resumes from the states that an earlier run has saved after `boundary` layers; nil when they are missing or
+  /// have another hash.
   package init?(
     resuming set: CalibrationSet, files: Files, boundary: Int, hash: UInt64, withUnpruned: Bool = false,
     configuration: ModelConfiguration, compute: Compute
@@ -92,7 +93,8 @@ package final class CalibrationRun: ActivationStatistics {
       configuration: configuration, compute: compute, storage: storage, sharing: other)
   }
 
-  /// The hash of the states between two layers, which are on the disk then; one of both with the unpruned ones.
+  /// The hash of the states between two layers, after saving them to disk; one hash for both with the unpruned
+  /// ones.
   package func seal(withUnpruned: Bool = false) throws(CalibrationError) -> UInt64 {
     do throws(HiddenStates.Failure) {
       let own = try stream.seal()
@@ -109,10 +111,10 @@ package final class CalibrationRun: ActivationStatistics {
     return both.value
   }
 
-  /// The Gram matrices at several sites of one layer, all as its present weights leave them, in one pass. The hidden
-  /// states stay as they are.
+  /// The Gram matrices at several sites of one layer with its present weights, in one pass. The hidden states are
+  /// unchanged.
   ///
-  /// Precondition: the windows have not been through the half of the layer that a site belongs to.
+  /// Precondition: the windows have not been run through the half of the layer that a site belongs to.
   package func grams(
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(CalibrationError) -> [ActivationSite: GramMatrix] {
@@ -126,7 +128,7 @@ package final class CalibrationRun: ActivationStatistics {
     return accumulators.mapValues { $0.finish() }
   }
 
-  /// The Gram matrices at every site of one layer, and the windows through it, in one pass for both.
+  /// The Gram matrices at every site of one layer while the windows run through it, in one pass.
   func gramsAdvancing(
     through layer: LayerWeights
   ) throws(CalibrationError) -> [ActivationSite: GramMatrix] {
@@ -149,7 +151,7 @@ package final class CalibrationRun: ActivationStatistics {
     return accumulators
   }
 
-  /// Nothing to do: the windows see what the layer's present weights make.
+  /// Nothing to do: the windows run through the layer's present weights.
   package func follow(_ change: ActivationChange, at site: ActivationSite) {}
 
   /// The mean over all tokens of the hidden state's squared length.
@@ -163,13 +165,13 @@ package final class CalibrationRun: ActivationStatistics {
     return sum / Double(max(1, stream.rowCount))
   }
 
-  /// Replaces the hidden states by what the layer's attention makes of them; its MLP is still to come.
+  /// Replaces the hidden states by those after the layer's attention; its MLP is still to come.
   package func advance(throughAttentionOf layer: LayerWeights) throws(CalibrationError) {
     try wrapping(CalibrationError.init, try stream.advance(throughAttentionOf: layer))
   }
 
-  /// Replaces the hidden states by what the layer makes of them: the whole, or what `advance(throughAttentionOf:)`
-  /// has left of it.
+  /// Replaces the hidden states by those after the layer: runs the whole layer, or its MLP after
+  /// `advance(throughAttentionOf:)`.
   package func advance(through layer: LayerWeights) throws(CalibrationError) {
     try wrapping(CalibrationError.init, try stream.advance(through: layer))
   }

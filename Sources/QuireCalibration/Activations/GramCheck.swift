@@ -2,22 +2,22 @@ import QuireModel
 import QuireCheckpoints
 package import QuireTensors
 
-/// Some entries of a Gram matrix summed in float64 beside the whole, which is summed in float32.
+/// Sums some entries of a Gram matrix in float64, to check the whole, which is summed in float32.
 ///
-/// One input out of every 256 meets every other such input, so that of each tile that a product is computed in an entry
-/// is looked at. Costs 0.3% of the products' CPU time at 256 inputs and 0.04% at 4,096.
+/// The sample is every pair of inputs out of one in every 256, so that it has an entry in each tile that a product
+/// is computed in. It costs 0.3% of the products' CPU time at 256 inputs and 0.04% at 4,096.
 package struct GramCheck {
   private let inputs: [Int]  // (sample), ascending
   private let sums: HostBuffer<Double>  // (sample, sample), upper triangle
   private let values: HostBuffer<Double>  // (sample), of the row at hand
 
   private static let stride = 256
-  /// Deviations above it are told. Summing a text in float32 leaves 10⁻⁶; GPTQ adds 10⁻² to the diagonal.
+  /// Larger deviations are reported. Summing a text in float32 leaves 10⁻⁶; GPTQ adds 10⁻² to the diagonal.
   package static let limit = 1e-4
 
   package init(order: Int) {
     inputs = Swift.stride(from: 0, to: order, by: Self.stride).enumerated().map { tile, start in
-      // At another place in every tile.
+      // At a different offset in every tile.
       start + (97 * tile + 31) % min(Self.stride, order - start)
     }
     sums = HostBuffer(count: inputs.count * inputs.count)
@@ -39,8 +39,8 @@ package struct GramCheck {
     }
   }
 
-  /// The largest difference of an entry of the mean H (k, k) over `rowCount` rows, as a share of the geometric mean of the
-  /// two diagonal entries in its row and column. NaN or infinity where H or the activations hold one.
+  /// The largest difference of an entry of the mean H (k, k) over `rowCount` rows, as a share of the geometric mean
+  /// of the two diagonal entries in its row and column. NaN or infinity where H or the activations hold one.
   package func deviation(of mean: HostBuffer<Float>, rowCount: Int) -> Double {
     let order = Int(Double(mean.count).squareRoot().rounded())
     func sum(_ first: Int, _ second: Int) -> Double {
@@ -52,7 +52,7 @@ package struct GramCheck {
         let difference = abs(
           Double(mean.pointer[inputs[first] * order + inputs[second]]) - sum(first, second))
         let scale = (sum(first, first) * sum(second, second)).squareRoot()
-        // An input that is always zero has nothing but zeros beside it.
+        // An input that is always zero has only zeros in its row and column.
         let share = difference == 0 ? 0 : difference / scale
         guard share.isFinite else { return share }
         largest = max(largest, share)

@@ -3,14 +3,14 @@ import QuireModel
 import QuireCheckpoints
 package import QuireTensors
 
-/// `H = XᵀX/N` of the activations that a matrix reads: all that least squares needs to know of them.
+/// `H = XᵀX/N` of the activations that a matrix reads: all that least squares needs.
 package struct GramMatrix: Sendable {
   /// Inputs of the matrix, k.
   package let order: Int
   package let values: HostBuffer<Float>  // (k, k), both triangles
-  /// How loud each input is; nil where only H is known.
+  /// The magnitude of each input; nil where only H is known.
   package let magnitudes: ActivationMagnitudes?
-  /// How far entries that were summed in float64 as well lie from the sums in float32 (`GramCheck`); 0 where none were.
+  /// The deviation of sampled entries from their sums in float64 (`GramCheck`); 0 where none were checked.
   package let deviation: Double
 
   /// Precondition: `values` holds order² numbers.
@@ -29,12 +29,12 @@ package struct GramMatrix: Sendable {
   /// The mean square of each input.
   package var diagonal: [Float] { (0..<order).map { values.pointer[$0 * order + $0] } }
 
-  /// The matrix of the given inputs alone: what is left of activations that do not depend on each other.
+  /// The matrix of the given inputs alone, when the others are removed and inputs do not depend on each other.
   package func keeping(_ inputs: [Int]) -> GramMatrix {
     let kept = HostBuffer<Float>(count: inputs.count * inputs.count)
     for (row, from) in inputs.enumerated() {
       let (source, target) = (view.row(from), kept.pointer + row * inputs.count)
-      for (place, column) in inputs.enumerated() { target[place] = source[column] }
+      for (index, column) in inputs.enumerated() { target[index] = source[column] }
     }
     return GramMatrix(
       order: inputs.count, values: kept, magnitudes: magnitudes?.keeping(inputs), deviation: deviation)
@@ -55,7 +55,7 @@ package struct GramMatrix: Sendable {
   }
 }
 
-/// The mean and the largest magnitude of each input of a matrix: what smoothing needs to know.
+/// The mean and the largest magnitude of each input of a matrix, for smoothing.
 package struct ActivationMagnitudes: Sendable, Equatable {
   package let means: [Float]  // (k)
   package let maxima: [Float]  // (k)
@@ -75,9 +75,10 @@ package struct ActivationMagnitudes: Sendable, Equatable {
   }
 }
 
-/// Adds up a Gram matrix, batch by batch.
+/// Accumulates a Gram matrix batch by batch.
 ///
-/// The columns are cut at fixed places, whatever the thread count, so that the sums are the same bits on any team.
+/// The columns are divided at fixed offsets, whatever the thread count, so that the sums have the same bits on any
+/// team.
 struct GramAccumulator {
   private let sums: HostBuffer<Float>  // upper triangle in tiles (k, k)
   private let magnitudeSums: HostBuffer<Double>  // (k)
@@ -110,7 +111,7 @@ struct GramAccumulator {
     let (magnitudeSums, maxima) = (magnitudeSums.pointer, maxima.pointer)
     let tileCount = (order + width - 1) / width
     team.run { thread, count in
-      // Tiles shrink from the first to the last: dealing them out there and back keeps the shares even.
+      // Tiles shrink from the first to the last: dealing them out back and forth keeps the threads' shares even.
       for tile in 0..<tileCount {
         let turn = tile % (2 * count)
         guard (turn < count ? turn : 2 * count - 1 - turn) == thread else { continue }

@@ -2,13 +2,13 @@ import QuireFiles
 import QuireCheckpoints
 package import QuireModel
 
-/// The statistics of one unmodified layer in memory, carried along with what steps do to it, for who looks at them several
-/// times: the windows run once.
+/// The statistics of one unmodified layer in memory, transformed by the steps' changes, for callers that use them
+/// several times: the windows run once.
 package final class HeldStatistics: ActivationStatistics {
   private var held: [ActivationSite: GramMatrix]
   private let square: Double
 
-  /// Takes the windows through the layer, or no further than the statistics need behind the last.
+  /// Runs the windows through the layer, or through no more of the last layer than the statistics need.
   package init(
     _ run: CalibrationRun, of layer: LayerWeights, isLast: Bool
   ) throws(CalibrationError) {
@@ -26,7 +26,7 @@ package final class HeldStatistics: ActivationStatistics {
 
   package func meanSquare() throws(CalibrationError) -> Double { square }
 
-  /// Nothing to do: statistics stay those of the unmodified layer.
+  /// Nothing to do: the statistics are those of the unmodified layer.
   package func advance(throughAttentionOf layer: LayerWeights) throws(CalibrationError) {}
 
   package func follow(_ change: ActivationChange, at site: ActivationSite) {

@@ -1,19 +1,19 @@
 import Foundation
 package import QuireCheckpoints
 
-/// What a process holds in memory besides its buffers, as upper bounds for plans.
+/// Upper bounds of a process's memory besides its buffers, for plans.
 package enum ProcessMemory {
-  /// Code and data of the program and its libraries, its threads' stacks and small objects (measured: 31 MB before any
-  /// work), and what the matrix library packs its operands into.
+  /// Code and data of the program and its libraries, its threads' stacks and small objects (measured: 31 MB before
+  /// any work), and the matrix library's packing buffers.
   package static func programBytes(threadCount: Int, runsLayers: Bool) -> Int {
     (40 << 20) + (runsLayers ? threadCount * (6 << 20) : 0)
   }
 
-  /// What the allocator keeps of freed memory when `byteCount` are held: a twentieth.
+  /// Freed memory that the allocator keeps while `byteCount` bytes are held: a twentieth.
   package static func reserveBytes(_ byteCount: Int) -> Int { byteCount / 20 }
 }
 
-/// Sizes of a checkpoint's files that are held in memory beside its weights.
+/// Sizes of a checkpoint's files that are held in memory in addition to its weights.
 package struct SourceSizes: Sendable, Equatable {
   /// The tokenizer's files and the chat template, which go into a pack's manifest.
   package var tokenizerBytes = 0
@@ -27,6 +27,6 @@ package struct SourceSizes: Sendable, Equatable {
     }
   }
 
-  /// The tokenizer's tables, and its files as JSON values and text while they are read or a manifest is made.
+  /// The tokenizer's tables, and its files as JSON values and text while they are read or a manifest is written.
   package var heldBytes: Int { 12 * tokenizerBytes }
 }

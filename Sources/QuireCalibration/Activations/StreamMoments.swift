@@ -1,13 +1,13 @@
 package import QuireModel
 package import QuireTensors
 
-/// What least squares needs to know to bring hidden states back to the unpruned model's: how the inputs of a matrix go
-/// with each other, and how they go with what the matrix ought to add.
+/// What least squares needs to refit a matrix to the hidden states of the unpruned model: the second moments of its
+/// inputs, and the cross moments of the inputs with what the matrix should add.
 package struct StreamMoments {
   /// `XᵀX/N` of the inputs.
   package let gram: GramMatrix
-  /// `TᵀX/N`, where T is the unpruned model's states after the matrix less the states that the matrix adds to; nil when
-  /// the unpruned states are not known.
+  /// `TᵀX/N`, where T is the unpruned model's states after the matrix minus the states that the matrix adds to; nil
+  /// when the unpruned states are not known.
   package let cross: MatrixView<Float>?  // (hidden, inputs)
 
   package init(gram: GramMatrix, cross: MatrixView<Float>? = nil) {
@@ -32,13 +32,13 @@ extension MatrixView<Float> {
   package func copy(columns kept: [Int], into result: MatrixView<Float>) {
     for row in 0..<rows {
       let (from, to) = (self.row(row), result.row(row))
-      for (place, column) in kept.enumerated() { to[place] = from[column] }
+      for (index, column) in kept.enumerated() { to[index] = from[column] }
     }
   }
 }
 
-/// Adds up `TᵀX`, batch by batch. The rows of the sum are cut at fixed places, whatever the thread count, so that it is
-/// the same bits on any team.
+/// Accumulates `TᵀX` batch by batch. The rows of the sum are divided at fixed offsets, whatever the thread count,
+/// so that it has the same bits on any team.
 struct CrossAccumulator {
   private let sum: MatrixView<Float>  // (targets, inputs)
   private let team: ThreadTeam
@@ -76,15 +76,15 @@ struct CrossAccumulator {
   }
 }
 
-// The unpruned model's states beside the optimized ones.
+// The unpruned model's states in addition to the optimized ones.
 extension CalibrationRun {
-  /// The moments at `site`, the input of the attention's or the MLP's last matrix. The hidden states stay as they are;
-  /// the unpruned ones come to after that matrix.
+  /// The moments at `site`, the input of the attention's or the MLP's last matrix. The hidden states are unchanged;
+  /// the unpruned ones advance to after that matrix.
   ///
-  /// Precondition: no half of the layer has been gone through.
+  /// Precondition: no half of the layer has been run.
   /// - Parameters:
-  ///   - layer: as the steps so far leave it
-  ///   - original: as the checkpoint has it
+  ///   - layer: the layer after the steps so far
+  ///   - original: the layer as the checkpoint has it
   package func moments(
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments {
@@ -100,7 +100,7 @@ extension CalibrationRun {
       try stream.observe(layer, upTo: site, prepare: unpruned.load) { observed, rows in
         guard observed == site, let base = rows.baseAddress else { return }
         let count = rows.count / width
-        // What the matrix under this site is about to add to.
+        // The states that the matrix at this site adds to.
         for index in 0..<(count * hiddenSize) { targets[index] -= hidden[index] }
         gram.add(rows)
         cross.add(
@@ -113,8 +113,8 @@ extension CalibrationRun {
     return StreamMoments(gram: gram.finish(), cross: cross.finish())
   }
 
-  /// Takes the unpruned states past the half of the layer that `site` belongs to, once; back there, if a step has taken
-  /// them past the MLP before.
+  /// Runs the unpruned states through the half of the layer that `site` belongs to, once; returns to that point if
+  /// a step has already run them through the MLP.
   package func advanceUnpruned(past site: ActivationSite, of original: LayerWeights) throws(CalibrationError)
   {
     guard let unpruned else { return }

@@ -3,32 +3,33 @@ import QuireCheckpoints
 package import QuireModel
 package import QuireTensors
 
-/// A few windows on their way through the model, again and again: once as it is, and once for every change on trial.
+/// Runs a few windows through the model repeatedly: once unchanged, and once for every change on trial.
 ///
-/// Each copy has had one change in a layer before and takes the layers that follow as they are, so that at lm_head its
-/// answers tell what the change costs the whole model. Holds the hidden states of one window; those of all are in a file.
+/// Each copy has one change in an earlier layer and runs through the following layers unchanged, so that its logits
+/// show the cost of the change for the whole model. The hidden states of one window are in memory; those of all are
+/// in a file.
 package final class ProbeRun {
-  /// What is on trial.
+  /// A change on trial.
   package enum Probe: Hashable, Codable {
     case tensor(TensorName)
     /// A unit of heads, by its index in the layer's score table.
     case unit(step: Int, layer: Int, index: Int)
   }
 
-  /// The model as it is, then the probes one by one.
+  /// The unchanged model, then the probes one by one.
   private let stream: LayerStream
   private var configuration: ModelConfiguration { stream.configuration }
   private var compute: Compute { stream.compute }
-  /// The changes that were tried in the layers before.
+  /// The changes that were tried in earlier layers.
   package private(set) var probes: [Probe] = []
-  /// Those of the layer that is under way.
+  /// Those of the current layer.
   private var coming: [Probe] = []
-  /// The copy that nothing was tried on.
+  /// The copy without any change.
   private static let unchanged = 0
 
-  /// Tokens that are looked at, at most; whole windows, at least one.
+  /// The most tokens that are used; whole windows, at least one.
   static let tokenLimit = 4096
-  /// Bytes of all copies, at most, unless one window takes more.
+  /// The most bytes of all copies, unless one window takes more.
   static let byteLimit = 1 << 30
 
   /// - Parameters:
@@ -47,8 +48,8 @@ package final class ProbeRun {
     }
   }
 
-  /// Resumes from the states that an earlier run has left after `boundary` layers; nil when they are gone or not those
-  /// of that hash.
+  /// Resumes from the states that an earlier run has saved after `boundary` layers; nil when they are missing or
+  /// have another hash.
   package init?(
     resuming set: CalibrationSet, probeCount: Int, probes: [Probe], path: String, boundary: Int,
     hash: UInt64, configuration: ModelConfiguration, compute: Compute
@@ -74,7 +75,7 @@ package final class ProbeRun {
       compute: compute, storage: storage)
   }
 
-  /// The hash of the states between two layers, which are on the disk then.
+  /// The hash of the states between two layers, after saving them to disk.
   package func seal() throws(CalibrationError) -> UInt64 {
     try wrapping(CalibrationError.init, try stream.seal())
   }
@@ -101,7 +102,7 @@ package final class ProbeRun {
     return max(settings.windowTokens, limit / settings.windowTokens * settings.windowTokens)
   }
 
-  /// Bytes that are held in memory at most: states, the workspace of a window, and logits at lm_head.
+  /// Peak memory in bytes: states, the workspace of a window, and logits.
   package static func byteCount(
     tokens: Int, _ settings: CalibrationSettings, _ configuration: ModelConfiguration
   ) -> Int {
@@ -116,33 +117,33 @@ package final class ProbeRun {
     probes.append(.tensor(.embedding))
   }
 
-  /// Takes a copy through a changed layer. Call it for every change of a layer before `advance(through:)`.
+  /// Runs a copy through a changed layer. Call it for every change of a layer before `advance(through:)`.
   package func tryLayer(_ layer: LayerWeights, as probe: Probe) throws(CalibrationError) {
     try wrapping(CalibrationError.init, try stream.add(layer, from: Self.unchanged))
     coming.append(probe)
   }
 
-  /// Takes everything that stands before the layer through it as it is.
+  /// Runs all copies that are before the layer through the unchanged layer.
   ///
-  /// - Parameter onPass: called when a copy is through
+  /// - Parameter onPass: called after each copy
   package func advance(through layer: LayerWeights, onPass: () -> Void) throws(CalibrationError) {
     try wrapping(CalibrationError.init, try stream.advance(through: layer, onCopy: onPass))
     probes += coming
     coming = []
   }
 
-  /// Logits that are held at a time, of either kind.
+  /// Logits in memory at a time, of either kind.
   private static let logitBytes = 64 << 20
 }
 
-// What trials have cost, as lm_head tells.
+// The cost of the trials, measured at lm_head.
 extension ProbeRun {
-  /// The mean KL divergence of every probe's answers from those of the model as it is.
+  /// The mean KL divergence of every probe's output distribution from the unchanged model's.
   ///
   /// - Parameters:
-  ///   - head: lm_head as it is
-  ///   - otherHead: on trial when there is one
-  ///   - isTied: whether the embedding is lm_head, so that they are on trial together
+  ///   - head: the unchanged lm_head
+  ///   - otherHead: the lm_head on trial, if there is one
+  ///   - isTied: whether the embedding is also lm_head, so that both are on trial together
   package func divergences(
     finalNorm: HostBuffer<Float>, head: WeightMatrix, otherHead: WeightMatrix?, isTied: Bool
   ) throws(CalibrationError) -> [Probe: Double] {

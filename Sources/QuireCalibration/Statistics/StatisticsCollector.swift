@@ -5,17 +5,18 @@ import QuireModel
 package import QuireTensors
 package import QuireText
 
-/// Runs a calibration text through a checkpoint as it is, layer by layer, and writes what its matrices read.
+/// Runs a calibration text through an unmodified checkpoint layer by layer and writes the statistics of its
+/// matrices' inputs.
 ///
 ///     let collector = try StatisticsCollector(checkpoint, settings, compute: compute, toolVersion: "0.1")
 ///     print(collector.text)
 ///     let notes = try collector.run(output: "s.safetensors") { print($0, "of", $1) }
 ///
-/// Creation checks everything that can be checked without touching weights.
+/// Creation checks everything that can be checked without reading weights.
 package struct StatisticsCollector {
   private let loader: LayerLoader
   private let calibration: CalibrationSet
-  /// What the recipe or the options ask for, and what of it the text has given.
+  /// The requested settings, and those after the text's length is known.
   private let asked: CalibrationSettings
   private let settings: CalibrationSettings
   private let compute: Compute
@@ -24,8 +25,8 @@ package struct StatisticsCollector {
   private let chatFormat: ChatFormatChoice
 
   /// - Parameters:
-  ///   - folder: what relative paths in the settings start from; empty, or with a slash at its end
-  ///   - chatFormat: the format to render chats in; nil goes by the checkpoint's template
+  ///   - folder: the start of relative paths in the settings; empty, or with a slash at its end
+  ///   - chatFormat: the format to render chats in; nil: that of the checkpoint's template
   package init(
     _ checkpoint: Checkpoint, _ settings: CalibrationSettings, relativeTo folder: String = "",
     compute: Compute, toolVersion: String, chatFormat: ChatFormat? = nil
@@ -46,7 +47,7 @@ package struct StatisticsCollector {
 
   private var configuration: ModelConfiguration { loader.configuration }
 
-  /// The plan as people read it.
+  /// The plan as text.
   package var text: String {
     var parts = [
       ("statistics of one layer", layout.layerBytes + layout.largestBytes),
@@ -67,10 +68,10 @@ package struct StatisticsCollector {
       """
   }
 
-  /// Collects and writes the file at `path`, which appears when it is whole.
+  /// Collects statistics and writes the file at `path`, where it appears once it is complete.
   ///
-  /// - Parameter progress: layers done, and of how many
-  /// - Returns: what must be told, a sentence each
+  /// - Parameter progress: layers done, and their total
+  /// - Returns: notices, a sentence each
   package func run(
     output path: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CalibrationError) -> [String] {
@@ -122,7 +123,7 @@ extension ModelConfiguration {
   }
 }
 
-/// Whether a statistics file will fit on its disk, before hours are spent.
+/// Checks that a statistics file fits on its disk before any long computation.
 enum StatisticsRoom {
   static func check(_ path: String, _ layout: StatisticsLayout) throws(CalibrationError) {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
@@ -133,6 +134,6 @@ enum StatisticsRoom {
       path: path,
       problem:
         "will take \(ByteText.of(layout.byteCount)), but its disk has \(ByteText.of(free)) "
-        + "left; make room or choose another path")
+        + "left; free space or choose another path")
   }
 }

@@ -3,19 +3,20 @@ package import QuireModel
 import QuireTensors
 
 extension StatisticsFile {
-  /// The statistics of one layer as the file has them, to be changed as a recipe's steps change the layer.
+  /// The statistics of one layer as they are in the file, to be transformed as a recipe's steps change the layer.
   package func layer(_ index: Int) -> Layer { Layer(self, index) }
 
-  /// What the unmodified layer's matrices read on the unmodified model, carried along with what steps do to it.
+  /// Input statistics of the unmodified layer's matrices in the unmodified model, transformed by the steps'
+  /// changes.
   ///
-  /// What a step does to one site is followed exactly. That it changes, by rounding or refitting, what later sites and
-  /// layers read is not known here: only running the text tells.
+  /// A step's change at one site is followed exactly. Its effect, by rounding or refitting, on the inputs of later
+  /// sites and layers is not known here: that requires running the text.
   package final class Layer: ActivationStatistics {
     private let file: StatisticsFile
     private let index: Int
     private var sites: [ActivationSite: Site] = [:]
 
-    /// What is left of a site's inputs, numbered as in the file, and what each has been divided by.
+    /// The kept inputs of a site, numbered as in the file, and the divisor of each.
     private struct Site {
       var inputs: [Int]
       var divisors: [Double]
@@ -29,7 +30,7 @@ extension StatisticsFile {
         switch change {
         case .divided(let scales):
           precondition(scales.count == inputs.count, "a scale for each input")
-          for (place, scale) in scales.enumerated() { divisors[place] *= Double(scale) }
+          for (index, scale) in scales.enumerated() { divisors[index] *= Double(scale) }
         case .kept(let kept):
           inputs = kept.map { inputs[$0] }
           divisors = kept.map { divisors[$0] }
@@ -74,7 +75,7 @@ extension StatisticsFile {
       Double(try file.read(.square(layer: index)) { $0[0] })
     }
 
-    /// Nothing to do: statistics stay those of the unmodified layer.
+    /// Nothing to do: the statistics are those of the unmodified layer.
     package func advance(throughAttentionOf layer: LayerWeights) {}
 
     package func follow(_ change: ActivationChange, at site: ActivationSite) {

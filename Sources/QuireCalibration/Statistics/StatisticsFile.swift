@@ -9,13 +9,13 @@ import QuireTensors
 ///     try file.check(belongsTo: loader)
 ///     let gram = try file.layer(3).gram(at: .mlpInput, of: layer)
 ///
-/// Opening it checks everything but the values; those of a tensor are checked against its hash when it is read, before
-/// anybody sees them. Holds no values itself.
+/// Opening it checks everything but the values; those of a tensor are checked against its hash when it is read,
+/// before they are returned. Holds no values itself.
 package final class StatisticsFile: Sendable {
   package let path: String
   package let origin: StatisticsOrigin
   package let layout: StatisticsLayout
-  /// Tells this file from any other, wherever it lies.
+  /// Identifies this file by its contents, whatever its path.
   package let identity: String
   private let file: SafetensorsFile
   private let hashes: [UInt64]  // of the header, then of each tensor
@@ -66,7 +66,7 @@ package final class StatisticsFile: Sendable {
     return "\(layout.widths.count) layers with inputs of \(widths)"
   }
 
-  /// Reads a tensor, whose values are finite, and not negative where none can be.
+  /// Reads a tensor; checks that its values are finite, and not negative where they cannot be.
   func read<Result>(
     _ entry: StatisticsLayout.Entry, _ body: (UnsafeBufferPointer<Float>) -> Result
   ) throws(CalibrationError) -> Result {
@@ -74,7 +74,7 @@ package final class StatisticsFile: Sendable {
       preconditionFailure("the layout has the tensor")
     }
     let (view, hash) = try Self.reading(path) { () throws(CheckpointError) in
-      // Flipped bits may look like a NaN: the hash is asked first.
+      // Flipped bits may produce a NaN: the hash is checked first.
       try file.read(file.records[index], hashing: true, checking: false)
     }
     guard hash == hashes.dropFirst(index + 1).first else {  // bounded: an index of the file's tensors
@@ -100,10 +100,10 @@ package final class StatisticsFile: Sendable {
     guard zeros == 0 else { return false }
     guard case .part(.gram, let site, let layer) = entry else { return values.allSatisfy { $0 >= 0 } }
     let order = layout.widths[layer][site] ?? 0
-    return PackedTriangle.diagonalPlaces(order: order).allSatisfy { values[$0] >= 0 }
+    return PackedTriangle.diagonalIndices(order: order).allSatisfy { values[$0] >= 0 }
   }
 
-  /// A safetensors file's faults in the words of statistics.
+  /// Turns a safetensors error into a statistics error.
   private static func reading<Value>(
     _ path: String, _ body: () throws(CheckpointError) -> Value
   ) throws(CalibrationError) -> Value {

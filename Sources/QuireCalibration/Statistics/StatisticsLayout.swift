@@ -4,9 +4,9 @@ import QuireJSON
 package import QuireModel
 import QuireTensors
 
-/// Which tensors a statistics file has, and where: `Statistics.md` says what each holds.
+/// The tensors of a statistics file and their order; `Statistics.md` describes them.
 package struct StatisticsLayout: Sendable, Equatable {
-  /// What is known of one site.
+  /// The statistics of one site.
   enum Part: String, CaseIterable {
     case gram, means, maxima, deviation
 
@@ -23,10 +23,10 @@ package struct StatisticsLayout: Sendable, Equatable {
   /// One tensor of the file.
   enum Entry: Equatable {
     case part(Part, ActivationSite, layer: Int)
-    /// The mean squared length of the hidden state that the layer begins with.
+    /// The mean squared length of the hidden state at the layer's input.
     case square(layer: Int)
 
-    /// Named after the first tensor of the model that reads what it tells of.
+    /// Named after the first of the model's tensors that read these inputs.
     var name: String {
       switch self {
       case .part(let part, let site, let layer):
@@ -49,8 +49,8 @@ package struct StatisticsLayout: Sendable, Equatable {
     }
   }
 
-  /// The layout that a file's tensors seem to follow: whether they do, comparing `tensors` tells. Nil where a width is
-  /// missing, or so large that the sizes below would overflow.
+  /// The layout that a file's tensors seem to follow; whether they do is decided by comparing `tensors`. Nil where
+  /// a width is missing, or so large that the sizes below would overflow.
   init?(_ records: [TensorRecord]) {
     let shapes = Dictionary(uniqueKeysWithValues: records.map { ($0.name, $0.shape) })
     var widths: [[ActivationSite: Int]] = []
@@ -93,7 +93,7 @@ package struct StatisticsLayout: Sendable, Equatable {
   }
 
   // bounded: `init(_:)` has computed more than each of these sums; a model in memory is smaller
-  /// Bytes of all tensors; a header of a few kilobytes a layer comes to that.
+  /// Bytes of all tensors and of the header, a few kilobytes per layer.
   package var byteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
   /// Bytes of the largest layer's statistics in memory, squares instead of triangles.
   package var layerBytes: Int {

@@ -3,7 +3,7 @@ import QuireCheckpoints
 import QuireFiles
 import QuireTensors
 
-/// Adds up statistics of one checkpoint on several texts, as if all texts had been run together.
+/// Merges statistics of one checkpoint on several texts, as if all texts had been run together.
 ///
 ///     let merger = try StatisticsMerger(paths: ["a.safetensors", "b.safetensors"])
 ///     try merger.run(output: "c.safetensors", toolVersion: "0.1")
@@ -41,7 +41,7 @@ package struct StatisticsMerger {
   /// The texts of all files.
   package var texts: [StatisticsOrigin.Text] { files.flatMap(\.origin.texts) }
 
-  /// Texts that are in the sum more than once, or may be; a sentence each.
+  /// Texts that are counted more than once, or may be; a sentence each.
   package var notes: [String] {
     let texts = texts
     return texts.indices.compactMap { index in
@@ -52,15 +52,15 @@ package struct StatisticsMerger {
     }
   }
 
-  /// The plan as people read it.
+  /// The plan as text.
   package var text: String {
     (["merging \(texts.reduce(0) { $0 + $1.tokens }) tokens"] + texts.map { "  " + $0.sentence }
       + ["file: \(ByteText.of(files[0].layout.byteCount))"]).joined(separator: "\n")
   }
 
-  /// Writes the sum at `path`, where it appears when it is whole; one of the files may lie there.
+  /// Writes the merged file at `path`, where it appears once it is complete; it may replace one of the inputs.
   ///
-  /// - Parameter progress: tensors done, and of how many
+  /// - Parameter progress: tensors done, and their total
   package func run(
     output path: String, toolVersion: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CalibrationError) {
@@ -79,7 +79,7 @@ package struct StatisticsMerger {
     progress(entries.count, entries.count)
   }
 
-  /// Maxima stay maxima; all else are means over tokens, added up in float64 by their tokens.
+  /// Takes the maximum of maxima; all else are means over tokens, averaged in float64 weighted by their tokens.
   private func merged(
     _ entry: StatisticsLayout.Entry, count: Int
   ) throws(CalibrationError) -> HostBuffer<Float> {

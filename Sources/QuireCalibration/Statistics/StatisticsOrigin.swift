@@ -5,7 +5,7 @@ package import QuireJSON
 package import QuireModel
 import QuireTensors
 
-/// Where statistics come from: the metadata of their file, and what a pack made from them says of its calibration.
+/// The origin of statistics: the metadata of their file, and the calibration entry of a pack made with them.
 package struct StatisticsOrigin: Sendable, Equatable {
   /// One text that ran through the model.
   package struct Text: Sendable, Equatable, Encodable {
@@ -14,7 +14,7 @@ package struct StatisticsOrigin: Sendable, Equatable {
     package let tokens: Int
     package let seed: UInt64
     package let mode: String
-    /// Of the tokens in the order of the windows.
+    /// The hash of the tokens in the order of the windows.
     package let hash: String
 
     package init(source: String, windows: Int, tokens: Int, seed: UInt64, mode: String, hash: String) {
@@ -30,7 +30,7 @@ package struct StatisticsOrigin: Sendable, Equatable {
   /// The fingerprint of the weights that the texts ran through.
   package let checkpoint: String
   package let texts: [Text]
-  /// Of the program that wrote the file.
+  /// The version of the program that wrote the file.
   package let toolVersion: String
 
   package init(checkpoint: String, texts: [Text], toolVersion: String) {
@@ -47,7 +47,7 @@ extension StatisticsOrigin.Text {
   init(_ set: CalibrationSet, _ settings: CalibrationSettings) {
     var hash = ContentHash()
     for sequence in set.windows.lazy.flatMap(\.sequences) {
-      // The length first: where one sequence ends and the next begins decides what attends to what.
+      // Lengths are hashed first: sequence boundaries decide which tokens attend to which.
       withUnsafeBytes(of: UInt64(sequence.count).littleEndian) { hash.update($0) }
       sequence.withUnsafeBytes { hash.update($0) }
     }
@@ -56,7 +56,7 @@ extension StatisticsOrigin.Text {
       mode: settings.chatMode.rawValue, hash: hash.hexadecimal)
   }
 
-  /// nil for what is none: a missing member, a number that is negative, zero or fractional.
+  /// nil for an invalid one: a missing member, or a number that is negative, zero or fractional.
   init?(json: JSONValue) {
     guard let source = json["source"]?.stringValue,
       let windows = json["windows"]?.count.value, let tokens = json["tokens"]?.count.value,
@@ -66,7 +66,7 @@ extension StatisticsOrigin.Text {
     self.init(source: source, windows: windows, tokens: tokens, seed: seed, mode: mode, hash: hash)
   }
 
-  /// Whether windows of both are the same, or may be: the same seed begins with the same windows.
+  /// Whether both share windows, or may: the same seed begins with the same windows.
   func overlaps(_ other: Self) -> Bool {
     hash == other.hash || (source == other.source && seed == other.seed && mode == other.mode)
   }
@@ -99,7 +99,7 @@ extension StatisticsOrigin {
     ]
   }
 
-  /// Throws for what is no statistics file, or one of another version.
+  /// Throws for other files, and for statistics files of another version.
   init(metadata: [String: String], path: String) throws(CalibrationError) {
     guard metadata[Key.format.rawValue] == Self.format else {
       throw .statistics(
@@ -121,10 +121,10 @@ extension StatisticsOrigin {
     self.init(checkpoint: checkpoint, texts: texts, toolVersion: tool)
   }
 
-  /// How many tokens a file may be of: sums over files stay far from overflowing.
+  /// The most tokens of a file: sums over files stay far from overflowing.
   private static let tokenCountMax = 1 << 48
 
-  /// The texts of the metadata; nil unless each is whole and all have as many tokens as a file may be of.
+  /// The texts of the metadata; nil unless each is complete and their tokens are within the limit.
   private static func texts(_ json: String) -> [Text]? {
     guard let list = (try? JSONValue.parse(json))?.arrayValue, !list.isEmpty else { return nil }
     let texts = list.compactMap(Text.init(json:))
@@ -136,7 +136,7 @@ extension StatisticsOrigin {
 
   static let damaged = "is damaged; copy it again, or collect it again with quire calibrate"
 
-  /// The fingerprint of the weights that decide what a model's activations are.
+  /// The fingerprint of the weights that decide a model's activations.
   package static func fingerprint(_ loader: LayerLoader) throws(CalibrationError) -> String {
     let names = loader.configuration.tensorNames.filter { $0 != .finalNorm && $0 != .head }.map(\.string)
     return try wrapping(CalibrationError.checkpoint, try loader.checkpoint.fingerprint(of: names))

@@ -25,7 +25,7 @@ package final class StatisticsWriter {
     hashes = [writer.headerHash]
   }
 
-  /// The next layer. Precondition: `grams` has every site, of the layout's width, and magnitudes.
+  /// Writes the next layer. Precondition: `grams` has every site, of the layout's width, and magnitudes.
   package func add(
     _ grams: [ActivationSite: GramMatrix], meanSquare: Double
   ) throws(CalibrationError) {
@@ -43,7 +43,7 @@ package final class StatisticsWriter {
 
   private func add(_ values: [Float]) throws(CalibrationError) { try add(HostBuffer(values)) }
 
-  /// The next tensor. Precondition: it is of the layout's size.
+  /// Writes the next tensor. Precondition: it has the layout's size.
   func add(_ values: HostBuffer<Float>) throws(CalibrationError) {
     let entry = rest.popFirst()
     precondition(entry.map(layout.count) == values.count, "tensors come in the layout's order")

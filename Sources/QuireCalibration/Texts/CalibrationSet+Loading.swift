@@ -4,11 +4,11 @@ package import QuireModel
 package import QuireText
 
 extension CalibrationSet {
-  /// Reads and tokenizes the text that the recipe names, and cuts its windows.
+  /// Reads and tokenizes the text that the recipe names, and cuts it into windows.
   ///
-  /// `.bundled` is `calibration.jsonl` in the checkpoint's folder or beside it where there is one, otherwise the set that this module
-  /// carries. Throws when a file cannot be read, a line is no chat, or nothing is there. A text that is
-  /// shorter than the windows asked for gives fewer: see `shortfall(of:)`.
+  /// `.bundled` is `calibration.jsonl` in the checkpoint's folder or its parent folder if it exists, otherwise the
+  /// set in this module. Throws when a file cannot be read, a line is not a chat, or the text is empty. A text that
+  /// is too short for the requested windows gives fewer: see `shortfall(of:)`.
   package init(
     _ settings: CalibrationSettings, relativeTo folder: String, checkpointFolder: String,
     configuration: ModelConfiguration, tokenizer: Tokenizer

@@ -2,10 +2,10 @@ import QuireFiles
 import QuireModel
 import QuireCheckpoints
 
-/// The token windows whose activations calibration looks at.
+/// The token windows that calibration measures activations on.
 ///
-/// A window is one batch of the forward pass: several short documents, each attending to itself only, or one
-/// stretch of a long one.
+/// A window is one batch of the forward pass: several short documents, each attending only to itself, or one part
+/// of a long one.
 package struct CalibrationSet: Sendable, Equatable {
   /// One batch: sequences that start at position 0.
   package struct Window: Sendable, Equatable {
@@ -14,7 +14,7 @@ package struct CalibrationSet: Sendable, Equatable {
   }
 
   package let windows: [Window]
-  /// Where the text came from, for the pack's provenance.
+  /// The source of the text, for the pack's provenance.
   package let sourceName: String
 
   package init(windows: [Window], sourceName: String) {
@@ -24,8 +24,8 @@ package struct CalibrationSet: Sendable, Equatable {
 
   package var tokenCount: Int { windows.reduce(0) { $0 + $1.tokenCount } }
 
-  /// Cuts windows out of one long text, at offsets that the seed decides. No token is in two windows: a text that is too
-  /// short gives fewer windows, the last of them shorter.
+  /// Cuts windows out of one long text, at offsets that the seed decides. No token is in two windows: a text that
+  /// is too short gives fewer windows, the last of them shorter.
   ///
   /// Precondition: the text is not empty.
   static func windows(cutFrom text: [Int32], _ settings: CalibrationSettings) -> [Window] {
@@ -37,7 +37,7 @@ package struct CalibrationSet: Sendable, Equatable {
         Window(sequences: [Array(text[$0..<min(text.count, $0 + length)])])
       }
     }
-    // Windows lie one after the other; the tokens that are left over are shared out among the gaps.
+    // Windows follow each other; the remaining tokens are distributed among the gaps.
     var generator = SplitMix64(seed: settings.seed)
     let spare = text.count - settings.windowCount * length
     let gaps = (0..<settings.windowCount).map { _ in generator.next(below: spare + 1) }.sorted()
@@ -47,9 +47,9 @@ package struct CalibrationSet: Sendable, Equatable {
     }
   }
 
-  /// Fills windows with whole documents in an order that the seed decides; the last one of a window is cut. When all have
-  /// been begun, what was cut off follows, in the same way. Nothing is taken twice: a text that is too short gives fewer
-  /// windows, the last of them shorter.
+  /// Fills windows with whole documents in an order that the seed decides; the last one of a window is cut. Once
+  /// every document has been used, the parts that were cut off follow in the same way. Nothing is used twice: a
+  /// text that is too short gives fewer windows, the last of them shorter.
   ///
   /// Precondition: there is a document, and none is empty.
   static func windows(packing documents: [[Int32]], _ settings: CalibrationSettings) -> [Window] {
@@ -73,7 +73,7 @@ package struct CalibrationSet: Sendable, Equatable {
     return windows
   }
 
-  /// The sentence that says how much text there was when it is less than was asked; nil otherwise.
+  /// The sentence that reports a text shorter than requested; nil otherwise.
   package func shortfall(of settings: CalibrationSettings) -> String? {
     let asked = settings.windowCount * settings.windowTokens
     guard tokenCount < asked else { return nil }
@@ -85,8 +85,8 @@ package struct CalibrationSet: Sendable, Equatable {
   }
 }
 
-/// The generator behind every seeded choice: splitmix64 with draws of its own, so that a seed means the same on every
-/// machine and with every release of the standard library.
+/// The generator of every seeded choice: splitmix64 with its own draws, so that a seed gives the same numbers on
+/// every machine and with every release of the standard library.
 struct SplitMix64 {
   private var state: UInt64
 
@@ -102,13 +102,13 @@ struct SplitMix64 {
     return mixed ^ (mixed >> 31)
   }
 
-  /// A number in `0..<bound`; the bias of a 64-bit product is beyond notice for bounds of text length.
+  /// A number in `0..<bound`; the bias of a 64-bit product is negligible for bounds of text length.
   mutating func next(below bound: Int) -> Int {
     precondition(bound > 0, "nothing is below zero")
     return Int(next().multipliedFullWidth(by: UInt64(bound)).high)
   }
 
-  /// The elements in another order (Fisher and Yates).
+  /// The elements in random order (Fisher and Yates).
   mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
     var result = elements
     for index in stride(from: result.count - 1, to: 0, by: -1) {

@@ -2,18 +2,18 @@ import QuireFiles
 import QuireModel
 import QuireCheckpoints
 
-/// Where the activations come from that `prune-heads` and its kin look at.
+/// The source of the activations that calibrated steps need.
 package struct CalibrationSettings: Sendable, Equatable {
   package var source: CalibrationSource
-  /// How many stretches of text, at most: a short text gives fewer.
+  /// The most windows: a short text gives fewer.
   package var windowCount: Int
-  /// How many tokens each, at most.
+  /// The most tokens of a window.
   package var windowTokens: Int
   package var seed: UInt64
-  /// How chats among the text are rendered.
+  /// How the chats of the text are rendered.
   package var chatMode: CalibrationChatMode
-  /// A file of statistics to take instead of running the text, relative to the recipe's folder; trials on the whole
-  /// model still run on the text.
+  /// A statistics file to use instead of running the text, relative to the recipe's folder; trials on the whole
+  /// model still run the text.
   package var statistics: String?
 
   package init(
@@ -28,7 +28,7 @@ package struct CalibrationSettings: Sendable, Equatable {
     self.statistics = statistics
   }
 
-  /// The settings with no more windows than the text has given.
+  /// The settings with at most as many windows as the text gave.
   package func limited(to set: CalibrationSet?) -> CalibrationSettings {
     guard let set else { return self }
     var result = self
@@ -37,27 +37,27 @@ package struct CalibrationSettings: Sendable, Equatable {
     return result
   }
 
-  /// A path that a recipe in `folder` names, from the current folder; `folder` is empty or ends with a slash.
+  /// A path in a recipe in `folder`, relative to the current folder; `folder` is empty or ends with a slash.
   package static func resolve(_ path: String, relativeTo folder: String) -> String {
     path.hasPrefix("/") ? path : folder + path
   }
 }
 
-/// In which of the model's modes the chats of a calibration text are shown to it.
+/// The modes in which the chats of a calibration text are rendered.
 package enum CalibrationChatMode: String, Sendable, CaseIterable {
-  /// An answer with reasoning is a thinking one, any other a non-thinking one.
+  /// An answer with reasoning is rendered in thinking mode, any other in non-thinking mode.
   case asWritten = "as-written"
   /// Chats with reasoning only.
   case thinking
-  /// All chats, their reasoning left out.
+  /// All chats, without their reasoning.
   case nonThinking = "non-thinking"
-  /// Chats with reasoning once in either mode, the others once.
+  /// Chats with reasoning in both modes, the others once.
   case both
 }
 
 /// A calibration text.
 package enum CalibrationSource: Sendable, Equatable {
-  /// The checkpoint's own `calibration.jsonl`, or the set that this module carries.
+  /// The checkpoint's own `calibration.jsonl`, or the set in this module.
   case bundled
   /// A text file, or chats and texts as JSON lines when the name ends in `.jsonl`; relative to the recipe's folder.
   case file(String)

@@ -7,14 +7,15 @@ import QuireText
 
 /// A calibration text as tokens.
 struct CalibrationText {
-  /// What errors and provenance call it.
+  /// Its name in errors and provenance.
   let name: String
-  /// Not empty, and none of them is.
+  /// Neither the list nor any document in it is empty.
   let documents: [[Int32]]
-  /// Whether windows are stretches of one long document instead of whole short ones.
+  /// Whether windows are parts of one long document instead of whole short ones.
   let isOneDocument: Bool
 
-  /// The file in or beside a checkpoint's folder that stands in for the bundled set: chats in the model's own manner.
+  /// The file in a checkpoint's folder or its parent folder that replaces the bundled set: chats as the model
+  /// writes them.
   static let checkpointFile = "calibration.jsonl"
 
   init(
@@ -23,7 +24,7 @@ struct CalibrationText {
     let mode = settings.chatMode
     switch settings.source {
     case .file(let path):
-      // The name is the one in the recipe: a pack must not depend on where the recipe lies.
+      // The name as written in the recipe: a pack must not depend on the recipe's folder.
       try self.init(
         file: CalibrationSettings.resolve(path, relativeTo: folder), named: path, mode, tokenizer)
     case .bundled:
@@ -37,10 +38,11 @@ struct CalibrationText {
     }
   }
 
-  /// The checkpoint's own chats: in its folder, or beside it, where an evaluation looks for tasks and text as well.
+  /// The checkpoint's own chats: in its folder or the parent folder, where an evaluation looks for tasks and text
+  /// as well.
   private static func file(of checkpointFolder: String) -> String? {
-    let beside = URL(fileURLWithPath: checkpointFolder).standardizedFileURL.deletingLastPathComponent().path
-    return [checkpointFolder, beside].map { $0 + "/" + checkpointFile }
+    let parent = URL(fileURLWithPath: checkpointFolder).standardizedFileURL.deletingLastPathComponent().path
+    return [checkpointFolder, parent].map { $0 + "/" + checkpointFile }
       .first { FileManager.default.fileExists(atPath: $0) }
   }
 
@@ -71,9 +73,8 @@ struct CalibrationText {
     }
   }
 
-  /// Documents, one a line: `{"messages": […], "tools": […]}`, rendered by the chat template as the model was trained on
-  /// them, or
-  /// `{"text": "…"}`, in which added tokens such as `<|endoftext|>` are recognised.
+  /// Documents, one per line: `{"messages": […], "tools": […]}`, rendered by the chat template as the model was
+  /// trained on them, or `{"text": "…"}`, in which added tokens such as `<|endoftext|>` are recognised.
   private static func lines(
     _ bytes: [UInt8], name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
   ) throws(CalibrationError) -> [[Int32]] {
@@ -92,14 +93,14 @@ struct CalibrationText {
     return documents
   }
 
-  /// What a chat offers beside its messages; nil for what is no list of tools.
+  /// The tools of a chat; nil for a value that is not a list of tools.
   private static func tools(_ line: JSONValue) -> [JSONValue]? {
     guard let value = line["tools"], value != .null else { return [] }
     guard let tools = value.arrayValue, tools.allSatisfy({ $0.objectValue != nil }) else { return nil }
     return tools
   }
 
-  /// What one line holds: a text, or a chat in none, one or both of the modes.
+  /// The documents of one line: a text, or a chat in none, one or both of the modes.
   private static func documents(
     _ bytes: [UInt8], line: Int, name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
   ) throws(CalibrationError) -> [[Int32]] {
@@ -110,7 +111,10 @@ struct CalibrationText {
     }
     let value: JSONValue
     do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
-    if let text = value["text"]?.stringValue { return [tokenizer.encode(text)] }
+    if let text = value["text"]?.stringValue {
+      guard value["messages"] == nil else { throw refused("it has both; leave one out") }
+      return [tokenizer.encode(text)]
+    }
     guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
     guard let tools = Self.tools(value) else { throw refused("its \"tools\" are no array of objects") }
     let format = try wrapping(CalibrationError.tokenizer, try tokenizer.chatFormat.required())
@@ -128,8 +132,7 @@ struct CalibrationText {
 }
 
 extension CalibrationChatMode {
-  /// The chat as it is to be rendered, once for each mode; the template makes a non-thinking answer of one without
-  /// reasoning.
+  /// The chat in each mode to render; the template renders an answer without reasoning as a non-thinking one.
   func renderings(of chat: [ChatMessage]) -> [[ChatMessage]] {
     guard chat.contains(where: { $0.reasoningContent != nil }) else { return self == .thinking ? [] : [chat] }
     let plain = chat.map { message in

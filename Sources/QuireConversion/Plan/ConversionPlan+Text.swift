@@ -7,7 +7,7 @@ import QuireModel
 import QuireTensors
 
 extension ConversionPlan {
-  /// The plan as people read it: sizes after each step, what becomes of each kind of tensor, and the memory.
+  /// The plan as text: sizes after each step, the change of each kind of tensor, and the memory.
   package var text: String {
     var lines = [
       "recipe \(recipe.name), \(recipe.steps.count) step\(recipe.steps.count == 1 ? "" : "s")", "",
@@ -24,7 +24,7 @@ extension ConversionPlan {
     if let path = recipe.calibration.statistics, recipe.needsCalibration {
       lines += [
         "",
-        "statistics: those of the unmodified model in \(path), so that no layer makes up for what the steps did "
+        "statistics: those of the unmodified model in \(path), so no layer compensates what the steps did "
           + "to the layers before it",
       ]
     }
@@ -36,7 +36,7 @@ extension ConversionPlan {
     return lines.joined(separator: "\n")
   }
 
-  /// Conversion and, where there is one, the survey before it.
+  /// The time of the conversion and, where there is one, of the survey before it.
   private var timeSentence: String {
     let own = ConversionWork(self).seconds
     guard let survey else {
@@ -60,7 +60,7 @@ extension ConversionPlan {
   private var diskSentence: String {
     let whose = recipe.needsReference ? ", as the steps leave them and as the checkpoint has them" : ""
     return
-      "disk: \(ByteText.of(scratchBytes)) beside the pack until it is made (hidden states of the calibration text\(whose))"
+      "disk: \(ByteText.of(scratchBytes)) next to the pack until it is finished (hidden states of the calibration text\(whose))"
   }
 
   private func stageCells(_ stage: Stage) -> [String] {
@@ -71,7 +71,7 @@ extension ConversionPlan {
     ]
   }
 
-  /// One line for tensors of the same role, shapes and format, in the order of the model.
+  /// One line for tensors of the same role, shapes and format, in the model's order.
   private func tensorCells() -> [[String]] {
     struct Kind: Hashable {
       let role: String
@@ -101,7 +101,7 @@ extension ConversionPlan {
   private func surveySentence(_ survey: SurveyWork) -> String {
     let text =
       survey.windowTokens == 0
-      ? "the statistics are read" : "\(survey.windowTokens) tokens go through the model as it is"
+      ? "the statistics are read" : "\(survey.windowTokens) tokens run through the unchanged model"
     let trials =
       survey.probeCount == 0
       ? "" : ", and up to \(survey.probeCount) changes are tried on \(survey.probeTokens) tokens"

@@ -5,24 +5,24 @@ import QuireCheckpoints
 package import QuireModel
 package import QuireTensors
 
-/// What a conversion will do, known from recipe and configuration alone: nothing is read but headers.
+/// What a conversion will do, computed from the recipe and the configuration; only headers are read.
 ///
 ///     let plan = try ConversionPlan(recipe: recipe, configuration: configuration, threadCount: 2)
 ///     print(plan.text)
 ///
-/// Making the plan is also the check: groups that do not fit, removals that leave no head and overrides that
-/// match nothing are refused here, before any work.
+/// Creating the plan checks the recipe: groups that do not fit, removals that leave no head and overrides that
+/// match nothing are refused before any work.
 package struct ConversionPlan: Sendable {
   package let recipe: Recipe
   /// The model before the first step, and after each.
   package let stages: [Stage]
-  /// Bytes that the conversion holds at its peak, the program itself included.
+  /// Peak memory of the conversion in bytes, the program itself included.
   package let memory: MemoryEstimate
-  /// The text that runs; nil when none does, or it is not known yet.
+  /// The calibration text; nil when none is needed, or it is not known yet.
   package let calibration: CalibrationSet?
-  /// The recipe's calibration with no more windows than the text gives.
+  /// The recipe's calibration, with at most as many windows as the text gives.
   let windows: CalibrationSettings
-  /// What the survey before the conversion computes; nil for a recipe that says all by itself.
+  /// The work of the survey before the conversion; nil for a recipe that needs none.
   let survey: SurveyWork?
 
   /// The model at one point of the recipe.
@@ -51,7 +51,7 @@ package struct ConversionPlan: Sendable {
   }
 
   /// - Parameters:
-  ///   - calibration: the text that will run, when it is known
+  ///   - calibration: the calibration text, when it is known
   ///   - sources: sizes of the checkpoint's files, which count in memory
   package init(
     recipe: Recipe, configuration: ModelConfiguration, threadCount: Int, calibration: CalibrationSet? = nil,
@@ -75,7 +75,7 @@ package struct ConversionPlan: Sendable {
       let stage = Stage(step: step.name, configuration: after) { formats?.format(of: $0) ?? .bf16 }
       if formats != nil { try stage.validate(pruned: after.layers != configuration.layers) }
       stages.append(stage)
-      // A removal that is settled but for its trials has shapes of its own.
+      // A removal whose counts are settled, but not its trials, already has its own shapes.
       isExact = isExact && (step.isSettled || layers != before.layers)
     }
     self.stages = stages
@@ -87,7 +87,7 @@ package struct ConversionPlan: Sendable {
       survey: survey, sources: sources)
   }
 
-  /// Bytes of the calibration's hidden states in files beside the pack, while it is being made.
+  /// Bytes of the calibration's hidden states in files next to the pack, which exist until it is finished.
   package var scratchBytes: Int {
     recipe.needsCalibration && recipe.calibration.statistics == nil
       ? CalibrationRun.diskBytes(
@@ -96,7 +96,7 @@ package struct ConversionPlan: Sendable {
 
   /// The model before any step.
   package var source: Stage { stages[0] }
-  /// The model as it will be.
+  /// The model after all steps.
   package var result: Stage { stages[stages.count - 1] }
 }
 
@@ -132,7 +132,7 @@ extension ConversionPlan.Stage {
 }
 
 extension TensorName {
-  /// Which step has left a matrix as wide as it is, if one has.
+  /// The step that pruned the inputs of a matrix, if one did.
   fileprivate var pruningCause: String {
     switch self {
     case .layer(_, .outputProjection): " as \"prune-heads\" leaves it"

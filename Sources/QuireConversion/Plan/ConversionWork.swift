@@ -4,18 +4,18 @@ import QuireFiles
 import QuireCheckpoints
 import QuireModel
 
-/// How long the parts of a conversion will take, from what they compute and what two cores do in a second: a rough
-/// estimate, by a third wrong on another machine, until parts of it have been measured.
+/// Time estimates for the parts of a conversion, from their amount of computation and the speed of two cores.
+/// Rough, and off by a third on another machine, until parts have been measured.
 struct ConversionWork {
   let layerSeconds: [Double]
-  /// Of the embedding and the head.
+  /// Of the embedding and lm_head.
   let tableSeconds: [TensorName: Double]
 
   var seconds: Double { layerSeconds.reduce(0, +) + tableSeconds.values.reduce(0, +) }
 
-  /// Bytes of the checkpoint that two cores read, round and pack in a second.
+  /// Bytes of the checkpoint that two cores read, round and pack per second.
   private static let bytesPerSecond = 0.5e9
-  /// Multiply-adds in float32 that they do in a second.
+  /// Multiply-adds in float32 that two cores compute per second.
   static let multiplyAddsPerSecond = 90e9
 
   init(_ plan: ConversionPlan) {
@@ -38,8 +38,8 @@ struct ConversionWork {
     tableSeconds = tables
   }
 
-  /// In float32: the windows through the matrix, the Gram matrix of its inputs and its factor (in float64, which counts
-  /// twice), and what the matrix has to do with either.
+  /// In float32: running the windows through the matrix, the Gram matrix of its inputs and its factor (in float64,
+  /// which counts twice), and the steps' own work with the matrix.
   private static func multiplyAdds(
     _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, _ plan: ConversionPlan
   ) -> Double {
@@ -52,9 +52,9 @@ struct ConversionWork {
     return plan.recipe.steps.reduce(0) { $0 + $1.settings.multiplyAdds(matrix) }
   }
 
-  /// Besides: the windows through the checkpoint's own layer while a cut lies ahead; where one is made, once more through
-  /// what is left, the two matrices that add to the hidden states against what these lack, and the MLP's statistics with
-  /// their factor once more.
+  /// The additional work of repair: the windows through the checkpoint's own layer as long as this or a later layer
+  /// is pruned. In a pruned layer also: the windows once more through the pruned layer, the refit of the two
+  /// matrices that add to the hidden states, and the MLP's statistics with their factor once more.
   private static func repairMultiplyAdds(
     _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, layer: Int, _ plan: ConversionPlan
   ) -> Double {

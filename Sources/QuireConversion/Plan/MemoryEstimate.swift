@@ -5,12 +5,12 @@ import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
-/// What a conversion holds at its peak, part by part: an upper bound of the process's resident memory.
+/// Peak memory of a conversion, part by part: an upper bound of the process's resident memory.
 ///
-/// Counted are the program's buffers (what it reads of the checkpoint, it reads into them), the program and its libraries,
-/// the tokenizer and the manifest, and what the allocator keeps of freed memory.
+/// It counts the program's buffers (including those that the checkpoint is read into), the program and its
+/// libraries, the tokenizer and the manifest, and freed memory that the allocator keeps.
 package struct MemoryEstimate: Sendable, Equatable {
-  /// One reason to hold memory.
+  /// One use of memory.
   package struct Part: Sendable, Equatable {
     package let what: String
     package let byteCount: Int
@@ -20,7 +20,7 @@ package struct MemoryEstimate: Sendable, Equatable {
   package let parts: [Part]
   package var peakBytes: Int { parts.reduce(0) { $0 + $1.byteCount } }
 
-  /// - Parameter windows: the recipe's calibration, with no more windows than the text gives
+  /// - Parameter windows: the recipe's calibration, with at most as many windows as the text gives
   init(
     recipe: Recipe, windows: CalibrationSettings, calibration: CalibrationSet?,
     stages: [ConversionPlan.Stage], threadCount: Int, survey: SurveyWork?, sources: SourceSizes
@@ -61,7 +61,7 @@ package struct MemoryEstimate: Sendable, Equatable {
 
   private static func sum(_ parts: [Part]) -> Int { parts.reduce(0) { $0 + $1.byteCount } }
 
-  /// What is held while one layer is worked on.
+  /// Memory held while one layer is processed.
   private static func layerParts(
     _ recipe: Recipe, _ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage, _ threadCount: Int,
     isSurveyed: Bool
@@ -91,10 +91,10 @@ package struct MemoryEstimate: Sendable, Equatable {
     return layer
   }
 
-  /// Each compressing thread holds a frame of 4 MiB before and after.
+  /// Each compressing thread holds a frame of 4 MiB before and after compression.
   private static func packingBytes(_ threadCount: Int) -> Int { (threadCount + 1) * 3 * (4 << 20) }
 
-  /// Embedding or head as it is read, and beside it as it will be unless that is the same.
+  /// Embedding or lm_head as it is read, and next to it the result unless both are the same.
   private static func largestTable(_ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage) -> Int {
     zip(source.tensors, result.tensors).filter { $1.name == .embedding || $1.name == .head }.map {
       before, after in

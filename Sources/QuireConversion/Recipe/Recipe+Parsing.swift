@@ -10,8 +10,8 @@ import QuireTensors
 extension Recipe {
   /// Reads a recipe file.
   ///
-  /// Throws when the file cannot be read, is not JSON5, or has a step, field or value that is not known; the
-  /// sentence names the line, what was expected and what was found.
+  /// Throws when the file cannot be read, is not JSON5, or has an unknown step, field or value; the sentence names
+  /// the line, what was expected and what was found.
   package init(path: String) throws(ConversionError) {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw .unreadableFile(path: path, purpose: "the recipe")
@@ -20,7 +20,7 @@ extension Recipe {
     try self.init(text: [UInt8](data), file: path, folder: folder)
   }
 
-  /// Reads the text of a recipe; `file` is what error sentences call it.
+  /// Reads the text of a recipe; `file` is its name in error sentences.
   package init(text: [UInt8], file: String, folder: String = "") throws(ConversionError) {
     let value: JSONValue
     do throws(JSONError) {

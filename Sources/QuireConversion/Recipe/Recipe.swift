@@ -5,7 +5,7 @@ import QuireModel
 import QuireCheckpoints
 import QuireTensors
 
-/// What to do to a checkpoint, in order: the contents of one file under `recipes/`.
+/// The changes to make to a checkpoint, in order: the contents of one file under `recipes/`.
 ///
 ///     let recipe = try Recipe(path: "recipes/int4.json5")
 ///     for count in 0...recipe.steps.count { convert(recipe.prefix(count)) }
@@ -14,8 +14,8 @@ import QuireTensors
 package struct Recipe: Sendable, Equatable {
   package let name: String
   package let steps: [RecipeStep]
-  /// Steps that come after these, when this is the beginning of a longer recipe: they are not carried out, but a step
-  /// may prepare for them.
+  /// Steps that follow these when this is the beginning of a longer recipe. They are not applied, but a step may
+  /// prepare for them.
   package let upcoming: [RecipeStep]
   package let calibration: CalibrationSettings
   /// The file's text, stored in the pack as it was written.
@@ -36,30 +36,30 @@ package struct Recipe: Sendable, Equatable {
     self.folder = folder
   }
 
-  /// The recipe with its first `count` steps only; what the evaluator measures row by row.
+  /// The recipe with its first `count` steps only; the evaluator measures these row by row.
   package func prefix(_ count: Int) -> Recipe {
     Recipe(
       name: name, steps: Array(steps.prefix(count)), upcoming: Array(steps.dropFirst(count)) + upcoming,
       calibration: calibration, text: text, folder: folder)
   }
 
-  /// The recipe with another calibration in place of its own.
+  /// The recipe with another calibration.
   package func replacingCalibration(_ calibration: CalibrationSettings) -> Recipe {
     Recipe(
       name: name, steps: steps, upcoming: upcoming, calibration: calibration, text: text, folder: folder)
   }
 
-  /// How the `quantize` or `budget` step rounds, which there is at most one of.
+  /// The settings of the `quantize` or `budget` step, of which there is at most one.
   package var quantization: QuantizationSettings? {
     steps.lazy.compactMap(\.quantization).first
   }
 
-  /// The same, also of a step that is still to come: what smoothing prepares for.
+  /// The same, including steps still to come: smoothing prepares for it.
   package var quantizationAhead: QuantizationSettings? {
     (steps + upcoming).lazy.compactMap(\.quantization).first
   }
 
-  /// The recipe with other steps in place of its own and of those to come, one for one.
+  /// The recipe with its steps and those to come replaced, one for one.
   func replacingSteps(_ all: [RecipeStep]) -> Recipe {
     precondition(all.count == steps.count + upcoming.count, "one step for each")
     return Recipe(
@@ -67,13 +67,13 @@ package struct Recipe: Sendable, Equatable {
       calibration: calibration, text: text, folder: folder)
   }
 
-  /// Whether any step looks at activations; if none does, a conversion runs no layer.
+  /// Whether any step needs activations; without one, a conversion runs no layer.
   package var needsCalibration: Bool {
     steps.contains { $0.needsCalibration }
   }
 
-  /// Whether the calibration text also goes through the checkpoint's own layers: what repair steers by. Statistics from
-  /// a file know no text.
+  /// Whether the calibration text also runs through the checkpoint's own layers, whose hidden states repair fits
+  /// to. Statistics from a file have no text to run.
   package var needsReference: Bool {
     calibration.statistics == nil && steps.contains { $0.settings.repairs }
   }

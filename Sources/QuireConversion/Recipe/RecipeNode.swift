@@ -4,19 +4,19 @@ import QuireModel
 import QuireCheckpoints
 import QuireJSON
 
-/// A value of a recipe together with its place, so that every refusal can name the line.
+/// A value of a recipe with its path in the file, so that every refusal can name the line.
 struct RecipeNode {
   let value: JSONValue
   let path: [JSONPathStep]
   let file: String
   let text: [UInt8]
 
-  /// The refusal of this value: what was expected in its place.
+  /// Refuses this value: says what was expected instead.
   func refusal(expected: String) -> ConversionError {
     refusal("expected \(expected), found \(shown)")
   }
 
-  /// The refusal of this value in the words of `problem`.
+  /// Refuses this value with the sentence `problem`.
   func refusal(_ problem: String) -> ConversionError {
     .recipe(file: file, line: JSONValue.line(of: path, in: text, syntax: .json5), problem: problem)
   }
@@ -31,7 +31,7 @@ struct RecipeNode {
     return member
   }
 
-  /// Refuses any member that is not in `known`, and anything that is not an object.
+  /// Refuses members that are not in `known`, and values that are not objects.
   func checkMembers(_ known: [String], of what: String) throws(ConversionError) {
     guard let object = value.objectValue else { throw refusal(expected: "\(what), an object") }
     for key in object.keys where !known.contains(key) {
@@ -97,7 +97,7 @@ struct RecipeNode {
     return quoted.dropLast().joined(separator: ", ") + " \(joiner) " + quoted[quoted.count - 1]
   }
 
-  /// The value as an error sentence shows it.
+  /// The value as shown in error sentences.
   var shown: String {
     switch value {
     case .array, .object: value.kindDescription

@@ -7,7 +7,7 @@ import QuireJSON
 import QuireTensors
 import QuireText
 
-/// Everything that decides the bytes of a pack, so that a conversion resumes only what began the same.
+/// Everything that decides the bytes of a pack. A conversion only resumes one with the same key.
 struct ConversionKey {
   private let parts: JSONObject
 
@@ -25,7 +25,7 @@ struct ConversionKey {
     parts["program"] = .string(toolVersion)
     parts["checkpoint"] = hash(
       try wrapping(ConversionError.checkpoint, try checkpoint.fileStamps()))
-    // The text goes into the pack, and steps may have been taken from it.
+    // The recipe's text goes into the pack; the steps may be only the beginning of those in the text.
     parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(recipe.calibration)")
     parts["calibration text"] = hash(calibration.map { "\($0)" } ?? "")
     parts["statistics"] = .string(statistics?.identity ?? "")
@@ -35,7 +35,7 @@ struct ConversionKey {
 
   var text: String { JSONValue.object(parts).serialized() }
 
-  /// Which of the parts differ in another key: "recipe", "checkpoint and program".
+  /// The parts that differ from another key: "recipe", "checkpoint and program".
   func differences(from text: String) -> String {
     guard let other = try? JSONValue.parse(Array(text.utf8)).objectValue else { return "program" }
     let names = parts.members.map(\.key).filter { parts[$0] != other[$0] }

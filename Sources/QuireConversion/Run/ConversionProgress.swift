@@ -4,7 +4,7 @@ import QuireFiles
 import QuireCheckpoints
 import QuireModel
 
-/// How far a conversion has come.
+/// The progress of a conversion.
 package struct ConversionProgress: Sendable, Equatable {
   package enum Phase: String, Sendable {
     case embedding, layers, head, sources
@@ -16,21 +16,21 @@ package struct ConversionProgress: Sendable, Equatable {
   /// Share of the time that this run will take, 0 … 1.
   package let fractionDone: Double
   package let secondsElapsed: Double
-  /// nil until there is something to judge by.
+  /// nil until something has been measured.
   package let secondsLeft: Double?
 }
 
 /// Counts work done and reports it. One thread at a time.
 ///
-/// What is left is predicted from what was measured: layers from layers, embedding and head from each other. Only
-/// before the first layer is done a rough estimate of its work stands in.
+/// The remaining time is predicted from measurements: layers from layers, embedding and lm_head from each other.
+/// Before the first layer is done, a rough estimate of its work is used.
 final class ProgressMeter {
   /// Work of one kind, in estimated seconds, and the seconds that it took.
   private struct Account {
     var done = 0.0
     var left = 0.0
     var seconds = 0.0
-    /// Seconds that an estimated second takes; nil before anything is done.
+    /// Measured seconds per estimated second; nil before anything is done.
     var rate: Double? { done > 0 ? seconds / done : nil }
 
     mutating func finish(_ work: Double, in seconds: Double) {
@@ -60,7 +60,7 @@ final class ProgressMeter {
     tables.left = work.tableSeconds.values.reduce(0, +)
   }
 
-  /// An earlier run has done so much: it is neither ahead nor took time of this one.
+  /// So many layers were done by an earlier run: they are no longer to do, and took no time of this run.
   func resume(layersDone count: Int) {
     tables.left -= work.tableSeconds[.embedding] ?? 0
     for index in 0..<count { layers.left -= work.layerSeconds[index] }
@@ -77,13 +77,13 @@ final class ProgressMeter {
     send(.layers)
   }
 
-  /// Embedding or head is done.
+  /// Embedding or lm_head is done.
   func finishTable(_ name: TensorName) {
     tables.finish(work.tableSeconds[name] ?? 0, in: lap())
     send(name == .head ? .head : .embedding)
   }
 
-  /// So much of the sources, share 0 … 1, has been hashed.
+  /// The share of the sources that has been hashed, 0 … 1.
   func hashed(share: Double) {
     if share >= 1 { fractionDone = 1 }
     send(.sources)
@@ -96,7 +96,7 @@ final class ProgressMeter {
     return (now - last) / .seconds(1)
   }
 
-  /// Seconds that are left; nil before anything is done.
+  /// Remaining seconds; nil before anything is done.
   private var secondsLeft: Double? {
     guard layers.rate != nil || tables.rate != nil else { return nil }
     return layers.left * (layers.rate ?? 1) + tables.left * (tables.rate ?? layers.rate ?? 1)
@@ -107,7 +107,7 @@ final class ProgressMeter {
     let elapsed = (ContinuousClock.now - start) / .seconds(1)
     let left = fractionDone == 1 ? 0 : secondsLeft
     if let left, elapsed + left > 0, left > 0 {
-      // A better prediction may be a worse one; the bar does not go back.
+      // A new prediction may be higher; the progress bar never moves back.
       fractionDone = min(1, max(fractionDone, elapsed / (elapsed + left)))
     }
     report(

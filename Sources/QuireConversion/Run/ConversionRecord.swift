@@ -5,19 +5,19 @@ import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
-/// What the steps did to one part of the model: a layer, the embedding or the head. An unfinished pack's journal keeps
-/// it for the run that resumes.
+/// What the steps did to one part of the model: a layer, the embedding or lm_head. The journal of an unfinished
+/// pack keeps it for the run that resumes.
 struct PartRecord: Codable, Equatable {
   /// By the index of the `prune-heads` step.
   var pruning: [Int: HeadPruningResult] = [:]
   /// By the index of any other step before `quantize`.
   var changes: [Int: LayerChange] = [:]
   var rounding: [RoundingRecord] = []
-  /// What must be reported of any step, by its index; a sentence each.
+  /// Notices about any step, by its index; a sentence each.
   var notes: [Int: [String]] = [:]
 }
 
-/// Collects what a conversion does, layer by layer, and reports it step by step.
+/// Collects what a conversion did layer by layer and reports it step by step.
 struct ConversionRecord {
   let recipe: Recipe
   private let source: ModelConfiguration
@@ -31,7 +31,7 @@ struct ConversionRecord {
     source = configuration
   }
 
-  /// - Parameter layer: nil for embedding and head.
+  /// - Parameter layer: nil for embedding and lm_head.
   mutating func add(_ part: PartRecord, layer: Int?) {
     if let layer {
       for (step, result) in part.pruning { pruning[step, default: [:]][layer] = result }
@@ -46,9 +46,9 @@ struct ConversionRecord {
     recipe.steps.indices.reduce(source) { configurationAfter(step: $1, before: $0) }
   }
 
-  /// One row for the checkpoint and one for each step, with the shapes that came out.
+  /// One row for the checkpoint and one for each step, with the resulting shapes.
   ///
-  /// - Parameter remarks: what must be told of the first step that looks at activations
+  /// - Parameter remarks: notices for the first step that needs activations
   func rows(_ formats: TensorFormats?, remarks: [String] = []) -> [ConversionReport.Row] {
     var configuration = source
     var rows = [row("checkpoint", configuration, { _ in .bf16 })]

@@ -19,11 +19,11 @@ package struct ConversionReport: Sendable {
     package let pruning: [Int: HeadPruningResult]
     /// What any other step before `quantize` did, by layer index.
     package let changes: [Int: LayerChange]
-    /// What `quantize` cost, tensor by tensor.
+    /// Rounding errors of `quantize`, tensor by tensor.
     package let rounding: [RoundingRecord]
-    /// What a `budget` step came to.
+    /// The result of a `budget` step.
     package let decision: BudgetDecision?
-    /// What must be told beside that; a sentence each.
+    /// Further notices; a sentence each.
     package let remarks: [String]
 
     package init(
@@ -51,7 +51,7 @@ package struct ConversionReport: Sendable {
 }
 
 extension ConversionReport.Row {
-  /// The row as the manifest has it. The members up to `bitsPerWeight` are named as in evaluation rows.
+  /// The row as stored in the manifest. The members up to `bitsPerWeight` are named as in evaluation rows.
   package var json: JSONValue {
     var object = JSONObject()
     object["step"] = .string(step)
@@ -85,7 +85,7 @@ extension ConversionReport.Row {
     return .object(object)
   }
 
-  /// What did not go as the recipe asks, a sentence each.
+  /// What could not be done as the recipe asks, a sentence each.
   package var notes: [String] {
     let changed = changes.sorted { $0.key < $1.key }.flatMap(\.value.notes)
     return remarks + changed

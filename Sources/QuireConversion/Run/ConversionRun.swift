@@ -8,10 +8,10 @@ import QuirePacks
 import QuireTensors
 import QuireText
 
-/// One conversion on its way: part after part (the embedding, each layer, final norm and lm_head) is optimized, written
-/// and noted in the pack's journal, then the manifest ends the pack.
+/// One conversion in progress: part after part (the embedding, each layer, final norm and lm_head) is optimized,
+/// written and noted in the pack's journal; then the manifest completes the pack.
 final class ConversionRun {
-  /// What was found where the pack will be.
+  /// Files of an earlier run at the output path.
   let start: RunStart
 
   private let converter: Converter
@@ -29,7 +29,7 @@ final class ConversionRun {
   private var layerCount: Int { loader.configuration.layerCount }
   private var layersDone: Int { min(layerCount, max(0, writer.notes.count - 1)) }
 
-  /// Opens the pack and finds what an earlier run has finished of it.
+  /// Opens the pack and finds which parts an earlier run has finished.
   init(
     _ converter: Converter, output path: String, resumes: Bool, progress: ((ConversionProgress) -> Void)?
   ) throws(ConversionError) {
@@ -77,7 +77,8 @@ final class ConversionRun {
     }
   }
 
-  /// Converts what is left. An error of the checkpoint's numbers will come again: nothing is kept for it.
+  /// Converts the remaining parts. An error in the checkpoint's numbers would occur again, so no unfinished files
+  /// are kept after one.
   func perform() throws(ConversionError) -> ConversionReport {
     let report = try resumable.perform { () throws(ConversionError) in try convertRest() }
     resumable.unfinished.remove(UnfinishedFiles.Part.ofSurvey)
@@ -101,7 +102,7 @@ final class ConversionRun {
     return try finish()
   }
 
-  /// The embedding, which is dropped once the calibration windows have been looked up in it.
+  /// Converts the embedding. It is released once the calibration windows have been looked up in it.
   private func convertEmbedding() throws(ConversionError) {
     let (source, embedding, part) = try convert(.embedding)
     if let calibration = converter.calibration {
@@ -116,7 +117,7 @@ final class ConversionRun {
     try endPart(part, layer: nil, isAdvanced: activations != nil)
   }
 
-  /// One layer: optimize, write, and run the optimized layer for the sake of the next.
+  /// One layer: optimizes and writes it, and runs the windows through it for the next layer.
   private func convertLayer(_ index: Int, _ layer: LayerWeights) throws(ConversionError) {
     let isNeeded = optimizer.needsActivations(after: index, layerCount: layerCount)
     let outcome = try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
@@ -147,7 +148,7 @@ final class ConversionRun {
     try endPart(part, layer: nil, isAdvanced: false)
   }
 
-  /// Embedding or head: quantize and write; returns what was read and what was written.
+  /// Embedding or lm_head: quantizes and writes it; returns what was read and what was written.
   private func convert(_ name: TensorName) throws(ConversionError) -> (
     source: WeightMatrix, matrix: WeightMatrix, part: PartRecord
   ) {
@@ -167,7 +168,8 @@ final class ConversionRun {
     return (source, matrix, PartRecord(rounding: rounding.map { [$0] } ?? []))
   }
 
-  /// Notes a part, from which on a later run will find it. What took minutes also outlasts a loss of power.
+  /// Notes a finished part, after which a later run resumes. After several minutes of work the note is synced to
+  /// disk, so that it also survives a loss of power.
   private func endPart(_ part: PartRecord, layer: Int?, isAdvanced: Bool) throws(ConversionError) {
     record.add(part, layer: layer)
     guard resumes else {
@@ -183,7 +185,7 @@ final class ConversionRun {
     try wrapping(
       ConversionError.pack,
       try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
-    if resumes { resumable.keep() }
+    resumable.keep()
   }
 
   /// The notice that there was less text than the recipe asks for.
@@ -212,7 +214,7 @@ final class ConversionRun {
 // Resuming where an earlier run was stopped.
 extension ConversionRun {
   private enum FoundStates {
-    /// No layer to come looks at activations.
+    /// No later layer needs activations.
     case unneeded
     case found(CalibrationRun)
     case lost

@@ -3,22 +3,23 @@ import QuireOptimization
 import QuireModel
 import QuireCheckpoints
 
-/// Where the time of a conversion went, in seconds. All but `reading` follow each other and add up to the whole.
+/// The time of a conversion by activity, in seconds. All but `reading` happen one after another and add up to the
+/// total.
 package struct ConversionTimes: Sendable, Equatable {
-  /// Reading and hashing the checkpoint, by a thread beside the others.
+  /// Reading and hashing the checkpoint, in a separate thread.
   package var reading = 0.0
-  /// What the others had to wait for it.
+  /// Time that the other threads waited for it.
   package var waiting = 0.0
   /// Activations, pruning, smoothing, choosing codes.
   package var optimizing = 0.0
   /// Compressing and writing.
   package var packing = 0.0
-  /// Bringing the pack to the disk, and what of the sources had not been hashed in passing.
+  /// Syncing the pack to the disk, and hashing what of the sources was not hashed while it was read.
   package var finishing = 0.0
 
   package var total: Double { waiting + optimizing + packing + finishing }
 
-  /// Adds the time that `body` takes to one of the members.
+  /// Adds the duration of `body` to one of the members.
   static func measure<Value>(
     _ seconds: inout Double, _ body: () throws(ConversionError) -> Value
   ) throws(ConversionError) -> Value {

@@ -12,8 +12,8 @@ package import QuireText
 ///     print(converter.plan.text)
 ///     let report = try converter.run(output: "model.quire") { print($0.layersDone, "of", $0.layerCount) }
 ///
-/// Creation checks everything that can be checked without touching weights. The same checkpoint, recipe and
-/// version give the same bytes on the same machine, whatever the thread count.
+/// Creation checks everything that can be checked without reading weights. The same checkpoint, recipe and version
+/// give the same bytes on the same machine, whatever the thread count.
 package struct Converter {
   package let plan: ConversionPlan
 
@@ -21,14 +21,14 @@ package struct Converter {
   let tokenizer: Tokenizer
   /// Nil when the checkpoint's template decides.
   let askedChatFormat: ChatFormat?
-  /// The text to run; nil when no step looks at activations or what is known of them comes from a file.
+  /// The calibration text; nil when no step needs activations or their statistics come from a file.
   let calibration: CalibrationSet?
   let statistics: StatisticsFile?
   let optimizer: LayerOptimizer
   let compute: Compute
   let toolVersion: String
 
-  /// - Parameter chatFormat: The format to render chats in; nil goes by the checkpoint's template.
+  /// - Parameter chatFormat: the format to render chats in; nil: that of the checkpoint's template.
   package init(
     _ checkpoint: Checkpoint, recipe: Recipe, compute: Compute, toolVersion: String,
     chatFormat: ChatFormat? = nil
@@ -54,20 +54,20 @@ package struct Converter {
     self.toolVersion = toolVersion
   }
 
-  /// The plan and the chat format, as people read them.
+  /// The plan and the chat format as text.
   package var text: String { "\(plan.text)\nchat format: \(tokenizer.chatFormat.summary)" }
 
-  /// What is known of a layer's activations without running the text.
+  /// What is known about a layer's activations without running the text.
   func knownStatistics(layer: Int) -> (any ActivationStatistics)? { statistics?.layer(layer) }
 
-  /// Converts and writes the pack at `path`, which appears when it is whole.
+  /// Converts, and writes the pack at `path`, where it appears once it is complete.
   ///
-  /// A run that is killed, or fails for lack of disk space or by an unreadable file, leaves what lies beside it
-  /// (`UnfinishedFiles`); the next run of the same conversion resumes after the last layer that was finished. A survey that
-  /// came before is kept for it too. Nothing is left that no later run could use.
+  /// A run that is killed, or fails because of a full disk or an unreadable file, leaves unfinished files next to
+  /// `path` (`UnfinishedFiles`); the next run of the same conversion resumes after the last finished layer. A
+  /// finished survey is kept for it too. Files that no later run could use are deleted.
   ///
   /// - Parameters:
-  ///   - resumes: whether to leave such files and to look for them.
+  ///   - resumes: whether to keep such files and to look for them.
   ///   - onStart: called once, before any work.
   package func run(
     output path: String, resumes: Bool = true, progress: ((ConversionProgress) -> Void)? = nil,
@@ -75,7 +75,7 @@ package struct Converter {
   ) throws(ConversionError) -> ConversionReport {
     var converter = self
     if !isSettled { converter = try settled(by: try survey(forPack: path, resumes: resumes)) }
-    // A survey leaves nothing open.
+    // After a survey every step must be decided.
     guard converter.isSettled else {
       throw .budget(
         "expected the survey to decide every step of \(converter.optimizer.recipe.name), found one that it could "
@@ -88,7 +88,7 @@ package struct Converter {
 }
 
 extension Recipe {
-  /// The file that stands in for the calibration text, if steps look at activations and there is one.
+  /// The statistics file used instead of the calibration text, if steps need activations and there is one.
   func statisticsFile(for loader: LayerLoader) throws(ConversionError) -> StatisticsFile? {
     guard needsCalibration, let path = calibration.statistics else { return nil }
     do throws(CalibrationError) {

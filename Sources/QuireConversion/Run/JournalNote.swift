@@ -4,7 +4,7 @@ import QuireModel
 import QuireCheckpoints
 import Foundation
 
-/// What a journal keeps for the run that resumes where a killed one has stopped.
+/// A journal entry for the run that resumes after a killed one.
 protocol JournalNote: Codable {}
 
 extension JournalNote {
@@ -20,7 +20,7 @@ extension JournalNote {
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// nil for a text that no note of this version has.
+  /// nil for a text that is no note of this version.
   init?(_ text: String) {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
@@ -30,7 +30,7 @@ extension JournalNote {
   }
 }
 
-/// How notes spell what JSON has no numbers for.
+/// Spelling of values that JSON has no numbers for.
 private enum Spelling {
   static let infinity = "infinity"
   static let nan = "nan"

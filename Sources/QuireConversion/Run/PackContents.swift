@@ -7,7 +7,7 @@ import QuireModel
 import QuirePacks
 import QuireText
 
-/// What a pack's manifest says beside its tensors.
+/// The contents of a pack's manifest except for its tensors.
 struct PackContents {
   let rows: [ConversionReport.Row]
   let recipe: Recipe
@@ -20,7 +20,7 @@ struct PackContents {
   /// Hashes of the tensors that were read.
   let tensorHashes: [String: UInt64]
 
-  /// Hashes what of the checkpoint's files has not been hashed while it was used.
+  /// Hashes those parts of the checkpoint's files that were not hashed while they were used.
   func manifest(progress: @escaping (Double) -> Void) throws(ConversionError) -> PackManifest {
     var manifest = PackManifest(
       configuration: configuration.json, tokenizer: tokenizer.sourceJSON,

@@ -3,23 +3,23 @@ import QuireFiles
 import QuireModel
 import QuireOptimization
 
-/// What conversion and survey have in common as runs that can be resumed: how they judge what an earlier run has left,
-/// and what they leave themselves.
+/// What conversion and survey share as resumable runs: deciding whether the files of an earlier run can be used,
+/// and which files to keep.
 ///
-/// A part of the work is noted when it is whole (`keep`); what a stopped run has noted, the next one finds. Hidden states
-/// go with the notes: without them later layers cannot be computed.
+/// Each finished part of the work is noted (`keep`), and the next run finds the notes of a stopped one. The hidden
+/// states are kept with the notes, because later layers cannot be computed without them.
 struct ResumableRun {
   let work: RunStart.Work
   let unfinished: UnfinishedFiles
-  /// The files of this work, and those of earlier work that only serve it.
+  /// The files of this work, and those of earlier work that are only kept for it.
   let parts: [UnfinishedFiles.Part]
   var basis: [UnfinishedFiles.Part] = []
 
   /// - Parameters:
-  ///   - discardedKey: the key of other work that was in the way
-  ///   - noted: layers done, as the newest note of the same work says; nil without a note
-  ///   - isReadable: whether all notes are such as this program writes
-  ///   - resume: takes up the hidden states that belong to the note; false when they are lost
+  ///   - discardedKey: the key of other work whose unfinished files were discarded
+  ///   - noted: layers done according to the newest note of the same work; nil without a note
+  ///   - isReadable: whether all notes have the form that this program writes
+  ///   - resume: restores the hidden states that belong to the note; false when they are lost
   func start(
     key: ConversionKey, discardedKey: String?, noted: Int?, isReadable: Bool = true,
     resume: () throws(ConversionError) -> Bool
@@ -44,10 +44,11 @@ struct ResumableRun {
     return RunStart(work, .layers(noted))
   }
 
-  /// What was noted outlasts this run.
+  /// Keeps the notes after this run.
   func keep() { unfinished.keep(parts) }
 
-  /// Performs what is left. When it fails, what a later run could resume from stays, unless the error will come again.
+  /// Performs the remaining work. When it fails, the files to resume from are kept, unless the error would occur
+  /// again.
   func perform<Outcome>(
     _ body: () throws(ConversionError) -> Outcome
   ) throws(ConversionError) -> Outcome {
@@ -65,8 +66,8 @@ struct ResumableRun {
 }
 
 extension ConversionError {
-  /// Whether another run may get further with the same checkpoint and recipe: when there is space, or a file can be
-  /// read again.
+  /// Whether another run may get further with the same checkpoint and recipe: after disk space has been freed, or a
+  /// file can be read again.
   var canBeMended: Bool {
     switch self {
     case .pack, .scratch, .checkpoint: true

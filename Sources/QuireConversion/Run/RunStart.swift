@@ -5,13 +5,13 @@ package struct RunStart: Sendable, Equatable {
   }
 
   package enum Found: Sendable, Equatable {
-    /// Nothing that it could use, and nothing that was in the way.
+    /// No unfinished files.
     case nothing
-    /// What an earlier run of the same work has finished.
+    /// Work that an earlier run has finished.
     case layers(Int)
-    /// The whole work: only its outcome was still wanted.
+    /// The complete work; only its result was still missing.
     case everything
-    /// Something that cannot be resumed from.
+    /// Unfinished files that cannot be resumed from.
     case useless(reason: String)
   }
 
@@ -23,7 +23,7 @@ package struct RunStart: Sendable, Equatable {
     self.found = found
   }
 
-  /// What to tell the user; nil for `nothing`.
+  /// The notice for the user; nil for `nothing`.
   package var sentence: String? {
     switch (work, found) {
     case (_, .nothing): nil

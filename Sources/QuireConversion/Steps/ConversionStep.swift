@@ -2,68 +2,70 @@ import QuireCalibration
 import QuireModel
 import QuireOptimization
 
-/// What a step of a recipe answers for itself. Its settings conform; plan, survey, run and report only ask.
+/// The interface of a recipe's step. The settings of each step conform to it; plan, survey, run and report use
+/// nothing else.
 ///
-/// A new step is a folder beside this file and a case of ``RecipeStep``.
+/// A new step is a folder next to this file and a case of ``RecipeStep``.
 protocol ConversionStep: Sendable, Equatable {
-  /// What recipes, plans and evaluation rows call it.
+  /// The step's name in recipes, plans and evaluation rows.
   static var name: String { get }
   /// Reads the step's object; throws for unknown fields and values.
   init(_ node: RecipeNode) throws(ConversionError)
   var step: RecipeStep { get }
 
-  // MARK: What it looks at
+  // MARK: Required activations
 
-  /// Whether it looks at activations at all.
+  /// Whether it needs activations of any layer.
   var needsCalibration: Bool { get }
-  /// Whether it may look at those of a layer.
+  /// Whether it may need those of a given layer.
   func needsActivations(layer: Int) -> Bool
-  /// Whether it refits what it leaves, towards the unpruned model.
+  /// Whether it refits the weights that remain to the outputs of the unpruned model.
   var repairs: Bool { get }
-  /// Whether it may do so in a layer.
+  /// Whether it may do so in a given layer.
   func repairs(layer: Int) -> Bool
-  /// Whether it prepares the weights for the step that rounds, which must follow.
+  /// Whether it prepares the weights for the rounding step, which must follow.
   var preparesRounding: Bool { get }
 
   // MARK: The model after it
 
-  /// The layers' shapes that it leaves; as they are while a survey must decide.
+  /// The layers' shapes after the step; unchanged while a survey must decide.
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape]
-  /// How it rounds; nil for steps that do not.
+  /// The formats that it rounds to; nil for steps that do not round.
   var rounding: QuantizationSettings? { get }
-  /// The rounding to plan with: before a survey that of the smallest formats.
+  /// The formats to plan with: before a survey the smallest ones.
   func plannedRounding(_ configuration: ModelConfiguration) throws(ConversionError) -> QuantizationSettings?
-  /// Refuses what cannot be met, before any work. `isExact`: whether the shapes are those that the step will find.
+  /// Refuses settings that cannot be met, before any work. `isExact`: whether the shapes are those that the step
+  /// will find.
   func check(_ configuration: ModelConfiguration, isExact: Bool) throws(ConversionError)
 
-  // MARK: Memory, work and words of the plan
+  // MARK: Memory, work and text of the plan
 
-  /// Bytes that it holds while it works on one layer, besides the layer.
+  /// Bytes that it needs to process one layer, besides the layer.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int
-  /// Float32 multiply-adds that one matrix of a layer takes, the windows through it included.
+  /// Float32 multiply-adds for one matrix of a layer, the windows through it included.
   func multiplyAdds(_ matrix: MatrixWork) -> Double
-  /// What the plan says about it.
+  /// The plan's sentence about it.
   func planSentence(_ plan: ConversionPlan) -> String?
 
   // MARK: Survey
 
-  /// Whether a survey can say something about it, and whether it can do without one.
+  /// Whether a survey can measure it, and whether it needs no survey.
   var isMeasurable: Bool { get }
   var isSettled: Bool { get }
-  /// Changes of one layer that a survey tries on the whole model, at most.
+  /// The most changes of one layer that a survey tries on the whole model.
   func trialCount(in shape: LayerShape) -> Int
-  /// The step with what the survey decides; `configuration` is that of the model before it.
+  /// The step with the survey's decision; `configuration` is that of the model before it.
   func settled(
     by survey: Survey, index: Int, _ configuration: ModelConfiguration
   ) throws(ConversionError) -> Self
-  /// All of it that a survey depends on.
+  /// The part of it that a survey depends on.
   var surveyed: Self { get }
 
   // MARK: Run
 
-  /// What the report tells of its decisions.
+  /// The report's sentence about its decisions.
   var decision: BudgetDecision? { get }
-  /// Does it to one layer.
+  /// Applies it to one layer.
   func apply(to layer: inout LayerState) throws(OptimizationError)
 }
 
@@ -71,16 +73,16 @@ protocol ConversionStep: Sendable, Equatable {
 struct MatrixWork {
   let rows: Double
   let columns: Double
-  /// Tokens that run; 0 when statistics come from a file.
+  /// Tokens of the calibration; 0 when statistics come from a file.
   let tokens: Double
-  /// Of the matrices that read the same activations, one stands for their statistics.
+  /// Of the matrices that read the same activations, only one counts their statistics.
   let ownsStatistics: Bool
 
-  /// What the Gram matrix of its inputs takes.
+  /// The work of the Gram matrix of its inputs.
   var gram: Double { ownsStatistics ? tokens / 2 * columns * columns : 0 }
 }
 
-// Most steps leave most things alone.
+// Defaults: most steps need only some of these.
 extension ConversionStep {
   var needsCalibration: Bool { true }
   var repairs: Bool { false }

@@ -4,13 +4,13 @@ import QuireCheckpoints
 package import QuireJSON
 package import QuireModel
 
-/// What a step did to one layer, other than rounding it: enough for the rows of report and manifest.
+/// What a step other than rounding did to one layer: enough for the rows of report and manifest.
 package struct LayerChange: Sendable, Equatable {
   /// The layer's shape afterwards.
   package let shape: LayerShape
-  /// What the manifest says about it.
+  /// The members of the manifest's row.
   package let details: JSONObject
-  /// What did not go as the recipe asks, a sentence each.
+  /// What could not be done as the recipe asks, a sentence each.
   package let notes: [String]
 
   package init(shape: LayerShape, details: JSONObject, notes: [String] = []) {
@@ -43,7 +43,7 @@ package struct LayerChange: Sendable, Equatable {
   }
 }
 
-/// For the journal of an unfinished pack; the details as their text, which keeps order and spelling.
+/// For the journal of an unfinished pack. The details are stored as text, which preserves order and spelling.
 extension LayerChange: Codable {
   private enum Key: CodingKey { case shape, details, notes }
 

@@ -5,10 +5,10 @@ import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
-/// Applies a recipe's steps to one layer after the other.
+/// Applies a recipe's steps to the layers in order.
 struct LayerOptimizer {
   let recipe: Recipe
-  /// The formats of the `quantize` step, or of one that is still to come; nil when there is none.
+  /// The formats of the `quantize` step, which may still be to come; nil when there is none.
   let formats: TensorFormats?
   let headSize: Int
   let compute: Compute
@@ -19,20 +19,20 @@ struct LayerOptimizer {
     var record = PartRecord()
   }
 
-  /// Whether a layer after `index` will be measured, so that the windows must also go through this one.
+  /// Whether a later layer than `index` needs activations, so that the windows must also run through this one.
   func needsActivations(after index: Int, layerCount: Int) -> Bool {
     let later = (index + 1)..<layerCount
     return recipe.steps.contains { step in later.contains { step.settings.needsActivations(layer: $0) } }
   }
 
-  /// Whether a layer after `index` will be brought back to the checkpoint's own hidden states, so that the windows must
-  /// also go through the checkpoint's layers.
+  /// Whether a later layer than `index` is refitted to the checkpoint's own hidden states, so that the windows must
+  /// also run through the checkpoint's layers.
   func needsReference(after index: Int, layerCount: Int) -> Bool {
     ((index + 1)..<layerCount).contains { layer in recipe.steps.contains { $0.repairs(layer: layer) } }
   }
 
-  /// Runs all steps on layer `index`. `activations` are what the steps ask for; they are left where they were, or
-  /// after the layer's attention.
+  /// Runs all steps on layer `index`. `activations` are the inputs that the steps need; afterwards they are
+  /// unchanged, or after the layer's attention.
   func optimize(
     _ weights: LayerWeights, index: Int, activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> Outcome {
@@ -46,15 +46,15 @@ struct LayerOptimizer {
       if let notes = watched?.takeNotes(), !notes.isEmpty { layer.record.notes[stepIndex] = notes }
     }
     var outcome = Outcome(weights: layer.weights, record: layer.record)
-    // What steps have left in float32 becomes bf16 again, unless the checkpoint has it in float32.
+    // Tensors that steps have left in float32 become bf16 again, unless the checkpoint has them in float32.
     for tensor in LayerTensor.projections where !weights[tensor].isFloat32 {
       outcome.weights[tensor] = outcome.weights[tensor].roundedToBfloat16(compute)
     }
     return outcome
   }
 
-  /// A matrix outside of the layers rounded to nearest in the format the recipe gives it, and what that cost; as it
-  /// is when that is bf16.
+  /// A matrix outside of the layers rounded to nearest in the recipe's format for it, and its rounding error;
+  /// unchanged when that format is bf16.
   func quantized(
     _ matrix: WeightMatrix, as name: TensorName
   ) throws(OptimizationError) -> (WeightMatrix, RoundingRecord?) {

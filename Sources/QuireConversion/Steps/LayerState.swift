@@ -3,24 +3,24 @@ import QuireModel
 import QuireOptimization
 import QuireTensors
 
-/// A layer on its way through the steps, with what they may ask.
+/// A layer between steps, with everything the steps may need.
 struct LayerState {
   var weights: LayerWeights
   /// The layer as the checkpoint has it.
   let original: LayerWeights
   let index: Int
-  /// The step that works on it.
+  /// The step that is being applied.
   var stepIndex = 0
-  /// nil when no step looks at activations.
+  /// nil when no step needs activations.
   let activations: WatchedStatistics?
   let recipe: Recipe
-  /// The formats of the step that rounds, or of one that is still to come; nil when there is none.
+  /// The formats of the step that rounds, which may still be to come; nil when there is none.
   let formats: TensorFormats?
   let headSize: Int
   let compute: Compute
   /// What the steps did.
   var record = PartRecord()
-  /// What an earlier cut has left of the moments at the attention's output.
+  /// The moments at the attention's output, reduced to the columns that an earlier cut kept.
   var attentionMoments: StreamMoments?
 
   /// Whether a step after this one repairs the layer too.
@@ -30,7 +30,7 @@ struct LayerState {
 
   var pruner: LayerPruner { LayerPruner(headSize: headSize, compute: compute) }
 
-  /// What a cut at `site` goes by.
+  /// The statistics for a cut at `site`.
   func moments(at site: ActivationSite) throws(OptimizationError) -> StreamMoments {
     guard let activations else { preconditionFailure("a step that prunes needs activations") }
     do throws(CalibrationError) {

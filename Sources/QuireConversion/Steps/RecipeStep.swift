@@ -1,13 +1,13 @@
 import QuireJSON
 package import QuireOptimization
 
-/// One entry of a recipe. Its settings answer every question; this only says which step it is.
+/// One entry of a recipe: which step it is. Everything else is answered by its settings.
 package enum RecipeStep: Sendable, Equatable {
   case pruneHeads(HeadPruningSettings)
   case pruneNeurons(NeuronPruningSettings)
   case smooth(SmoothingSettings)
   case quantize(QuantizationSettings)
-  /// `quantize` with a format for each matrix that fits them into a limit together.
+  /// `quantize` with a format chosen for each matrix so that together they meet a limit.
   case budget(BudgetSettings)
 
   var settings: any ConversionStep {
@@ -44,10 +44,10 @@ extension RecipeStep {
   /// The name that recipes, plans and evaluation rows use.
   package var name: String { type(of: settings).name }
   package var needsCalibration: Bool { settings.needsCalibration }
-  /// How the step rounds; nil for steps that do not.
+  /// The formats that the step rounds to; nil for steps that do not round.
   package var quantization: QuantizationSettings? { settings.rounding }
-  /// Whether the step says all by itself, without a survey of the whole model.
+  /// Whether the step needs no survey of the whole model.
   package var isSettled: Bool { settings.isSettled }
-  /// Whether the step may cut something out of a layer and refit what is left.
+  /// Whether the step may remove parts of a layer and refit the rest.
   func repairs(layer: Int) -> Bool { settings.repairs(layer: layer) }
 }

@@ -2,9 +2,9 @@ import QuireJSON
 import QuireModel
 import QuireOptimization
 
-// What the steps that prune have in common: reading `remove` and its alternatives, and settling them.
+// What the pruning steps have in common: reading `remove` and its alternatives, and settling them.
 extension RecipeNode {
-  /// One of the three ways to say how much goes.
+  /// Reads one of the three fields that say how much to remove.
   func removal(in what: String) throws(ConversionError) -> Removal {
     let ways = ["remove", "removeShare", "errorBudget"]
     let given = ways.filter { member($0) != nil }
@@ -33,7 +33,7 @@ extension RecipeNode {
 }
 
 extension Removal {
-  /// The counts that a recipe gives; empty when a survey decides.
+  /// The counts given in a recipe; empty when a survey decides.
   var givenCounts: [Int] {
     switch self {
     case .uniform(let count): [count]
@@ -42,12 +42,12 @@ extension Removal {
     }
   }
 
-  /// The shapes after the removal; as they are while a survey must decide.
+  /// The shapes after the removal; unchanged while a survey must decide.
   ///
   /// - Parameters:
-  ///   - unit: what an error calls a unit
-  ///   - largest: how many may go from a layer
-  ///   - shape: what is left of one
+  ///   - unit: the name of a unit in errors
+  ///   - largest: how many units may be removed from a layer
+  ///   - shape: the shape that is left of a layer
   func shapes(
     after layers: [LayerShape], unit: String, largest: (LayerShape) -> Int,
     shape: (LayerShape, Int) -> LayerShape
@@ -66,9 +66,9 @@ extension Removal {
     return result
   }
 
-  /// Counts instead of a share or a budget.
+  /// The removal with counts in place of a share or a budget.
   ///
-  /// - Parameter units: how many units a layer of the table has, those that may not go included
+  /// - Parameter units: number of units in a layer of the table, including those that may not be removed
   func settled(by table: PruningTable, unitSize: Int, units: (PruningTable.Layer) -> Int) -> Removal {
     // bounded: at most as many units as the layer has
     switch self {

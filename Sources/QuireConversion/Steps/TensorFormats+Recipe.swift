@@ -4,7 +4,7 @@ import QuireModel
 import QuireOptimization
 
 extension TensorFormats {
-  /// The formats of a recipe's `quantize` step, also of one that is still to come; nil when it has none.
+  /// The formats of a recipe's `quantize` step, which may still be to come; nil when there is none.
   init?(_ recipe: Recipe, _ configuration: ModelConfiguration) throws(ConversionError) {
     guard let settings = recipe.quantizationAhead else { return nil }
     do throws(OptimizationError) { try self.init(settings, configuration) } catch {

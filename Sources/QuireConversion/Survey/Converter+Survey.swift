@@ -7,12 +7,12 @@ import QuireText
 import QuireTensors
 
 extension Converter {
-  /// Whether the recipe says all by itself; otherwise `settled` surveys the model first.
+  /// Whether the recipe needs no survey; otherwise `settled` surveys the model first.
   package var isSettled: Bool { optimizer.recipe.isSettled }
 
-  /// Measures what every pruning and `budget` step of the recipe would cost, before anything is cut.
+  /// Measures the cost of every pruning and `budget` step of the recipe, before anything is changed.
   ///
-  /// - Parameter progress: parts done, and of how many
+  /// - Parameter progress: parts done, and their total
   package func surveyOfEverything(
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(ConversionError) -> Survey {
@@ -21,13 +21,13 @@ extension Converter {
       .measureAll()
   }
 
-  /// Measures what the steps would cost that cannot do without, for the conversion to the pack at `path`.
+  /// Measures the cost of the steps that need a survey, for the conversion to the pack at `path`.
   ///
-  /// A run that is killed leaves beside `path` what it knows after the last layer, and a finished survey stays there
-  /// until the pack is finished; the next run of the same conversion uses it.
+  /// A run that is killed leaves its results up to the last layer next to `path`, and a finished survey is kept
+  /// there until the pack is finished; the next run of the same conversion uses it.
   ///
   /// - Parameters:
-  ///   - resumes: whether to leave and to look for such files.
+  ///   - resumes: whether to keep such files and to look for them.
   ///   - onStart: called once, before any work.
   package func survey(
     forPack path: String, resumes: Bool = true,
@@ -56,14 +56,14 @@ extension Converter {
       statistics: statistics, compute: compute)
   }
 
-  /// The text that a survey runs. With statistics from a file only trials on the whole model need one.
+  /// The text that a survey runs. With statistics from a file, only trials on the whole model need one.
   private func surveyText(_ steps: [Int: RecipeStep]) throws(ConversionError) -> CalibrationSet? {
     let work = SurveyWork(Array(steps.values), of: optimizer.recipe, loader.configuration)
     guard calibration == nil, work.probeCount > 0 else { return calibration }
     return try optimizer.recipe.calibrationSet(loader, tokenizer)
   }
 
-  /// The conversion with what a survey decides written into its recipe.
+  /// The conversion with the survey's decisions written into its recipe.
   package func settled(by survey: Survey) throws(ConversionError) -> Converter {
     try Converter(
       loader.checkpoint, recipe: try optimizer.recipe.settled(by: survey, loader.configuration),
@@ -72,7 +72,7 @@ extension Converter {
 }
 
 extension Recipe {
-  /// All of a recipe that a survey depends on: what a budget's limit is, it need not know.
+  /// The parts of a recipe that a survey depends on; a budget's limit is not among them.
   fileprivate var surveyed: Recipe {
     let all = (steps + upcoming).map { $0.settings.surveyed.step }
     return Recipe(

@@ -5,13 +5,13 @@ import QuireCheckpoints
 import QuireModel
 
 extension Recipe {
-  /// How many of the steps, its own and then those to come, must be settled before its own can be carried out:
-  /// smoothing looks ahead.
+  /// How many of the steps, first its own and then those to come, must be settled before its own can be applied:
+  /// smoothing depends on a later step.
   private var relevantCount: Int {
     steps.contains { $0.settings.preparesRounding } ? steps.count + upcoming.count : steps.count
   }
 
-  /// Whether every step that matters says all by itself, without a survey of the whole model.
+  /// Whether none of these steps needs a survey of the whole model.
   package var isSettled: Bool { unsettledSteps.isEmpty }
 
   /// The steps that a survey must settle, by index.
@@ -19,13 +19,13 @@ extension Recipe {
     measurableSteps.filter { !$0.value.isSettled }
   }
 
-  /// The steps that a survey can say something about, by index.
+  /// The steps that a survey can measure, by index.
   var measurableSteps: [Int: RecipeStep] {
     let indexed = (steps + upcoming).prefix(relevantCount).enumerated().map { ($0.offset, $0.element) }
     return Dictionary(uniqueKeysWithValues: indexed.filter { $0.1.settings.isMeasurable })
   }
 
-  /// The recipe with what the survey decides written into its steps.
+  /// The recipe with the survey's decisions written into its steps.
   func settled(by survey: Survey, _ configuration: ModelConfiguration) throws(ConversionError) -> Recipe {
     var all = steps + upcoming
     var layers = configuration.layers

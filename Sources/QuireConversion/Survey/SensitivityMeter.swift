@@ -5,17 +5,17 @@ import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
-/// Measures what a budget's choices would cost each matrix: the damage of the smallest to the whole model's answers, and
-/// the squared errors of all of them to the matrix's own output.
+/// Measures the cost of a budget's choices for each matrix: the KL divergence of the whole model with the smallest
+/// choice, and the squared error of the matrix's own output for every choice.
 final class SensitivityMeter {
   private let settings: BudgetSettings
   private let formats: TensorFormats
   private let configuration: ModelConfiguration
   private let compute: Compute
-  /// What was measured so far.
+  /// The measurements so far.
   var errors: [TensorName: [FormatError]] = [:]
 
-  /// The squared error of a matrix's output in one format; of its weights where nothing is known of its inputs.
+  /// The squared error of a matrix's output in one format; of its weights where its inputs are not known.
   struct FormatError: Codable {
     let format: WeightFormat
     let error: Double
@@ -33,7 +33,8 @@ final class SensitivityMeter {
       ConversionError.optimization, try TensorFormats(settings.quantization, configuration))
   }
 
-  /// The matrices that read at `site`, one by one. `tryLayer` is given the layer with one of them in its smallest format.
+  /// Measures the matrices that read at `site`, one by one. `tryLayer` is called with the layer that has one of
+  /// them in its smallest format.
   func measure(
     _ layer: LayerWeights, index: Int, at site: ActivationSite, _ gram: GramMatrix,
     tryLayer: (LayerWeights, TensorName) throws(ConversionError) -> Void
@@ -61,8 +62,8 @@ final class SensitivityMeter {
     }
   }
 
-  /// Embedding or head, of whose inputs nothing is known: rounded to nearest, judged by their weights. Returns it in its
-  /// smallest format; nil when it is not up for choice.
+  /// Embedding or lm_head, whose inputs are not known: rounded to nearest and judged by the error of the weights.
+  /// Returns it in its smallest format; nil when an override decides its format.
   func tried(
     _ matrix: WeightMatrix, as name: TensorName
   ) throws(ConversionError) -> WeightMatrix? {
@@ -84,12 +85,12 @@ final class SensitivityMeter {
     return first
   }
 
-  /// What a tensor may become; empty when an override has decided.
+  /// The formats for a tensor; empty when an override decides.
   private func choices(_ name: TensorName, columns: Int) -> [WeightFormat] {
     settings.choices(name, columns: columns, formats)
   }
 
-  /// In the model's order.
+  /// The tensors in the model's order.
   func sensitivities(_ divergences: [ProbeRun.Probe: Double]) -> [Sensitivity] {
     configuration.tensorNames.compactMap { name in
       guard let options = errors[name], let smallest = options.first else { return nil }

@@ -7,7 +7,7 @@ import QuireModel
 import QuireTensors
 
 extension Survey {
-  /// The tables as people read them; empty when there is nothing to say.
+  /// The tables as text; empty when nothing was measured.
   package var text: String {
     var lines: [String] = []
     for (_, table) in pruning.sorted(by: { $0.key < $1.key }) { lines += table.lines + [""] }
@@ -34,7 +34,7 @@ extension Survey {
 }
 
 extension PruningTable {
-  /// Columns of a table, at most.
+  /// The most columns of a table.
   private static let widest = 32
 
   var lines: [String] {
@@ -43,8 +43,8 @@ extension PruningTable {
     let shown = min(count, Self.widest)
     let title =
       hasScores
-      ? "\(step): share of the attention output's mean square that is lost when one \(unit) goes and the rest is refitted"
-      : "\(step): share of the MLP output's mean square that is lost when so many times \(unit) go and the rest is refitted"
+      ? "\(step): share of the attention output's mean square lost when one \(unit) is removed and the rest refitted"
+      : "\(step): share of the MLP output's mean square lost when so many times \(unit) are removed and the rest refitted"
     let head = ["layer"] + (0..<shown).map { "\(hasScores ? $0 : $0 + 1)" }
     let rows = layers.enumerated().map { index, layer in
       var sum = 0.0

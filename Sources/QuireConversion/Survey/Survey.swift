@@ -5,32 +5,33 @@ import QuireCheckpoints
 package import QuireModel
 package import QuireTensors
 
-/// What the steps of a recipe would cost, measured on the calibration text before anything is cut or rounded.
+/// The cost of a recipe's steps, measured on the calibration text before anything is pruned or rounded.
 ///
-/// All of it is of the layers as the checkpoint has them, or as smoothing leaves them when a budget follows: what a step would cost after the steps before it is close to
-/// that, and needs no conversion to know.
+/// All costs are those of the layers as the checkpoint has them, or as smoothing leaves them when a budget follows.
+/// The cost of a step after the steps before it is close to that, and measuring it would need a conversion.
 package struct Survey: Sendable, Equatable, Codable {
-  /// What pruning would cost, by the index of its step.
+  /// The cost of pruning, by the index of its step.
   package var pruning: [Int: PruningTable] = [:]
-  /// What rounding would cost, matrix by matrix in the model's order; empty without a `budget` step.
+  /// The cost of rounding, matrix by matrix in the model's order; empty without a `budget` step.
   package var sensitivities: [Sensitivity] = []
 }
 
-/// What one pruning step would cost, layer by layer.
+/// The cost of one pruning step, layer by layer.
 package struct PruningTable: Sendable, Equatable, Codable {
   package let step: String
-  /// What goes in one piece: "kv-group", "128 channels".
+  /// The unit that is removed as a whole: "kv-group", "128 channels".
   package let unit: String
   package var layers: [Layer] = []
 
   package struct Layer: Sendable, Equatable, Codable {
-    /// Every unit by itself; empty for channels, which are too many.
+    /// The error of removing each unit alone; empty for channels, which are too many.
     package let scores: [HeadScore]
-    /// What each further unit adds to the error when the cheapest go first, as shares of the output's mean square.
+    /// The error that each further unit adds when the cheapest are removed first, as shares of the output's mean
+    /// square.
     package let steps: [Double]
     /// The output's mean square as a share of that of the hidden states it is added to.
     package let magnitude: Double
-    /// Mean KL divergence of the model without one unit, for those that were tried, by their place in `scores`.
+    /// Mean KL divergence of the model without one unit, for the units that were tried, by their index in `scores`.
     package var trials: [Int: Double] = [:]
 
     package init(scores: [HeadScore] = [], steps: [Double], magnitude: Double) {
@@ -39,13 +40,13 @@ package struct PruningTable: Sendable, Equatable, Codable {
       self.magnitude = magnitude
     }
 
-    /// The units that are near the cheapest: within a factor of two in error.
+    /// The units whose error is within a factor of two of the least.
     var nearTies: [Int] {
       guard let least = scores.map(\.relativeError).min() else { return [] }
       return scores.indices.filter { scores[$0].relativeError <= 2 * least }
     }
 
-    /// What trials decided, the first of equals; nil without trials.
+    /// The unit with the least divergence in trials, the first on a tie; nil without trials.
     var preferred: HeadBlock? {
       trials.keys.sorted().min { trials[$0]! < trials[$1]! }.map { scores[$0].block }
     }
@@ -57,19 +58,19 @@ package struct PruningTable: Sendable, Equatable, Codable {
     self.layers = layers
   }
 
-  /// Units to remove from each layer, cheapest first wherever they stand, until `share` of all are gone.
+  /// Units to remove from each layer, cheapest first over all layers, until `share` of all are removed.
   package func counts(share: Double, unitsInLayer: [Int]) -> [Int] {
     let goal = Int((share * Double(unitsInLayer.reduce(0, +))).rounded())
     return greedy { removed, _, _ in removed < goal }
   }
 
-  /// The same, as long as predicted errors add up to at most `budget`.
+  /// The same, as long as the sum of predicted errors is at most `budget`.
   package func counts(errorBudget budget: Double) -> [Int] {
     greedy { _, spent, next in spent + next <= budget }
   }
 
-  /// Takes the unit that adds least, the first layer's on a tie, while `mayGo`.
-  private func greedy(_ mayGo: (_ removed: Int, _ spent: Double, _ next: Double) -> Bool) -> [Int] {
+  /// Repeatedly removes the unit that adds the least error, the first layer's on a tie, while `mayContinue`.
+  private func greedy(_ mayContinue: (_ removed: Int, _ spent: Double, _ next: Double) -> Bool) -> [Int] {
     var counts = [Int](repeating: 0, count: layers.count)
     var spent = 0.0
     while true {
@@ -78,22 +79,22 @@ package struct PruningTable: Sendable, Equatable, Codable {
         let error = layer.magnitude * layer.steps[counts[index]]
         if best == nil || error < best!.error { best = (index, error) }
       }
-      guard let best, mayGo(counts.reduce(0, +), spent, best.error) else { return counts }
+      guard let best, mayContinue(counts.reduce(0, +), spent, best.error) else { return counts }
       spent += best.error
       counts[best.layer] += 1
     }
   }
 }
 
-/// What each format would cost one matrix, smallest first.
+/// The cost of each format for one matrix, smallest format first.
 package struct Sensitivity: Sendable, Equatable, Codable {
   package let tensor: TensorName
   package let options: [Option]
 
   package struct Option: Sendable, Equatable, Codable {
     package let format: WeightFormat
-    /// Mean KL divergence of the model with this matrix alone rounded so: measured for the smallest format, for the
-    /// others in proportion to the squared error of the matrix's output.
+    /// Mean KL divergence of the model with only this matrix rounded to the format: measured for the smallest
+    /// format, for the others in proportion to the squared error of the matrix's output.
     package let divergence: Double
 
     package init(format: WeightFormat, divergence: Double) {

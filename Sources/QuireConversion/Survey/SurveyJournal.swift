@@ -7,26 +7,26 @@ import QuireModel
 import QuirePacks
 import QuireTensors
 
-/// What a survey has measured when a layer is done.
+/// The measurements of a survey after a layer.
 struct SurveyNote: JournalNote {
   let layersDone: Int
-  /// Whether `survey` is the outcome; otherwise it holds what is known so far.
+  /// Whether `survey` is the final result; otherwise it holds the measurements so far.
   let isFinished: Bool
   let survey: Survey
   var errors: [TensorName: [SensitivityMeter.FormatError]] = [:]
   var probes: [ProbeRun.Probe] = []
-  /// The hash of the calibration's hidden states; nil when no layer is left that looks at them.
+  /// The hash of the calibration's hidden states; nil when no remaining layer needs them.
   var rowsHash: UInt64?
   /// The hash of the probes' hidden states; nil without probes.
   var probesHash: UInt64?
 }
 
-/// Keeps a survey beside the pack until that is finished: what is known so far after every layer, for the run that resumes
-/// it, and in the end the outcome, which a stopped conversion needs again.
+/// Keeps a survey next to the pack until that is finished: after every layer the measurements so far, for the run
+/// that resumes it, and in the end the result, which a conversion that was stopped needs again.
 final class SurveyJournal {
   /// The newest note of an earlier run with the same key.
   let newest: SurveyNote?
-  /// The key of another survey that was in the way and had to go.
+  /// The key of another survey whose files were discarded.
   let discardedKey: String?
 
   private let path: String
@@ -38,7 +38,7 @@ final class SurveyJournal {
     path = unfinished.path(of: .survey)
     self.key = key.text
     do throws(FileFailure) {
-      // Which adds the ending itself.
+      // `LineJournal` adds the file name's ending.
       lines = try LineJournal(path: unfinished.path + ".survey")
       let contents = try lines.contents()
       let isOurs = contents.key == key.text
@@ -59,7 +59,8 @@ final class SurveyJournal {
     try access { () throws(FileFailure) in try lines.restart(key: key) }
   }
 
-  /// Notes what took minutes so that it also outlasts a loss of power.
+  /// Notes a layer; after several minutes of work the note is synced to disk, so that it also survives a loss of
+  /// power.
   func append(_ note: SurveyNote) throws(ConversionError) {
     try access { () throws(FileFailure) in
       try lines.append([Self.noteKey: .string(note.text)])

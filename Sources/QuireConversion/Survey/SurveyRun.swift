@@ -1,18 +1,18 @@
 import QuireFiles
 
-/// A survey for a pack on its way: every layer that was measured is noted beside the pack, and then the outcome.
+/// A survey for an unfinished pack: a note next to the pack after every measured layer, then the result.
 final class SurveyRun {
-  /// What was found where the pack will be.
+  /// Files of an earlier run at the output path.
   let start: RunStart
 
   private let task: SurveyTask
   private let resumable: ResumableRun
   private let journal: SurveyJournal
   private let work: WorkMeter
-  /// What an earlier run has left to resume from.
+  /// The state of an earlier run to resume from.
   private var found: Surveyor?
 
-  /// Finds what an earlier run has left beside the pack at `path`.
+  /// Looks for the files of an earlier run next to the pack at `path`.
   init(
     _ task: SurveyTask, forPack path: String, key: ConversionKey,
     progress: @escaping (_ done: Int, _ total: Int) -> Void
@@ -38,7 +38,8 @@ final class SurveyRun {
     found = surveyor
   }
 
-  /// Measures what is left. An error of the checkpoint's numbers will come again: nothing is kept for it.
+  /// Measures the remaining layers. An error in the checkpoint's numbers would occur again, so no files are kept
+  /// after one.
   func perform() throws(ConversionError) -> Survey {
     if start.found == .everything, let note = journal.newest { return note.survey }
     return try resumable.perform { () throws(ConversionError) in

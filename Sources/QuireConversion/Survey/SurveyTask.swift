@@ -4,18 +4,18 @@ import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
-/// What a survey measures, and on what.
+/// What a survey measures, and on which text.
 struct SurveyTask {
   let recipe: Recipe
   /// The steps to measure, by index.
   let steps: [Int: RecipeStep]
   let loader: LayerLoader
-  /// What runs; nil when all that is asked can be read in `statistics`.
+  /// The text to run; nil when all that is needed can be read from `statistics`.
   let calibration: CalibrationSet?
   let statistics: StatisticsFile?
   let compute: Compute
 
-  /// The text whose statistics are measured; nil when those are read.
+  /// The text whose statistics are measured; nil when they are read from a file.
   var runningText: CalibrationSet? { statistics == nil ? calibration : nil }
   /// The text on which changes are tried; nil when none are.
   var triedText: CalibrationSet? { work.probeCount > 0 ? calibration : nil }
@@ -33,7 +33,7 @@ struct SurveyTask {
   var heads: [(step: Int, settings: HeadPruningSettings)] { all(HeadPruningSettings.self) }
   var neurons: [(step: Int, settings: NeuronPruningSettings)] { all(NeuronPruningSettings.self) }
 
-  /// The smoothing that a budget's matrices will have gone through.
+  /// The smoothing that is applied to a budget's matrices before rounding.
   var smoothing: SmoothingSettings? {
     budget == nil ? nil : recipe.steps.lazy.compactMap { $0.settings as? SmoothingSettings }.first
   }

@@ -4,16 +4,17 @@ import QuireFiles
 import QuireCheckpoints
 import QuireModel
 
-/// What a survey has to compute, in multiply-adds: for the plan, and to tell how much of it is left.
+/// The work of a survey in multiply-adds, for the plan and for its progress.
 struct SurveyWork {
-  /// Copies of hidden states that will be carried through the model, at most, besides that of the model as it is.
+  /// The most copies of hidden states that run through the model for trials, in addition to those of the unchanged
+  /// model.
   let probeCount: Int
   /// Tokens of each copy; 0 when nothing is tried on the whole model.
   let probeTokens: Int
 
   private let steps: [RecipeStep]
   private let configuration: ModelConfiguration
-  /// Tokens that run for the statistics; 0 when those are read.
+  /// Tokens that run for the statistics; 0 when these are read from a file.
   let windowTokens: Int
   private let smooths: Bool
   private let hasBudget: Bool
@@ -30,19 +31,19 @@ struct SurveyWork {
     hasBudget = steps.contains { $0.quantization != nil }
     solves = hasBudget && recipe.quantizationAhead?.method == .gptq
     let changes = configuration.layers.reduce(0) { $0 + Self.changeCount(steps, of: $1) }
-    let tables = hasBudget ? 2 : 0  // embedding and head
+    let tables = hasBudget ? 2 : 0  // embedding and lm_head
     probeCount = changes + tables
     probeTokens =
       probeCount == 0
       ? 0 : ProbeRun.tokenCount(probeCount: probeCount, recipe.calibration, configuration)
   }
 
-  /// Changes of one layer that will be tried, at most.
+  /// The most changes of one layer that will be tried.
   private static func changeCount(_ steps: [RecipeStep], of shape: LayerShape) -> Int {
     steps.reduce(0) { $0 + $1.settings.trialCount(in: shape) }
   }
 
-  /// The layers from `first` on, and the head.
+  /// The layers from `first` on, and lm_head.
   func total(from first: Int = 0) -> Double {
     (first..<configuration.layerCount).reduce(head) { sum, layer in
       let changes = ActivationSite.allCases.reduce(0.0) { $0 + self.changes(at: $1, layer) }
@@ -54,7 +55,7 @@ struct SurveyWork {
   /// One copy of hidden states through a layer.
   func pass(_ layer: Int) -> Double { Double(probeTokens) * parameters(layer) }
 
-  /// The windows through a layer, and what their columns at each site have in common.
+  /// Running the windows through a layer, and the statistics of each site.
   func statistics(_ layer: Int) -> Double {
     let sites = ActivationSite.allCases.reduce(0.0) { $0 + width($1, layer) * width($1, layer) }
     return Double(windowTokens) * (parameters(layer) + sites / 2)
@@ -69,7 +70,7 @@ struct SurveyWork {
     }
   }
 
-  /// Rounding the matrices at a site for trial: the factor that GPTQ solves by, and the solving.
+  /// Rounding the matrices at a site in trials: the factor for GPTQ, and the rounding itself.
   func changes(at site: ActivationSite, _ layer: Int) -> Double {
     guard solves else { return 0 }
     let width = width(site, layer)
@@ -77,12 +78,12 @@ struct SurveyWork {
     return width * width * (2 * width + 1.5 * Double(rows))
   }
 
-  /// What all copies answer at the head.
+  /// Running lm_head for all copies.
   var head: Double {
     Double(probeTokens * (probeCount + 1)) * Double(configuration.vocabularySize * configuration.hiddenSize)
   }
 
-  /// Copies that go through a layer, with that of the model as it is and with its own changes.
+  /// Copies that run through a layer, including those of the unchanged model and of the layer's own changes.
   private func probes(through layer: Int) -> Int {
     guard probeCount > 0 else { return 0 }
     let changes = configuration.layers.prefix(layer + 1).reduce(0) { $0 + Self.changeCount(steps, of: $1) }
@@ -100,7 +101,7 @@ struct SurveyWork {
   }
 }
 
-/// Counts a survey's work and reports it: parts done, and of how many. One thread at a time.
+/// Counts a survey's work and reports it: parts done, and their total. One thread at a time.
 final class WorkMeter {
   private let report: (_ done: Int, _ total: Int) -> Void
   private let total: Double
@@ -114,7 +115,7 @@ final class WorkMeter {
 
   func add(_ work: Double) { set(done + work) }
 
-  /// So much is left, whatever was added: less may have been to do than was expected.
+  /// Sets the remaining work, which may be less than was expected.
   func set(left: Double) { set(total - left) }
 
   private func set(_ amount: Double) {

@@ -5,8 +5,9 @@ import QuireCheckpoints
 import QuireModel
 import QuireTensors
 
-/// Takes the calibration text through the model once, as it is, layer by layer, and measures what a recipe's steps would
-/// cost. What a file knows of the activations is read; then only trials on the whole model run a text.
+/// Runs the calibration text through the unchanged model once, layer by layer, and measures the cost of a recipe's
+/// steps. Activation statistics that are in a file are read instead; then text only runs for trials on the whole
+/// model.
 final class Surveyor {
   private let task: SurveyTask
   private let work: WorkMeter
@@ -19,7 +20,7 @@ final class Surveyor {
   private var configuration: ModelConfiguration { task.configuration }
   private var compute: Compute { task.compute }
 
-  /// Begins before the first layer.
+  /// Starts before the first layer.
   ///
   /// - Parameter unfinished: where the hidden states are kept for a later run; nil for temporary files
   init(_ task: SurveyTask, in unfinished: UnfinishedFiles?, _ work: WorkMeter) throws(ConversionError) {
@@ -54,8 +55,8 @@ final class Surveyor {
     }
   }
 
-  /// Resumes after what `note` says, with the hidden states that lie beside the pack; nil when they are gone or not
-  /// those of the note.
+  /// Resumes after the layers that `note` contains, with the hidden states kept next to the pack; nil when they are
+  /// missing or do not belong to the note.
   init?(
     _ task: SurveyTask, from note: SurveyNote, _ unfinished: UnfinishedFiles, _ work: WorkMeter
   ) throws(ConversionError) {
@@ -88,13 +89,13 @@ final class Surveyor {
 
   var isPastLastLayer: Bool { layersDone == configuration.layerCount }
 
-  /// Measures everything that is left.
+  /// Measures all remaining layers.
   func measureAll() throws(ConversionError) -> Survey {
     while !isPastLastLayer { try measureLayer() }
     return try finish()
   }
 
-  /// What is known after the layers that are done, with the hidden states on the disk.
+  /// The measurements after the finished layers, with the hidden states saved on disk.
   func note() throws(ConversionError) -> SurveyNote {
     SurveyNote(
       layersDone: layersDone, isFinished: false, survey: survey, errors: meter?.errors ?? [:],
@@ -103,7 +104,7 @@ final class Surveyor {
       probesHash: try wrapping(ConversionError.calibration, try probes?.seal()))
   }
 
-  /// Measures the next layer and takes everything through it.
+  /// Measures the next layer and runs all hidden states through it.
   func measureLayer() throws(ConversionError) {
     let index = layersDone
     work.add(0)
@@ -120,7 +121,7 @@ final class Surveyor {
     work.set(left: task.work.total(from: layersDone))
   }
 
-  /// What is known of a layer's activations. Where windows run, they go through the layer for it.
+  /// The activation statistics of a layer. Where windows run, they are run through the layer for it.
   private func statistics(
     of layer: LayerWeights, index: Int
   ) throws(ConversionError) -> any ActivationStatistics {
@@ -131,8 +132,8 @@ final class Surveyor {
       try HeldStatistics(run, of: layer, isLast: index + 1 == configuration.layerCount))
   }
 
-  /// The layer as it will be rounded: smoothing before a budget changes what rounding costs, though not what the layer
-  /// computes. Scales are those that the smallest formats would get.
+  /// The layer as it will be rounded: smoothing before a budget changes the rounding error, but not the layer's
+  /// function. The scales are those for the smallest formats.
   private func smoothed(
     _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
   ) throws(ConversionError) -> LayerWeights {
@@ -153,7 +154,8 @@ final class Surveyor {
     return result
   }
 
-  /// One layer by halves, so that a file's wide statistics of the MLP are not held beside the attention's.
+  /// Processes one layer in two halves, so that the wide MLP statistics of a file are not held together with the
+  /// attention's.
   private func measure(
     _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
   ) throws(ConversionError) {
@@ -237,7 +239,7 @@ final class Surveyor {
     return PruningTable.Layer(steps: found.steps, magnitude: magnitude(found.energy))
   }
 
-  /// After the last layer: what all changes on trial have cost, measured at lm_head.
+  /// After the last layer: the divergence of every trial, measured at lm_head.
   func finish() throws(ConversionError) -> Survey {
     guard let probes else { return survey }
     let isTied = configuration.tiesEmbeddings
@@ -261,7 +263,7 @@ final class Surveyor {
 }
 
 extension CalibrationRun.Files {
-  /// A survey follows no unpruned states: it prunes nothing.
+  /// A survey keeps no unpruned states: it does not prune.
   fileprivate init(ofSurvey unfinished: UnfinishedFiles) {
     self.init(
       states: unfinished.path(of: .surveyStates), unprunedStates: unfinished.path(of: .unprunedStates))

@@ -4,16 +4,16 @@ import QuireModelFiles
 import QuireTensors
 import QuireText
 
-/// What all rows are measured with: problems, windows of text and their limits, read and checked once.
+/// What every row is measured with: problems, windows of text and limits, read and checked once.
 struct EvaluationMaterial {
   let tokenizer: Tokenizer
-  /// Nil when the models' templates decide.
+  /// Nil: the format follows from each model's chat template.
   let askedChatFormat: ChatFormat?
   let problems: [TaskProblem]
   /// Nil when there is no text.
   let windows: TextWindows?
   let method: EvaluationMethod
-  /// Positions that the longest chat or speed measurement takes.
+  /// The most positions that a chat or the speed measurement takes.
   let contextLength: Int
 
   init(plan: RowPlan, options: EvaluationOptions) throws(EvaluationError) {
@@ -63,7 +63,7 @@ struct EvaluationMaterial {
     return (problems, method)
   }
 
-  /// The settings as far as the model's context allows.
+  /// The settings, limited to what the model's context allows.
   private static func speed(_ settings: SpeedSettings, _ positions: Int) -> SpeedSettings {
     var speed = settings
     speed.promptTokens = min(settings.promptTokens, max(1, positions / 2))
@@ -71,9 +71,9 @@ struct EvaluationMaterial {
     return speed
   }
 
-  /// A file beside the folder at `path`; nil when it is not there.
+  /// A file in the parent folder of `path`; nil when there is none.
   private static func sibling(_ name: String, of path: String) -> String? {
-    // The folder's own name may be hidden behind "." or a trailing slash; keep the user's path where it is plain.
+    // "." or a trailing slash would hide the folder's name; otherwise the path is kept as the user wrote it.
     let components = path.split(separator: "/", omittingEmptySubsequences: true)
     let isPlain = components.last.map { $0 != "." && $0 != ".." } ?? false
     let parent =
@@ -84,7 +84,7 @@ struct EvaluationMaterial {
     return FileManager.default.fileExists(atPath: file) ? file : nil
   }
 
-  /// A reference must mean the same by every token.
+  /// The reference must have the same tokens as the model.
   private static func compare(
     _ reference: ModelSource, _ configuration: ModelConfiguration, _ tokenizer: Tokenizer,
     _ model: ModelSource

@@ -3,34 +3,35 @@ package import QuireText
 
 /// What to measure and how much of it.
 package struct EvaluationOptions: Sendable, Equatable {
-  /// A task file (see `TaskFile`); nil takes `tasks.jsonl` beside the checkpoint's folder (beside a pack
-  /// that has no reference) where there is one.
+  /// A task file (see `TaskFile`). Nil: `tasks.jsonl` next to the checkpoint's folder (next to the pack when there
+  /// is no reference), if it exists.
   package var taskFile: String?
-  /// A text file; nil takes `heldout.txt` from the same place.
+  /// A text file. Nil: `heldout.txt` in the same folder.
   package var textFile: String?
-  /// How the text is cut; nil decides by its blank lines (see `TextProtocol.detected`).
+  /// How the text is cut into sequences. Nil: decided by its blank lines (see `TextProtocol.detected`).
   package var textProtocol: TextProtocol?
-  /// At most this many tokens of the text are predicted; nil takes all.
+  /// The most tokens of the text to predict. Nil: all.
   package var textTokenLimit: Int?
-  /// At most this many problems, spread evenly over the tasks; nil asks all.
+  /// The most problems to ask, spread evenly over the tasks. Nil: all.
   package var problemLimit: Int?
   package var modes: [ThinkingMode]
-  /// Most tokens of an answer per mode. Whatever is given, an answer takes at most a quarter of the model's context
-  /// with thinking and a sixteenth without, so that small models that run on and on do not hold up a report.
+  /// The most tokens of an answer per mode. An answer also takes at most a quarter of the model's context with
+  /// thinking and a sixteenth without, so that a small model that never stops does not delay the report.
   package var thinkingTokens: Int
   package var nonThinkingTokens: Int
-  /// Decides which problems a limit leaves.
+  /// Decides which problems are asked when there is a limit.
   package var seed: UInt64
   /// Answers that are generated at the same time.
   package var concurrency: Int
-  /// nil measures no speed.
+  /// Nil: no speed is measured.
   package var speed: SpeedSettings?
-  /// Threads that compute; nil takes one per core.
+  /// Computing threads. Nil: one per core.
   package var threadCount: Int?
   package var instructionSet: InstructionSet
-  /// The format to render chats in; nil goes by the model's template.
+  /// The format of the chats. Nil: that of the model's template.
   package var chatFormat: ChatFormat?
-  /// Folder for the packs of a recipe's steps, one at a time; nil takes the system's.
+  /// Folder for the packs of a recipe's steps, which exist one at a time. Nil: the system's folder for temporary
+  /// files.
   package var workFolder: String?
 
   package init(

@@ -3,15 +3,15 @@ package import QuireText
 /// What an evaluation is doing, for a progress bar.
 package struct EvaluationProgress: Sendable, Equatable {
   package enum Stage: Sendable, Equatable {
-    /// Carrying out the recipe's steps up to this row's.
+    /// Applying the recipe's steps up to this row's.
     case converting
     case loading
     case measuringSpeed
-    /// Answers finished, of all problems in this mode.
+    /// Finished answers, of all problems in this mode.
     case answering(ThinkingMode)
-    /// Layers of the reference that the text has been through.
+    /// Layers of the reference that the text has passed through.
     case readingReference
-    /// Tokens of the text predicted.
+    /// Predicted tokens of the text.
     case predicting
   }
 
@@ -20,11 +20,11 @@ package struct EvaluationProgress: Sendable, Equatable {
   package let rowIndex: Int
   package let rowCount: Int
   package let stage: Stage
-  /// Work done and in all within the stage; equal numbers mean that it is finished, 0 of 0 that it has no measure.
+  /// Work done and total work of the stage; equal numbers: finished; 0 of 0: the stage has no measure of progress.
   package let done: Int
   package let total: Int
 
-  /// A few words for the stage: "answers, thinking".
+  /// The stage in a few words: "answers, thinking".
   package var title: String {
     switch stage {
     case .converting: "converting"

@@ -5,15 +5,15 @@ import QuireFiles
 import QuireTensors
 import QuireModelFiles
 
-/// Presents the bill of a model: what each step of its recipes saves and what it costs.
+/// Evaluates a model: what each step of its recipes saves and what it costs.
 ///
 ///     let evaluator = try Evaluator(model: "Qwen3-8B", recipes: [recipe])
 ///     let report = try evaluator.run { progress in … }
 ///     print(report.table())
 ///
-/// Rows are, in this order: the reference, which is the checkpoint run in float32 throughout; then, for each recipe,
-/// the model after its first step, its first two steps and so on, each converted to a pack, loaded and run as users
-/// run packs. A pack given as the model is one row.
+/// Rows, in this order: the reference, which is the checkpoint run in float32 throughout; then, for each recipe,
+/// the model after its first step, after its first two steps and so on, each converted to a pack, loaded and run as
+/// users run packs. A pack given as the model is one row.
 package struct Evaluator: Sendable {
   package let model: String
   package let recipes: [Recipe]
@@ -25,7 +25,7 @@ package struct Evaluator: Sendable {
   ///   - recipes: only for a checkpoint; their steps become rows.
   ///   - reference: for a pack, the checkpoint to compare it with; a checkpoint is its own reference.
   ///
-  /// Throws for options out of range or at odds with each other.
+  /// Throws for options that are out of range or contradict each other.
   package init(
     model: String, recipes: [Recipe] = [], reference: String? = nil,
     options: EvaluationOptions = EvaluationOptions()
@@ -72,7 +72,7 @@ package struct Evaluator: Sendable {
   }
 }
 
-/// A folder for temporary packs that disappears with its last reference.
+/// A folder for temporary packs, deleted when its last reference is released.
 final class WorkFolder: Sendable {
   let path: String
 
@@ -87,8 +87,8 @@ final class WorkFolder: Sendable {
     } catch {
       throw .invalidOption(
         name: "workFolder",
-        sentence: "expected a folder for temporary packs at \(parent), found one that cannot be written to; "
-          + "give another one")
+        sentence: "expected a folder for temporary packs at \(parent), found none that can be written to; "
+          + "set TMPDIR to another folder")
     }
   }
 

@@ -1,9 +1,9 @@
 import Foundation
 
-/// The most memory that this process has had since `reset`: the high-water mark of its resident set.
+/// The peak memory of this process since `reset`: the high-water mark of its resident set.
 package enum PeakMemory {
-  /// Starts a new measurement from what is resident now. False where the system cannot do it: then `bytes` would
-  /// speak of an earlier moment.
+  /// Starts a new measurement from what is resident now. False where the system cannot do this: `bytes` would then
+  /// include earlier peaks.
   package static func reset() -> Bool {
     // "5" resets the mark (proc_pid_clear_refs(5), Linux 4.0 and later).
     guard let file = fopen("/proc/self/clear_refs", "w") else { return false }
@@ -11,7 +11,7 @@ package enum PeakMemory {
     return fclose(file) == 0 && isWritten
   }
 
-  /// Bytes, or nil where the system does not tell.
+  /// Bytes, or nil where the system does not report them.
   package static var bytes: Int? {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
     return bytes(status: status)

@@ -7,7 +7,7 @@ import Synchronization
 struct RequestRunner {
   let engine: Engine
 
-  /// One request's text outside of its thought, and its account.
+  /// One request's text outside of its thought, and its result.
   struct Answer: Sendable {
     var content = ""
     var result: GenerationResult
@@ -15,7 +15,7 @@ struct RequestRunner {
 
   /// Answers in the order of the requests.
   ///
-  /// - Parameter onFinished: called with the number of finished requests after each.
+  /// - Parameter onFinished: called after each finished request with the number of those finished so far.
   func run(
     _ requests: [GenerationRequest], onFinished: (Int) -> Void = { _ in }
   ) throws(EvaluationError) -> [Answer] {
@@ -34,7 +34,7 @@ struct RequestRunner {
     return try collector.answers()
   }
 
-  /// Gathers the events of all requests; called by the engine's thread.
+  /// Collects the events of all requests; called by the engine's thread.
   private final class Collector: Sendable {
     private struct State {
       var contents: [String]

@@ -9,8 +9,8 @@ import QuireText
 
 /// Measures one row.
 ///
-/// First the model alone: load, speed, answers; the peak memory is of this part. Then the text, beside the reference,
-/// which is never loaded whole for it.
+/// First the model alone: load, speed, answers; the peak memory is of this part. Then the text, compared with the
+/// reference, whose layers are streamed, so that it is never loaded whole.
 struct RowMeasurement {
   let plan: RowPlan.Entry
   let reference: TextReference?
@@ -44,7 +44,7 @@ struct RowMeasurement {
     return (row, sheet)
   }
 
-  /// The model of this row on disk; converts the checkpoint where the row is a recipe's step.
+  /// The model of this row on disk; converts the checkpoint when the row is a recipe's step.
   private func prepare(_ row: inout EvaluationRow, onProgress: Progress) throws(EvaluationError)
     -> ModelSource
   {
@@ -66,7 +66,7 @@ struct RowMeasurement {
   ) throws(EvaluationError) {
     let source = try checkpoint.asCheckpoint()
     let steps = 1000
-    // A closure that does not escape has to be lent to the converter, which asks for one that may.
+    // The converter takes an escaping closure; this one does not escape, so it is lent.
     let failure: ConversionError? = withoutActuallyEscaping(onProgress) { onProgress in
       do throws(ConversionError) {
         let converter = try Converter(
@@ -83,7 +83,7 @@ struct RowMeasurement {
     if let failure { throw .conversion(failure.description) }
   }
 
-  /// What temporary packs name as their maker; nobody keeps them.
+  /// The tool version that temporary packs name; they are deleted after the row.
   private static let toolVersion = "evaluation"
 
   private func engine(_ model: Model, _ source: ModelSource) throws(EvaluationError) -> Engine {
@@ -102,7 +102,7 @@ struct RowMeasurement {
     }
   }
 
-  /// nil for a reference of which nothing is asked but the text.
+  /// Nil for a reference that only predicts the text.
   private func load(
     _ source: ModelSource, _ row: inout EvaluationRow, onProgress: Progress
   ) throws(EvaluationError) -> Model? {
@@ -115,7 +115,7 @@ struct RowMeasurement {
     return model
   }
 
-  /// Speed and answers, through an engine that is gone afterwards.
+  /// Speed and answers, with an engine that exists only during this call.
   private func converse(
     _ model: Model, _ source: ModelSource, _ row: inout EvaluationRow, onProgress: Progress
   ) throws(EvaluationError) -> AnswerSheet {
@@ -168,7 +168,7 @@ struct RowMeasurement {
   }
 }
 
-/// What the rows' texts are compared with: run through its layers when the first row asks for it, then kept.
+/// The reference of all rows' texts: run through its layers when the first row needs it, then kept.
 final class TextReference {
   let source: ModelSource
   private let compute: Compute

@@ -15,7 +15,7 @@ struct RowPlan {
     let step: String
     let recipe: String?
     let source: Source
-    /// Unlike that of any other row, once the plan is made.
+    /// Unique among the rows once the plan is made.
     var label: String
 
     init(_ identity: RowIdentity, step: String, recipe: String?, source: Source) {
@@ -26,13 +26,13 @@ struct RowPlan {
       label = EvaluationRow.label(step: step, recipe: recipe)
     }
 
-    /// The row before anything of it is measured.
+    /// The row before any measurement.
     var row: EvaluationRow { EvaluationRow(identity, step: step, recipe: recipe, label: label) }
   }
 
-  /// What rows are compared with.
+  /// What the rows are compared with.
   let reference: ModelSource?
-  /// Whose tokenizer and configuration the evaluation goes by.
+  /// The model whose tokenizer and configuration the evaluation uses.
   let model: ModelSource
   let rows: [Entry]
 
@@ -45,7 +45,8 @@ struct RowPlan {
         throw .invalidOption(
           name: "reference",
           sentence:
-            "expected no reference beside the checkpoint \(model), which is its own, found one; leave it out")
+            "expected no reference for the checkpoint \(model), which is its own reference, "
+            + "found one; leave it out")
       }
       return RowPlan(
         reference: source, model: source,
@@ -85,8 +86,8 @@ struct RowPlan {
     }
   }
 
-  /// Labels that several rows share: those of one recipe get the number of the step, then those of several recipes
-  /// the number of the recipe.
+  /// Makes labels unique: rows of one recipe with the same label get the number of the step, then rows of several
+  /// recipes the number of the recipe.
   private static func labelled(_ entries: [Entry]) -> [Entry] {
     func renamed<Key: Hashable>(
       _ entries: [Entry], sharing key: (Entry) -> Key, _ suffix: (_ recipe: Int, _ stepCount: Int) -> String

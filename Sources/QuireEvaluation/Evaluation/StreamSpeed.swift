@@ -1,9 +1,9 @@
 import QuireGeneration
 
-/// Measures a single stream: how fast a prompt is read and how fast an answer follows.
+/// Measures a single stream: prompt tokens per second and generated tokens per second.
 struct StreamSpeed {
   let settings: SpeedSettings
-  /// Ids from 0 up to here are tokens.
+  /// Token ids are 0 up to this number.
   let vocabularySize: Int
 
   /// Runs once to warm up, then until both minimums of the settings are reached.
@@ -31,7 +31,7 @@ struct StreamSpeed {
     let seconds: Double
   }
 
-  /// One stream. Every prompt is new, so that nothing can be reused from the one before.
+  /// One stream. Every prompt is new, so that no cached prefix is reused.
   private func measure(_ runner: RequestRunner, _ generator: inout SplitMix) throws(EvaluationError) -> Sample
   {
     let prompt = (0..<settings.promptTokens).map { _ in

@@ -3,27 +3,27 @@ import QuireModelFiles
 import QuireText
 import QuireModelFiles
 
-// The keys are an interface: scripts hold on to them. Values that were not measured are null.
+// The keys are an interface that scripts depend on. Values that were not measured are null.
 //
 // A report has `model`, `reference` (paths), `method` (what was asked of which files, limits, threads) and `rows`. A row:
 //
 // | key | meaning |
 // |---|---|
-// | row | tells the row from all others: "reference", "pack", "recipe-0-step-2" |
+// | row | identifies the row: "reference", "pack", "recipe-0-step-2" |
 // | step, recipe | "reference" and null; then a step's name and its recipe's; several rows may have the same |
 // | sizeBytes | bytes on disk: the pack, or the checkpoint's files that Quire reads |
 // | bitsPerWeight, weightBytes, parameters | of the weights in memory, scales included |
-// | peakMemoryBytes | most memory of the process while the row's model was loaded, timed and answered |
+// | peakMemoryBytes | peak memory of the process while the row's model was loaded, timed and answered |
 // | loadSeconds, conversionSeconds, wallSeconds | until ready to run; the recipe's steps; the whole row |
 // | promptTokensPerSecond, decodeTokensPerSecond | one stream, median; with `…Error`, one standard error |
-// | perplexity | exp of the mean surprise a token |
+// | perplexity | exp of the mean negative log-likelihood per token |
 // | perplexityRatio | to the reference, with `…Error` of the paired differences between documents |
-// | klMean, klP99, klMax | divergence from the reference in nats a token; `klMeanError` |
+// | klMean, klP99, klMax | divergence from the reference in nats per token; `klMeanError` |
 // | topOneAgreement | share of positions with the reference's most probable token; `…Error` |
 // | tasks | per task, and for "all", `thinking` and `nonThinking` |
 //
 // A task's mode: `accuracy` (share of right answers), `standardError`, `tokensPerAnswer`, `tokensPerAnswerError`,
-// `problems`, `truncatedShare` (answers that met their limit; they count as wrong) and `flips` against the reference:
+// `problems`, `truncatedShare` (answers that reached the token limit and count as wrong) and `flips` against the reference:
 // `rightToWrong`, `wrongToRight`, `probability` (McNemar's exact test).
 
 extension EvaluationReport {
@@ -39,7 +39,7 @@ extension EvaluationReport {
 }
 
 extension EvaluationRow {
-  /// The row as reports and packs keep it.
+  /// The row as stored in reports and packs.
   package var json: JSONValue {
     let comparison = text?.comparison
     return [

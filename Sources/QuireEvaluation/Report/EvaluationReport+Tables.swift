@@ -3,10 +3,10 @@ import QuireText
 import QuireModelFiles
 
 extension EvaluationReport {
-  /// The report for a terminal: what was measured, then stacked tables at most `width` characters wide (wider only
-  /// where a row's name and a single column are).
+  /// The report for a terminal: what was measured, then tables stacked so that they are at most `width` characters
+  /// wide (wider only where a row's name and a single column need it).
   ///
-  /// A figure that ends in ≈ is within two standard errors of the reference's: no gain and no loss is claimed.
+  /// A figure that ends in ≈ is within two standard errors of the reference's: no difference is claimed.
   package func table(width: Int = 120) -> String {
     var text = "Evaluation of \(model)"
     if let reference, reference != model { text += " against \(reference)" }
@@ -20,7 +20,8 @@ extension EvaluationReport {
     return text + "\n" + legend(width: width)
   }
 
-  /// Words in lines of at most `width` characters, the second and later ones indented; each line ended.
+  /// The text wrapped to lines of at most `width` characters, the second and later ones indented; each ends in a
+  /// line feed.
   private static func wrapped(_ text: String, width: Int) -> String {
     var lines = [""]
     for word in text.split(separator: " ", omittingEmptySubsequences: false) {
@@ -91,7 +92,7 @@ extension EvaluationReport {
     return marked(NumberText.significant(own.value), reference.map { own.isWithinNoise(of: $0) } ?? false)
   }
 
-  /// The mark takes a place in any case, so that digits stay in line.
+  /// Always one character for the mark, so that digits stay aligned.
   private func marked(_ text: String, _ isWithinNoise: Bool) -> String {
     text + (isWithinNoise ? "≈" : " ")
   }
@@ -164,7 +165,7 @@ extension EvaluationReport {
     ]
   }
 
-  /// Right answers of each task; left out where a single task is all there is.
+  /// Right answers of each task; left out when there is only one task.
   private var taskSection: Section? {
     guard let tasks = method.tasks, let names = rows.first?.tasks.map(\.name), names.count > 2 else {
       return nil
@@ -186,11 +187,11 @@ extension EvaluationReport {
 }
 
 extension ThinkingMode {
-  /// The mode as tables and progress lines call it.
+  /// The mode's name in tables and progress lines.
   var tableName: String {
     switch self {
     case .thinking: "thinking"
-    case .nonThinking: "not thinking"
+    case .nonThinking: "non-thinking"
     }
   }
 }

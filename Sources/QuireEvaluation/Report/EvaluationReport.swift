@@ -24,9 +24,9 @@ package struct EvaluationReport: Sendable, Equatable {
   package var referenceRow: EvaluationRow? { rows.first { $0.isReference } }
 }
 
-/// Everything that a reader must know to repeat the figures of a report.
+/// Everything needed to repeat the figures of a report.
 package struct EvaluationMethod: Sendable, Equatable {
-  /// The task file and how much of it was asked; nil without tasks.
+  /// The task file and how many of its problems were asked; nil without tasks.
   package var tasks: TaskMethod?
   /// The text and how it was cut; nil without text.
   package var text: TextMethod?
@@ -56,12 +56,12 @@ package struct TaskMethod: Sendable, Equatable {
   package var availableCount: Int
   package var problemCount: Int
   package var modes: [ThinkingMode]
-  /// Most tokens of an answer, per mode.
+  /// The most tokens of an answer, per mode.
   package var thinkingTokens: Int
   package var nonThinkingTokens: Int
-  /// Answers generated at a time.
+  /// Answers generated at the same time.
   package var concurrency: Int
-  /// The format of the chats and why it is this one.
+  /// The format of the chats and how it was chosen.
   package var chatFormat: String
 
   package init(
@@ -105,11 +105,11 @@ package struct TextMethod: Sendable, Equatable {
   }
 }
 
-/// What speeds are measured on: one stream alone, with random tokens as its prompt.
+/// How speed is measured: one stream alone, with random tokens as its prompt.
 package struct SpeedSettings: Sendable, Equatable {
   package var promptTokens: Int
   package var generatedTokens: Int
-  /// Repeats go on until both are reached.
+  /// Repeats continue until both are reached.
   package var minimumRepeats: Int
   package var minimumSeconds: Double
 

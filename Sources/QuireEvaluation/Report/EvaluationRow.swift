@@ -4,27 +4,27 @@ package import QuireText
 /// What was measured of one model: the reference, a pack, or a checkpoint after some steps of a recipe.
 package struct EvaluationRow: Sendable, Equatable {
   package let identity: RowIdentity
-  /// The step that this row is after: "prune-heads", "quantize" …; "reference" for the unchanged checkpoint, and
-  /// "none" for a pack that no step has changed.
+  /// The step after which the model was measured: "prune-heads", "quantize" …; "reference" for the unmodified
+  /// checkpoint, "none" for a pack made without steps.
   package var step: String
   /// The recipe's name; nil for the reference.
   package var recipe: String?
   package var size = ModelSize()
-  /// Most memory of the whole process while this row's model was loaded and answered; nil where the operating
-  /// system does not tell.
+  /// Peak memory of the whole process while this row's model was loaded and answered; nil where the operating
+  /// system does not report it.
   package var peakMemoryBytes: Int?
   package var speed: SpeedScore?
   package var loadSeconds = 0.0
-  /// Time that the recipe's steps up to this one took to carry out; nil for the reference.
+  /// Time that the recipe's steps up to this one took; nil for the reference.
   package var conversionSeconds: Double?
   /// Time that measuring this row took, conversion included.
   package var wallSeconds = 0.0
   /// Nil when no text was given.
   package var text: TextScore?
-  /// One result a task and the sum of all; empty when no tasks were given.
+  /// One result per task, then the sum of all; empty when no tasks were given.
   package var tasks: [TaskResult] = []
 
-  /// How tables call the row: "reference", "int4: quantize".
+  /// The row's name in tables: "reference", "int4: quantize".
   package var label: String
 
   package static let referenceStep = "reference"
@@ -57,7 +57,7 @@ extension TaskResult {
   }
 }
 
-/// Tokens a second of a single stream, medians of repeats.
+/// Tokens per second of a single stream, medians of repeats.
 package struct SpeedScore: Sendable, Equatable {
   package var prompt: Estimate
   package var decode: Estimate

@@ -12,7 +12,7 @@ enum NumberText {
     return value.isFinite ? String(format: "%.\(decimals)f", value) : "\(value)"
   }
 
-  /// With enough digits to tell small values apart: 1234, 12.3, 1.23, 0.123, 0.0123, 0.00123, 0.000123, 1.2e-05.
+  /// With enough digits to distinguish small values: 1234, 12.3, 1.23, 0.123, 0.0123, 0.00123, 0.000123, 1.2e-05.
   static func significant(_ value: Double?) -> String {
     guard let value, value.isFinite else { return fixed(value, 0) }
     guard let decimals = decimals(value) else { return String(format: "%.1e", value) }
@@ -43,7 +43,7 @@ enum NumberText {
     }
   }
 
-  /// A probability: small ones only as small.
+  /// A probability; small ones only as "<0.001".
   static func probability(_ value: Double?) -> String {
     value.map { $0 < 0.001 ? "<0.001" : fixed($0, 3) } ?? missing
   }

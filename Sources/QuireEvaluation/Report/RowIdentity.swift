@@ -1,5 +1,5 @@
-/// What tells a row of an evaluation from all others, whatever its step is called: a recipe may have a step twice, two
-/// recipes may have one name, and a row need not be a recipe's beginning at all.
+/// Identifies a row of an evaluation. A step's name does not: a recipe may have a step twice, two recipes may have
+/// one name, and a row need not belong to a recipe.
 package enum RowIdentity: Sendable, Hashable {
   /// The unmodified checkpoint.
   case reference
@@ -7,7 +7,7 @@ package enum RowIdentity: Sendable, Hashable {
   case pack
   /// The model after the first `stepCount` steps of the evaluation's recipe of that index.
   case recipe(index: Int, stepCount: Int)
-  /// Any other variant of the model, by a name that the evaluation gives to no other row.
+  /// Any other variant of the model, by a name that is unique within the evaluation.
   case variant(String)
 
   /// One word for reports: "reference", "recipe-0-step-2".

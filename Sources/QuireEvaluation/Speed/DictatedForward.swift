@@ -1,10 +1,10 @@
 import QuireGeneration
 import QuireModel
 
-/// A model that says what it is told: it computes every row of a step in full, then lifts the logit of the token that the
-/// text has next above all others. So random weights decode a text whose repetition is known, at the true cost.
+/// A model that generates a given text: it computes every row of a step in full, then raises the logit of the
+/// text's next token above all others. So random weights decode a text whose repetition is known, at the real cost.
 ///
-/// Only the prompt is spared: one row stands for it, because the cache holds random keys and values anyway.
+/// Only the prompt is not computed: one row stands for it, because the cache holds random keys and values anyway.
 // Unchecked: used by an engine's thread until its request has finished, and read by others after that.
 final class DictatedForward: StepForward, @unchecked Sendable {
   private let pass: ForwardPass
@@ -31,7 +31,7 @@ final class DictatedForward: StepForward, @unchecked Sendable {
     return dictated(pass.run(batch), after: slice.firstPosition)
   }
 
-  /// Rows of logits whose largest is that of the text's next token; the first row is that of `position`.
+  /// Rows of logits in which the text's next token is the largest; the first row is that of `position`.
   private func dictated(
     _ logits: UnsafeBufferPointer<Float>, after position: Int
   ) -> UnsafeBufferPointer<Float> {

@@ -3,10 +3,11 @@ import QuireModel
 import QuireTensors
 import QuireText
 
-/// Measures what drafting from the text itself does for the decoding of one sequence: the engine as it serves, sampling and
-/// delivery included, on answers that are dictated (`DictatedForward`).
+/// Measures the effect of drafting from the text itself (prompt lookup) on the decoding of one sequence: the engine
+/// as it serves, sampling and delivery included, on answers that are given in advance (`DictatedForward`).
 ///
-/// An engine without drafts and one for each text take turns of a few tokens; each has forward pass and cache of its own.
+/// An engine without drafts and one for each text take turns of a few tokens; each has its own forward pass and
+/// cache.
 struct LookupBenchmark {
   let model: Model
   let plan: SpeedPlan
@@ -15,12 +16,12 @@ struct LookupBenchmark {
   static let turnTokens = 8
   /// The engine without drafts, and the others.
   static let engineCount = 1 + LookupText.allCases.count
-  /// Prompt tokens that one step takes up; they are not computed.
+  /// Prompt tokens of one step; they are not computed.
   private static let promptRowsMaximum = 4096
-  /// A token and the most drafts.
+  /// A token and the largest number of drafts.
   static let rowsMaximum = 1 + DraftPlanner.draftCountMaximum
 
-  /// A text's engine at work.
+  /// The engine of one text during the measurement.
   private struct Contestant {
     let text: LookupText
     let lookup: LookupMode
@@ -34,7 +35,7 @@ struct LookupBenchmark {
     engineCount * ((measured.tokens + turnTokens - 1) / turnTokens)
   }
 
-  /// `sample` is called between turns and measures the limits; `onTurn` after each turn.
+  /// `sample` is called between turns and measures the limits; `onTurn` is called after each turn.
   func run(
     _ measured: SpeedPlan.Case, sample: () -> MachineLimits, onTurn: () -> Void
   ) throws(GenerationError) -> [SpeedReport.Row] {

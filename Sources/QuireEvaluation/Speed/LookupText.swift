@@ -1,17 +1,17 @@
 import Foundation
 import QuireGeneration
 
-/// What an answer is made to say when drafting from the text itself is measured. Tokens are drawn by Zipf's law, as words
-/// are: pairs of common tokens come again and again, and what followed them once says nothing about what follows now.
+/// The answers used to measure drafting from the text itself. Tokens follow Zipf's law, as words do: pairs of
+/// common tokens repeat often, and what followed them once does not predict what follows next.
 package enum LookupText: String, Sendable, CaseIterable {
-  /// The prompt over again: a document that is quoted.
+  /// The prompt repeated: a document that is quoted.
   case quoting
-  /// The prompt over again with every sixteenth token replaced: code that is edited.
+  /// The prompt repeated with every sixteenth token replaced: code that is edited.
   case editing
-  /// New draws: nothing but pairs that repeat by chance.
+  /// New draws: pairs repeat only by chance.
   case novel
 
-  /// A token of an edited answer is replaced after so many.
+  /// In an edited answer one token in so many is replaced.
   private static let editInterval = 16
 
   /// The tokens of a prompt, the same for every text, and of the answer.
@@ -35,13 +35,13 @@ package enum LookupText: String, Sendable, CaseIterable {
   }
 }
 
-/// What drafting did for one text.
+/// The effect of drafting on one text.
 package struct LookupOutcome: Sendable {
   package let text: LookupText
-  /// The same engine without drafts, in turns with this one.
+  /// The same engine without drafts, measured in turns with this one.
   package let plainTokensPerSecond: Double
   package let stepCount: Int
   package let draftCount: Int
-  /// Drafts that came true.
+  /// Drafts that were accepted.
   package let acceptedDraftCount: Int
 }

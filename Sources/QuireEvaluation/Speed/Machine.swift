@@ -1,15 +1,15 @@
 import Foundation
 import QuireTensors
 
-/// The machine a measurement belongs to.
+/// The machine that a measurement was made on.
 package enum Machine {
-  /// The processor's name as the system tells it; the architecture where it does not.
+  /// The processor's name as the system reports it; the architecture where it does not.
   package static var processor: String {
     field("model name", ofFile: "/proc/cpuinfo") ?? architecture
   }
 
-  /// Bytes that can be allocated without swapping: what the system calls available, or all of it where it does not say;
-  /// less where this process may not have so much.
+  /// Bytes that can be allocated without swapping: what the system reports as available, or all memory where it
+  /// does not; less where this process has a lower limit.
   package static var availableBytes: Int {
     min(systemBytes, ProcessLimits.remainingMemoryBytes ?? .max)
   }

@@ -2,19 +2,20 @@ package import QuireGeneration
 package import QuireModel
 package import QuireTensors
 
-/// Measures how fast a model computes prompts and decodes, next to the limits of the machine.
+/// Measures prompt and decode speed of a model, next to the limits of the machine.
 ///
 ///     let benchmark = try SpeedBenchmark(model: model, name: "qwen3-8b", plan: SpeedPlan(), compute: compute)
 ///     let report = benchmark.run(version: "1.0", processor: "…") { done, total, _ in print(done, total) }
 ///
-/// A repetition is one whole prompt, or one decode step of all sequences: forward passes with the logits of the last
-/// row of each sequence, as an engine runs them; sampling and text are not in it. What a cache holds before a row begins
-/// is random. Rows with drafts are `LookupBenchmark`'s.
+/// A repetition is one whole prompt, or one decode step of all sequences: forward passes with the logits of the
+/// last row of each sequence, as an engine runs them, without sampling and text. The cache contents before a row
+/// begins are random. Rows with drafts are measured by `LookupBenchmark`.
 ///
-/// On a shared machine both the work and the limits lose to the neighbours. So the limits are measured between the
-/// repetitions, over the time of the row, and the median of the one is divided by the median of the other: a disturbance
-/// that hits both cancels out, one that hits few samples falls out. The largest limit of a run would make every row look
-/// slower than it is; a limit measured once, faster or slower, as it happens.
+/// On a shared machine other processes slow down both the work and the measured limits. So the limits are measured
+/// between the repetitions, over the time of the row, and the median of the work is divided by the median of the
+/// limits: a disturbance of both cancels out, and one of few samples does not move the medians. Dividing by the
+/// largest limit of a run would make every row look slower than it is; a limit measured once could be off in either
+/// direction.
 package final class SpeedBenchmark {
   private let model: Model
   private let name: String
@@ -25,7 +26,7 @@ package final class SpeedBenchmark {
   private let meter: LimitMeter
   private var samples: [MachineLimits] = []
 
-  /// Limits are measured about so many times over a row of decode steps.
+  /// The limits are measured about so many times during a row of decode steps.
   private static let decodeIntervals = 8
   /// Measurements of the limits between two prompts, which take seconds each.
   private static let samplesBetweenPrompts = 3
@@ -46,7 +47,7 @@ package final class SpeedBenchmark {
     meter = LimitMeter(compute: compute)
   }
 
-  /// Measures every row. `onProgress` is told the repetitions done and in all, and what is being measured.
+  /// Measures every row. `onProgress` receives the repetitions done, their total, and what is being measured.
   package func run(
     version: String, processor: String, onProgress: (_ done: Int, _ total: Int, _ now: SpeedPlan.Case) -> Void
   ) throws(GenerationError) -> SpeedReport {
@@ -113,7 +114,7 @@ package final class SpeedBenchmark {
     for _ in 0..<count { samples.append(meter.measure()) }
   }
 
-  /// Wakes the threads and touches the workspace, with as little as does.
+  /// Wakes the threads and touches the workspace with a minimal forward pass.
   private func warmUp(_ measured: SpeedPlan.Case) {
     if let first = batches(measured, repetition: 0).first {
       let rows = min(first.sequences[0].rowCount, 32)
@@ -133,7 +134,7 @@ package final class SpeedBenchmark {
 }
 
 extension SpeedBenchmark {
-  /// The forward passes of one repetition, made before the clock starts.
+  /// The forward passes of one repetition, prepared before the clock starts.
   private func batches(_ measured: SpeedPlan.Case, repetition: Int) -> [ForwardBatch] {
     switch measured.phase {
     case .prompt: promptBatches(measured)
@@ -146,7 +147,7 @@ extension SpeedBenchmark {
       let end = min(begin + plan.stepTokens, measured.tokens)
       let slice = ForwardBatch.Slice(
         rowCount: end - begin, firstPosition: measured.context + begin, blocks: blocks(of: 0, measured))
-      // Only the prompt's last token says what comes next.
+      // Only the prompt's last token needs logits.
       return ForwardBatch(
         tokens: tokens(end - begin, from: begin), sequences: [slice],
         logitRows: end == measured.tokens ? [end - begin - 1] : [])
@@ -162,7 +163,7 @@ extension SpeedBenchmark {
       logitRows: Array(0..<measured.batch))
   }
 
-  /// Sequences lie behind each other in the cache.
+  /// Sequences follow each other in the cache.
   private func blocks(of sequence: Int, _ measured: SpeedPlan.Case) -> [Int32] {
     let count = measured.blocksPerSequence
     return (sequence * count..<(sequence + 1) * count).map(Int32.init)

@@ -5,8 +5,8 @@ package import QuireTensors
 package struct SpeedPlan: Sendable, Equatable {
   package enum Phase: String, Sendable { case prompt, decode, lookup }
 
-  /// One row: prompt tokens of one sequence after each other, one token a step of several sequences, or the tokens of one
-  /// sequence with drafts (one row for each text).
+  /// One row: the prompt tokens of one sequence in order, one token per step of several sequences, or the tokens of
+  /// one sequence with drafts (one row for each text).
   package struct Case: Sendable, Equatable {
     package let phase: Phase
     package let batch: Int  // sequences
@@ -28,12 +28,12 @@ package struct SpeedPlan: Sendable, Equatable {
   /// Positions in the cache when a row begins; each gives the rows above once. Empty: 0 for prompts, the first prompt
   /// length for decoding.
   package var contexts: [Int]
-  /// Prompt tokens that one forward pass takes, as the engine's token budget.
+  /// Prompt tokens of one forward pass, as the engine's token budget.
   package var stepTokens: Int
-  /// Times that a prompt is computed.
+  /// How often a prompt is computed.
   package var promptRepeats: Int
   package var keyValueElement: KeyValueElement
-  /// Whether answers of one sequence are measured with drafts from their own text as well.
+  /// Whether answers of one sequence are also measured with drafts from their own text.
   package var measuresLookup: Bool
 
   package init(
@@ -67,7 +67,7 @@ package struct SpeedPlan: Sendable, Equatable {
     return prompts + (generateTokens > 0 ? decodes : [])
   }
 
-  /// Rows of answers with drafts. A prompt is as long as its answer at least, so that it can be quoted.
+  /// Rows of answers with drafts. A prompt is at least as long as its answer, so that it can be quoted.
   var lookupCases: [Case] {
     guard measuresLookup else { return [] }
     let decodeContexts = contexts.isEmpty ? [promptTokens.first ?? 0] : contexts
@@ -93,7 +93,7 @@ extension SpeedPlan {
   }
 }
 
-/// The memory that a benchmark takes, known before any of it is allocated.
+/// The memory of a benchmark, known before any of it is allocated.
 package struct SpeedMemory: Sendable, Equatable {
   package let weightBytes: Int
   package let cacheBytes: Int
@@ -103,10 +103,10 @@ package struct SpeedMemory: Sendable, Equatable {
 
   package var totalBytes: Int { weightBytes + cacheBytes + workspaceBytes + meterBytes }
 
-  /// - Parameter weightBytes: what the weights will take; 0 when they are in memory already.
+  /// - Parameter weightBytes: bytes of the weights; 0 when they are in memory already
   package init(_ plan: SpeedPlan, configuration: ModelConfiguration, weightBytes: Int) {
     self.weightBytes = weightBytes
-    // A lookup's engines have caches and workspaces of their own, of which one row's at a time are in memory.
+    // Each text's engine has its own cache and workspace; those of one row are in memory at a time.
     let lookupBlockCount = plan.lookupCases.map(\.blocksPerSequence).max() ?? 0
     let engineCount = plan.lookupCases.isEmpty ? 0 : LookupBenchmark.engineCount
     cacheBytes =

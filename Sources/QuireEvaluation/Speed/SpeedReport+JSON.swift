@@ -3,7 +3,7 @@ package import QuireJSON
 import QuireTensors
 
 extension SpeedReport {
-  /// The report as `quire bench --json` prints it. Scripts hold on to these names.
+  /// The report as `quire bench --json` prints it. Scripts depend on these names.
   package var json: JSONValue {
     [
       "isa": .string(instructionSet.rawValue),
@@ -67,7 +67,7 @@ extension SpeedReport.Row {
 }
 
 extension JSONValue {
-  /// Five significant digits: more than a measurement holds.
+  /// Five significant digits: more than the measurement's precision.
   fileprivate static func rounded(_ value: Double) -> JSONValue {
     .double(Double(String(format: "%.5g", value)) ?? value)
   }

@@ -4,7 +4,7 @@ import QuireTensors
 import QuireText
 
 extension SpeedReport {
-  /// The report as `quire bench` prints it for people, its tables in lines of at most `width` columns.
+  /// The report as `quire bench` prints it, with tables of at most `width` columns.
   package func table(width: Int) -> String {
     let formats = subject.formats.joined(separator: " and ")
     return """
@@ -30,7 +30,7 @@ extension SpeedReport {
     table.parts(width: width, keyCount: keyCount).map(\.text).joined(separator: "\n")
   }
 
-  /// A table of its own: what drafting did for dictated answers of one sequence.
+  /// A separate table: the effect of drafting on given answers of one sequence.
   private func lookupTable(width: Int) -> String {
     var table = TextTable(columns: [
       .init("answer", .left), .init("context"), .init("tokens"), .init("plain tokens/s"),

@@ -1,11 +1,11 @@
 package import QuireTensors
 
-/// What a speed benchmark found.
+/// The result of a speed benchmark.
 package struct SpeedReport: Sendable {
-  /// One measured case, or with drafts one text of it.
+  /// One measured case; with drafts, one text.
   package struct Row: Sendable {
     package let plan: SpeedPlan.Case
-    /// One entry a repetition: a whole prompt, one decode step, or a whole answer.
+    /// One entry per repetition: a whole prompt, one decode step, or a whole answer.
     package let seconds: [Double]
     /// The median of the limits measured between the repetitions of this row.
     package let limits: MachineLimits
@@ -26,11 +26,11 @@ package struct SpeedReport: Sendable {
     package var bytesPerSecond: Double { work.bytes / medianSeconds }
     package var shareOfCompute: Double { multiplyAddsPerSecond / limits.int8MultiplyAddsPerSecond }
     package var shareOfBandwidth: Double { bytesPerSecond / limits.readBytesPerSecond }
-    /// How near the row came to the least time that the limits allow.
+    /// The least time that the limits allow, divided by the measured time.
     package var shareOfRoofline: Double { work.fewestSeconds(limits) / medianSeconds }
   }
 
-  /// What was measured, for people and for records.
+  /// What was measured: the model's name and size.
   package struct Subject: Sendable {
     package let name: String
     package let layerCount: Int

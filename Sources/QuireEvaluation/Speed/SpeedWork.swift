@@ -1,8 +1,8 @@
 import QuireModel
 import QuireTensors
 
-/// What forward passes must do at least: the multiply-adds of their matrices and of attention, and the bytes they cannot
-/// avoid to read.
+/// The least work of forward passes: the multiply-adds of their matrices and of attention, and the bytes that must
+/// be read.
 struct SpeedWork: Sendable, Equatable {
   /// Multiply-adds with quantized matrices.
   var int8MultiplyAdds = 0.0
@@ -12,13 +12,13 @@ struct SpeedWork: Sendable, Equatable {
   var int8AttentionMultiplyAdds = 0.0
   /// Multiply-adds of attention with keys and values in floats.
   var floatAttentionMultiplyAdds = 0.0
-  /// Every weight once a pass, and the keys and values that the pass's rows see once a sequence.
+  /// Every weight once per pass, and the keys and values that the pass's rows see once per sequence.
   var bytes = 0.0
 
-  /// The multiply-adds that a share of compute is told of: those with weights.
+  /// The multiply-adds that the share of compute refers to: those with weights.
   var matrixMultiplyAdds: Double { int8MultiplyAdds + denseMultiplyAdds }
 
-  /// Seconds that the machine's limits allow at best: the work or the bytes, whichever takes longer.
+  /// The least time in seconds that the machine's limits allow: compute or reading, whichever takes longer.
   func fewestSeconds(_ limits: MachineLimits) -> Double {
     let computing =
       (int8MultiplyAdds + int8AttentionMultiplyAdds) / limits.int8MultiplyAddsPerSecond

@@ -2,10 +2,11 @@ import Dispatch
 import QuireGeneration
 import Synchronization
 
-/// An engine that answers one request a few tokens at a time, so that several can be compared on a machine whose speed
-/// changes by the second.
+/// An engine that answers one request a few tokens at a time, so that several engines can be compared on a machine
+/// whose speed changes within seconds.
 ///
-/// The engine's thread waits inside an event, outside of what the engine itself measures; seconds are those of its turns.
+/// The engine's thread waits in its event handler, outside of what the engine measures; `seconds` counts only the
+/// turns.
 final class TurnTaker: Sendable {
   private struct State {
     var tokens: [Int32] = []
@@ -18,7 +19,7 @@ final class TurnTaker: Sendable {
   private let engine: Engine
   private let turnTokens: Int
   private let state = Mutex(State())
-  private let mayGoOn = DispatchSemaphore(value: 0)
+  private let mayContinue = DispatchSemaphore(value: 0)
   private let hasStopped = DispatchSemaphore(value: 0)
 
   init(engine: Engine, turnTokens: Int) {
@@ -26,32 +27,32 @@ final class TurnTaker: Sendable {
     self.turnTokens = turnTokens
   }
 
-  /// Computes the prompt and the first token, which no turn counts.
+  /// Computes the prompt and the first token, which belong to no turn.
   func begin(_ request: GenerationRequest) throws(GenerationError) {
     _ = try engine.submit(request) { [self] event in take(event) }
     hasStopped.wait()
   }
 
-  /// Lets the engine give the tokens of a turn; false when the answer has ended with it.
+  /// Generates the tokens of one turn; false when the answer has ended.
   func turn() -> Bool {
-    mayGoOn.signal()
+    mayContinue.signal()
     hasStopped.wait()
     return state.withLock { $0.result == nil }
   }
 
-  /// All tokens, and the seconds of the turns.
+  /// All tokens, and the seconds of all turns.
   var answer: (tokens: [Int32], seconds: Double) { state.withLock { ($0.tokens, $0.seconds) } }
 
   var metrics: EngineMetrics { engine.metrics }
 
-  /// On the engine's thread.
+  /// Called on the engine's thread.
   private func take(_ event: GenerationEvent) {
     switch event {
     case .prompt: break
     case .delta(_, let token):
       guard state.withLock({ note(token, in: &$0) }) else { return }
       hasStopped.signal()
-      mayGoOn.wait()
+      mayContinue.wait()
       state.withLock { $0.turnBegan = .now }
     case .finished(let result):
       state.withLock { state in

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How right and wrong answers changed places between a reference and a row, problem by problem.
+/// How many answers changed from right to wrong and back between a reference and a row, problem by problem.
 ///
 /// One accuracy can hide many flips in both directions; McNemar's test asks whether the two directions differ by
 /// more than chance (McNemar 1947; the exact form).
@@ -37,12 +37,12 @@ package struct AnswerFlips: Sendable, Equatable {
       value: change / count, standardError: (flipped - change * change / count).squareRoot() / count)
   }
 
-  /// Probability that as uneven a split of the flips, or a more uneven one, comes by chance (two-sided exact
-  /// binomial); 1 without flips.
+  /// The probability of a split of the flips at least as uneven as this by chance (two-sided exact binomial); 1
+  /// without flips.
   package var probability: Double {
     let flipped = rightToWrong + wrongToRight
     let fewer = min(rightToWrong, wrongToRight)
-    // Σ C(n, k) / 2ⁿ for k = 0 … fewer, in logarithms: 2ⁿ overflows beyond a thousand flips.
+    // Σ C(n, k) / 2ⁿ for k = 0 … fewer, in logarithms: 2ⁿ overflows above about a thousand flips.
     var logTerm = -Double(flipped) * log(2.0)
     var sum = exp(logTerm)
     for index in 0..<fewer {

@@ -1,8 +1,8 @@
-/// A mean over tokens that come in documents.
+/// A mean over tokens that are grouped in documents.
 ///
 /// Tokens of one document are not independent, so the error is taken between documents: with sums D_k over n_k
 /// tokens, mean m = ΣD/Σn and SE² = K/(K−1) · Σ(D_k − m·n_k)² / (Σn)² (the linearized ratio estimator; Cochran,
-/// Sampling Techniques, ch. 6). With one value a document it is the usual standard error of a mean.
+/// Sampling Techniques, ch. 6). With one value per document it is the usual standard error of a mean.
 package struct ClusteredMean: Sendable, Equatable {
   private var sums: [Double]  // (document)
   private var counts: [Int]  // (document)

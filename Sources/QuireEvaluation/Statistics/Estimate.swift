@@ -1,7 +1,7 @@
-/// A measured value and how far chance alone may have moved it.
+/// A measured value with its standard error.
 package struct Estimate: Sendable, Equatable {
   package let value: Double
-  /// One standard error, in the value's unit; nil where there are too few observations to tell.
+  /// One standard error, in the value's unit; nil where there are too few observations.
   package let standardError: Double?
 
   package init(value: Double, standardError: Double?) {
@@ -35,7 +35,7 @@ package struct Estimate: Sendable, Equatable {
     return abs(value - expected) <= Self.noiseWidth * standardError
   }
 
-  /// As `isWithinNoise(of:)` against another estimate made independently of this one.
+  /// As `isWithinNoise(of:)`, for another independent estimate.
   package func isWithinNoise(of other: Estimate) -> Bool {
     guard let mine = standardError, let theirs = other.standardError else { return true }
     let error = (mine * mine + theirs * theirs).squareRoot()

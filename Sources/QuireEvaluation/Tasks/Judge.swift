@@ -1,13 +1,13 @@
 /// Decides whether replies to problems are right.
 ///
-/// A task file says what was asked and what is right; a judge says how a reply is compared with it. `ExactMatch` is the
-/// only one today.
+/// A task file gives problems and right answers; a judge compares a reply with the answer. `ExactMatch` is the only
+/// one so far.
 package protocol Judge: Sendable {
-  /// Whether a reply that was not cut short is right.
+  /// Whether a reply is right that was not truncated.
   func isRight(_ reply: TaskReply, to problem: TaskProblem) -> Bool
 }
 
-/// What a model said to a problem.
+/// A model's reply to a problem.
 package struct TaskReply: Sendable, Equatable {
   /// The text outside of the thought.
   package let content: String
@@ -20,8 +20,8 @@ package struct TaskReply: Sendable, Equatable {
   }
 }
 
-/// Right is a reply whose content, stripped of white space at both ends, is the answer, byte for byte. A thinking reply
-/// without a closed thought is wrong.
+/// A reply is right when its content, without white space at both ends, equals the answer byte for byte. A thinking
+/// reply without a closed thought is wrong.
 package struct ExactMatch: Judge {
   package init() {}
 

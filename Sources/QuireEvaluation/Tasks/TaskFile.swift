@@ -1,12 +1,12 @@
 import QuireFiles
 import QuireJSON
 
-/// Reads task files: one JSON object a line with the members `task`, `prompt` and `answer`. An answer may be a number,
-/// which stands for its text.
+/// Reads task files: one JSON object per line with the members `task`, `prompt` and `answer`. A number as the
+/// answer stands for its text.
 ///
 ///     {"task": "add", "prompt": "What is 2311+9744?", "answer": "12055"}
-///
-/// Blank lines are skipped. `id` and `source` are allowed and ignored; any other member is refused, since it may ask for
+/// Blank lines are skipped. `id` and `source` are allowed and ignored. Any other member is refused, since it may
+/// ask for something that is not implemented, such as multiple choice.
 /// something that is not done, such as a choice among answers.
 package enum TaskFile {
   private static let members = ["task", "prompt", "answer", "id", "source"]
@@ -18,7 +18,7 @@ package enum TaskFile {
     try parse(EvaluationError.text(path: path, purpose: "tasks, one JSON object a line,"), file: path)
   }
 
-  /// As `read(path:)` for bytes in memory; `file` is what error sentences call them.
+  /// As `read(path:)` for bytes in memory; `file` is the name in error sentences.
   package static func parse(_ bytes: [UInt8], file: String) throws(EvaluationError) -> [TaskProblem] {
     let text: [UInt8]
     do throws(TextProblem) { text = try TextFile.bytes(bytes) } catch {

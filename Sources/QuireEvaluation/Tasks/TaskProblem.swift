@@ -4,10 +4,10 @@ package struct TaskProblem: Sendable, Equatable {
   package let task: String
   /// The user's message, the only message of the chat.
   package let prompt: String
-  /// What a right reply says, without white space at its ends.
+  /// The right answer, without white space at its ends.
   package let answer: String
 
-  /// The name under which the score over all problems is reported; no task may use it.
+  /// The name of the score over all problems in reports; no task may use it.
   package static let aggregateName = "all"
 
   package init(task: String, prompt: String, answer: String) {

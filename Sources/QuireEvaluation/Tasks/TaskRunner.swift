@@ -1,7 +1,7 @@
 import QuireGeneration
 import QuireText
 
-/// Asks problems in one mode and has the answers judged: greedy, all at once, through the engine that serves users.
+/// Asks problems in one mode and has the answers judged: greedy, all at once, with the engine that serves users.
 struct TaskRunner {
   let runner: RequestRunner
   let tokenizer: Tokenizer
@@ -23,8 +23,8 @@ struct TaskRunner {
   /// One answer per problem, in order.
   ///
   /// - Parameters:
-  ///   - maximumTokens: answers that get there are truncated, and wrong.
-  ///   - onFinished: called with the number of finished answers after each.
+  ///   - maximumTokens: answers of this length are truncated and count as wrong.
+  ///   - onFinished: called after each finished answer with the number of those finished so far.
   func answers(
     to problems: [TaskProblem], mode: ThinkingMode, maximumTokens: Int, onFinished: (Int) -> Void
   ) throws(EvaluationError) -> [TaskAnswer] {

@@ -1,10 +1,10 @@
-/// What became of one problem in one mode.
+/// The outcome of one problem in one mode.
 package struct TaskAnswer: Sendable, Equatable {
   /// Never true for a truncated answer.
   package let isRight: Bool
   /// Generated tokens, thought and end included.
   package let tokenCount: Int
-  /// Whether the answer met its token limit.
+  /// Whether the answer reached its token limit.
   package let isTruncated: Bool
 
   package init(isRight: Bool, tokenCount: Int, isTruncated: Bool) {
@@ -14,18 +14,18 @@ package struct TaskAnswer: Sendable, Equatable {
   }
 }
 
-/// A task's answers in one mode, summed up.
+/// The score of one task in one mode.
 package struct TaskScore: Sendable, Equatable {
   package let problemCount: Int
   /// Share of right answers, 0 … 1, with its sample standard error.
   package let accuracy: Estimate
   /// Mean number of generated tokens with its sample standard error.
   package let tokensPerAnswer: Estimate
-  /// Share of answers that met their token limit; they count as wrong.
+  /// Share of answers that reached their token limit; they count as wrong.
   package let truncatedShare: Double
-  /// Against the reference; nil where there is none.
+  /// Compared with the reference; nil where there is none.
   package let flips: AnswerFlips?
-  /// Mean change of tokens per answer against the reference, paired; nil where there is none.
+  /// Mean change of tokens per answer from the reference, paired; nil where there is none.
   package let tokenChange: Estimate?
 
   /// Precondition: at least one answer; the reference's answers are to the same problems.
@@ -41,11 +41,11 @@ package struct TaskScore: Sendable, Equatable {
     }
   }
 
-  /// Whether the accuracy cannot be told from the reference's; false without a reference.
+  /// Whether the accuracy does not differ significantly from the reference's; false without a reference.
   package var isAccuracyWithinNoise: Bool { flips?.accuracyChange.isWithinNoise(of: 0) ?? false }
 }
 
-/// One task in the modes that were asked, or all tasks together.
+/// One task in all requested modes, or all tasks together.
 package struct TaskResult: Sendable, Equatable {
   package let name: String
   package let thinking: TaskScore?
@@ -58,7 +58,7 @@ package struct TaskResult: Sendable, Equatable {
   }
 }
 
-/// All answers of one row: per mode, one answer per problem, nil for a mode that was not asked.
+/// All answers of one row: per mode, one answer per problem; nil for a mode that was not requested.
 package struct AnswerSheet: Sendable, Equatable {
   package var thinking: [TaskAnswer]?
   package var nonThinking: [TaskAnswer]?
@@ -68,7 +68,7 @@ package struct AnswerSheet: Sendable, Equatable {
     self.nonThinking = nonThinking
   }
 
-  /// One result per task, in order of first appearance, then the sum of all; nothing when there are no problems.
+  /// One result per task, in order of first appearance, then the sum of all; empty when there are no problems.
   package func results(problems: [TaskProblem], reference: AnswerSheet?) -> [TaskResult] {
     guard !problems.isEmpty else { return [] }
     var names: [String] = []

@@ -1,8 +1,8 @@
-/// Chooses which problems to ask when not all of them shall be.
+/// Chooses which problems to ask when there is a limit.
 package enum TaskSelection {
   /// At most `limit` problems, spread over the tasks as evenly as their sizes allow, in file order.
   ///
-  /// Within a task the seed decides. A larger limit keeps all that a smaller one chose, so that results of the
+  /// Within a task the seed decides. A larger limit keeps all that a smaller one chose, so that results with the
   /// same seed can be extended.
   package static func choose(_ problems: [TaskProblem], limit: Int?, seed: UInt64) -> [TaskProblem] {
     guard let limit, limit < problems.count else { return problems }

@@ -1,14 +1,14 @@
 import QuireModel
 
-/// What one position's logits say about the token that came next, and how they differ from a reference's.
+/// The score of one position's logits for the next token, and how they differ from a reference's.
 package struct TokenScore: Sendable, Equatable, BitwiseCopyable {
-  /// −ln of the probability that the row gives to the token that came, in nats.
+  /// −ln of the probability of the next token, in nats.
   package var surprise = 0.0
-  /// The same of the reference.
+  /// The same for the reference.
   package var referenceSurprise = 0.0
-  /// KL divergence of the row's distribution from the reference's, Σ p ln(p/q) with p the reference's, in nats.
+  /// KL divergence of the model's distribution from the reference's, Σ p ln(p/q) with p the reference's, in nats.
   package var divergence = 0.0
-  /// Whether both hold the same token most probable (the lower id among equals).
+  /// Whether both have the same most probable token (the lower id among equals).
   package var agreesOnTop = false
 
   package init() {}

@@ -1,7 +1,7 @@
 package import QuireModel
 package import QuireTensors
 
-/// Whoever predicts the steps of a scoring plan, each once and in their order.
+/// Computes the steps of a scoring plan, each once and in order.
 package protocol Predictor: AnyObject {
   /// The logits of a step's rows, (logit row, vocabulary), valid until the next call.
   func logits(of step: ScoringPlan.Step) throws(EvaluationError) -> UnsafeBufferPointer<Float>

@@ -1,14 +1,14 @@
 package import QuireModel
 
-/// The forward batches that predict every token of a set of windows. Both models of a comparison follow the same
-/// plan, so that their logits meet row by row.
+/// The forward batches that predict every token of a set of windows. Both models of a comparison use the same plan,
+/// so that their logits can be compared row by row.
 ///
-/// A window that fits goes whole into a batch with others; a longer one has batches of its own and fills the cache
-/// piece by piece. Blocks are numbered from 0 in each batch or long window: nothing is kept from one to the next.
+/// A window that fits is batched whole with others; a longer one gets its own batches and fills the cache piece by
+/// piece. Cache blocks are numbered from 0 in each batch or long window: nothing is kept between them.
 package struct ScoringPlan: Sendable, Equatable {
   package struct Step: Sendable, Equatable {
     package var batch: ForwardBatch
-    /// The token that follows each logit row, and the window both are in.
+    /// The token that follows each logit row, and the window of both.
     package var targets: [Int32]
     package var windows: [Int]
   }
@@ -17,7 +17,7 @@ package struct ScoringPlan: Sendable, Equatable {
   /// Cache blocks that the plan needs.
   package private(set) var blockCount = 1
 
-  /// The most rows, and rows that want logits, of any step; at least one.
+  /// The most rows, and the most rows with logits, of any step; at least one.
   package var maximumRows: Int { max(1, steps.map(\.batch.tokens.count).max() ?? 1) }
   package var maximumLogitRows: Int { max(1, steps.map(\.targets.count).max() ?? 1) }
 
@@ -67,7 +67,7 @@ extension ScoringPlan.Step {
   fileprivate static let empty = ScoringPlan.Step(
     batch: ForwardBatch(tokens: [], sequences: [], logitRows: []), targets: [], windows: [])
 
-  /// Append positions `range` of a window; every row that a token follows wants logits.
+  /// Appends the positions `range` of a window; every row that a token follows needs logits.
   fileprivate mutating func append(_ window: [Int32], range: Range<Int>, index: Int, blocks: [Int32]) {
     let firstRow = batch.tokens.count
     batch.tokens += window[range]

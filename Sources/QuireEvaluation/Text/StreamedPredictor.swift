@@ -4,10 +4,11 @@ import QuireModel
 package import QuireTensors
 
 /// A checkpoint that need not fit into memory: all steps of a plan go through its first layer, then through the
-/// second, and so on; what they have become lies in a file. Holds two layers, then lm_head, never the model.
+/// second, and so on; their hidden states are kept in a file. Two layers are in memory at a time, then lm_head.
 ///
-/// The hidden states after the last layer are kept, so that every comparison with this reference costs lm_head alone.
-/// The bits are those of a model in memory.
+/// The hidden states after the last layer are kept, so that each further comparison with this reference only runs
+/// lm_head.
+/// Results have the same bits as with a model in memory.
 package final class StreamedPredictor: Predictor {
   private let plan: ScoringPlan
   private let stream: LayerStream
@@ -18,7 +19,7 @@ package final class StreamedPredictor: Predictor {
 
   /// Runs all layers.
   ///
-  /// - Parameter onLayer: called with layers done and in all.
+  /// - Parameter onLayer: called with the number of layers done and the total.
   package init(
     _ checkpoint: Checkpoint, plan: ScoringPlan, compute: Compute,
     onLayer: (_ done: Int, _ total: Int) -> Void
@@ -46,7 +47,7 @@ package final class StreamedPredictor: Predictor {
     onLayer(configuration.layerCount, configuration.layerCount)
   }
 
-  /// The steps may be asked for again from the first one on.
+  /// The steps may be requested again from the first one on.
   package func logits(of step: ScoringPlan.Step) throws(EvaluationError) -> UnsafeBufferPointer<Float> {
     precondition(plan.steps[next] == step, "steps come in their order")
     try wrapping(EvaluationError.states, try stream.load(next))

@@ -1,4 +1,4 @@
-/// How a text becomes the token sequences that a perplexity is about. Figures of different protocols do not compare.
+/// How a text is cut into the token sequences of a perplexity. Figures of different protocols are not comparable.
 package enum TextProtocol: Sendable, Equatable {
   /// Every line that is not blank is a document: alone in its context, its first token given, its end marked with
   /// `<|endoftext|>`, which is predicted too.
@@ -9,7 +9,7 @@ package enum TextProtocol: Sendable, Equatable {
   /// The window length of most published perplexities.
   package static let usualWindow = 2048
 
-  /// A text with a blank line between others is running prose; any other is a list of documents.
+  /// A text with a blank line between others is treated as prose; any other is a list of documents.
   package static func detected(in text: [UInt8]) -> TextProtocol {
     let blanks = TextLines(text).lines.map(\.isEmpty)
     let inside = blanks.drop { $0 }.reversed().drop { $0 }

@@ -4,7 +4,7 @@ import Foundation
 package struct TextScore: Sendable, Equatable {
   /// Tokens that were predicted.
   package let tokenCount: Int
-  /// Mean surprise, nats a token, with its error between documents.
+  /// Mean negative log-likelihood, nats per token, with its error between documents.
   package let surprise: Estimate
   /// Nil where there is no reference.
   package let comparison: Comparison?
@@ -13,22 +13,22 @@ package struct TextScore: Sendable, Equatable {
   package struct Comparison: Sendable, Equatable {
     /// Perplexity divided by the reference's; the error is of the paired differences, token by token.
     package let perplexityRatio: Estimate
-    /// Mean KL divergence from the reference, nats a token.
+    /// Mean KL divergence from the reference, nats per token.
     package let divergence: Estimate
-    /// KL divergence that 99% of the positions stay below.
+    /// The 99th percentile of the KL divergence over positions.
     package let divergenceP99: Double
     package let divergenceMaximum: Double
-    /// Share of positions where both hold the same token most probable.
+    /// Share of positions where both have the same most probable token.
     package let topOneAgreement: Estimate
   }
 
   package var perplexity: Double { exp(surprise.value) }
 
-  /// Sum up the scores of all positions.
+  /// Aggregates the scores of all positions.
   ///
   /// - Parameters:
   ///   - documents: the document of each score, `0 ..< documentCount`; errors are taken between documents.
-  ///   - isCompared: whether the scores have their reference parts.
+  ///   - isCompared: whether the scores include a comparison with a reference.
   /// Precondition: at least one score.
   package init(
     _ scores: [TokenScore], documents: [Int], documentCount: Int, isCompared: Bool

@@ -1,8 +1,8 @@
 package import QuireModel
 package import QuireTensors
 
-/// Predicts a text with a model, and with a reference beside it, batch by batch: logits of both are compared in
-/// full precision while they are in memory, and never stored.
+/// Predicts a text with a model and a reference, batch by batch: the logits of both are compared in full precision
+/// while they are in memory, and never stored.
 package struct TextScorer {
   package let windows: TextWindows
   package let compute: Compute
@@ -12,7 +12,7 @@ package struct TextScorer {
     self.compute = compute
   }
 
-  /// Memory that the logits of one batch may take, per model.
+  /// Memory for the logits of one batch, per model.
   private static let logitBytesMaximum = 64 << 20
   private static let rowLimits = 32...512
 
@@ -21,12 +21,12 @@ package struct TextScorer {
     min(max(logitBytesMaximum / (4 * vocabularySize), rowLimits.lowerBound), rowLimits.upperBound)
   }
 
-  /// The forward batches of the windows, the same for every model of a vocabulary.
+  /// The forward batches of the windows, the same for every model with this vocabulary.
   package func plan(vocabularySize: Int) -> ScoringPlan {
     ScoringPlan(windows: windows.windows, rowLimit: Self.rowLimit(vocabularySize: vocabularySize))
   }
 
-  /// Score every window with models in memory; see `score(_:reference:plan:vocabularySize:onProgress:)`.
+  /// Scores every window with models in memory; see `score(_:reference:plan:vocabularySize:onProgress:)`.
   package func score(
     _ model: ScoredModel, reference: ScoredModel?,
     onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -43,12 +43,12 @@ package struct TextScorer {
     LoadedPredictor(scored.model, keyValueElement: scored.keyValueElement, plan: plan, compute: compute)
   }
 
-  /// Score every window.
+  /// Scores every window.
   ///
   /// - Parameters:
   ///   - own: predicts the text.
   ///   - reference: what it is compared with; `own` itself compares each row of logits with itself.
-  ///   - onProgress: called after each batch with predicted tokens done and in all.
+  ///   - onProgress: called after each batch with the number of predicted tokens and the total.
   /// Precondition: there is at least one window.
   package func score(
     _ own: any Predictor, reference: (any Predictor)?, plan: ScoringPlan, vocabularySize: Int,
@@ -72,7 +72,7 @@ package struct TextScorer {
       documentCount: windows.documentCount, isCompared: reference != nil)
   }
 
-  /// What is not finite is an error of the model, never a score.
+  /// A value that is not finite is an error of the model, never a score.
   private func check(_ scores: [TokenScore]) throws(EvaluationError) {
     guard scores.allSatisfy(\.referenceSurprise.isFinite) else { throw .notFinite(isReference: true) }
     guard scores.allSatisfy({ $0.surprise.isFinite && $0.divergence.isFinite }) else {
@@ -80,7 +80,7 @@ package struct TextScorer {
     }
   }
 
-  /// One score per target; the team shares the rows.
+  /// One score per target; the rows are divided among the threads.
   private func compare(
     _ logits: UnsafeBufferPointer<Float>, _ reference: UnsafeBufferPointer<Float>?, targets: [Int32],
     vocabularySize: Int
@@ -103,7 +103,7 @@ package struct TextScorer {
   }
 }
 
-/// A model as it is to be run.
+/// A model ready to run.
 package struct ScoredModel: Sendable {
   package let model: Model
   package let keyValueElement: KeyValueElement

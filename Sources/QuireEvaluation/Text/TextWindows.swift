@@ -1,16 +1,16 @@
 package import QuireText
 
-/// The token sequences whose prediction is measured, and the document each belongs to.
+/// The token sequences to predict, and the document of each.
 package struct TextWindows: Sendable, Equatable {
   /// Each has at least two tokens: one to start from and one to predict.
   package private(set) var windows: [[Int32]] = []
   /// The document of each window; errors are taken between documents.
   package private(set) var documents: [Int] = []
   package private(set) var documentCount = 0
-  /// Tokens that are predicted: all but the first of each window.
+  /// Predicted tokens: all but the first of each window.
   package private(set) var scoredCount = 0
 
-  /// Cut documents into windows.
+  /// Cuts documents into windows.
   ///
   /// - Parameters:
   ///   - documents: token ids; documents of fewer than two tokens have nothing to predict and are left out.
@@ -27,9 +27,9 @@ package struct TextWindows: Sendable, Equatable {
 
   private mutating func append(_ document: [Int32], windowTokens: Int, scoredLimit: Int?) {
     for start in stride(from: 0, to: document.count, by: windowTokens) {
-      let room = scoredLimit.map { $0 - scoredCount } ?? .max
-      guard room > 0 else { return }
-      let end = min(start + min(windowTokens, room == .max ? .max : room + 1), document.count)
+      let remaining = scoredLimit.map { $0 - scoredCount } ?? .max
+      guard remaining > 0 else { return }
+      let end = min(start + min(windowTokens, remaining == .max ? .max : remaining + 1), document.count)
       guard end - start > 1 else { return }
       windows.append(Array(document[start..<end]))
       documents.append(documentCount)
@@ -68,6 +68,6 @@ extension TextWindows {
     }
   }
 
-  /// What Qwen3 puts between documents.
+  /// The token that Qwen3 puts between documents.
   static let endOfText = "<|endoftext|>"
 }

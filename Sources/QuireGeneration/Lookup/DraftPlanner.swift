@@ -1,56 +1,56 @@
-/// Chooses how many drafts each request of a step gets: those that give the most tokens per second.
+/// Chooses how many drafts each request of a step gets, to maximize the expected tokens per second.
 ///
-///     planner.begin(rowCount: 3, answerCount: 3)  // the step as it is planned without drafts
+///     planner.begin(rowCount: 3, answerCount: 3)  // the step without drafts
 ///     planner.add(workIndex: 0, limit: 8, confidence: 2, record: record)
 ///     planner.choose()
 ///     planner.candidates[0].count                 // drafts for work 0
 ///
-/// A draft only counts when all before it came true, so the next draft of a request is worth the product of
-/// their probabilities. Taking the most valuable draft of any request each time gives the best set of every
-/// size; the size is then chosen by expected tokens over expected seconds. All sizes are looked at, for the
-/// cost of rows has steps: where a fifth row costs much, a sixth may be free.
+/// A draft is accepted only when all drafts before it are, so the value of a request's next draft is the product of
+/// their probabilities. Always adding the most valuable draft of any request gives the best set of each size. The
+/// size is then chosen by expected tokens per expected second. All sizes are compared, because the cost of rows has
+/// jumps: a fifth row may be expensive and a sixth free.
 package struct DraftPlanner: Sendable {
   /// Drafts per request and step.
   package static let draftCountMaximum = 8
   /// Drafts per step.
   package static let stepDraftCountMaximum = 32
-  /// Expected tokens per second must rise by this factor at least for drafts to be tried.
+  /// Drafts are used only if they raise the expected tokens per second by at least this factor.
   private static let leastGain = 1.02
 
-  /// A request of the step that has drafts at hand.
+  /// A request of the step with proposed drafts.
   package struct Candidate: Sendable {
     package let workIndex: Int
-    /// Drafts it can have.
+    /// Maximum number of drafts.
     package fileprivate(set) var limit: Int
     /// Whether it can have any.
     fileprivate let isPossible: Bool
     package let confidence: Int
     /// Probability of each draft, given those before it.
     fileprivate let acceptance: Double
-    /// Plain steps that may be risked.
+    /// Credit that may be spent, in steps without drafts.
     fileprivate let credit: Double
-    /// Drafts it gets.
+    /// Number of drafts it gets.
     package fileprivate(set) var count = 0
-    /// Probability that its next draft counts.
+    /// Probability that its next draft is accepted.
     fileprivate var value: Double
   }
 
   private let mode: LookupMode
   package private(set) var candidates: [Candidate] = []
-  /// Drafts, most valuable first: their candidate, and the probability that they count.
+  /// Drafts, most valuable first: their candidate, and the probability that they are accepted.
   private var order: [(index: Int, value: Double)] = []
   private var rowCount = 1
   package private(set) var answerCount = 1
   private var costs = StepCosts()
 
-  /// `requestCountMaximum` requests get drafts in a step without an allocation.
+  /// Up to `requestCountMaximum` requests get drafts in a step without an allocation.
   package init(mode: LookupMode, requestCountMaximum: Int = 16) {
     self.mode = mode
     candidates.reserveCapacity(requestCountMaximum)
     order.reserveCapacity(Self.stepDraftCountMaximum)
   }
 
-  /// Starts a step that without drafts computes `rowCount` rows and gives `answerCount` requests a token.
+  /// Starts a step that, without drafts, computes `rowCount` rows and gives `answerCount` requests a token.
   package mutating func begin(rowCount: Int, answerCount: Int) {
     candidates.removeAll(keepingCapacity: true)
     self.rowCount = rowCount
@@ -73,14 +73,14 @@ package struct DraftPlanner: Sendable {
       for index in candidates.indices { candidates[index].count = candidates[index].limit }
       return
     }
-    // The first steps go without, to have something to compare with.
+    // The first steps have no drafts, to measure times to compare with.
     guard costs.knows(rowCount: rowCount) else { return }
     rankDrafts()
     for index in candidates.indices { candidates[index].count = 0 }
     for draft in order.prefix(bestDraftCount()) { candidates[draft.index].count += 1 }
   }
 
-  /// Gives one draft to a candidate that got none, if it can afford it.
+  /// Gives one draft to a candidate that got none, if its credit allows it.
   package mutating func probe(_ index: Int) {
     precondition(candidates[index].count == 0)
     guard candidates[index].isPossible, costs.knows(rowCount: rowCount) else { return }
@@ -90,22 +90,22 @@ package struct DraftPlanner: Sendable {
     }
   }
 
-  /// What this many drafts add to the time of the step, in steps without drafts.
+  /// The time that this many drafts add to the step, in units of a step without drafts.
   package func cost(draftCount: Int) -> Double {
     costs.seconds(rowCount: rowCount + draftCount) / costs.seconds(rowCount: rowCount) - 1
   }
 
-  /// Takes in the time that a step of this many rows took.
+  /// Records the time of a step of this many rows.
   package mutating func observe(rowCount: Int, seconds: Double) {
     costs.observe(rowCount: rowCount, seconds: seconds)
   }
 
-  /// Fills `order` with the drafts that their requests can afford.
+  /// Fills `order` with the drafts that the requests' credits allow.
   private mutating func rankDrafts() {
     order.removeAll(keepingCapacity: true)
-    // A step with a prompt under way is larger than any that teaches, and a few rows are a small part of it.
-    let room = max(costs.trustedRowCount, rowCount > StepCosts.rowCountMaximum ? .max : 0) - rowCount
-    let most = min(Self.stepDraftCountMaximum, room)
+    // A step that computes part of a prompt has more rows than are learned from, and drafts are a small part of it.
+    let spareRows = max(costs.trustedRowCount, rowCount > StepCosts.rowCountMaximum ? .max : 0) - rowCount
+    let most = min(Self.stepDraftCountMaximum, spareRows)
     while order.count < most, let index = mostValuable() {
       let draftCount = order.count + 1
       // Each draft carries an equal share of the cost.
@@ -128,7 +128,7 @@ package struct DraftPlanner: Sendable {
     return best
   }
 
-  /// How many of the ranked drafts give the most expected tokens per second.
+  /// The number of ranked drafts with the most expected tokens per second.
   private func bestDraftCount() -> Int {
     var tokens = Double(answerCount)
     let plainRate = tokens / costs.seconds(rowCount: rowCount)

@@ -1,23 +1,23 @@
-/// How the drafts of one request have fared: what the next ones are worth, and what may still be risked on them.
+/// The draft history of one request: the acceptance rates of its drafts and the credit left for more.
 ///
-/// Everything is counted in plain steps, those without drafts. A request earns a little credit with each step,
-/// pays for what drafts add to the time of a step, and gets back what tokens they saved. Without credit there are
-/// no drafts; so at worst they cost the share of time that `creditPerStep` says, and `initialCredit` once.
+/// All amounts are in units of a step without drafts. A request earns a little credit with each step, pays for the
+/// time that drafts add to a step, and gets back the time that accepted drafts save. Without credit there are no
+/// drafts, so in the worst case they cost the share of time `creditPerStep`, plus `initialCredit` once.
 package struct DraftRecord: Sendable {
   private static let initialCredit = 0.5
   private static let creditPerStep = 0.02
-  /// What past success may be risked at most.
+  /// Upper limit of the credit.
   private static let creditMaximum = 2.0
   /// Weight of the newest draft in the estimate of its class.
   private static let weight = 0.2
   private static let probeIntervals = 16...512
 
-  /// Levels of confidence that a source can have in its drafts.
+  /// Number of confidence levels of a source.
   package static let confidenceCount = 4
-  /// Estimated probability that a draft comes true if those before it did, by the source's confidence.
+  /// Estimated probability that a draft is accepted if those before it were, by the source's confidence.
   private var acceptances = SIMD4(0.25, 0.4, 0.6, 0.85)
   package private(set) var credit = Self.initialCredit
-  /// Steps in a row for which drafts were at hand but promised too little.
+  /// Consecutive steps whose proposed drafts were not worth using.
   private var declinedCount = 0
   private var probeInterval = Self.probeIntervals.lowerBound
 
@@ -25,13 +25,13 @@ package struct DraftRecord: Sendable {
 
   package func acceptance(confidence: Int) -> Double { acceptances[confidence] }
 
-  /// A step gave the request a token, drafts or not.
+  /// Earns the credit of one step that gave the request a token, with or without drafts.
   package mutating func earn() {
     credit = min(Self.creditMaximum, credit + Self.creditPerStep)
   }
 
-  /// Drafts were at hand and promised too little. True when it is time to try one all the same, for the text
-  /// may have changed; ever more rarely while that fails.
+  /// Called when the proposed drafts were not worth using. True when one should be tried anyway, because the text may
+  /// have changed; this happens less and less often while such tries fail.
   package mutating func declineOrProbe() -> Bool {
     declinedCount += 1
     guard declinedCount >= probeInterval else { return false }
@@ -40,10 +40,10 @@ package struct DraftRecord: Sendable {
     return true
   }
 
-  /// Takes in what became of drafts.
+  /// Records the outcome of drafts.
   /// - Parameters:
-  ///   - cost: what they added to the step, in plain steps.
-  ///   - gain: what the accepted ones saved, in plain steps.
+  ///   - cost: the time that they added, in steps without drafts.
+  ///   - gain: the time that the accepted ones saved, in steps without drafts.
   package mutating func settle(
     accepted: Int, of draftCount: Int, confidence index: Int, cost: Double, gain: Double
   ) {

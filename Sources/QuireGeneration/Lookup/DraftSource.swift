@@ -1,29 +1,29 @@
-/// Proposes tokens that may come next in the texts of a step, for all of its requests at once.
+/// Proposes likely next tokens for the texts of a step, for all its requests at once.
 ///
-/// A proposal costs no answer: the model computes proposed tokens in the same step and keeps those that it would have
-/// chosen. `PromptLookupSource` copies from the text itself; a small model would run one batch for all texts here.
+/// A proposal cannot change an answer: the model computes proposed tokens in the same step and keeps only those that it
+/// would have chosen. `PromptLookupSource` copies from the text itself; a small draft model could run one batch for
+/// all texts here.
 ///
-/// Called on the engine's thread. After `begin` of a request it allocates nothing.
+/// Called on the engine's thread. Must not allocate except in `begin`.
 package protocol DraftSource: AnyObject {
-  /// A request that comes to have at most `maximumTokens` tokens will be asked about.
+  /// Prepares for a request that will have at most `maximumTokens` tokens.
   func begin(_ id: UInt64, maximumTokens: Int)
 
-  /// Looks at the texts of a step and adds to `proposals` what may follow them; nothing for a text that it knows
-  /// nothing about.
+  /// Adds likely next tokens of each text to `proposals`; none for a text without a prediction.
   func propose(for texts: [DraftText], into proposals: inout DraftProposals)
 
   /// The request has ended.
   func end(_ id: UInt64)
 }
 
-/// A text that drafts are wanted for.
+/// A text to propose drafts for.
 package struct DraftText: Sendable {
   package let id: UInt64
   /// The work of the step that computes the text's last token.
   package let workIndex: Int
-  /// Prompt and answer so far: what a source has seen before, and at least one token more.
+  /// Prompt and answer so far: at least one token more than in the previous call.
   package let tokens: [Int32]
-  /// Drafts that the request can have at most; at least 1.
+  /// Maximum number of drafts for the request; at least 1.
   package let limit: Int
 
   package init(id: UInt64, workIndex: Int, tokens: [Int32], limit: Int) {
@@ -34,15 +34,14 @@ package struct DraftText: Sendable {
   }
 }
 
-/// What a source expects, text by text.
+/// The proposals of a source for each text.
 package struct DraftProposals: Sendable {
   package struct Proposal: Sendable, Equatable {
-    /// The text, by its index in the step's list.
+    /// Index of the text in the step's list.
     package let textIndex: Int
-    /// Its part of `tokens`.
+    /// Its range in `tokens`.
     package let range: Range<Int>
-    /// How sure the source is, 0 ..< `DraftRecord.confidenceCount`. What each level is worth is learned from what
-    /// becomes of drafts.
+    /// The source's confidence, 0 ..< `DraftRecord.confidenceCount`. The acceptance rate of each level is learned.
     package let confidence: Int
   }
 
@@ -56,7 +55,7 @@ package struct DraftProposals: Sendable {
     tokens.reserveCapacity(textCountMaximum * DraftPlanner.draftCountMaximum)
   }
 
-  /// Proposes what `body` appends, in order; nothing when that is nothing.
+  /// Adds the tokens that `body` appends as a proposal; none if it appends nothing.
   package mutating func add(textIndex: Int, confidence: Int, _ body: (inout [Int32]) -> Void) {
     let start = tokens.count
     body(&tokens)

@@ -1,7 +1,7 @@
-/// A value in a dictionary that is changed in every step.
+/// A box for a dictionary value that changes in every step.
 ///
-/// Changing a struct in a dictionary through its subscript allocates a coroutine frame each time; a class is looked up
-/// and changed without.
+/// Changing a struct through a dictionary's subscript allocates a coroutine frame each time; changing an object that
+/// was looked up does not.
 final class Held<Value> {
   var value: Value
 

@@ -1,12 +1,12 @@
-/// Whether an engine drafts tokens by looking up where the end of an answer occurred before.
+/// Whether an engine drafts tokens by prompt lookup: from earlier occurrences of the text's last tokens.
 ///
-/// No mode changes an answer: a draft only lets the model compute the next positions in the same step, and each
-/// token is chosen from its own logits, in order, exactly as without.
+/// No mode changes an answer: drafts only let the model compute more positions in the same step. Each token is
+/// chosen from its own logits, in order, exactly as without drafts.
 package enum LookupMode: String, Sendable, CaseIterable {
   /// One token per step and sequence.
   case off
-  /// Drafts where measured step times and the request's own history promise more tokens per second.
+  /// Drafts when measured step times and the request's history predict more tokens per second.
   case adaptive
-  /// As many drafts as fit, whatever they cost: shows what drafting does, for tests and measurements.
+  /// As many drafts as fit, regardless of their cost: for tests and measurements.
   case eager
 }

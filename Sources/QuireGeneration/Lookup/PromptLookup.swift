@@ -1,34 +1,34 @@
-/// Guesses how a text goes on from where its end occurred before in the text itself.
+/// Predicts the next tokens of a text from an earlier occurrence of its last tokens in the same text.
 ///
 ///     var lookup = PromptLookup(maximumTokens: 4096)
 ///     lookup.catchUp(with: tokens)                        // prompt and answer so far; then after each token
 ///     lookup.propose(6, after: tokens, into: &drafts)
 ///
-/// The place in the text that is followed, the source, is the one before which most tokens, two at least, equal
-/// the last ones; of several, the latest. While new tokens agree with the source it moves along with them.
+/// Drafts are copied from the source position: the position whose preceding tokens match the most of the text's last
+/// tokens (at least two); among equals the latest. While new tokens agree with the source, it advances with them.
 ///
-/// Source: A. Saxena, Prompt Lookup Decoding, 2023; here with the index of LZ77 compressors instead of a search
-/// through the text: a table leads from the hash of two tokens to the position after their latest occurrence,
-/// and from each such position a chain leads to the one before.
+/// Source: A. Saxena, Prompt Lookup Decoding, 2023. Instead of searching the text, it uses the index of LZ77
+/// compressors: a table maps the hash of two tokens to the position after their latest occurrence, and a chain links
+/// each such position to the previous one.
 package struct PromptLookup: Sendable {
-  /// Matches are told apart up to this length.
+  /// Longer matches count as this long.
   package static let matchLengthMaximum = 8
   private static let matchLengthMinimum = 2
-  /// Places of a chain that are looked at for one token.
+  /// Maximum number of chain positions compared per token.
   private static let chainLengthMaximum = 64
   private static let headCountMaximum = 1 << 16
 
-  /// Position after the latest two tokens with a hash; 0 is empty, for there nothing comes before.
+  /// Position after the latest pair of tokens with a hash; 0 means empty, since no pair precedes position 0.
   private var heads: [Int32]
-  /// For each position the one before it with the same hash, or 0.
+  /// For each position the previous one with the same hash, or 0.
   private var previous: [Int32] = [0]
   private var tokenCount = 0
-  /// Position of the token that followed the occurrence before.
+  /// Position of the token after the earlier occurrence.
   package private(set) var source: Int?
-  /// Tokens before the source that equal the last ones of the text, counted up to `matchLengthMaximum`.
+  /// Number of tokens before the source that equal the last tokens of the text, up to `matchLengthMaximum`.
   package private(set) var matchLength = 0
 
-  /// Plans all memory for a text of this many tokens: some 12 bytes a token.
+  /// Allocates all memory for a text of this many tokens: about 12 bytes per token.
   package init(maximumTokens: Int) {
     var headCount = 64
     while headCount < min(2 * maximumTokens, Self.headCountMaximum) { headCount *= 2 }
@@ -36,17 +36,17 @@ package struct PromptLookup: Sendable {
     previous.reserveCapacity(maximumTokens + 1)
   }
 
-  /// Takes in what the text has gained since the last call.
+  /// Adds the tokens that the text has gained since the last call.
   package mutating func catchUp(with tokens: [Int32]) {
     precondition(tokens.count >= tokenCount, "a text does not shrink")
     while tokenCount < tokens.count { note(tokens) }
     if matchLength < Self.matchLengthMaximum { search(tokens) }
   }
 
-  /// Appends `count` tokens that may come next to `drafts`; none without a source.
+  /// Appends `count` predicted tokens to `drafts`; none without a source.
   ///
-  /// A source so near the end that it runs out of text continues with the drafts themselves: what repeated once
-  /// with this period is expected to repeat again.
+  /// If the source reaches the end of the text, it continues with the drafts themselves: a text that repeated once with
+  /// this period is expected to repeat again.
   package func propose(_ count: Int, after tokens: [Int32], into drafts: inout [Int32]) {
     precondition(tokens.count == tokenCount, "the text has changed since it was looked up")
     guard let source else { return }
@@ -56,7 +56,7 @@ package struct PromptLookup: Sendable {
     }
   }
 
-  /// Takes in the token at `tokenCount`.
+  /// Adds the token at `tokenCount` to the index.
   private mutating func note(_ tokens: [Int32]) {
     if let followed = source, tokens[followed] == tokens[tokenCount] {
       source = followed + 1
@@ -72,7 +72,7 @@ package struct PromptLookup: Sendable {
     heads[slot] = Int32(truncatingIfNeeded: tokenCount)
   }
 
-  /// Moves the source to a place with a longer match, if there is one.
+  /// Moves the source to a position with a longer match, if there is one.
   private mutating func search(_ tokens: [Int32]) {
     var position = Int(previous[tokenCount])
     var placeCount = 0
@@ -86,7 +86,7 @@ package struct PromptLookup: Sendable {
     }
   }
 
-  /// How many tokens before a position equal the last ones.
+  /// The number of tokens before a position that equal the last tokens of the text.
   private func commonLength(before position: Int, in tokens: [Int32]) -> Int {
     let most = min(position, Self.matchLengthMaximum)
     var length = 0

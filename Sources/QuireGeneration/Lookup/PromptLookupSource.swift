@@ -1,4 +1,4 @@
-/// Drafts that continue a text as it continued where its end occurred before. See `PromptLookup`.
+/// Drafts by prompt lookup. See `PromptLookup`.
 package final class PromptLookupSource: DraftSource {
   private var lookups: [UInt64: Held<PromptLookup>] = [:]
 

@@ -1,27 +1,26 @@
-/// What a step costs by the number of its rows, learned from the steps themselves.
+/// The time of a step by its number of rows, learned from measured steps.
 ///
 ///     var costs = StepCosts()
 ///     costs.observe(rowCount: 1, seconds: 0.120)
-///     costs.seconds(rowCount: 4)  // 0.131: not seen yet, so the shape of the curve is assumed
+///     costs.seconds(rowCount: 4)  // 0.131: not measured yet, so the shape of the curve is assumed
 ///
-/// A few rows are nearly free, for reading the weights takes most of the time; beyond, each row adds. How much
-/// depends on model, machine and context, so every count of rows keeps a running mean. Counts not seen lately are
-/// filled in from those that were.
+/// A few rows cost little more than one, because reading the weights takes most of the time; beyond that each row
+/// adds time. How much depends on model, machine and context, so each count of rows has a running mean. Counts that
+/// were not measured lately are estimated from the others.
 package struct StepCosts: Sendable {
   /// Larger steps are extrapolated.
   package static let rowCountMaximum = 64
-  /// A mean that was not confirmed for this many steps is given up.
+  /// A mean that was not updated for this many steps is dropped.
   private static let staleAfter = 512
-  /// The newest observation weighs this much in its own mean, …
+  /// Weight of the newest observation in the mean of its own count of rows.
   private static let ownWeight = 0.1
-  /// … and this much in all others: a machine that slows down does so for every count of rows.
+  /// Weight of the newest observation in all other means: a machine that slows down does so for every count of rows.
   private static let sharedWeight = 0.05
-  /// A single observation counts as no further than this factor from the mean: a step that was interrupted by
-  /// something else says little about the next one.
+  /// Observations are clamped to this factor around the mean: an interrupted step says little about the next one.
   private static let ownRatios = 0.75...1.33
-  /// The first one has only assumptions to be compared with.
+  /// The same for the first observation, which can only be compared with assumed values.
   private static let firstRatios = 0.5...2.0
-  /// Observations until there is a mean to trust; their median begins it.
+  /// Number of observations before a mean is trusted; it starts with their median.
   private static let settledCount = 3
 
   /// The running mean of one count of rows.
@@ -38,12 +37,12 @@ package struct StepCosts: Sendable {
 
   package init() {}
 
-  /// Cost relative to one row before anything is known: 3% a row up to four, 11% from there.
+  /// Assumed cost relative to one row before any measurement: 3% per row up to four rows, 11% per row above.
   static func assumedShape(_ rowCount: Int) -> Double {
     1 + 0.03 * Double(min(rowCount, 4) - 1) + 0.11 * Double(max(rowCount - 4, 0))
   }
 
-  /// The expected seconds of a step. Only ratios mean anything before the first observation.
+  /// The expected seconds of a step. Before the first observation only ratios are meaningful.
   package func seconds(rowCount: Int) -> Double {
     precondition(rowCount >= 1)
     let last = seconds.count
@@ -52,20 +51,20 @@ package struct StepCosts: Sendable {
     return seconds[last - 1] + max(0, slope) * Double(rowCount - last)
   }
 
-  /// Whether steps of this many rows, or fewer, were seen often enough lately. Only then can the time of larger
-  /// ones be compared with theirs.
+  /// Whether steps of this many rows or fewer were measured often enough lately. Only then can the time of larger
+  /// steps be compared with theirs.
   package func knows(rowCount: Int) -> Bool {
     means.prefix(rowCount).reduce(0) { $0 + $1.observationCount } >= Self.settledCount
   }
 
-  /// Steps of up to this many rows may be tried: twice what was seen lately. What lies further off may turn out
-  /// to cost much more than assumed.
+  /// Maximum rows of a step that may be tried: twice the rows that were measured lately. Larger steps may cost much
+  /// more than assumed.
   package var trustedRowCount: Int {
     guard let last = means.lastIndex(where: { $0.observationCount > 0 }) else { return 1 }
     return last + 1 == Self.rowCountMaximum ? Int.max : 2 * (last + 1)
   }
 
-  /// Takes in a step; larger ones than `rowCountMaximum` teach nothing.
+  /// Records the time of a step; steps larger than `rowCountMaximum` are ignored.
   package mutating func observe(rowCount: Int, seconds observed: Double) {
     guard (1...Self.rowCountMaximum).contains(rowCount), observed > 0 else { return }
     stepCount += 1
@@ -117,7 +116,7 @@ package struct StepCosts: Sendable {
     }
   }
 
-  /// Gives counts without a mean of their own a value between, below or above those that have one.
+  /// Estimates counts without a mean by interpolation or extrapolation from those that have one.
   private mutating func fillGaps() {
     var previous: Int?
     for index in seconds.indices where means[index].observationCount > 0 {
@@ -134,8 +133,8 @@ package struct StepCosts: Sendable {
     if let previous { extrapolate(above: previous) }
   }
 
-  /// Beyond the largest count that was seen, rows cost what the assumed curve or the last measured slope
-  /// says, whichever is more.
+  /// Above the largest measured count, the cost follows the assumed curve or the last measured slope, whichever is
+  /// higher.
   private mutating func extrapolate(above last: Int) {
     let before = means[..<last].lastIndex { $0.observationCount > 0 }
     let slope = before.map { (seconds[last] - seconds[$0]) / Double(last - $0) } ?? 0

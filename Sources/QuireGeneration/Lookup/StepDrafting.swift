@@ -1,28 +1,28 @@
 import QuireScheduling
 
-/// Gives an engine's steps their drafts, and keeps each request's account of them.
+/// Adds drafts to an engine's steps, and keeps the draft history of each request.
 ///
-/// Once a step, in this order: `extend` the plan, `note` the time it took, `settle` with each request of it that had
-/// drafts. `end` when a request has ended.
+/// For each step, in this order: `extend` the plan, `note` its time, `settle` each of its requests that had drafts.
+/// Call `end` when a request has ended.
 struct StepDrafting {
-  /// What a request got in the step under way.
+  /// The drafts of a request in the current step.
   private struct Grant {
     let workIndex: Int
-    /// Its drafts, a part of the proposals' tokens.
+    /// Range of its drafts in the proposals' tokens.
     let range: Range<Int>
     let confidence: Int
   }
 
-  /// nil drafts nothing.
+  /// nil when drafting is off.
   private let source: (any DraftSource)?
   private var planner: DraftPlanner
-  /// How drafts have fared, by request.
+  /// Draft history by request.
   private var records: [UInt64: Held<DraftRecord>] = [:]
-  /// The step under way.
+  /// The current step.
   private var texts: [DraftText] = []
   private var proposals: DraftProposals
   private var grants: [Grant] = []
-  /// Drafts of the step under way.
+  /// Number of drafts in the current step.
   private(set) var draftCount = 0
 
   init(mode: LookupMode, maximumSlots: Int, source: @autoclosure () -> any DraftSource) {
@@ -57,7 +57,7 @@ struct StepDrafting {
     for (index, proposal) in proposals.list.enumerated() {
       grant(proposal, candidate: index, &plan, &scheduler, budget)
     }
-    // Shared no longer: requests can append to their tokens without copying them.
+    // Released, so that requests can append to their tokens without copying them.
     texts.removeAll(keepingCapacity: true)
   }
 
@@ -75,7 +75,7 @@ struct StepDrafting {
     }
   }
 
-  /// Asks the scheduler for what the planner has chosen for one proposal.
+  /// Adds the drafts that the planner has chosen for one proposal to the scheduler's plan.
   private mutating func grant(
     _ proposal: DraftProposals.Proposal, candidate index: Int, _ plan: inout StepPlan,
     _ scheduler: inout Scheduler, _ budget: StepBudget
@@ -99,12 +99,12 @@ struct StepDrafting {
     return proposals.tokens[grant.range]
   }
 
-  /// Takes in the seconds that the model needed for the step.
+  /// Records the seconds that the model needed for the step.
   mutating func note(rowCount: Int, seconds: Double) {
     if source != nil { planner.observe(rowCount: rowCount, seconds: seconds) }
   }
 
-  /// Takes in how many drafts of a work came true.
+  /// Records how many drafts of a work were accepted.
   mutating func settle(_ id: UInt64, workIndex: Int, accepted: Int) {
     guard let grant = grants.first(where: { $0.workIndex == workIndex }) else { return }
     let count = grant.range.count
@@ -115,7 +115,7 @@ struct StepDrafting {
       gain: Double(accepted) / Double(planner.answerCount))
   }
 
-  /// Forgets a request.
+  /// Removes a request.
   mutating func end(_ id: UInt64) {
     guard records.removeValue(forKey: id) != nil else { return }
     source?.end(id)

@@ -3,7 +3,7 @@ import QuireFiles
 package import QuireModel
 import QuireTensors
 
-// Which units a layer has, which of them may still go, and what is left afterwards.
+// The units of a layer, those that may still be removed, and the layer afterwards.
 extension HeadPruning {
   /// The KV groups of a layer, in order of their key/value head.
   static func groups(of shape: LayerShape) -> [HeadBlock] {
@@ -16,7 +16,7 @@ extension HeadPruning {
     }
   }
 
-  /// Every unit that `unit` can remove from an untouched layer.
+  /// Every unit that `unit` can remove from an unpruned layer.
   package static func blocks(_ unit: HeadUnit, of shape: LayerShape) -> [HeadBlock] {
     let groups = groups(of: shape)
     guard unit != .keyValueGroup else { return groups }
@@ -25,7 +25,7 @@ extension HeadPruning {
     }.sorted { $0.queryHeads[0] < $1.queryHeads[0] }
   }
 
-  /// The score table before anything is cut.
+  /// The score table before anything is removed.
   func scores(_ pruner: LeastSquaresPruner, energy: Double) -> [HeadScore] {
     Self.blocks(unit, of: shape).map { block in
       let columns = columns(ofQueryHeads: block.queryHeads)
@@ -36,7 +36,7 @@ extension HeadPruning {
     }
   }
 
-  /// The unit whose removal adds least; the first one on a tie. nil when none may go any more.
+  /// The unit whose removal adds the least error; the first one on a tie. nil when none may be removed.
   func cheapest(
     _ pruner: LeastSquaresPruner, removed: [HeadBlock], quota: Int
   ) -> (block: HeadBlock, error: Double)? {
@@ -54,7 +54,7 @@ extension HeadPruning {
     return removed.count { $0.keyValueHead == block.keyValueHead } < quota
   }
 
-  /// The heads that are left; a KV head without a query head goes too.
+  /// The heads that are left; a KV head without query heads is removed too.
   func keptHeads(removed: [HeadBlock]) -> (query: [Int], keyValue: [Int]) {
     let gone = Set(removed.flatMap(\.queryHeads))
     let query = (0..<shape.queryHeadCount).filter { !gone.contains($0) }

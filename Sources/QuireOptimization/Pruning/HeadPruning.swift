@@ -3,13 +3,13 @@ import QuireFiles
 package import QuireModel
 package import QuireTensors
 
-/// What `prune-heads` takes out in one piece.
+/// The unit that `prune-heads` removes as a whole.
 package enum HeadUnit: String, Sendable, CaseIterable {
-  /// A key/value head with every query head that attends through it.
+  /// A key/value head with all query heads of its group.
   case keyValueGroup = "kv-group"
-  /// Any single query head; a key/value head that no query head attends through any more goes with it.
+  /// Any single query head; a key/value head without query heads is removed with the last of them.
   case queryHead = "query-head"
-  /// The same number of query heads out of every KV group.
+  /// The same number of query heads from every KV group.
   case queryHeadPerGroup = "query-head-per-group"
 }
 
@@ -19,28 +19,28 @@ package struct HeadBlock: Sendable, Equatable, Codable {
   package let queryHeads: [Int]  // ascending
 }
 
-/// One line of the score table: what taking a unit out costs.
+/// One line of the score table: the error of removing one unit.
 package struct HeadScore: Sendable, Equatable, Codable {
   package let block: HeadBlock
-  /// Share of the attention output's mean square that is lost when the unit goes and the rest is refitted.
+  /// Share of the attention output's mean square that is lost when the unit is removed and the rest is refitted.
   package let relativeError: Double
-  /// The same when nothing is refitted.
+  /// The same without refitting.
   package let relativeErrorUnrepaired: Double
 }
 
-/// What pruning one layer did, for the plan, the log and the pack's provenance.
+/// The result of pruning one layer, for the plan, the log and the pack's provenance.
 package struct HeadPruningResult: Sendable, Equatable, Codable {
   /// The layer after pruning.
   package let shape: LayerShape
   package let keptQueryHeads: [Int]  // ascending, numbered as before
   package let keptKeyValueHeads: [Int]  // ascending, numbered as before
-  /// Every unit as it stood before the first removal.
+  /// Every unit, scored before the first removal.
   package let scores: [HeadScore]
-  /// In the order in which they went.
+  /// In the order of removal.
   package let removed: [HeadBlock]
-  /// Share of the attention output's mean square lost, all removals together, with the refit.
+  /// Share of the attention output's mean square that all removals together lose, with the refit.
   package let relativeError: Double
-  /// The same cut with nothing refitted.
+  /// The same removals without refitting.
   package let relativeErrorUnrepaired: Double
   /// Share of the mean diagonal that was added to H.
   package let damping: Double
@@ -48,7 +48,7 @@ package struct HeadPruningResult: Sendable, Equatable, Codable {
 
 /// Chooses heads of one layer greedily by least squares and refits the output projection.
 ///
-/// The input columns of the output projection lie head by head, `headSize` each, in query-head order.
+/// The input columns of the output projection are ordered by query head, `headSize` columns each.
 package struct HeadPruning {
   package let unit: HeadUnit
   package let shape: LayerShape
@@ -63,7 +63,7 @@ package struct HeadPruning {
   /// Removes `count` units (of every group, for `query-head-per-group`).
   ///
   /// - Parameters:
-  ///   - first: the unit to go first, whatever it costs; the cheapest when nil
+  ///   - first: the unit to remove first, whatever its error; nil: the one of least error
   ///   - outputProjection: W (hidden, query heads × head size)
   ///   - gram: H = XᵀX/N of its input, both triangles
   /// - Returns: nil when H holds a NaN or an infinity.
@@ -96,8 +96,8 @@ package struct HeadPruning {
     return (result, pruner)
   }
 
-  /// What each further count adds to the error, from one to the largest, as shares of the output's mean square; with
-  /// it the score table, and the output's mean square. nil when H holds a NaN or an infinity.
+  /// The additional error of each further count, from one to the largest, as shares of the output's mean square;
+  /// also the score table and the output's mean square. nil when H holds a NaN or an infinity.
   package func survey(
     outputProjection: MatrixView<Float>, gram: MatrixView<Float>
   ) -> (scores: [HeadScore], steps: [Double], energy: Double)? {
@@ -123,12 +123,12 @@ package struct HeadPruning {
     heads.flatMap { ($0 * headSize)..<(($0 + 1) * headSize) }
   }
 
-  /// How many removals `count` stands for in this layer.
+  /// The number of removals in this layer for `count`.
   package func removals(_ count: Int) -> Int {
     unit == .queryHeadPerGroup ? count * shape.keyValueHeadCount : count
   }
 
-  /// The largest count that leaves a head standing.
+  /// The largest count that leaves at least one head.
   package static func largestRemoval(_ unit: HeadUnit, shape: LayerShape) -> Int {
     switch unit {
     case .keyValueGroup: shape.keyValueHeadCount - 1

@@ -3,7 +3,7 @@ import QuireFiles
 package import QuireModel
 package import QuireTensors
 
-/// Takes heads or neurons out of one layer, and refits the matrices that read what is left.
+/// Removes heads or neurons of one layer and refits the matrices that read the rest.
 package struct LayerPruner {
   let headSize: Int
   let compute: Compute
@@ -13,10 +13,10 @@ package struct LayerPruner {
     self.compute = compute
   }
 
-  /// Removes heads; returns what that did, and the moments of what the smaller output projection reads.
+  /// Removes heads; returns the result, and the moments of the smaller output projection's inputs.
   ///
-  /// With cross moments the refit brings the hidden states back to the reference's; without, it reproduces what the
-  /// projection used to make of its inputs.
+  /// With cross moments the refit targets the hidden states of the unpruned model; without, it reproduces the
+  /// projection's output before the removal.
   package func prune(
     _ weights: inout LayerWeights, _ settings: HeadPruningSettings, count: Int, first: HeadBlock? = nil,
     _ moments: StreamMoments, layer: Int
@@ -43,21 +43,21 @@ package struct LayerPruner {
     guard
       let (result, pruner) = NeuronPruning(width: dense.columns).run(
         removing: count, downProjection: dense, gram: moments.gram.view),
-      let rest = columns(result.kept, of: dense, pruner, repairs: settings.repairs, moments, .perceptron)
-    else { throw .notFinite(what: Self.perceptronInputs(layer)) }
+      let rest = columns(result.kept, of: dense, pruner, repairs: settings.repairs, moments, .mlp)
+    else { throw .notFinite(what: Self.mlpInputs(layer)) }
     weights = weights.keepingNeurons(result.kept, downProjection: rest)
     return result
   }
 
-  /// Refits the whole down projection, so that the MLP makes up for what the attention before it has lost.
-  package func refitPerceptron(
+  /// Refits the whole down projection, so that the MLP compensates the error of the pruned attention before it.
+  package func refitMLP(
     _ weights: inout LayerWeights, _ moments: StreamMoments, layer: Int
   ) throws(OptimizationError) {
     let dense = floats(weights.downProjection)
     guard
-      let refitted = StreamRefit.perceptron.solve(
+      let refitted = StreamRefit.mlp.solve(
         dense, cutFrom: dense, keeping: Array(0..<dense.columns), moments, team: compute.team)
-    else { throw .notFinite(what: Self.perceptronInputs(layer)) }
+    else { throw .notFinite(what: Self.mlpInputs(layer)) }
     weights.downProjection = Self.matrix(refitted, rows: dense.rows)
   }
 
@@ -65,9 +65,9 @@ package struct LayerPruner {
     MatrixView(matrix.dequantized(kernels: compute.kernels), rows: matrix.rows, columns: matrix.columns)
   }
 
-  private static func perceptronInputs(_ layer: Int) -> String { "the MLP's activations of layer \(layer)" }
+  private static func mlpInputs(_ layer: Int) -> String { "the MLP's activations of layer \(layer)" }
 
-  /// The kept columns, refitted or as they were; nil when the moments hold a NaN or an infinity.
+  /// The kept columns, refitted if asked; nil when the moments hold a NaN or an infinity.
   private func columns(
     _ kept: [Int], of matrix: MatrixView<Float>, _ pruner: LeastSquaresPruner, repairs: Bool,
     _ moments: StreamMoments, _ refit: StreamRefit

@@ -4,8 +4,8 @@ package import QuireModel
 package import QuireTensors
 
 extension LayerWeights {
-  /// The layer with only the heads that a pruning left: fewer rows of the query, key and value projections, and
-  /// `outputProjection` in place of its own.
+  /// The layer with only the heads that were kept: fewer rows of the query, key and value projections, and
+  /// `outputProjection` instead of its own.
   package func keepingHeads(
     of result: HeadPruningResult, headSize: Int, outputProjection: WeightMatrix
   ) -> LayerWeights {
@@ -21,13 +21,14 @@ extension LayerWeights {
 }
 
 extension WeightMatrix {
-  /// The rows of the given heads, or with a size of 1 the given rows, bit for bit. Precondition: the matrix is dense.
+  /// The rows of the given heads (with a size of 1, the given rows), bit for bit. Precondition: the matrix is
+  /// dense.
   func keepingRows(of heads: [Int], headSize: Int) -> WeightMatrix {
     guard case .dense(let matrix) = self else { preconditionFailure("pruning comes before quantization") }
     let headBytes = headSize * matrix.columns * matrix.element.byteCount
     let kept = HostBuffer<UInt8>(count: heads.count * headBytes)
-    for (place, head) in heads.enumerated() {
-      UnsafeMutableRawPointer(kept.pointer + place * headBytes)
+    for (index, head) in heads.enumerated() {
+      UnsafeMutableRawPointer(kept.pointer + index * headBytes)
         .copyMemory(from: matrix.base + head * headBytes, byteCount: headBytes)
     }
     return .dense(

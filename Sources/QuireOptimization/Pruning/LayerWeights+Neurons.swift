@@ -3,7 +3,7 @@ package import QuireModel
 package import QuireTensors
 
 extension LayerWeights {
-  /// The layer with only the given intermediate channels, and `downProjection` in place of its own.
+  /// The layer with only the given intermediate channels, and `downProjection` instead of its own.
   package func keepingNeurons(_ kept: [Int], downProjection: WeightMatrix) -> LayerWeights {
     LayerWeights(
       shape: shape.keepingNeurons(kept.count), inputNorm: inputNorm, queryProjection: queryProjection,

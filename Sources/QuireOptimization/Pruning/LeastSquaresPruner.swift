@@ -5,23 +5,23 @@ package import QuireTensors
 
 /// Removes input columns of one matrix so that its output on given activations changes least.
 ///
-/// For `y = W·x` with the Gram matrix `H = XᵀX/N` of the inputs, dropping the columns P and refitting the
-/// rest costs `E(P) = tr(W_P ([H⁻¹]_PP)⁻¹ W_Pᵀ)` of mean squared output error, and the refit is
-/// `W_S ← W_S + W_P H_PS H_SS⁻¹` (optimal brain surgeon for column blocks; SlimGPT, arXiv 2412.18110).
-/// After each removal `H⁻¹` and `W` are down-dated, so that the next error is the additional one and the
-/// errors of successive removals add up to that of all of them together.
+/// For `y = W·x` with the Gram matrix `H = XᵀX/N` of the inputs, dropping the columns P and refitting the rest
+/// costs `E(P) = tr(W_P ([H⁻¹]_PP)⁻¹ W_Pᵀ)` of mean squared output error, and the refit is `W_S ← W_S + W_P H_PS
+/// H_SS⁻¹` (optimal brain surgeon for column blocks; SlimGPT, arXiv 2412.18110). After each removal `H⁻¹` and `W`
+/// are down-dated, so that the next error is the additional one and the errors of successive removals add up to
+/// that of all of them together.
 ///
 ///     let pruner = LeastSquaresPruner(weights: w, gram: h)
 ///     let costs = heads.map { pruner.error(ofRemoving: $0) }
 ///     pruner.remove(heads[cheapest])
 ///     pruner.repairedWeights(keeping: rest, into: w2)
 ///
-/// Everything in float64: H is nearly singular wherever heads are redundant, which is why one prunes them.
+/// Everything in float64: H is nearly singular wherever heads are redundant, which are the heads to prune.
 package final class LeastSquaresPruner {
   /// Output channels m and input columns n of the matrix.
   package let rows: Int
   package let columns: Int
-  /// What was added to the diagonal of H, as a share of its mean.
+  /// The value that was added to the diagonal of H, as a share of its mean.
   package let damping: Double
 
   private let original: MatrixView<Float>  // (m, n), the caller's
@@ -30,12 +30,12 @@ package final class LeastSquaresPruner {
   private let current: HostBuffer<Double>  // W refitted so far (m, n)
   private var isRemoved: [Bool]  // (n)
 
-  /// Inverts the Gram matrix, damped as far as it needs.
+  /// Inverts the Gram matrix with as much damping as it needs.
   ///
   /// - Parameters:
   ///   - weights: W (m, n); must outlive the pruner
   ///   - gram: H (n, n), symmetric, both triangles
-  /// - Returns: nil when no damping helps, which is to say when H holds a NaN or an infinity.
+  /// - Returns: nil when no damping helps, that is, when H holds a NaN or an infinity.
   package init?(
     weights: MatrixView<Float>, gram: MatrixView<Float>, damping: Double = DampedGram.standardShare
   ) {
@@ -60,13 +60,13 @@ package final class LeastSquaresPruner {
     }
   }
 
-  /// Mean squared output error that removing `block` adds, the rest refitted.
+  /// Mean squared output error that removing `block` adds when the rest is refitted.
   package func error(ofRemoving block: [Int]) -> Double {
     let scaled = scaledWeights(of: block).scaled
     return (0..<scaled.count).reduce(0.0) { $0 + scaled.pointer[$1] * scaled.pointer[$1] }
   }
 
-  /// The same for each column by itself, `|W_j|²/[H⁻¹]_jj`; infinite for columns that are gone.
+  /// The same for each single column, `|W_j|²/[H⁻¹]_jj`; infinite for removed columns.
   package func columnErrors() -> [Double] {
     var squares = [Double](repeating: 0, count: columns)
     for row in 0..<rows {
@@ -78,19 +78,18 @@ package final class LeastSquaresPruner {
     }
   }
 
-  /// Mean squared output error of dropping `block` from the original matrix with nothing refitted:
-  /// `tr(W_P H_PP W_Pᵀ)`.
+  /// Mean squared output error of dropping `block` from the original matrix without refitting: `tr(W_P H_PP W_Pᵀ)`.
   package func errorUnrepaired(ofRemoving block: [Int]) -> Double {
     let square = gathered(gram, block, block)
     return energy(of: block, gram: MatrixView(square, rows: block.count, columns: block.count))
   }
 
-  /// Mean squared output of the original matrix, the measure that errors are relative to.
+  /// Mean squared output of the original matrix, which errors are relative to.
   package func outputEnergy() -> Double {
     energy(of: Array(0..<columns), gram: MatrixView(gram, rows: columns, columns: columns))
   }
 
-  /// Takes `block` out: down-dates `H⁻¹` and refits what is left.
+  /// Removes `block`: down-dates `H⁻¹` and refits the rest.
   package func remove(_ block: [Int]) {
     precondition(block.allSatisfy { !isRemoved[$0] }, "a column can be removed only once")
     let (scaled, factor) = scaledWeights(of: block)
@@ -162,7 +161,7 @@ package final class LeastSquaresPruner {
     }
   }
 
-  /// `W_P·U⁻¹` (m, p) with `[H⁻¹]_PP = Uᵀ·U`: its squared norm is the error. The factor comes along.
+  /// `W_P·U⁻¹` (m, p) with `[H⁻¹]_PP = Uᵀ·U`, whose squared norm is the error; and the factor U.
   private func scaledWeights(of block: [Int]) -> (scaled: HostBuffer<Double>, factor: HostBuffer<Double>) {
     let count = block.count
     let factor = gathered(inverse, block, block)
@@ -185,7 +184,7 @@ package final class LeastSquaresPruner {
     for (index, row) in rows.enumerated() {
       let source = matrix.pointer + row * self.columns
       let target = result.pointer + index * columns.count
-      for (place, column) in columns.enumerated() { target[place] = source[column] }
+      for (offset, column) in columns.enumerated() { target[offset] = source[column] }
     }
     return result
   }

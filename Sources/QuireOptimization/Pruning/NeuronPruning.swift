@@ -3,13 +3,13 @@ import QuireFiles
 package import QuireModel
 package import QuireTensors
 
-/// What pruning the MLP of one layer did.
+/// The result of pruning the MLP of one layer.
 package struct NeuronPruningResult: Sendable, Equatable {
-  /// Channels that are left, ascending, numbered as before.
+  /// The kept channels, ascending, numbered as before.
   package let kept: [Int]
   /// Share of the MLP output's mean square lost, with the refit.
   package let relativeError: Double
-  /// The same cut with nothing refitted.
+  /// The same removals without refitting.
   package let relativeErrorUnrepaired: Double
   /// Share of the mean diagonal that was added to H.
   package let damping: Double
@@ -18,13 +18,13 @@ package struct NeuronPruningResult: Sendable, Equatable {
 /// Chooses intermediate channels of one MLP by least squares and refits the down projection: the mathematics of
 /// `HeadPruning` with single channels as units.
 ///
-/// Channels go in rounds: those of least error by themselves, some at a time, then H⁻¹ and the weights are
-/// down-dated. One at a time would re-read H⁻¹ (1.2 GB at 12,288 channels) for each.
+/// Channels are removed in rounds: some channels of least individual error at a time, then H⁻¹ and the weights are
+/// down-dated. Removing single channels would read H⁻¹ (1.2 GB at 12,288 channels) again for each.
 package struct NeuronPruning {
   /// Channels of a round.
   package let roundCount: Int
 
-  /// A 192nd of the width at a time, in powers of two up to the smallest group.
+  /// 1/192 of the width per round, rounded to a power of two, up to the smallest group.
   package init(width: Int) {
     var count = 1
     while 2 * count <= min(32, width / 192) { count *= 2 }
@@ -59,8 +59,8 @@ package struct NeuronPruning {
     return (result, pruner)
   }
 
-  /// What each further `group` of channels adds to the error, as shares of the output's mean square, up to half of the
-  /// channels; with it the output's mean square. nil when H holds a NaN or an infinity.
+  /// The additional error of each further `group` of channels, as shares of the output's mean square, up to half of
+  /// the channels; also the output's mean square. nil when H holds a NaN or an infinity.
   package func survey(
     group: Int, downProjection: MatrixView<Float>, gram: MatrixView<Float>
   ) -> (steps: [Double], energy: Double)? {
@@ -89,10 +89,10 @@ package struct NeuronPruning {
     return error
   }
 
-  /// What error sentences call a unit.
+  /// The name of a unit in error sentences.
   package static let unit = "channel"
 
-  /// How many channels a layer can lose and keep a whole group.
+  /// How many channels a layer can lose while keeping a whole group.
   package static func largestRemoval(group: Int, shape: LayerShape) -> Int {
     max(0, shape.intermediateSize - 1) / group * group
   }

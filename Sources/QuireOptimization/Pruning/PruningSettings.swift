@@ -6,11 +6,13 @@ import QuireModel
 package struct HeadPruningSettings: Sendable, Equatable {
   package var unit: HeadUnit
   package var removal: Removal
-  /// Whether the output projection is refitted to make up for what is gone.
+  /// Whether the output projection is refitted to compensate for the removed heads.
   package var repairs: Bool
-  /// Whether near ties of the first unit of each layer are decided by what the whole model answers without them.
+  /// Whether near ties for the first unit of each layer are decided by the KL divergence of the whole model without
+  /// each.
   package var tries: Bool
-  /// What such trials decided: the unit to go first (layer); nil for what costs least in the layer's own output.
+  /// The decision of such trials: the unit to remove first (layer); nil for the one of least error in the layer's
+  /// own output.
   package var firstBlocks: [HeadBlock?]?
 
   package init(unit: HeadUnit, removal: Removal, repairs: Bool = true, tries: Bool = false) {
@@ -23,11 +25,12 @@ package struct HeadPruningSettings: Sendable, Equatable {
 
 /// `{ step: "prune-neurons", … }`.
 package struct NeuronPruningSettings: Sendable, Equatable {
-  /// Channels that go together in count, though not in place: what is left stays a multiple of it.
+  /// The number of removed channels is a multiple of this, so that the number left stays a multiple too; the
+  /// channels need not be adjacent.
   package var group: Int
-  /// In channels.
+  /// Counts in channels.
   package var removal: Removal
-  /// Whether the down projection is refitted to make up for what is gone.
+  /// Whether the down projection is refitted to compensate for the removed channels.
   package var repairs: Bool
 
   package init(group: Int = standardGroup, removal: Removal, repairs: Bool = true) {
@@ -39,14 +42,14 @@ package struct NeuronPruningSettings: Sendable, Equatable {
   package static let standardGroup = 128
 }
 
-/// How many units go from each layer.
+/// How many units are removed from each layer.
 package enum Removal: Sendable, Equatable {
   case uniform(Int)
   case perLayer([Int])
-  /// This share of the model's units, those first that are predicted to cost least, whatever their layer.
+  /// This share of the model's units, in order of predicted error over all layers.
   case share(Double)
-  /// As many, those first that cost least, as predicted errors add up to at most this: each as a share of the mean
-  /// square of the hidden states that it is added to.
+  /// Units in order of predicted error, as long as the errors add up to at most this; each error is a share of the
+  /// mean square of the hidden states that the output is added to.
   case errorBudget(Double)
 
   /// Whether counts are known without a survey of the model.
@@ -57,7 +60,7 @@ package enum Removal: Sendable, Equatable {
     }
   }
 
-  /// How many go from a layer; nil when a survey must decide, or the recipe lists fewer layers.
+  /// How many units are removed from a layer; nil when a survey must decide, or the recipe lists fewer layers.
   package func count(layer: Int) -> Int? {
     switch self {
     case .uniform(let count): count
@@ -66,6 +69,6 @@ package enum Removal: Sendable, Equatable {
     }
   }
 
-  /// Whether anything may go from a layer: what is not known yet may.
+  /// Whether anything may be removed from a layer; true while a survey must decide.
   package func mayRemove(layer: Int) -> Bool { count(layer: layer) != 0 }
 }

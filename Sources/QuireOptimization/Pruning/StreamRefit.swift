@@ -3,28 +3,29 @@ import QuireFiles
 import QuireModel
 package import QuireTensors
 
-/// Refits a matrix so that the hidden states after it come back to the unpruned model's.
+/// Refits a matrix so that the hidden states after it approach those of the unpruned model.
 ///
-/// Least squares on the pruned prefix alone reproduces what the matrix used to make of its inputs, and so hands on what
-/// earlier layers have lost. Here the target T is what the *reference's* rows have after the matrix less what the
-/// pruned model's rows have before it, as in asymmetric calibration for GPTQ (GPTAQ, arXiv 2504.02692). With
-/// `C = TᵀX/N` and H of the inputs, W the matrix before it was cut and V₀ its plain refit to the columns S that stay:
+/// Least squares on the pruned model's inputs alone reproduces the matrix's former output for these inputs, and so
+/// passes on the error of earlier layers. Here the target T is the *unpruned* model's hidden states after the
+/// matrix minus the pruned model's before it, as in asymmetric calibration for GPTQ (GPTAQ, arXiv 2504.02692). With
+/// `C = TᵀX/N` and H of the inputs, W the matrix before pruning and V₀ its plain refit to the kept columns S:
 ///
 ///     V = V₀ + share · (C − W·H)_S · (H_SS + damping·mean(diag H_SS))⁻¹
 ///
-/// `C − W·H` is how what is lacking goes with the inputs: where both streams are equal it is zero, and V is V₀.
+/// `C − W·H` is the correlation of the residual with the inputs: where both models have equal states it is zero,
+/// and V is V₀.
 package struct StreamRefit {
-  /// Share of H's mean diagonal that holds V near V₀.
+  /// Regularization of V towards V₀, as a share of H's mean diagonal.
   package let damping: Double
-  /// How much of what is lacking is made up for at once; what is left, later matrices meet again.
+  /// The share of the residual that is corrected at once; later matrices see the rest again.
   package let share: Double
 
-  // Chosen on one half of the demo model's calibration text by the other half.
+  // Chosen on one half of the demo model's calibration text, judged on the other half.
   /// The output projection.
   package static let attention = StreamRefit(damping: 0.01, share: 0.75)
-  /// The down projection, which also makes up for what attention lost. Held harder, since it has several times as many
-  /// inputs to fit the calibration text with.
-  package static let perceptron = StreamRefit(damping: 0.1, share: 0.75)
+  /// The down projection, which also corrects the error of the attention. Regularized more, since it has several
+  /// times as many inputs to overfit the calibration text with.
+  package static let mlp = StreamRefit(damping: 0.1, share: 0.75)
 
   package init(damping: Double, share: Double) {
     self.damping = damping
@@ -36,7 +37,7 @@ package struct StreamRefit {
   /// - Parameters:
   ///   - plain: V₀ (m, s)
   ///   - weights: W (m, n)
-  ///   - moments: of W's inputs; with a reference
+  ///   - moments: of W's inputs, with cross moments
   ///   - kept: S, ascending
   package func solve(
     _ plain: MatrixView<Float>, cutFrom weights: MatrixView<Float>, keeping kept: [Int],
@@ -50,7 +51,7 @@ package struct StreamRefit {
     return corrected(plain, right, factor, team)
   }
 
-  /// `C − W·H` (m, n), the rows shared out in fixed panels.
+  /// `C − W·H` (m, n), with the rows divided among threads in fixed panels.
   private static func lack(
     of weights: MatrixView<Float>, _ moments: StreamMoments, _ team: ThreadTeam
   ) -> MatrixView<Float> {
@@ -85,7 +86,7 @@ package struct StreamRefit {
     return damped.map { _ in factor }
   }
 
-  /// `V₀ + share·right·H⁻¹` (m, s), the rows shared out in fixed panels.
+  /// `V₀ + share·right·H⁻¹` (m, s), with the rows divided among threads in fixed panels.
   private func corrected(
     _ plain: MatrixView<Float>, _ right: MatrixView<Float>, _ factor: MatrixView<Double>, _ team: ThreadTeam
   ) -> HostBuffer<Float> {
@@ -114,8 +115,8 @@ package struct StreamRefit {
 
   private static let panelRows = 128
 
-  /// Bytes that refitting a matrix (m, n) takes at most: H in float32, its factor in float64, the matrix before and
-  /// after, C and what is lacking in float32, and the panels.
+  /// Peak memory in bytes of refitting a matrix (m, n): H in float32, its factor in float64, the matrix before and
+  /// after, C and the residual in float32, and the panels.
   package static func byteCount(rows: Int, columns: Int, threadCount: Int) -> Int {
     columns * columns * (4 + 8) + 4 * rows * columns * 4 + threadCount * panelRows * columns * 8
   }

@@ -3,14 +3,14 @@ import QuireFiles
 import QuireModel
 package import QuireTensors
 
-/// The integer grid of one format: which scale a group gets and which code a weight.
+/// The integer grid of one format: the scale of a group and the code of a weight.
 ///
-/// Every quantization method takes scales and codes from here, so that all of them stay on one grid that
-/// exports bit for bit. Scales are rounded to what both bf16 and fp16 hold **before** codes are chosen.
+/// Every quantization method takes scales and codes from here, so that all share one grid that exports bit for bit.
+/// Scales are rounded to values that both bf16 and fp16 represent **before** codes are chosen.
 ///
-/// int8 puts the largest weight of a group on code 127 (as GGUF's Q8_0 does); int4 on 7.5, half a step beyond
-/// code 7 and half a step inside -8 (as compressed-tensors does), so that no weight moves by more than half a
-/// step but for the rounding of the scale. Root mean square error relative to the weights, int4, measured:
+/// int8 puts the largest weight of a group on code 127 (as GGUF's Q8_0 does); int4 on 7.5, half a step beyond code
+/// 7 and half a step inside -8 (as compressed-tensors does), so that no weight moves by more than half a step,
+/// apart from the rounding of the scale. Root mean square error relative to the weights, int4, measured:
 ///
 /// | largest weight on | Gaussian g32 | g64 | g128 | demo model g32 | g64 | g128 |
 /// |---|---|---|---|---|---|---|
@@ -19,11 +19,11 @@ package import QuireTensors
 /// | 8, positive outliers cut | 9.37% | 9.93% | 10.56% | 9.39% | 9.95% | 10.58% |
 /// | the best of 11 ratios per group | 8.67% | 9.52% | 10.13% | 8.68% | 9.54% | 10.16% |
 ///
-/// Possible alternatives: 8 is a little better in this measure but cuts every second outlier by a whole step,
-/// and outliers are what a language model leans on; a search per group is a method of its own, not `nearest`.
+/// Why not the others: 8 has a slightly smaller error but clips every second outlier by a whole step, and language
+/// models depend on outliers; a search per group is a separate method, not `nearest`.
 package struct CodeGrid: Sendable {
   package let format: WeightFormat
-  /// The code, not necessarily a whole one, that the largest weight of a group falls on.
+  /// The code, not necessarily an integer, that the largest weight of a group is mapped to.
   package let largestCode: Float
   package let codes: ClosedRange<Int32>
 
@@ -39,23 +39,23 @@ package struct CodeGrid: Sendable {
     representableScale(largest / largestCode)
   }
 
-  /// The largest weight that a code and a scale can express; larger ones would be cut.
+  /// The largest weight that a code and a scale can represent; larger ones would be clipped.
   var largestWeight: Float { representableScale(.greatestFiniteMagnitude) * largestCode }
 
-  /// Gives `count` weights the codes nearest to them, ties to even.
+  /// Rounds `count` weights to the nearest codes, ties to even.
   package func encode(
     _ weights: UnsafePointer<Float>, count: Int, scale: Float, into codes: UnsafeMutablePointer<Int8>
   ) {
     guard scale > 0 else { return codes.update(repeating: 0, count: count) }
     let (lowest, highest) = (self.codes.lowerBound, self.codes.upperBound)
-    // Quotients are far below 2²² by the choice of the scale.
+    // The choice of the scale keeps quotients far below 2²².
     for index in 0..<count {
       let rounded = Self.rounded(weights[index] / scale)
       codes[index] = Int8(truncatingIfNeeded: min(max(rounded, lowest), highest))
     }
   }
 
-  /// The code nearest to one weight, which may lie far outside of the grid, ties to even. NaN gets a code too.
+  /// The code nearest to one weight, which may be far outside of the grid, ties to even. NaN gets a code too.
   func code(of weight: Float, scale: Float) -> Int8 {
     guard scale > 0 else { return 0 }
     let far: Float = 1024
@@ -92,7 +92,7 @@ extension CodeGrid {
     for index in 0..<weights.rows {
       weights.dequantizeRow(index, into: row.pointer, kernels: kernels)
       let rowsLargest = Self.largestMagnitude(row.pointer, count: weights.columns)
-      // Row by row: `max` may pass over a NaN.
+      // Row by row, because `max` may miss a NaN.
       guard rowsLargest.isFinite else { return .notFinite(what: "the tensor \(name)") }
       largest = max(largest, rowsLargest)
     }

@@ -3,8 +3,8 @@ import QuireFiles
 import QuireModel
 import QuireTensors
 
-/// Some rows of a matrix on their way through GPTQ. Used by one thread, for one band after the other: what it holds is
-/// as large as all the band's weights a few times over.
+/// GPTQ on a band of rows of a matrix. Used by one thread for one band after another; its buffers are a few times
+/// as large as the band's weights.
 final class GPTQBand {
   let codes: HostBuffer<Int8>  // (row, column), columns as stored
   let scales: HostBuffer<Float>  // (row, group)
@@ -16,18 +16,18 @@ final class GPTQBand {
   private let kernels: Kernels
   private var rows = 0  // of the band at hand
   private let original: HostBuffer<Float>  // (row, column)
-  private let current: HostBuffer<Float>  // (row, place in the solving order)
-  private let deltas: HostBuffer<Float>  // (row, place in a block)
+  private let current: HostBuffer<Float>  // (row, index in the solving order)
+  private let deltas: HostBuffer<Float>  // (row, index in a block)
   private let products: HostBuffer<Float>  // (row, column of a tile)
   private let errors: HostBuffer<Double>  // (row): squared output error, H damped
 
   private var grid: CodeGrid { rowScales.grid }
 
-  /// Columns of H that the output's energy is summed over at a time.
+  /// Columns of H per tile when the output's mean square is summed.
   private static let tileColumns = 512
 
   /// - Parameters:
-  ///   - rowLimit: rows of a band, at most
+  ///   - rowLimit: the most rows of a band
   ///   - blockColumns: inputs solved one by one before the rest is updated in one product
   init(
     of weights: WeightMatrix, rowLimit: Int, blockColumns: Int, scaledBy rowScales: RowScales,
@@ -52,7 +52,7 @@ final class GPTQBand {
     rowLimit * (columns * (4 + 4 + 1) + 4 * min(columns, tileColumns))
   }
 
-  /// Takes other rows and sets their scales by the weights as they are.
+  /// Loads other rows and computes their scales from the unchanged weights.
   package func load(_ range: Range<Int>) {
     rows = range.count
     let groups = columns / groupSize
@@ -61,7 +61,7 @@ final class GPTQBand {
       weights.dequantizeRow(row, into: values, kernels: kernels)
       let isFinite = rowScales.choose(
         for: values, columns: columns, kernels: kernels, into: scales.pointer + line * groups)
-      // Broken weights get codes of zero; `costs` reports them.
+      // Weights that are not finite get codes of zero; `costs` reports them.
       if !isFinite { (scales.pointer + line * groups).update(repeating: 0, count: groups) }
     }
   }
@@ -71,7 +71,7 @@ final class GPTQBand {
     errors.pointer.update(repeating: 0, count: rows)
     for row in 0..<rows {
       let (from, to) = (original.pointer + row * columns, current.pointer + row * columns)
-      for (place, column) in factor.solvingOrder.enumerated() { to[place] = from[column] }
+      for (index, column) in factor.solvingOrder.enumerated() { to[index] = from[column] }
     }
     let view = MatrixView(current, rows: rows, columns: columns)
     let all = 0..<rows
@@ -86,7 +86,7 @@ final class GPTQBand {
     }
   }
 
-  /// One row's codes of one block. `delta` gets the errors in units of U's diagonal.
+  /// The codes of one row in one block. `delta` gets the errors in units of U's diagonal.
   private func solveRow(
     _ row: Int, block: Range<Int>, _ current: UnsafeMutablePointer<Float>, _ factor: InverseFactor,
     delta: UnsafeMutablePointer<Float>
@@ -94,23 +94,25 @@ final class GPTQBand {
     let (order, codes, grid) = (factor.solvingOrder, codes.pointer + row * columns, grid)
     let scales = scales.pointer + row * (columns / groupSize)
     var squared = 0.0
-    for place in block {
-      let column = order[place]
+    for position in block {
+      let column = order[position]
       let scale = scales[column / groupSize]
-      let code = grid.code(of: current[place], scale: scale)
+      let code = grid.code(of: current[position], scale: scale)
       codes[column] = code
-      let across = factor.values.pointer + place * columns
-      let error = (current[place] - Float(code) * scale) / across[place]
-      delta[place - block.lowerBound] = error
+      let across = factor.values.pointer + position * columns
+      let error = (current[position] - Float(code) * scale) / across[position]
+      delta[position - block.lowerBound] = error
       squared += Double(error) * Double(error)
-      for next in (place + 1)..<max(place + 1, block.upperBound) { current[next] -= error * across[next] }
+      for next in (position + 1)..<max(position + 1, block.upperBound) {
+        current[next] -= error * across[next]
+      }
     }
     errors.pointer[row] += squared
   }
 
   /// Each row's mean squared output, and the error in it.
   ///
-  /// `w·H·wᵀ` needs only one triangle of H: what is above a tile's diagonal block counts twice.
+  /// `w·H·wᵀ` needs only one triangle of H: entries above a tile's diagonal block count twice.
   func measure(_ gram: GramMatrix, damping: Double, into costs: UnsafeMutablePointer<OutputCost>) {
     let (all, weights) = (0..<rows, MatrixView(original, rows: rows, columns: columns))
     for row in all { costs[row] = OutputCost(error: errors.pointer[row], energy: 0) }
@@ -134,7 +136,7 @@ final class GPTQBand {
     }
   }
 
-  /// Each row's squared error of the weights; infinite when a weight is not finite or larger than the grid.
+  /// Each row's squared error of the weights; infinite when a weight is not finite or beyond the grid.
   func costs(into costs: UnsafeMutablePointer<RoundingCost>) {
     let groups = columns / groupSize
     for row in 0..<rows {

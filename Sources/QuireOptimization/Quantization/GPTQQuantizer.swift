@@ -3,27 +3,27 @@ import QuireFiles
 import QuireModel
 package import QuireTensors
 
-/// Chooses codes input by input, so that the inputs still to come make up for the rounding of those before them.
+/// Rounds input by input; the inputs still to come compensate the rounding error of those before them.
 ///
-/// Minimises the error of the output on calibration activations instead of that of the weights (GPTQ, arXiv
-/// 2210.17323), with static activation order: inputs are solved by falling mean square, but groups are those of
-/// the matrix as it is stored, and their scales are fixed beforehand. So the result is an ordinary matrix of
-/// `CodeGrid`: no permutation is kept.
+/// Minimizes the error of the output on calibration activations instead of that of the weights (GPTQ, arXiv
+/// 2210.17323), with static activation order: inputs are solved by falling mean square, but groups are those of the
+/// matrix as it is stored, and their scales are fixed beforehand. So the result is an ordinary matrix of
+/// `CodeGrid`, without a permutation.
 ///
 ///     guard let factor = InverseFactor(gram) else { … nearest … }
 ///     let result = try GPTQQuantizer(.int4(group: 128)).quantize(weights, gram, factor, named: name, compute)
 ///
-/// Rows are independent and worked in bands of fixed height, so the thread count does not matter.
+/// Rows are independent and processed in bands of fixed height, so the result does not depend on the thread count.
 package struct GPTQQuantizer: Sendable {
   package let grid: CodeGrid
   private let rowScales: RowScales
 
   /// Inputs solved one by one before the rest is updated in one product.
   private static let blockColumns = 128
-  /// Rows a thread takes at a time: whole panels; U is read once for each.
+  /// Rows of a thread at a time: whole panels; U is read once for each.
   private static let bandRows = 128
 
-  /// Bytes that a thread holds for one band, with the codes once more while they are laid out.
+  /// Bytes that a thread holds for one band, plus the codes while they are laid out.
   package static func bandBytes(columns: Int) -> Int {
     GPTQBand.byteCount(rowLimit: bandRows, columns: columns) + bandRows * columns
   }
@@ -34,7 +34,7 @@ package struct GPTQQuantizer: Sendable {
     rowScales = RowScales(grid: grid, importances: importances)
   }
 
-  /// A quantized matrix and what the rounding cost.
+  /// A quantized matrix and its rounding errors.
   package struct Result: Sendable {
     package let matrix: QuantizedMatrix
     /// Root mean square error of the weights, relative to their root mean square.
@@ -69,7 +69,7 @@ package struct GPTQQuantizer: Sendable {
         band.solve(factor, blockColumns: Self.blockColumns)
         band.measure(gram, damping: factor.dampingValue, into: losses.pointer + rows.lowerBound)
         band.costs(into: output.rowCosts.pointer + rows.lowerBound)
-        output.place(band.codes, band.scales, rows: rows)
+        output.store(band.codes, band.scales, rows: rows)
       }
     }
     let cost = output.cost
@@ -80,7 +80,7 @@ package struct GPTQQuantizer: Sendable {
   }
 }
 
-/// Mean squares of one row's output.
+/// Mean squares of one row's output and its error.
 struct OutputCost: BitwiseCopyable {
   var error = 0.0
   var energy = 0.0

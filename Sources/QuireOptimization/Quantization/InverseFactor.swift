@@ -5,29 +5,30 @@ package import QuireTensors
 
 /// How the inputs solved later compensate the rounding error of one input of a matrix.
 ///
-/// The upper triangular U with `(H + λI)⁻¹ = Uᵀ·U`, rows and columns of H in the order of falling mean square:
-/// what is solved first can be compensated by most. `U[j, j...] / U[j, j]` is by how much the inputs from j on move
-/// when input j moves by one (GPTQ, arXiv 2210.17323, section 3). Matrices with the same inputs share the factor.
+/// The upper triangular U with `(H + λI)⁻¹ = Uᵀ·U`, rows and columns of H in the order of falling mean square: an
+/// input solved earlier can be compensated by more others. `U[j, j...] / U[j, j]` is the change of the inputs from
+/// j on when input j changes by one (GPTQ, arXiv 2210.17323, section 3). Matrices with the same inputs share the
+/// factor.
 ///
-/// U comes from one Cholesky factorization of H read backwards, `H = R·Rᵀ`, and `U = R⁻¹`; H is never inverted.
-/// In float64, because H is nearly singular wherever inputs are correlated; kept in float32.
+/// U comes from one Cholesky factorization of H in reverse order, `H = R·Rᵀ`, and `U = R⁻¹`; H is never inverted.
+/// Computed in float64, because H is nearly singular wherever inputs are correlated; kept in float32.
 package struct InverseFactor: Sendable {
-  /// The input solved at each place.
+  /// The inputs in the order in which they are solved.
   package let solvingOrder: [Int]  // (k)
-  /// What was added to the diagonal of H, as a share of its mean.
+  /// The value that was added to the diagonal of H, as a share of its mean.
   package let damping: Double
   package let values: HostBuffer<Float>  // U, upper triangle (k, k); zero below
 
   package var order: Int { solvingOrder.count }
   package var view: MatrixView<Float> { MatrixView(values, rows: order, columns: order) }
-  /// What was added to the mean square of each input.
+  /// The value that was added to the mean square of each input.
   package let dampingValue: Double
 
-  /// Factors H, damped as far as it needs.
+  /// Factors H with as much damping as it needs.
   ///
   /// Returns nil when no damping is enough, or H holds a NaN or an infinity.
   ///
-  /// - Parameter team: shares the work on large matrices; the bits do not depend on it.
+  /// - Parameter team: divides the work on large matrices; the bits do not depend on it.
   package init?(
     _ gram: GramMatrix, damping: Double = DampedGram.standardShare,
     team: ThreadTeam = ThreadTeam(threadCount: 1)
@@ -66,16 +67,16 @@ package struct InverseFactor: Sendable {
     let source = gram.view
     let backwards = Array(order.reversed())
     team.run { thread, count in
-      for place in ThreadTeam.range(of: backwards.count, thread: thread, count: count) {
-        let (from, to) = (source.row(backwards[place]), target.row(place))
+      for row in ThreadTeam.range(of: backwards.count, thread: thread, count: count) {
+        let (from, to) = (source.row(backwards[row]), target.row(row))
         for (index, column) in backwards.enumerated() { to[index] = Double(from[column]) }
-        to[place] += adding
+        to[row] += adding
       }
     }
   }
 
-  /// Replaces an upper triangular matrix by its inverse: halves of it first, then what connects them,
-  /// `[A B; 0 C]⁻¹ = [A⁻¹ −A⁻¹BC⁻¹; 0 C⁻¹]`. What stands below the diagonal does not count and becomes zero.
+  /// Replaces an upper triangular matrix by its inverse: first its two halves, then the block that connects them,
+  /// `[A B; 0 C]⁻¹ = [A⁻¹ −A⁻¹BC⁻¹; 0 C⁻¹]`. Entries below the diagonal are ignored and become zero.
   private static func invertUpper(_ matrix: MatrixView<Double>, _ team: ThreadTeam) {
     let smallest = 64
     guard matrix.rows > smallest else { return invertSmallUpper(matrix) }
@@ -121,7 +122,7 @@ package struct InverseFactor: Sendable {
     let result = HostBuffer<Float>(count: count * count)
     guard count > 0 else { return result }
     let edge = 64  // both tiles of a pair stay in cache
-    // Plain pointers: the subscript of a view is a call into another module for every element.
+    // Plain pointers: a view's subscript is a call into another module for every element.
     let (target, last, step) = (result.pointer, inverse.row(count - 1) + count - 1, inverse.stride)
     for rowTile in stride(from: 0, to: count, by: edge) {
       for columnTile in stride(from: rowTile, to: count, by: edge) {

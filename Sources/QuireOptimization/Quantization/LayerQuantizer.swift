@@ -3,8 +3,8 @@ import QuireFiles
 package import QuireModel
 package import QuireTensors
 
-/// Quantizes the matrices of one layer in the order in which the layer uses them, each by the statistics of
-/// what the quantized ones before it leave for it to read.
+/// Quantizes the matrices of one layer in the order in which the layer uses them. Each uses the statistics of its
+/// inputs as computed by the quantized matrices before it.
 package struct LayerQuantizer {
   let settings: QuantizationSettings
   let formats: TensorFormats
@@ -16,9 +16,10 @@ package struct LayerQuantizer {
     self.compute = compute
   }
 
-  /// Quantizes every matrix of `weights` whose format is not bf16; says what each cost.
+  /// Quantizes every matrix of `weights` whose format is not bf16; returns the rounding errors.
   ///
-  /// A method that looks at activations takes them from `activations`, and takes those through the layer's attention.
+  /// A method that needs statistics takes them from `activations`, whose windows it runs through the layer's
+  /// attention.
   package func quantize(
     _ weights: inout LayerWeights, layer: Int, activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> [RoundingRecord] {
@@ -44,7 +45,7 @@ package struct LayerQuantizer {
     return records
   }
 
-  /// What is known of the inputs that several matrices may share.
+  /// Statistics of inputs that several matrices may share.
   package struct Statistics {
     let gram: GramMatrix
     /// For GPTQ; nil when H could not be factored.
@@ -90,10 +91,10 @@ package struct LayerQuantizer {
 }
 
 extension QuantizationSettings {
-  /// What each input of a matrix counts in the search for scales; nil when there is none.
+  /// The weight of each input in the search for scales; nil when there is no search.
   ///
-  /// A hundredth of the mean goes to every input, so that those which the text leaves silent count a little. Without
-  /// usable statistics all count the same.
+  /// A hundredth of the mean is added to every input, so that inputs that are zero on the text count a little.
+  /// Without usable statistics all count the same.
   package func importances(columns: Int, _ gram: GramMatrix?) -> [Float]? {
     guard let scaleSearch else { return nil }
     let ones = [Float](repeating: 1, count: columns)

@@ -3,7 +3,7 @@ import QuireFiles
 import QuireModel
 import QuireTensors
 
-/// A quantized matrix in the making; each thread fills bands of its own.
+/// A quantized matrix under construction; each thread fills its own bands.
 // Unchecked: bands do not overlap, and the result is read after the team has finished.
 final class MatrixAssembly: @unchecked Sendable {
   let rows: Int
@@ -22,9 +22,9 @@ final class MatrixAssembly: @unchecked Sendable {
     rowCosts = HostBuffer(count: rows)
   }
 
-  /// Lays a band out as the kernels want it. Panels follow each other, so that a band that begins on one is a
-  /// piece of the whole.
-  func place(_ codes: HostBuffer<Int8>, _ scales: HostBuffer<Float>, rows: Range<Int>) {
+  /// Stores a band in the kernels' layout. Panels are contiguous, so a band that begins on a panel is a contiguous
+  /// part of the whole.
+  func store(_ codes: HostBuffer<Int8>, _ scales: HostBuffer<Float>, rows: Range<Int>) {
     do throws(TensorError) {
       let band = try QuantizedMatrix.encode(
         codes: codes.pointer, scales: scales.pointer, rows: rows.count, columns: columns, format: format)
@@ -68,7 +68,7 @@ struct RoundingCost {
     squaredWeights > 0 ? (squaredError / squaredWeights).squareRoot() : 0
   }
 
-  /// Adds a group, in four lanes so that the sums need not wait for each other.
+  /// Adds a group, in four lanes so that the sums do not depend on each other.
   mutating func add(
     _ weights: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>, count: Int, scale: Float
   ) {

@@ -7,23 +7,23 @@ package import QuireTensors
 ///
 ///     let result = try NearestQuantizer(.int4(group: 128)).quantize(weights, named: "lm_head.weight", compute)
 ///
-/// Works through bands of rows, so that beside the result only a band per thread is held. Deterministic: each
-/// row is treated alone, so the thread count does not matter.
+/// Processes bands of rows, so that besides the result each thread holds only one band. Deterministic: each row is
+/// rounded on its own, so the result does not depend on the thread count.
 package struct NearestQuantizer: Sendable {
   package let grid: CodeGrid
   private let rowScales: RowScales
 
-  /// Rows a thread takes at a time: whole panels, and few enough for its codes to stay in cache.
+  /// Rows of a thread at a time: whole panels, and few enough for its codes to stay in cache.
   private static let bandRows = 64
 
-  /// - Parameter importances: for scales that minimise the squared error, what each input counts in it (column);
+  /// - Parameter importances: for scales that minimize the squared error, the weight of each input in it (column);
   ///   nil puts the largest weight of each group on the largest code.
   package init(_ format: WeightFormat, importances: [Float]? = nil) {
     grid = CodeGrid(format)
     rowScales = RowScales(grid: grid, importances: importances)
   }
 
-  /// A quantized matrix and what the rounding cost.
+  /// A quantized matrix and its rounding errors.
   package struct Result: Sendable {
     package let matrix: QuantizedMatrix
     /// Root mean square error relative to the root mean square of the weights.
@@ -67,7 +67,7 @@ package struct NearestQuantizer: Sendable {
         row.pointer, columns: columns, kernels: kernels, codes: codes.pointer + line * columns,
         scales: scales.pointer + line * groups)
     }
-    output.place(codes, scales, rows: rows)
+    output.store(codes, scales, rows: rows)
   }
 
   /// One row: a scale for each group, then codes. The cost is infinite when a weight is not finite.

@@ -10,7 +10,7 @@ package struct QuantizationSettings: Sendable, Equatable {
   package var scaleSearch: ScaleSearchMeasure?
   /// Tried in order; the first that matches a tensor's name decides.
   package var overrides: [QuantizationOverride]
-  /// What a budget decided for the tensors that no override matches.
+  /// The formats that a budget chose for the tensors that no override matches.
   package var assignments: [FormatAssignment] = []
 
   package init(
@@ -23,16 +23,16 @@ package struct QuantizationSettings: Sendable, Equatable {
     self.overrides = overrides
   }
 
-  /// Whether the method looks at activations.
+  /// Whether the method needs activations.
   package var needsCalibration: Bool { method == .gptq || scaleSearch == .activations }
 }
 
-/// What the search for a group's scale minimises.
+/// The error that the search for a group's scale minimizes.
 package enum ScaleSearchMeasure: String, Sendable, CaseIterable {
   /// The squared error of the weights.
   case weights
-  /// The same, each input weighted by its mean square on the calibration text. Embedding and head, which nothing is
-  /// known about, by their weights.
+  /// The same, each input weighted by its mean square on the calibration text. Embedding and lm_head, whose inputs
+  /// are not known, use the unweighted error.
   case activations
 }
 
@@ -40,14 +40,14 @@ package enum ScaleSearchMeasure: String, Sendable, CaseIterable {
 package enum QuantizationMethod: String, Sendable, CaseIterable, Codable {
   /// Every weight to the nearest code of its group's grid.
   case nearest
-  /// Each input's rounding made up for by the inputs that are rounded after it, on calibration activations. Embedding
-  /// and head are rounded to nearest all the same.
+  /// The rounding error of each input is compensated by the inputs that are rounded after it, on calibration
+  /// activations. Embedding and lm_head are still rounded to nearest.
   case gptq
 }
 
-/// Another target for the tensors whose name the pattern occurs in.
+/// Another target for the tensors whose name the pattern matches.
 package struct QuantizationOverride: Sendable, Equatable {
-  /// What `NameMatcher` reads: a regular expression without what needs backtracking.
+  /// The syntax of `NameMatcher`: regular expressions without features that need backtracking.
   package var pattern: String
   package var target: WeightFormat
 

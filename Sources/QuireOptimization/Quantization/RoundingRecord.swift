@@ -2,20 +2,20 @@ import QuireCalibration
 package import QuireModel
 package import QuireTensors
 
-/// What rounding one tensor cost.
+/// The rounding errors of one tensor.
 package struct RoundingRecord: Sendable, Equatable, Codable {
   package let tensor: TensorName
   package let format: WeightFormat
   /// How the codes were chosen.
   package let method: QuantizationMethod
-  /// Whether the recipe asks for another method, which found no way through the numbers.
+  /// Whether the recipe asks for another method, which failed on this tensor's numbers.
   package let isFallback: Bool
   /// Root mean square error relative to the root mean square of the weights.
   package let relativeError: Double
   /// Root mean square error of the matrix's output on the calibration activations, relative to that of the output;
-  /// nil for methods that do not look at activations.
+  /// nil for methods without activations.
   package let outputError: Double?
-  /// What `gptq` added to the diagonal of H, as a share of its mean.
+  /// The value that `gptq` added to the diagonal of H, as a share of its mean.
   package let damping: Double?
 
   package init(

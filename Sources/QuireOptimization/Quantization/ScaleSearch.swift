@@ -2,22 +2,23 @@ import QuireCalibration
 import QuireModel
 import QuireTensors
 
-/// Looks for the scale that rounds a group of weights with the least squared error.
+/// Searches for the scale that rounds a group of weights with the least squared error.
 ///
-/// A scale that cuts the largest weights off steps more finely through all others; where the best lies depends on
-/// the group. Every ratio is tried, so that no search can get stuck. With importances the error is weighted:
-/// `Σ hⱼ(wⱼ − ŵⱼ)²`, the output's error if inputs did not depend on each other, hⱼ the mean square of input j.
+/// A scale that clips the largest weights has finer steps for all others; the optimum depends on the group. Every
+/// ratio is tried, so there are no local minima. With importances the error is weighted: `Σ hⱼ(wⱼ − ŵⱼ)²`, the
+/// output's error if inputs were uncorrelated, hⱼ the mean square of input j.
 struct ScaleSearch {
   let grid: CodeGrid
   let kernels: Kernels
 
-  /// By how much the scale shrinks from the one of `CodeGrid.scale`: it is divided by each of these.
+  /// The scale of `CodeGrid.scale` is divided by each of these.
   ///
-  /// At 0.94 int4's largest weight falls on code 7, which spares it half a step; at 1.6 it is cut to five eighths. Gaussian
-  /// groups are best served by 1.03 at 32 weights and by 1.13 at 128, in the mean; what has heavier tails, by more.
+  /// At 0.94 int4's largest weight is mapped to code 7, which saves its error of half a step; at 1.6 it is clipped
+  /// to five eighths. On average 1.03 is best for Gaussian groups of 32 weights and 1.13 for 128; heavier tails
+  /// need more.
   static let ratios: [Float] = (0..<23).map { 0.94 + 0.03 * Float($0) }
 
-  /// The best scale of a group, one that exports hold exactly; the larger one on a tie.
+  /// The best scale of a group, rounded to a value that exports represent exactly; the larger one on a tie.
   ///
   /// - Parameters:
   ///   - weights: the group (count), finite
@@ -42,13 +43,13 @@ struct ScaleSearch {
   }
 }
 
-/// How the scales of a row are chosen, in one place for all methods.
+/// Chooses the scales of a row, for all methods.
 struct RowScales: Sendable {
   let grid: CodeGrid
-  /// What each input counts (column); nil puts the largest weight of a group on the largest code.
+  /// The weight of each input (column) in the search; nil puts the largest weight of a group on the largest code.
   package let importances: [Float]?
 
-  /// Fills `scales` (group). Returns false, with the scales spoilt, when a weight is not finite or larger than the grid.
+  /// Fills `scales` (group). Returns false, with unusable scales, when a weight is not finite or beyond the grid.
   func choose(
     for row: UnsafePointer<Float>, columns: Int, kernels: Kernels, into scales: UnsafeMutablePointer<Float>
   ) -> Bool {

@@ -3,18 +3,18 @@ import QuireFiles
 package import QuireModel
 package import QuireTensors
 
-/// Which format each tensor of a model gets from one `quantize` step.
+/// The format of each tensor of a model after one `quantize` step.
 ///
-/// The first override whose pattern occurs in the tensor's name decides. Without one, embedding and head get
-/// int8 with a scale per channel even where the step says int4: they are 15% of an 8B model and the part
-/// where four bits hurt most. Norms are vectors and stay as they are.
+/// The first override whose pattern matches in the tensor's name decides. Without one, embedding and lm_head get
+/// int8 with a scale per channel even where the step says int4: they are 15% of an 8B model and the part where four
+/// bits cost most accuracy. Norms are vectors and stay unchanged.
 package struct TensorFormats {
   private let settings: QuantizationSettings
-  /// What overrides decide.
+  /// The formats that overrides decide.
   private let overrides: [TensorName: WeightFormat]
   private let assignments: [TensorName: WeightFormat]
 
-  /// Throws when an override is no pattern or matches no matrix of the model.
+  /// Throws when an override is not a pattern or matches no matrix of the model.
   package init(_ settings: QuantizationSettings, _ configuration: ModelConfiguration)
     throws(OptimizationError)
   {
@@ -50,7 +50,7 @@ package struct TensorFormats {
   /// The format that an override gives a tensor; nil when none matches.
   package func override(of name: TensorName) -> WeightFormat? { overrides[name] }
 
-  /// The names a matrix goes by: the one matrix of tied embeddings answers to both.
+  /// The names of a matrix: tied embeddings are one matrix with both names.
   private static func spellings(_ name: TensorName, _ tiesEmbeddings: Bool) -> [String] {
     name == .embedding && tiesEmbeddings
       ? [TensorName.embedding.string, TensorName.head.string] : [name.string]

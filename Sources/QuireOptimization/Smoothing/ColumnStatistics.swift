@@ -2,14 +2,14 @@ import QuireCalibration
 import QuireModel
 package import QuireTensors
 
-/// How large the weights are that each input meets, over all matrices that read it.
+/// The size of the weights of each input, over all matrices that read it.
 package struct ColumnStatistics {
   /// Mean over all outputs of `|w| / (the largest |w| of its group + 10⁻⁶)`: AWQ's w̄ (k).
   package let meanShares: [Float]
   /// Largest magnitude (k).
   package let maxima: [Float]
 
-  /// Rows a thread takes at a time; sums are added in the order of these bands, whatever the thread count.
+  /// Rows of a thread at a time; sums are added in the order of these bands, whatever the thread count.
   private static let bandRows = 256
 
   /// Precondition: all matrices have the same inputs.

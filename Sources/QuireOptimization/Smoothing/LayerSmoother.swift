@@ -4,13 +4,13 @@ package import QuireJSON
 package import QuireModel
 package import QuireTensors
 
-/// Smooths one layer: at each of its four sites finds scales and folds them.
+/// Smooths one layer: finds scales at each of its four sites and folds them.
 ///
-/// All four are found on the layer as it is: folding changes nothing that the layer computes, and each site's own
-/// activations only by its own scales.
+/// All four are found on the unchanged layer: folding does not change what the layer computes, and changes a site's
+/// activations only by the site's own scales.
 package struct LayerSmoother {
   let settings: SmoothingSettings
-  /// How the `quantize` step to come will round.
+  /// The formats of the following `quantize` step.
   let quantization: QuantizationSettings
   let formats: TensorFormats
   let headSize: Int
@@ -27,13 +27,13 @@ package struct LayerSmoother {
     self.compute = compute
   }
 
-  /// What smoothing did at one site.
+  /// The result of smoothing at one site.
   package struct SiteResult {
     package let site: ActivationSite
-    /// AWQ's exponent; nil where no scales were found better than none.
+    /// AWQ's exponent; nil where no scales were better than none.
     let exponent: Double?
     /// Error of the output, rounded to nearest, as a share of its mean square, with and without the scales; nil for
-    /// SmoothQuant, which does not look.
+    /// SmoothQuant, which does not measure it.
     let errors: (smoothed: Double, plain: Double)?
     package let problem: String?
   }
@@ -43,7 +43,8 @@ package struct LayerSmoother {
     -> [SiteResult]
   {
     var results: [SiteResult] = []
-    // Two passes rather than one or four: the widest statistics, the MLP's, are not held beside the attention's.
+    // Two passes rather than one or four: the MLP's statistics, the widest, are not held together with the
+    // attention's.
     for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
       let active = sites.filter { !matrices(at: $0, layer: layer).isEmpty }
       let grams = try wrapping(
@@ -65,7 +66,7 @@ package struct LayerSmoother {
     site.readers.map { ($0, formats.format(of: .layer(layer, $0))) }.filter { $0.format.scheme != .bf16 }
   }
 
-  /// - Returns: beside the result what each input was divided by; nil when nothing was folded
+  /// - Returns: the result, and the divisor of each input; nil when nothing was folded
   private func smooth(
     _ weights: inout LayerWeights, at site: ActivationSite, layer: Int, _ gram: GramMatrix
   ) -> (SiteResult, scales: [Float]?) {
@@ -99,7 +100,7 @@ package struct LayerSmoother {
     }
   }
 
-  /// Tries every exponent, and no scales at all; the first of equals is taken.
+  /// Tries every exponent, and no scales at all; the first of equals is used.
   private func awq(
     _ weights: inout LayerWeights, at site: ActivationSite, _ trial: RoundingTrial, _ sources: [Int],
     scales: (Double) -> [Float]
@@ -120,7 +121,7 @@ package struct LayerSmoother {
     return (result, best.map { best in sources.map { best.scales[$0] } })
   }
 
-  /// One value for each channel before it, out of those of the channels that it makes.
+  /// One value for each channel of the norm or matrix before, from the values of the channels that it produces.
   private static func merged(
     _ values: [Float], _ sources: [Int], _ merge: ([Float]) -> Float
   ) -> [Float] {

@@ -3,11 +3,11 @@ import QuireFiles
 import QuireModel
 package import QuireTensors
 
-/// What rounding to nearest would do to the output of the matrices at one site, under trial scales of their inputs:
+/// The error of rounding to nearest in the output of the matrices at one site, under trial scales of their inputs:
 /// `tr(D·H·Dᵀ)` with `D = Q(W·s)/s − W`, summed over the matrices.
 ///
-/// Of a tall matrix some rows stand for all, evenly spread: the best scales are those of the inputs, and a few
-/// hundred outputs tell them as well as thousands.
+/// Of a tall matrix evenly spaced rows are used: scales belong to the inputs, and a few hundred outputs rank them
+/// as well as thousands.
 // Unchecked: written once in init, read by the team.
 package final class RoundingTrial: @unchecked Sendable {
   /// A band of rows of one matrix: the unit of work, so that the sums do not depend on the thread count.
@@ -15,7 +15,7 @@ package final class RoundingTrial: @unchecked Sendable {
     let weights: HostBuffer<Float>  // (row, k)
     let rows: Int
     let scales: RowScales
-    /// Rows of the matrix that each of these stands for.
+    /// The number of rows of the matrix that each of these represents.
     let weight: Double
   }
 
@@ -24,7 +24,7 @@ package final class RoundingTrial: @unchecked Sendable {
   private let compute: Compute
 
   private static let bandRows = 128
-  /// Rows of one matrix that are looked at.
+  /// The most rows of one matrix that are used.
   package static let sampledRows = 512
 
   package init(
@@ -50,13 +50,13 @@ package final class RoundingTrial: @unchecked Sendable {
     }
   }
 
-  /// The mean squared output of the matrices as they are.
+  /// The mean squared output of the unchanged matrices.
   package var outputEnergy: Double {
     sum { band in self.energy(of: band.weights, rows: band.rows) }
   }
 
-  /// The mean squared error of their output when they are rounded with input columns times `scales` (k); without any
-  /// when nil.
+  /// The mean squared error of their output when they are rounded with input columns times `scales` (k); nil:
+  /// without scales.
   package func error(scales: [Float]?) -> Double {
     sum { band in self.energy(of: self.difference(band, scales), rows: band.rows) }
   }
@@ -79,7 +79,7 @@ package final class RoundingTrial: @unchecked Sendable {
     let groupSize = band.scales.grid.format.group ?? columns
     let steps = HostBuffer<Float>(count: columns / groupSize)
     let factors = HostBuffer(scales ?? [Float](repeating: 1, count: columns))
-    // Weighted by the activations that the scales leave.
+    // Weighted by the scaled activations.
     let choice = RowScales(
       grid: band.scales.grid,
       importances: band.scales.importances.map { zip($0, factors.buffer).map { $0 / ($1 * $1) } })

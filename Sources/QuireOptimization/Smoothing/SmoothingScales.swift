@@ -2,7 +2,7 @@ import QuireCalibration
 import QuireModel
 import Foundation
 
-/// The scales of smoothing: activations are divided by them, input columns of weights multiplied.
+/// The scales of smoothing: activations are divided and input columns of weights multiplied by them.
 package enum SmoothingScales {
   /// Exponents that AWQ tries: 0, 1/20, … 19/20.
   package static let gridCount = 20
@@ -20,8 +20,8 @@ package enum SmoothingScales {
       })
   }
 
-  /// SmoothQuant's scales: `max|X|^α / (2·max|W|)^(1−α)`, at least 10⁻⁵, then divided by `√(max·min)`: a factor that all
-  /// channels share changes nothing but how far numbers lie from 1.
+  /// SmoothQuant's scales: `max|X|^α / (2·max|W|)^(1−α)`, at least 10⁻⁵, then divided by `√(max·min)`: a common
+  /// factor has no effect except to keep the scales near 1.
   ///
   /// - Parameters:
   ///   - activations: largest magnitude of each input (k)
@@ -34,7 +34,7 @@ package enum SmoothingScales {
       })
   }
 
-  /// What is not a positive finite number becomes 1: that channel stays as it is.
+  /// A scale that is not a positive finite number becomes 1: that channel is unchanged.
   private static func normalized(_ scales: [Double]) -> [Float] {
     guard let largest = scales.max(), let smallest = scales.min() else { return [] }
     let middle = (largest * smallest).squareRoot()

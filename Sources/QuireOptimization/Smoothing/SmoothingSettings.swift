@@ -3,8 +3,8 @@ import QuireModel
 
 /// `{ step: "smooth", … }`: moves magnitude from activations into weights, channel by channel, before rounding.
 ///
-/// Every scale is folded into the norm or matrix before it, so the graph and what it computes stay as they are; only
-/// what rounding makes of the weights changes.
+/// Every scale is folded into the norm or matrix before it, so the graph and its function stay the same; only the
+/// rounding error of the weights changes.
 package struct SmoothingSettings: Sendable, Equatable {
   package var method: SmoothingMethod
 
@@ -15,13 +15,14 @@ package struct SmoothingSettings: Sendable, Equatable {
 
 /// How the scale of each channel is found.
 package enum SmoothingMethod: Sendable, Equatable {
-  /// The exponent among 20 that rounds the weights, in the format of the `quantize` step to come, with the least error
-  /// of the output (AWQ, arXiv 2306.00978).
+  /// The exponent of 20 candidates with the least output error when the weights are rounded in the format of the
+  /// following `quantize` step (AWQ, arXiv 2306.00978).
   case awq
-  /// Half of the magnitude, or the share alpha of it, goes from activations to weights (SmoothQuant, arXiv 2211.10438).
+  /// Half of the magnitude, or the share alpha of it, moves from activations to weights (SmoothQuant, arXiv
+  /// 2211.10438).
   case smoothQuant(alpha: Double)
 
-  /// As recipes call it.
+  /// The method's name in recipes.
   package var name: String {
     switch self {
     case .awq: "awq"

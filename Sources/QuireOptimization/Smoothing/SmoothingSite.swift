@@ -2,11 +2,11 @@ import QuireCalibration
 package import QuireModel
 package import QuireTensors
 
-// Where smoothing acts: the input of one or more matrices, and the norm or matrix before it, which takes the inverse
-// scales.
+// Smoothing applies at the input of one or more matrices and at the norm or matrix before it, which takes the
+// inverse scales.
 extension LayerShape {
-  /// For each channel at `site`, the channel of the norm or matrix before it that produces it: itself, but for the attention's
-  /// output, where the query heads of a KV group read the same values.
+  /// For each channel at `site`, the channel of the norm or matrix before it that produces it: the same index,
+  /// except for the attention's output, where the query heads of a KV group read the same values.
   func sources(at site: ActivationSite, headSize: Int, hiddenSize: Int) -> [Int] {
     switch site {
     case .attentionInput, .mlpInput: Array(0..<hiddenSize)
@@ -18,8 +18,8 @@ extension LayerShape {
 }
 
 extension LayerWeights {
-  /// Multiplies the input columns of the matrices that read at `site` and divides what is before them, so that
-  /// the layer computes what it did.
+  /// Multiplies the input columns of the matrices that read at `site` and divides the norm or matrix before them,
+  /// so that the layer's function is unchanged.
   ///
   /// - Parameter scales: one for each channel of the norm or matrix before it
   package mutating func fold(_ scales: [Float], at site: ActivationSite, headSize: Int, _ compute: Compute) {
@@ -61,9 +61,9 @@ extension WeightMatrix {
     let values = HostBuffer<Float>(count: rows * columns)
     compute.team.run { thread, count in
       for row in ThreadTeam.range(of: rows, thread: thread, count: count) {
-        let place = values.pointer + row * columns
-        dequantizeRow(row, into: place, kernels: compute.kernels)
-        change(row, place)
+        let line = values.pointer + row * columns
+        dequantizeRow(row, into: line, kernels: compute.kernels)
+        change(row, line)
       }
     }
     return .dense(DenseMatrix(rows: rows, columns: columns, values: values))

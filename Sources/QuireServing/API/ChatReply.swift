@@ -4,10 +4,10 @@ import QuireText
 
 /// The answer to a chat completion, whole or as a stream.
 ///
-/// Events of a choice gather in its `Pending`; a chunk takes what has gathered since the last one, the whole
-/// answer takes everything at the end.
+/// Events of a choice are collected in its `Pending`. A chunk takes what was collected since the last chunk; an
+/// answer that is not streamed takes everything at the end.
 struct ChatReply: Reply {
-  /// What of a choice waits to be sent.
+  /// The part of a choice that has not been sent yet.
   private struct Pending: Sendable {
     var parts = AnswerParts()
     var tokens: [TokenRecord] = []
@@ -67,7 +67,7 @@ struct ChatReply: Reply {
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result
-      // Everything was sent with the token that completed it, so this is the only chunk with a finish_reason.
+      // All text was sent with the token that completed it; this chunk only adds the finish_reason.
       return isStreamed ? [chunk(choice, delta: [:])] : []
     }
   }
@@ -92,7 +92,7 @@ struct ChatReply: Reply {
     var value: JSONObject = isStreamed ? ["index": .int(index)] : [:]
     value["id"] = .string(ReplyIdentity.randomID(prefix: "call_"))
     value["type"] = "function"
-    // In the spacing of the model's own calls, so that a conversation that is sent back reads as it was.
+    // Spaced as the model writes calls, so that a conversation that is sent back renders to the same tokens.
     let arguments = call.arguments.serialized(style: .python)
     value["function"] = ["name": .string(call.name), "arguments": .string(arguments)]
     return .object(value)
@@ -131,7 +131,7 @@ struct ChatReply: Reply {
   private mutating func whole(_ index: Int) -> JSONValue {
     let parts = choices[index].pending.parts
     let reasoning: JSONValue = parts.reasoning.isEmpty ? .null : .string(parts.reasoning)
-    // Text beside tool calls is rare; readers expect null, not "", when there is none.
+    // Tool calls rarely come with text; without text clients expect null, not "".
     let content: JSONValue = parts.content.isEmpty && !parts.calls.isEmpty ? .null : .string(parts.content)
     var message: JSONObject = [
       "role": "assistant", "content": content, "reasoning_content": reasoning, "reasoning": reasoning,
@@ -144,7 +144,7 @@ struct ChatReply: Reply {
     ]
   }
 
-  /// Log-probabilities of every token since the last chunk, those of the thought included, in order.
+  /// Log-probabilities of every token since the last chunk, reasoning tokens included, in order.
   private mutating func takeLogprobs(_ index: Int) -> JSONValue {
     guard includesLogprobs, !(isStreamed && choices[index].pending.tokens.isEmpty) else { return .null }
     defer { choices[index].pending.tokens = [] }

@@ -4,7 +4,7 @@ import QuireText
 
 /// The answer to a text completion, whole or as a stream.
 struct CompletionReply: Reply {
-  /// What is put in front of each choice.
+  /// The prompt that precedes each choice with `echo`.
   struct Echo: Sendable {
     let text: String
   }
@@ -66,7 +66,7 @@ struct CompletionReply: Reply {
     return [value(choices: choices.indices.map { takeChoice($0) }, usage: usage.json)]
   }
 
-  /// What has gathered for a choice since the last chunk.
+  /// What was collected for a choice since the last chunk.
   private mutating func chunk(_ index: Int) -> JSONValue {
     value(choices: [takeChoice(index)], usage: delivery.repeatsUsage ? usage.json : Optional.none)
   }
@@ -96,14 +96,14 @@ struct CompletionLogprobs: Sendable {
   private var logprobs: [JSONValue] = []
   private var top: [JSONValue] = []
   private var offsets: [JSONValue] = []
-  /// Characters (Unicode scalars) begun so far.
+  /// Characters (Unicode scalars) that have started so far.
   private var characterCount = 0
 
   init(namesTokensByID: Bool) {
     self.namesTokensByID = namesTokensByID
   }
 
-  /// Whether no token has come since the last time.
+  /// Whether no token was added since the last `take`.
   var isEmpty: Bool { tokens.isEmpty }
 
   mutating func append(_ record: TokenRecord) {
@@ -114,7 +114,7 @@ struct CompletionLogprobs: Sendable {
     characterCount += record.bytes.count { $0 & 0xC0 != 0x80 }
   }
 
-  /// The lists since the last time.
+  /// The lists since the last `take`.
   mutating func take() -> JSONValue {
     defer {
       (tokens, logprobs, top, offsets) = ([], [], [], [])
@@ -126,7 +126,7 @@ struct CompletionLogprobs: Sendable {
   }
 
   /// The most probable tokens and the chosen one, by name. Readers compare the chosen token's value with the
-  /// largest one here, so it is the same number in both places.
+  /// largest one here, so both are the same number.
   private func alternatives(of record: TokenRecord) -> JSONValue {
     guard let logprob = record.logprob else { return .null }
     var members = JSONObject()
@@ -142,7 +142,7 @@ struct CompletionLogprobs: Sendable {
   private func insert(
     _ id: Int32, _ bytes: ArraySlice<UInt8>, _ logprob: Float, into members: inout JSONObject
   ) {
-    // Two tokens may share their bytes (an added token and plain text): neither may hide the other.
+    // Two tokens may have the same bytes (an added token and plain text); both must be listed.
     if !members.appendIfNew(name(id, bytes), .logprob(logprob)) {
       _ = members.appendIfNew(TokenName.id(id), .logprob(logprob))
     }

@@ -33,7 +33,7 @@ struct CompletionRequest: Sendable {
     _ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int, maximumChoices: Int
   ) throws(ServingError) {
     prompts = try Self.prompts(reader, vocabularySize: vocabularySize)
-    // A raw prompt has no mode; the model's authors mean the thinking one where they name none.
+    // A raw prompt has no mode. The model's authors recommend the thinking values unless they name a mode.
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(.thinking), vocabularySize: vocabularySize)
     logprobCount = try Self.logprobCount(reader)

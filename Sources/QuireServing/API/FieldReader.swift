@@ -3,10 +3,10 @@ import QuireJSON
 /// Reads the members of a request's JSON object, each with its type and range. A member that is `null` counts as
 /// absent, as clients that spell out their defaults expect.
 ///
-/// Numbers of a request are read here and nowhere else: every one has a range before anything is computed with it.
+/// All numbers of a request are read here, so each is checked against a range before anything is computed with it.
 struct FieldReader {
   let object: JSONObject
-  /// Before names in sentences and `error.param`, such as `messages[0].`.
+  /// Prefix of names in messages and `error.param`, such as `messages[0].`.
   let prefix: String
 
   init(_ object: JSONObject, prefix: String = "") {
@@ -48,7 +48,7 @@ struct FieldReader {
     return FieldReader(object, prefix: "\(prefix)\(name).")
   }
 
-  /// Accepts a member only with values that mean what happens anyway.
+  /// Accepts a member only with values that ask for the server's normal behaviour.
   func require(_ name: String, isOneOf neutral: [JSONValue], because reason: String) throws(ServingError) {
     guard let value = value(name), !neutral.contains(where: { $0.means(value) }) else { return }
     let accepted = neutral.map { $0.serialized() }.joined(separator: " or ")
@@ -76,7 +76,7 @@ extension FieldReader {
     return int
   }
 
-  /// A limit on a count of tokens: −1, as some clients say that there is none, reads as absent.
+  /// A limit on a count of tokens. −1, which some clients send for "no limit", reads as absent.
   func limit(_ name: String, atLeast minimum: Int) throws(ServingError) -> Int? {
     guard let value = value(name) else { return nil }
     guard let int = value.intValue, int >= minimum || int == -1 else {
@@ -95,7 +95,7 @@ extension FieldReader {
     return unsigned
   }
 
-  /// The range holds for the value that is computed with: a number too small for a `Float` is 0.
+  /// The range is checked after conversion to `Float`: a number too small for a `Float` is 0.
   func number(_ name: String, in range: NumberRange) throws(ServingError) -> Float? {
     guard let value = value(name) else { return nil }
     guard let number = value.doubleValue.map({ Float($0) }), range.contains(number) else {
@@ -121,7 +121,7 @@ extension FieldReader {
     return ids
   }
 
-  /// Numbers by token id, as `logit_bias` has them. An empty array is an empty object to some clients.
+  /// Numbers by token id, as in `logit_bias`. Some clients send an empty array for an empty object.
   func numbersByTokenID(
     _ name: String, in range: NumberRange, vocabularySize: Int
   ) throws(ServingError) -> [Int32: Float] {
@@ -160,7 +160,7 @@ extension FieldReader {
     )
   }
 
-  /// A member's path as sentences show it.
+  /// A member's path as messages show it.
   func path(_ name: String) -> String { Found.plain(prefix + name, limit: 100) }
 }
 

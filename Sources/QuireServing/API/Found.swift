@@ -1,7 +1,7 @@
 import QuireJSON
 
-/// What a client sent, in a few harmless words for a sentence: cut to a length, and without characters that would
-/// act on a terminal or turn the line around.
+/// What a client sent, quoted for a message: cut to a length, with characters escaped that would control a terminal
+/// or reverse the text direction.
 enum Found {
   static func value(_ value: JSONValue) -> String {
     switch value {

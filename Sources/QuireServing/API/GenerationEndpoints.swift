@@ -48,7 +48,7 @@ enum CompletionEndpoint {
       var choice = try GenerationRequest(
         prompt: tokens, generation, contextLength: service.generator.contextLength, field: "prompt")
       choice.logprobCount = completion.logprobCount
-      // A request for no tokens must ask for something: the prompt's log-probabilities, used or not.
+      // The engine accepts 0 tokens only with the prompt's log-probabilities, so they are requested even if unused.
       choice.wantsPromptLogprobs =
         completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0)
       choices += choice.repeated(generation.choiceCount)
@@ -88,7 +88,7 @@ extension CompletionRequest.Prompt {
 }
 
 extension GenerationRequest {
-  /// `field` is the prompt's name in sentences.
+  /// `field` is the prompt's name in messages.
   init(
     prompt: [Int32], _ fields: GenerationFields, contextLength: Int, field: String
   ) throws(ServingError) {
@@ -108,7 +108,7 @@ extension GenerationRequest {
       ignoresEndOfSequence: fields.ignoresEndOfSequence)
   }
 
-  /// The same request several times; seeded ones with consecutive seeds, or all answers would be the same.
+  /// The same request several times. Seeded copies get consecutive seeds; otherwise all answers would be equal.
   func repeated(_ count: Int) -> [GenerationRequest] {
     (0..<count).map { index in
       var copy = self

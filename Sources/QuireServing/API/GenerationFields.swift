@@ -1,7 +1,7 @@
 import QuireGeneration
 import QuireJSON
 
-/// What chat and text completions have in common: how to choose tokens, when to stop, how to deliver.
+/// The fields that chat and text completions share: sampling, stop conditions and delivery.
 struct GenerationFields: Sendable {
   static let shape: [String: RequestShape] =
     .any([
@@ -31,7 +31,7 @@ struct GenerationFields: Sendable {
 
   static let maximumChoiceCount = 8
 
-  /// `defaults` hold where the request says nothing. `vocabularySize` bounds token ids.
+  /// `defaults` apply to fields that the request leaves out. `vocabularySize` bounds token ids.
   init(_ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int) throws(ServingError) {
     sampling = try Self.sampling(reader, defaults: defaults, vocabularySize: vocabularySize)
     stopStrings = try Self.stopStrings(reader)
@@ -52,7 +52,7 @@ struct GenerationFields: Sendable {
     var sampling = defaults
     sampling.temperature = try reader.number("temperature", in: .from(0, to: 2)) ?? defaults.temperature
     sampling.topP = try reader.number("top_p", in: .above(0, to: 1)) ?? defaults.topP
-    // -1 turns it off in other servers, 0 in ours and some.
+    // Other servers turn top-k off with -1; this one and some others with 0.
     sampling.topK = max(0, try reader.int("top_k", in: -1...Int(Int32.max)) ?? defaults.topK)
     sampling.minP = try reader.number("min_p", in: .from(0, to: 1)) ?? defaults.minP
     sampling.presencePenalty =
@@ -69,7 +69,7 @@ struct GenerationFields: Sendable {
     return sampling
   }
 
-  /// Empty strings stop nothing and are dropped, as clients with an empty line in their settings send them.
+  /// Empty strings stop nothing and are dropped: clients send them for an empty line in their settings.
   private static func stopStrings(_ reader: FieldReader) throws(ServingError) -> [String] {
     guard let value = reader.value("stop") else { return [] }
     let values = value.arrayValue ?? [value]
@@ -99,15 +99,15 @@ struct GenerationFields: Sendable {
   private static func delivery(_ reader: FieldReader) throws(ServingError) -> Delivery {
     var delivery = Delivery()
     delivery.isStreamed = try reader.bool("stream") ?? false
-    // Without a stream there is nothing for the options to change.
+    // The options change only a stream.
     guard let options = try reader.object("stream_options") else { return delivery }
     delivery.includesUsage = try options.bool("include_usage") ?? false
     delivery.repeatsUsage = try options.bool("continuous_usage_stats") ?? false && delivery.includesUsage
     return delivery
   }
 
-  /// Reads a limit on the answer's length under several names. `withoutAny`: the limit when none is given; one that
-  /// is given as "no limit" has none.
+  /// Reads a limit on the answer's length under several names. `withoutAny` is the limit when none is given; a field
+  /// that says "no limit" gives none.
   static func maximumTokens(
     _ reader: FieldReader, atLeast minimum: Int, names: [String], withoutAny standard: Int? = nil
   ) throws(ServingError) -> Int? {

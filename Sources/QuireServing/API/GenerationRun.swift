@@ -2,28 +2,28 @@ import QuireGeneration
 import QuireJSON
 import Synchronization
 
-/// What an API makes of the events of its choices. A value without threads or sockets: `GenerationRun` feeds
-/// it and sends what it returns.
+/// Turns the events of an API request's choices into JSON. A value without threads or sockets: `GenerationRun`
+/// passes events to it and sends what it returns.
 protocol Reply: Sendable {
-  /// Whether every returned value is sent at once, as an event.
+  /// Whether every returned value is sent immediately, as a server-sent event.
   var isStreamed: Bool { get }
 
-  /// What a stream begins with.
+  /// The first values of a stream.
   mutating func open() -> [JSONValue]
 
-  /// What an event of one choice gives to send; nothing unless streamed.
+  /// The values to send for one event of a choice; none unless streamed.
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue]
 
-  /// What is sent when every choice has finished: the whole answer unless streamed.
+  /// The values to send when every choice has finished: the whole answer unless streamed.
   mutating func close() -> [JSONValue]
 }
 
-/// Runs the choices of one API request on the generator and sends what its reply makes of them.
+/// Runs the choices of one API request on the generator and sends the resulting reply.
 ///
 ///     choices ──submit──▶ generator ──events──▶ reply ──JSON──▶ exchange
 final class GenerationRun: Sendable {
   private enum Stage {
-    /// Choices are being submitted; what they say already is kept.
+    /// Choices are being submitted; events that arrive meanwhile are kept.
     case opening(early: [(event: GenerationEvent, choice: Int)])
     case running
     case over
@@ -35,7 +35,7 @@ final class GenerationRun: Sendable {
     var unfinishedCount: Int
     var ids: [RequestID] = []
 
-    /// What still runs although the answer is over, because one of its choices failed.
+    /// Choices that still run after the answer ended because another choice failed.
     var abandonedIDs: [RequestID] {
       if case .over = stage, unfinishedCount > 0 { ids } else { [] }
     }
@@ -51,8 +51,8 @@ final class GenerationRun: Sendable {
     self.guarded = Mutex(Guarded(reply: reply, unfinishedCount: choiceCount))
   }
 
-  /// Submits all choices or none, then answers on the exchange as they go. Throws what is to be answered
-  /// instead.
+  /// Submits all choices or none, then answers on the exchange as events arrive. Throws the error to answer with
+  /// when they cannot be submitted.
   ///
   /// - Parameter promptTokens: tokens of all prompts, each counted once.
   static func start(
@@ -63,7 +63,7 @@ final class GenerationRun: Sendable {
     let run = GenerationRun(
       choiceCount: choices.count, generator: generator, exchange: exchange, reply: reply)
     var ids: [RequestID] = []
-    // One call is one group, however many answers it asks for.
+    // One API call is one scheduling group, however many answers it asks for.
     let group = choices.count > 1 ? UInt64.random(in: .min ... .max) : nil
     do {
       for (index, choice) in choices.enumerated() {
@@ -143,7 +143,7 @@ final class GenerationRun: Sendable {
   private func fail(_ rejection: Rejection, on state: inout Guarded) {
     state.stage = .over
     if state.reply.isStreamed {
-      // The status is sent already; clients of the API look for an error among the events.
+      // The status was already sent; API clients look for an error among the events.
       exchange.write(EventStream.event(rejection.json.serialized()))
       exchange.write(EventStream.done)
       exchange.endStream()

@@ -18,7 +18,7 @@ struct IgnoredFields {
 
   /// A member that is null counts as absent and is not reported.
   init(of object: JSONObject, shape: RequestShape) {
-    // Breadth first: one list of hundreds of messages must not hide a slip at the top.
+    // Breadth first: a list of hundreds of messages must not push a mistyped top-level field out of the header.
     var layer: [(path: String, value: JSONValue, shape: RequestShape)] = [("", .object(object), shape)]
     while !layer.isEmpty && !isFull {
       var next: [(path: String, value: JSONValue, shape: RequestShape)] = []

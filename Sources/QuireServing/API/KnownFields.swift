@@ -1,11 +1,11 @@
 package import QuireJSON
 
-/// A field that the server knows and cannot obey: accepted only with values that ask for what happens anyway.
+/// A field that the server knows but does not implement: accepted only with values that match its normal behaviour.
 package struct NeutralField: Sendable {
   package let name: String
-  /// Values that change nothing; with none the field is always refused.
+  /// Values that change nothing; if empty, the field is always refused.
   package let values: [JSONValue]
-  /// Why no other value is accepted, as the end of a sentence.
+  /// Why no other value is accepted, as the end of a message.
   let reason: String
 
   init(_ name: String, _ values: [JSONValue], _ reason: String) {
@@ -17,8 +17,8 @@ package struct NeutralField: Sendable {
 
 /// Fields of the OpenAI API, and of what other servers added to it, that change nothing here.
 ///
-/// A known field that cannot change an answer is ignored; one that could is obeyed elsewhere or stands in one of the
-/// lists of neutral fields. A field that is unknown is ignored and named in the answer's header (`IgnoredFields`).
+/// A known field that cannot change an answer is ignored. One that could is either read elsewhere or listed here as
+/// a neutral field. An unknown field is ignored and named in the answer's header (`IgnoredFields`).
 package enum KnownFields {
   /// OpenAI's own bookkeeping: accepted with any value, without effect, and not reported.
   package static let ignored: Set<String> = [
@@ -26,7 +26,7 @@ package enum KnownFields {
     "prompt_cache_retention", "request_id",
     // Qwen3's tokenizer adds no special tokens, and answers contain none.
     "add_special_tokens", "spaces_between_special_tokens",
-    // A hint for speed.
+    // A hint that affects only speed.
     "prediction",
   ]
 
@@ -37,7 +37,7 @@ package enum KnownFields {
       NeutralField("lora_path", [""], "adapters are not supported"),
     ]
 
-  /// When answers end and what of them is given.
+  /// When answers end and which parts of them are returned.
   private static let answers: [NeutralField] = [
     NeutralField("min_tokens", [0], "answers may end at any token"),
     NeutralField("skip_special_tokens", [true], "special tokens never appear in answers"),
@@ -97,11 +97,11 @@ package enum KnownFields {
   package static let neutralInChat: [NeutralField] = [
     NeutralField("modalities", [["text"]], "answers are text"),
     NeutralField("audio", [], "answers are text"),
-    NeutralField("verbosity", ["medium"], "the model can be told how much to write only in words"),
+    NeutralField("verbosity", ["medium"], "the length of an answer can be requested only in the prompt"),
     NeutralField("web_search_options", [], "the model has no web search"),
     NeutralField("functions", [[]], "'functions' has been replaced by 'tools'"),
     NeutralField("function_call", ["none", "auto"], "'function_call' has been replaced by 'tool_choice'"),
-    NeutralField("parse_tool_calls", [true], "tool calls are always taken out of the content"),
+    NeutralField("parse_tool_calls", [true], "tool calls are always separated from the content"),
     NeutralField("system", [""], "a system prompt is a message of the role \"system\""),
     NeutralField("echo", [false], "prompts are echoed by /v1/completions only"),
     NeutralField("return_tokens_as_token_ids", [false], "log-probabilities name tokens by their text"),

@@ -1,8 +1,8 @@
 import QuireJSON
 import QuireText
 
-/// Reads the `messages` of a chat request. Clients send back what any server once gave them, so members that the
-/// chat template does not use never matter; `ChatMessage` says what it uses.
+/// Reads the `messages` of a chat request. Clients send back messages with members that other servers added, so
+/// members that the chat template does not use are allowed. `ChatMessage` lists what is used.
 enum MessageFields {
   static let shape = RequestShape.array(
     of: .object(
@@ -42,8 +42,8 @@ enum MessageFields {
       throw .rejected(.badField("messages[\(index)]", "\(error.description); correct it"))
     }
     message.toolCalls = message.toolCalls.map(\.withParsedArguments)
-    // An answer may consist of reasoning or calls alone, and a tool may return nothing; the template then writes
-    // nothing. Without words a user or a system prompt is a slip.
+    // An assistant message may have only reasoning or calls, and a tool may return nothing; the template then writes
+    // no content. A user or system message without content is a mistake.
     let needsContent = message.role == .user || message.role == .system
     guard message.content != nil || !needsContent else {
       throw .rejected(

@@ -1,6 +1,6 @@
 import QuireGeneration
 
-/// GET /metrics: the engine's counters in Prometheus' text format, under the names that vLLM made common.
+/// GET /metrics: the engine's counters in Prometheus' text format, with vLLM's metric names.
 enum MetricsEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
@@ -18,11 +18,11 @@ struct MetricsPage {
 
   mutating func add(_ metrics: EngineMetrics) {
     gauge("num_requests_running", "Requests that hold a slot.", Double(metrics.runningCount))
-    gauge("num_requests_waiting", "Requests in line.", Double(metrics.waitingCount))
+    gauge("num_requests_waiting", "Requests that wait for a slot.", Double(metrics.waitingCount))
     gauge(
       "kv_cache_usage_perc", "Share of the key/value cache in use, 0 to 1.",
       Double(metrics.usedBlockCount) / Double(max(1, metrics.blockCount)))
-    counter("num_preemptions_total", "Requests put back into the line.", [("", metrics.preemptionCount)])
+    counter("num_preemptions_total", "Requests that lost their slot.", [("", metrics.preemptionCount)])
     counter("prompt_tokens_total", "Prompt tokens processed.", [("", metrics.promptTokenCount)])
     counter("generation_tokens_total", "Tokens generated.", [("", metrics.generatedTokenCount)])
     counter(
@@ -32,7 +32,7 @@ struct MetricsPage {
       "spec_decode_num_draft_tokens_total", "Draft tokens that went through the model.",
       [("", metrics.draftedTokenCount)])
     counter(
-      "spec_decode_num_accepted_tokens_total", "Draft tokens that came true.",
+      "spec_decode_num_accepted_tokens_total", "Draft tokens that were accepted.",
       [("", metrics.acceptedDraftCount)])
     counter("engine_steps_total", "Forward passes.", [("", metrics.stepCount)])
     counter(
@@ -44,9 +44,9 @@ struct MetricsPage {
         ("{finished_reason=\"error\"}", metrics.failedCount),
       ])
     counter(
-      "admission_rejections_total", "Requests refused before they began, by reason.",
+      "admission_rejections_total", "Requests refused before they started, by reason.",
       [("{reason=\"queue_full\"}", metrics.refusedCount)])
-    histogram("request_queue_time_seconds", "Time in line.", metrics.queueSeconds)
+    histogram("request_queue_time_seconds", "Time spent waiting for a slot.", metrics.queueSeconds)
     histogram("time_to_first_token_seconds", "Submission to first token.", metrics.firstTokenSeconds)
     histogram(
       "inter_token_latency_seconds", "Time between two tokens of an answer.", metrics.betweenTokensSeconds)

@@ -1,8 +1,8 @@
-/// Which numbers a field takes.
+/// The range of numbers that a field accepts.
 struct NumberRange {
   let lower: Float
   let upper: Float
-  /// Whether `lower` itself is outside.
+  /// Whether `lower` itself is excluded.
   var excludesLower = false
 
   static func from(_ lower: Float, to upper: Float) -> NumberRange {

@@ -2,7 +2,7 @@ import QuireGeneration
 import QuireJSON
 
 extension Rejection {
-  /// Most characters of `error.param`, which may hold a name that the client made up.
+  /// Maximum length of `error.param`, which may contain a name chosen by the client.
   static let maximumFieldLength = 100
 
   /// The error body of the OpenAI API.
@@ -16,7 +16,7 @@ extension Rejection {
     ]
   }
 
-  /// What the engine says about a request it does not take, in the names of the API.
+  /// An error of the engine about a request, with the API's field names.
   init(_ error: GenerationError) {
     let sentence = error.description
     switch error {
@@ -33,7 +33,7 @@ extension Rejection {
     }
   }
 
-  /// An answer that could not be finished; `nil` for the ways that are answers.
+  /// The error for an answer that could not be finished; `nil` for finish reasons that are regular answers.
   init?(_ reason: FinishReason) {
     switch reason {
     case .stop, .length: return nil

@@ -32,7 +32,7 @@ struct ReplyIdentity: Sendable {
 /// Tokens counted over the choices of an answer. A prompt with several choices counts once.
 struct UsageCounter: Sendable {
   private(set) var promptTokens: Int
-  /// While the answer runs, what the deltas brought; in the end, what the engine counted.
+  /// Counted from the deltas while the answer runs; replaced by the engine's counts at the end.
   private var completionTokens: [Int]
   private var reasoningTokens: [Int]
 
@@ -76,9 +76,9 @@ extension GenerationResult {
   }
 }
 
-/// The text that stands for a token in log-probabilities.
+/// The text that represents a token in log-probabilities.
 enum TokenName {
-  /// Whole characters as they are; other bytes spelled out, so that no two tokens share a name.
+  /// Whole characters unchanged; other bytes escaped, so that no two tokens share a name.
   static func text(_ bytes: ArraySlice<UInt8>) -> String {
     String(validating: bytes, as: UTF8.self) ?? "bytes:" + bytes.map(escape).joined()
   }

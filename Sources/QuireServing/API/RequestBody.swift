@@ -1,8 +1,8 @@
 import QuireJSON
 
 extension HTTPRequest {
-  /// The members of the body, which is a JSON object whatever the content type says. Whatever answer follows names
-  /// the members that `shape` does not have.
+  /// The members of the body, which must be a JSON object; the content type is not checked. The header of the answer
+  /// names members that `shape` does not have.
   func readFields(_ shape: RequestShape, _ exchange: HTTPExchange) throws(ServingError) -> FieldReader {
     guard !body.isEmpty else {
       throw .rejected(.badField(nil, "request body: expected a JSON object, found nothing; send one"))

@@ -1,7 +1,7 @@
 package import QuireGeneration
 import QuireJSON
 
-/// Reads a request's body as its endpoint does and stops there, for tests that have many bodies and no model.
+/// Reads a request's body as its endpoint does, without running it: for tests with many bodies and no model.
 package enum RequestCheck {
   /// The body of a chat completion.
   package static func chat(

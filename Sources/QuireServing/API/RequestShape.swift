@@ -1,15 +1,15 @@
-/// Which members the objects of a request may have, all the way down. What a shape does not name has no effect
-/// and is reported by `IgnoredFields`.
+/// Which members the objects of a request may have, at every level. Members that a shape does not name have no
+/// effect and are reported by `IgnoredFields`.
 ///
-/// Every reader of fields declares the shape of what it reads; an endpoint merges them.
+/// Every reader of fields declares the shape that it reads; an endpoint merges these shapes.
 indirect enum RequestShape: Sendable {
-  /// Read as a whole, or free in form: nothing inside is reported.
+  /// Read as a whole or of any structure: nothing inside is reported.
   case any
   /// Members by name.
   case object([String: RequestShape])
   case array(of: RequestShape)
 
-  /// An object whose members are not looked into.
+  /// An object whose members may have any structure.
   static func members(_ names: [String]) -> RequestShape { .object(.any(names)) }
 }
 

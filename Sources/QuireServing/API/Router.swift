@@ -1,4 +1,4 @@
-/// Brings each request to its endpoint and each refusal to its page.
+/// Passes each request to its endpoint and turns each rejection into a response.
 enum Router {
   typealias Endpoint = @Sendable (HTTPRequest, HTTPExchange, Service) throws(ServingError) -> Void
 
@@ -6,16 +6,16 @@ enum Router {
   struct Route {
     /// The one method besides OPTIONS; GET implies HEAD.
     let method: String
-    /// Whether the endpoint reads a body, which can take long: it then runs on the threads for work, so that
-    /// health and metrics are answered at once whatever else goes on.
+    /// Whether the endpoint reads a body, which can take long. It then runs on the work threads, so that health and
+    /// metrics are always answered immediately.
     var isWork: Bool { method == "POST" }
     let endpoint: Endpoint
 
-    /// What `Allow` says.
+    /// The value of `Allow`.
     var allowedMethods: String { method == "GET" ? "GET, HEAD, OPTIONS" : "\(method), OPTIONS" }
   }
 
-  /// By path without `/v1`, which clients may leave out or put in front of every path.
+  /// By path without `/v1`, which is optional before every path.
   private static let routes: [String: Route] = [
     "/chat/completions": Route(method: "POST", endpoint: ChatEndpoint.handle),
     "/completions": Route(method: "POST", endpoint: CompletionEndpoint.handle),
@@ -29,8 +29,8 @@ enum Router {
 
   static let modelPrefix = "/models/"
 
-  /// Answers the request or hands it to a thread that will. Called on the thread that serves all connections,
-  /// so nothing here may take long.
+  /// Answers the request or passes it to a work thread. Called on the thread that serves all connections, so nothing
+  /// here may take long.
   static func handle(_ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service) {
     refusing(exchange) { () throws(ServingError) in
       try service.hosts.check(request)
@@ -49,7 +49,7 @@ enum Router {
     }
   }
 
-  /// Answers with the refusal that `action` throws.
+  /// Answers with the rejection that `action` throws.
   private static func refusing(_ exchange: HTTPExchange, _ action: () throws(ServingError) -> Void) {
     do {
       try action()
@@ -91,7 +91,7 @@ enum Router {
           + "\(shortened(path)); correct it", code: "not_found"))
   }
 
-  /// The path without `/v1` in front and a slash at the end.
+  /// The path without a leading `/v1` and without a trailing slash.
   static func plainPath(_ path: String) -> String {
     var plain = path[...]
     if plain.hasPrefix("/v1/") { plain = plain.dropFirst(3) }

@@ -28,7 +28,7 @@ enum ModelEndpoints {
   }
 }
 
-/// GET /health: 200 while requests are taken, 503 when not any more.
+/// GET /health: 200 while requests are accepted, 503 while draining.
 enum HealthEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
@@ -84,7 +84,7 @@ enum TokenEndpoints {
       throw .rejected(.badField("tokens", "tokens: expected an array of token ids, found none; send one"))
     }
     let tokens = try fields.tokenIDs(values, "tokens", vocabularySize: service.tokenizer.vocabularySize)
-    // Few ids can stand for much text.
+    // A few ids can decode to a long text.
     let byteCount = tokens.reduce(0) { $0 + service.tokenizer.bytes(of: $1).count }
     try service.textLimit.check(byteCount, field: "tokens")
     let text = String(decoding: service.tokenizer.decode(tokens), as: UTF8.self)

@@ -1,7 +1,7 @@
 package import QuireGeneration
 
-/// What the server needs of an engine. Tests put a scripted one in its place, to produce what a model
-/// cannot be made to produce: a tool call, half a character, a failure, silence.
+/// The engine interface that the server needs. Tests use a scripted implementation to produce events that are hard
+/// to get from a model: a tool call, half a character, a failure, no output.
 package protocol TextGenerator: Sendable {
   /// Prompt and answer together have at most this many tokens.
   var contextLength: Int { get }
@@ -11,7 +11,7 @@ package protocol TextGenerator: Sendable {
     _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
   ) throws(GenerationError) -> RequestID
 
-  /// Ends a request soon; no matter when called, and how often.
+  /// Ends a request soon. May be called at any time and repeatedly.
   func cancel(_ id: RequestID)
 
   /// A reading of the counters.

@@ -1,6 +1,6 @@
-/// How much text one request may have tokenized: what bounds the time it takes.
+/// Limits how much text one request may tokenize, and with it the time that takes.
 ///
-/// Every text that fits the context passes: Qwen3's tokens have about 4 bytes, and no ordinary text comes near 32.
+/// Ordinary text that fits the context passes: Qwen3's tokens average about 4 bytes, far below the limit of 32.
 struct TextLimit: Sendable {
   /// All texts of a request together, in bytes of UTF-8.
   let byteCount: Int

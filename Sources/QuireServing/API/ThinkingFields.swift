@@ -1,8 +1,8 @@
 import QuireJSON
 import QuireText
 
-/// Reads whether the model thinks before it answers and whether the answer shows it. Clients have many words for
-/// that; all mean one of Qwen3's two modes, between which there are no degrees.
+/// Reads whether the model thinks before it answers and whether the answer shows the reasoning. Clients use many
+/// fields for that; each selects one of Qwen3's two modes. There are no levels between them.
 enum ThinkingFields {
   static let shape: [String: RequestShape] = [
     "chat_template_kwargs": .members(["enable_thinking"]), "enable_thinking": .any,
@@ -11,21 +11,21 @@ enum ThinkingFields {
     "include_reasoning": .any,
   ]
 
-  /// `default` asks for nothing, as some servers have it.
+  /// `default` selects neither mode, as in some other servers.
   private static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "default"]
 
-  /// What one field asks for.
-  private struct Wish {
+  /// The mode that one field asks for.
+  private struct ModeChoice {
     let field: String
     let value: JSONValue
     let thinks: Bool
   }
 
-  /// The mode; thinking unless a field says otherwise. Fields that contradict each other are refused.
+  /// The mode: thinking unless a field turns it off. Contradictory fields are refused.
   static func mode(_ reader: FieldReader) throws(ServingError) -> ThinkingMode {
-    let wishes = try wishes(reader)
-    guard let first = wishes.first else { return .thinking }
-    if let other = wishes.first(where: { $0.thinks != first.thinks }) {
+    let modeChoices = try modeChoices(reader)
+    guard let first = modeChoices.first else { return .thinking }
+    if let other = modeChoices.first(where: { $0.thinks != first.thinks }) {
       throw contradiction(first.field, first.value, other.field, other.value)
     }
     return first.thinks ? .thinking : .nonThinking
@@ -54,43 +54,43 @@ enum ThinkingFields {
           + "\(Found.value(otherValue)); send one of the two"))
   }
 
-  private static func wishes(_ reader: FieldReader) throws(ServingError) -> [Wish] {
-    var wishes: [Wish] = []
+  private static func modeChoices(_ reader: FieldReader) throws(ServingError) -> [ModeChoice] {
+    var modeChoices: [ModeChoice] = []
     if let options = try reader.object("chat_template_kwargs") {
-      // Strictly a boolean: to the template itself, 0 and "false" would mean thinking.
-      wishes += try flag("enable_thinking", options)
+      // Must be a boolean: the template itself would read 0 and "false" as thinking.
+      modeChoices += try flag("enable_thinking", options)
     }
-    wishes += try flag("enable_thinking", reader)
-    wishes += try thinking(reader)
+    modeChoices += try flag("enable_thinking", reader)
+    modeChoices += try thinking(reader)
     if reader.value("think")?.stringValue != nil {
-      wishes += try effort("think", reader)
+      modeChoices += try effort("think", reader)
     } else {
-      wishes += try flag("think", reader)
+      modeChoices += try flag("think", reader)
     }
     if reader.value("reasoning")?.boolValue != nil {
-      wishes += try flag("reasoning", reader)
+      modeChoices += try flag("reasoning", reader)
     } else if let options = try reader.object("reasoning") {
-      wishes += try flag("enabled", options) + effort("effort", options)
+      modeChoices += try flag("enabled", options) + effort("effort", options)
     }
-    return try wishes + effort("reasoning_effort", reader)
+    return try modeChoices + effort("reasoning_effort", reader)
   }
 
-  private static func flag(_ name: String, _ reader: FieldReader) throws(ServingError) -> [Wish] {
+  private static func flag(_ name: String, _ reader: FieldReader) throws(ServingError) -> [ModeChoice] {
     guard let thinks = try reader.bool(name) else { return [] }
-    return [Wish(field: reader.prefix + name, value: .bool(thinks), thinks: thinks)]
+    return [ModeChoice(field: reader.prefix + name, value: .bool(thinks), thinks: thinks)]
   }
 
-  private static func effort(_ name: String, _ reader: FieldReader) throws(ServingError) -> [Wish] {
+  private static func effort(_ name: String, _ reader: FieldReader) throws(ServingError) -> [ModeChoice] {
     guard let effort = try reader.string(name) else { return [] }
     guard efforts.contains(effort) else {
       throw reader.wrong(name, expected: "one of \(efforts.joined(separator: ", "))", found: .string(effort))
     }
     if effort == "default" { return [] }
-    return [Wish(field: reader.prefix + name, value: .string(effort), thinks: effort != "none")]
+    return [ModeChoice(field: reader.prefix + name, value: .string(effort), thinks: effort != "none")]
   }
 
   /// A boolean, or an object with a type.
-  private static func thinking(_ reader: FieldReader) throws(ServingError) -> [Wish] {
+  private static func thinking(_ reader: FieldReader) throws(ServingError) -> [ModeChoice] {
     guard let value = reader.value("thinking") else { return [] }
     if value.boolValue != nil { return try flag("thinking", reader) }
     guard value.objectValue != nil, let options = try reader.object("thinking") else {
@@ -99,7 +99,7 @@ enum ThinkingFields {
     guard let type = try options.string("type") else { return [] }
     switch type {
     case "enabled", "disabled":
-      return [Wish(field: "thinking.type", value: .string(type), thinks: type == "enabled")]
+      return [ModeChoice(field: "thinking.type", value: .string(type), thinks: type == "enabled")]
     case "adaptive", "auto": return []
     default:
       throw options.wrong(

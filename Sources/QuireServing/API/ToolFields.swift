@@ -9,12 +9,12 @@ struct ToolFields: Sendable {
     "parallel_tool_calls": .any,
   ]
 
-  /// What the model is told of a function; `return` is what `transformers` makes of a Python function.
+  /// The members of a function that reach the prompt; `transformers` adds `return` for a Python function.
   private static let functionMembers = ["name", "description", "parameters", "strict", "return"]
 
-  /// The tools that the model is told about: none when it must not call any.
+  /// The tools in the prompt: none when the model must not call any.
   let tools: [JSONValue]
-  /// Whether an answer may have more than one call; off, only its first is given.
+  /// Whether an answer may have more than one call; if not, only the first is returned.
   let allowsParallelCalls: Bool
 
   init(_ reader: FieldReader) throws(ServingError) {
@@ -42,7 +42,7 @@ struct ToolFields: Sendable {
     allowsParallelCalls = try reader.bool("parallel_tool_calls") ?? true
   }
 
-  /// The function's name, and what of the tool goes into the prompt: members that nobody knows stay out of it.
+  /// The function's name and the tool as it goes into the prompt, without unknown members.
   private static func tool(_ tool: JSONValue, index: Int) throws(ServingError) -> (String, JSONValue) {
     guard let object = tool.objectValue, object["type"]?.stringValue == "function",
       let definition = object["function"]?.objectValue

@@ -8,7 +8,7 @@
 struct Authority: Equatable {
   /// In lower case; an IPv6 address without its brackets.
   let host: String
-  /// `nil` when none is written.
+  /// `nil` when it has no port.
   let port: Int?
 
   /// `nil` when `text` is not a host with an optional port. Only ASCII counts, so the text of every value is
@@ -36,7 +36,7 @@ struct Authority: Equatable {
       let name = bytes.prefix { $0.isHostNameByte }
       guard (1...255).contains(name.count) else { return nil }
       bytes.removeFirst(name.count)
-      // The point that ends an absolute name changes nothing.
+      // A trailing dot only marks an absolute name.
       let host = String(decoding: name, as: UTF8.self).lowercased()
       return host.count > 1 && host.hasSuffix(".") ? String(host.dropLast()) : host
     }
@@ -48,7 +48,7 @@ struct Authority: Equatable {
 
   var isIPAddress: Bool { IPAddress.isVersion4(host) || IPAddress.isVersion6(host) }
 
-  /// Whether the name always means the machine that asks.
+  /// Whether the name always refers to the local machine.
   var isLocalName: Bool { host == "localhost" || host.hasSuffix(".localhost") }
 }
 
@@ -58,13 +58,20 @@ enum IPAddress {
   static func isVersion6(_ text: String) -> Bool { isAddress(text, of: AF_INET6) }
 
   private static func isAddress(_ text: String, of family: Int32) -> Bool {
-    // As C sees it a text ends at its first NUL, which would hide what follows.
+    // A C string ends at its first NUL, so anything after it would be missed.
     guard !text.utf8.contains(0) else { return false }
     var address = in6_addr()
     return inet_pton(family, text, &address) == 1
   }
 
-  /// A host as it stands in a URL: IPv6 addresses in brackets.
+  /// An IPv6 address without the brackets that it has in a URL; any other text as it is.
+  static func withoutBrackets(_ host: String) -> String {
+    guard host.hasPrefix("["), host.hasSuffix("]") else { return host }
+    let address = String(host.dropFirst().dropLast())
+    return isVersion6(address) ? address : host
+  }
+
+  /// A host as written in a URL: IPv6 addresses in brackets.
   static func inURL(_ host: String) -> String { isVersion6(host) ? "[\(host)]" : host }
 }
 

@@ -1,8 +1,8 @@
-/// Under which names the server may be asked.
+/// The host names that requests may use for the server.
 ///
-/// A web page can give its own domain name this machine's address (DNS rebinding). The browser then takes the
-/// server for part of that page and sends no origin, but the `Host` header still has the page's name. So a name
-/// counts only when nobody else can own it:
+/// A web page can point its own domain name at this machine's address (DNS rebinding). The browser then treats the
+/// server as part of that page and sends no origin, but the `Host` header still has the page's name. So a name is
+/// allowed only when nobody else can own it:
 ///
 /// 1. IP addresses: rebinding needs a name.
 /// 2. `localhost` and names below it.
@@ -17,7 +17,7 @@ struct HostPolicy: Sendable {
   private static let networkSuffixes = [".local", ".internal", ".home.arpa"]
 
   /// - Parameters:
-  ///   - boundHost: what the server listens on.
+  ///   - boundHost: the host that the server listens on.
   ///   - allowed: further names; `*` allows all.
   init(boundHost: String, machine: MachineNames, allowed: Set<String>) {
     let bound = Authority(boundHost)
@@ -32,8 +32,8 @@ struct HostPolicy: Sendable {
     text == "*" || Authority(text).map { $0.port == nil && !text.hasSuffix(":") } ?? false
   }
 
-  /// Throws when the request names a host that may belong to somebody else. A request without a `Host` header,
-  /// which only HTTP/1.0 allows, comes from no browser.
+  /// Throws when the request names a host that may belong to somebody else. A request without a `Host` header, which
+  /// only HTTP/1.0 allows, cannot come from a browser.
   func check(_ request: HTTPRequest) throws(ServingError) {
     guard let host = request.value(of: "Host") else { return }
     guard let authority = Authority(host) else {

@@ -4,17 +4,17 @@
   import Darwin
 #endif
 
-/// Names and addresses under which other machines may know this one.
+/// Names and addresses that other machines may use for this one.
 struct MachineNames: Sendable {
-  /// In lower case: host name, its first part, and both as multicast DNS spells them.
+  /// In lower case: host name, its first part, and both with `.local` (multicast DNS).
   let names: Set<String>
   /// IP addresses of the network interfaces.
   let addresses: Set<String>
 
-  /// Asks the system; no name server is asked, so this never waits.
+  /// Reads them from the system without a DNS query, so this never waits.
   static func current() -> MachineNames {
     var buffer = [CChar](repeating: 0, count: 256)
-    // One byte stays zero: POSIX lets a long name go without its end.
+    // The last byte stays zero: POSIX does not guarantee a terminator for a truncated name.
     let status = gethostname(&buffer, 255)
     let name = status == 0 ? text(of: buffer).lowercased() : ""
     return MachineNames(hostName: name, addresses: interfaceAddresses())
@@ -54,7 +54,7 @@ struct MachineNames: Sendable {
     guard getnameinfo(address, socklen_t(length), &buffer, 256, nil, 0, NI_NUMERICHOST) == 0 else {
       return nil
     }
-    // A link-local address carries its interface behind a percent sign.
+    // A link-local address has its interface after a percent sign.
     return String(text(of: buffer).prefix { $0 != "%" })
   }
 

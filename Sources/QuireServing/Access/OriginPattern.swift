@@ -1,13 +1,13 @@
 /// One value of `--allow-origin`: `*` for every page, `null` for pages without an origin (files, sandboxes), an
-/// origin such as `https://chat.example.org:8443`, or one with `*` for the host or the part in front of a domain:
+/// origin such as `https://chat.example.org:8443`, or one with `*` for the host or for the part before a domain:
 /// `vscode-webview://*`, `https://*.example.org`.
 struct OriginPattern: Sendable, Equatable {
-  /// What origins are compared with, in lower case.
+  /// The pattern in lower case.
   private let text: String
 
   /// `nil` when `text` is none of the above.
   init?(_ text: String) {
-    // Browsers never send the slash that people copy from the address bar.
+    // People copy a trailing slash from the address bar; browsers never send it.
     let text = (text.hasSuffix("/") && !text.hasSuffix("://") ? String(text.dropLast()) : text).lowercased()
     guard text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
     self.text = text
@@ -17,7 +17,7 @@ struct OriginPattern: Sendable, Equatable {
     }
     let host = text[separator.upperBound...]
     guard !host.isEmpty, !host.contains("/"), !host.contains("?"), !host.contains("#") else { return nil }
-    // A star stands for the whole host, or in front of ".domain".
+    // A star replaces the whole host or the part before ".domain".
     if host.contains("*") && host != "*" && !(host.hasPrefix("*.") && !host.dropFirst().contains("*")) {
       return nil
     }

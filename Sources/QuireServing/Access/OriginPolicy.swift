@@ -2,7 +2,7 @@
 ///
 /// A browser sends the page's origin along with every request that a script makes to another server. Without a
 /// check, any page that a user visits could use the model on that user's machine. Programs other than browsers
-/// send no origin and are not concerned. Pages of this machine are allowed whatever their port: those of
+/// send no origin and are not checked. Pages of this machine are allowed on any port: those of
 /// `localhost`, of the host that the request itself names (`HostPolicy` has checked it), and of the machine's own
 /// names and addresses.
 struct OriginPolicy: Sendable {
@@ -14,8 +14,8 @@ struct OriginPolicy: Sendable {
     self.machine = machine
   }
 
-  /// What every preflight is answered with: no byte of the request comes back. The star covers what a client
-  /// sends besides, for browsers that know it there; it never covers `Authorization`.
+  /// `Access-Control-Allow-Headers` of every preflight answer; nothing from the request is repeated. In browsers that
+  /// support it, the star covers further headers, but never `Authorization`.
   private static let requestHeaders =
     "Authorization, Content-Type, Accept, Cache-Control, Last-Event-ID, OpenAI-Organization, OpenAI-Project, "
     + "OpenAI-Beta, X-Request-Id, X-Requested-With, X-Title, X-Api-Key, Api-Key, X-Stainless-Arch, "
@@ -26,12 +26,12 @@ struct OriginPolicy: Sendable {
   private static let preflightHeaders = [
     HTTPHeader("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"),
     HTTPHeader("Access-Control-Allow-Headers", requestHeaders),
-    // For public pages that are allowed to reach a private address.
+    // Lets allowed public pages reach a private address.
     HTTPHeader("Access-Control-Allow-Private-Network", "true"),
     HTTPHeader("Access-Control-Max-Age", "600"),
   ]
 
-  /// Headers that the answer to this request carries. Throws for a page that may not use the server.
+  /// The CORS headers of the answer to this request. Throws for a page that may not use the server.
   func headers(for request: HTTPRequest) throws(ServingError) -> [HTTPHeader] {
     let origins = request.values(of: "Origin")
     guard let origin = origins.first else { return [] }
@@ -50,8 +50,7 @@ struct OriginPolicy: Sendable {
     ] + (isPreflight ? Self.preflightHeaders : [])
   }
 
-  /// What `Access-Control-Allow-Origin` says: the origin, once it is known to be one, or `*`; `nil` when the page
-  /// is not allowed.
+  /// The value of `Access-Control-Allow-Origin`: the validated origin or `*`; `nil` when the page is not allowed.
   private func answer(to origin: String, of request: HTTPRequest) -> String? {
     if allowed.contains(where: \.isEverything) { return "*" }
     guard origin.utf8.allSatisfy({ (0x21...0x7e).contains($0) }), origin.utf8.count <= 512 else { return nil }

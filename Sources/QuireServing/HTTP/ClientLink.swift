@@ -1,7 +1,7 @@
 import Synchronization
 
-/// What the two threads that serve a connection share: the relay's, which has the client's socket, and the
-/// daemon's, on which the library handles its requests.
+/// State shared by the two threads that serve a connection: the relay's, which has the client's socket, and the
+/// daemon's, on which libmicrohttpd handles its requests.
 final class ClientLink: Sendable {
   private struct Guarded {
     var exchange: HTTPExchange?
@@ -18,12 +18,12 @@ final class ClientLink: Sendable {
 
   // MARK: The relay
 
-  /// Says how a request is to be answered that the checker has replaced.
+  /// Sets the answer to a request that the checker has replaced.
   func refuse(_ refusal: RequestChecker.Refusal) {
     guarded.withLock { $0.refusal = refusal }
   }
 
-  /// The client left: whatever is being worked on for it is given up.
+  /// The client left: cancels the work on its requests.
   func leave() {
     let exchange = guarded.withLock { state in
       state.isGone = true
@@ -32,14 +32,14 @@ final class ClientLink: Sendable {
     exchange?.leave()
   }
 
-  /// How many requests the library is done with, and since when.
+  /// How many requests the library has completed, and when it completed the last one.
   var progress: (completedCount: Int, lastCompletion: ContinuousClock.Instant?) {
     guarded.withLock { ($0.completedCount, $0.lastCompletion) }
   }
 
   // MARK: The daemon
 
-  /// A request's headers are there. Returns how to refuse it, if it is to be refused.
+  /// A request's headers have arrived. Returns the refusal if the request must be refused.
   func begin(_ exchange: HTTPExchange) -> Rejection? {
     guarded.withLock { state in
       state.exchange = exchange
@@ -48,7 +48,7 @@ final class ClientLink: Sendable {
     }
   }
 
-  /// The request that has begun is complete. Returns how to refuse it, if it is to be refused.
+  /// The current request is complete. Returns the refusal if the request must be refused.
   func receiveAll() -> Rejection? {
     guarded.withLock { state in
       state.isAnswering = true
@@ -56,7 +56,7 @@ final class ClientLink: Sendable {
     }
   }
 
-  /// The library is done with the request.
+  /// The library has completed the request.
   func complete() {
     guarded.withLock { state in
       state.exchange = nil
@@ -73,13 +73,13 @@ final class ClientLink: Sendable {
     return refusal.rejection
   }
 
-  // MARK: Others ask
+  // MARK: Queries from other threads
 
   var isAnswering: Bool { guarded.withLock { $0.isAnswering } }
   var exchange: HTTPExchange? { guarded.withLock { $0.exchange } }
 }
 
-/// Open connections, by the descriptor under which the library has each.
+/// Open connections by the file descriptor that the library has for each.
 final class LinkTable: Sendable {
   private let links = Mutex<[Int32: ClientLink]>([:])
 
@@ -90,7 +90,7 @@ final class LinkTable: Sendable {
 
   private var all: [ClientLink] { links.withLock { Array($0.values) } }
 
-  /// Requests that are complete and wait for their answer.
+  /// Complete requests that wait for their answer.
   var unansweredCount: Int { all.count { $0.isAnswering } }
 
   /// Every request that the library has not completed.

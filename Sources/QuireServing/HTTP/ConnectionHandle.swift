@@ -1,12 +1,12 @@
 import CMicrohttpd
 
-/// A connection of the C library. All of this is for the daemon's own thread; resuming alone is allowed from
-/// any other, and `HTTPExchange` does that.
+/// A connection of the C library. Only the daemon's thread may use it, except for resuming, which `HTTPExchange` does
+/// from any thread.
 struct ConnectionHandle: @unchecked Sendable {
-  // Handed to other threads only inside the mutex of an exchange, for resuming.
+  // Unchecked: other threads use it only to resume, inside the mutex of an exchange.
   let pointer: OpaquePointer
 
-  /// What the library keeps for us with the connection.
+  /// Our value that the library stores with the connection.
   var link: ClientLink? {
     cmicrohttpd_connection_context(pointer).map {
       Unmanaged<ClientLink>.fromOpaque($0).takeUnretainedValue()
@@ -37,7 +37,7 @@ struct ConnectionHandle: @unchecked Sendable {
     return queue(answer, head: response.head)
   }
 
-  /// Queues an answer whose body the exchange delivers over time.
+  /// Queues an answer whose body the exchange streams.
   func stream(_ head: HTTPHead, from exchange: HTTPExchange) -> Bool {
     let answer = MHD_create_response_from_callback(
       UInt64.max,  // Length unknown: chunked in HTTP/1.1, until closed in HTTP/1.0.
@@ -65,7 +65,7 @@ struct ConnectionHandle: @unchecked Sendable {
     guard let answer else { return false }
     defer { MHD_destroy_response(answer) }
     // The library refuses an empty value or one with control bytes. An answer without that header is better than
-    // none.
+    // no answer.
     for header in head.headers { _ = MHD_add_response_header(answer, header.name, header.value) }
     return cmicrohttpd_succeeded(MHD_queue_response(pointer, UInt32(head.status), answer))
   }

@@ -1,9 +1,9 @@
 /// The wire form of server-sent events.
 package enum EventStream {
-  /// A comment: readers skip it, proxies see that the connection lives.
+  /// A comment: clients skip it, proxies see that the connection is alive.
   package static let ping = Array(": ping\n\n".utf8)
 
-  /// Proxies must neither store nor hold back what is sent.
+  /// Headers that keep proxies from caching or buffering the stream.
   package static let head = HTTPHead(
     status: 200,
     headers: [
@@ -12,11 +12,11 @@ package enum EventStream {
       HTTPHeader("X-Accel-Buffering", "no"),
     ])
 
-  /// One event. `data` has no line breaks, as JSON on one line has none.
+  /// One event. `data` must have no line breaks; JSON on one line has none.
   package static func event(_ data: String) -> [UInt8] {
     Array("data: \(data)\n\n".utf8)
   }
 
-  /// What ends an OpenAI stream.
+  /// The last event of an OpenAI stream.
   package static let done = event("[DONE]")
 }

@@ -1,12 +1,12 @@
-/// The course of one request and its answer, without sockets, threads or locks: each event returns what is
-/// to be done. `HTTPExchange` is the shell that performs it.
+/// The state machine of one request and its answer, without sockets, threads or locks: each event returns the action
+/// to take, and `HTTPExchange` performs it.
 ///
 ///     receiving ─▶ handling ─▶ complete answer ─▶ over
 ///                         └──▶ stream ──────────▶ over
 ///
-/// The daemon's thread asks (`nextAnswerStep`, `read`); when there is nothing to do yet it is told to wait,
-/// which suspends the connection, and the next event that gives it work says `true`: wake it. So a wake is
-/// asked for exactly once per wait.
+/// The daemon's thread asks for work (`nextAnswerStep`, `read`). When there is none, the answer is `wait`, and the
+/// connection is suspended. The next event that provides work returns `true`: wake the thread. So each wait is
+/// followed by exactly one wake.
 package struct ExchangeFlow {
   /// What the daemon's thread does when it asks for the answer.
   package enum AnswerStep: Equatable {
@@ -30,7 +30,7 @@ package struct ExchangeFlow {
     case stream(HTTPHead)
   }
 
-  /// A client that lets this much of a stream pile up is treated as gone. Bytes.
+  /// A client with this many unread bytes of a stream is treated as gone.
   let backlogLimit: Int
   private var answer = Answer.none
   private var pending: [UInt8] = []
@@ -83,7 +83,7 @@ package struct ExchangeFlow {
     return .bytes(bytes)
   }
 
-  // MARK: The handler's side; `true`: wake the daemon's thread
+  // MARK: The handler's side; `true` means: wake the daemon's thread
 
   package mutating func respond(_ response: HTTPResponse) -> Bool {
     precondition(!isAnswered, "a request is answered once")
@@ -97,7 +97,7 @@ package struct ExchangeFlow {
     return takeWait()
   }
 
-  /// Ignored once the client is gone. A backlog over the limit makes it gone.
+  /// Ignored once the client is gone. A client whose backlog exceeds the limit counts as gone.
   package mutating func write(_ bytes: some Collection<UInt8>) -> Bool {
     if isGone { return false }
     precondition(isStreaming, "bytes belong between the beginning and the end of a stream")
@@ -115,7 +115,7 @@ package struct ExchangeFlow {
 
   // MARK: The client's side
 
-  /// The client left, or the server gives it up.
+  /// The client left, or the server drops it.
   package mutating func leave() -> Bool {
     isGone = true
     return takeWait()

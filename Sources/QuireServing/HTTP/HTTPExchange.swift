@@ -1,9 +1,9 @@
 import CMicrohttpd
 import Synchronization
 
-/// One request on its way to its answer. A handler gets it with the request and either responds once, or
-/// begins a stream, writes and ends it. Every call may come from any thread, never blocks, and does nothing
-/// when the client is gone.
+/// One request until it is answered. A handler gets it with the request and either responds once, or begins a
+/// stream, writes to it and ends it. Every method may be called from any thread, never blocks, and does nothing when
+/// the client is gone.
 ///
 ///     exchange.onClientGone { engine.cancel(id) }
 ///     exchange.beginStream(HTTPHead(status: 200))
@@ -12,7 +12,7 @@ import Synchronization
 package final class HTTPExchange: Sendable {
   private struct Guarded {
     var flow: ExchangeFlow
-    /// `nil` once the library is done with the request.
+    /// `nil` once the library has completed the request.
     var connection: ConnectionHandle?
     var onClientGone: (@Sendable () -> Void)?
     var lastWrite = ContinuousClock.now
@@ -39,7 +39,7 @@ package final class HTTPExchange: Sendable {
 
   // MARK: For handlers
 
-  /// Headers that whatever answer follows will carry besides its own.
+  /// Adds headers to the answer, whichever it will be.
   package func addHeaders(_ headers: [HTTPHeader]) {
     guarded.withLock { $0.additionalHeaders += headers }
   }
@@ -63,7 +63,7 @@ package final class HTTPExchange: Sendable {
     return HTTPHead(status: head.status, headers: head.headers + state.additionalHeaders)
   }
 
-  /// Adds to the tokens that the request is said to have cost.
+  /// Adds to the token counts in the log line of the request.
   package func addTokens(prompt: Int = 0, cached: Int = 0, generated: Int = 0) {
     guarded.withLock { state in
       state.record.tokens.prompt += prompt
@@ -86,7 +86,7 @@ package final class HTTPExchange: Sendable {
     update { $0.flow.endStream() }
   }
 
-  /// Whether there is nobody left to answer.
+  /// Whether the client has gone.
   package var isClientGone: Bool { guarded.withLock { $0.flow.isGone } }
 
   /// Whether an answer has begun.
@@ -98,7 +98,7 @@ package final class HTTPExchange: Sendable {
     let isGone = guarded.withLock { state in
       if state.flow.isGone { return true }
       precondition(state.onClientGone == nil, "one action per exchange")
-      // After the end there is nobody to leave, and keeping the action would keep what it holds.
+      // After the end the action can never run, and storing it would retain what it captures.
       if state.connection != nil { state.onClientGone = action }
       return false
     }
@@ -107,12 +107,12 @@ package final class HTTPExchange: Sendable {
 
   // MARK: For the server
 
-  /// The client left, or the server gives it up: nothing more is sent.
+  /// The client left, or the server drops it: nothing more is sent.
   func leave() {
     update { $0.flow.leave() }
   }
 
-  /// Writes `bytes` when the stream has been silent since `instant`.
+  /// Writes `bytes` if nothing was written to the stream since `instant`.
   func write(_ bytes: [UInt8], ifSilentSince instant: ContinuousClock.Instant) {
     update {
       guard $0.flow.isStreaming, $0.lastWrite < instant else { return false }
@@ -121,7 +121,7 @@ package final class HTTPExchange: Sendable {
     }
   }
 
-  /// On the daemon's thread, in its request callback. Suspends the connection when the answer is to wait.
+  /// On the daemon's thread, in its request callback. Suspends the connection when there is no answer yet.
   func nextAnswerStep() -> ExchangeFlow.AnswerStep {
     guarded.withLock { state in
       let step = state.flow.nextAnswerStep()
@@ -130,7 +130,7 @@ package final class HTTPExchange: Sendable {
     }
   }
 
-  /// On the daemon's thread, in its content reader. Suspends the connection when the answer is to wait.
+  /// On the daemon's thread, in its content reader. Suspends the connection when there are no bytes yet.
   func read(limit: Int) -> ExchangeFlow.ReadStep {
     guarded.withLock { state in
       let step = state.flow.read(limit: limit)
@@ -152,8 +152,8 @@ package final class HTTPExchange: Sendable {
     }
   }
 
-  /// On the daemon's thread: the library is done with the request and the connection is its own again. Returns what
-  /// there is to say about the request.
+  /// On the daemon's thread: the library has completed the request, and the exchange must not use the connection any
+  /// more. Returns the record of the request for the log.
   func complete(isWholeAnswerSent: Bool) -> RequestRecord {
     let (action, record) = guarded.withLock { state in
       state.connection = nil
@@ -168,13 +168,13 @@ package final class HTTPExchange: Sendable {
     return record
   }
 
-  // MARK: Shell
+  // MARK: Performing events
 
-  /// Performs one event: the wake it asks for inside the lock, so that it cannot overtake the wait it
-  /// answers, and the client's farewell outside.
+  /// Applies one event. The wake happens inside the lock, so that it cannot come before the wait that it ends; the
+  /// action for a client that left runs outside the lock.
   private func update(_ event: (inout Guarded) -> Bool) {
     let action = guarded.withLock { state in
-      // The library owns nothing of a completed request any more.
+      // A completed request must not be resumed.
       let mustWake = event(&state)
       if mustWake, let connection = state.connection { MHD_resume_connection(connection.pointer) }
       guard state.flow.isGone else { return nil as (@Sendable () -> Void)? }

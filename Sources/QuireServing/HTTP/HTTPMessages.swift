@@ -36,7 +36,7 @@ package struct HTTPRequest: Sendable, Equatable {
   }
 }
 
-/// Status and headers of an answer whose body is still to come.
+/// Status and headers of an answer whose body follows.
 package struct HTTPHead: Sendable, Equatable {
   /// The status code, 200 … 599.
   package var status: Int

@@ -1,39 +1,40 @@
 import CMicrohttpd
 import Synchronization
 
-/// An HTTP/1.1 server: handlers see complete requests and an exchange to answer on from any thread; clients that
-/// leave are noticed at once; stopping is safe at any time.
+/// An HTTP/1.1 server. Handlers get complete requests and an exchange that can be answered from any thread. A client
+/// that leaves is noticed at once. Stopping is safe at any time.
 ///
 ///     client ◀──socket──▶ relay, checks requests ◀──pair──▶ libmicrohttpd ──▶ handler
 ///
-/// libmicrohttpd does the HTTP; the relay before it keeps from it what it would get wrong (`RequestChecker`), knows
-/// when a client leaves, to which the library is blind while an answer is awaited, and keeps the clocks.
+/// libmicrohttpd parses and writes HTTP. The relay before it rejects requests that the library would misread
+/// (`RequestChecker`), notices when a client leaves, which the library cannot do while an answer is pending, and
+/// enforces the timeouts.
 ///
 ///     let server = try HTTPServer(host: "127.0.0.1", port: 0, limits: HTTPLimits(), refusal: page) {
 ///       request, exchange in exchange.respond(HTTPResponse(status: 200))
 ///     }
 ///     defer { server.stop() }
 ///
-/// Possible alternatives: an HTTP server of our own on the relay's thread (less code in sum, but HTTP is not what
-/// this project is for); the library alone on the client's socket (it cannot be made strict enough at 0.9.75).
+/// Possible alternatives: our own HTTP server on the relay's thread (less code in total, but HTTP is not this
+/// project's subject); only the library on the client's socket (version 0.9.75 cannot be made strict enough).
 package final class HTTPServer: Sendable {
-  /// Answers one request or sees to it that another thread does. Runs on the thread that serves all connections
-  /// and must not block.
+  /// Answers one request or passes it to another thread. Runs on the thread that serves all connections and must not
+  /// block.
   package typealias Handler = @Sendable (HTTPRequest, HTTPExchange) -> Void
-  /// Makes the page for a request that is refused before any handler sees it.
+  /// Makes the response to a request that is refused before it reaches a handler.
   package typealias RefusalPage = @Sendable (Rejection) -> HTTPResponse
 
-  /// Hears of every request once it is over. Runs on the thread that serves all connections and must not block.
+  /// Called once for every finished request. Runs on the thread that serves all connections and must not block.
   package typealias Log = @Sendable (RequestRecord) -> Void
 
   /// The port it listens on.
   package let port: Int
   private let daemon: Mutex<DaemonHandle?>
-  /// What the library's callbacks point to: alive until the daemon has stopped.
+  /// The library's callbacks point to it, so it lives until the daemon has stopped.
   private let core: HTTPServerCore
   private let relays: RelayLoop
 
-  /// Listens and answers from here on. Throws when nothing can listen there, or the system refuses a thread.
+  /// Starts to listen and answer. Throws when the address cannot be listened on or the system refuses a thread.
   package init(
     host: String, port: Int, limits: HTTPLimits, refusal: @escaping RefusalPage,
     log: @escaping Log = { _ in }, handler: @escaping Handler
@@ -67,22 +68,22 @@ package final class HTTPServer: Sendable {
   /// Requests that are complete and not yet fully answered.
   package var unansweredCount: Int { core.links.unansweredCount }
 
-  /// Waits until every request received so far is answered, at most until `deadline`. Returns whether it is
-  /// so. New requests keep coming in: the handler decides what becomes of them.
+  /// Waits until every request received so far is answered, at most until `deadline`. Returns whether all are. New
+  /// requests still arrive: the handler decides how to answer them.
   package func waitUntilAnswered(deadline: ContinuousClock.Instant) -> Bool {
     waitUntil(deadline: deadline) { self.unansweredCount == 0 }
   }
 
-  /// Cuts off what is not answered yet, closes every connection and stops listening. Returns when all that
-  /// is done; a second call does nothing.
+  /// Drops unanswered requests, closes every connection and stops listening. Returns when this is done; a second call
+  /// does nothing.
   package func stop() {
-    // The library must not be stopped while a connection is suspended. So: let none be suspended any more,
-    // wake those that are, and wait until the library has completed them.
+    // The library must not be stopped while a connection is suspended. So prevent new suspensions, wake suspended
+    // connections, and wait until the library has completed them.
     core.isClosing.store(true, ordering: .sequentiallyConsistent)
     completeAll()
-    // The relays give the library no more connections, and pass on its last answers.
+    // The relays give the library no more connections and forward its last answers.
     relays.stop()
-    // A request that was just being handed over.
+    // Catches a request that was being passed to its handler at that moment.
     completeAll()
     daemon.withLock { daemon in
       if let pointer = daemon?.pointer { MHD_stop_daemon(pointer) }
@@ -108,6 +109,6 @@ package final class HTTPServer: Sendable {
 
 /// A running daemon of the library, whose functions may be called from any thread.
 struct DaemonHandle: @unchecked Sendable {
-  // Stopped once, by `HTTPServer`, after everybody else has ended.
+  // Unchecked: stopped once, by `HTTPServer`, after all other users have ended.
   let pointer: OpaquePointer
 }

@@ -1,10 +1,10 @@
 import CMicrohttpd
 import Synchronization
 
-/// What the library's callbacks work on. Each callback runs on the daemon's one thread.
+/// The state of the library's callbacks. All callbacks run on the daemon's single thread.
 final class HTTPServerCore: Sendable {
   let links = LinkTable()
-  /// Set once, when the server stops: from then on no connection is suspended.
+  /// Set once when the server stops; after that no connection is suspended.
   let isClosing = Atomic(false)
   private let limits: HTTPLimits
   private let refusal: HTTPServer.RefusalPage
@@ -12,9 +12,9 @@ final class HTTPServerCore: Sendable {
   private let log: HTTPServer.Log
   private let budget: BodyBudget
 
-  /// Connections that the relays have ended and the library not yet.
+  /// Connections that the relays have ended but the library has not.
   private static let spareConnectionCount = 64
-  /// What the library notes about a header, and room for the answer's.
+  /// Bytes of the library's record of one request header, and bytes for all headers of the answer.
   private static let bytesPerHeader = 96
   private static let answerHeaderBytes = 16 << 10
 
@@ -29,7 +29,7 @@ final class HTTPServerCore: Sendable {
     self.budget = BodyBudget(maximumBytes: limits.allBodiesBytes)
   }
 
-  /// Starts the daemon. Throws when the library refuses. The caller keeps this object alive until it has stopped
+  /// Starts the daemon. Throws when the library refuses. The caller must keep this object alive until it has stopped
   /// the daemon.
   func startDaemon() throws(ServingError) -> DaemonHandle {
     let callbacks = cmicrohttpd_callbacks(
@@ -56,7 +56,7 @@ final class HTTPServerCore: Sendable {
         if cmicrohttpd_is_opening(change) {
           connectionState.pointee = core.links[descriptor].map { Unmanaged.passRetained($0).toOpaque() }
         } else if let state = connectionState.pointee {
-          // Before the library closes the socket: its descriptor may be another connection's then.
+          // Runs before the library closes the socket: afterwards another connection may get the same descriptor.
           core.links[descriptor] = nil
           Unmanaged<ClientLink>.fromOpaque(state).release()
         }
@@ -74,7 +74,7 @@ final class HTTPServerCore: Sendable {
     return DaemonHandle(pointer: daemon)
   }
 
-  /// Gives the daemon a connection, on the relays' thread; `false` when the library refuses.
+  /// Gives the daemon a connection; `false` when the library refuses it. Called on the relays' thread.
   func adopt(_ descriptor: Int32, link: ClientLink, daemon: DaemonHandle) -> Bool {
     links[descriptor] = link
     if cmicrohttpd_add(daemon.pointer, descriptor) { return true }
@@ -82,7 +82,7 @@ final class HTTPServerCore: Sendable {
     return false
   }
 
-  /// Lets silent streams show that they live.
+  /// Sends a comment on streams that had no output for a while.
   func ping(now: ContinuousClock.Instant) {
     for exchange in links.exchanges {
       exchange.write(EventStream.ping, ifSilentSince: now - .seconds(limits.pingSeconds))
@@ -91,7 +91,7 @@ final class HTTPServerCore: Sendable {
 
   // MARK: One request
 
-  /// One call of the library about a request: which connection, and where it keeps our state.
+  /// One callback of the library about a request: its connection, and the pointer to our state.
   private struct RequestCall {
     let connection: ConnectionHandle
     let state: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -101,9 +101,8 @@ final class HTTPServerCore: Sendable {
     }
   }
 
-  /// The library calls this once when the headers are complete, once for each part of the body, once when
-  /// the request is complete, and again after each wake until a response is queued. `false` closes the
-  /// connection.
+  /// The library calls this when the headers are complete, for each part of the body, when the request is complete,
+  /// and again after each wake until a response is queued. `false` closes the connection.
   private func handle(
     _ call: RequestCall, path: UnsafePointer<CChar>, method: UnsafePointer<CChar>,
     bytes: UnsafePointer<CChar>?, byteCount: UnsafeMutablePointer<Int>
@@ -145,7 +144,7 @@ final class HTTPServerCore: Sendable {
     return refuse(call, rejection, exchange, isRequest: false)
   }
 
-  /// Answers a request that the checker refused; nothing after it can be understood.
+  /// Answers a request that the checker refused and closes the connection: the bytes after it cannot be parsed.
   private func refuse(
     _ call: RequestCall, _ rejection: Rejection, _ exchange: HTTPExchange, isRequest: Bool
   ) -> Bool {
@@ -157,11 +156,11 @@ final class HTTPServerCore: Sendable {
   private func handOver(_ intake: RequestIntake) {
     intake.isHandedOver = true
     handler(intake.takeRequest(), intake.exchange)
-    // A client that left before there was an exchange to say so to.
+    // The client may have left before the exchange existed.
     if intake.link.isGone && !intake.exchange.isAnswered { intake.exchange.leave() }
   }
 
-  /// The library is done with a request, for better or worse.
+  /// The library has completed a request, successfully or not.
   private func complete(_ call: RequestCall, isWholeAnswerSent: Bool) {
     guard let state = call.state.pointee else { return }
     let intake = Unmanaged<RequestIntake>.fromOpaque(state).takeRetainedValue()

@@ -4,14 +4,14 @@
   import Darwin
 #endif
 
-/// A TCP socket that listens. Opened here and not by the HTTP library, because the library cannot say why it
-/// failed. Whoever takes the descriptor closes it.
+/// A listening TCP socket. It is opened here, not by the HTTP library, because the library does not report why it
+/// failed. The owner of the descriptor closes it.
 struct ListeningSocket {
   let descriptor: Int32
-  /// The port in use, also when 0 was asked for.
+  /// The actual port, also when port 0 was requested.
   let port: Int
 
-  /// Binds to the first address of `host` that works. Port 0 takes a free one.
+  /// Binds to the first address of `host` that works. Port 0 selects a free port.
   init(host: String, port: Int) throws(ServingError) {
     guard (0...65535).contains(port) else {
       throw .invalidOption(
@@ -75,7 +75,7 @@ struct ListeningSocket {
     #endif
     let descriptor = socket(address.family, kind, 0)
     guard descriptor >= 0 else { return .failure(SystemError(code: errno)) }
-    // A restarted server need not wait for the old one's connections to fade; a living listener still counts.
+    // A restarted server need not wait for the old connections' TIME_WAIT; a port with a live listener stays refused.
     var yes: Int32 = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
     let isBound = address.bytes.withUnsafeBytes { bytes in
@@ -97,7 +97,7 @@ struct ListeningSocket {
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     return withUnsafeMutablePointer(to: &storage) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }
-      // Both families keep the port, big-endian, after the two bytes of the family.
+      // Both address families store the port, big-endian, after two bytes for the family.
       return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
         Int(UInt16(bigEndian: $0.pointee.sin_port))
       }
@@ -118,7 +118,7 @@ struct ListeningSocket {
   }
 }
 
-/// `listen(2)`, which a method of the same name would hide.
+/// `listen(2)`, which a method of the same name shadows.
 private func systemListen(_ descriptor: Int32) -> Bool {
   listen(descriptor, 128) == 0
 }

@@ -4,14 +4,14 @@
   import Darwin
 #endif
 
-/// Carries the bytes of one connection between the client's socket and the one that the library has, and has the
-/// requests checked on the way. Only the relay thread touches it.
+/// Copies the bytes of one connection between the client's socket and the library's socket, and checks the requests.
+/// Used only on the relay thread.
 final class Relay {
-  /// Received bytes that wait for the library; beyond it the client waits. Bytes.
+  /// Limit of received bytes that the library has not read; above it nothing is read from the client.
   private static let requestBacklogBytes = 64 << 10
-  /// Bytes of answers that wait for the client; beyond it the library waits.
+  /// Limit of answer bytes that the client has not read; above it nothing is read from the library.
   private static let answerBacklogBytes = 256 << 10
-  /// How long a client may go on sending after the connection has ended: closed at once, it could lose the answer.
+  /// How long input is still read after the connection has ended; if closed at once, the client could lose the answer.
   private static let lingerSeconds = 2.0
 
   let link: ClientLink
@@ -29,10 +29,10 @@ final class Relay {
   private var lingersUntil: ContinuousClock.Instant?
   /// Whether both sockets are closed.
   private(set) var isOver = false
-  /// When the client sent something last.
+  /// When the client last sent something.
   private(set) var lastActivity: ContinuousClock.Instant
 
-  /// Takes over both descriptors, which do not block.
+  /// Takes ownership of both descriptors, which must be non-blocking.
   init(client: Int32, daemon: Int32, link: ClientLink, limits: HTTPLimits, now: ContinuousClock.Instant) {
     self.client = client
     self.daemon = daemon
@@ -46,7 +46,7 @@ final class Relay {
 
   // MARK: Polling
 
-  /// Appends what to wait for on the client's socket and on the library's; a descriptor of -1 waits for nothing.
+  /// Appends the poll entries of the client's and the library's socket; a descriptor of -1 waits for nothing.
   func addQueries(to queries: inout [pollfd]) {
     let hearsClient = !clientEnded && (lingersUntil != nil || requests.count < Self.requestBacklogBytes)
     let hearsDaemon = !daemonEnded && answers.count < Self.answerBacklogBytes
@@ -56,7 +56,7 @@ final class Relay {
       Socket.query(daemon, reads: hearsDaemon, writes: !requests.isEmpty && !daemonEnded, hangup: false))
   }
 
-  /// Moves what can be moved. `events` are what `poll` found on both sockets.
+  /// Moves all bytes that can be moved. The events are those that `poll` returned for both sockets.
   func proceed(clientEvents: Int16, daemonEvents: Int16, now: ContinuousClock.Instant) {
     if clientEvents != 0 { hearClient(now) }
     if !requests.isEmpty { sendRequests() }
@@ -74,14 +74,14 @@ final class Relay {
   private func hearClient(_ now: ContinuousClock.Instant) {
     let wasInsideBody = checker.isInsideBody
     let outcome = Socket.receive(client) { bytes in
-      // While the connection lingers, what still comes is dropped.
+      // After the connection has ended, further input is dropped.
       if lingersUntil == nil { checker.take(bytes, into: &requests.bytes) }
     }
     switch outcome {
     case .moved: lastActivity = now
     case .none: return
     case .ended:
-      // Answers that are there already still go out: the client may have closed its sending half only.
+      // Answers that are ready are still sent: the client may have closed only its sending half.
       clientEnded = true
       link.leave()
       if lingersUntil != nil { return end() }
@@ -99,7 +99,7 @@ final class Relay {
     if clientEnded { finishRequests() }
   }
 
-  /// Tells the library, once it has everything, that no more will come.
+  /// Closes the library's input once it has all bytes.
   private func finishRequests() {
     if requests.isEmpty && !daemonEnded && !isOver { shutdown(daemon, Int32(SHUT_WR)) }
   }
@@ -121,7 +121,7 @@ final class Relay {
     }
   }
 
-  /// Closes both sockets: the library finds its own closed.
+  /// Closes both sockets; the library then sees its connection closed.
   func end() {
     guard !isOver else { return }
     isOver = true
@@ -130,7 +130,7 @@ final class Relay {
     close(daemon)
   }
 
-  /// Ends the connection unless an answer is still under way.
+  /// Ends the connection unless an answer is still being sent.
   func endOnceDelivered() {
     while !daemonEnded, answers.count < Self.answerBacklogBytes {
       let count = answers.count
@@ -143,13 +143,30 @@ final class Relay {
 
   // MARK: Clocks
 
-  /// Whether nothing is asked, answered or under way, so that closing costs nobody an answer.
+  /// Whether there is no request, no pending answer and no unsent byte, so that closing loses no answer.
   var isIdle: Bool {
     !checker.isInsideBody && checker.refusal == nil && answers.isEmpty && requests.isEmpty
       && lingersUntil == nil && checker.completeCount == link.progress.completedCount
   }
 
-  /// Ends the connection when its time is over.
+  /// Takes what the library has written of an answer; returns whether there was anything.
+  func fetchAnswer(_ now: ContinuousClock.Instant) -> Bool {
+    guard answers.isEmpty else { return false }
+    hearDaemon()
+    guard !answers.isEmpty else { return false }
+    sendAnswers(now)
+    return true
+  }
+
+  /// Whether the client alone has kept the connection open for a while: by a body of which it sends little, or by an
+  /// answer that it does not read.
+  func isStalled(_ now: ContinuousClock.Instant) -> Bool {
+    guard lingersUntil == nil, checker.refusal == nil else { return false }
+    let begin = !answers.isEmpty ? lastWrite : checker.isInsideBody ? bodyBeganAt : nil
+    return begin.map { $0 + .seconds(limits.stalledSeconds) < now } ?? false
+  }
+
+  /// Ends the connection when a deadline has passed.
   func checkDeadlines(_ now: ContinuousClock.Instant) {
     if let deadline, deadline < now { end() }
   }

@@ -5,18 +5,18 @@
 #endif
 
 extension RelayLoop {
-  /// What the thread knows: its clients and the socket that new ones come from.
+  /// State of the relay thread: its clients and the listening socket.
   struct State {
-    /// Time in which the library lets go of what was evicted.
+    /// Time that the library needs to close an evicted connection.
     private static let postponement = Duration.milliseconds(5)
-    /// How long a connection may be silent before it can lose its place.
+    /// How long a connection must be idle before it may be evicted.
     private static let grace = Duration.milliseconds(50)
 
     private var listener: Int32
     private let connectionMax: Int
     private var relays: [Relay] = []
     private var queries: [pollfd] = []
-    /// A client that was accepted when descriptors ran out, and when to try again.
+    /// A client that was accepted when no descriptors were left, and when to try again.
     private var postponed: Int32?
     private var retryAt: ContinuousClock.Instant?
     private var nextTick = ContinuousClock.now
@@ -29,16 +29,16 @@ extension RelayLoop {
 
     // MARK: Waiting
 
-    /// Waits until something is to be done. Returns whether a client can be accepted.
+    /// Waits for an event. Returns whether a client can be accepted.
     mutating func wait(bell: Int32, milliseconds: Int32) -> Bool {
-      let hasRoom = hasRoom
-      let mayAccept = listener >= 0 && retryAt.map { $0 <= .now } ?? true && hasRoom
+      let canAdd = canAdd(.now)
+      let mayAccept = listener >= 0 && retryAt.map { $0 <= .now } ?? true && canAdd
       queries.removeAll(keepingCapacity: true)
       queries.append(Socket.query(bell, reads: stopsAt == nil, writes: false, hangup: false))
       queries.append(
         Socket.query(listener, reads: mayAccept && postponed == nil, writes: false, hangup: false))
       for relay in relays { relay.addQueries(to: &queries) }
-      let isRetrying = hasRoom && (retryAt != nil || postponed != nil)
+      let isRetrying = canAdd && (retryAt != nil || postponed != nil)
       let timeout = isRetrying ? 5 : relays.isEmpty && stopsAt == nil ? -1 : milliseconds
       if poll(&queries, nfds_t(queries.count), timeout) <= 0 {
         for index in queries.indices { queries[index].revents = 0 }
@@ -46,7 +46,7 @@ extension RelayLoop {
       return mayAccept && (postponed != nil || queries[1].revents != 0)
     }
 
-    /// Lets each relay do what the last wait found to be done.
+    /// Lets each relay handle the events of the last wait.
     mutating func proceed(_ now: ContinuousClock.Instant) {
       for (index, relay) in relays.enumerated() {
         let events = (client: queries[2 + 2 * index].revents, daemon: queries[3 + 2 * index].revents)
@@ -56,7 +56,7 @@ extension RelayLoop {
       relays.removeAll(where: \.isOver)
     }
 
-    /// Whether the time for the clocks has come; they are looked at then.
+    /// Whether a tick is due; if so, checks the deadlines.
     mutating func isTickDue(_ now: ContinuousClock.Instant) -> Bool {
       guard now >= nextTick else { return false }
       nextTick = now + .milliseconds(Int64(RelayLoop.tickMilliseconds))
@@ -65,11 +65,13 @@ extension RelayLoop {
       return true
     }
 
-    // MARK: Newcomers
+    // MARK: New clients
 
-    private var hasRoom: Bool { relays.count < connectionMax || relays.contains(where: \.isIdle) }
+    private func canAdd(_ now: ContinuousClock.Instant) -> Bool {
+      relays.count < connectionMax || relays.contains { $0.isIdle || $0.isStalled(now) }
+    }
 
-    /// The next client that waits, `nil` when there is none or no room.
+    /// The next waiting client; `nil` when there is none or no free connection.
     mutating func nextClient(_ now: ContinuousClock.Instant) -> Int32? {
       retryAt = nil
       if relays.count >= connectionMax && !evict(now) {
@@ -94,7 +96,7 @@ extension RelayLoop {
       return nil
     }
 
-    /// Keeps a client until descriptors are free.
+    /// Holds a client until descriptors are free.
     mutating func postpone(_ client: Int32, _ now: ContinuousClock.Instant) {
       postponed = client
       retryAt = now + Self.postponement
@@ -103,19 +105,22 @@ extension RelayLoop {
 
     mutating func add(_ relay: Relay) { relays.append(relay) }
 
-    /// Closes the connection that has been idle longest; `false` when all are at work, or so fresh that their
-    /// requests may be on their way.
+    /// Closes the connection that has been idle longest, or else one that its client has stalled; `false` when all are
+    /// busy, or so new that their requests may not have arrived yet.
     private mutating func evict(_ now: ContinuousClock.Instant) -> Bool {
-      let idle = relays.filter(\.isIdle).min { $0.lastActivity < $1.lastActivity }
-      guard let idle, idle.lastActivity + Self.grace < now else { return false }
-      idle.end()
+      let idle = relays.filter { $0.isIdle && $0.lastActivity + Self.grace < now }
+      let candidates = idle.isEmpty ? relays.filter { $0.isStalled(now) } : idle
+      guard let relay = candidates.min(by: { $0.lastActivity < $1.lastActivity }) else { return false }
+      // An answer that the library has finished since the last wait still goes out.
+      if relay.fetchAnswer(now) { return false }
+      relay.end()
       relays.removeAll(where: \.isOver)
       return true
     }
 
     // MARK: The end
 
-    /// Accepts nobody any more, and closes each connection once it has its last answer.
+    /// Accepts no more clients, and closes each connection after its last answer.
     mutating func stop() {
       if stopsAt == nil { stopsAt = .now + .seconds(1) }
       if listener >= 0 { close(listener) }
@@ -126,7 +131,7 @@ extension RelayLoop {
       relays.removeAll(where: \.isOver)
     }
 
-    /// Whether, while stopping, nothing is left to be sent or the time is over.
+    /// Whether, while stopping, all answers are sent or the time is over.
     var isFinished: Bool { relays.isEmpty || stopsAt.map { $0 < .now } ?? false }
 
     mutating func end() {
@@ -136,7 +141,7 @@ extension RelayLoop {
   }
 }
 
-/// `accept(2)`, which a method of the same name would hide.
+/// `accept(2)`, which a method of the same name shadows.
 private func systemAccept(_ listener: Int32) -> Int32 {
   accept(listener, nil, nil)
 }

@@ -1,3 +1,4 @@
+import QuireTensors
 import Synchronization
 
 #if canImport(Glibc)
@@ -6,13 +7,12 @@ import Synchronization
   import Darwin
 #endif
 
-/// Accepts clients and runs their relays, on one thread of its own.
+/// Accepts clients and runs their relays on its own thread.
 ///
-/// Connections that say nothing keep nobody out: when all are taken, or the system has no more descriptors, a
-/// newcomer takes the place of the one that has been idle longest.
+/// Idle and stalled connections do not block new ones: at the limit, or when the system has no more descriptors, a new
+/// connection replaces the one that has been idle longest, or else one that its client has stalled.
 final class RelayLoop: Sendable {
-  /// Gives the library's end of a new connection to the library, which owns it from here on; `false` when it
-  /// refuses.
+  /// Gives the library its end of a new connection; the library then owns it. `false` when it refuses.
   typealias Adoption = @Sendable (_ descriptor: Int32, _ link: ClientLink) -> Bool
 
   static let tickMilliseconds: Int32 = 50
@@ -23,9 +23,9 @@ final class RelayLoop: Sendable {
   private let isStopping = Atomic(false)
   /// A byte written to the second wakes the thread.
   private let bell: (Int32, Int32)
-  private let thread = Mutex<ServerThread?>(nil)
+  private let thread = Mutex<NativeThread?>(nil)
 
-  /// - Parameter tick: called some twenty times a second while clients are connected.
+  /// - Parameter tick: called about twenty times a second while clients are connected.
   init(
     limits: HTTPLimits, adopt: @escaping Adoption, tick: @escaping @Sendable (ContinuousClock.Instant) -> Void
   ) throws(ServingError) {
@@ -41,7 +41,7 @@ final class RelayLoop: Sendable {
     self.tick = tick
   }
 
-  /// Whether the descriptors of a connection can be had: a server that can accept nobody should not start.
+  /// Whether the descriptors of one connection are available: a server that can accept no client should not start.
   private static func canOpenConnection(like descriptor: Int32) -> Bool {
     let probes = (0..<3).map { _ in dup(descriptor) }
     for probe in probes where probe >= 0 { close(probe) }
@@ -53,19 +53,19 @@ final class RelayLoop: Sendable {
     close(bell.1)
   }
 
-  /// Accepts from `listener` on, which it owns then, also when it throws.
+  /// Starts to accept clients from `listener`. Takes ownership of it, also when it throws.
   func start(listener: Int32) throws(ServingError) {
     do {
-      let thread = try ServerThread { self.run(listener) }
+      let thread = try NativeThread(named: "relay") { self.run(listener) }
       self.thread.withLock { $0 = thread }
     } catch {
       close(listener)
-      throw error
+      throw .noThread(code: error.code)
     }
   }
 
-  /// Stops accepting, lets answers that the library has given go out for a second, closes everything and waits for
-  /// that.
+  /// Stops accepting, sends finished answers for at most a second, then closes everything. Returns when this is
+  /// done.
   func stop() {
     isStopping.store(true, ordering: .sequentiallyConsistent)
     var byte: UInt8 = 0
@@ -97,7 +97,7 @@ final class RelayLoop: Sendable {
   private func accept(_ state: inout State, _ now: ContinuousClock.Instant) {
     while let client = state.nextClient(now) {
       guard let (own, other) = Socket.pair() else {
-        // The library closes what it had of an evicted connection soon; then there is room.
+        // The library soon closes its end of an evicted connection; then descriptors are free.
         state.postpone(client, now)
         return
       }
@@ -111,7 +111,7 @@ final class RelayLoop: Sendable {
     }
   }
 
-  /// What the rest of the program has open.
+  /// Descriptors that the rest of the program uses.
   private static let otherDescriptorCount = 16
 
   /// Each connection takes three descriptors.

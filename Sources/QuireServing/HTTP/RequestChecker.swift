@@ -1,10 +1,10 @@
 /// Reads the bytes of a connection before the HTTP library does and passes on only whole, unambiguous requests.
 ///
-/// libmicrohttpd overlooks much that RFC 9112 forbids (a space before a colon, a NUL in a header, two hosts, line
-/// feeds alone after chunk sizes) and answers part of the rest with pages of its own. So the head of a request is
-/// held back until it is complete and then passed on in canonical form, and chunks are passed on without
-/// extensions and trailers. What is refused is replaced: a head by an empty request, the rest of a body by its
-/// end. Thus the library finds a sound request in its place, and `refusal` says how that one is to be answered.
+/// libmicrohttpd accepts much that RFC 9112 forbids (a space before a colon, a NUL in a header, two hosts, line
+/// feeds alone after chunk sizes) and answers other errors with its own pages. So the head of a request is held back
+/// until it is complete and then forwarded in canonical form. Chunks are forwarded without extensions and trailers.
+/// Refused input is replaced: a head by an empty request, the rest of a body by its end. So the library always gets
+/// a valid request, and `refusal` says how to answer it.
 ///
 ///     var checker = RequestChecker(limits: limits)
 ///     checker.take(received, into: &forwarded)
@@ -18,23 +18,20 @@ struct RequestChecker {
 
   private enum Stage: Equatable {
     case head
-    /// Bytes of a counted body to come.
+    /// Bytes of a Content-Length body that have not arrived.
     case body(Int)
     case chunkSize
-    /// Bytes of a chunk to come.
+    /// Bytes of a chunk that have not arrived.
     case chunk(Int)
     case chunkEnd
     case trailer
-    /// Nothing is passed on any more.
+    /// Nothing more is forwarded.
     case refused
   }
 
-  /// More in a line with a chunk's size is no size.
-  private static let chunkLineBytesMax = 1024
-
   let limits: HTTPLimits
   private(set) var refusal: Refusal?
-  /// Requests whose last byte has been passed on.
+  /// Requests that have been forwarded completely.
   private(set) var completeCount = 0
   private var stage = Stage.head
   private var head = RequestHead()
@@ -48,11 +45,11 @@ struct RequestChecker {
     self.limits = limits
   }
 
-  /// Whether a request has begun and is not complete.
+  /// Whether a request has started and is not complete.
   var isInsideRequest: Bool { !(stage == .head && lineBytes == 0) && stage != .refused }
   var isInsideBody: Bool { isInsideRequest && stage != .head }
 
-  /// Appends to `output` what may be passed on. Bytes after a refusal are dropped.
+  /// Appends the bytes to forward to `output`. Bytes after a refusal are dropped.
   mutating func take(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
     var rest = Slice(base: bytes, bounds: 0..<bytes.count)
     do throws(ServingError) {
@@ -102,7 +99,7 @@ struct RequestChecker {
     _ rest: inout Slice<UnsafeRawBufferPointer>
   ) throws(ServingError) -> [UInt8]? {
     if stage == .head, lineBytes == 0, let first = rest.first, !first.isTokenByte, !Self.isLineEnd(first) {
-      // Whatever this is (TLS, say), there is no need to wait for its end.
+      // These bytes are not HTTP (perhaps TLS), so do not wait for the end of the line.
       throw .refused(400, "expected a request of HTTP/1.1, found other bytes; use http:// and no encryption")
     }
     let end = rest.firstIndex(of: UInt8(ascii: "\n"))
@@ -129,7 +126,7 @@ struct RequestChecker {
   private func checkLength() throws(ServingError) {
     switch stage {
     case .chunkSize, .chunkEnd:
-      guard line.count <= Self.chunkLineBytesMax else {
+      guard line.count <= ChunkSize.lineBytesMax else {
         throw .refused(
           400, "expected the size of a chunk, found a longer line; send the body with Content-Length")
       }
@@ -176,8 +173,8 @@ struct RequestChecker {
       output += canonical
       return endRequest()
     case .counted(let count):
-      // A client that is cut off while it sends may lose the answer, so what is a little too large is read and
-      // dropped (`RequestIntake`); one that asks first, or has very much to send, is told at once.
+      // A client that is disconnected while it sends may lose the answer, so a body that is a little too large is read
+      // and dropped (`RequestIntake`). A client that asks first, or sends very much, is answered at once.
       if count > limits.bodyBytes, head.expectsContinue || count > limits.discardedBytes {
         throw .rejected(limits.tooLarge(count, isWhole: true))
       }
@@ -191,19 +188,7 @@ struct RequestChecker {
 
   private mutating func beginChunk(_ line: ArraySlice<UInt8>, into output: inout [UInt8]) throws(ServingError)
   {
-    let digits = line.prefix {
-      UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || UInt8(ascii: "a")...UInt8(ascii: "f") ~= $0 | 0x20
-    }
-    let text = String(decoding: digits, as: UTF8.self)
-    let rest = line.dropFirst(digits.count)
-    let isExtension = rest.first { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } == UInt8(ascii: ";")
-    guard !digits.isEmpty, rest.isEmpty || isExtension,
-      rest.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") })
-    else {
-      throw .refused(
-        400, "expected the size of a chunk in hexadecimal digits, found a line of another form; correct it")
-    }
-    let size = Int(text, radix: 16) ?? .max
+    let size = try ChunkSize(line).bytes
     if size == 0 {
       stage = .trailer
       lineBytes = 0
@@ -222,7 +207,7 @@ struct RequestChecker {
 
   private mutating func refuse(_ rejection: Rejection, into output: inout [UInt8]) {
     refusal = Refusal(request: completeCount, rejection: rejection)
-    // Only lines are refused, so a chunk is never open here: before a head, at a chunk's size or after its bytes.
+    // Only lines are refused, so this is never inside a chunk: it is in a head, at a chunk's size or after its bytes.
     switch stage {
     case .head: output += "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8
     case .chunkEnd: output += "\r\n0\r\n\r\n".utf8

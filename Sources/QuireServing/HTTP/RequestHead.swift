@@ -1,11 +1,10 @@
-/// The request line and headers of one request, read line by line by the rules of RFC 9112, the strict reading
-/// where it leaves a choice. What it returns is a head in one canonical form, so that nobody after it can read the
-/// request in another way.
+/// The request line and headers of one request, read line by line by RFC 9112, strictly where the RFC leaves a
+/// choice. The result is a head in canonical form, which later readers cannot interpret differently.
 struct RequestHead {
   /// Why the head is refused. Thrown by `add` and `finish`.
   typealias Refusal = ServingError
 
-  /// How the body's end is found.
+  /// How the end of the body is found.
   enum Framing: Equatable {
     case none
     /// Bytes announced by Content-Length.
@@ -16,7 +15,7 @@ struct RequestHead {
   static let headerCountMax = 200
 
   private(set) var framing = Framing.none
-  /// Whether the client waits for a go-ahead before it sends the body.
+  /// Whether the client waits for `100 Continue` before it sends the body.
   private(set) var expectsContinue = false
   private var requestLine: RequestLine?
   private var host: String?
@@ -27,7 +26,7 @@ struct RequestHead {
   /// Whether no line has been added.
   var isEmpty: Bool { requestLine == nil }
 
-  /// Takes the next line, without its line end.
+  /// Reads the next line, given without its line end.
   mutating func add(_ line: ArraySlice<UInt8>) throws(Refusal) {
     guard requestLine != nil else {
       requestLine = try RequestLine(line)
@@ -43,14 +42,14 @@ struct RequestHead {
     case "content-length": try takeLength(field)
     case "transfer-encoding": try takeEncoding(field)
     case "expect": try takeExpectation(field)
-    // Nothing here uses cookies; those of other programs on this machine come along with every request of a page.
+    // Cookies are not used; a page's request includes those of other servers on this machine, so drop them.
     case "cookie": return
     default: break
     }
     if field.name != "host" { canonicalLines += Array("\(field.spelling): \(field.value)\r\n".utf8) }
   }
 
-  /// The bytes of the whole head, once its last line has been added.
+  /// The bytes of the whole head, after its last line was added.
   func finish() throws(Refusal) -> [UInt8] {
     guard let requestLine else { throw .refused(400, "expected a request line, found none; send one") }
     if requestLine.isOldVersion {
@@ -65,7 +64,7 @@ struct RequestHead {
       throw .refused(400, "expected Content-Length or Transfer-Encoding, found both; send one of them")
     }
     var bytes = Array("\(requestLine.canonical)\r\n".utf8)
-    // An absolute target says for itself which host is meant (RFC 9112, 3.2.2).
+    // The host of an absolute target replaces the Host header (RFC 9112, 3.2.2).
     if let host = requestLine.authority ?? host { bytes += Array("Host: \(host)\r\n".utf8) }
     return bytes + canonicalLines + "\r\n".utf8
   }
@@ -90,7 +89,7 @@ struct RequestHead {
         400,
         "expected digits as the Content-Length, found '\(Found.plain(field.value))'; correct it")
     }
-    // A number beyond 64 bits is a length like any other that is too large.
+    // A number beyond 64 bits is treated as any other length that is too large.
     let length = Int(field.value) ?? .max
     if hasTransferEncoding {
       throw .refused(400, "expected Content-Length or Transfer-Encoding, found both; send one of them")
@@ -127,7 +126,7 @@ struct RequestHead {
 }
 
 extension ServingError {
-  /// A request that is no HTTP, or more of it than is taken.
+  /// A request that is not valid HTTP or exceeds a limit.
   static func refused(_ status: Int, _ message: String) -> ServingError {
     .rejected(Rejection(status: status, message: message, code: "invalid_http"))
   }

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// Takes in one request on the daemon's thread. Only that thread touches it.
+/// Receives one request. Used only on the daemon's thread.
 final class RequestIntake {
   let link: ClientLink
   let exchange: HTTPExchange
-  /// Why the body is read without being kept: the client gets to read the refusal once it has sent everything.
+  /// Set when the body is read and dropped: the client receives this refusal after it has sent everything.
   private(set) var rejection: Rejection?
-  /// Whether the request is complete and the handler has it.
+  /// Whether the request is complete and was passed to the handler.
   var isHandedOver = false
   private var request: HTTPRequest
   private var receivedBytes = 0
@@ -27,7 +27,7 @@ final class RequestIntake {
     }
   }
 
-  /// Takes the next bytes of the body. `RequestChecker` bounds their number.
+  /// Receives the next bytes of the body. `RequestChecker` limits their number.
   func receive(_ bytes: UnsafeRawBufferPointer) {
     receivedBytes += bytes.count
     guard rejection == nil else { return }
@@ -46,7 +46,7 @@ final class RequestIntake {
     release()
   }
 
-  /// Gives up the memory of the body.
+  /// Releases the memory of the body.
   private func release() {
     request.body = []
     budget.release(reservedBytes)
@@ -55,14 +55,14 @@ final class RequestIntake {
 
   deinit { release() }
 
-  /// The request, once; its body is not kept here, but counts until the request is answered.
+  /// Returns the request, once. Its body is no longer kept here, but counts against the budget until it is answered.
   func takeRequest() -> HTTPRequest {
     defer { request.body = [] }
     return request
   }
 }
 
-/// The memory that all bodies together may take.
+/// The memory limit of all request bodies together.
 final class BodyBudget: Sendable {
   private let maximumBytes: Int
   private let usedBytes = Mutex(0)
@@ -71,7 +71,7 @@ final class BodyBudget: Sendable {
     self.maximumBytes = maximumBytes
   }
 
-  /// Takes memory for `count` more bytes; `false` when there is not enough left.
+  /// Reserves `count` bytes; `false` when there is not enough left.
   func reserve(_ count: Int) -> Bool {
     usedBytes.withLock { used in
       guard used + count <= maximumBytes else { return false }
@@ -86,7 +86,7 @@ final class BodyBudget: Sendable {
 
   var exhausted: Rejection {
     .unavailable(
-      "expected room in the \(maximumBytes) bytes for request bodies, found other requests using them; try again "
+      "expected space in the \(maximumBytes) bytes for request bodies, found other requests using them; try again "
         + "later", code: "out_of_memory", retryAfterSeconds: 1)
   }
 }

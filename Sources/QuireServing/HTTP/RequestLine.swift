@@ -1,11 +1,11 @@
 /// The first line of a request: `POST /v1/completions HTTP/1.1`.
 struct RequestLine {
   let method: String
-  /// Without the query, which no endpoint has; percent escapes as they came. `*` for the server itself.
+  /// Without the query, which no endpoint uses; percent escapes unchanged. `*` for the server itself.
   let path: String
   /// The host and port of an absolute target such as `http://localhost:8080/health`.
   let authority: String?
-  /// HTTP/1.0, which knows neither chunks nor `Host`.
+  /// HTTP/1.0, which has neither chunks nor `Host`.
   let isOldVersion: Bool
 
   init(_ line: ArraySlice<UInt8>) throws(ServingError) {
@@ -54,7 +54,7 @@ struct RequestLine {
     String(target.prefix { $0 != "?" && $0 != "#" })
   }
 
-  /// Bytes from outside for a sentence: short, and nothing in them acts on a terminal.
+  /// Received bytes quoted for a message: shortened, and without terminal control characters.
   private static func quoted(_ bytes: ArraySlice<UInt8>) -> String {
     let text = bytes.prefix(40).map { (0x20...0x7e).contains($0) ? Character(Unicode.Scalar($0)) : "?" }
     return "'" + String(text) + (bytes.count > 40 ? "…'" : "'")
@@ -65,9 +65,9 @@ struct RequestLine {
 struct HeaderLine {
   /// In lower case.
   let name: String
-  /// The name as it came.
+  /// The name as received.
   let spelling: String
-  /// Without spaces and tabs around it; what is no UTF-8 is replaced by U+FFFD.
+  /// Without spaces and tabs around it; invalid UTF-8 is replaced by U+FFFD.
   let value: String
 
   init(_ line: ArraySlice<UInt8>) throws(ServingError) {
@@ -76,7 +76,7 @@ struct HeaderLine {
       throw .refused(
         400, "expected one line for each header, found one that continues the line before; join them")
     }
-    // A space in front of the colon is no part of a token: the name is then wrong, not another name.
+    // A space before the colon makes the name invalid; it is not trimmed.
     guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
       line[..<colon].allSatisfy(\.isTokenByte)
     else {

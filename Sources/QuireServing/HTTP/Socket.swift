@@ -4,7 +4,7 @@
   import Darwin
 #endif
 
-/// Bytes that wait for a socket.
+/// Bytes that wait to be sent to a socket.
 struct ByteQueue {
   var bytes: [UInt8] = []
   private var sentCount = 0
@@ -30,11 +30,11 @@ struct ByteQueue {
 /// Calls on sockets that do not block.
 enum Socket {
   enum Outcome {
-    /// Bytes went over.
+    /// Bytes were moved.
     case moved
     /// Nothing to do at the moment.
     case none
-    /// The other end sends no more.
+    /// The other end has closed its sending half.
     case ended
     case failed
   }
@@ -47,7 +47,7 @@ enum Socket {
     private static let readHangup: Int16 = 0
   #endif
 
-  /// What `poll` is to watch; nothing at all when none is asked for.
+  /// The `poll` entry for these events; without any, the socket is not watched.
   static func query(_ descriptor: Int32, reads: Bool, writes: Bool, hangup: Bool) -> pollfd {
     var events: Int16 = 0
     if reads { events |= Int16(POLLIN) }
@@ -56,7 +56,7 @@ enum Socket {
     return pollfd(fd: events == 0 ? -1 : descriptor, events: events, revents: 0)
   }
 
-  /// Hands over what one call brings.
+  /// Passes the bytes of one `recv` call to `body`.
   static func receive(_ descriptor: Int32, _ body: (UnsafeRawBufferPointer) -> Void) -> Outcome {
     withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 16) { buffer in
       let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
@@ -69,7 +69,7 @@ enum Socket {
     }
   }
 
-  /// Sends what one call takes.
+  /// Sends as many bytes as one `send` call accepts.
   static func send(_ queue: inout ByteQueue, to descriptor: Int32) -> Outcome {
     let count = queue.withUnsent { systemSend(descriptor, $0.baseAddress, $0.count, noSignal) }
     guard count >= 0 else { return isTemporary(errno) ? .none : .failed }
@@ -81,7 +81,7 @@ enum Socket {
     code == EAGAIN || code == EWOULDBLOCK || code == EINTR
   }
 
-  /// Two sockets that are connected to each other and do not block; `nil` when the system has no more.
+  /// Two connected non-blocking sockets; `nil` when the system has no more.
   static func pair() -> (Int32, Int32)? {
     var ends: [Int32] = [-1, -1]
     #if canImport(Glibc)
@@ -94,7 +94,7 @@ enum Socket {
     return (ends[0], ends[1])
   }
 
-  /// Makes a descriptor neither block nor pass to other programs.
+  /// Makes a descriptor non-blocking and close-on-exec.
   static func prepare(_ descriptor: Int32) {
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -104,14 +104,14 @@ enum Socket {
     #endif
   }
 
-  /// Events of a stream go out as they are written.
+  /// Turns off Nagle's algorithm, so that stream events are sent as they are written.
   static func sendAtOnce(_ descriptor: Int32) {
     var yes: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
   }
 }
 
-/// `send(2)`, which a method of the same name would hide.
+/// `send(2)`, which a method of the same name shadows.
 private func systemSend(
   _ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int, _ flags: Int32
 ) -> Int {

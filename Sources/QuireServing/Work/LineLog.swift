@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Writes lines on a thread of its own: a reader that does not read must hold up nobody.
+/// Writes lines on its own thread, so that a slow reader of the log does not block the server.
 package final class LineLog: Sendable {
   private static let capacity = 4096
 
@@ -16,7 +16,7 @@ package final class LineLog: Sendable {
   /// Throws when the system refuses the thread.
   package func start() throws(ServingError) { try lane.start(threadCount: 1) }
 
-  /// Writes the line soon. Lines that come faster than they can be written are counted instead.
+  /// Queues a line. Lines that arrive faster than they can be written are dropped and counted.
   package func add(_ line: @escaping @Sendable () -> String) {
     let isTaken = lane.add {
       let lost = self.lostCount.withLock { count in
@@ -29,6 +29,6 @@ package final class LineLog: Sendable {
     if !isTaken { lostCount.withLock { $0 += 1 } }
   }
 
-  /// Writes what waits and ends.
+  /// Writes all queued lines and ends.
   package func stop() { lane.finish() }
 }

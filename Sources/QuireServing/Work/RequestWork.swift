@@ -1,8 +1,8 @@
-/// Where requests with a body are worked on: JSON, templates and tokenization take a second for each megabyte or
-/// so. Large bodies have a thread of their own, so that they neither hold up the small ones nor take more than one
-/// core from the model.
+/// Threads that process requests with a body: JSON, templates and tokenization take about a second per megabyte.
+/// Large bodies have one thread of their own, so that they neither delay small ones nor take more than one core
+/// from the model.
 final class RequestWork: Sendable {
-  /// Bodies above this are large. Bytes.
+  /// Bodies of more bytes than this are large.
   static let largeBodyBytes = 256 << 10
 
   private let small = WorkLane(capacity: 1024)
@@ -13,13 +13,13 @@ final class RequestWork: Sendable {
     try large.start(threadCount: 1)
   }
 
-  /// Performs `job` on a thread for bodies of that size. Throws when too much waits there already.
+  /// Runs `job` on a thread for bodies of that size. Throws when its queue is full.
   func add(byteCount: Int, _ job: @escaping WorkLane.Job) throws(ServingError) {
     let lane = byteCount > Self.largeBodyBytes ? large : small
     guard lane.add(job) else {
       throw .rejected(
         .unavailable(
-          "expected room for one more request to be read, found too many that wait; try again later",
+          "expected a free entry in the queue of requests to read, found it full; try again later",
           code: "overloaded", retryAfterSeconds: 1))
     }
   }

@@ -1,35 +1,40 @@
 import Dispatch
+import QuireTensors
 import Synchronization
 
-/// Jobs in order of arrival, performed by threads of their own.
+/// A queue of jobs, run in order of arrival on its own threads.
 final class WorkLane: Sendable {
   typealias Job = @Sendable () -> Void
 
   private struct Guarded {
     var jobs: [Job] = []
-    /// No more jobs are taken, and the threads end when none is left.
+    /// No more jobs are accepted, and the threads end when none is left.
     var isStopped = false
   }
 
   private let capacity: Int
   private let guarded = Mutex(Guarded())
   private let bell = DispatchSemaphore(value: 0)
-  private let threads = Mutex<[ServerThread]>([])
+  private let threads = Mutex<[NativeThread]>([])
 
-  /// - Parameter capacity: jobs that may wait.
+  /// - Parameter capacity: number of jobs that may wait.
   init(capacity: Int) {
     self.capacity = capacity
   }
 
-  /// Throws when the system refuses a thread; those that were started then run until `stop`.
+  /// Throws when the system refuses a thread; threads that were already started then run until `stop`.
   func start(threadCount: Int) throws(ServingError) {
     for _ in 0..<threadCount {
-      let thread = try ServerThread { self.run() }
-      threads.withLock { $0.append(thread) }
+      do {
+        let thread = try NativeThread(named: "worker") { self.run() }
+        threads.withLock { $0.append(thread) }
+      } catch {
+        throw .noThread(code: error.code)
+      }
     }
   }
 
-  /// `false` when too many jobs wait already.
+  /// `false` when the queue is full.
   func add(_ job: @escaping Job) -> Bool {
     let isTaken = guarded.withLock { state in
       guard state.jobs.count < capacity, !state.isStopped else { return false }
@@ -40,7 +45,7 @@ final class WorkLane: Sendable {
     return isTaken
   }
 
-  /// Ends the threads after the jobs that they are at; what waits is dropped.
+  /// Ends the threads after their current jobs; waiting jobs are dropped.
   func stop() {
     guarded.withLock { $0.jobs = [] }
     finish()

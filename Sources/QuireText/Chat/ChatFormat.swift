@@ -1,6 +1,6 @@
 package import QuireJSON
 
-/// How the chats of a model become prompts, and its answers their parts.
+/// How a model's chats are rendered to prompts, and how its answers are split into parts.
 ///
 /// ```swift
 /// let format = try tokenizer.chatFormat.required()
@@ -9,23 +9,23 @@ package import QuireJSON
 /// var splitter = format.splitter(startsInThinking: format.startsInThinking(ids, tokenizer), splitsToolCalls: true)
 /// ```
 ///
-/// Which format a model has is decided once, when it is opened: see ``ChatFormatChoice``. A further format is one
-/// more case here and a folder beside `Qwen3`; the methods only forward.
+/// The format is chosen once, when the model is opened: see ``ChatFormatChoice``. To add a format, add a case here
+/// and a folder next to `Qwen3`; the methods only forward.
 package enum ChatFormat: String, Sendable, CaseIterable {
-  /// Qwen3's two published templates, which render alike.
+  /// Qwen3's two published templates, which render identically.
   case qwen3
 
-  /// As options, packs and messages spell it.
+  /// The name in options, packs and messages.
   package var name: String { rawValue }
 
   /// Renders a chat.
   ///
   /// - Parameters:
-  ///   - tools: JSON schemas of functions, as OpenAI's `tools` has them; none for a chat without.
-  ///   - mode: Counts only together with `addGenerationPrompt`.
-  ///   - addGenerationPrompt: Whether the prompt ends with the head of the assistant's next message.
-  ///   - continueFinalMessage: Whether the last message, which must be the assistant's and have content, is left
-  ///     open for the model to go on. Not together with `addGenerationPrompt`.
+  ///   - tools: JSON schemas of functions, as in OpenAI's `tools`; empty for a chat without tools.
+  ///   - mode: Has an effect only with `addGenerationPrompt`.
+  ///   - addGenerationPrompt: Whether the prompt ends with the start of the assistant's next message.
+  ///   - continueFinalMessage: Whether the model continues the last message, which must be the assistant's and have
+  ///     content. Not together with `addGenerationPrompt`.
   package func render(
     messages: [ChatMessage], tools: [JSONValue] = [], mode: ThinkingMode = .thinking,
     addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
@@ -41,8 +41,8 @@ package enum ChatFormat: String, Sendable, CaseIterable {
     }
   }
 
-  /// Whether an answer to this prompt begins inside a thought. The prompt decides, and no option that went with it:
-  /// the thought may have been closed or left open by other means.
+  /// Whether an answer to this prompt starts inside the reasoning. This is read from the prompt itself, not from the
+  /// mode: a message may also have opened or closed the reasoning.
   package func startsInThinking(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool
   {
     switch self {
@@ -50,7 +50,7 @@ package enum ChatFormat: String, Sendable, CaseIterable {
     }
   }
 
-  /// Whether the prompt ends with the head of the answer, so that the model itself decides whether it thinks: its first
+  /// Whether nothing of the answer is in the prompt, so that the model itself decides whether it thinks: its first
   /// token may open a thought.
   package func mayOpenThought(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool {
     switch self {
@@ -65,23 +65,24 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   package static let toolCallStart = AnswerTag.toolCallStart
   package static let toolCallEnd = AnswerTag.toolCallEnd
 
-  /// Takes one answer apart.
+  /// A splitter for one answer.
   ///
-  /// - Parameter splitsToolCalls: Off, calls stay in the content as they are: for chats without tools.
+  /// - Parameter splitsToolCalls: If false, calls stay in the content unchanged: for chats without tools.
   package func splitter(startsInThinking: Bool, splitsToolCalls: Bool) -> AnswerSplitter {
     switch self {
     case .qwen3: AnswerSplitter(startsInThinking: startsInThinking, splitsToolCalls: splitsToolCalls)
     }
   }
 
-  /// What the model's authors recommend to sample with.
+  /// The sampling parameters that the model's authors recommend.
   package func recommendedSampling(in mode: ThinkingMode) -> RecommendedSampling {
     switch self {
     case .qwen3: Qwen3Chat.recommendedSampling(in: mode)
     }
   }
 
-  /// Added tokens that are part of the format's structure: with the special ones those that messages cannot forge.
+  /// Added tokens that are part of the format's structure. Text of messages never becomes one of these or a special
+  /// token.
   private var tags: [String] {
     switch self {
     case .qwen3: Qwen3Chat.tags

@@ -1,22 +1,22 @@
 import QuireJSON
 
-/// The chat format of an opened model and why it is this one; or why there is none, and chats are refused.
+/// The chat format of an opened model with the reason for it, or the reason why there is none and chats are refused.
 package struct ChatFormatChoice: Sendable, Equatable {
-  /// Nil when no format renders as the model's own template does. Raw prompts work all the same.
+  /// Nil when no format renders as the model's own template does. Raw prompts still work.
   package let format: ChatFormat?
   /// The format and the reason for it: "qwen3 (the template in chat_template.jinja)".
   package let summary: String
-  /// What was found instead of a known template.
+  /// A description of what was found instead of a known template.
   private let found: String
 
-  /// The format or the sentence that says why there is none.
+  /// The format; throws the reason when there is none.
   package func required() throws(TextError) -> ChatFormat {
     guard let format else { throw .chatFormat(found: found) }
     return format
   }
 
-  /// Decides in this order: 1. what the user asked for; 2. what a pack says; 3. the model's own templates, of
-  /// which every one must be known, because tools may select another one than the default.
+  /// Decides by, in this order: 1. the user's option; 2. the pack's manifest; 3. the model's own templates. All of
+  /// these must be known, because tools may select another one than the default.
   ///
   /// - Parameter recorded: The member `chatFormat` of a pack's manifest.
   init(templates: ChatTemplates, asked: ChatFormat?, recorded: JSONValue?) {
@@ -37,7 +37,7 @@ package struct ChatFormatChoice: Sendable, Equatable {
     if let kind = templates.wrongKind {
       self.init(refusing: "\(kind) as chat_template in \(templates.source)")
     } else if templates.templates.isEmpty {
-      // The architecture is Qwen3's, whatever the checkpoint leaves out.
+      // The architecture is Qwen3's, so its format applies even without a template in the checkpoint.
       self.init(.qwen3, "the model has no chat template; this is its architecture's")
     } else if let format = templates.templates[0].format,
       templates.templates.allSatisfy({ $0.format == format })
@@ -64,7 +64,7 @@ package struct ChatFormatChoice: Sendable, Equatable {
   }
 }
 
-/// The first characters of a name from a file, without those that a terminal would act on.
+/// The first characters of a name from a file, without terminal control characters.
 private func printable(_ name: String) -> String {
   String(String.UnicodeScalarView(name.unicodeScalars.prefix(40).filter { (0x20...0x7E).contains($0.value) }))
 }

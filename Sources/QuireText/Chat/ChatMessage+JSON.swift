@@ -5,12 +5,12 @@ extension ChatMessage {
   ///
   /// Content may be a text, null, or a list of text parts, which are joined by line feeds. `developer` is read as
   /// `system` and `function` as `tool`. Reasoning may be called `reasoning_content`, `thinking` or `reasoning`, or be a
-  /// part of the content; what is no text there counts as none, as the template has it. The older `function_call` is
-  /// a call like those of `tool_calls`. Any other member has no effect.
+  /// part of the content; a value that is not text counts as absent, as in the template. The older `function_call` is
+  /// read like an element of `tool_calls`. Any other member has no effect.
   ///
   /// - Parameters:
-  ///   - index: Its place in the list, for the error's sentence.
-  ///   - joinsParts: Off, content that is no text counts as none, as Qwen3's own template takes it.
+  ///   - index: Its index in the list, for the error message.
+  ///   - joinsParts: If false, content that is not a text counts as absent, as in Qwen3's own template.
   package init(json: JSONValue, index: Int, joinsParts: Bool = true) throws(TextError) {
     guard json.objectValue != nil else {
       throw .message(index: index, expected: "an object with role and content", found: json.kindDescription)
@@ -23,8 +23,8 @@ extension ChatMessage {
       guard let calls = calls.arrayValue else {
         throw .message(index: index, expected: "an array in tool_calls", found: calls.kindDescription)
       }
-      for (place, call) in calls.enumerated() {
-        toolCalls.append(try Self.toolCall(call, index, "tool_calls[\(place)]"))
+      for (position, call) in calls.enumerated() {
+        toolCalls.append(try Self.toolCall(call, index, "tool_calls[\(position)]"))
       }
     }
     if toolCalls.isEmpty, let call = json["function_call"], !call.isNull {
@@ -70,17 +70,17 @@ extension ChatMessage {
         found: json.kindDescription)
     }
     var texts: [String] = []
-    for (place, part) in parts.enumerated() where reasoningPart(part) == nil {
+    for (position, part) in parts.enumerated() where reasoningPart(part) == nil {
       guard let text = textPart(part) else {
         let found = part["type"]?.stringValue.map { "a part of type \(quoted($0))" } ?? part.kindDescription
-        throw .message(index: index, expected: "a text part in content[\(place)]", found: found)
+        throw .message(index: index, expected: "a text part in content[\(position)]", found: found)
       }
       texts.append(text)
     }
     return texts.joined(separator: "\n")
   }
 
-  /// A part of content: a bare text, or an object under one of the types that clients have for text.
+  /// The text of a content part: a string, or an object of one of the types that clients use for text.
   private static func textPart(_ part: JSONValue) -> String? {
     if let text = part.stringValue { return text }
     switch part["type"]?.stringValue {
@@ -106,7 +106,7 @@ extension ChatMessage {
     return nil
   }
 
-  /// The beginning of a client's text in quotes. Cut by scalars: a character may have any number of them.
+  /// The beginning of a client's text in quotes. Cut by scalars, because a character may have any number of them.
   private static func quoted(_ text: String) -> String {
     JSONValue.string(String(String.UnicodeScalarView(text.unicodeScalars.prefix(40)))).serialized()
   }

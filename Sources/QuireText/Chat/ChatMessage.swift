@@ -3,7 +3,7 @@ package import QuireJSON
 /// A call of a tool in an assistant's message.
 package struct ChatToolCall: Sendable, Equatable {
   package var name: String
-  /// A text is put into the prompt as it is; any other value as JSON.
+  /// A string is put into the prompt unchanged; any other value as JSON.
   package var arguments: JSONValue
 
   package init(name: String, arguments: JSONValue) {
@@ -11,11 +11,11 @@ package struct ChatToolCall: Sendable, Equatable {
     self.arguments = arguments
   }
 
-  /// The arguments as text: as they are, or as JSON in the spacing the model was trained on.
+  /// The arguments as text: a string unchanged, other values as JSON with the spacing that the model was trained on.
   package var argumentsText: String { arguments.stringValue ?? arguments.serialized(style: .python) }
 }
 
-/// One message of a chat, as far as the template reads it.
+/// One message of a chat, with the members that the template reads.
 package struct ChatMessage: Sendable, Equatable {
   package enum Role: String, Sendable, CaseIterable {
     case system, user, assistant, tool
@@ -24,7 +24,7 @@ package struct ChatMessage: Sendable, Equatable {
   package var role: Role
   /// Nil where there is none, which renders as empty text.
   package var content: String?
-  /// An assistant's thoughts, when they are given apart from the content.
+  /// An assistant's reasoning, when it is given separately from the content.
   package var reasoningContent: String?
   package var toolCalls: [ChatToolCall]
 

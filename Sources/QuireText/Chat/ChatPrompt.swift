@@ -1,12 +1,12 @@
-/// A rendered chat that remembers which of its text came from the template and which from people.
+/// A rendered chat that records which parts of its text come from the template and which from messages.
 package struct ChatPrompt: Sendable, Equatable {
   package struct Piece: Sendable, Equatable {
     package var text: String
-    /// Whether added tokens in it are meant as such.
+    /// Whether the text comes from the template, so that control tokens in it are recognised.
     package var isTemplate: Bool
   }
 
-  /// Not empty; neighbours differ in kind.
+  /// Not empty; adjacent pieces differ in `isTemplate`.
   package private(set) var pieces: [Piece] = []
 
   init() {}
@@ -16,11 +16,11 @@ package struct ChatPrompt: Sendable, Equatable {
 
   /// The prompt's ids.
   ///
-  /// Control tokens, which are special tokens and the format's tags, count only where the template wrote them:
-  /// `<|im_end|>` in a message is text like any other. Words that were added to the vocabulary count everywhere.
+  /// Control tokens (special tokens and the format's tags) are recognised only in text of the template: `<|im_end|>`
+  /// in a message is ordinary text. Other added tokens are recognised everywhere.
   ///
-  /// - Parameter forgeable: Whether control tokens count in messages too, as Hugging Face's `apply_chat_template` has
-  ///   it.
+  /// - Parameter forgeable: Whether control tokens are recognised in messages too, as in Hugging Face's
+  ///   `apply_chat_template`.
   package func tokens(_ tokenizer: Tokenizer, forgeable: Bool = false) -> [Int32] {
     var text = self.text
     if forgeable { return tokenizer.encode(text) }

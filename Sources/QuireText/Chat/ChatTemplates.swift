@@ -1,9 +1,9 @@
 package import QuireJSON
 
-/// The chat templates that a checkpoint or a pack brings, as its files have them.
+/// The chat templates of a checkpoint or a pack, as stored in its files.
 package struct ChatTemplates: Sendable, Equatable {
   package struct Template: Sendable, Equatable {
-    /// "default" for the only or usual one.
+    /// "default" for a single template or the default one.
     package let name: String
     package let text: String
 
@@ -15,17 +15,17 @@ package struct ChatTemplates: Sendable, Equatable {
     package static let defaultName = "default"
   }
 
-  /// In the order of the file; none when the model brings no template.
+  /// In the order of the file; empty when the model has no template.
   package let templates: [Template]
-  /// The file or folder they stand in, as sentences name it.
+  /// The file or folder that contains them, for messages.
   package let source: String
-  /// What stands where templates are expected, when it is none: "a number".
+  /// The kind of value found where templates are expected, when it is not a template: "a number".
   let wrongKind: String?
 
   /// - Parameters:
   ///   - configuration: tokenizer_config.json: `chat_template` is a text, or a list of named texts.
-  ///   - files: Templates with a file of their own; where there are any, they count and the configuration's do not,
-  ///     as in `transformers`.
+  ///   - files: Templates with their own files. If there are any, the configuration's are ignored, as in
+  ///     `transformers`.
   package init(configuration: JSONValue?, files: [Template] = []) {
     if !files.isEmpty {
       templates = files
@@ -46,12 +46,12 @@ package struct ChatTemplates: Sendable, Equatable {
 
   /// The file in a checkpoint's folder that holds the template.
   static let fileName = "chat_template.jinja"
-  /// The folder in it that holds further ones, each in a file `NAME.jinja`.
+  /// The folder in it that contains further templates, each in a file `NAME.jinja`.
   static let folderName = "additional_chat_templates"
   /// The member of tokenizer_config.json.
   static let configurationMember = "chat_template"
 
-  /// As `chat_template` of tokenizer_config.json; nil for none.
+  /// Reads `chat_template` of tokenizer_config.json; nil when it is not a list of templates.
   package var json: JSONValue? {
     if templates.isEmpty { return nil }
     if templates.count == 1, templates[0].name == Template.defaultName { return .string(templates[0].text) }
@@ -74,17 +74,17 @@ package struct ChatTemplates: Sendable, Equatable {
 }
 
 extension ChatTemplates.Template {
-  /// The format that renders as this template does, if there is one.
+  /// The format that renders like this template, if there is one.
   var format: ChatFormat? { Qwen3Chat.templateFingerprints.contains(fingerprint) ? .qwen3 : nil }
 
-  /// FNV-1a of the text without the line ends at its end.
+  /// FNV-1a hash of the text without trailing line ends.
   private var fingerprint: UInt64 {
     text.utf8.dropSuffix(of: UInt8(ascii: "\n")).reduce(0xCBF2_9CE4_8422_2325) { hash, byte in
       (hash ^ UInt64(byte)) &* 0x100_0000_01B3
     }
   }
 
-  /// What sets the template apart from Qwen3's, for a sentence: "one that opens the thought in the prompt".
+  /// How the template differs from Qwen3's, for a message: "one that opens the thought in the prompt".
   var difference: String {
     if text.contains("<｜Assistant｜>") { return "one with DeepSeek's tokens" }
     if text.contains(#"<|im_start|>assistant\n<think>"#) { return "one that opens the thought in the prompt" }

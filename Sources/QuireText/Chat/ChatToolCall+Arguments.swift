@@ -1,17 +1,17 @@
 import QuireJSON
 
 extension ChatToolCall {
-  /// With arguments that are the text of a JSON object (as OpenAI's clients send them) replaced by that object, so
-  /// that they reach the prompt in the spacing the model was trained on.
+  /// Arguments given as the text of a JSON object (as OpenAI's clients send them) are replaced by that object, so that
+  /// the prompt has the spacing that the model was trained on.
   package var withParsedArguments: ChatToolCall {
     Self.object(arguments).map { ChatToolCall(name: name, arguments: $0) } ?? self
   }
 
-  /// From the JSON that a model writes between the tags of a call; nil when it does not read as one.
+  /// From the JSON that a model writes between the tags of a call; nil when it is not a valid call.
   ///
-  /// 1. It has a `name`, itself or in an object `function`.
-  /// 2. Arguments are called `arguments` or `parameters`; the first of these that is not empty counts.
-  /// 3. They are an object or the JSON text of one. Missing, `null` and `""` are no arguments.
+  /// 1. It has a `name`, at the top level or in an object `function`.
+  /// 2. Arguments are called `arguments` or `parameters`; the first of these that is not empty is used.
+  /// 3. They are an object or the JSON text of one. Missing, `null` and `""` mean no arguments.
   init?(answer json: ArraySlice<UInt8>) {
     guard let whole = try? JSONValue.parse(json) else { return nil }
     let call = whole["function"]?.objectValue == nil ? whole : whole["function"] ?? whole

@@ -1,4 +1,4 @@
-/// Sampling settings that a model's authors recommend for a chat mode. A value that is nil is not recommended.
+/// Sampling settings that a model's authors recommend for a chat mode. Nil means that they recommend no value.
 package struct RecommendedSampling: Sendable, Equatable {
   package var temperature: Float?
   package var topP: Float?

@@ -1,5 +1,5 @@
-// Text is cut by bytes here: Swift's `Character` would join a line feed to what combines with it, and `hasPrefix`
-// compares canonically, while chat templates and tags know code points only.
+// Text is cut by bytes here. Swift's `Character` would join a line feed with a following combining mark, and
+// `hasPrefix` compares by canonical equivalence, but chat templates and tags work on code points.
 
 extension BidirectionalCollection where Element: Equatable {
   /// Without the run of `element` at the start.
@@ -14,7 +14,7 @@ extension BidirectionalCollection where Element: Equatable {
 }
 
 extension Collection where Element == UInt8 {
-  /// Where `pattern`, which must not be empty, first starts.
+  /// The index where `pattern`, which must not be empty, first starts.
   func firstOccurrence(of pattern: some Collection<UInt8>) -> Index? {
     guard let first = pattern.first else { preconditionFailure("searched for nothing") }
     var start = startIndex
@@ -39,9 +39,9 @@ extension String {
   func components(between separator: String) -> [String] {
     var parts: [String] = []
     var rest = utf8[...]
-    while let place = rest.firstOccurrence(of: separator.utf8) {
-      parts.append(String(Substring(rest[..<place])))
-      rest = rest[rest.index(place, offsetBy: separator.utf8.count)...]
+    while let match = rest.firstOccurrence(of: separator.utf8) {
+      parts.append(String(Substring(rest[..<match])))
+      rest = rest[rest.index(match, offsetBy: separator.utf8.count)...]
     }
     parts.append(String(Substring(rest)))
     return parts

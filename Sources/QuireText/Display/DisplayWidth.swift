@@ -1,15 +1,15 @@
 extension Character {
-  /// Columns that a terminal gives this character: 0, 1 or 2. East-Asian wide characters and emoji take two.
+  /// The number of terminal columns of this character: 0, 1 or 2. East Asian wide characters and emoji take two.
   package var displayWidth: Int {
     min(2, unicodeScalars.reduce(0) { $0 + $1.displayWidth })
   }
 }
 
 extension StringProtocol {
-  /// Columns that a terminal gives this text. Precondition: no control characters, which are no text.
+  /// The number of terminal columns of this text. Precondition: it has no control characters.
   package var displayWidth: Int { reduce(0) { $0 + $1.displayWidth } }
 
-  /// The longest beginning that takes at most `columns` columns.
+  /// The longest prefix that takes at most `columns` columns.
   package func prefix(columns: Int) -> SubSequence {
     var used = 0
     let end = indices.first { index in
@@ -33,7 +33,7 @@ extension Unicode.Scalar {
     return isWide ? 2 : 1
   }
 
-  /// Vowels and finals of Korean syllables, which are drawn into the consonant before them.
+  /// Vowels and final consonants of Korean syllables, which are drawn inside the preceding consonant's cell.
   private static let medialJamo: ClosedRange<UInt32> = 0x1160...0x11FF
 
   /// Blocks of wide characters (UAX #11: W and F); emoji are found by their property.

@@ -29,8 +29,8 @@ package struct TextTable: Sendable {
     rows.append(cells)
   }
 
-  /// The same table in parts that are at most `width` columns wide: each part has the first `keyCount` columns and
-  /// as many of the others as fit, one at least. Where not even one fits, the cells of the first column are cut.
+  /// The same table split into parts that are at most `width` columns wide. Each part has the first `keyCount` columns
+  /// and as many of the others as fit, at least one. If not even one fits, the cells of the first column are cut.
   package func parts(width: Int, keyCount: Int) -> [TextTable] {
     let all = self.widths
     let widest = all[keyCount...].max() ?? 0
@@ -42,7 +42,7 @@ package struct TextTable: Sendable {
     return stacked(width: width, keyCount: keyCount)
   }
 
-  /// The least that is left of a cell in the first column.
+  /// Minimum width to which cells of the first column are cut.
   private static let cutWidth = 8
 
   private func cuttingFirstColumn(to limit: Int) -> TextTable {
@@ -77,10 +77,10 @@ package struct TextTable: Sendable {
     return table
   }
 
-  /// Columns of the longest line.
+  /// Width of the longest line in columns.
   package var width: Int { widths.reduce(0, +) + Self.gap.count * (columns.count - 1) }
 
-  /// Title line, rule and rows, each line ended; no white space at line ends.
+  /// Title line, rule and rows, each with a line end; no trailing white space.
   package var text: String {
     let widths = widths
     var lines = [line(columns.map(\.title), widths)]

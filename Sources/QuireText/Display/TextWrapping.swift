@@ -13,7 +13,7 @@ extension String {
     let continuation = String(indent) + "  "
     var lines: [String] = []
     var current = String(indent)
-    // Spaces inside a line belong to its layout and stay; those at a break go.
+    // Spaces inside a line are layout and stay; those at a break are removed.
     var gap: Substring = ""
     var rest = line.dropFirst(indent.count)
     while !rest.isEmpty {

@@ -1,4 +1,4 @@
-/// A stretch of an answer, in the answer's order.
+/// A contiguous part of an answer.
 package enum AnswerPart: Sendable, Equatable {
   case reasoning(String)
   case content(String)
@@ -17,7 +17,7 @@ package struct AnswerParts: Sendable, Equatable {
     self.calls = calls
   }
 
-  /// All parts of an answer, in its order.
+  /// All parts of an answer, in order.
   package init(joining parts: [AnswerPart]) {
     self.init()
     for part in parts {

@@ -1,4 +1,4 @@
-/// Takes a streamed answer apart into reasoning, content and tool calls.
+/// Splits a streamed answer into reasoning, content and tool calls.
 ///
 /// ```swift
 /// var splitter = format.splitter(startsInThinking: false, splitsToolCalls: true)
@@ -18,22 +18,22 @@ package struct AnswerSplitter: Sendable {
     calls = splitsToolCalls ? ToolCallSplitter() : nil
   }
 
-  /// Whether what comes next is reasoning, as far as can be told.
+  /// Whether the next text is reasoning, as far as is known.
   package var isThinking: Bool { thinking.isThinking }
 
-  /// Appends the parts that the next piece of text completes. The array is the caller's, so that it can be used
-  /// again without an allocation.
+  /// Appends the parts that the next piece of text completes. The caller owns the array and can reuse it without an
+  /// allocation.
   package mutating func append(_ text: String, into parts: inout [AnswerPart]) {
     take(thinking.append(text), into: &parts)
   }
 
-  /// Appends the rest. An unfinished tag is text after all.
+  /// Appends the rest. An unfinished tag becomes text.
   package mutating func finish(into parts: inout [AnswerPart]) {
     take(thinking.finish(), into: &parts)
     calls?.finish(into: &parts)
   }
 
-  /// Reasoning stands before content, always.
+  /// Reasoning always precedes content.
   private mutating func take(_ split: ThinkingSplitter.Parts, into parts: inout [AnswerPart]) {
     if !split.reasoning.isEmpty { parts.append(.reasoning(split.reasoning)) }
     if split.content.isEmpty { return }

@@ -1,18 +1,18 @@
-/// Text of a stream in which tags are looked for, as bytes: what could be the start of a tag must wait for more.
+/// Text of a stream that is searched for tags, as bytes. A possible start of a tag is held until more text arrives.
 struct HeldText {
   private(set) var bytes: [UInt8] = []
 
   init() {
-    // Room for more than a token has, so that a decode step does not allocate.
+    // More capacity than a token needs, so that a decode step does not allocate.
     bytes.reserveCapacity(256)
   }
 
   mutating func append(_ text: String) { bytes += text.utf8 }
 
-  /// Takes away the first `count` bytes.
+  /// Removes the first `count` bytes.
   mutating func drop(_ count: Int) { bytes.removeFirst(count) }
 
-  /// Takes away the first `count` bytes and gives them out.
+  /// Removes the first `count` bytes and returns them.
   mutating func take(_ count: Int) -> [UInt8] {
     defer { drop(count) }
     return Array(bytes[..<count])
@@ -31,7 +31,7 @@ struct HeldText {
     return first
   }
 
-  /// How many bytes, counted from the front, cannot belong to a tag that is still incomplete.
+  /// The number of leading bytes that cannot belong to an incomplete tag.
   func settledByteCount(before tags: [String]) -> Int {
     let longest = tags.reduce(0) { max($0, $1.utf8.count) }
     for start in max(0, bytes.count - longest + 1)..<max(bytes.count, 1) where start < bytes.count {
@@ -43,11 +43,11 @@ struct HeldText {
     return bytes.count
   }
 
-  /// Whether the bytes from `start` on are the beginning of the tag, and not yet all of it.
+  /// Whether the bytes from `start` to the end are a proper prefix of the tag.
   func isBeginning(of tag: String, from start: Int) -> Bool {
     bytes.count - start < tag.utf8.count && tag.utf8.starts(with: bytes[start...])
   }
 
-  /// Whether the tag stands at `start`.
+  /// Whether the tag occurs at `start`.
   func has(_ tag: String, at start: Int) -> Bool { bytes[start...].starts(with: tag.utf8) }
 }

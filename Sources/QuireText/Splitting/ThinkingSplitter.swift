@@ -1,19 +1,19 @@
-/// Tells a streamed answer's reasoning from its content.
+/// Separates a streamed answer's reasoning from its content.
 ///
-/// 1. Reasoning begins in the prompt, or with a `<think>` that nothing but white space precedes.
-/// 2. It ends with the first `</think>` and with nothing else: a tool call that is drafted in it belongs to it.
-/// 3. Any later think tag is text like any other.
-/// 4. Reasoning loses the line feeds around it, content those before it, as the chat template has it.
+/// 1. Reasoning begins in the prompt, or with a `<think>` that only white space precedes.
+/// 2. Only the first `</think>` ends it: a tool call inside the reasoning is part of the reasoning.
+/// 3. Any later think tag is ordinary text.
+/// 4. Line feeds around the reasoning and before the content are removed, as in the chat template.
 ///
-/// What could be the start of a tag is held back until it is clear, and so are line feeds that may be the last. The
-/// parts do not depend on how the text was cut.
+/// A possible start of a tag is held back until it is decided, and so are line feeds that may be the last. The parts
+/// do not depend on how the text was cut.
 struct ThinkingSplitter: Sendable {
   typealias Parts = (reasoning: String, content: String)
 
   private enum State {
-    /// Nothing but white space so far: `<think>` would open.
+    /// Only white space so far: `<think>` would start the reasoning.
     case opening
-    /// In reasoning that the prompt opened: an opening tag that is written all the same is swallowed here.
+    /// In reasoning that the prompt opened: a redundant opening tag of the model is dropped here.
     case thinkingInPrompt
     /// In the reasoning, before its first character.
     case thinkingStart
@@ -32,7 +32,7 @@ struct ThinkingSplitter: Sendable {
     state = startsInThinking ? .thinkingInPrompt : .opening
   }
 
-  /// Whether what comes next is reasoning, as far as can be told.
+  /// Whether the next text is reasoning, as far as is known.
   var isThinking: Bool {
     switch state {
     case .thinkingInPrompt, .thinkingStart, .thinking: true
@@ -48,7 +48,7 @@ struct ThinkingSplitter: Sendable {
     return parts
   }
 
-  /// The rest. An unfinished tag is text after all.
+  /// The rest. An unfinished tag becomes text.
   mutating func finish() -> Parts {
     var parts = Parts("", "")
     while advance(&parts, isEnd: true) {}
@@ -56,7 +56,7 @@ struct ThinkingSplitter: Sendable {
     return parts
   }
 
-  /// Does what the held text allows in the present state; false when it takes more text.
+  /// Processes the held text in the current state; false when more text is needed.
   private mutating func advance(_ parts: inout Parts, isEnd: Bool) -> Bool {
     switch state {
     case .opening: return open(isEnd: isEnd)
@@ -112,7 +112,7 @@ struct ThinkingSplitter: Sendable {
     return false
   }
 
-  /// Gives out the first `count` bytes.
+  /// Emits the first `count` bytes.
   private mutating func emitReasoning(_ count: Int, _ parts: inout Parts) {
     let end = held.bytes[..<count].dropSuffix(of: UInt8(ascii: "\n")).endIndex
     if end > 0 {
@@ -124,7 +124,7 @@ struct ThinkingSplitter: Sendable {
     held.drop(count)
   }
 
-  /// Gives out all that is held.
+  /// Emits all held text.
   private mutating func emitContent(_ parts: inout Parts) {
     let count = held.bytes.count
     let start = state == .contentStart ? held.bytes.dropPrefix(of: UInt8(ascii: "\n")).startIndex : 0

@@ -1,11 +1,11 @@
-/// Looks for the end of a tool call, past JSON strings, over text that grows.
+/// Searches growing text for the end of a tool call, skipping JSON strings.
 struct ToolCallScanner: Sendable {
   enum End {
-    /// Not here yet.
+    /// The end has not arrived.
     case open
-    /// The closing tag starts there.
+    /// The closing tag starts at this offset.
     case closed(Int)
-    /// Another call starts there, and this one was never closed.
+    /// Another call starts at this offset, and this one was not closed.
     case followed(Int)
   }
 
@@ -21,7 +21,7 @@ struct ToolCallScanner: Sendable {
       let byte = text.bytes[index]
       if isInString {
         if byte == UInt8(ascii: "\\") && index + 1 >= text.bytes.count { return .open }
-        // No JSON string goes over the end of a line; one that seems to is no string.
+        // A JSON string cannot contain a line end, so an open quote at a line end did not start a string.
         if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\n") { isInString = false }
         index += byte == UInt8(ascii: "\\") ? 2 : 1
         continue

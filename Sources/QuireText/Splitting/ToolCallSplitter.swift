@@ -1,10 +1,10 @@
-/// Takes a streamed content apart into text and tool calls: `<tool_call>{"name": …, "arguments": {…}}</tool_call>`.
+/// Splits streamed content into text and tool calls: `<tool_call>{"name": …, "arguments": {…}}</tool_call>`.
 ///
-/// 1. A call is given out whole, when its closing tag has come; a tag inside a JSON string closes nothing.
-/// 2. What does not read as a call (see ``ChatToolCall/init(answer:)``) stays in the text, tags and all; so does a
-///    call that the end of the answer cuts off, unless only its closing tag is missing.
-/// 3. Line feeds next to a call separate it from the text and belong to neither; text before and after calls is
-///    joined by one.
+/// 1. A call is emitted as a whole when its closing tag arrives; a tag inside a JSON string does not close it.
+/// 2. An invalid call (see ``ChatToolCall/init(answer:)``) stays in the text with its tags. So does a call that the
+///    end of the answer cuts off, unless only its closing tag is missing.
+/// 3. Line feeds next to a call are separators and are dropped; text before and after calls is joined by one line
+///    feed.
 ///
 /// The result does not depend on how the text was cut.
 struct ToolCallSplitter: Sendable {
@@ -18,7 +18,7 @@ struct ToolCallSplitter: Sendable {
   private var held = HeldText()
   private var heldLineFeedCount = 0
   private var hasContent = false
-  /// Whether a call was the last thing given out.
+  /// Whether a call was emitted last.
   private var isAfterCall = false
 
   /// Appends the text and the calls that the next piece completes.
@@ -41,7 +41,7 @@ struct ToolCallSplitter: Sendable {
     heldLineFeedCount = 0
   }
 
-  /// Does what the held text allows; false when it takes more text.
+  /// Processes the held text; false when more text is needed.
   private mutating func advance(_ parts: inout [AnswerPart]) -> Bool {
     switch state {
     case .text:
@@ -65,7 +65,7 @@ struct ToolCallSplitter: Sendable {
     }
   }
 
-  /// Gives out the held call, whose JSON ends at `innerEnd` and whose text ends at `end`.
+  /// Emits the held call, whose JSON ends at `innerEnd` and whose text ends at `end`.
   private mutating func closeCall(innerEnd: Int, end: Int, _ parts: inout [AnswerPart]) {
     let json = held.bytes[AnswerTag.toolCallStart.utf8.count..<innerEnd]
     state = .text

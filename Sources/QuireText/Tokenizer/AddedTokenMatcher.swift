@@ -1,17 +1,17 @@
-/// Finds added tokens in text as Hugging Face's `tokenizers` does: the leftmost, and of those that start together the
-/// longest.
+/// Finds added tokens in text as Hugging Face's `tokenizers` does: leftmost first, and the longest of those with the
+/// same start.
 ///
-/// A trie of the tokens' bytes: however many tokens begin alike, a place in the text is read once.
+/// Uses a trie of the tokens' bytes, so the cost at an offset does not grow with the number of tokens.
 struct AddedTokenMatcher: Sendable {
   private let tokens: [AddedToken]
-  /// Node after each first byte; 0, the root, for none.
+  /// Node after each first byte; 0 (the root) for none.
   private var firstNodes = [Int32](repeating: 0, count: 256)
-  /// Node after a further byte, by node << 8 | byte.
+  /// Node after each further byte, keyed by node << 8 | byte.
   private var edges: [Int64: Int32] = [:]
   /// Index in `tokens` of the token that ends at each node; -1 for none.
   private var tokenIndices: [Int32] = [-1]
 
-  /// - Parameter content: The bytes by which a token is found; must not be empty.
+  /// - Parameter content: The bytes that are matched for a token; must not be empty.
   init(_ tokens: [AddedToken], content: (AddedToken) -> [UInt8]) {
     self.tokens = tokens
     for (index, token) in tokens.enumerated() {
@@ -40,16 +40,16 @@ struct AddedTokenMatcher: Sendable {
     return Int32(tokenIndices.count - 1)
   }
 
-  /// Calls `body` for each match in order, with the bytes that it takes and its id.
+  /// Calls `body` for each match in order, with its byte range and its id.
   ///
-  /// - Parameter controlRanges: Where control tokens may lie, in order and disjoint; nil for everywhere.
+  /// - Parameter controlRanges: Ranges in which control tokens match, in order and disjoint; nil for everywhere.
   func forEachMatch(
     in bytes: UnsafeBufferPointer<UInt8>, controlRanges: [Range<Int>]?, _ body: (Range<Int>, Int32) -> Void
   ) {
     if tokens.isEmpty { return }
     firstNodes.withUnsafeBufferPointer { firstNodes in
       var controls = ControlRanges(controlRanges)
-      /// End of what the last match took.
+      /// End of the last match.
       var taken = 0
       var start = 0
       while start < bytes.count {
@@ -64,7 +64,7 @@ struct AddedTokenMatcher: Sendable {
         if token.isSingleWord && WordEdges.touchesWord(bytes, start..<end) { continue }
         let lower = token.stripsLeft ? WordEdges.startOfSpace(bytes, before: start, limit: taken) : start
         let upper = token.stripsRight ? WordEdges.endOfSpace(bytes, after: end) : end
-        // White space that the match before took may reach into this one.
+        // White space that belongs to the previous match may extend past the start of this one.
         body(max(lower, taken)..<max(upper, taken), Int32(token.id))
         taken = max(upper, taken)
       }
@@ -89,7 +89,7 @@ struct AddedTokenMatcher: Sendable {
   }
 }
 
-/// Where control tokens may lie, asked for places that only go on.
+/// Ranges in which control tokens match. Queries must come in ascending order.
 private struct ControlRanges {
   private let ranges: [Range<Int>]?
   private var index = 0

@@ -1,30 +1,30 @@
-/// Whether text can yield added tokens such as `<|im_end|>`.
+/// Whether added tokens such as `<|im_end|>` are recognised in text.
 package enum AddedTokenPolicy: Sendable {
   /// Added tokens in the text become their ids, as Hugging Face's `encode` does.
   case recognized
-  /// Special added tokens (`<|im_end|>`) are text like any other, the rest (`<think>`) become their ids: what Hugging
-  /// Face calls `encode_special_tokens`. Text from people wants ``plainText``.
+  /// Special added tokens (`<|im_end|>`) are ordinary text; the others (`<think>`) become their ids. Hugging Face
+  /// calls this `encode_special_tokens`. Use ``plainText`` for text from users.
   case specialAsText
-  /// The text is only text: no spelling of it yields an added token.
+  /// No added tokens are recognised.
   case plainText
 }
 
-/// A token that stands outside byte-pair encoding.
+/// A token that is matched as a whole, outside byte-pair encoding.
 struct AddedToken: Sendable, Equatable {
   let id: Int
   let content: [UInt8]
-  /// Left out by decoding when special tokens are skipped.
+  /// Skipped by decoding with `skipSpecial`.
   let isSpecial: Bool
   /// Matched in text after normalisation instead of before.
   let isNormalized: Bool
-  /// Matched only where no word character stands next to it.
+  /// Matched only when no word character is adjacent.
   var isSingleWord = false
-  /// Takes the white space before it along.
+  /// The match includes the white space before it.
   var stripsLeft = false
-  /// Takes the white space after it along.
+  /// The match includes the white space after it.
   var stripsRight = false
 
-  /// Whether it belongs to the structure of a chat, so that text of messages must not yield it.
+  /// Whether it is part of the chat format, so that it is not recognised in the text of messages.
   var isControl: Bool { isSpecial || ChatFormat.allTags.contains(content) }
 }
 
@@ -32,9 +32,9 @@ struct AddedToken: Sendable, Equatable {
 struct AddedTokenSearch: Sendable {
   /// Matched before normalisation: all of Qwen3's are.
   let raw: AddedTokenMatcher
-  /// Matched in normalised text between those.
+  /// Matched in normalised text between the matches of the other group.
   let normalized: AddedTokenMatcher
-  /// Those of `normalized` that messages may yield.
+  /// Those of `normalized` that are recognised in the text of messages.
   let normalizedWords: AddedTokenMatcher
 
   static let none = AddedTokenSearch([])

@@ -1,5 +1,5 @@
-/// The printable characters that byte-level tokenizers write bytes as: bytes that are printable in Latin-1 stand
-/// for themselves, the others for U+0100 and following, in order.
+/// The printable characters with which byte-level tokenizers write bytes. Bytes that are printable in Latin-1 map to
+/// themselves, the others to U+0100 and following, in order.
 enum ByteAlphabet {
   /// Scalar of each byte.
   static let scalars: [UInt32] = {
@@ -14,14 +14,14 @@ enum ByteAlphabet {
     }
   }()
 
-  /// Byte of each scalar up to U+0143; nil for scalars that stand for nothing.
+  /// Byte of each scalar up to U+0143; nil for unused scalars.
   private static let bytes: [UInt8?] = {
     var bytes = [UInt8?](repeating: nil, count: 0x144)
     for (byte, scalar) in scalars.enumerated() { bytes[Int(scalar)] = UInt8(byte) }
     return bytes
   }()
 
-  /// Appends the bytes that a token's text stands for; false when a character stands for none.
+  /// Appends the bytes that a token's text represents; false when a character is not in the alphabet.
   static func appendBytes(of text: String, to output: inout [UInt8]) -> Bool {
     for scalar in text.unicodeScalars {
       guard scalar.value < 0x144, let byte = bytes[Int(scalar.value)] else { return false }
@@ -30,7 +30,7 @@ enum ByteAlphabet {
     return true
   }
 
-  /// The text that bytes are written as.
+  /// The text that represents bytes.
   static func text(of bytes: some Sequence<UInt8>) -> String {
     var output: [UInt8] = []
     for byte in bytes { UTF8Text.append(scalars[Int(byte)], to: &output) }

@@ -1,20 +1,20 @@
-/// Encodes one piece of text at a time: starts from its bytes and merges the pair of lowest rank, the leftmost of
-/// equals, until none is left.
+/// Encodes one piece of text at a time: starts from its bytes and repeatedly merges the pair of lowest rank (the
+/// leftmost among equals) until no pair can be merged.
 ///
 /// Holds the working memory and the cache of one encoding thread.
 ///
-/// Unchecked: ``EncoderPool`` lends an encoder to one call at a time, and passes it on under its lock.
+/// Unchecked: ``EncoderPool`` lends an encoder to one call at a time, under a lock.
 final class BytePairEncoder: @unchecked Sendable {
-  /// Up to here a scan for the lowest rank is faster than a heap.
+  /// Up to this many tokens a scan for the lowest rank is faster than a heap.
   private static let scannedByteCount = 128
 
   private let merges: MergeTable
   private let byteIDs: [Int32]  // (256)
   private let cache = WordCache()
-  // Raw, because as arrays in a class they would cost an exclusivity check at each access; freed with the encoder.
-  /// Tokens of the piece in work.
+  // Raw memory, because arrays in a class would cost an exclusivity check per access; freed with the encoder.
+  /// Tokens of the current piece.
   private let ids = UnsafeMutablePointer<Int32>.allocate(capacity: scannedByteCount)
-  /// The rank of each token with its right neighbour, none for the last.
+  /// The rank of each token with its right neighbour; `noRank` for the last.
   private let ranks = UnsafeMutablePointer<UInt32>.allocate(capacity: scannedByteCount)
 
   init(merges: MergeTable, byteIDs: [Int32]) {
@@ -58,20 +58,20 @@ final class BytePairEncoder: @unchecked Sendable {
     var count = count
     while true {
       var lowest = MergeTable.noRank
-      var place = 0
+      var best = 0
       for index in 0..<count where ranks[index] < lowest {
         lowest = ranks[index]
-        place = index
+        best = index
       }
       if lowest == MergeTable.noRank { return count }
-      ids[place] = merges.product(ofRank: lowest)
+      ids[best] = merges.product(ofRank: lowest)
       count -= 1
-      for index in place + 1..<max(place + 1, count) {
+      for index in best + 1..<max(best + 1, count) {
         ids[index] = ids[index + 1]
         ranks[index] = ranks[index + 1]
       }
-      ranks[place] = place + 1 < count ? merges.rank(ids[place], ids[place + 1]) : MergeTable.noRank
-      if place > 0 { ranks[place - 1] = merges.rank(ids[place - 1], ids[place]) }
+      ranks[best] = best + 1 < count ? merges.rank(ids[best], ids[best + 1]) : MergeTable.noRank
+      if best > 0 { ranks[best - 1] = merges.rank(ids[best - 1], ids[best]) }
     }
   }
 }

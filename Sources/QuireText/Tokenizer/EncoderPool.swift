@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Lends out encoders with their caches, so that threads encode side by side without waiting for each other.
+/// Lends encoders with their caches, so that threads encode in parallel without waiting for each other.
 final class EncoderPool: Sendable {
-  /// A handful serves any server; more would only hold memory.
+  /// A few are enough for a server; more would only use memory.
   private static let idleCountMax = 8
 
   private let merges: MergeTable
@@ -15,7 +15,7 @@ final class EncoderPool: Sendable {
     self.byteIDs = byteIDs
   }
 
-  /// Runs `body` with an encoder that nobody else has meanwhile.
+  /// Runs `body` with exclusive use of an encoder.
   func withEncoder<Result>(_ body: (BytePairEncoder) -> Result) -> Result {
     let encoder = idle.withLock { $0.popLast() } ?? BytePairEncoder(merges: merges, byteIDs: byteIDs)
     defer { idle.withLock { if $0.count < Self.idleCountMax { $0.append(encoder) } } }

@@ -1,6 +1,6 @@
 import QuireJSON
 
-/// Turns a stream of ids into text, holding back bytes until they make whole characters.
+/// Turns a stream of ids into text; holds back bytes until they form whole characters.
 ///
 /// ```swift
 /// var decoder = IncrementalDecoder(tokenizer)
@@ -8,20 +8,20 @@ import QuireJSON
 /// print(decoder.finish())
 /// ```
 ///
-/// Text is given out as soon as everything so far ends with a whole character, as the reference's streaming decoder
-/// does it: bytes that are not UTF-8 wait for the next character and come out before it as U+FFFD. Unlike there, a
-/// U+FFFD that the model wrote is a character like any other, and the end of a stream loses nothing but the beginning
-/// of a character whose other bytes never came.
+/// Text is returned as soon as the bytes so far end with a whole character, as in the streaming decoder of Hugging
+/// Face's `tokenizers`: bytes that are not UTF-8 wait for the next character and are returned before it as U+FFFD.
+/// There are two differences: a U+FFFD that the model wrote is an ordinary character, and at the end of a stream only
+/// the bytes of an incomplete character are dropped.
 package struct IncrementalDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipsSpecial: Bool
-  /// Bytes not yet given out.
+  /// Bytes not returned yet.
   private var held: [UInt8] = []
 
   package init(_ tokenizer: Tokenizer, skipSpecial: Bool = false) {
     self.tokenizer = tokenizer
     skipsSpecial = skipSpecial
-    // Room for more than a token has, so that a decode step does not allocate.
+    // More capacity than a token needs, so that a decode step does not allocate.
     held.reserveCapacity(256)
   }
 
@@ -34,7 +34,7 @@ package struct IncrementalDecoder: Sendable {
     return endsWithWholeCharacter ? release() : ""
   }
 
-  /// The rest without a character that it only begins; bytes that begin none are U+FFFD.
+  /// The rest without an incomplete last character; other invalid bytes become U+FFFD.
   package mutating func finish() -> String {
     held.removeLast(unfinishedByteCount)
     return release()
@@ -45,12 +45,13 @@ package struct IncrementalDecoder: Sendable {
     return String(decoding: held, as: UTF8.self)
   }
 
-  /// Bytes at the end that are the beginning of a well-formed character: with bytes to follow they become one.
+  /// The number of bytes at the end that form an incomplete, so far valid character.
   private var unfinishedByteCount: Int {
     for length in 1...3 where length <= held.count {
       let start = held.count - length
       if held[start] & 0xC0 == 0x80 { continue }
-      // The least and the largest continuation cover every range that a second byte may have (Unicode, table 3-7).
+      // Testing the smallest and the largest continuation byte covers every allowed range of a second byte (Unicode,
+      // table 3-7).
       let missing = (held[start] >= 0xF0 ? 4 : held[start] >= 0xE0 ? 3 : 2) - length
       guard held[start] >= 0xC2, missing > 0 else { return 0 }
       let isBeginning = [0x80, 0xBF].contains { (byte: UInt8) in

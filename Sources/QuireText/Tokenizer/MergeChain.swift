@@ -1,14 +1,14 @@
 /// Byte-pair merging of a long piece in n log n: tokens in a doubly linked list, candidate merges in a heap.
 ///
-/// A piece is long only when someone makes it so (a megabyte of one letter): it must not cost n². For ordinary
-/// pieces ``BytePairEncoder`` scans instead.
+/// Ordinary pieces are short, and ``BytePairEncoder`` scans them. A constructed input (a megabyte of one letter) makes
+/// one long piece, which must not take n² time.
 struct MergeChain {
   private let merges: MergeTable
-  /// Token at each place; places whose token was merged into its left neighbour hold `gone`.
+  /// Token at each position; `gone` where the token was merged into its left neighbour.
   private var ids: [Int32]
   private var previous: [Int32]
   private var next: [Int32]
-  /// rank << 32 | place; out of date when the pair at the place has another rank now.
+  /// rank << 32 | position; stale when the pair at the position has another rank now.
   private var heap: [UInt64] = []
 
   private static let gone: Int32 = -1
@@ -19,37 +19,37 @@ struct MergeChain {
     ids = piece.map { byteIDs[Int($0)] }
     previous = piece.indices.map { Int32($0) - 1 }
     next = piece.indices.map { $0 + 1 < piece.count ? Int32($0) + 1 : Self.none }
-    for place in ids.indices { pushPair(at: place) }
+    for position in ids.indices { pushPair(at: position) }
   }
 
   /// Merges until no pair is left, and appends the tokens.
   mutating func mergeAll(into output: inout [Int32]) {
     while let candidate = pop() {
-      let place = Int(candidate & 0xFFFF_FFFF)
+      let position = Int(candidate & 0xFFFF_FFFF)
       let rank = UInt32(candidate >> 32)
-      guard ids[place] != Self.gone, self.rank(at: place) == rank else { continue }
-      let absorbed = Int(next[place])
-      ids[place] = merges.product(ofRank: rank)
+      guard ids[position] != Self.gone, self.rank(at: position) == rank else { continue }
+      let absorbed = Int(next[position])
+      ids[position] = merges.product(ofRank: rank)
       ids[absorbed] = Self.gone
-      next[place] = next[absorbed]
-      if next[place] != Self.none { previous[Int(next[place])] = Int32(place) }
-      pushPair(at: place)
-      if previous[place] != Self.none { pushPair(at: Int(previous[place])) }
+      next[position] = next[absorbed]
+      if next[position] != Self.none { previous[Int(next[position])] = Int32(position) }
+      pushPair(at: position)
+      if previous[position] != Self.none { pushPair(at: Int(previous[position])) }
     }
-    var place: Int32 = ids.isEmpty ? Self.none : 0
-    while place != Self.none {
-      output.append(ids[Int(place)])
-      place = next[Int(place)]
+    var position: Int32 = ids.isEmpty ? Self.none : 0
+    while position != Self.none {
+      output.append(ids[Int(position)])
+      position = next[Int(position)]
     }
   }
 
-  private func rank(at place: Int) -> UInt32 {
-    next[place] == Self.none ? MergeTable.noRank : merges.rank(ids[place], ids[Int(next[place])])
+  private func rank(at position: Int) -> UInt32 {
+    next[position] == Self.none ? MergeTable.noRank : merges.rank(ids[position], ids[Int(next[position])])
   }
 
-  private mutating func pushPair(at place: Int) {
-    let rank = rank(at: place)
-    if rank != MergeTable.noRank { push(UInt64(rank) << 32 | UInt64(place)) }
+  private mutating func pushPair(at position: Int) {
+    let rank = rank(at: position)
+    if rank != MergeTable.noRank { push(UInt64(rank) << 32 | UInt64(position)) }
   }
 
   private mutating func push(_ candidate: UInt64) {

@@ -1,19 +1,20 @@
 /// Which pairs of tokens merge, in which order, into what.
 ///
-/// One hash table keyed by the pair: 8 bytes a slot, so that a merge of Qwen3's 151,387 costs one cache line.
+/// One hash table keyed by the pair, with 8 bytes per slot: a look-up among Qwen3's 151,387 merges usually reads one
+/// cache line.
 final class MergeTable: @unchecked Sendable {
-  /// Ids and ranks have 20 bits each in a slot, and all ones are an empty slot.
+  /// Ids and ranks have 20 bits each in a slot; a slot of all ones is empty.
   static let maximumCount = (1 << 20) - 1
-  /// What `rank` returns for a pair that does not merge.
+  /// The result of `rank` for a pair that does not merge.
   static let noRank = UInt32.max
 
   let count: Int
-  // Both buffers are written in `init` only and read by everyone after it: that makes sharing safe. They are raw
-  // because their look-ups are the inner loop of encoding.
+  // Unchecked: both buffers are written only in `init` and only read afterwards. They are raw memory because their
+  // look-ups are the inner loop of encoding.
   /// left << 44 | right << 24 | rank per slot; all ones when empty.
   private let slots: UnsafeMutablePointer<UInt64>
   private let slotBits: UInt64
-  /// (count) id that the merge of each rank makes.
+  /// (count) the resulting id of the merge of each rank.
   private let products: UnsafeMutablePointer<Int32>
   /// (256 * 256) rank of each pair of bytes, as `bytes[0] << 8 | bytes[1]`: where encoding starts.
   private let bytePairRanks: UnsafeMutablePointer<UInt32>
@@ -24,8 +25,8 @@ final class MergeTable: @unchecked Sendable {
     let product: Int32
   }
 
-  /// `merges` in order of rank, fewer than ``maximumCount``, with ids below it. `byteIDs` are the ids of
-  /// the 256 single bytes. When two merges are of one pair, `duplicate` then holds their ranks.
+  /// `merges` are in order of rank, fewer than ``maximumCount``, with ids below it. `byteIDs` are the ids of the 256
+  /// single bytes. If two merges have the same pair, `duplicate` is set to their ranks.
   init(merges: [Merge], byteIDs: [Int32], duplicate: inout (Int, Int)?) {
     count = merges.count
     var bits: UInt64 = 4
@@ -77,7 +78,7 @@ final class MergeTable: @unchecked Sendable {
     bytePairRanks[Int(first) << 8 | Int(second)]
   }
 
-  /// The id that the merge of a rank makes.
+  /// The resulting id of the merge of a rank.
   @inline(__always)
   func product(ofRank rank: UInt32) -> Int32 {
     products[Int(rank)]

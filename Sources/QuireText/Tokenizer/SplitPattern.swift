@@ -1,13 +1,13 @@
-/// Cuts text into the pieces that byte-pair encoding works on, as Qwen's regular expression does:
+/// Cuts text into pieces for byte-pair encoding, as Qwen's regular expression does:
 ///
 ///     (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 ///
-/// The alternatives, tried in order at each place, are numbered in the code:
-/// 1. a contraction; 2. letters, with at most one character before them that is no line end, letter or number;
-/// 3. one number; 4. symbols, with at most one space before and any line ends after them; 5. white space up to its
-/// last line end; 6. white space but for its last character, which belongs to what follows; 7. white space.
+/// The alternatives, tried in order at each position, are numbered in the code:
+/// 1. a contraction; 2. letters, optionally after one character that is no line end, letter or number;
+/// 3. one number; 4. symbols, optionally with one space before and line ends after them; 5. white space up to its
+/// last line end; 6. white space without its last character, which belongs to the next piece; 7. white space.
 package struct SplitPattern: Sendable {
-  /// The pattern as tokenizer.json spells it; the only one that is accepted.
+  /// The pattern as written in tokenizer.json; no other is accepted.
   static let source =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"#
     + #"|\s+(?!\S)|\s+"#
@@ -16,8 +16,8 @@ package struct SplitPattern: Sendable {
 
   package init() {}
 
-  /// The end of the piece that starts at `start`. `bytes` must be valid UTF-8, `start` a character boundary before
-  /// its end; what follows the last byte counts as the end of the text.
+  /// The end of the piece that starts at `start`. `bytes` must be valid UTF-8 and `start` a character boundary before
+  /// its end. The end of `bytes` counts as the end of the text.
   @inline(__always)
   package func endOfPiece(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
     let (scalar, length) = UTF8Text.scalar(in: bytes, at: start)
@@ -84,11 +84,11 @@ package struct SplitPattern: Sendable {
     return index < bytes.count && lastCharacter > start ? lastCharacter : index  // 6, 7
   }
 
-  /// What may follow an apostrophe, without regard to case. U+017F, the long s, is an `s` there too.
+  /// The letters of a contraction after the apostrophe, ignoring case. U+017F, the long s, also matches `s`.
   private func endOfContraction(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
     guard start < bytes.count else { return nil }
     let second: UInt8 = start + 1 < bytes.count ? bytes[start + 1] : 0
-    // Bit 5 is what tells a small letter from its capital, and nothing else becomes a letter by setting it.
+    // Setting bit 5 makes a capital letter small; no byte other than a letter becomes one of these letters.
     switch (bytes[start] | 0x20, second | 0x20) {
     case (UInt8(ascii: "s"), _), (UInt8(ascii: "t"), _), (UInt8(ascii: "m"), _), (UInt8(ascii: "d"), _):
       return start + 1

@@ -1,9 +1,9 @@
 /// Tokens as byte strings, in both directions: id to bytes, bytes to id.
 ///
-/// All bytes lie in one buffer; an open-addressing table of ids finds a token by its bytes.
+/// All bytes are in one buffer; an open-addressing table of ids finds a token by its bytes.
 struct TokenTable: Sendable {
-  /// Longer tokens are refused: Qwen3's longest has 128 bytes. With fewer than 2^20 tokens it keeps offsets small and
-  /// the work of reading merges bounded.
+  /// Longer tokens are refused: Qwen3's longest has 128 bytes. With fewer than 2^20 tokens this keeps offsets small and
+  /// limits the work of reading merges.
   static let tokenBytesMaximum = 1024
 
   /// Bytes of all tokens, one after the other in order of id.
@@ -13,7 +13,7 @@ struct TokenTable: Sendable {
   /// id + 1 per slot, 0 for an empty one.
   private let slots: [UInt32]
 
-  /// Nil when two tokens are the same; `duplicate` then holds their ids.
+  /// Nil when two tokens are equal; `duplicate` is then set to their ids.
   ///
   /// - Parameter tokens: fewer than 2^20, of at most ``tokenBytesMaximum`` bytes each.
   init(tokens: [[UInt8]], duplicate: inout (Int, Int)?) {
@@ -57,7 +57,7 @@ struct TokenTable: Sendable {
     return nil
   }
 
-  /// FNV-1a with a final mix, so that the low bits depend on every byte.
+  /// FNV-1a with a final mixing step, so that the low bits depend on every byte.
   private static func hash(_ token: ArraySlice<UInt8>) -> Int {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in token { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }

@@ -1,7 +1,7 @@
 import QuireJSON
 
 extension Tokenizer {
-  /// A tokenizer of 256 tokens, one for each byte: for runs whose text means nothing. Larger ids decode to nothing.
+  /// A tokenizer of 256 tokens, one for each byte, for runs without meaningful text. Larger ids decode to nothing.
   package static func bytes() -> Tokenizer {
     let vocabulary = (0..<256).map { byte in
       JSONObject.Member(key: ByteAlphabet.text(of: [UInt8(byte)]), value: .int(byte))

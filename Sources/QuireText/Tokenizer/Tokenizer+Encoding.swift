@@ -1,7 +1,7 @@
 import QuireJSON
 
 extension Tokenizer {
-  /// The ids of a text. Nothing is put before or after them.
+  /// The ids of a text, without added tokens before or after it.
   package func encode(_ text: String, addedTokens policy: AddedTokenPolicy = .recognized) -> [Int32] {
     var text = text
     return text.withUTF8 { encode($0, policy) }
@@ -24,9 +24,9 @@ extension Tokenizer {
 
   /// The ids of valid UTF-8.
   ///
-  /// - Parameter controlRanges: Where control tokens are recognised: in order, disjoint, within the text; nil for
-  ///   everywhere. With ranges, control tokens that are matched after normalisation are recognised nowhere, because
-  ///   normalisation moves the places.
+  /// - Parameter controlRanges: Ranges in which control tokens are recognised: in order, disjoint, within the text; nil
+  ///   for everywhere. With ranges, control tokens that are matched after normalisation are never recognised, because
+  ///   normalisation changes the offsets.
   func encode(
     _ bytes: UnsafeBufferPointer<UInt8>, recognizing search: AddedTokenSearch,
     controlRanges: [Range<Int>]? = nil
@@ -36,7 +36,7 @@ extension Tokenizer {
     encoders.withEncoder { encoder in
       let sections = SectionEncoder(
         matcher: controlRanges == nil ? search.normalized : search.normalizedWords, encoder: encoder)
-      /// End of what has been encoded.
+      /// End of the text that has been encoded.
       var encoded = 0
       search.raw.forEachMatch(in: bytes, controlRanges: controlRanges) { range, id in
         sections.encode(bytes[encoded..<range.lowerBound], into: &output)

@@ -3,9 +3,9 @@ import QuireFiles
 import QuireJSON
 
 extension Tokenizer {
-  /// From a checkpoint folder: tokenizer.json, and tokenizer_config.json and files of chat templates where they exist.
+  /// From a checkpoint folder: tokenizer.json, and tokenizer_config.json and chat template files if they exist.
   ///
-  /// - Parameter chatFormat: The format that the user asks for; nil goes by the templates.
+  /// - Parameter chatFormat: The format that the user asks for; nil chooses it by the templates.
   package convenience init(folder: String, chatFormat: ChatFormat? = nil) throws(TextError) {
     let configurationPath = folder + "/tokenizer_config.json"
     let hasConfiguration = FileManager.default.fileExists(atPath: configurationPath)
@@ -40,7 +40,7 @@ extension Tokenizer {
     }
   }
 
-  /// Qwen3's tokenizer.json has 11 MB. Read as JSON a file takes many times its size in memory.
+  /// Qwen3's tokenizer.json has 11 MB. Parsed JSON takes many times the file's size in memory, so the size is limited.
   private static let fileBytesMaximum = 64 << 20
 
   private static func bytes(_ path: String) throws(TextError) -> [UInt8] {

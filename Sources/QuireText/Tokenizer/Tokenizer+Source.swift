@@ -1,10 +1,10 @@
 package import QuireJSON
 
 extension Tokenizer {
-  /// tokenizer.json as a value, for packs: equal to the file that was read, except that vocabulary tokens stand in
-  /// order of id and merges are arrays of two.
+  /// tokenizer.json as a value, for packs. It equals the file that was read, except that vocabulary tokens are in order
+  /// of id and merges are arrays of two.
   ///
-  /// Built anew each time, because as a value it takes tens of megabytes.
+  /// Built on each access, because storing it would take tens of megabytes.
   package var sourceJSON: JSONValue {
     guard var root = skeleton.objectValue, var model = root["model"]?.objectValue else {
       preconditionFailure("the skeleton was an object with a model when it was made")

@@ -1,6 +1,6 @@
 package import QuireJSON
 
-/// Qwen3's tokenizer: text to token ids and back, exactly as the reference implementation does it.
+/// Qwen3's tokenizer: text to token ids and back, with exactly the results of Hugging Face's implementation.
 ///
 /// ```swift
 /// let tokenizer = try Tokenizer(folder: "Qwen3-8B")
@@ -8,12 +8,12 @@ package import QuireJSON
 /// let text = String(decoding: tokenizer.decode(ids), as: UTF8.self)
 /// ```
 ///
-/// For chats use ``ChatFormat``, which keeps users' text from forging added tokens; for a stream of ids
+/// For chats use ``ChatFormat``, which prevents users' text from becoming control tokens; for a stream of ids use
 /// ``IncrementalDecoder``.
 package final class Tokenizer: Sendable {
   /// Tokens of byte-pair encoding, ids from 0.
   let vocabulary: TokenTable
-  /// In order of id; those beyond `vocabulary` follow it without a gap.
+  /// In order of id; ids beyond those of `vocabulary` follow without a gap.
   let addedTokens: [AddedToken]
   /// In order of rank, for ``sourceJSON``.
   let merges: [MergeTable.Merge]
@@ -21,22 +21,22 @@ package final class Tokenizer: Sendable {
   let nonSpecialAddedTokens: AddedTokenSearch
   /// tokenizer.json without its vocabulary and merges.
   let skeleton: JSONValue
-  /// tokenizer_config.json, if there is one, with the chat templates that count, wherever they were found.
+  /// tokenizer_config.json, if there is one, with the chat templates in use, from whichever file they come.
   package let configuration: JSONValue?
-  /// How chats are rendered for the model that the tokenizer was opened with.
+  /// The chat format of the model that the tokenizer was opened with.
   package let chatFormat: ChatFormatChoice
   /// Ids that end an answer: `eos_token` of tokenizer_config.json, `<|im_end|>` and `<|endoftext|>`.
   package let endOfSequenceIDs: Set<Int32>
   let encoders: EncoderPool
 
-  /// The number of ids in use. A model's embedding may have more rows; ids from here on decode to nothing.
+  /// The number of ids in use. A model's embedding may have more rows; ids from this number on decode to nothing.
   package let vocabularySize: Int
 
   /// From the contents of tokenizer.json and tokenizer_config.json.
   ///
   /// - Parameters:
-  ///   - templateFiles: Chat templates with files of their own.
-  ///   - chatFormat: The format that the user asks for; nil goes by the templates.
+  ///   - templateFiles: Chat templates with their own files.
+  ///   - chatFormat: The format that the user asks for; nil chooses it by the templates.
   ///   - recordedChatFormat: The member `chatFormat` of a pack's manifest.
   package init(
     tokenizer: JSONValue, configuration: JSONValue? = nil, templateFiles: [ChatTemplates.Template] = [],
@@ -80,20 +80,20 @@ package final class Tokenizer: Sendable {
     return addedTokens.first { $0.content == bytes }.map { Int32($0.id) }
   }
 
-  /// The bytes of a token, which need not be valid UTF-8 by themselves; empty for ids that no token has.
+  /// The bytes of a token, which need not be valid UTF-8 by themselves; empty for unused ids.
   package func bytes(of id: Int32) -> ArraySlice<UInt8> {
     if let added = addedToken(id) { return added.content[...] }
     guard id >= 0, Int(id) < vocabulary.count else { return [] }
     return vocabulary[Int(id)]
   }
 
-  /// Whether the id is that of a special added token (`<|im_end|>` is, `<think>` is not).
+  /// Whether the id belongs to a special added token (`<|im_end|>` is one, `<think>` is not).
   package func isSpecial(_ id: Int32) -> Bool {
     addedToken(id)?.isSpecial ?? false
   }
 
-  /// Whether the id is that of a token which belongs to the structure of a chat: every special one, and tags such as
-  /// `<think>`. Text of messages never yields one.
+  /// Whether the id is a token of a chat's structure: every special one, and tags such as `<think>`. The text of
+  /// messages never yields one.
   package func isControl(_ id: Int32) -> Bool {
     addedToken(id)?.isControl ?? false
   }
@@ -103,10 +103,10 @@ package final class Tokenizer: Sendable {
     addedTokenID(of: text).flatMap { isControl($0) ? $0 : nil }
   }
 
-  /// The added token of an id, if it is one.
+  /// The added token with this id, if there is one.
   func addedToken(_ id: Int32) -> AddedToken? {
     guard let first = addedTokens.first, Int(id) >= first.id, Int(id) < vocabularySize else { return nil }
-    // Almost always their ids are consecutive.
+    // Their ids are almost always consecutive.
     let guess = Int(id) - first.id
     if guess < addedTokens.count && addedTokens[guess].id == Int(id) { return addedTokens[guess] }
     return addedTokens.first { $0.id == Int(id) }

@@ -1,7 +1,7 @@
 import QuireJSON
 
 extension TokenizerFile {
-  /// In order of id. Those that are not vocabulary tokens too must follow the vocabulary without a gap.
+  /// In order of id. Those that are not also vocabulary tokens must follow the vocabulary without a gap.
   static func addedTokens(_ json: JSONValue?, _ vocabulary: TokenTable) throws(TextError) -> [AddedToken] {
     guard let entries = json?.arrayValue else {
       throw .field(name: "added_tokens", expected: "an array", found: json?.kindDescription ?? "nothing")
@@ -57,10 +57,16 @@ extension TokenizerFile {
         field: name + ".content", expected: "at most \(TokenTable.tokenBytesMaximum) bytes",
         found: "\(content.utf8.count)")
     }
-    func flag(_ name: String) -> Bool { entry[name]?.boolValue ?? false }
+    func flag(_ member: String, default: Bool = false) throws(TextError) -> Bool {
+      guard let value = entry[member], value != .null else { return `default` }
+      guard let flag = value.boolValue else {
+        throw .field(name: "\(name).\(member)", expected: "true or false", found: value.kindDescription)
+      }
+      return flag
+    }
     return AddedToken(
-      id: id, content: Array(content.utf8), isSpecial: flag("special"),
-      isNormalized: entry["normalized"]?.boolValue ?? true, isSingleWord: flag("single_word"),
-      stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"))
+      id: id, content: Array(content.utf8), isSpecial: try flag("special"),
+      isNormalized: try flag("normalized", default: true), isSingleWord: try flag("single_word"),
+      stripsLeft: try flag("lstrip"), stripsRight: try flag("rstrip"))
   }
 }

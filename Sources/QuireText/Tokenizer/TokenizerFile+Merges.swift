@@ -34,7 +34,7 @@ extension TokenizerFile {
     return table
   }
 
-  /// `["a", "b"]`, or `"a b"` as older files have it.
+  /// `["a", "b"]`, or `"a b"` in older files.
   private static func sides(of entry: JSONValue, _ rank: Int) throws(TextError) -> (String, String) {
     if let parts = entry.arrayValue, parts.count == 2, let left = parts[0].stringValue,
       let right = parts[1].stringValue

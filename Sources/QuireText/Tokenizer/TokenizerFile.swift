@@ -67,7 +67,7 @@ struct TokenizerFile {
       tokens[id] = bytes
     }
     var duplicate: (Int, Int)?
-    // Every one of as many ids was given once, so none is nil.
+    // Each id was assigned exactly once, so none is nil.
     let table = TokenTable(tokens: tokens.map { $0! }, duplicate: &duplicate)
     if let (first, second) = duplicate {
       throw .duplicateToken(ByteAlphabet.text(of: table[first]), first: first, second: second)

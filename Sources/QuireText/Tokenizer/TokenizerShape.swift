@@ -1,7 +1,7 @@
 import QuireJSON
 
-/// The parts of tokenizer.json that say which algorithm it is made for. Only one is implemented, Qwen2's and
-/// Qwen3's, so every part must be as theirs.
+/// The parts of tokenizer.json that select the algorithm. Only the one of Qwen2 and Qwen3 is implemented, so every
+/// part must equal theirs.
 struct TokenizerShape {
   let root: JSONValue
 

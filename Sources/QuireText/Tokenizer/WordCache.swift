@@ -1,14 +1,14 @@
-/// Remembers how short pieces of text were encoded: most pieces of most texts are a few thousand words.
+/// Caches the encoding of short pieces of text: most pieces of a text are among a few thousand words.
 ///
-/// Direct-mapped: a piece has one place, and a new one takes it over. An entry is one cache line: up to 32 bytes of
-/// text and up to 7 ids. Not shared between threads.
+/// Direct-mapped: each piece maps to one entry, and a new piece overwrites it. An entry is one cache line: up to 32
+/// bytes of text and up to 7 ids. Not shared between threads.
 struct WordCache: ~Copyable {
   static let maximumWordBytes = 32
   static let maximumIDCount = 7
   private static let entryBytes = 64
-  private static let entryBits: UInt64 = 14  // 1 MiB in all: what a core's second-level cache holds.
+  private static let entryBits: UInt64 = 14  // 1 MiB in total, which fits a core's second-level cache.
 
-  /// The bytes of a piece as four words: injective together with the length.
+  /// The bytes of a piece as four words; together with the length they identify it exactly.
   struct Key {
     var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     var byteCount: UInt8
@@ -43,7 +43,7 @@ struct WordCache: ~Copyable {
     }
   }
 
-  // Raw, because an entry mixes words, bytes and ids; owned by this value, freed with it.
+  // Raw memory, because an entry mixes words, bytes and ids; owned by this value, freed with it.
   private let entries: UnsafeMutableRawPointer
 
   init() {
@@ -54,7 +54,7 @@ struct WordCache: ~Copyable {
 
   deinit { entries.deallocate() }
 
-  /// Appends the ids of a piece that is remembered; false when it is not.
+  /// Appends the ids of a cached piece; false when it is not cached.
   @inline(__always)
   func appendIDs(of key: Key, to output: inout [Int32]) -> Bool {
     let entry = entries + Int(key.hash >> (64 - Self.entryBits)) * Self.entryBytes
@@ -69,7 +69,7 @@ struct WordCache: ~Copyable {
     return true
   }
 
-  /// Remembers the ids of a piece; there must be at most ``maximumIDCount``.
+  /// Stores the ids of a piece; there must be at most ``maximumIDCount``.
   func remember(_ key: Key, ids: ArraySlice<Int32>) {
     let entry = entries + Int(key.hash >> (64 - Self.entryBits)) * Self.entryBytes
     entry.storeBytes(of: key.words.0, as: UInt64.self)

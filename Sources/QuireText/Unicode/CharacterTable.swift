@@ -1,4 +1,4 @@
-/// What the split pattern and the normaliser need to know about a code point, one byte each.
+/// Properties of a code point that the split pattern and the normaliser use, in one byte.
 struct CharacterTraits: Equatable {
   var bits: UInt8
 
@@ -17,7 +17,7 @@ struct CharacterTraits: Equatable {
   @inline(__always)
   var kind: CharacterTraits { CharacterTraits(bits: bits & 7) }
 
-  /// Whether NFC may change this code point or its place.
+  /// Whether NFC may change this code point or its position.
   @inline(__always)
   var concernsNormalization: Bool { bits & (Self.markBit | Self.changeBit) != 0 }
 
@@ -36,8 +36,8 @@ final class CharacterTable: @unchecked Sendable {
   /// The one table; built on first use, in about a millisecond.
   static let shared = CharacterTable()
 
-  // Both buffers are written in `init` only and read by everyone after it: that makes sharing safe. They are raw
-  // because a bounds check per character is a measurable part of splitting.
+  // Unchecked: both buffers are written only in `init` and only read afterwards. They are raw memory because a bounds
+  // check per character would be a measurable part of the splitting time.
   /// Block number per 256 code points.
   private let blockNumbers: UnsafeMutablePointer<UInt16>
   private let blocks: UnsafeMutablePointer<UInt8>

@@ -1,5 +1,5 @@
-/// Canonical decomposition and composition of code points (Unicode Standard, section 3.11 and 3.12), by the
-/// tables of the version that the reference tokenizer normalises with.
+/// Canonical decomposition and composition of code points (Unicode Standard, sections 3.11 and 3.12), with the tables
+/// of the Unicode version that Hugging Face's tokenizer uses for normalisation.
 struct Normalization: Sendable {
   static let shared = Normalization()
 

@@ -1,6 +1,6 @@
-/// Puts UTF-8 text into normalisation form C.
+/// Converts UTF-8 text to normalisation form C.
 ///
-/// Almost all text is in that form already, so it is searched first for a run that might not be; only such runs
+/// Almost all text is already in that form, so the text is first searched for runs that might not be. Only such runs
 /// are decomposed, reordered and recomposed.
 package struct Normalizer: Sendable {
   private let table = CharacterTable.shared
@@ -8,10 +8,10 @@ package struct Normalizer: Sendable {
 
   package init() {}
 
-  /// The text in normalisation form C, or nil when it is so already. The bytes must be valid UTF-8.
+  /// The text in normalisation form C, or nil when it already is. The bytes must be valid UTF-8.
   package func normalized(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
     var output: [UInt8]?
-    /// End of what has been copied to the output.
+    /// End of the text that has been copied to the output.
     var copied = 0
     var index = 0
     while let run = nextRun(in: bytes, from: index) {
@@ -26,12 +26,12 @@ package struct Normalizer: Sendable {
     return output
   }
 
-  /// The next code points that concern normalisation, with the starter before them that they may join.
+  /// The next run of code points that normalisation may change, with the starter before them that may combine.
   private func nextRun(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Range<Int>? {
     var index = start
     var starter = start
     while index < bytes.count {
-      // Nothing below U+0300 (lead byte 0xCC) concerns normalisation.
+      // Code points below U+0300 (lead byte 0xCC) are never changed by normalisation.
       if bytes[index] < 0xCC {
         starter = index
         index += bytes[index] < 0x80 ? 1 : 2
@@ -57,7 +57,7 @@ package struct Normalizer: Sendable {
     return index
   }
 
-  /// The run in normalisation form C, or nil when it is so already.
+  /// The run in normalisation form C, or nil when it already is.
   private func normalizedRun(_ bytes: UnsafeBufferPointer<UInt8>, _ run: Range<Int>) -> [UInt8]? {
     if isOrderedMarks(bytes, run) { return nil }
     var original: [UInt32] = []
@@ -76,7 +76,7 @@ package struct Normalizer: Sendable {
     return output
   }
 
-  /// Whether the run holds nothing but marks that compose with nothing, in order: nothing is to be done then.
+  /// Whether the run has only marks that do not compose, in canonical order, so that it needs no change.
   private func isOrderedMarks(_ bytes: UnsafeBufferPointer<UInt8>, _ run: Range<Int>) -> Bool {
     var index = run.lowerBound
     var lastMark: UInt32?
@@ -102,15 +102,15 @@ package struct Normalizer: Sendable {
     var classes = scalars.map(normalization.combiningClass(of:))
     sortMarks(&scalars, &classes)
     var output: [UInt32] = []
-    /// Place in the output of the last starter.
+    /// Index of the last starter in the output.
     var starter: Int?
-    /// Combining class of the last code point that stayed between the starter and here; -1 for none.
+    /// Combining class of the last code point that was kept after the starter; -1 for none.
     var lastClass = -1
     for (scalar, combiningClass) in zip(scalars, classes) {
-      if let place = starter, lastClass < Int(combiningClass),
-        let composite = normalization.composition(output[place], scalar)
+      if let starterIndex = starter, lastClass < Int(combiningClass),
+        let composite = normalization.composition(output[starterIndex], scalar)
       {
-        output[place] = composite
+        output[starterIndex] = composite
         continue
       }
       if combiningClass == 0 {
@@ -134,7 +134,7 @@ package struct Normalizer: Sendable {
       }
       var end = start
       while end < classes.count && classes[end] != 0 { end += 1 }
-      // The sort is by class, then place, because a run may be long and the library's sort promises no stability.
+      // Sorted by class, then position: the library's sort is not guaranteed to be stable, and a run may be long.
       let order = (start..<end).sorted { (classes[$0], $0) < (classes[$1], $1) }
       let sortedScalars = order.map { scalars[$0] }
       let sortedClasses = order.map { classes[$0] }

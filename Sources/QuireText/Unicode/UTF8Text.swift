@@ -12,7 +12,7 @@ enum UTF8Text {
     return ((first & 0x07) << 18 | second << 12 | third << 6 | UInt32(bytes[index + 3]) & 0x3F, 4)
   }
 
-  /// Where the code point before `index` starts; nil at the beginning.
+  /// The start of the code point before `index`; nil at the beginning.
   static func start(in bytes: UnsafeBufferPointer<UInt8>, before index: Int) -> Int? {
     var start = index - 1
     while start > 0 && bytes[start] & 0xC0 == 0x80 { start -= 1 }

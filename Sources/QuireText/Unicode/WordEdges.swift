@@ -1,7 +1,7 @@
-/// What stands next to an added token in a text of valid UTF-8, by the classes `\w` and `\s` of the reference
-/// implementation's regular expressions.
+/// Tests the characters next to an added token in valid UTF-8 text, by the classes `\w` and `\s` of the regular
+/// expressions in Hugging Face's tokenizer.
 enum WordEdges {
-  /// Whether a word character stands right before or after `range`.
+  /// Whether a word character is directly before or after `range`.
   static func touchesWord(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Bool {
     if range.upperBound < bytes.count, isWord(UTF8Text.scalar(in: bytes, at: range.upperBound).scalar) {
       return true

@@ -1,11 +1,11 @@
-/// Prints an answer as it comes. On a terminal the thought is dim and stands before the answer; otherwise the answer alone
-/// goes to stdout and the thought to stderr, so that a program that reads the answer gets nothing else.
-// Unchecked: used by the engine's thread until the result is there, then by the one that waited.
+/// Prints an answer while it is generated. On a terminal the reasoning is dim and precedes the answer. Otherwise the
+/// reasoning goes to stderr and only the answer to stdout, where another program can read it.
+// Unchecked: used by the engine's thread until the result is available, then by the waiting thread.
 final class AnswerPrinter: @unchecked Sendable {
   enum Manner {
-    /// For people; `showsThought` also where the thought goes to stderr.
+    /// Prints for people; `showsThought` also prints reasoning that goes to stderr.
     case shown(showsThought: Bool)
-    /// Only collects.
+    /// Collects the answer without printing.
     case silent
   }
 
@@ -40,7 +40,7 @@ final class AnswerPrinter: @unchecked Sendable {
   func close() {
     guard case .shown(let showsThought) = manner else { return }
     Terminal.outputLine()
-    // A thought that no answer followed still ends its line.
+    // Ends the line of reasoning that no answer followed.
     if !Terminal.outputScreen.isTerminal, content.isEmpty, !reasoning.isEmpty {
       showThought("\n", showsThought)
     }

@@ -2,7 +2,7 @@ import Foundation
 import QuireGeneration
 import QuireText
 
-/// An engine for one conversation at a time: what `generate` and `chat` share.
+/// An engine for one conversation at a time, used by `generate` and `chat`.
 struct Conversation {
   let opened: OpenedModel
   let engine: Engine
@@ -28,8 +28,8 @@ struct Conversation {
     try opened.tokenizer.chatFormat.required().render(messages: messages, mode: mode).tokens(opened.tokenizer)
   }
 
-  /// Answers `tokens`, printing as it goes; returns the account. `onStart` gets the request, by which it can be
-  /// cancelled; then what was generated so far is the answer.
+  /// Generates the answer to `tokens` and prints it meanwhile; returns the result. `onStart` gets the request's id, by
+  /// which it can be cancelled; the answer is then the text generated so far.
   func answer(
     _ tokens: [Int32], _ mode: ThinkingMode, isRaw: Bool, printer: AnswerPrinter,
     onStart: (RequestID) -> Void = { _ in }
@@ -54,7 +54,7 @@ struct Conversation {
   }
 }
 
-/// Hands the result from the engine's thread to the one that waits.
+/// Passes the result from the engine's thread to the waiting thread.
 // Unchecked: the semaphore orders the write before the read.
 private final class Outcome: @unchecked Sendable {
   private let semaphore = DispatchSemaphore(value: 0)
@@ -76,7 +76,7 @@ extension GenerationResult {
   /// "[31 prompt tokens, 900.0 tokens/s; 12 new tokens, 250.0 tokens/s]".
   var account: String {
     let prefill = Double(promptTokens) / max(1e-9, timings.prefillSeconds)
-    // The first token comes out of the prompt's last step; the others are decoded one a step.
+    // The first token comes from the prompt's last step; the others are decoded one per step.
     let decode = Double(max(0, completionTokens - 1)) / max(1e-9, timings.decodeSeconds)
     let ending = reason == .length ? ", cut at the limit" : ""
     return String(

@@ -4,7 +4,7 @@ import QuireModel
 import QuireTensors
 import QuireText
 
-/// What the command line says about an engine. Read it before a model is opened: a slip must not cost a load.
+/// The command line's options of an engine. Read before a model is loaded, so that a mistake is reported at once.
 struct EngineArguments {
   let threadCount: Int
   let instructionSet: InstructionSet
@@ -20,7 +20,7 @@ struct EngineArguments {
     instructionSet = try Environment.instructionSet()
   }
 
-  /// The options of an engine for `opened`, with one slot; commands set the rest.
+  /// Engine options for `opened` with one slot; commands set the others.
   func options(for opened: OpenedModel) throws -> EngineOptions {
     let most = opened.model.configuration.contextPositions
     if let contextLength, contextLength > most {
@@ -28,21 +28,21 @@ struct EngineArguments {
         "--context: expected at most \(most) tokens, which is what the model was made for, found \(contextLength); choose fewer"
       )
     }
-    // Without a word at most 8192, so that the cache of a large model fits an ordinary machine.
+    // By default at most 8192, so that the cache of a large model fits an ordinary machine.
     var options = EngineOptions(
       threadCount: threadCount, instructionSet: instructionSet,
       contextLength: contextLength ?? min(most, 8192),
       keyValueElement: try keyValueElement?.checked(for: opened.model.configuration) ?? .float16,
       endOfSequenceIDs: opened.endOfSequenceIDs, lookup: lookup)
     options.maximumSlots = 1
-    // Blocks that no sequence needs are not taken, and pages that nobody has written cost no memory.
+    // Unneeded blocks are not allocated, and memory pages that were never written take no memory.
     options.cacheBytes = max(options.cacheBytes, Machine.availableBytes / 2)
     return options
   }
 }
 
 extension KeyValueElement {
-  /// Itself when it can keep this model's heads.
+  /// Returns itself if it supports this model's head size.
   func checked(for configuration: ModelConfiguration) throws -> KeyValueElement {
     guard holds(headSize: configuration.headSize) else {
       throw CommandError(
@@ -54,7 +54,7 @@ extension KeyValueElement {
 }
 
 extension Arguments {
-  /// How `--kv-cache` wants keys and values kept; nil when it is not given.
+  /// The storage type of keys and values from `--kv-cache`; nil when it is not given.
   func keyValueElement() throws -> KeyValueElement? {
     guard let name = string("--kv-cache") else { return nil }
     guard let element = KeyValueElement(rawValue: name) else {
@@ -83,8 +83,8 @@ extension Arguments {
   }
 }
 
-/// What the command line says about how tokens are chosen; the model's defaults hold for the rest. Read before a
-/// model is opened, like `EngineArguments`.
+/// The command line's sampling options; the model's defaults apply to the others. Read before a model is loaded, like
+/// `EngineArguments`.
 struct SamplingArguments {
   private let temperature: Float?
   private let topP: Float?

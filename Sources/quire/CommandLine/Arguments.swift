@@ -10,7 +10,7 @@ struct Arguments {
     var rest = words[...]
     while let word = rest.popFirst() {
       if word == "--" {
-        // What follows is no option, whatever it begins with.
+        // The following words are positionals, even if they begin with "-".
         positionals += rest
         break
       }
@@ -25,7 +25,7 @@ struct Arguments {
       }
       values[option.name, default: []].append(try Self.value(of: option, parts, &rest, command.name))
     }
-    // "[MODEL]" may be left out.
+    // "[MODEL]" is optional.
     let needed = command.positionals.filter { !$0.hasPrefix("[") }.count
     // The last of "FILE…" may be repeated.
     let limit = command.positionals.last?.hasSuffix("…") == true ? Int.max : command.positionals.count

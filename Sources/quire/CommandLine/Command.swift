@@ -1,6 +1,6 @@
 import QuireText
 
-/// One of the program's commands: what `--help` says about it, which arguments it takes, what it does.
+/// One of the program's commands: its help text, its arguments and its action.
 struct Command: Sendable {
   struct Option: Sendable {
     let name: String  // "--threads"
@@ -21,14 +21,14 @@ struct Command: Sendable {
   let positionals: [String]
   let options: [Option]
   let example: String
-  /// What SIGINT and SIGTERM do to the command.
+  /// The effect of SIGINT and SIGTERM on the command.
   var stop = Stop.ends(advice: "")
   let run: @Sendable (Arguments) throws -> Void
 
   enum Stop {
-    /// Ends it with a sentence that closes with this advice.
+    /// Ends the command with a message that ends with this advice.
     case ends(advice: String)
-    /// The command answers the signals itself.
+    /// The command handles the signals itself.
     case isHandled
   }
 
@@ -50,17 +50,17 @@ extension Command.Option {
   fileprivate var spelling: String { name + (value.map { " " + $0 } ?? "") }
 }
 
-/// Names and what they mean, in two columns.
+/// Names and their descriptions in two columns.
 struct HelpList {
   private let entries: [(name: String, meaning: String)]
 
   init(_ entries: [(String, String)]) { self.entries = entries.map { (name: $0.0, meaning: $0.1) } }
 
-  /// In lines of at most `width` columns; meanings go on below themselves.
+  /// In lines of at most `width` columns; long descriptions continue in their own column.
   func text(width: Int) -> String {
     let nameWidth = entries.map(\.name.displayWidth).max() ?? 0
     let indent = nameWidth + 4
-    // Two columns need room for some words; in a narrow window the meaning stands below the name.
+    // In a narrow window, where two columns do not fit, the description is below the name.
     let isNarrow = width - indent < 24
     return entries.map { name, meaning in
       let left = isNarrow ? 6 : indent

@@ -1,12 +1,12 @@
-/// Guesses which of the known words a mistyped one was meant to be.
+/// Finds the known word that a mistyped one most likely means.
 enum Suggestion {
-  /// ", did you mean --recipe", or nothing when no known word is near enough.
+  /// ", did you mean --recipe", or empty when no known word is similar enough.
   static func clause(for word: String, among known: [String]) -> String {
     guard let nearest = nearest(to: word, among: known) else { return "" }
     return ", did you mean \(nearest)"
   }
 
-  /// The known word with the fewest slips between it and `word`: at most one for every three letters.
+  /// The known word with the smallest edit distance to `word`: at most one edit per three letters.
   static func nearest(to word: String, among known: [String]) -> String? {
     let letters = Array(word.lowercased())
     let allowed = max(1, letters.filter(\.isLetter).count / 3)
@@ -15,7 +15,7 @@ enum Suggestion {
       .min { $0.slips < $1.slips }?.word
   }
 
-  /// Letters left out, added, replaced or swapped with their neighbour (optimal string alignment distance).
+  /// Edit distance: letters deleted, inserted, replaced or swapped with a neighbour (optimal string alignment).
   private static func slips(_ a: [Character], _ b: [Character]) -> Int {
     if a.isEmpty || b.isEmpty { return max(a.count, b.count) }
     var rows = [Array(0...b.count)]

@@ -9,15 +9,15 @@ extension Command {
   static let bench = Command(
     name: "bench",
     summary: """
-      Measures tokens/s of prompts and of decoding, as shares of what this machine can do at best.
-      Give a MODEL, or a --shape: its weights are made at random in memory, so that nothing needs to be downloaded.
+      Measures tokens/s of prompts and of decoding, also as shares of this machine's limits.
+      Give a MODEL, or a --shape: its weights are random and made in memory, so that nothing needs to be downloaded.
 
       The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
-      and reading memory. A row's shares are of its own limits; "roofline" is the least time that both allow.
-      Sampling and text are not in the figures, except with --lookup: there the engine of generate and serve gives answers
-      that are dictated to it, each token lifted above the others after all has been computed, because random weights
-      repeat nothing by themselves. One quotes its prompt, one changes every sixteenth token of it, one is new; an engine
-      that drafts and one that does not take turns of a few tokens.
+      and memory bandwidth. Each row has its own limits; "roofline" is the shortest time that both limits allow.
+      The figures exclude sampling and text, except with --lookup. It runs the engine of generate and serve with prescribed
+      answers, because random weights do not repeat a text: the logit of the wanted token is raised after the forward pass.
+      One answer quotes its prompt, one changes every sixteenth token of it, one is new. An engine with drafts and one
+      without alternate every few tokens.
       """,
     positionals: ["[MODEL]"],
     options: [
@@ -71,7 +71,7 @@ private func runBench(_ arguments: Arguments) throws {
   }
 }
 
-/// What the run will take, for people who wonder whether it fits.
+/// The memory that the run needs, as text.
 private func account(of memory: SpeedMemory) -> String {
   let weights =
     memory.weightBytes > 0 ? ", \(ByteText.of(memory.weightBytes)) of it weights" : " besides weights"
@@ -80,7 +80,7 @@ private func account(of memory: SpeedMemory) -> String {
 }
 
 extension Arguments {
-  /// What the command line asks to measure.
+  /// The measurements that the command line asks for.
   fileprivate func speedPlan() throws -> SpeedPlan {
     let prompts = try integers("--prompt-tokens", in: 0...1_000_000) ?? [512]
     guard prompts == [0] || !prompts.contains(0) else {
@@ -105,7 +105,7 @@ extension Arguments {
   }
 }
 
-/// What is measured: a model from disk, or a shape with random weights.
+/// The measured model: from disk, or a shape with random weights.
 private enum BenchSubject {
   case model(path: String)
   case shape(PublishedShape, layerCount: Int?, format: WeightFormat, headFormat: WeightFormat)
@@ -148,8 +148,8 @@ private enum BenchSubject {
     }
   }
 
-  /// Opens or makes the model. `check` sees its name, its configuration and the bytes of weights still to be made, and
-  /// throws when they cannot be.
+  /// Opens or makes the model. `check` gets its name, its configuration and the bytes of the weights to make, and
+  /// throws when they do not fit.
   func model(
     _ compute: Compute, check: (_ name: String, ModelConfiguration, _ weightBytes: Int) throws -> Void
   ) throws -> (name: String, model: Model) {

@@ -52,7 +52,7 @@ private func collect(
     throw UsageError("calibrate", "expected one CHECKPOINT without --merge; see quire calibrate --help")
   }
   let loader = try arguments.modelSource().checkpoint(for: "calibrate")
-  tellNotices(loader.notices)
+  showNotices(loader.notices)
   let (recipe, recipePath) = try calibrationRecipe(arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)

@@ -6,8 +6,8 @@ extension Command {
   static let chat = Command(
     name: "chat",
     summary: """
-      Talks with a model in the terminal; /help lists what can be typed besides text.
-      Control-C stops an answer; at the prompt it ends the program. Lines are edited with the usual keys and called back with the arrows.
+      Chats with a model in the terminal; /help lists the commands.
+      Control-C stops an answer; at the prompt it ends the program. Lines can be edited with the usual keys; the arrow keys recall earlier lines.
       """,
     positionals: ["MODEL"],
     options: [.system, .thinking, .noThinking, .quiet] + samplingOptions,
@@ -71,7 +71,7 @@ private struct Chat {
     messages = start
   }
 
-  /// Obeys or answers a line; false when the user wants to leave.
+  /// Runs a command or answers a message; false when the user wants to leave.
   mutating func take(_ line: String) throws -> Bool {
     let word = line.trimmingCharacters(in: .whitespacesAndNewlines)
     switch word {

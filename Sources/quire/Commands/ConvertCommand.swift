@@ -11,7 +11,7 @@ extension Command {
     name: "convert",
     summary:
       "Makes a pack from a checkpoint by a recipe, layer by layer; prints the plan and its memory first.\n"
-      + "A conversion that was stopped leaves .partial files beside the pack; the same command resumes after its last layer.",
+      + "A stopped conversion leaves .partial files next to the pack; the same command resumes after its last layer.",
     positionals: ["CHECKPOINT"],
     options: [
       Option("--recipe", "FILE", "the steps, in JSON5, or the name of a recipe that comes with quire: int4"),
@@ -30,12 +30,12 @@ private func runConvert(_ arguments: Arguments) throws {
   let recipePath = try arguments.required("--recipe")
   let isPlanOnly = arguments.has("--plan")
   if arguments.has("--measure"), !isPlanOnly {
-    throw CommandError("--measure: expected --plan beside it, found none; add --plan, or leave it out")
+    throw CommandError("--measure: expected --plan with it, found none; add --plan, or leave it out")
   }
   let output = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
   let loader = try arguments.modelSource().checkpoint(for: "convert")
-  tellNotices(loader.notices)
+  showNotices(loader.notices)
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
@@ -53,7 +53,7 @@ private func runConvert(_ arguments: Arguments) throws {
     converter = try converter.settled(by: survey)
     if !isQuiet { Terminal.remarkLine("\n" + survey.text + "\n\n" + converter.text) }
   }
-  // A survey takes hours, in which another program may have written there.
+  // A survey takes hours; meanwhile another program may have written the file.
   try files.checkAgain(output, option: "--output", replaces: arguments.has("--force"))
   let begin = Date()
   let progress = Progress("convert", unit: .percent, quiet: isQuiet)
@@ -61,9 +61,9 @@ private func runConvert(_ arguments: Arguments) throws {
   do {
     defer { progress.close() }
     report = try converter.run(
-      output: output, progress: { progress.show($0) }, onStart: { $0.sentence.map(tell) })
+      output: output, progress: { progress.show($0) }, onStart: { $0.sentence.map(notify) })
   }
-  // What did not go as the recipe asks is said even to those who asked for quiet.
+  // Deviations from the recipe are reported even with --quiet.
   for row in report.rows {
     for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
   }
@@ -84,7 +84,7 @@ private func conversionRecipe(
     )
   }
   var settings = recipe.calibration
-  // Not from the recipe's folder, as a path in the recipe would be.
+  // Relative to the working folder, unlike a path in the recipe, which is relative to the recipe's folder.
   settings.statistics = URL(fileURLWithPath: statistics).path
   return (recipe.replacingCalibration(settings), path)
 }
@@ -95,10 +95,10 @@ private func sentence(_ times: ConversionTimes) -> String {
     ("compressing and writing", times.packing), ("finishing", times.finishing),
   ]
   let shares = parts.map { "\($0) \(Terminal.seconds($1))" }.joined(separator: ", ")
-  return "\(shares); reading beside that \(Terminal.seconds(times.reading))"
+  return "\(shares); reading in the background \(Terminal.seconds(times.reading))"
 }
 
-/// The plan; with a survey of the model also its tables, and the plan that follows from them.
+/// Prints the plan; with a survey also its tables and the resulting plan.
 private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throws {
   Terminal.report(converter.text + "\n")
   guard measures else { return }
@@ -119,7 +119,7 @@ extension Converter {
     defer { progress.close() }
     return try survey(
       forPack: path, progress: { progress.update($0, of: $1) },
-      onStart: { start in start.sentence.map(tell) })
+      onStart: { start in start.sentence.map(notify) })
   }
 }
 
@@ -132,4 +132,4 @@ extension Progress {
   }
 }
 
-private func tell(_ sentence: String) { Terminal.errorLine("quire convert: \(sentence)") }
+private func notify(_ sentence: String) { Terminal.errorLine("quire convert: \(sentence)") }

@@ -15,12 +15,12 @@ extension Command {
     options: [
       Option("--recipe", "FILE", "measure the checkpoint after each step of this recipe; may be repeated"),
       Option("--reference", "CHECKPOINT", "for a pack: the checkpoint to compare it with"),
-      Option("--tasks", "FILE", "problems to ask (default: tasks.jsonl beside the checkpoint's folder)"),
-      Option("--text", "FILE", "text to predict (default: heldout.txt beside the checkpoint's folder)"),
+      Option("--tasks", "FILE", "problems to ask (default: tasks.jsonl next to the checkpoint's folder)"),
+      Option("--text", "FILE", "text to predict (default: heldout.txt next to the checkpoint's folder)"),
       Option("--problems", "N", "ask at most N problems, spread evenly over the tasks (default: all)"),
       Option("--text-tokens", "N", "predict at most N tokens of the text (default: all)"),
       Option("--max-tokens", "N", "tokens of a thinking answer at most (default: 4096)"),
-      Option("--no-speed", nil, "measure no speed; with a text alone, a checkpoint need not fit into memory"),
+      Option("--no-speed", nil, "measure no speed; with only a text, a checkpoint need not fit into memory"),
       .thinking, .noThinking, .seed,
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
       .force,
@@ -40,7 +40,7 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
     threadCount: try arguments.threadCount(), instructionSet: try Environment.instructionSet(),
     chatFormat: try arguments.chatFormat())
   if arguments.has("--no-speed") { options.speed = nil }
-  // Without a word both modes are measured; either option leaves only its own.
+  // By default both modes are measured; each option selects only its mode.
   if arguments.has("--thinking") || arguments.has("--no-thinking") { options.modes = [try arguments.mode()] }
   if let limit = try arguments.integer("--max-tokens", in: 1...Int(Int32.max)) {
     options.thinkingTokens = limit
@@ -74,7 +74,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
       })
   }
   let text = report.json.serialized(pretty: true) + "\n"
-  // What was measured is shown even if no file or pack can keep it.
+  // The report is shown even if it cannot be written to a file or pack.
   let stored = Result { if arguments.has("--store") { try report.store(inPack: model) } }
   let written = Result {
     try jsonFile.map { file in
@@ -93,7 +93,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
   try stored.get()
 }
 
-/// The file for the report, opened before the hours are spent.
+/// The file for the report, opened before the long evaluation.
 private func reportFile(
   _ arguments: Arguments, _ recipes: [(recipe: Recipe, path: String)]
 ) throws -> AtomicFile? {
@@ -113,11 +113,12 @@ private func writing<Value>(_ path: String, _ body: () throws(FileFailure) -> Va
     return try body()
   } catch {
     throw CommandError(
-      "expected to write \(path), found: \(error.reason); make room or choose another path and run again")
+      "expected to write \(path), found: \(error.reason); free disk space or choose another path and run again"
+    )
   }
 }
 
-/// A bar for each stage of each row.
+/// A progress bar for each stage of each row.
 private struct ProgressSeries {
   private let isQuiet: Bool
   private var label = ""

@@ -12,12 +12,12 @@ extension Command {
   static let generate = Command(
     name: "generate",
     summary:
-      "Answers one prompt and streams the answer. On a terminal the thought is dim; in a pipe it goes to stderr.",
+      "Answers one prompt and streams the answer. On a terminal the reasoning is dim; in a pipe it goes to stderr.",
     positionals: ["MODEL", "[PROMPT]"],
     options: [
       Option("--prompt", "TEXT", "what the user says, instead of PROMPT; - reads stdin", short: "-p"),
       .system,
-      Option("--raw", nil, "continue the text as it is, without the chat template"), .thinking, .noThinking,
+      Option("--raw", nil, "continue the text itself, without the chat template"), .thinking, .noThinking,
       .json, .quiet,
     ] + samplingOptions,
     example: #"quire generate demo.quire "What is 347+285?" --no-thinking --seed 1"#,
@@ -57,7 +57,7 @@ private func json(_ printer: AnswerPrinter, _ result: GenerationResult) -> JSONV
   ]
 }
 
-/// The prompt, given by its place or by its option.
+/// The prompt, given as a positional or as an option.
 private func prompt(_ arguments: Arguments) throws -> String {
   let words = arguments.positionals.dropFirst()
   guard let word = words.first else { return try arguments.required("--prompt") }

@@ -39,7 +39,7 @@ private func runLogits(_ arguments: Arguments) throws {
   let element = try asked?.checked(for: configuration) ?? .float32
   let blockCount = KeyValueCache.blockCount(positions: tokens.count)
   let cache = KeyValueCache(configuration, blockCount: blockCount, element: element)
-  // Steps bound the memory of the logits; they do not change a bit of them.
+  // Computing in steps limits the memory of the logits and does not change their bits.
   let stepTokens = min(tokens.count, 256)
   let pass = ForwardPass(model: model, cache: cache, compute: compute, maximumRows: stepTokens)
   let writer = try SafetensorsWriter(

@@ -10,27 +10,27 @@ import QuireText
 extension Command {
   static let serve = Command(
     name: "serve",
-    summary: "Serves a model over HTTP the way OpenAI's API does, with continuous batching.",
+    summary: "Serves a model over HTTP with OpenAI's API and continuous batching.",
     positionals: ["MODEL"],
     options: [
       Option(
         "--host", "ADDRESS",
-        "where to listen (default: 127.0.0.1, this machine only); 0.0.0.0 for every network"),
-      Option("--port", "N", "port to listen on; 0 takes a free one (default: 8080)"),
-      Option("--model-name", "NAME", "what clients call the model (default: the file's name)"),
+        "address to listen on (default: 127.0.0.1, this machine only); 0.0.0.0 for every network"),
+      Option("--port", "N", "port to listen on; 0 selects a free one (default: 8080)"),
+      Option("--model-name", "NAME", "name of the model for clients (default: the file's name)"),
       Option(
         "--allow-origin", "ORIGIN",
-        "web pages that may use the server besides those of this machine, such as https://chat.example.org, "
+        "further web pages that may use the server, such as https://chat.example.org, "
           + "'vscode-webview://*' or null; '*' for all (repeatable)"),
       Option(
         "--allow-host", "NAME",
-        "names under which the server may be asked besides those of this machine; '*' for all (repeatable)"),
+        "further host names that requests may use for the server; '*' for all (repeatable)"),
       Option("--slots", "N", "requests that run at the same time (default: 16)"),
       Option("--queue", "N", "requests that may wait; more get 503 (default: 256)"),
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
       Option(
         "--kv-cache-mib", "N",
-        "memory for keys and values at most (default: half of what is free, at least 2048)"),
+        "maximum memory for keys and values (default: half of the free memory, at least 2048)"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
       .context, .cacheType, .noLookup, .chatFormat, .threads, .quiet,
@@ -39,7 +39,7 @@ extension Command {
     run: runServe)
 }
 
-/// What the command line says about a server, read before a model is opened.
+/// The command line's options of a server, read before a model is loaded.
 private struct ServeArguments {
   let engine: EngineArguments
   let host: String
@@ -50,7 +50,7 @@ private struct ServeArguments {
   let slotCount: Int
   let waitingCount: Int
   let tokenBudget: Int
-  /// As the engine's arguments have it when nil.
+  /// Nil: as in the engine's arguments.
   let cacheBytes: Int?
 
   init(_ arguments: Arguments) throws {
@@ -112,12 +112,12 @@ private func runServe(_ arguments: Arguments) throws {
   say(description(of: engine.shape, engineOptions, opened))
   say("serving \(name) at \(server.url)")
   let signal = signals.wait()
-  say("\(signal.name): finishing what runs; a second signal stops at once")
+  say("\(signal.name): finishing running requests; a second signal stops at once")
   signals.exitAtNextSignal()
   server.drainAndStop(patience: asked.patience)
 }
 
-/// What the server can do at once, in one line.
+/// The server's capacity in one line.
 private func description(of shape: EngineShape, _ options: EngineOptions, _ opened: OpenedModel) -> String {
   let blockBytes = KeyValueCache.blockBytes(opened.model.configuration, element: options.keyValueElement)
   let set = options.instructionSet ?? .detected

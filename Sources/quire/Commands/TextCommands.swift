@@ -14,7 +14,7 @@ extension Command {
 
   static let render = Command(
     name: "render",
-    summary: "Prints the prompt that the chat template makes of messages and tools.",
+    summary: "Prints the prompt that the chat template renders from messages and tools.",
     positionals: ["MODEL"],
     options: [
       .chatFormat, Option("--messages", "FILE", #"JSON: {"messages": […], "tools": […]}; - reads stdin"#),
@@ -48,7 +48,7 @@ private func runTokenize(_ arguments: Arguments) throws {
   }
 }
 
-/// The value on a line of its own; a fault is told by the line of the input.
+/// Parses the JSON value of one line; an error is reported with the line number of the input.
 private func jsonLine(_ text: [UInt8], line: Int) throws -> JSONValue {
   do {
     return try JSONValue.parse(text)
@@ -88,7 +88,7 @@ private func runRender(_ arguments: Arguments) throws {
   guard tools == .null || tools.arrayValue != nil else {
     throw CommandError(#"\#(path): expected "tools" to be an array, found \#(tools.serialized().prefix(40))"#)
   }
-  // Exactly what the template makes of the file; the server joins the parts of a message first.
+  // Renders the file exactly as the template does. The server differs: it first joins the text parts of a message.
   let prompt = try format.render(
     messages: ChatMessage.list(json: messages, joinsParts: false), tools: tools.arrayValue ?? [],
     mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,

@@ -1,11 +1,11 @@
 import Foundation
 
-/// Which file a path leads to, whatever the path is spelled like: two paths with equal identities are one file.
+/// The identity of the file at a path: two paths with equal identities lead to the same file.
 struct FileIdentity: Hashable {
   private let device: UInt64
   private let node: UInt64
 
-  /// Of the file behind `path`, through symbolic links; nil when there is none.
+  /// The identity of the file at `path`, with symbolic links resolved; nil when there is none.
   init?(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
@@ -14,11 +14,11 @@ struct FileIdentity: Hashable {
   }
 }
 
-/// The path of the file that writing to `path` makes or replaces, absolute and without symbolic links, also when nothing
-/// is there yet: the last component may be missing, or be a link to a missing file.
+/// The absolute path, without symbolic links, of the file that writing to `path` creates or replaces. The file need not
+/// exist: the last component may be missing, or be a link to a missing file.
 func resolvedPath(_ path: String) -> String {
   var path = path
-  // As many links in a row as Linux follows.
+  // Linux follows at most 40 links.
   for _ in 0..<40 {
     if let real = realpath(path, nil) {
       defer { free(real) }

@@ -2,15 +2,15 @@ import Foundation
 import QuireCalibration
 import QuireConversion
 
-/// Keeps a command from destroying files: an output is never one of the command's inputs, and replaces another existing
-/// file only with `--force`.
+/// Prevents a command from destroying files: an output must not be one of the command's inputs, and replaces another
+/// existing file only with `--force`.
 ///
 ///     var files = OutputGuard()
 ///     files.reads(model: "Qwen3-8B")
 ///     files.reads(recipe)
 ///     try files.check(output, option: "--output", replaces: arguments.has("--force"))
 ///
-/// Name all inputs, then check the outputs, before any work. Writers check once more when they rename.
+/// Register all inputs, then check the outputs, before any work. Writers check again when they rename.
 struct OutputGuard {
   private struct Input {
     let path: String  // resolved
@@ -19,16 +19,16 @@ struct OutputGuard {
   }
 
   private var inputs: [Input] = []
-  /// Folders of checkpoints: files with certain names belong to them even before they exist.
+  /// Folders of checkpoints. Files with certain names count as part of a checkpoint even before they exist.
   private var checkpointFolders: [FileIdentity] = []
   private var outputs: [(path: String, option: String)] = []
 
-  /// The command reads the file at `path`, which its user knows as `role`.
+  /// Registers that the command reads the file at `path`; `role` names it in messages.
   mutating func reads(_ path: String, as role: String) {
     inputs.append(Input(path: resolvedPath(path), identity: FileIdentity(path), role: role))
   }
 
-  /// The command reads a checkpoint or a pack.
+  /// Registers that the command reads a checkpoint or a pack.
   mutating func reads(model path: String) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
@@ -39,14 +39,14 @@ struct OutputGuard {
     for name in names where Self.belongsToCheckpoint(name) {
       reads(path + "/" + name, as: "a file of the checkpoint")
     }
-    // What lies in or beside a checkpoint is taken where the command line names nothing.
+    // Files in or next to a checkpoint are the defaults of options.
     for name in Self.defaultTexts {
       reads(path + "/" + name, as: "the checkpoint's own \(name)")
       reads(path + "/../" + name, as: "the checkpoint's own \(name)")
     }
   }
 
-  /// The command reads a recipe and the files that it names.
+  /// Registers that the command reads a recipe and the files that it names.
   mutating func reads(_ recipe: Recipe, at path: String?) {
     if let path { reads(path, as: "the recipe") }
     if case .file(let text) = recipe.calibration.source {
@@ -61,18 +61,18 @@ struct OutputGuard {
 
   private static let defaultTexts = ["calibration.jsonl", "tasks.jsonl", "heldout.txt"]
 
-  /// Whether a reader of checkpoints would take a file of this name for a part of one.
+  /// Whether a reader of checkpoints would read a file of this name as part of the checkpoint.
   private static func belongsToCheckpoint(_ name: String) -> Bool {
     [".safetensors", ".json", ".jinja", ".txt", ".model"].contains(where: name.lowercased().hasSuffix)
   }
 
-  /// Throws when writing to `output` would destroy an input, or replace a file without leave.
+  /// Throws when writing to `output` would destroy an input, or replace a file without permission.
   ///
   /// - Parameters:
-  ///   - option: the option that names the output, for the sentence.
-  ///   - replaces: whether an existing file that is no input may be replaced.
+  ///   - option: the option that names the output, for the message.
+  ///   - replaces: whether an existing file that is not an input may be replaced.
   mutating func check(_ output: String, option: String, replaces: Bool) throws {
-    // A path that is none is refused by the writer, with its own sentence.
+    // An invalid path is refused by the writer with its own message.
     guard !output.isEmpty, !output.utf8.contains(0) else { return }
     let path = resolvedPath(output)
     if let other = outputs.first(where: { $0.path == path }) {
@@ -95,7 +95,7 @@ struct OutputGuard {
     try checkAgain(output, option: option, replaces: replaces)
   }
 
-  /// Throws when a file has come to lie at an output that was checked before.
+  /// Throws when a file has appeared at an output path since it was checked.
   func checkAgain(_ output: String, option: String, replaces: Bool) throws {
     var status = stat()
     guard !replaces, lstat(output, &status) == 0, [S_IFREG, S_IFLNK].contains(status.st_mode & S_IFMT) else {
@@ -111,7 +111,7 @@ struct OutputGuard {
     return inputs.first { $0.path == path || (identity != nil && $0.identity == identity) }
   }
 
-  /// An input that lies where a writer of `path` keeps what is unfinished: `path.partial`, `path.survey` and so on.
+  /// An input whose path is that of a temporary file of `path`: `path.partial`, `path.survey.partial` and so on.
   private func inputAmongTemporaries(of path: String) -> Input? {
     let url = URL(fileURLWithPath: path)
     let folder = url.deletingLastPathComponent().path
@@ -122,7 +122,7 @@ struct OutputGuard {
     return temporaries.lazy.compactMap { input(at: folder + "/" + $0, resolved: folder + "/" + $0) }.first
   }
 
-  /// A file that a checkpoint's reader would take for a part of it must not appear in its folder.
+  /// Throws when the output would appear in a checkpoint's folder under a name that belongs to the checkpoint.
   private func checkFolder(_ output: String, _ path: String, _ option: String) throws {
     let url = URL(fileURLWithPath: path)
     guard let folder = FileIdentity(url.deletingLastPathComponent().path),

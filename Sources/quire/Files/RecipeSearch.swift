@@ -3,10 +3,10 @@ import QuireConversion
 
 /// Finds the recipe that `--recipe` names: a file, or one of the recipes that come with the program.
 ///
-/// Searched in this order: the path as it is; `../share/quire/recipes` beside the program, where an installation keeps
-/// them; `recipes` in the source tree that the program was built in. The ending may be left out.
+/// Searched in this order: the given path; `../share/quire/recipes` relative to the program, the folder of an
+/// installation; `recipes` in the source tree in which the program was built. The extension is optional.
 enum RecipeSearch {
-  /// Reads the recipe; `notice` says where a shipped one was found.
+  /// Reads the recipe; `notice` reports the path of a shipped one.
   static func recipe(_ name: String, notice: (String) -> Void) throws -> (recipe: Recipe, path: String) {
     let path = try path(name)
     if path != name { notice("--recipe \(name): taking \(path)") }
@@ -14,12 +14,12 @@ enum RecipeSearch {
   }
 
   private static func path(_ name: String) throws -> String {
-    // "./int4.json5" means that very file, as "/int4.json5" does.
+    // "./int4.json5" and "/int4.json5" mean exactly that file.
     let isExact = ["/", "./", "../"].contains(where: name.hasPrefix)
     if isExact || name.isEmpty || FileManager.default.fileExists(atPath: name) { return name }
     let candidates = folders.flatMap { [$0 + "/" + name, $0 + "/" + name + ending] }
     if let found = candidates.first(where: isFile) { return found }
-    // What is spelled like a path gets the sentence about a missing file.
+    // A word that looks like a path gets the message about a missing file.
     guard !name.contains("/"), !name.hasSuffix(ending) else { return name }
     let shipped = Set(folders.flatMap(names)).sorted()
     guard !shipped.isEmpty else { return name }

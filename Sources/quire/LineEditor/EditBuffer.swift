@@ -1,4 +1,4 @@
-/// A line being edited: its characters and where the cursor stands among them.
+/// A line being edited: its characters and the cursor position.
 ///
 ///     var buffer = EditBuffer()
 ///     buffer.insert("two words")
@@ -15,11 +15,13 @@ struct EditBuffer {
 
   var text: String { String(characters) }
 
-  /// Puts `text` at the cursor. A combining mark joins the character before it.
+  /// Inserts `text` at the cursor. A combining mark joins the character before it.
   mutating func insert(_ text: String) {
-    let before = Array(String(characters[..<cursor]) + text)
-    characters = before + characters[cursor...]
-    cursor = before.count
+    // No character before the last one can join the text: a long line must not be read again for every key.
+    let start = max(0, cursor - 1)
+    let joined = Array(String(characters[start..<cursor]) + text)
+    characters.replaceSubrange(start..<cursor, with: joined)
+    cursor = start + joined.count
   }
 
   mutating func move(to position: Int) { cursor = max(0, min(position, characters.count)) }

@@ -1,16 +1,16 @@
-/// What a key, or what was pasted, asks for.
+/// The action of a key, or pasted text.
 enum Key: Equatable {
   case text(String)
   case left, right, wordLeft, wordRight, home, end, up, down
   case deleteBackward, deleteForward, deleteWord, deleteToStart, deleteToEnd
   case enter, interrupt, endOfInput, clearScreen
-  /// Nothing that a line knows.
+  /// No known action.
   case unknown
 }
 
 /// Turns the bytes of a terminal in raw mode into keys.
 struct KeyReader {
-  /// The next byte; with `isPatient` false nil when none comes within a twentieth of a second; nil at the end.
+  /// The next byte; nil at the end, and with `isPatient` false also when none arrives within 50 ms.
   let nextByte: (_ isPatient: Bool) -> UInt8?
 
   /// The next key; nil at the end of the input.
@@ -27,7 +27,7 @@ struct KeyReader {
     0x10: .up, 0x15: .deleteToStart, 0x17: .deleteWord, 0x7F: .deleteBackward,
   ]
 
-  /// A character of UTF-8, of which `first` is the first byte.
+  /// A UTF-8 character whose first byte is `first`.
   private func scalar(_ first: UInt8) -> String {
     let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
     var bytes = [first]
@@ -52,7 +52,7 @@ struct KeyReader {
     UInt8(ascii: "H"): .home, UInt8(ascii: "F"): .end,
   ]
 
-  /// What follows ESC [: numbers and a letter (ECMA-48).
+  /// The sequence after ESC [: numbers and a letter (ECMA-48).
   private func sequence() -> Key {
     var parameters = ""
     while let byte = nextByte(false) {
@@ -82,7 +82,7 @@ struct KeyReader {
     }
   }
 
-  /// Pasted text up to its end mark, its line ends as line feeds.
+  /// Pasted text up to its end mark, with line ends as line feeds.
   private func pasted() -> String {
     let end = Array("\u{1b}[201~".utf8)
     var bytes: [UInt8] = []

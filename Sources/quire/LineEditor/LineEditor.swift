@@ -1,7 +1,7 @@
 import Foundation
 
 /// Reads lines from a terminal and lets the user edit them: arrows, Home and End, words, deleting, history, pasting.
-/// Lines that are pasted together stay one line, with marks where they end.
+/// Several pasted lines stay one line, with visible marks at their line ends.
 final class LineEditor {
   enum Line: Equatable {
     case text(String)
@@ -13,13 +13,13 @@ final class LineEditor {
 
   private var history = LineHistory()
   private var pending: [UInt8] = []
-  /// The row of the cursor below the prompt's, as drawn last.
+  /// The number of rows from the prompt down to the cursor, as last drawn.
   private var drawnRow = 0
 
   /// Shows `prompt` and reads a line.
   func read(prompt: String) -> Line {
     guard RawMode.begin() else { return .ended }
-    // Terminals mark what is pasted.
+    // Turns on bracketed paste: terminals then mark pasted text.
     draw("\u{1b}[?2004h")
     defer {
       draw("\u{1b}[?2004l")
@@ -40,8 +40,8 @@ final class LineEditor {
       default:
         apply(key, to: &buffer)
       }
-      // A burst of typing is drawn once.
-      if pending.isEmpty { show(prompt, buffer) }
+      // Draws only when no more input is pending, so a burst of keys is drawn once.
+      if pending.isEmpty && !inputWaits(milliseconds: 0) { show(prompt, buffer) }
     }
     return finish(prompt, &buffer, .ended)
   }
@@ -77,7 +77,7 @@ final class LineEditor {
     }
   }
 
-  /// Draws the line over what was drawn before.
+  /// Redraws the line over its previous version.
   private func show(_ prompt: String, _ buffer: EditBuffer) {
     let picture = LinePicture(prompt: prompt, buffer: buffer, width: Terminal.outputScreen.width)
     var text = "\r" + Self.up(drawnRow) + "\u{1b}[J" + picture.text
@@ -91,12 +91,14 @@ final class LineEditor {
 
   private func draw(_ text: String) { Terminal.outputStyled(text) }
 
+  private func inputWaits(milliseconds: Int32) -> Bool {
+    var waiting = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    return poll(&waiting, 1, milliseconds) > 0
+  }
+
   private func nextByte(_ isPatient: Bool) -> UInt8? {
     if pending.isEmpty {
-      if !isPatient {
-        var waiting = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-        guard poll(&waiting, 1, 50) > 0 else { return nil }
-      }
+      if !isPatient && !inputWaits(milliseconds: 50) { return nil }
       var chunk = [UInt8](repeating: 0, count: 4096)
       var count: Int
       repeat {

@@ -1,17 +1,17 @@
-/// The lines of this session, to be called back.
+/// The lines of this session, which can be recalled.
 struct LineHistory {
   private var lines: [String] = []
-  /// Which line is shown; `lines.count` is the one being written.
+  /// Index of the shown line; `lines.count` is the line being written.
   private var index = 0
   private var draft = ""
 
-  /// Keeps a line, unless it repeats the last.
+  /// Adds a line unless it equals the last one.
   mutating func add(_ line: String) {
     if !line.isEmpty, lines.last != line { lines.append(line) }
     index = lines.count
   }
 
-  /// The line before the one shown; `current` is kept if it is the one being written.
+  /// The line before the shown one; `current` is stored if it is the line being written.
   mutating func previous(current: String) -> String? {
     guard index > 0 else { return nil }
     if index == lines.count { draft = current }
@@ -19,7 +19,7 @@ struct LineHistory {
     return lines[index]
   }
 
-  /// The line after the one shown, at last the one being written.
+  /// The line after the shown one; after the last, the line being written.
   mutating func next() -> String? {
     guard index < lines.count else { return nil }
     index += 1

@@ -1,11 +1,11 @@
 import QuireText
 
-/// How a line looks in a window: which text is written, and in which row and column the cursor then stands.
+/// The layout of a line in a window: the text to write, and the row and column of the cursor after that.
 struct LinePicture {
   /// Prompt and line, control characters made visible.
   let text: String
   let cursor: (row: Int, column: Int)
-  /// Where the text ends.
+  /// Row and column of the end of the text.
   let end: (row: Int, column: Int)
 
   init(prompt: String, buffer: EditBuffer, width: Int) {
@@ -15,7 +15,7 @@ struct LinePicture {
     func put(_ piece: String) {
       for character in piece {
         let columns = character.displayWidth
-        // A wide character that does not fit into the last column goes to the next row.
+        // A wide character that does not fit into the last column moves to the next row.
         if position.column + columns > width { position = (position.row + 1, 0) }
         position.column += columns
       }

@@ -3,8 +3,7 @@ import QuireGeneration
 import QuireTensors
 import Synchronization
 
-/// What the signals do to a chat: SIGINT stops the answer that is being given; without one, and with SIGTERM, the program
-/// ends.
+/// Signal handling of a chat: SIGINT stops the current answer. Without one, and with SIGTERM, the program ends.
 final class ChatStop: Sendable {
   private let current = Mutex<(id: RequestID, engine: Engine)?>(nil)
 
@@ -25,9 +24,9 @@ final class ChatStop: Sendable {
     }
   }
 
-  /// An answer has begun.
+  /// An answer has started.
   func answering(_ id: RequestID, _ engine: Engine) { current.withLock { $0 = (id, engine) } }
 
-  /// No answer is being given.
+  /// The answer has ended.
   func answered() { current.withLock { $0 = nil } }
 }

@@ -2,12 +2,12 @@ import Foundation
 import QuireTensors
 import Synchronization
 
-/// The environment variables that Quire reads. All of them are here; no other file looks at the environment.
+/// The environment variables that Quire reads. No other file reads the environment.
 ///
 /// | name | type | default | meaning |
 /// |---|---|---|---|
 /// | QUIRE_ISA | portable, avx2 or avx512 | the widest this CPU has | forces the kernels of one instruction set |
-/// | COLUMNS | whole number | 80 | the width of tables and help where no terminal says its own |
+/// | COLUMNS | whole number | 80 | the width of tables and help when the output is not a terminal |
 /// | NO_COLOR | anything | unset | no dim text (no-color.org) |
 /// | TERM | name of a terminal | unset | `dumb`: plain lines instead of bars, no dim text, no line editing |
 enum Environment {
@@ -29,8 +29,8 @@ enum Environment {
 }
 
 extension Arguments {
-  /// The threads to compute with: all processors that this process may use, or fewer. More would only wait for each
-  /// other, so a larger number is lowered, with a notice.
+  /// The number of threads: at most the number of processors that this process may use. More threads would only wait
+  /// for each other, so a larger number is lowered with a notice.
   func threadCount() throws -> Int {
     let usable = ProcessLimits.processorCount
     guard let asked = try integer("--threads", in: 1...1024), asked > usable else {
@@ -40,7 +40,7 @@ extension Arguments {
     return usable
   }
 
-  /// The kernels and threads that the command line and the environment ask for.
+  /// The kernels and threads by the command line and the environment.
   func compute() throws -> Compute {
     Compute(threadCount: try threadCount(), instructionSet: try Environment.instructionSet())
   }

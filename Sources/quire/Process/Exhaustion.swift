@@ -1,16 +1,16 @@
 import Foundation
 import QuireTensors
 
-/// Ends the program with one sentence when the system gives it no memory or no thread.
+/// Ends the program with one message when the system refuses memory or a thread.
 enum Exhaustion {
-  /// Installs the ends; called once, before any work.
+  /// Installs the handlers; called once, before any work.
   static func prepare() {
     ResourceFailure.onFailure { sentence in
       Terminal.errorLine("quire: " + sentence)
       endProgram(1)
     }
-    // The runtime ends a program that gets no memory for an array or an object with a trap. A handler tells such a trap
-    // from a fault of ours by asking for a little memory itself.
+    // When the Swift runtime gets no memory for an array or an object, it traps. The signal handler distinguishes this
+    // from a programming error by trying to allocate a little memory itself.
     for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV] {
       signal(number) { number in
         signal(number, SIG_DFL)

@@ -1,10 +1,10 @@
 import Foundation
 import QuireFiles
 
-/// The only way out of the process: leaves no temporary file and no terminal in raw mode.
+/// Ends the process; every exit goes through this function. Leaves no temporary file and no terminal in raw mode.
 ///
-/// Not `exit`: that would run the end of OpenBLAS, which waits for threads of its own, and these never end when memory is
-/// short.
+/// It does not call `exit`, which would run OpenBLAS's exit handler. That waits for its threads, which never end when
+/// memory is exhausted.
 func endProgram(_ code: Int32) -> Never {
   DisposableFiles.removeAllBeforeExit()
   RawMode.end()

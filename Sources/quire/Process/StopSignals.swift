@@ -1,15 +1,15 @@
 import Foundation
 import QuireTensors
 
-/// SIGINT and SIGTERM as something to wait for.
+/// Lets a thread wait for SIGINT and SIGTERM.
 ///
-/// A handler, in which almost nothing is allowed, writes the signal's number into a pipe, and `wait` reads it. (To block
-/// the signals and take them with `sigwait` would need every thread to block them; OpenBLAS starts some before `main`.)
+/// The signal handler, in which few calls are allowed, writes the signal's number into a pipe, and `wait` reads it.
+/// (`sigwait` would need all threads to block the signals, but OpenBLAS starts threads before `main`.)
 struct StopSignals {
   struct Signal {
     let number: Int32
     var name: String { number == SIGINT ? "SIGINT" : "SIGTERM" }
-    /// What a program that the signal ended exits with, as shells count.
+    /// The exit code of a program that was ended by the signal, as shells report it.
     var exitCode: Int32 { 128 + number }
   }
 
@@ -17,14 +17,14 @@ struct StopSignals {
 
   init() {
     var ends: [Int32] = [-1, -1]
-    // Without a pipe the signals keep their default, which is to end the program.
+    // Without a pipe the signals keep their default action, which ends the program.
     guard pipe(&ends) == 0 else {
       reader = -1
       return
     }
     reader = ends[0]
     stopPipe = ends[1]
-    // A parent may have blocked them, and a blocked signal stays so in its children.
+    // Child processes inherit blocked signals, and the parent may have blocked these.
     var stops = sigset_t()
     sigemptyset(&stops)
     for number in [SIGINT, SIGTERM] { sigaddset(&stops, number) }
@@ -48,8 +48,8 @@ struct StopSignals {
     return Signal(number: Int32(byte))
   }
 
-  /// Ends the program at the next signal with a sentence in the command's name, and leaves nothing that it cannot use
-  /// again: a conversion keeps what it resumes from, everything else goes.
+  /// Ends the program at the next signal with a message that names the command. Files from which a conversion can
+  /// resume are kept; all other temporary files are removed.
   func answer(for command: String, advice: String) {
     let signals = self
     NativeThread.start(named: "signals", stackBytes: 1 << 20) {
@@ -59,12 +59,12 @@ struct StopSignals {
     }
   }
 
-  /// A second signal means that the user does not want to wait.
+  /// Exits at a second signal, which means that the user does not want to wait.
   func exitAtNextSignal() {
     let signals = self
     NativeThread.start(named: "signals", stackBytes: 1 << 20) { endProgram(signals.wait().exitCode) }
   }
 }
 
-/// Where the handler writes. Unsafe: written once, before the handler is installed.
+/// The pipe that the handler writes to. Unsafe: written once, before the handler is installed.
 nonisolated(unsafe) private var stopPipe: Int32 = -1

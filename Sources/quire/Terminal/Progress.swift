@@ -2,7 +2,7 @@ import Foundation
 import QuireFiles
 import QuireText
 
-/// A bar with rate and time left on a terminal, a plain line now and then in a pipe, nothing when quiet.
+/// Progress output: a bar with rate and time left on a terminal, an occasional plain line in a pipe, nothing if quiet.
 // Unchecked: used from the thread that runs the command, or protected by `lock`.
 final class Progress: @unchecked Sendable {
   private let label: String
@@ -13,7 +13,7 @@ final class Progress: @unchecked Sendable {
   private var lastShown = Date.distantPast
   private var isFinished = false
 
-  /// What is counted.
+  /// The unit of the counts.
   enum Unit {
     case bytes, percent
     case items(String)
@@ -59,28 +59,28 @@ final class Progress: @unchecked Sendable {
     Terminal.progress(line, isLast: isLast)
   }
 
-  /// The line of a bar in fewer than `width` columns, for a line that fills its window makes the next one scroll. What is
-  /// least needed goes first: the note, the bar, then the end of the label.
+  /// The line of a bar in fewer than `width` columns, because a line that fills the window would scroll. If it is too
+  /// long, the note, the bar and the end of the label are left out, in this order.
   static func line(
     label: String, share: Double, numbers: String, time: String, note: String, width: Int
   ) -> String {
-    let room = width - 1
-    let barWidth = min(24, room / 4)
+    let available = width - 1
+    let barWidth = min(24, available / 4)
     let filled = Int(Double(barWidth) * share)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: barWidth - filled)
     let candidates = [
       [label, bar, numbers, time, note], [label, bar, numbers, time], [label, numbers, time],
     ].map(joined)
-    if let line = candidates.first(where: { $0.displayWidth <= room }) { return line }
+    if let line = candidates.first(where: { $0.displayWidth <= available }) { return line }
     let figures = joined([numbers, time])
-    guard figures.displayWidth + 10 < room else { return String(figures.prefix(columns: room)) }
-    return label.prefix(columns: room - figures.displayWidth - 2) + "… " + figures
+    guard figures.displayWidth + 10 < available else { return String(figures.prefix(columns: available)) }
+    return label.prefix(columns: available - figures.displayWidth - 2) + "… " + figures
   }
 
   private static func joined(_ parts: [String]) -> String {
     parts.filter { !$0.isEmpty }.joined(separator: " ")
   }
 
-  /// Ends an unfinished bar's line, so that what follows starts on its own.
+  /// Ends an unfinished bar's line, so that the next output starts on a new line.
   func close() { Terminal.closeProgress() }
 }

@@ -1,12 +1,12 @@
 import Foundation
 import Synchronization
 
-/// What the caller did with the standard streams.
+/// Handles standard streams that the caller has closed.
 enum StandardStreams {
   private static let closed = Mutex<Set<Int32>>([])
 
-  /// A standard stream that the caller closed would lend its number to the next file we open, and what is meant for the
-  /// user would be written into that file. So something harmless takes the number, and writing to it fails.
+  /// Opens /dev/null for each closed standard stream. Otherwise the next opened file would get its descriptor, and
+  /// output for the user would be written into that file. Writing to such a stream fails.
   static func prepare() {
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
       _ = open("/dev/null", O_RDWR)

@@ -28,14 +28,14 @@ enum Terminal {
     if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }
   }
 
-  /// A line beside the result, for whoever reads. The work goes on when it cannot be written, and `exitCode` says so
-  /// at the end.
+  /// Writes a line in addition to the result. If it cannot be written, the work continues and `exitCode` reports the
+  /// failure at the end.
   static func remarkLine(_ text: String) {
     let failure = write(forPeople(text + "\n", outputScreen), to: STDOUT_FILENO)
     if failure != 0 { remarkFailure.withLock { $0 = failure } }
   }
 
-  /// What a command that has done its work ends with: 0, unless a remark could not be written.
+  /// The exit code of a command that has finished: 0, unless a remark could not be written.
   static var exitCode: Int32 {
     let failure = remarkFailure.withLock { $0 }
     return failure == 0 ? 0 : exitCode(ofFailedOutput: failure)
@@ -43,33 +43,36 @@ enum Terminal {
 
   private static let remarkFailure = Mutex<Int32>(0)
 
-  /// A reader that left is answered in silence with the code that shells show for SIGPIPE, as other programs do.
+  /// If the reader has closed the pipe, no message is printed and the exit code is that of SIGPIPE, as usual.
   private static func exitCode(ofFailedOutput failure: Int32) -> Int32 {
     if failure == EPIPE { return 128 + SIGPIPE }
     errorLine(
-      "quire: expected to write to the standard output, found: \(String(cString: strerror(failure)).lowercased()); make room or send it elsewhere and run again"
+      "quire: expected to write to the standard output, found: \(String(cString: strerror(failure)).lowercased()); free disk space or send it elsewhere and run again"
     )
     return 1
   }
 
-  /// One sentence. It is kept on one line, whatever names it quotes.
+  /// Writes one sentence on one line; line feeds in quoted names are escaped.
   static func errorLine(_ text: String) {
     errorText(text.visibleLine + "\n")
   }
 
-  /// Lines of help and the like; nothing in them comes from strangers.
+  /// Writes help and similar text, which contains no untrusted input.
   static func errorText(_ text: String) {
     let wrapped = errorScreen.isTerminal ? text.wrapped(width: errorScreen.width) : text
     progressLine.withLock { isOpen in
-      // A progress line that is open ends first.
+      // First ends an open progress line.
       _ = write((isOpen ? "\n" : "") + wrapped, to: STDERR_FILENO)
       isOpen = false
     }
   }
 
-  /// A part of a model's thought, beside the answer on stdout.
+  /// Writes a part of a model's reasoning to stderr; the answer goes to stdout.
   static func thought(_ text: String) {
-    _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
+    progressLine.withLock { isOpen in
+      _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
+      if !text.isEmpty { isOpen = !text.hasSuffix("\n") }
+    }
   }
 
   /// Replaces the progress line on a capable terminal; `isLast` ends it.
@@ -80,7 +83,7 @@ enum Terminal {
     }
   }
 
-  /// Ends an open progress line, so that what follows starts on its own.
+  /// Ends an open progress line, so that the next output starts on a new line.
   static func closeProgress() {
     progressLine.withLock { isOpen in
       if isOpen { _ = write("\n", to: STDERR_FILENO) }
@@ -88,15 +91,15 @@ enum Terminal {
     }
   }
 
-  /// Whether a progress line is on the terminal and not ended.
+  /// Whether a line of progress or of reasoning has been written to stderr and not ended.
   private static let progressLine = Mutex(false)
 
-  /// Dim where the terminal can show it and the user wants colours.
+  /// Dim text if the terminal supports it and NO_COLOR is not set.
   static func dimmed(_ text: String) -> String {
     outputScreen.isCapable && Environment.wantsColor ? "\u{1b}[2m\(text.visible)\u{1b}[0m" : text.visible
   }
 
-  /// Writes text that may hold escape sequences of our own; everything else in it is visible.
+  /// Writes text that may contain our own escape sequences; other control characters were already escaped.
   static func outputStyled(_ text: String) {
     let failure = write(text, to: STDOUT_FILENO)
     if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// One of the standard streams: whether a person watches it, and how wide his window is.
+/// A standard stream: whether it is a terminal, and the terminal's width.
 struct TerminalScreen {
   private let descriptor: Int32
   /// Whether it is a terminal.
@@ -14,7 +14,7 @@ struct TerminalScreen {
     isCapable = isTerminal && Environment.terminalIsCapable
   }
 
-  /// Columns of a line: what the terminal says, else COLUMNS, else 80. Asked each time, for windows change.
+  /// Columns of a line: the terminal's, else COLUMNS, else 80. Read each time, because windows change.
   var width: Int {
     var size = winsize()
     if isTerminal, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 {

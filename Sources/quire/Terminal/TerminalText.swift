@@ -1,13 +1,11 @@
 extension String {
-  /// The text without anything that a terminal obeys instead of showing: control characters become `\u001b` and the
-  /// like, except line feed and tab.
+  /// The text with terminal control characters escaped as in `\u001b`, except line feed and tab.
   ///
-  /// Names of files, tensors and recipes and the words of a model come from strangers: an escape sequence among them
-  /// could move the cursor, change the title or hide what was printed before. The spelling is that of JSON, so JSON
-  /// stays valid.
+  /// Names of files, tensors and recipes and the output of a model are untrusted: an escape sequence in them could move
+  /// the cursor, change the title or hide earlier output. The escapes are those of JSON, so JSON stays valid.
   var visible: String { escaping { $0 == "\n" || $0 == "\t" } }
 
-  /// The same on a single line: line feed and tab are spelled out too.
+  /// The same on a single line: line feed and tab are escaped too.
   var visibleLine: String { escaping { _ in false } }
 
   private func escaping(except isKept: (Unicode.Scalar) -> Bool) -> String {
@@ -26,8 +24,8 @@ extension String {
 }
 
 extension Unicode.Scalar {
-  /// Whether a terminal acts on this scalar: controls, line and paragraph separators, and marks that turn the direction
-  /// of what follows.
+  /// Whether this scalar controls a terminal: control characters, line and paragraph separators, and marks that change
+  /// the text direction.
   fileprivate var isObeyed: Bool {
     switch value {
     case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069: true

@@ -3,7 +3,7 @@ import QuireOptimization
 import QuireTensors
 
 extension BudgetSettings {
-  /// The formats that fit the limit, for a model of the given shapes.
+  /// The formats that meet the limit, for a model of the given shapes.
   func decide(
     _ sensitivities: [Sensitivity], _ configuration: ModelConfiguration
   ) throws(ConversionError) -> BudgetDecision {
@@ -39,7 +39,7 @@ extension BudgetSettings {
     let fitting = sensitivity.options.filter {
       (try? $0.format.validate(columns: shape[1], name: name)) != nil
     }
-    // What fits no more after pruning is refused with a sentence when the settled plan is made.
+    // A format that no longer fits after pruning is refused with a sentence when the settled plan is made.
     let options = (fitting.isEmpty ? sensitivity.options : fitting).map { option in
       BudgetDecision.Choice(
         tensor: sensitivity.tensor, format: option.format,

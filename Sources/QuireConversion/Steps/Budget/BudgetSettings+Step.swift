@@ -17,7 +17,7 @@ extension BudgetSettings: ConversionStep {
       throw node.refusal(
         "expected one of \(RecipeNode.list(limits, joiner: "or")) in \(what), found "
           + (given.isEmpty
-            ? "none; say how large the model may be, or how far its answers may stray"
+            ? "none; say how large the model may be, or how much its output may change"
             : "\(RecipeNode.list(given, joiner: "and")); keep one"))
     }
     var choices: [WeightFormat] = []
@@ -30,7 +30,7 @@ extension BudgetSettings: ConversionStep {
         "expected at least one of the choices, found none; add one or leave the field out")
     }
     if choices.isEmpty { choices = BudgetSettings.standardChoices }
-    // Sizes of a wide matrix order formats whatever the width.
+    // For one wide matrix, the order of formats by size does not depend on its width.
     choices.sort { $0.byteCount(rows: 32, columns: 4096) < $1.byteCount(rows: 32, columns: 4096) }
     self.init(
       limit: try BudgetLimit(limit, named: given[0]), choices: choices,
@@ -97,7 +97,7 @@ extension BudgetSettings: ConversionStep {
       ? decided(try decide(survey.sensitivities, configuration)) : self
   }
 
-  /// What the limit is, the survey need not know.
+  /// The survey does not depend on the limit.
   var surveyed: BudgetSettings {
     var result = self
     result.limit = .bytes(0)

@@ -5,15 +5,15 @@ import QuireCheckpoints
 package import QuireModel
 package import QuireTensors
 
-/// `{ step: "budget", … }`: rounds like `quantize`, with the format of each matrix chosen so that all of them fit into a
-/// limit and the model's answers change least.
+/// `{ step: "budget", … }`: rounds like `quantize`, but chooses the format of each matrix so that all together meet
+/// a limit and the model's output distribution changes least.
 package struct BudgetSettings: Sendable, Equatable {
   package var limit: BudgetLimit
-  /// What a matrix may become, smallest first.
+  /// The formats to choose from, smallest first.
   package var choices: [WeightFormat]
-  /// Method, scale search and the tensors whose format is not up for choice.
+  /// Method, scale search, and overrides, which fix the format of some tensors.
   package var quantization: QuantizationSettings
-  /// What the survey decided; nil before.
+  /// The decision of the survey; nil before it.
   package var decision: BudgetDecision?
 
   package init(
@@ -28,7 +28,7 @@ package struct BudgetSettings: Sendable, Equatable {
     .int4(group: 128), .int4(group: 64), .int4(group: 32), .int8(),
   ]
 
-  /// The settings with a decision, which the rounding goes by.
+  /// The settings with a decision, which the rounding uses.
   func decided(_ decision: BudgetDecision) -> BudgetSettings {
     var result = self
     result.decision = decision
@@ -39,19 +39,19 @@ package struct BudgetSettings: Sendable, Equatable {
   }
 }
 
-/// What a budget must not exceed.
+/// The limit of a budget.
 package enum BudgetLimit: Sendable, Equatable {
   /// Bits of all weights, scales and norms, divided by the number of parameters.
   case bitsPerWeight(Double)
   /// Bytes of the same.
   case bytes(Int)
-  /// The predicted mean KL divergence from the checkpoint's answers, on the calibration text.
+  /// The predicted mean KL divergence from the checkpoint's output distribution, on the calibration text.
   case divergence(Double)
 }
 
-/// What a budget came to: formats, and the numbers behind them.
+/// The result of a budget: the chosen formats and the numbers they were chosen by.
 package struct BudgetDecision: Sendable, Equatable {
-  /// One matrix: what it becomes and what that is predicted to cost.
+  /// One matrix: its format and the predicted divergence of that format.
   package struct Choice: Sendable, Equatable {
     package let tensor: TensorName
     package let format: WeightFormat

@@ -4,7 +4,7 @@ import QuireModel
 import QuireOptimization
 import QuireTensors
 
-/// Between which sizes a budget can choose.
+/// The smallest and the largest size that a budget can choose.
 struct BudgetSizes {
   /// A matrix that no override decides, with the smallest and the largest format that fit it.
   struct Matrix {
@@ -14,11 +14,11 @@ struct BudgetSizes {
   }
 
   let open: [Matrix]
-  /// Bytes of everything else: norms, and what overrides decide.
+  /// Bytes of everything else: norms, and tensors that overrides decide.
   let fixedBytes: Int
   let parameterCount: Int
 
-  /// Bytes of all tensors with the smallest choice for each open matrix.
+  /// Bytes of all tensors with the smallest choice for each matrix without an override.
   var smallest: Int { open.reduce(fixedBytes) { $0 + $1.smallest.byteCount } }
   var largest: Int { open.reduce(fixedBytes) { $0 + $1.largest.byteCount } }
 
@@ -33,7 +33,7 @@ struct BudgetSizes {
 }
 
 extension BudgetSettings {
-  /// What a matrix may become, smallest first; empty when an override has decided.
+  /// The formats for a matrix, smallest first; empty when an override decides.
   func choices(
     _ name: TensorName, columns: Int, _ formats: TensorFormats
   ) -> [WeightFormat] {
@@ -54,8 +54,8 @@ extension BudgetSettings {
       parameterCount: stage.parameterCount)
   }
 
-  /// The matrices that are up for choice, in the model's order. One that no choice fits is not among them: the plan refuses
-  /// the format that it would get.
+  /// The matrices to choose a format for, in the model's order. A matrix that no choice fits is left out: the plan
+  /// refuses the format that it would get.
   func openMatrices(_ configuration: ModelConfiguration) throws(ConversionError) -> [BudgetSizes.Matrix] {
     let formats = try wrapping(
       ConversionError.optimization, try TensorFormats(quantization, configuration))

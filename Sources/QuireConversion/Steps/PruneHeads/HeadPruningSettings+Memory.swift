@@ -5,7 +5,7 @@ import QuireOptimization
 extension HeadPruningSettings {
   func multiplyAdds(_ matrix: MatrixWork) -> Double { matrix.tokens * matrix.rows * matrix.columns }
 
-  /// The cut itself, or the refit of the down projection after it, whichever is more.
+  /// The memory of the cut, or of the refit of the down projection after it, whichever is more.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
     let refit = StreamRefit.byteCount(
       rows: configuration.hiddenSize, columns: configuration.maximumIntermediateSize, threadCount: threadCount
@@ -13,9 +13,9 @@ extension HeadPruningSettings {
     return max(Self.cutBytes(configuration), repairs ? refit : 0)
   }
 
-  /// The Gram matrix, and that of what is kept; its damped copy and inverse, twice while a part is gathered; the output
-  /// projection in float32 before and after, with cross moments and what is lacking, and in float64; the projections that
-  /// lose rows.
+  /// The Gram matrix and that of the kept columns; its damped copy and inverse, twice while a part is gathered; the
+  /// output projection in float32 before and after, with cross moments and residuals, and in float64; the
+  /// projections that lose rows.
   private static func cutBytes(_ configuration: ModelConfiguration) -> Int {
     let width = configuration.maximumQueryHeadCount * configuration.headSize
     let keyValueWidth = configuration.maximumKeyValueHeadCount * configuration.headSize
@@ -26,7 +26,7 @@ extension HeadPruningSettings {
 }
 
 extension ConversionPlan {
-  /// What head pruning is good for is not what people expect of it.
+  /// Head pruning mainly saves cache, not file size, which the plan says.
   var cacheSentence: String {
     func cacheBytes(_ stage: Stage) -> Int {
       stage.configuration.layers.reduce(0) {

@@ -14,7 +14,7 @@ extension HeadPruningSettings: ConversionStep {
     let removal = try node.removal(in: what)
     if tries, !removal.isSettled, let trial = node.member("trial") {
       throw trial.refusal(
-        "trials decide which unit goes first from a layer whose count is given; "
+        "trials decide which unit is removed first from a layer whose count is given; "
           + "use \"remove\", or leave the field \"trial\" out")
     }
     self.init(
@@ -34,7 +34,7 @@ extension HeadPruningSettings: ConversionStep {
   func planSentence(_ plan: ConversionPlan) -> String? {
     removal.isSettled
       ? plan.cacheSentence
-      : "heads: a survey of the model decides how many go from each layer; the sizes above are those before any goes"
+      : "heads: a survey of the model decides how many are removed from each layer; the sizes above are before that"
   }
 
   var isMeasurable: Bool { true }
@@ -66,9 +66,9 @@ extension HeadPruningSettings: ConversionStep {
     let pruning = HeadPruning(unit: unit, shape: result.shape, headSize: layer.headSize)
     layer.activations?.follow(
       .kept(pruning.columns(ofQueryHeads: result.keptQueryHeads)), at: .attentionOutput)
-    // A later cut of this layer will see to the MLP.
+    // A later step prunes this layer's MLP and refits it then.
     guard repairs, !layer.isRepairedLater, moments.cross != nil else { return }
-    try layer.pruner.refitPerceptron(
+    try layer.pruner.refitMLP(
       &layer.weights, try layer.moments(at: .mlpOutput), layer: layer.index)
   }
 }

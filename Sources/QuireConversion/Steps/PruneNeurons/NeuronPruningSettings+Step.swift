@@ -42,8 +42,8 @@ extension NeuronPruningSettings: ConversionStep {
 
   func multiplyAdds(_ matrix: MatrixWork) -> Double { matrix.tokens * matrix.rows * matrix.columns }
 
-  /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the cross moments of
-  /// the unpruned stream, what is lacking, and the statistics of what is left with their factor.
+  /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the cross
+  /// moments with the unpruned model, the residuals, and the statistics of the kept channels with their factor.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
     let width = configuration.maximumIntermediateSize
     let projection = width * configuration.hiddenSize
@@ -54,7 +54,7 @@ extension NeuronPruningSettings: ConversionStep {
   func planSentence(_ plan: ConversionPlan) -> String? {
     removal.isSettled
       ? nil
-      : "channels: a survey of the model decides how many go from each layer; the sizes above are those before any goes"
+      : "channels: a survey of the model decides how many are removed from each layer; the sizes above are before that"
   }
 
   var isMeasurable: Bool { true }

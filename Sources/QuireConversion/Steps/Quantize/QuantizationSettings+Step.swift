@@ -22,8 +22,8 @@ extension QuantizationSettings: ConversionStep {
   func needsActivations(layer: Int) -> Bool { needsCalibration }
   var rounding: QuantizationSettings? { self }
 
-  /// For the widest input: the Gram matrix in float32; the factor in float64, a quarter of it once more while it is
-  /// inverted, and in float32; a band of rows three times and its codes for every thread.
+  /// For the widest input: the Gram matrix in float32; the factor in float64, plus a quarter of it while it is
+  /// inverted, and in float32; for every thread a band of rows three times and its codes.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
     guard needsCalibration else { return 0 }
     let width =
@@ -33,7 +33,8 @@ extension QuantizationSettings: ConversionStep {
     return width * width * (4 + 8 + 2 + 4) + threadCount * GPTQQuantizer.bandBytes(columns: width)
   }
 
-  /// The windows go nearly twice through what was quantized, in integers, which are four to five times as fast.
+  /// The windows pass nearly twice through the quantized matrix, in integer arithmetic, which is four to five times
+  /// as fast.
   private static let quantizedPasses = 0.4
 
   func multiplyAdds(_ matrix: MatrixWork) -> Double {
@@ -51,7 +52,7 @@ extension QuantizationSettings: ConversionStep {
   }
 }
 
-// Reading what the steps that round have in common.
+// Reading the fields that the rounding steps have in common.
 extension RecipeNode {
   func rounding(_ target: WeightFormat) throws(ConversionError) -> QuantizationSettings {
     var overrides: [QuantizationOverride] = []
@@ -75,7 +76,7 @@ extension RecipeNode {
     return QuantizationOverride(pattern: pattern, target: try format(in: "the override"))
   }
 
-  /// `scheme` and `group`: int4 needs a group, int8 may do without, bf16 has none.
+  /// `scheme` and `group`: int4 needs a group, for int8 it is optional, bf16 has none.
   func format(in what: String) throws(ConversionError) -> WeightFormat {
     let scheme = try required("scheme", in: what).choice("scheme", as: WeightFormat.Scheme.self)
     guard let node = member("group") else {

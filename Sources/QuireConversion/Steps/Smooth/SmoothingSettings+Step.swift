@@ -30,14 +30,14 @@ extension SmoothingSettings: ConversionStep {
   func needsActivations(layer: Int) -> Bool { true }
   var preparesRounding: Bool { true }
 
-  /// The Gram matrices of the MLP's two sites, and of every thread a few bands of rows.
+  /// The Gram matrices of the MLP's two sites, and for every thread a few bands of rows.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
     let (hidden, intermediate) = (configuration.hiddenSize, configuration.maximumIntermediateSize)
     return 4 * (hidden * hidden + intermediate * intermediate)
       + 4 * 4 * RoundingTrial.sampledRows * max(intermediate, 2 * hidden)
   }
 
-  /// Rows that AWQ rounds of one matrix, every time it tries.
+  /// The number of rows of a matrix that AWQ rounds in each trial.
   private static let trials = Double(RoundingTrial.sampledRows * (SmoothingScales.gridCount + 1))
 
   func multiplyAdds(_ matrix: MatrixWork) -> Double {

@@ -3,10 +3,10 @@
 ///     let matcher = try NameMatcher("lm_head|embed_tokens")
 ///     matcher.occurs(in: "model.embed_tokens.weight")  // true
 ///
-/// All ways that a match may go are followed side by side (Thompson 1968; Cox 2007, "Regular Expression Matching Can Be
-/// Simple And Fast"), so that no pattern can make it try one after the other. The syntax stands in `recipes/README.md`.
+/// All possible matches are followed at once (Thompson 1968; Cox 2007, "Regular Expression Matching Can Be Simple
+/// And Fast"), so that there is no backtracking. The syntax is described in `recipes/README.md`.
 package struct NameMatcher: Sendable {
-  /// One state of the automaton; the numbers are those of the states that come next.
+  /// One state of the automaton; the numbers are its next states.
   private enum State {
     case character(NameCharacterSet, Int)
     case split(Int, Int)
@@ -18,7 +18,7 @@ package struct NameMatcher: Sendable {
   private let states: [State]
   private let first: Int
 
-  /// States of a pattern, at most: repetition counts multiply them.
+  /// The most states of a pattern: repetition counts multiply them.
   package static let stateLimit = 5000
 
   package init(_ pattern: String) throws(NamePatternError) {
@@ -33,7 +33,7 @@ package struct NameMatcher: Sendable {
     self.states = states
   }
 
-  /// States that a tree takes; the limit, or a little more, for any larger one.
+  /// States needed by a tree; the limit, or a little more, for any larger one.
   private static func stateCount(_ tree: NamePattern) -> Int {
     let count: Int =
       switch tree {
@@ -84,11 +84,11 @@ package struct NameMatcher: Sendable {
   /// Whether the pattern matches anywhere in `name`.
   package func occurs(in name: String) -> Bool {
     let scalars = Array(name.unicodeScalars)
-    // The position at which a state was reached last: none is followed twice for one character.
+    // The position at which each state was last reached, so that none is followed twice for one character.
     var reached = [Int](repeating: -1, count: states.count)
     var current: [Int] = []
     for position in 0...scalars.count {
-      // A match may begin here too.
+      // A match may begin at every position.
       if follow(first, position, scalars.count, &reached, &current) { return true }
       guard position < scalars.count else { break }
       var next: [Int] = []
@@ -103,7 +103,8 @@ package struct NameMatcher: Sendable {
     return false
   }
 
-  /// Adds the states that wait for a character and are reached from `state` without one; true when the match is.
+  /// Adds the states that wait for a character and are reached from `state` without one; true when the end of the
+  /// pattern is.
   private func follow(
     _ state: Int, _ position: Int, _ end: Int, _ reached: inout [Int], _ waiting: inout [Int]
   ) -> Bool {

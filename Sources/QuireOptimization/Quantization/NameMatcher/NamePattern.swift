@@ -34,7 +34,7 @@ struct NameCharacterSet {
     first.value...last.value
   }
 
-  /// The set that `\d`, `\w`, `\s` or their opposites stand for; nil for another letter. ASCII, as tensor names are.
+  /// The set of `\d`, `\w`, `\s` or their opposites; nil for another letter. ASCII only, as tensor names are.
   init?(letter: Unicode.Scalar) {
     let digits = [Self.range("0", "9")]
     switch letter {
@@ -50,7 +50,7 @@ struct NameCharacterSet {
   }
 }
 
-/// Why a pattern cannot be used, with the character that it is about, counted from 1.
+/// Why a pattern cannot be used, with the position of the character concerned, counted from 1.
 package struct NamePatternError: Error, Equatable, CustomStringConvertible {
   package let expected: String
   package let found: String

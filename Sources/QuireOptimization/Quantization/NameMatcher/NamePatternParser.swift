@@ -1,13 +1,13 @@
-/// Reads the text of a pattern. What backtracking engines add to regular expressions (references to groups, looking
-/// around, possessive repetition) has no matcher in linear time and is refused.
+/// Reads the text of a pattern. Extensions of backtracking engines (back-references, lookaround, possessive
+/// repetition) cannot be matched in linear time and are refused.
 struct NamePatternParser {
   private let text: [Unicode.Scalar]
   private var index = 0
   private var depth = 0
 
-  /// Characters of a pattern, at most.
+  /// The most characters of a pattern.
   static let longest = 1000
-  /// Groups inside each other, at most.
+  /// The most nested groups.
   static let deepest = 50
   /// The largest count in `{m,n}`.
   static let largestCount = 1000
@@ -28,8 +28,8 @@ struct NamePatternParser {
   private var isAtEnd: Bool { index == text.count }
   private var next: Unicode.Scalar? { isAtEnd ? nil : text[index] }
 
-  private func error(_ expected: String, _ found: String, at place: Int? = nil) -> NamePatternError {
-    NamePatternError(expected: expected, found: found, position: (place ?? index) + 1)
+  private func error(_ expected: String, _ found: String, at start: Int? = nil) -> NamePatternError {
+    NamePatternError(expected: expected, found: found, position: (start ?? index) + 1)
   }
 
   private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
@@ -53,47 +53,47 @@ struct NamePatternParser {
   }
 
   private mutating func atom() throws(NamePatternError) -> NamePattern {
-    let place = index
+    let start = index
     guard let scalar = next else { return .empty }
     index += 1
     switch scalar {
-    case "(": return try group(place)
-    case "[": return .character(try characterClass(place))
+    case "(": return try group(start)
+    case "[": return .character(try characterClass(start))
     case ".": return .character(.any)
     case "^": return .start
     case "$": return .end
-    case "\\": return .character(try escape(place))
+    case "\\": return .character(try escape(start))
     case "*", "+", "?":
-      throw error("something to repeat before \"\(scalar)\"", "nothing", at: place)
+      throw error("something to repeat before \"\(scalar)\"", "nothing", at: start)
     case "{":
-      throw error("something to repeat, or \"\\{\" for the character", "\"{\"", at: place)
+      throw error("something to repeat, or \"\\{\" for the character", "\"{\"", at: start)
     default: return .character(NameCharacterSet(scalar))
     }
   }
 
-  private mutating func group(_ place: Int) throws(NamePatternError) -> NamePattern {
+  private mutating func group(_ start: Int) throws(NamePatternError) -> NamePattern {
     if take("?"), !take(":") {
-      throw error("\"(…)\" or \"(?:…)\"", "\"(?\", which looks around or names a group", at: place)
+      throw error("\"(…)\" or \"(?:…)\"", "\"(?\", which looks around or names a group", at: start)
     }
-    if next == "*" { throw error("\"(…)\" or \"(?:…)\"", "\"(*\"", at: place) }
+    if next == "*" { throw error("\"(…)\" or \"(?:…)\"", "\"(*\"", at: start) }
     depth += 1
     guard depth <= Self.deepest else {
-      throw error("at most \(Self.deepest) groups inside each other", "more", at: place)
+      throw error("at most \(Self.deepest) groups inside each other", "more", at: start)
     }
     let inner = try alternatives()
-    guard take(")") else { throw error("a \")\" for this \"(\"", "none", at: place) }
+    guard take(")") else { throw error("a \")\" for this \"(\"", "none", at: start) }
     depth -= 1
     return inner
   }
 
   private mutating func repeated(_ atom: NamePattern) throws(NamePatternError) -> NamePattern {
-    let place = index
+    let start = index
     guard let counts = try quantifier() else { return atom }
     switch atom {
-    case .start, .end: throw error("a character or group to repeat", "\"^\" or \"$\"", at: place)
+    case .start, .end: throw error("a character or group to repeat", "\"^\" or \"$\"", at: start)
     default: break
     }
-    // A lazy repetition matches in the same names.
+    // A lazy repetition matches the same names.
     _ = take("?")
     if let scalar = next, "*+?{".unicodeScalars.contains(scalar) {
       throw error("one repetition", "a second one; put the first into a group", at: index)
@@ -105,16 +105,16 @@ struct NamePatternParser {
     if take("*") { return (0, nil) }
     if take("+") { return (1, nil) }
     if take("?") { return (0, 1) }
-    let place = index
+    let start = index
     guard take("{") else { return nil }
-    guard let least = count() else { throw error("a count such as {2}, {2,} or {2,5}", "none", at: place) }
+    guard let least = count() else { throw error("a count such as {2}, {2,} or {2,5}", "none", at: start) }
     var most: Int? = least
     if take(",") { most = next == "}" ? nil : count() ?? -1 }
     guard take("}"), most.map({ $0 >= least }) ?? true else {
-      throw error("a count such as {2}, {2,} or {2,5}", "another form", at: place)
+      throw error("a count such as {2}, {2,} or {2,5}", "another form", at: start)
     }
     guard max(least, most ?? 0) <= Self.largestCount else {
-      throw error("a count of at most \(Self.largestCount)", "a larger one", at: place)
+      throw error("a count of at most \(Self.largestCount)", "a larger one", at: start)
     }
     return (least, most)
   }
@@ -129,31 +129,31 @@ struct NamePatternParser {
     return value
   }
 
-  /// What stands after a backslash.
-  private mutating func escape(_ place: Int) throws(NamePatternError) -> NameCharacterSet {
-    guard let scalar = next else { throw error("a character after \"\\\"", "none", at: place) }
+  /// What follows a backslash.
+  private mutating func escape(_ start: Int) throws(NamePatternError) -> NameCharacterSet {
+    guard let scalar = next else { throw error("a character after \"\\\"", "none", at: start) }
     index += 1
     if let set = NameCharacterSet(letter: scalar) { return set }
     if scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) {
       throw error(
         "\\d, \\w, \\s, their capitals or a punctuation mark after the backslash", "\"\\\(scalar)\"",
-        at: place)
+        at: start)
     }
     return NameCharacterSet(scalar)
   }
 
   /// `[a-z_]`, `[^0-9]`; the opening bracket has been read.
-  private mutating func characterClass(_ place: Int) throws(NamePatternError) -> NameCharacterSet {
+  private mutating func characterClass(_ start: Int) throws(NamePatternError) -> NameCharacterSet {
     let isInverted = take("^")
     var ranges: [ClosedRange<UInt32>] = []
     while !take("]") {
-      guard let first = try member(place) else { throw error("a \"]\" for this \"[\"", "none", at: place) }
+      guard let first = try member() else { throw error("a \"]\" for this \"[\"", "none", at: start) }
       if next == "-", index + 1 < text.count, text[index + 1] != "]", first.ranges.count == 1,
         first.ranges[0].count == 1
       {
         let dash = index
         index += 1
-        guard let last = try member(place), last.ranges.count == 1, last.ranges[0].count == 1,
+        guard let last = try member(), last.ranges.count == 1, last.ranges[0].count == 1,
           !last.isInverted, first.ranges[0].lowerBound <= last.ranges[0].lowerBound
         else { throw error("a range such as a-z", "another one", at: dash) }
         ranges.append(first.ranges[0].lowerBound...last.ranges[0].lowerBound)
@@ -164,12 +164,12 @@ struct NamePatternParser {
         ranges += first.ranges
       }
     }
-    guard !ranges.isEmpty else { throw error("a character in the class", "none", at: place) }
+    guard !ranges.isEmpty else { throw error("a character in the class", "none", at: start) }
     return NameCharacterSet(ranges, isInverted: isInverted)
   }
 
   /// One character of a class, or a set such as `\d`; nil at the end of the text.
-  private mutating func member(_ place: Int) throws(NamePatternError) -> NameCharacterSet? {
+  private mutating func member() throws(NamePatternError) -> NameCharacterSet? {
     guard let scalar = next else { return nil }
     let start = index
     index += 1

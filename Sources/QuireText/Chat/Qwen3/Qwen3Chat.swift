@@ -1,8 +1,8 @@
 import QuireJSON
 
-/// The chat format of Qwen3's published templates: messages, tools and mode to text.
+/// The chat format of Qwen3's published templates: renders messages, tools and mode to text.
 ///
-/// Thoughts of earlier turns are left out as Qwen3 leaves them out: only what follows the last question keeps them.
+/// Reasoning is kept only in messages after the user's last question, as in Qwen3's templates.
 enum Qwen3Chat {
   /// The added tokens of the format that are not marked as special.
   static let tags = [
@@ -10,13 +10,13 @@ enum Qwen3Chat {
     "<tool_response>", "</tool_response>",
   ]
 
-  /// Fingerprints of the two published revisions (April 2025, and the one with guards for content that is no
-  /// string): they render every chat alike.
+  /// Hashes of the two published revisions (April 2025, and a later one that handles content that is not a string).
+  /// They render every chat identically.
   static let templateFingerprints: Set<UInt64> = [0x2BFD_B7AA_9754_484E, 0x959A_4551_391A_6549]
 
   /// See ``ChatFormat/render(messages:tools:mode:addGenerationPrompt:continueFinalMessage:)``.
   ///
-  /// - Parameter generationMode: The mode of the answer that is to follow; nil when the prompt ends with the messages.
+  /// - Parameter generationMode: The mode of the answer to generate; nil when the prompt ends with the messages.
   static func render(
     messages: [ChatMessage], tools: [JSONValue], generationMode: ThinkingMode?, continueFinalMessage: Bool
   ) throws(TextError) -> ChatPrompt {
@@ -38,7 +38,7 @@ enum Qwen3Chat {
     return renderer.prompt
   }
 
-  /// From the model card, "Best Practices". It warns against greedy decoding in thinking mode, which repeats itself.
+  /// From the model card, "Best Practices". It warns against greedy decoding in thinking mode, which causes repetition.
   static func recommendedSampling(in mode: ThinkingMode) -> RecommendedSampling {
     switch mode {
     case .thinking: RecommendedSampling(temperature: 0.6, topP: 0.95, topK: 20, minP: 0)
@@ -46,8 +46,8 @@ enum Qwen3Chat {
     }
   }
 
-  /// Whether the last think tag after the last head of a message opens a thought. A message by anybody but the
-  /// assistant begins none.
+  /// Whether the last think tag after the last message header opens the reasoning. Only assistant messages can open
+  /// it.
   static func startsInThinking(
     _ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer
   ) -> Bool {

@@ -4,7 +4,7 @@ import QuireJSON
 struct Qwen3Renderer {
   private let messages: [ChatMessage]
   private let leavesLastOpen: Bool
-  /// Index of the last message by the user that is a question and not a tool's answer; the last index if none is.
+  /// Index of the last user message that is a question and not a tool response; the last index if there is none.
   private let lastQuestion: Int
   var prompt = ChatPrompt()
 
@@ -19,7 +19,7 @@ struct Qwen3Renderer {
     lastQuestion = question ?? messages.count - 1
   }
 
-  /// The system turn: the system message that comes first, the tools, or both.
+  /// Renders the system turn: a leading system message, the tools, or both.
   mutating func renderHead(system: String?, tools: [JSONValue]) {
     if tools.isEmpty {
       guard let system else { return }
@@ -85,8 +85,8 @@ struct Qwen3Renderer {
       prompt.append(message: content)
     }
     if isLast && leavesLastOpen { return }
-    for (place, call) in message.toolCalls.enumerated() {
-      if place > 0 || !content.isEmpty { prompt.append(template: "\n") }
+    for (callIndex, call) in message.toolCalls.enumerated() {
+      if callIndex > 0 || !content.isEmpty { prompt.append(template: "\n") }
       prompt.append(template: "<tool_call>\n{\"name\": \"")
       prompt.append(message: call.name)
       prompt.append(template: "\", \"arguments\": ")
@@ -96,8 +96,8 @@ struct Qwen3Renderer {
     prompt.append(template: "<|im_end|>\n")
   }
 
-  /// Thoughts given apart, or those in the content: what stands before the first `</think>` and behind the last
-  /// `<think>` of that. The content is then what stands behind the last `</think>`.
+  /// The reasoning given separately, or else that in the content: of the text before the first `</think>`, the part
+  /// after the last `<think>`. The content is then the text after the last `</think>`.
   private static func thoughtsAndContent(of message: ChatMessage) -> (String, String) {
     let content = message.content ?? ""
     if let reasoning = message.reasoningContent { return (reasoning, content) }
@@ -109,7 +109,7 @@ struct Qwen3Renderer {
     )
   }
 
-  /// Consecutive answers of tools share one turn of the user.
+  /// Consecutive tool responses share one user turn.
   private mutating func renderToolResponse(_ message: ChatMessage, _ index: Int) {
     if index == 0 || messages[index - 1].role != .tool { prompt.append(template: "<|im_start|>user") }
     prompt.append(template: "\n<tool_response>\n")

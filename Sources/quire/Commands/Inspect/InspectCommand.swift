@@ -15,7 +15,7 @@ private func runInspect(_ arguments: Arguments) throws {
   let source = try arguments.modelSource()
   let configuration = try source.configuration()
   let inspection = try Inspection(source)
-  tellNotices(try source.notices())
+  showNotices(try source.notices())
   if arguments.has("--json") { return Terminal.outputLine(inspection.json.serialized(pretty: true)) }
   Terminal.report(inspection.text(configuration, width: Terminal.outputScreen.width))
 }

@@ -17,7 +17,7 @@ extension StoredTensor {
   }
 }
 
-/// What an inspection shows, whichever kind of model it is.
+/// The contents of an inspection of a checkpoint or a pack.
 struct Inspection {
   let path: String
   let bytes: Int
@@ -45,7 +45,7 @@ struct Inspection {
     return .object(object)
   }
 
-  /// The inspection for people, its tables in lines of at most `width` columns.
+  /// The inspection as text, with tables of at most `width` columns.
   func text(_ configuration: ModelConfiguration, width: Int) -> String {
     let heads = configuration.layers.map { "\($0.queryHeadCount)/\($0.keyValueHeadCount)" }
     let headText = Set(heads).count == 1 ? heads.first ?? "" : heads.joined(separator: " ")
@@ -64,11 +64,11 @@ struct Inspection {
 
   private var rows: [JSONValue] { members.first { $0.0 == "rows" }?.1.arrayValue ?? [] }
 
-  /// The weights as they lie in memory, by which plans and evaluations count bits; and the file, which is compressed.
+  /// Bits per weight in memory, as in plans and evaluations, and on disk, where the file is compressed.
   private func sizeSentence(_ configuration: ModelConfiguration) -> String {
     let raw = Dictionary(lines.map { ($0.name, $0.rawBytes) }) { first, _ in first }
     let weightBytes = configuration.tensorNames.reduce(0) { sum, name in
-      // Norms are computed in float32 and counted as the 16-bit numbers that they hold.
+      // Norms are stored as float32 for computing, but counted as the 16-bit numbers of the checkpoint.
       sum + (name.isNorm ? 2 * name.shape(in: configuration)[0] : raw[name.string] ?? 0)
     }
     func bits(_ bytes: Int) -> String {

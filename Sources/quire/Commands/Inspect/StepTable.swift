@@ -3,7 +3,7 @@ import QuireFiles
 import QuireJSON
 import QuireText
 
-/// The rows of a pack's manifest: the model after each step, with what `evaluate --store` has measured.
+/// The rows of a pack's manifest: the model after each step, with the results of `evaluate --store`.
 struct StepTable {
   private let rows: [JSONValue]
 
@@ -29,7 +29,7 @@ struct StepTable {
 
   private static let columns: [Column] = [
     Column(title: "parameters") { $0["parameters"]?.intValue.map(String.init) },
-    // A row that was evaluated has both sizes; otherwise its size is that of the weights.
+    // An evaluated row has both sizes; otherwise its size is that of the weights.
     Column(title: "in memory") { bytes($0["weightBytes"] ?? $0["sizeBytes"]) },
     Column(title: "on disk") { $0["weightBytes"] == nil ? nil : bytes($0["sizeBytes"]) },
     Column(title: "bits/weight") { number($0["bitsPerWeight"], "%.2f") },

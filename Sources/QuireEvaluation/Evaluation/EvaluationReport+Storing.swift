@@ -2,11 +2,11 @@ import QuireJSON
 import QuirePacks
 
 extension EvaluationReport {
-  /// Writes what was measured into a pack: each row of its manifest gets the members of this report's row after
-  /// the same step. Weights are copied as they are; the pack is replaced when the new one is whole.
+  /// Stores the evaluation in a pack: each row of its manifest gets the members of this report's row after the same
+  /// step. Weights are copied unchanged; the pack is replaced once the new one is complete.
   ///
-  /// The report must be about the pack itself, or about the checkpoint and the recipe that it was made with.
-  /// Throws when it is about neither, or the pack cannot be read or written.
+  /// The report must be about the pack itself, or about the checkpoint and the recipe that it was made from. Throws
+  /// otherwise, and when the pack cannot be read or written.
   package func store(inPack path: String) throws(EvaluationError) {
     do throws(PackError) {
       let pack = try PackReader(path: path)
@@ -21,7 +21,7 @@ extension EvaluationReport {
     }
   }
 
-  /// The manifest's rows with what was measured; nil when the report does not fit the pack.
+  /// The manifest's rows with the measurements added; nil when the report does not belong to the pack.
   private func measuredRows(of pack: PackReader) -> [JSONValue]? {
     let rows = pack.manifest.rows
     guard !rows.isEmpty else { return nil }
@@ -42,7 +42,7 @@ extension EvaluationReport {
     }
   }
 
-  /// The rows of the first recipe of that name and those steps, in their order; nil when there is none.
+  /// The rows of the first recipe with this name and these steps, in order; nil when there is none.
   private func rowsOfRecipe(named name: String?, steps: [String]) -> [EvaluationRow]? {
     if steps.isEmpty { return [] }
     var rows: [Int: [Int: EvaluationRow]] = [:]  // recipe index, step count
@@ -56,7 +56,7 @@ extension EvaluationReport {
 }
 
 extension JSONValue {
-  /// The members of both objects; those of `other` win but for the keys in `kept`.
+  /// The members of both objects; on a conflict those of `other` are used, except for the keys in `kept`.
   fileprivate func merging(_ other: JSONValue, keeping kept: [String]) -> JSONValue {
     guard var object = objectValue, let members = other.objectValue?.members else { return self }
     for member in members where !kept.contains(member.key) || object[member.key] == nil {

@@ -89,7 +89,9 @@ let package = Package(
     // Layer 7.
     library(
       "QuireServing",
-      ["QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"],
+      [
+        "QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireGrammar", "QuireGeneration", "CMicrohttpd",
+      ],
       exclude: ["Interface.md"]),
     library(
       "QuireEvaluation",
@@ -169,7 +171,7 @@ let package = Package(
     tests(
       "QuireServingTests",
       [
-        "QuireServing", "QuireGeneration", "QuireModel", "QuireText", "QuireJSON", "QuireFiles",
+        "QuireServing", "QuireGeneration", "QuireGrammar", "QuireModel", "QuireText", "QuireJSON", "QuireFiles",
         "QuireTensors", "QuireCheckpoints",
       ]),
     tests(

@@ -124,11 +124,11 @@ final class ActiveRequest {
   }
 
   private static let deadEndSentence = """
-    expected a constraint that the answer can go on with, found none of its texts within the limits, because it nests \
-    too deep or is too ambiguous; simplify it
+    expected a constraint that the answer can continue to follow, found no allowed token within the limits, because \
+    it nests too deep or is too ambiguous; simplify it
     """
 
-  /// Takes a token into the constraint. What ends the answer is no part of it.
+  /// Advances the constraint by a token. End tokens are no part of it.
   private func follow(_ token: Int32) throws(GenerationError) {
     guard let constraint, !endIDs.contains(token) || !constraint.isComplete else { return }
     guard constraint.accept(token) else { throw .unusableConstraint(Self.deadEndSentence) }

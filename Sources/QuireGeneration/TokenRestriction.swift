@@ -3,7 +3,7 @@ package import QuireGrammar
 /// The only tokens that a sampler may choose.
 package struct TokenRestriction: Sendable {
   package let mask: TokenMask
-  /// Tokens besides those of the mask: the ends of an answer, a tag.
+  /// Tokens in addition to the mask: the ends of an answer, a tag.
   package var extras: [Int32]
 
   package init(mask: TokenMask, extras: [Int32] = []) {
@@ -31,7 +31,7 @@ extension SamplerWorkspace {
     for (index, id) in extras.enumerated() { adjusted[Int(id)] = kept[index] }
   }
 
-  /// Up to 64 logits. Only the rarer kind of bit is gone through, for branches on each bit would cost most of the time.
+  /// Up to 64 logits. Visits only the rarer kind of bit, because a branch on each bit would take most of the time.
   @inline(__always)
   private static func restrict(
     _ row: UnsafePointer<Float>, count: Int, to bits: UInt64, into adjusted: UnsafeMutablePointer<Float>

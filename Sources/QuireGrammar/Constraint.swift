@@ -2,7 +2,7 @@ package import QuireJSON
 package import QuireText
 import Synchronization
 
-/// What an answer has to be, compiled for one tokenizer: shared by all requests that ask for the same.
+/// A constraint on answers, compiled for one tokenizer. Requests for the same constraint share it.
 ///
 ///     let compiler = ConstraintCompiler(tokenizer)
 ///     let constraint = try compiler.compile(.regex("[0-9]{4}"))
@@ -25,6 +25,8 @@ package final class Constraint: @unchecked Sendable {
     case grammar(String)
     /// One tool call in the form of Qwen3's template, or several.
     case toolCalls([ConstrainedTool], allowsSeveral: Bool)
+    /// The same, or a JSON value that a schema allows.
+    case toolCallsOrJSON([ConstrainedTool], allowsSeveral: Bool, schema: JSONValue)
   }
 
   /// Ids of the tokenizer that the constraint is compiled for.
@@ -105,7 +107,7 @@ package final class Constraint: @unchecked Sendable {
 
   package func accepts(_ text: String) -> Bool { accepts(text.utf8) }
 
-  /// What the masks have cost so far.
+  /// Work for masks so far.
   package var counts: (nodeVisits: Int, localWalks: Int, positions: Int, states: Int) {
     withMaker { ($0.visitCount, $0.localWalkCount, $0.automaton.work, $0.automaton.states.count) }
   }
@@ -120,9 +122,12 @@ package struct ConstrainedTool: Sendable, Equatable {
   package let name: String
   /// JSON Schema of its arguments; nil for any object.
   package let parameters: JSONValue?
+  /// What the schema is called in sentences; nil: by the function's index among those that may be called.
+  package let path: String?
 
-  package init(name: String, parameters: JSONValue?) {
+  package init(name: String, parameters: JSONValue?, path: String? = nil) {
     self.name = name
     self.parameters = parameters
+    self.path = path
   }
 }

@@ -79,7 +79,7 @@ extension ConstraintCompiler.Cache {
 }
 
 extension Constraint.Kind {
-  /// What tells one constraint from another.
+  /// Identifies a constraint in the cache.
   fileprivate var key: String {
     switch self {
     case .jsonObject: "object"
@@ -87,10 +87,15 @@ extension Constraint.Kind {
     case .regex(let text): "regex " + text
     case .choice(let texts): "choice " + JSONValue.array(texts.map(JSONValue.string)).serialized()
     case .grammar(let text): "grammar " + text
-    case .toolCalls(let tools, let allowsSeveral):
-      "tools \(allowsSeveral) "
-        + JSONValue.array(tools.flatMap { [.string($0.name), $0.parameters ?? .null] }).serialized()
+    case .toolCalls(let tools, let allowsSeveral): "tools \(allowsSeveral) " + Self.key(of: tools)
+    case .toolCallsOrJSON(let tools, let allowsSeveral, let schema):
+      "tools \(allowsSeveral) or schema "
+        + JSONValue.array([.string(Self.key(of: tools)), schema]).serialized()
     }
+  }
+
+  private static func key(of tools: [ConstrainedTool]) -> String {
+    JSONValue.array(tools.flatMap { [.string($0.name), $0.parameters ?? .null] }).serialized()
   }
 
   /// The grammar of the texts that are allowed.
@@ -109,6 +114,8 @@ extension Constraint.Kind {
     case .grammar(let text): return try GBNFReader.grammar(of: text)
     case .toolCalls(let tools, let allowsSeveral):
       return try ToolCallGrammar.grammar(of: tools, allowsSeveral: allowsSeveral)
+    case .toolCallsOrJSON(let tools, let allowsSeveral, let schema):
+      return try ToolCallGrammar.grammar(of: tools, allowsSeveral: allowsSeveral, orValueOf: schema)
     }
   }
 }

@@ -74,7 +74,7 @@ package final class ConstraintMatcher {
     }
   }
 
-  /// Takes in the token that was chosen. False when the constraint does not allow it; nothing has changed then.
+  /// Advances by the chosen token. False, without a change, when the constraint does not allow it.
   package func accept(_ token: Int32) -> Bool {
     var phase = phase
     let isAccepted = constraint.withMaker { [handle] maker in
@@ -175,6 +175,6 @@ package struct AllowedTokens: Sendable {
   package let mask: TokenMask
   /// Whether the answer may end here: end-of-sequence tokens are not in the mask.
   package var allowsEnd = false
-  /// A token that is allowed besides those of the mask.
+  /// A token that is allowed in addition to the mask.
   package var extraToken: Int32?
 }

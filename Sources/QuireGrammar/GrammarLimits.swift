@@ -1,4 +1,4 @@
-/// What a constraint may cost, so that no text from outside makes the server slow or large. Everything is counted in
+/// Limits on the size and work of a constraint, so that no text from outside makes the server slow or large. Everything is counted in
 /// operations and entries, never in time.
 package enum GrammarLimits {
   /// Bytes of a schema, an expression or a grammar.

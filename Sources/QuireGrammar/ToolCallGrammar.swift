@@ -3,9 +3,11 @@ import QuireText
 
 /// Tool calls as Qwen3's template asks for them: `<tool_call>`, a line with name and arguments, `</tool_call>`.
 enum ToolCallGrammar {
-  /// - Parameter allowsSeveral: further calls may follow, each on a line of its own
+  /// - Parameters:
+  ///   - allowsSeveral: further calls may follow, each on a line of its own
+  ///   - schema: the answer may be a value of it instead
   static func grammar(
-    of tools: [ConstrainedTool], allowsSeveral: Bool
+    of tools: [ConstrainedTool], allowsSeveral: Bool, orValueOf schema: JSONValue? = nil
   ) throws(GrammarError) -> Grammar {
     guard !tools.isEmpty else {
       throw GrammarError(
@@ -15,7 +17,8 @@ enum ToolCallGrammar {
     var calls: [GrammarExpression] = []
     for (index, tool) in tools.enumerated() {
       var reader = SchemaReader(
-        json: json, root: tool.parameters ?? .bool(true), name: "tools[\(index)].function.parameters")
+        json: json, root: tool.parameters ?? .bool(true),
+        name: tool.path ?? "tools[\(index)].function.parameters")
       let arguments = try reader.argumentsObject()
       json = reader.json
       let name = JSONGrammar.literalBytes(.string(tool.name))
@@ -30,7 +33,12 @@ enum ToolCallGrammar {
     let call = GrammarExpression.sequence([open, .text("\n"), .choice(calls), .text("\n"), close])
     let rule = json.grammar.add("call", call)
     let more = GrammarExpression.anyNumber(.sequence([.text("\n"), .rule(rule)]))
-    json.grammar.root = allowsSeveral ? .sequence([.rule(rule), more]) : .rule(rule)
+    let some = allowsSeveral ? GrammarExpression.sequence([.rule(rule), more]) : .rule(rule)
+    json.grammar.root = some
+    if let schema {
+      let value = try SchemaReader.root(of: schema, in: &json)
+      json.grammar.root = .choice([some, value])
+    }
     return json.grammar
   }
 }

@@ -1,3 +1,4 @@
+import QuireGrammar
 package import QuireText
 import Synchronization
 
@@ -82,6 +83,8 @@ final class Service: Sendable {
   let hosts: HostPolicy
   let origins: OriginPolicy
   let textLimit: TextLimit
+  /// Compiled constraints on answers, shared by all requests.
+  let constraints: ConstraintCompiler
   /// Threads for requests with a body.
   let work = RequestWork()
   /// Seconds since 1970 when the server was made.
@@ -92,6 +95,7 @@ final class Service: Sendable {
     self.generator = generator
     self.tokenizer = tokenizer
     self.options = options
+    constraints = ConstraintCompiler(tokenizer)
     let machine = MachineNames.current()
     hosts = HostPolicy(boundHost: options.host, machine: machine, allowed: options.allowedHosts)
     origins = OriginPolicy(allowed: options.allowedOrigins, machine: machine)

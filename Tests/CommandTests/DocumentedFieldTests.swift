@@ -23,7 +23,11 @@ import Testing
     "parallel_tool_calls": false,
     "logprobs": true, "top_logprobs": 0, "add_generation_prompt": true, "continue_final_message": false,
     "messages": [["role": "user", "content": "hi"]], "prompt": [1, 2], "echo": true,
-    "return_tokens_as_token_ids": true,
+    "return_tokens_as_token_ids": true, "response_format": ["type": "json_object"],
+    "structured_outputs": ["choice": ["a"]], "guided_json": [:], "guided_regex": "a+", "guided_choice": ["a"],
+    "guided_grammar": "root ::= \"a\"", "json_schema": ["type": "null"], "grammar": "root ::= \"a\"",
+    "regex": "a",
+    "ebnf": "root ::= \"a\"",
   ]
 
   private static func sections() throws -> [String: [[String]]] {

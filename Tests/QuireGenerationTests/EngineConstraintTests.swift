@@ -154,7 +154,7 @@ import Testing
 
   // MARK: The demo model
 
-  /// A trained model with and without drafts: the same answers, valid ones, and drafts that come true.
+  /// A trained model with and without drafts: the same answers, valid ones, and accepted drafts.
   @Test func theDemoModelAnswersTheSameWithDrafts() throws {
     let folder = TestPaths.repository + "/recipes/demo/checkpoint"
     let model = try Model(checkpoint: Checkpoint(path: folder))

@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  /// Prints what restricting costs beside sampling, with Qwen3's vocabulary.
+  /// Prints the time of restricting next to that of sampling, with Qwen3's vocabulary.
   @Test(.enabled(if: ProcessInfo.processInfo.environment["QUIRE_MEASURE_MASKS"] != nil)) func measurement()
     throws
   {

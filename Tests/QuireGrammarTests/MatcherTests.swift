@@ -117,6 +117,18 @@ import Testing
     }
   }
 
+  @Test func answersMayBeCallsOrJSON() throws {
+    let tool = ConstrainedTool(name: "add", parameters: ["properties": ["a": ["type": "integer"]]])
+    let kind = Constraint.Kind.toolCallsOrJSON([tool], allowsSeveral: false, schema: ["enum": [[1], "x"]])
+    #expect(try GrammarFixtures.compiler.compile(kind).accepts("[1]"))
+    #expect(try !GrammarFixtures.compiler.compile(kind).accepts("[2]"))
+    let start = Int32(try #require(TinyTokenizer.id(of: "<tool_call>")))
+    let end = Int32(try #require(TinyTokenizer.id(of: "</tool_call>")))
+    let matcher = try matcher(kind, mode: .nonThinking)
+    acceptAll([start] + ids("\n{\"name\": \"add\", \"arguments\": {\"a\": 12}}\n") + [end], matcher)
+    #expect(matcher.isFinished)
+  }
+
   @Test func constraintsAreCompiledOnce() throws {
     let compiler = ConstraintCompiler(tokenizer, capacity: 2)
     let first = try compiler.compile(.regex("a"))
@@ -124,7 +136,7 @@ import Testing
     #expect(try compiler.compile(.choice(["a"])) != first)
     #expect(compiler.compilationCount == 2)
     _ = try compiler.compile(.regex("a"))
-    _ = try compiler.compile(.jsonObject)  // the choice is given up
+    _ = try compiler.compile(.jsonObject)  // the choice is discarded
     #expect(try compiler.compile(.regex("a")) == first)
     #expect(compiler.compilationCount == 3)
     _ = try compiler.compile(.choice(["a"]))

@@ -25,6 +25,20 @@ struct EngineFixture {
   let engine: Engine
   let fixture: ServerFixture
 
+  /// The demo model, which is trained and ends its thoughts.
+  static func demo() throws -> EngineFixture {
+    let folder = TestPaths.repository + "/recipes/demo/checkpoint"
+    let tokenizer = try Tokenizer(folder: folder)
+    let engine = try Engine(
+      model: try Model(checkpoint: try Checkpoint(path: folder)), tokenizer: tokenizer,
+      options: EngineOptions(threadCount: 2))
+    return EngineFixture(engine: engine, fixture: try ServerFixture(engine, tokenizer: tokenizer))
+  }
+
+  private init(engine: Engine, fixture: ServerFixture) {
+    (self.engine, self.fixture) = (engine, fixture)
+  }
+
   init(_ options: EngineOptions = EngineOptions(), endless: Bool = false) throws {
     let folder = (endless ? Self.endlessCheckpoint : Self.checkpoint).path
     let model = try Model(checkpoint: try Checkpoint(path: folder))

@@ -49,6 +49,9 @@ struct HostileInputTests {
     "chat_template_kwargs", "reasoning_effort", "ignore_eos", "continue_final_message", "response_format",
     "prompt", "echo", "best_of", "suffix", "min_tokens", "include_reasoning", "return_tokens_as_token_ids",
     "enable_thinking", "thinking", "think", "reasoning", "parallel_tool_calls", "n_predict",
+    "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "json_schema",
+    "grammar",
+    "regex", "ebnf",
   ]
   private static let values: [JSONValue] = [
     true, false, 0, 1, -1, 1.5, 9_223_372_036_854_775_807, 1e308, -1e308, "", "x", "\u{0}", [], [[]], [nil],

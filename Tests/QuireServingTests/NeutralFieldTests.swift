@@ -40,6 +40,8 @@ struct NeutralFieldTests {
     ["stop": ""], ["stop": [""]], ["stop": []], ["stop": ["", "x"]], ["max_tokens": -1],
     ["max_completion_tokens": -1, "max_tokens": 5], ["logit_bias": []], ["logit_bias": [:]],
     ["response_format": ["type": "text", "json_schema": nil]], ["structured_outputs": false],
+    ["grammar": "", "regex": "", "ebnf": "", "structured_outputs": [:], "guided_json": nil],
+    ["structured_outputs": ["json_object": false, "disable_any_whitespace": false]],
     ["n_predict": -1],
     [
       "keep_alive": -1, "cache_prompt": true, "id_slot": -1, "session_id": "s", "chat_id": "c",

@@ -312,8 +312,8 @@ struct RejectionTests {
       ["tools": .array([JSONValue](repeating: weather, count: 129))], field: "tools",
       "tools: expected at most 128 tools, found 129; send fewer"),
     .chat(
-      ["tools": [weather], "tool_choice": "required"], field: "tool_choice",
-      "tool_choice: expected \"auto\" or \"none\", because the model cannot be made to call a function, found \"required\"; correct it or leave it out"
+      ["tools": [weather], "tool_choice": "any"], field: "tool_choice",
+      "tool_choice: expected \"auto\", \"none\", \"required\" or an object that names a function, found \"any\"; correct it or leave it out"
     ),
   ]
 
@@ -379,9 +379,9 @@ struct RejectionTests {
 
   static let neutral: [BadRequest] = [
     .chat(
-      ["response_format": ["type": "json_object"]], field: "response_format",
-      "response_format: expected {\"type\":\"text\"}, because answers are not constrained to a format or to words, "
-        + "found {\"type\":\"json_object\"}; correct it or leave it out"),
+      ["format": "json"], field: "format",
+      "format: expected \"\", because the field's name here is 'response_format', found \"json\"; correct it or leave it out"
+    ),
     .chat(
       ["thinking_token_budget": 5], field: "thinking_token_budget",
       "thinking_token_budget: expected -1, because the length of the reasoning is not limited by itself, found 5; "

@@ -11,11 +11,13 @@ final class ServerFixture: Sendable {
   let server: Server
 
   init(
-    _ generator: any TextGenerator, log: LineLog? = nil, _ adjust: (inout ServerOptions) -> Void = { _ in }
+    _ generator: any TextGenerator, tokenizer: Tokenizer? = nil, log: LineLog? = nil,
+    _ adjust: (inout ServerOptions) -> Void = { _ in }
   ) throws {
     var options = ServerOptions(port: 0, modelName: Self.modelName)
     adjust(&options)
-    server = try Server(engine: generator, tokenizer: try Self.tokenizer(), options: options, log: log)
+    server = try Server(
+      engine: generator, tokenizer: try tokenizer ?? Self.tokenizer(), options: options, log: log)
     try server.start()
   }
 

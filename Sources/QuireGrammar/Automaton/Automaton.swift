@@ -1,7 +1,7 @@
 /// Runs a network over bytes: a pushdown automaton whose states are made when they are first reached and remembered.
 ///
 /// A position is a node and a stack of nodes to return to. Stacks are chains in one table, where each is stored once; so
-/// are states, which are sets of positions. A state is then an integer, a copy costs nothing, and a transition that was
+/// are states, which are sets of positions. A state is then an integer, a copy is free, and a transition that was
 /// taken before is one look into a table.
 ///
 ///     let automaton = Automaton(network)
@@ -199,7 +199,7 @@ final class Automaton {
       || states.positionCount >= GrammarLimits.memoryMaximum || stacks.count >= GrammarLimits.memoryMaximum
   }
 
-  /// Forgets all states but those that are held, and those given, whose new numbers take their place.
+  /// Forgets all states but those that are held and those given, which get new numbers.
   func forget(except kept: UnsafeMutableBufferPointer<Int32>) {
     let (oldStates, oldStacks) = (states, stacks)
     states = StateTable()

@@ -24,7 +24,7 @@ final class MaskMaker {
   /// State after each byte of the token that the walk is in. The first entries are pinned states.
   private let path: UnsafeMutablePointer<Int32>
   private let pathCapacity: Int
-  /// Positions that may be looked at before the present mask is given up.
+  /// Positions that may be looked at before the current mask is abandoned.
   private var workLimit = 0
   /// Nodes of the trie visited so far, for measurements.
   private(set) var visitCount = 0

@@ -46,7 +46,7 @@ package final class TokenMask: @unchecked Sendable {  // its words are only writ
   }
 }
 
-/// Masks by state, the ones used last. Two halves: when the younger is full, the older is given up.
+/// Masks by state, the ones used last. Two halves: when the younger is full, the older is discarded.
 struct MaskCache<Value> {
   /// Entries of one half.
   private let capacity: Int

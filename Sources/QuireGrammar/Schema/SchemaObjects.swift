@@ -79,7 +79,7 @@ enum SchemaObjects {
     _ properties: [Property], extra: GrammarExpression?, _ reader: inout SchemaReader
   ) -> GrammarExpression {
     let comma = reader.json.comma
-    /// The members that may stand at the present place as a first one; nil for none.
+    /// The members that may be the first one here; nil for none.
     var members = extra.map { extra in
       GrammarExpression.rule(
         reader.json.grammar.add("members", .sequence([extra, .anyNumber(.sequence([comma, extra]))])))

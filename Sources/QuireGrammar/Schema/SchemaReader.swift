@@ -7,7 +7,7 @@ import QuireJSON
 /// |---|---|
 /// | `type` (one or a list), `nullable`, `const`, `enum` | as specified |
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
-/// | `additionalProperties` | `true` or a schema allows more members; absent means none beside `properties` |
+/// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
 /// | `minProperties`, `maxProperties` | for objects without `properties` |
 /// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items` |
 /// | `minLength`, `maxLength`, `pattern`, `format` | one of the three kinds at a time; formats of `StringFormat` |
@@ -30,9 +30,19 @@ struct SchemaReader {
   private var depth = 0
 
   static func grammar(of schema: JSONValue) throws(GrammarError) -> Grammar {
-    var reader = SchemaReader(json: JSONGrammar(), root: schema, name: "schema")
-    reader.json.grammar.root = try reader.reference("#", at: "")
-    return reader.json.grammar
+    var json = JSONGrammar()
+    json.grammar.root = try root(of: schema, in: &json)
+    return json.grammar
+  }
+
+  /// The values of a schema as a part of a larger grammar.
+  static func root(
+    of schema: JSONValue, in json: inout JSONGrammar
+  ) throws(GrammarError) -> GrammarExpression {
+    var reader = SchemaReader(json: json, root: schema, name: "schema")
+    let root = try reader.reference("#", at: "")
+    json = reader.json
+    return root
   }
 
   init(json: JSONGrammar, root: JSONValue, name: String) {

@@ -18,11 +18,14 @@ struct ChatReply: Reply {
     /// Tool calls that have been sent.
     var sentCallCount = 0
     var hasCalls = false
+    /// Whether a complete answer with calls has the finish reason `tool_calls`. With a named function it is `stop`, as
+    /// in OpenAI's API and vLLM.
+    var reportsCalls = true
     var result: GenerationResult?
 
     var finishName: JSONValue {
       guard let result else { return .null }
-      return .string(hasCalls && result.reason == .stop ? "tool_calls" : result.finishName)
+      return .string(reportsCalls && hasCalls && result.reason == .stop ? "tool_calls" : result.finishName)
     }
   }
 
@@ -43,7 +46,9 @@ struct ChatReply: Reply {
     self.includesReasoning = request.includesReasoning
     self.includesLogprobs = request.logprobCount != nil
     self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
-    self.choices = [Choice](repeating: Choice(), count: generation.choiceCount)
+    var choice = Choice()
+    if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
+    self.choices = [Choice](repeating: choice, count: generation.choiceCount)
     self.usage = UsageCounter(promptTokens: promptTokens, choiceCount: generation.choiceCount)
   }
 

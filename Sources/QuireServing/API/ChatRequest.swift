@@ -4,7 +4,7 @@ import QuireJSON
 /// A chat completion as asked for, every field read and checked.
 struct ChatRequest: Sendable {
   static let shape = RequestShape.object(
-    KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape
+    KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape + ConstraintFields.shape
       + .any(["model", "logprobs", "top_logprobs"] + lengthNames))
 
   /// Names of the limit on the answer's length.
@@ -12,6 +12,8 @@ struct ChatRequest: Sendable {
 
   let prompt: ChatPromptFields
   let generation: GenerationFields
+  /// The constraint on the answer; `nil`: the answer is free.
+  let constraint: AnswerConstraint?
   /// Alternatives per token; `nil`: no log-probabilities.
   let logprobCount: Int?
   /// Whether the answer shows the reasoning.
@@ -23,6 +25,7 @@ struct ChatRequest: Sendable {
       reader, defaults: defaults.parameters(prompt.mode), vocabularySize: vocabularySize)
     generation.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 1, names: Self.lengthNames)
     self.generation = generation
+    constraint = try prompt.tools.constraint(with: ConstraintFields.read(reader))
     logprobCount = try Self.logprobCount(reader)
     includesReasoning = try ThinkingFields.includesReasoning(reader)
     try KnownFields.check(reader, also: KnownFields.neutralInChat)

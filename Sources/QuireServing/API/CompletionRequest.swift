@@ -11,7 +11,7 @@ struct CompletionRequest: Sendable {
   }
 
   static let shape = RequestShape.object(
-    KnownFields.completionShape + GenerationFields.shape
+    KnownFields.completionShape + GenerationFields.shape + ConstraintFields.shape
       + .any(["model", "prompt", "logprobs", "echo", "return_tokens_as_token_ids"] + lengthNames))
 
   /// Names of the limit on the answer's length.
@@ -19,6 +19,8 @@ struct CompletionRequest: Sendable {
 
   let prompts: [Prompt]
   let generation: GenerationFields
+  /// The constraint on the answer; `nil`: the answer is free.
+  let constraint: AnswerConstraint?
   /// Alternatives per token; `nil`: no log-probabilities.
   let logprobCount: Int?
   /// Whether the answer begins with the prompt, and log-probabilities with the prompt's.
@@ -36,6 +38,7 @@ struct CompletionRequest: Sendable {
     // A raw prompt has no mode. The model's authors recommend the thinking values unless they name a mode.
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(.thinking), vocabularySize: vocabularySize)
+    constraint = try ConstraintFields.read(reader)
     logprobCount = try Self.logprobCount(reader)
     echoesPrompt = try reader.bool("echo") ?? false
     namesTokensByID = try reader.bool("return_tokens_as_token_ids") ?? false

@@ -38,6 +38,16 @@ enum Found {
     return shown
   }
 
+  /// A sentence with characters of the client's own: cut, and with control characters as escapes.
+  static func message(_ text: String) -> String {
+    var shown = ""
+    for (index, scalar) in text.unicodeScalars.enumerated() {
+      if index == 600 { return shown + "…" }
+      shown += scalar == "\"" || scalar == "\\" ? String(scalar) : escaped(scalar)
+    }
+    return shown
+  }
+
   private static func escaped(_ scalar: Unicode.Scalar) -> String {
     switch scalar {
     case "\n": return "\\n"

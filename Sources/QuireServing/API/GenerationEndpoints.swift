@@ -11,12 +11,14 @@ enum ChatEndpoint {
     let chat = try ChatRequest(
       fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize)
     let format = try service.chatFormat()
+    let constraint = try chat.constraint?.compiled(service.constraints)
     let tokens = try chat.prompt.tokens(service.tokenizer, format, limit: service.textLimit)
     var choice = try GenerationRequest(
       prompt: tokens, chat.generation, contextLength: service.generator.contextLength, field: "messages")
     choice.chatFormat = format
     choice.splitsToolCalls = !chat.prompt.tools.tools.isEmpty
     choice.logprobCount = chat.logprobCount
+    choice.constraint = constraint
     let reply = ChatReply(
       chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
       promptTokens: tokens.count)
@@ -38,6 +40,7 @@ enum CompletionEndpoint {
       fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize,
       maximumChoices: service.options.maximumChoices)
     let generation = completion.generation
+    let constraint = try completion.constraint?.compiled(service.constraints)
     var choices: [GenerationRequest] = []
     var echoes: [CompletionReply.Echo] = []
     var promptTokens = 0
@@ -48,6 +51,7 @@ enum CompletionEndpoint {
       var choice = try GenerationRequest(
         prompt: tokens, generation, contextLength: service.generator.contextLength, field: "prompt")
       choice.logprobCount = completion.logprobCount
+      choice.constraint = constraint
       // The engine accepts 0 tokens only with the prompt's log-probabilities, so they are requested even if unused.
       choice.wantsPromptLogprobs =
         completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0)

@@ -53,13 +53,17 @@ package enum KnownFields {
     NeutralField("repetition_detection", [], "answers do not end at repetitions"),
   ]
 
-  private static let constraints: [NeutralField] = [
-    ("response_format", [["type": "text"]] as [JSONValue]), ("guided_json", []), ("guided_regex", []),
-    ("guided_choice", []), ("guided_grammar", []), ("structured_outputs", [false, [:]]),
-    ("json_schema", [[:]]),
-    ("grammar", [""]), ("regex", [""]), ("ebnf", [""]), ("format", [""]), ("bad_words", [[]]),
-    ("allowed_token_ids", [[]]), ("ban_eos_token", [false]), ("custom_token_bans", [""]),
-  ].map { NeutralField($0, $1, "answers are not constrained to a format or to words") }
+  /// Constraints in other forms than those of `ConstraintFields`.
+  private static let constraints: [NeutralField] =
+    [
+      NeutralField("format", [""], "the field's name here is 'response_format'"),
+      NeutralField("structural_tag", [], "an answer is constrained as a whole"),
+      NeutralField("guided_whitespace_pattern", [], "JSON may have any whitespace"),
+    ]
+    + [
+      ("bad_words", [[]] as [JSONValue]), ("allowed_token_ids", [[]]), ("ban_eos_token", [false]),
+      ("custom_token_bans", [""]),
+    ].map { NeutralField($0, $1, "'logit_bias' and constraints are the ways to exclude tokens") }
 
   /// Ways of sampling that other servers have.
   private static let samplers: [NeutralField] =

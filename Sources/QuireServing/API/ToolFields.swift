@@ -1,12 +1,13 @@
+import QuireGrammar
 import QuireJSON
 
-/// Reads the tools of a chat request and whether the model may call them.
+/// Reads the tools of a chat request and whether the model may or must call them.
 struct ToolFields: Sendable {
   static let maximumCount = 128
 
   static let shape: [String: RequestShape] = [
-    "tools": .array(of: .object(["type": .any, "function": .members(functionMembers)])), "tool_choice": .any,
-    "parallel_tool_calls": .any,
+    "tools": .array(of: .object(["type": .any, "function": .members(functionMembers)])),
+    "tool_choice": ToolChoice.shape, "parallel_tool_calls": .any,
   ]
 
   /// The members of a function that reach the prompt; `transformers` adds `return` for a Python function.
@@ -14,7 +15,11 @@ struct ToolFields: Sendable {
 
   /// The tools in the prompt: none when the model must not call any.
   let tools: [JSONValue]
-  /// Whether an answer may have more than one call; if not, only the first is returned.
+  /// The same tools as constraints on calls need them.
+  let functions: [ConstrainedTool]
+  let choice: ToolChoice
+  /// Whether an answer may have more than one call. If not, a forced answer has one, and of others only the first is
+  /// returned.
   let allowsParallelCalls: Bool
 
   init(_ reader: FieldReader) throws(ServingError) {
@@ -26,6 +31,7 @@ struct ToolFields: Sendable {
     }
     var names: Set<String> = []
     var read: [JSONValue] = []
+    var functions: [ConstrainedTool] = []
     for (index, tool) in tools.enumerated() {
       let (name, value) = try Self.tool(tool, index: index)
       guard names.insert(name).inserted else {
@@ -37,8 +43,14 @@ struct ToolFields: Sendable {
         )
       }
       read.append(value)
+      functions.append(
+        ConstrainedTool(
+          name: name, parameters: tool["function"]?["parameters"].nonNull,
+          path: "tools[\(index)].function.parameters"))
     }
-    self.tools = try Self.mayCall(reader) ? read : []
+    choice = try ToolChoice(reader, names: names)
+    self.tools = choice == .none ? [] : read
+    self.functions = choice == .none ? [] : functions
     allowsParallelCalls = try reader.bool("parallel_tool_calls") ?? true
   }
 
@@ -81,19 +93,9 @@ struct ToolFields: Sendable {
     guard let type = object["type"], type.stringValue != "function" else { return "no function" }
     return "the type \(Found.value(type))"
   }
+}
 
-  /// `tool_choice` as a word, or as an object with that word as its type.
-  private static func mayCall(_ reader: FieldReader) throws(ServingError) -> Bool {
-    guard let choice = reader.value("tool_choice") else { return true }
-    switch choice.stringValue ?? choice["type"]?.stringValue {
-    case "none": return false
-    case "auto": return true
-    default:
-      throw .rejected(
-        .badField(
-          "tool_choice",
-          "tool_choice: expected \"auto\" or \"none\", because the model cannot be made to call a function, found "
-            + "\(Found.value(choice)); \(FieldReader.Advice.correctOrOmit.rawValue)"))
-    }
-  }
+extension JSONValue? {
+  /// The value unless it is null.
+  fileprivate var nonNull: JSONValue? { self?.isNull == true ? Optional.none : self }
 }

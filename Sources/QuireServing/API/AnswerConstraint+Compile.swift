@@ -1,0 +1,23 @@
+import QuireGrammar
+
+extension AnswerConstraint {
+  /// Compiles the constraint, which can take some 100 ms: never on the engine's thread. A constraint that cannot be
+  /// compiled is refused with the field, the keyword of the schema and the reason.
+  func compiled(_ compiler: ConstraintCompiler) throws(ServingError) -> Constraint {
+    do throws(GrammarError) {
+      return try compiler.compile(kind)
+    } catch {
+      throw .rejected(rejection(error))
+    }
+  }
+
+  private func rejection(_ error: GrammarError) -> Rejection {
+    let sentence = Found.message(error.description)
+    // A sentence about a tool begins with its path.
+    if sentence.hasPrefix("tools[") { return .badField("tools", sentence, code: Self.code) }
+    let keyword = error.keyword.flatMap { sentence.contains($0) ? nil : " (\(Found.plain($0)))" }
+    return .badField(field, "\(field)\(keyword ?? ""): \(sentence)", code: Self.code)
+  }
+
+  private static let code = "invalid_constraint"
+}

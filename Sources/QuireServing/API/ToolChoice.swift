@@ -1,0 +1,100 @@
+import QuireGrammar
+import QuireJSON
+
+/// Whether and how the model calls tools.
+enum ToolChoice: Sendable, Equatable {
+  /// The model does not see the tools.
+  case none
+  /// The model decides.
+  case auto
+  /// The answer is one or more calls.
+  case required
+  /// The answer is one call of this function.
+  case function(String)
+
+  static let shape = RequestShape.object(["type": .any, "name": .any, "function": .members(["name"])])
+
+  private static let field = "tool_choice"
+
+  /// A word, an object with that word as its type, or an object that names a function.
+  ///
+  /// - Parameter names: the functions of the request
+  init(_ reader: FieldReader, names: Set<String>) throws(ServingError) {
+    let value = reader.value(Self.field) ?? "auto"
+    switch value.stringValue ?? value["type"]?.stringValue {
+    case "none": self = .none
+    case "auto": self = .auto
+    case "required":
+      guard !names.isEmpty else {
+        throw .rejected(
+          .badField(
+            Self.field,
+            "\(Self.field): expected tools with \"required\", found none; send tools or leave it out"))
+      }
+      self = .required
+    case "function" where value.objectValue != nil: self = .function(try Self.name(reader, among: names))
+    default:
+      throw reader.wrong(
+        Self.field, expected: "\"auto\", \"none\", \"required\" or an object that names a function",
+        found: value)
+    }
+  }
+
+  /// The name is in `function`; some clients send it next to the type.
+  private static func name(_ reader: FieldReader, among names: Set<String>) throws(ServingError) -> String {
+    let choice = try reader.object(field)
+    let owner = choice?.value("function") == nil ? choice : try choice?.object("function")
+    let path = "\(field).function.name"
+    guard let name = try owner?.string("name") else {
+      throw .rejected(.badField(path, "\(path): expected a name, found none; name the function"))
+    }
+    guard names.contains(name) else {
+      throw .rejected(
+        .badField(
+          path, "\(path): expected the name of one of the tools, found \(Found.text(name)); correct it"))
+    }
+    return name
+  }
+}
+
+extension ToolFields {
+  /// Puts the tools and the request's own constraint together: forced calls are a constraint themselves, and an answer
+  /// in JSON may be a call instead.
+  func constraint(with own: AnswerConstraint?) throws(ServingError) -> AnswerConstraint? {
+    switch choice {
+    case .required, .function:
+      if let own {
+        throw .rejected(
+          .badField(
+            own.field,
+            "\(own.field): expected no constraint on the answer with a 'tool_choice' that forces a call, found one; "
+              + "send one of the two"))
+      }
+      if case .function(let name) = choice {
+        let tool = functions.filter { $0.name == name }
+        return AnswerConstraint(field: "tools", kind: .toolCalls(tool, allowsSeveral: false))
+      }
+      return AnswerConstraint(
+        field: "tools", kind: .toolCalls(functions, allowsSeveral: allowsParallelCalls))
+    case .auto where !functions.isEmpty:
+      guard let own else { return nil }
+      switch own.kind {
+      case .jsonObject: return callsOr(["type": "object", "additionalProperties": true], own)
+      case .jsonSchema(let schema): return callsOr(schema, own)
+      default:
+        throw .rejected(
+          .badField(
+            own.field,
+            "\(own.field): expected JSON as the only constraint on answers that may be calls of 'tools', found another; "
+              + "send \"tool_choice\": \"none\" or one of the two"))
+      }
+    case .auto, .none: return own
+    }
+  }
+
+  private func callsOr(_ schema: JSONValue, _ own: AnswerConstraint) -> AnswerConstraint {
+    AnswerConstraint(
+      field: own.field,
+      kind: .toolCallsOrJSON(functions, allowsSeveral: allowsParallelCalls, schema: schema))
+  }
+}

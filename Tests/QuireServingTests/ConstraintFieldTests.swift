@@ -1,0 +1,150 @@
+import QuireGeneration
+import QuireJSON
+import TestSupport
+import Testing
+
+/// Which constraint a request asks for, and the refusals of those that it cannot have.
+@Suite(.timeLimit(.minutes(5)))
+struct ConstraintFieldTests {
+  private static let path = "/v1/chat/completions"
+  private static let weather: JSONValue = [
+    "type": "function",
+    "function": ["name": "weather", "parameters": ["properties": ["city": ["enum": ["Rome", "Oslo"]]]]],
+  ]
+
+  @Test func equalConstraintsAreCompiledOnce() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let members: JSONObject = ["n": 2, "guided_regex": "[0-9]+"]
+    #expect(try fixture.post(Self.path, chatBody(members)).status == 200)
+    #expect(try fixture.post("/v1/completions", completionBody(["a", "b"], members)).status == 200)
+    #expect(try fixture.post(Self.path, chatBody(["response_format": ["type": "text"]])).status == 200)
+    let constraints = generator.requests.map(\.constraint)
+    #expect(constraints.count == 7 && constraints[0] != nil && constraints[6] == nil)
+    #expect(constraints.prefix(6).allSatisfy { $0 == constraints[0] })
+    #expect(constraints[0]?.accepts("42") == true && constraints[0]?.accepts("x") == false)
+  }
+
+  @Test func answersMayBeCallsOrJSON() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    for format in [
+      ["type": "json_object"], ["type": "json_schema", "json_schema": ["schema": ["type": "object"]]],
+    ]
+      as [JSONValue]
+    {
+      let members: JSONObject = ["tools": [Self.weather], "response_format": format]
+      #expect(try fixture.post(Self.path, chatBody(members)).status == 200)
+    }
+    #expect(generator.requests.count == 2)
+    for request in generator.requests {
+      #expect(request.splitsToolCalls && request.constraint?.accepts("{}") == true)
+      #expect(request.constraint?.accepts("no") == false)
+    }
+    #expect(generator.requests[0].constraint?.accepts("{\"a\": [1]}") == true)
+    let alone = chatBody(["tools": [Self.weather], "tool_choice": "none", "guided_choice": ["yes"]])
+    #expect(try fixture.post(Self.path, alone).status == 200)
+    #expect(generator.requests.last?.constraint?.accepts("yes") == true)
+  }
+
+  @Test func onlyNamedCallsFinishWithStop() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.call("weather", [:]), .end()] })
+    let named: JSONValue = ["type": "function", "function": ["name": "weather"]]
+    for (choice, finish) in [
+      ("auto", "tool_calls"), ("required", "tool_calls"), (["type": "required"], "tool_calls"),
+      (named, "stop"),
+      (["type": "function", "name": "weather"], "stop"),
+    ] as [(JSONValue, JSONValue)] {
+      let body = chatBody(["tools": [Self.weather], "tool_choice": choice])
+      #expect(try fixture.post(Self.path, body).json()["choices"]?[0]?["finish_reason"] == finish)
+    }
+  }
+
+  @Test(
+    arguments: [
+      (["response_format": ["type": "json_object"], "guided_regex": "a"], "response_format", "guided_regex"),
+      (["grammar": "root ::= \"a\"", "json_schema": [:]], "json_schema", "grammar"),
+      (
+        ["structured_outputs": ["choice": ["a"], "regex": "a"]], "structured_outputs.regex",
+        "structured_outputs.choice"
+      ),
+      (
+        ["response_format": ["type": "json_schema", "json_schema": ["schema": [:]]], "guided_json": [:]],
+        "response_format.json_schema.schema", "guided_json"
+      ),
+      (
+        ["tools": [weather], "tool_choice": "required", "guided_choice": ["a"]], "tool_choice",
+        "guided_choice"
+      ),
+      (["tools": [weather], "guided_regex": "a"], "tools", "guided_regex"),
+    ] as [(JSONObject, String, String)])
+  func contradictionsNameBoth(members: JSONObject, first: String, second: String) throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let response = try fixture.post(Self.path, chatBody(members))
+    let error = try response.json()["error"]
+    #expect(response.status == 400 && error?["param"] == .string(second))
+    let message = try #require(error?["message"]?.stringValue)
+    #expect(message.hasPrefix("\(second): expected ") && message.contains("'\(first)'"), "\(message)")
+  }
+
+  /// Each refusal has the field, and the keyword or the part at fault in its sentence.
+  @Test(
+    arguments: [
+      (["guided_json": ["properties": ["a": ["not": [:]]]]], "guided_json", "'not'"),
+      (["guided_json": ["type": "string", "pattern": "("]], "guided_json", "pattern"),
+      (["guided_json": ["$ref": "http://x"]], "guided_json", "$ref"),
+      (["guided_json": 3], "guided_json", "found 3"),
+      (["guided_regex": "(a"], "guided_regex", "character"),
+      (["guided_regex": ""], "guided_regex", "expression"),
+      (["guided_choice": []], "guided_choice", "one or more"),
+      (["guided_choice": ["a", 1]], "guided_choice", "strings"),
+      (["grammar": "rule ::= \"a\""], "grammar", "root"),
+      (["structured_outputs": ["structural_tag": "x"]], "structured_outputs.structural_tag", "whole"),
+      (
+        ["structured_outputs": ["whitespace_pattern": " "]], "structured_outputs.whitespace_pattern",
+        "whitespace"
+      ),
+      (["response_format": "json"], "response_format", "an object"),
+      (["response_format": [:]], "response_format.type", "json_schema"),
+      (["response_format": ["type": "xml"]], "response_format.type", "xml"),
+      (["response_format": ["type": "json_schema"]], "response_format.json_schema.schema", "found none"),
+      (["response_format": ["type": "text", "schema": [:]]], "response_format.schema", "json_object"),
+      (
+        ["response_format": ["type": "json_schema", "json_schema": ["strict": "yes", "schema": [:]]]],
+        "response_format.json_schema.strict", "true or false"
+      ),
+      (["tool_choice": "required"], "tool_choice", "found none"),
+      (
+        ["tools": [weather], "tool_choice": ["type": "function", "function": ["name": "news"]]],
+        "tool_choice.function.name", "news"
+      ),
+      (["tools": [weather], "tool_choice": ["type": "function"]], "tool_choice.function.name", "found none"),
+      (
+        [
+          "tools": [weather, ["type": "function", "function": ["name": "f", "parameters": ["not": [:]]]]],
+          "tool_choice": ["type": "function", "function": ["name": "f"]],
+        ], "tools", "tools[1].function.parameters"
+      ),
+    ] as [(JSONObject, String, String)])
+  func refusalsNameTheFieldAndTheFault(members: JSONObject, field: String, fault: String) throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let response = try fixture.post(Self.path, chatBody(members))
+    let error = try response.json()["error"]
+    #expect(response.status == 400 && error?["param"] == .string(field), "\(response.text)")
+    let message = try #require(error?["message"]?.stringValue)
+    #expect(message.contains(fault) && message.contains("expected ") && message.contains("; "), "\(message)")
+  }
+
+  @Test func membersWithoutEffectAreNamed() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    let members: JSONObject = [
+      "response_format": [
+        "type": "json_schema",
+        "json_schema": ["name": "n", "description": "d", "strict": false, "schema": ["title": "t"]],
+      ]
+    ]
+    let response = try fixture.post(Self.path, chatBody(members))
+    #expect(response.status == 200)
+    #expect(response.header("X-Quire-Ignored") == "response_format.json_schema.description")
+  }
+}

@@ -12,6 +12,8 @@ enum RequestInputs {
     "\"logprobs\"",
     "\"logit_bias\"", "\"stop_token_ids\"", "\"echo\"", "\"chat_template_kwargs\"", "\"enable_thinking\"",
     "\"reasoning_effort\"", "\"seed\"", "\"stream_options\"", "\"do_sample\"", "\"repetition_penalty\"",
+    "\"response_format\"", "\"json_schema\"", "\"schema\"", "\"structured_outputs\"", "\"guided_regex\"",
+    "\"guided_choice\"", "\"required\"",
   ]
 
   static func chat(_ input: [UInt8]) {

@@ -15,6 +15,8 @@ final class ActiveRequest {
   private(set) var answerCount = 0
   private(set) var reasoningCount = 0
   private(set) var stamps: Stamps
+  /// Tokens of the prompt that were computed for another request already.
+  private(set) var reusedTokenCount = 0
   /// Tokens that took no step of their own.
   private(set) var acceptedDraftCount = 0
 
@@ -50,9 +52,14 @@ final class ActiveRequest {
   /// Positions of the prompt whose logits score the token that follows.
   var scoredCount: Int { request.wantsPromptLogprobs ? request.promptTokens.count - 1 : 0 }
 
-  func begin(at now: ContinuousClock.Instant) {
-    if stamps.startedAt == nil { stamps.startedAt = now }
+  /// The first step works on it.
+  func begin(at now: ContinuousClock.Instant, reusedTokenCount: Int) {
+    stamps.startedAt = now
+    self.reusedTokenCount = reusedTokenCount
   }
+
+  /// Whether its blocks may come from others and serve others. A prompt whose tokens are scored is computed whole.
+  var sharesPrefix: Bool { request.usesPrefixCache && !request.wantsPromptLogprobs }
 
   /// Scores the prompt token after `position` with the logits of `position`.
   func score(
@@ -122,7 +129,7 @@ final class ActiveRequest {
       .finished(
         GenerationResult(
           reason: reason, match: match, promptTokens: request.promptTokens.count,
-          completionTokens: answerCount, reasoningTokens: reasoningCount,
+          cachedTokens: reusedTokenCount, completionTokens: answerCount, reasoningTokens: reasoningCount,
           acceptedDraftTokens: acceptedDraftCount, timings: stamps.timings(until: now))))
   }
 }

@@ -45,7 +45,8 @@ final class EngineLoop {
       mode: shape.lookup, maximumSlots: shape.maximumSlots, source: parts.makeDraftSource())
     onStep = parts.onStep
     scheduler = Scheduler(
-      blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots)
+      blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots,
+      keepsPrefixes: shape.keepsPrefixes)
     batch.tokens.reserveCapacity(shape.tokenBudget)
     batch.sequences.reserveCapacity(shape.maximumSlots)
     batch.logitRows.reserveCapacity(shape.logitRowBudget)
@@ -71,7 +72,8 @@ final class EngineLoop {
     requests[request.id.value] = request
     scheduler.submit(
       id: request.id.value, group: request.request.group, tokenCount: request.tokens.count,
-      maximumTokenCount: request.tokenLimit, scoredCount: request.scoredCount)
+      maximumTokenCount: request.tokenLimit, scoredCount: request.scoredCount,
+      sharesPrefix: request.sharesPrefix)
   }
 
   private func finish(_ id: UInt64, _ reason: FinishReason, _ match: StopMatch? = nil) {
@@ -79,6 +81,7 @@ final class EngineLoop {
       preconditionFailure("request \(id) ended twice")
     }
     let now = ContinuousClock.now
+    if case .failed = reason {} else { scheduler.listPrefix(id: id, tokens: request.tokens) }
     scheduler.remove(id: id)
     drafting.end(id)
     metrics.noteEnd(reason, seconds: request.stamps.submittedAt.duration(to: now).seconds)
@@ -87,17 +90,19 @@ final class EngineLoop {
   }
 
   private func noteGauges() {
-    metrics.noteGauges(running: scheduler.runningCount, usedBlocks: scheduler.pool.usedCount)
+    metrics.noteGauges(running: scheduler.runningCount, pool: scheduler.pool)
   }
 
   // MARK: A step
 
   private func step() {
     let budget = StepBudget(tokenCount: shape.tokenBudget, logitRowCount: shape.logitRowBudget)
-    scheduler.plan(budget, into: &plan)
+    scheduler.plan(budget, into: &plan) { requests[$0]?.tokens ?? [] }
     drafting.extend(&plan, scheduler: &scheduler, budget: budget, requests: requests)
     let now = ContinuousClock.now
-    for id in plan.admitted { begin(id, at: now) }
+    for (id, reusedCount) in zip(plan.admitted, plan.reusedTokenCounts) {
+      begin(id, reusedTokenCount: reusedCount, at: now)
+    }
     noteGauges()
     fillBatch()
     let start = ContinuousClock.now
@@ -113,10 +118,13 @@ final class EngineLoop {
     onStep?(scheduler)
   }
 
-  private func begin(_ id: UInt64, at now: ContinuousClock.Instant) {
+  private func begin(_ id: UInt64, reusedTokenCount: Int, at now: ContinuousClock.Instant) {
     guard let request = requests[id], request.stamps.startedAt == nil else { return }
-    request.begin(at: now)
+    request.begin(at: now, reusedTokenCount: reusedTokenCount)
     metrics.noteStart(queueSeconds: request.stamps.submittedAt.duration(to: now).seconds)
+    if shape.keepsPrefixes && request.sharesPrefix {
+      metrics.notePrefix(tokens: request.request.promptTokens.count, reused: reusedTokenCount)
+    }
   }
 
   private func fillBatch() {
@@ -148,6 +156,7 @@ final class EngineLoop {
 
   private func deliver(_ rows: UnsafeBufferPointer<Float>, to work: StepWork, workIndex: Int) {
     guard let request = requests[work.id] else { preconditionFailure("computed what has ended") }
+    scheduler.listPrefix(id: work.id, tokens: request.tokens)
     do throws(GenerationError) {
       for (index, row) in work.scoredRows.enumerated() {
         try request.score(

@@ -7,10 +7,20 @@ package struct EngineMetrics: Sendable, Equatable {
   package var waitingCount = 0
   package var blockCount = 0
   package var usedBlockCount = 0
+  /// Blocks that no request holds and that keep tokens for later ones.
+  package var idleBlockCount = 0
 
   // Counters.
-  /// Tokens of prompts that were computed to their end; recomputation does not count.
+  /// Tokens of prompts that were computed to their end, cached ones included; recomputation does not count.
   package var promptTokenCount = 0
+  /// Requests whose prompts were looked up in the cache, and those of them that found a part of it.
+  package var prefixQueryCount = 0
+  package var prefixHitCount = 0
+  /// Tokens of the prompts that were looked up, and those of them that were found.
+  package var prefixQueryTokenCount = 0
+  package var prefixHitTokenCount = 0
+  /// Blocks that lost what they kept because others needed them.
+  package var evictedBlockCount = 0
   package var generatedTokenCount = 0
   /// Tokens that went through the model, recomputed ones and drafts included.
   package var computedTokenCount = 0

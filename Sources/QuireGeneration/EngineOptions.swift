@@ -29,12 +29,16 @@ package struct EngineOptions: Sendable, Equatable {
   /// Whether tokens are drafted from the text itself. Answers do not depend on it, only their speed; off where
   /// nothing is said, so that what measures plain decoding gets it.
   package var lookup: LookupMode
+  /// Whether keys and values stay in the cache for requests that begin with the same tokens. Answers do not depend on
+  /// it, only the time to their first token; off where nothing is said, so that what measures prompts gets all of them.
+  package var keepsPrefixes: Bool
 
   package init(
     threadCount: Int? = nil, instructionSet: InstructionSet? = nil, maximumSlots: Int = 16,
     maximumWaiting: Int = 256, tokenBudget: Int = 512, logitRowBudget: Int = 64, contextLength: Int? = nil,
     cacheBlockCount: Int? = nil, cacheBytes: Int = 2 << 30, keyValueElement: KeyValueElement = .float16,
-    endOfSequenceIDs: Set<Int32> = [], lookup: LookupMode = .off
+    endOfSequenceIDs: Set<Int32> = [], lookup: LookupMode = .off,
+    keepsPrefixes: Bool = false
   ) {
     self.threadCount = threadCount
     self.instructionSet = instructionSet
@@ -48,5 +52,6 @@ package struct EngineOptions: Sendable, Equatable {
     self.keyValueElement = keyValueElement
     self.endOfSequenceIDs = endOfSequenceIDs
     self.lookup = lookup
+    self.keepsPrefixes = keepsPrefixes
   }
 }

@@ -76,6 +76,8 @@ package struct GenerationResult: Sendable, Equatable {
   package let match: StopMatch?
   /// Number of tokens in the prompt.
   package let promptTokens: Int
+  /// Number of tokens of the prompt whose keys and values an earlier request had left in the cache.
+  package let cachedTokens: Int
   /// Number of tokens generated, the reasoning and the ending token included.
   package let completionTokens: Int
   /// Number of generated tokens that belong to the thought, its closing tag included.
@@ -85,12 +87,13 @@ package struct GenerationResult: Sendable, Equatable {
   package let timings: GenerationTimings
 
   package init(
-    reason: FinishReason, match: StopMatch? = nil, promptTokens: Int, completionTokens: Int,
-    reasoningTokens: Int, acceptedDraftTokens: Int = 0, timings: GenerationTimings
+    reason: FinishReason, match: StopMatch? = nil, promptTokens: Int, cachedTokens: Int = 0,
+    completionTokens: Int, reasoningTokens: Int, acceptedDraftTokens: Int = 0, timings: GenerationTimings
   ) {
     self.reason = reason
     self.match = match
     self.promptTokens = promptTokens
+    self.cachedTokens = cachedTokens
     self.completionTokens = completionTokens
     self.reasoningTokens = reasoningTokens
     self.acceptedDraftTokens = acceptedDraftTokens

@@ -11,6 +11,10 @@ package struct ScheduledRequest: Sendable, Hashable {
   package internal(set) var computedCount = 0
   /// Positions 0 ..< scoredCount want logits, because the caller asked what the prompt's tokens were worth.
   package let scoredCount: Int
+  /// Whether it may start from blocks that hold its first tokens, and lists its own for others.
+  package let sharesPrefix: Bool
+  /// The first so many of `blocks` are listed for others.
+  package internal(set) var listedCount = 0
   /// Positions below this have been scored; a recomputation does not score them again.
   package internal(set) var nextScored = 0
   /// Blocks held, position order; empty while waiting.

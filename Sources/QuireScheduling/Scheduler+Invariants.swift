@@ -10,7 +10,7 @@ extension Scheduler {
 
   /// 1. A waiting request holds nothing.
   /// 2. A running one holds the blocks of what it has computed, and none that only drafts needed.
-  /// 3. Nothing is computed that is not known.
+  /// 3. Nothing is computed that is not known, and nothing is listed for others that is not computed.
   private func brokenInvariant(at index: Int) -> String? {
     let request = line[index]
     if index >= runningCount && (!request.blocks.isEmpty || request.computedCount > 0) {  // 1
@@ -23,18 +23,28 @@ extension Scheduler {
     let needed = (request.tokenCount + blockSize - 1) / blockSize
     if request.blocks.count > needed { return "\(request.id) kept blocks for drafts" }
     if request.computedCount > request.tokenCount { return "\(request.id) computed the unknown" }  // 3
+    let listed = request.blocks.prefix(request.listedCount)
+    if listed.count * blockSize > request.computedCount || !listed.allSatisfy(pool.isListed) {
+      return "\(request.id) lists what is not computed"
+    }
+    if !request.sharesPrefix && request.listedCount > 0 { return "\(request.id) shares against its will" }
     if request.tokenCount > request.maximumTokenCount { return "\(request.id) outgrew its limit" }
     return nil
   }
 
-  /// 4. Every block that is in use has one holder, and every holder a block of its own.
+  /// 4. Every block that is in use has as many holders as requests hold it, and a request holds it once. Only listed
+  ///    blocks have more than one.
   private var brokenPoolInvariant: String? {
-    var held = Set<Int32>()
-    for block in line.lazy.flatMap(\.blocks) {
-      if !held.insert(block).inserted { return "block \(block) is held twice" }
-      if pool.holderCount(block) != 1 { return "block \(block) is miscounted" }
+    var holders: [Int32: Int] = [:]
+    for request in line {
+      if Set(request.blocks).count != request.blocks.count { return "\(request.id) holds a block twice" }
+      for block in request.blocks { holders[block, default: 0] += 1 }
     }
-    return held.count == pool.usedCount ? nil : "blocks leaked"
+    for (block, count) in holders {
+      if pool.holderCount(block) != count { return "block \(block) is miscounted" }
+      if count > 1 && !pool.isListed(block) { return "block \(block) is held twice" }
+    }
+    return holders.count == pool.usedCount ? pool.brokenInvariant : "blocks leaked"
   }
 
   /// 5. There are not more running requests than slots, and only the youngest has a prompt under way.

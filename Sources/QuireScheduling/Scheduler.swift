@@ -20,6 +20,7 @@
 ///    request; then its prompt can go in without taking blocks from anyone.
 /// 4. The line is in order of arrival, except that requests of one group take turns with those of others
 ///    (`Scheduler+Turns`): one call for 256 answers must not keep everybody else waiting.
+/// 5. Blocks that hold a request's first tokens already are shared, not computed again (`Scheduler+Prefixes`).
 ///
 /// Possible alternatives: blocks chunk by chunk as the prompt goes in (admits earlier, but then prompts in
 /// flight preempt each other and their work is lost); swapping blocks out instead of recomputing (on a CPU the
@@ -27,17 +28,18 @@
 package struct Scheduler: Sendable, Hashable {
   package let blockSize: Int
   package let maximumSlots: Int
-  package private(set) var pool: BlockPool
+  package internal(set) var pool: BlockPool
   /// All requests, in the order in which they are served.
   package internal(set) var line: [ScheduledRequest] = []
   /// The first so many requests of `line` hold slots.
   package internal(set) var runningCount = 0
 
-  package init(blockCount: Int, blockSize: Int, maximumSlots: Int) {
+  /// - Parameter keepsPrefixes: Whether computed blocks stay for requests that begin with the same tokens.
+  package init(blockCount: Int, blockSize: Int, maximumSlots: Int, keepsPrefixes: Bool = false) {
     precondition(blockCount >= 1 && blockSize >= 1 && maximumSlots >= 1)
     self.blockSize = blockSize
     self.maximumSlots = maximumSlots
-    self.pool = BlockPool(blockCount: blockCount)
+    self.pool = BlockPool(blockCount: blockCount, prefixBlockSize: keepsPrefixes ? blockSize : nil)
   }
 
   package var waitingCount: Int { line.count - runningCount }
@@ -45,9 +47,11 @@ package struct Scheduler: Sendable, Hashable {
   /// The most tokens that a single request may come to have.
   package var tokenCapacity: Int { pool.blockCount * blockSize }
 
-  /// Puts a request into the line. Positions 0 ..< scoredCount will ask for logits of their own.
+  /// Puts a request into the line. Positions 0 ..< scoredCount will ask for logits of their own; they must be computed,
+  /// so such a request shares no blocks.
   package mutating func submit(
-    id: UInt64, group: UInt64? = nil, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0
+    id: UInt64, group: UInt64? = nil, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0,
+    sharesPrefix: Bool = true
   ) {
     precondition(tokenCount >= 1 && tokenCount <= maximumTokenCount, "a request needs tokens")
     precondition(maximumTokenCount <= tokenCapacity, "a request must fit the cache when it is alone")
@@ -56,7 +60,7 @@ package struct Scheduler: Sendable, Hashable {
     takeTurn(
       ScheduledRequest(
         id: id, group: group, tokenCount: tokenCount, maximumTokenCount: maximumTokenCount,
-        scoredCount: scoredCount))
+        scoredCount: scoredCount, sharesPrefix: sharesPrefix && scoredCount == 0))
   }
 
   /// Notes that a request got one more token, after work that `completes`.
@@ -78,7 +82,8 @@ package struct Scheduler: Sendable, Hashable {
     }
   }
 
-  /// Takes a request out, wherever it stands, finished or cancelled. Its blocks are free at once.
+  /// Takes a request out, wherever it stands, finished or cancelled. Its blocks are free at once; those that are listed
+  /// keep what they hold until somebody needs them.
   package mutating func remove(id: UInt64) {
     let index = index(of: id)
     releaseBlocks(at: index)
@@ -86,22 +91,24 @@ package struct Scheduler: Sendable, Hashable {
     if index < runningCount { runningCount -= 1 }
   }
 
-  private func index(of id: UInt64) -> Int {
+  func index(of id: UInt64) -> Int {
     guard let index = line.firstIndex(where: { $0.id == id }) else {
       preconditionFailure("request \(id) is not in the line")
     }
     return index
   }
 
-  private func blockCount(covering tokenCount: Int) -> Int {
+  func blockCount(covering tokenCount: Int) -> Int {
     (tokenCount + blockSize - 1) / blockSize
   }
 
   mutating func releaseBlocks(at index: Int, keeping keptCount: Int = 0) {
-    // Last block first, so that the pool hands the first block out first again.
+    // Last block first: the pool hands the first block out first again, and the end of a text is forgotten before its
+    // beginning.
     while line[index].blocks.count > keptCount, let block = line[index].blocks.popLast() {
       pool.release(block)
     }
+    line[index].listedCount = min(line[index].listedCount, line[index].blocks.count)
   }
 }
 
@@ -114,16 +121,20 @@ extension Scheduler {
   ///
   /// Both parts of the budget must be at least `maximumSlots`; then every plan moves the first request
   /// forward, and so every request finishes.
-  package mutating func plan(_ budget: StepBudget, into plan: inout StepPlan) {
+  /// - Parameter tokens: The known tokens of a request, by which its blocks are found; called only where the scheduler
+  ///   keeps prefixes.
+  package mutating func plan(
+    _ budget: StepBudget, into plan: inout StepPlan, tokens: (UInt64) -> [Int32] = { _ in [] }
+  ) {
     precondition(budget.tokenCount >= maximumSlots && budget.logitRowCount >= maximumSlots)
     plan.removeAll()
-    giveWay(&plan)
+    giveWay(&plan, tokens)
     var index = 0
     while index < runningCount {
       if grow(at: index, plan: &plan) { schedule(at: index, budget: budget, plan: &plan) }
       index += 1
     }
-    while plan.tokenCount < budget.tokenCount, plan.logitRowCount < budget.logitRowCount, admit(&plan) {
+    while plan.tokenCount < budget.tokenCount, plan.logitRowCount < budget.logitRowCount, admit(&plan, tokens) {
       schedule(at: runningCount - 1, budget: budget, plan: &plan)
     }
   }
@@ -150,12 +161,14 @@ extension Scheduler {
     plan.preempted.append(line[runningCount].id)
   }
 
-  private mutating func admit(_ plan: inout StepPlan) -> Bool {
-    guard waitingCount > 0, canAdmitNext else { return false }
+  private mutating func admit(_ plan: inout StepPlan, _ tokens: (UInt64) -> [Int32]) -> Bool {
+    guard waitingCount > 0, canAdmitNext(tokens) else { return false }
     let neededCount = blockCount(covering: line[runningCount].tokenCount)
     // Once for all: no later step allocates for it.
     line[runningCount].blocks.reserveCapacity(blockCount(covering: line[runningCount].maximumTokenCount))
-    for _ in 0..<neededCount {
+    sharePrefix(at: runningCount, tokens)
+    plan.reusedTokenCounts.append(line[runningCount].computedCount)
+    while line[runningCount].blocks.count < neededCount {
       guard let block = pool.allocate() else { preconditionFailure("counted as free") }
       line[runningCount].blocks.append(block)
     }
@@ -164,10 +177,13 @@ extension Scheduler {
     return true
   }
 
-  /// Whether slots and blocks are there for the first request that waits.
-  var canAdmitNext: Bool {
-    runningCount < maximumSlots
-      && pool.freeCount >= blockCount(covering: line[runningCount].tokenCount) + runningCount
+  /// Whether slots and blocks are there for the first request that waits. Blocks that it shares with a running request
+  /// are not taken from the free ones; idle ones are.
+  func canAdmitNext(_ tokens: (UInt64) -> [Int32]) -> Bool {
+    guard runningCount < maximumSlots else { return false }
+    let needed = blockCount(covering: line[runningCount].tokenCount) + runningCount
+    if pool.freeCount >= needed { return true }
+    return pool.freeCount >= needed - heldPrefixCount(at: runningCount, tokens)
   }
 
   private mutating func schedule(at index: Int, budget: StepBudget, plan: inout StepPlan) {

@@ -47,6 +47,8 @@ package struct StepPlan: Sendable, Hashable {
   package internal(set) var preempted: [UInt64] = []
   /// Requests that got a slot in this step.
   package internal(set) var admitted: [UInt64] = []
+  /// Tokens that each of them found computed.
+  package internal(set) var reusedTokenCounts: [Int] = []
   package internal(set) var tokenCount = 0
   package internal(set) var logitRowCount = 0
 
@@ -58,6 +60,7 @@ package struct StepPlan: Sendable, Hashable {
     work.removeAll(keepingCapacity: true)
     preempted.removeAll(keepingCapacity: true)
     admitted.removeAll(keepingCapacity: true)
+    reusedTokenCounts.removeAll(keepingCapacity: true)
     tokenCount = 0
     logitRowCount = 0
   }

@@ -21,8 +21,8 @@ enum ChatEndpoint {
       chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
       promptTokens: tokens.count)
     try GenerationRun.start(
-      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count, generator: service.generator,
-      exchange: exchange,
+      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count,
+      choicesPerPrompt: chat.generation.choiceCount, generator: service.generator, exchange: exchange,
       reply: reply)
   }
 }
@@ -51,6 +51,8 @@ enum CompletionEndpoint {
       // A request for no tokens must ask for something: the prompt's log-probabilities, used or not.
       choice.wantsPromptLogprobs =
         completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0)
+      // An echo is computed whole, scored or not.
+      choice.usesPrefixCache = !completion.echoesPrompt
       choices += choice.repeated(generation.choiceCount)
       if completion.echoesPrompt {
         let echo = CompletionReply.Echo(text: prompt.text(service.tokenizer))
@@ -61,7 +63,8 @@ enum CompletionEndpoint {
       completion, identity: ReplyIdentity(prefix: "cmpl-", model: service.options.modelName),
       promptTokens: promptTokens, choiceCount: choices.count, echoes: echoes)
     try GenerationRun.start(
-      choices, promptTokens: promptTokens, generator: service.generator, exchange: exchange, reply: reply)
+      choices, promptTokens: promptTokens, choicesPerPrompt: generation.choiceCount,
+      generator: service.generator, exchange: exchange, reply: reply)
   }
 }
 

@@ -29,15 +29,22 @@ struct ReplyIdentity: Sendable {
   }
 }
 
-/// Tokens counted over the choices of an answer. A prompt with several choices counts once.
+/// Tokens counted over the choices of an answer. A prompt with several choices counts once, and so do those of its
+/// tokens that its first choice found in the cache.
 struct UsageCounter: Sendable {
   private(set) var promptTokens: Int
+  /// Choices of each prompt.
+  private let choicesPerPrompt: Int
+  /// By prompt; known when the prompt's first choice has ended.
+  private var cachedTokens: [Int?]
   /// While the answer runs, what the deltas brought; in the end, what the engine counted.
   private var completionTokens: [Int]
   private var reasoningTokens: [Int]
 
-  init(promptTokens: Int, choiceCount: Int) {
+  init(promptTokens: Int, choiceCount: Int, choicesPerPrompt: Int) {
     self.promptTokens = promptTokens
+    self.choicesPerPrompt = choicesPerPrompt
+    self.cachedTokens = [Int?](repeating: nil, count: choiceCount / choicesPerPrompt)
     self.completionTokens = [Int](repeating: 0, count: choiceCount)
     self.reasoningTokens = completionTokens
   }
@@ -50,15 +57,21 @@ struct UsageCounter: Sendable {
   mutating func finish(_ result: GenerationResult, choice: Int) {
     completionTokens[choice] = result.completionTokens
     reasoningTokens[choice] = result.reasoningTokens
+    if choice % choicesPerPrompt == 0 { cachedTokens[choice / choicesPerPrompt] = result.cachedTokens }
   }
 
   var json: JSONValue {
     let completion = completionTokens.reduce(0, +)
-    return [
+    var members: JSONObject = [
       "prompt_tokens": .int(promptTokens), "completion_tokens": .int(completion),
       "total_tokens": .int(promptTokens + completion),
-      "completion_tokens_details": ["reasoning_tokens": .int(reasoningTokens.reduce(0, +))],
     ]
+    let known = cachedTokens.compactMap { $0 }
+    if known.count == cachedTokens.count {
+      members["prompt_tokens_details"] = ["cached_tokens": .int(known.reduce(0, +))]
+    }
+    members["completion_tokens_details"] = ["reasoning_tokens": .int(reasoningTokens.reduce(0, +))]
+    return .object(members)
   }
 }
 

@@ -73,14 +73,16 @@ private final class Outcome: @unchecked Sendable {
 }
 
 extension GenerationResult {
-  /// "[31 prompt tokens, 900.0 tokens/s; 12 new tokens, 250.0 tokens/s]".
+  /// "[31 prompt tokens, 900.0 tokens/s; 12 new tokens, 250.0 tokens/s]", with "(960 kept)" after the prompt tokens when
+  /// some of them were in the cache already.
   var account: String {
-    let prefill = Double(promptTokens) / max(1e-9, timings.prefillSeconds)
+    let prefill = Double(promptTokens - cachedTokens) / max(1e-9, timings.prefillSeconds)
     // The first token comes out of the prompt's last step; the others are decoded one a step.
     let decode = Double(max(0, completionTokens - 1)) / max(1e-9, timings.decodeSeconds)
     let ending = reason == .length ? ", cut at the limit" : ""
+    let kept = cachedTokens > 0 ? " (\(cachedTokens) kept)" : ""
     return String(
-      format: "[%d prompt tokens, %.1f tokens/s; %d new tokens, %.1f tokens/s%@]", promptTokens, prefill,
-      completionTokens, decode, ending as NSString)
+      format: "[%d prompt tokens%@, %.1f tokens/s; %d new tokens, %.1f tokens/s%@]", promptTokens,
+      kept as NSString, prefill, completionTokens, decode, ending as NSString)
   }
 }

@@ -33,7 +33,7 @@ extension Command {
         "memory for keys and values at most (default: half of what is free, at least 2048)"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
-      .context, .cacheType, .noLookup, .chatFormat, .threads, .quiet,
+      .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
     run: runServe)

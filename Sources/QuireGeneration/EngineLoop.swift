@@ -26,6 +26,7 @@ final class EngineLoop {
   private var scheduler: Scheduler
   private var plan = StepPlan()
   private var drafting: StepDrafting
+  private var pacing: PromptPacing
   private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
   private var requests: [UInt64: ActiveRequest] = [:]
 
@@ -43,6 +44,7 @@ final class EngineLoop {
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
     drafting = StepDrafting(
       mode: shape.lookup, maximumSlots: shape.maximumSlots, source: parts.makeDraftSource())
+    pacing = PromptPacing(maximumSlots: shape.maximumSlots)
     onStep = parts.onStep
     scheduler = Scheduler(
       blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots,
@@ -96,7 +98,13 @@ final class EngineLoop {
   // MARK: A step
 
   private func step() {
-    let budget = StepBudget(tokenCount: shape.tokenBudget, logitRowCount: shape.logitRowBudget)
+    let position = scheduler.nextPromptPosition { requests[$0]?.tokens ?? [] }
+    let answerCount = scheduler.decodingCount
+    let budget = StepBudget(
+      tokenCount: shape.tokenBudget,
+      promptTokenCount: min(
+        shape.tokenBudget, pacing.promptTokenCount(answerCount: answerCount, position: position ?? 0)),
+      logitRowCount: shape.logitRowBudget)
     scheduler.plan(budget, into: &plan) { requests[$0]?.tokens ?? [] }
     drafting.extend(&plan, scheduler: &scheduler, budget: budget, requests: requests)
     let now = ContinuousClock.now
@@ -107,7 +115,7 @@ final class EngineLoop {
     fillBatch()
     let start = ContinuousClock.now
     let logits = forward.logits(of: batch)
-    drafting.note(rowCount: plan.tokenCount, seconds: start.duration(to: .now).seconds)
+    note(stepSeconds: start.duration(to: .now).seconds, position: position ?? 0)
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
     metrics.noteStep(
       tokens: plan.tokenCount, drafts: drafting.draftCount, preemptions: plan.preempted.count)
@@ -116,6 +124,18 @@ final class EngineLoop {
     plan.forgetBlocks()
     deliver(logits)
     onStep?(scheduler)
+  }
+
+  /// Learns from the time that the model needed.
+  private func note(stepSeconds: Double, position: Int) {
+    drafting.note(rowCount: plan.tokenCount, seconds: stepSeconds)
+    var (answerCount, promptCount) = (0, 0)
+    for work in plan.work {
+      let knownCount = work.rowCount - work.draftCount
+      if knownCount == 1 { answerCount += 1 } else { promptCount += knownCount }
+    }
+    pacing.observe(
+      answerCount: answerCount, promptCount: promptCount, position: position, seconds: stepSeconds)
   }
 
   private func begin(_ id: UInt64, reusedTokenCount: Int, at now: ContinuousClock.Instant) {

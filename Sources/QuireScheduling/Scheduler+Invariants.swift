@@ -47,12 +47,12 @@ extension Scheduler {
     return holders.count == pool.usedCount ? pool.brokenInvariant : "blocks leaked"
   }
 
-  /// 5. There are not more running requests than slots, and only the youngest has a prompt under way.
+  /// 5. There are not more running requests than slots, and only a few of them have a prompt under way.
   /// 6. No id stands in the line twice.
   private var brokenSlotInvariant: String? {
     if runningCount > maximumSlots || runningCount > line.count { return "too many slots" }  // 5
-    for request in line[..<runningCount].dropLast() where request.pendingCount > 1 {
-      return "\(request.id) is behind, but not the youngest"
+    if line[..<runningCount].count(where: { $0.pendingCount > 1 }) > Self.promptCountMaximum {
+      return "too many prompts are under way"
     }
     return Set(line.map(\.id)).count == line.count ? nil : "an id stands in the line twice"  // 6
   }

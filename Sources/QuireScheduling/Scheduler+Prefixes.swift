@@ -35,7 +35,9 @@ extension Scheduler {
   mutating func sharePrefix(at index: Int, _ tokens: (UInt64) -> [Int32]) {
     guard pool.keepsPrefixes, line[index].sharesPrefix else { return }
     let known = tokens(line[index].id)
-    while let block = nextShared(at: index, held: line[index].blocks.count, after: line[index].blocks.last, known) {
+    while let block = nextShared(
+      at: index, held: line[index].blocks.count, after: line[index].blocks.last, known)
+    {
       pool.retain(block)
       line[index].blocks.append(block)
     }
@@ -45,12 +47,23 @@ extension Scheduler {
 
   /// How many blocks that a waiting request would share are held by others.
   func heldPrefixCount(at index: Int, _ tokens: (UInt64) -> [Int32]) -> Int {
+    // Whoever holds a block holds those before it.
+    prefixBlockCount(at: index, tokens) { pool.holderCount($0) > 0 }
+  }
+
+  /// Tokens that a waiting request would find computed.
+  func sharedPrefixCount(at index: Int, _ tokens: (UInt64) -> [Int32]) -> Int {
+    prefixBlockCount(at: index, tokens) { _ in true } * blockSize
+  }
+
+  private func prefixBlockCount(
+    at index: Int, _ tokens: (UInt64) -> [Int32], while isWanted: (Int32) -> Bool
+  ) -> Int {
     guard pool.keepsPrefixes, line[index].sharesPrefix else { return 0 }
     let known = tokens(line[index].id)
     var count = 0
     var last: Int32?
-    // Whoever holds a block holds those before it.
-    while let block = nextShared(at: index, held: count, after: last, known), pool.holderCount(block) > 0 {
+    while let block = nextShared(at: index, held: count, after: last, known), isWanted(block) {
       count += 1
       last = block
     }

@@ -13,9 +13,8 @@
 ///
 /// 1. Admission moves the border down by one, preemption moves it up by one: the last of those that run loses its
 ///    blocks and computes again later. The first request is never preempted.
-/// 2. A step serves the line in order, and admits only with what the running requests leave of its budget.
-///    So at most one request has its prompt under way, the youngest; all others decode one token each step,
-///    and a long prompt stalls nobody.
+/// 2. Every request that decodes gets its one token each step. Prompts share what is left, cut into chunks
+///    (`Scheduler+Prompts`), so a long prompt stalls neither answers nor short prompts.
 /// 3. A request is admitted when the free blocks hold all its tokens and leave one block for each running
 ///    request; then its prompt can go in without taking blocks from anyone.
 /// 4. The line is in order of arrival, except that requests of one group take turns with those of others
@@ -127,16 +126,18 @@ extension Scheduler {
     _ budget: StepBudget, into plan: inout StepPlan, tokens: (UInt64) -> [Int32] = { _ in [] }
   ) {
     precondition(budget.tokenCount >= maximumSlots && budget.logitRowCount >= maximumSlots)
+    precondition(budget.promptTokenCount >= 1, "prompts move forward")
     plan.removeAll()
     giveWay(&plan, tokens)
     var index = 0
     while index < runningCount {
-      if grow(at: index, plan: &plan) { schedule(at: index, budget: budget, plan: &plan) }
+      let hasBlocks = grow(at: index, plan: &plan)
+      if hasBlocks, line[index].pendingCount == 1 {
+        schedule(at: index, limit: 1, budget: budget, plan: &plan)
+      }
       index += 1
     }
-    while plan.tokenCount < budget.tokenCount, plan.logitRowCount < budget.logitRowCount, admit(&plan, tokens) {
-      schedule(at: runningCount - 1, budget: budget, plan: &plan)
-    }
+    planPrompts(budget, &plan, tokens)
   }
 
   /// Gives the request the block that its newest token may need, if necessary at the cost of the youngest.
@@ -161,7 +162,7 @@ extension Scheduler {
     plan.preempted.append(line[runningCount].id)
   }
 
-  private mutating func admit(_ plan: inout StepPlan, _ tokens: (UInt64) -> [Int32]) -> Bool {
+  mutating func admit(_ plan: inout StepPlan, _ tokens: (UInt64) -> [Int32]) -> Bool {
     guard waitingCount > 0, canAdmitNext(tokens) else { return false }
     let neededCount = blockCount(covering: line[runningCount].tokenCount)
     // Once for all: no later step allocates for it.
@@ -186,9 +187,10 @@ extension Scheduler {
     return pool.freeCount >= needed - heldPrefixCount(at: runningCount, tokens)
   }
 
-  private mutating func schedule(at index: Int, budget: StepBudget, plan: inout StepPlan) {
+  /// Plans up to `limit` tokens of a request.
+  mutating func schedule(at index: Int, limit: Int, budget: StepBudget, plan: inout StepPlan) {
     let rowCount = line[index].rowCount(
-      limit: budget.tokenCount - plan.tokenCount,
+      limit: min(limit, budget.tokenCount - plan.tokenCount),
       logitRowLimit: budget.logitRowCount - plan.logitRowCount)
     guard rowCount > 0 else { return }
     plan.append(line[index].work(rowCount: rowCount))

@@ -2,12 +2,17 @@
 package struct StepBudget: Sendable, Hashable {
   /// Tokens computed, prompts and answers together.
   package let tokenCount: Int
+  /// Tokens of prompts among them, recomputed answers included. A small number keeps the step short for those that
+  /// decode.
+  package let promptTokenCount: Int
   /// Rows whose logits are wanted: one per sequence that catches up, one per draft token, and the scored rows
   /// of prompts.
   package let logitRowCount: Int
 
-  package init(tokenCount: Int, logitRowCount: Int) {
+  /// - Parameter promptTokenCount: At least 1; all of `tokenCount` when left out.
+  package init(tokenCount: Int, promptTokenCount: Int? = nil, logitRowCount: Int) {
     self.tokenCount = tokenCount
+    self.promptTokenCount = promptTokenCount ?? tokenCount
     self.logitRowCount = logitRowCount
   }
 }
@@ -41,7 +46,7 @@ package struct StepWork: Sendable, Hashable {
 
 /// One step of the engine: filled by `Scheduler.plan`, reused from step to step.
 package struct StepPlan: Sendable, Hashable {
-  /// In order of arrival of the requests.
+  /// Those that decode in the order of the line, then prompts.
   package internal(set) var work: [StepWork] = []
   /// Requests that lost their slot and their blocks in this step, and will be computed again later.
   package internal(set) var preempted: [UInt64] = []

@@ -45,7 +45,8 @@ struct ChatReply: Reply {
     self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
     self.choices = [Choice](repeating: Choice(), count: generation.choiceCount)
     self.usage = UsageCounter(
-      promptTokens: promptTokens, choiceCount: generation.choiceCount, choicesPerPrompt: generation.choiceCount)
+      promptTokens: promptTokens, choiceCount: generation.choiceCount,
+      choicesPerPrompt: generation.choiceCount)
   }
 
   mutating func open() -> [JSONValue] {

@@ -100,6 +100,7 @@ extension Command.Option {
     "--no-lookup", nil, "do not draft tokens from the text itself; answers are the same either way")
   static let noPrefixCache = Self(
     "--no-prefix-cache", nil,
-    "compute every prompt whole, to measure it: keep nothing of earlier ones; answers are the same either way")
+    "compute every prompt whole, to measure it: keep nothing of earlier ones; answers are the same either way"
+  )
   static let system = Self("--system", "TEXT", "a system message before the prompt")
 }

@@ -20,6 +20,8 @@ final class ActiveRequest {
   /// Tokens that took no step of their own.
   private(set) var acceptedDraftCount = 0
 
+  /// When its time is over.
+  let deadline: ContinuousClock.Instant?
   private let onEvent: @Sendable (GenerationEvent) -> Void
   private let endOfSequenceIDs: Set<Int32>
   /// Prompt and answer have at most this many tokens.
@@ -35,6 +37,7 @@ final class ActiveRequest {
     id = submission.id
     self.request = request
     onEvent = submission.onEvent
+    deadline = request.secondsMaximum.map { submission.submittedAt + .seconds($0) }
     tokens = request.promptTokens
     // Not prompt + maximum: that sum may overflow.
     let room = min(request.maximumTokens, limits.contextLength - request.promptTokens.count)

@@ -29,6 +29,8 @@ final class EngineLoop {
   private var pacing: PromptPacing
   private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
   private var requests: [UInt64: ActiveRequest] = [:]
+  /// No request's time is over before this.
+  private var nextDeadline: ContinuousClock.Instant?
 
   init(_ parts: EngineParts, mailbox: Mailbox, metrics: MetricsCounter) {
     let shape = parts.shape
@@ -61,6 +63,7 @@ final class EngineLoop {
       for submission in mail.submissions { accept(submission) }
       for id in mail.cancellations where requests[id.value] != nil { finish(id.value, .cancelled) }
       if mail.isClosed { break }
+      endOverdue()
       if !scheduler.isEmpty { step() }
     }
     for id in requests.keys.sorted() { finish(id, .cancelled) }
@@ -72,10 +75,21 @@ final class EngineLoop {
   private func accept(_ submission: Mailbox.Submission) {
     let request = ActiveRequest(submission, recorder: recorder, limits: limits)
     requests[request.id.value] = request
+    if let deadline = request.deadline { nextDeadline = min(nextDeadline ?? deadline, deadline) }
     scheduler.submit(
       id: request.id.value, group: request.request.group, tokenCount: request.tokens.count,
       maximumTokenCount: request.tokenLimit, scoredCount: request.scoredCount,
       sharesPrefix: request.sharesPrefix)
+  }
+
+  /// Ends the requests whose time is over.
+  private func endOverdue() {
+    guard let nextDeadline else { return }
+    let now = ContinuousClock.now
+    guard now >= nextDeadline else { return }
+    let overdue = requests.values.filter { $0.deadline.map { $0 <= now } ?? false }
+    for request in overdue.sorted(by: { $0.id.value < $1.id.value }) { finish(request.id.value, .timedOut) }
+    self.nextDeadline = requests.values.compactMap(\.deadline).min()
   }
 
   private func finish(_ id: UInt64, _ reason: FinishReason, _ match: StopMatch? = nil) {

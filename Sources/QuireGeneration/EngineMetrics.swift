@@ -32,6 +32,7 @@ package struct EngineMetrics: Sendable, Equatable {
   package var preemptionCount = 0
   package var stopCount = 0
   package var lengthCount = 0
+  package var timedOutCount = 0
   package var cancelledCount = 0
   package var failedCount = 0
   /// Requests refused because the line was full.

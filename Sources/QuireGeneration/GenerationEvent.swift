@@ -56,6 +56,8 @@ package enum FinishReason: Sendable, Equatable {
   case stop
   /// `maximumTokens` reached, or the context is full.
   case length
+  /// The request's time is over.
+  case timedOut
   /// The caller cancelled, or the engine was stopped.
   case cancelled
   /// The request cannot go on; one sentence says why.

@@ -28,6 +28,9 @@ package struct GenerationRequest: Sendable, Equatable {
   /// Log-probabilities of the prompt's tokens, in one `.prompt` event before the first delta. The number of
   /// alternatives is `logprobCount`, or none.
   package var wantsPromptLogprobs: Bool
+  /// Seconds from submission after which the request ends, waiting or running; `nil` for no limit. It ends at the first
+  /// step after them, with what it has.
+  package var secondsMaximum: Double?
   /// Whether the request may start from what others have computed of its prompt, and leave its own for others. Its
   /// answer does not depend on it. A request with `wantsPromptLogprobs` never does.
   package var usesPrefixCache = true

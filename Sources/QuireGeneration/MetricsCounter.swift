@@ -71,6 +71,7 @@ final class MetricsCounter: Sendable {
       switch reason {
       case .stop: $0.stopCount += 1
       case .length: $0.lengthCount += 1
+      case .timedOut: $0.timedOutCount += 1
       case .cancelled: $0.cancelledCount += 1
       case .failed: $0.failedCount += 1
       }

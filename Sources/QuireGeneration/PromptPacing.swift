@@ -13,7 +13,7 @@ package struct PromptPacing: Sendable {
   /// is for what steps vary by themselves.
   package static let stretch = 2.4
   /// Prompts move on by this many tokens a step at least.
-  package static let countMinimum = 8
+  package static let countMinimum = 4
   /// Tokens of a step while nothing is known.
   private static let countAtFirst = 32
   /// The newest observation weighs so much, …

@@ -51,7 +51,7 @@ import Testing
 
   @Test func aJumpToUnknownPositionsIsCareful() {
     var pacing = PromptPacing()
-    let machine = Machine(position: 2e-6)
+    let machine = Machine(position: 1e-6)
     _ = longestStretch(machine, answers: 4, promptLength: 1_000, &pacing)
     let count = pacing.promptTokenCount(answerCount: 4, position: 30_000)
     #expect(

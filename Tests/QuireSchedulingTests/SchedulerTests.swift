@@ -285,10 +285,11 @@ import TestSupport
     scheduler.submit(id: 0, tokenCount: 10, maximumTokenCount: 12)
     scheduler.submit(id: 1, tokenCount: 10, maximumTokenCount: 12)
     _ = planned(&scheduler, tokens: 4)
-    #expect(scheduler.pool.usedCount == 3)
+    #expect(scheduler.pool.usedCount == 6)
     scheduler.remove(id: 0)
-    #expect(scheduler.pool.usedCount == 0)
+    #expect(scheduler.pool.usedCount == 3)
     scheduler.remove(id: 1)
+    #expect(scheduler.pool.usedCount == 0)
     #expect(scheduler.isEmpty)
   }
 }

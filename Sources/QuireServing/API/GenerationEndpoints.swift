@@ -109,6 +109,7 @@ extension GenerationRequest {
       maximumTokens: min(fields.maximumTokens ?? available, available),
       stopStrings: fields.stopStrings, stopTokenIDs: fields.stopTokenIDs,
       ignoresEndOfSequence: fields.ignoresEndOfSequence)
+    secondsMaximum = fields.secondsMaximum
   }
 
   /// The same request several times; seeded ones with consecutive seeds, or all answers would be the same.

@@ -135,7 +135,7 @@ final class GenerationRun: Sendable {
       // Choices of one prompt share it; it is logged once, as in `usage`.
       let isFirst = choice % choicesPerPrompt == 0
       exchange.addTokens(cached: isFirst ? result.cachedTokens : 0, generated: result.completionTokens)
-      if let rejection = Rejection(result.reason) { return fail(rejection, on: &state) }
+      if let rejection = Rejection(result) { return fail(rejection, on: &state) }
     }
     send(state.reply.receive(event, choice: choice), of: state.reply)
     guard state.unfinishedCount == 0 else { return }

@@ -44,6 +44,7 @@ struct MetricsPage {
       [
         ("{finished_reason=\"stop\"}", metrics.stopCount),
         ("{finished_reason=\"length\"}", metrics.lengthCount),
+        ("{finished_reason=\"timeout\"}", metrics.timedOutCount),
         ("{finished_reason=\"abort\"}", metrics.cancelledCount),
         ("{finished_reason=\"error\"}", metrics.failedCount),
       ])

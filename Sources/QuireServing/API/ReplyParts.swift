@@ -77,11 +77,13 @@ struct UsageCounter: Sendable {
 
 extension GenerationResult {
   /// `finish_reason` of a choice without tool calls.
-  var finishName: String { reason == .length ? "length" : "stop" }
+  var finishName: String { reason == .length || reason == .timedOut ? "length" : "stop" }
 
-  /// `stop_reason`, as vLLM gives it: the string or token that ended the answer, null for the natural end.
+  /// `stop_reason`, as vLLM gives it: the string or token that ended the answer, null for the natural end. An answer
+  /// whose time was over names the field that limited it.
   var stopReason: JSONValue {
-    switch match {
+    if reason == .timedOut { return "max_time" }
+    return switch match {
     case .string(let text): .string(text)
     case .token(let id): .int(id)
     case .endOfSequence, nil: .null

@@ -28,6 +28,12 @@ package struct GenerationRequest: Sendable, Equatable {
   /// Whether to send log-probabilities of the prompt's tokens, in one `.prompt` event before the first delta, with
   /// `logprobCount` alternatives (none if that is `nil`).
   package var wantsPromptLogprobs: Bool
+  /// Time limit in seconds from submission, for a waiting or running request; `nil` for no limit. The request ends
+  /// before the first step after the limit and keeps the tokens it has.
+  package var secondsMaximum: Double?
+  /// Whether the request may reuse cached tokens of its prompt, and whether others may reuse its tokens. The answer does
+  /// not depend on it. A request with `wantsPromptLogprobs` never uses the cache.
+  package var usesPrefixCache = true
 
   /// Requests that belong together, such as the answers to one call: they take turns with the requests of others.
   package var group: UInt64?

@@ -7,7 +7,7 @@ import Testing
   /// Values to try; options without one are switches.
   private static let values = [
     "--host": "127.0.0.1", "--port": "0", "--model-name": "tiny", "--slots": "2", "--queue": "3",
-    "--token-budget": "32", "--kv-cache-mib": "16", "--drain-seconds": "1", "--context": "64",
+    "--token-budget": "32", "--kv-memory": "16", "--drain-seconds": "1", "--context": "64",
     "--kv-cache": "float16", "--threads": "1", "--allow-origin": "https://example.org",
     "--chat-format": "qwen3",
     "--allow-host": "example.org",

@@ -101,6 +101,7 @@ struct RouteTests {
       "quire:request_queue_time_seconds_bucket{le=\"0.025\"} 1",
       "quire:request_queue_time_seconds_bucket{le=\"+Inf\"} 1", "quire:request_queue_time_seconds_sum 0.02",
       "quire:request_success_total{finished_reason=\"stop\"} 0",
+      "quire:request_success_total{finished_reason=\"timeout\"} 0", "quire:prefix_cache_queries_total 0",
     ] {
       #expect(lines.contains(Substring(line)), "\(line) is missing")
     }

@@ -44,7 +44,9 @@ struct ChatReply: Reply {
     self.includesLogprobs = request.logprobCount != nil
     self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
     self.choices = [Choice](repeating: Choice(), count: generation.choiceCount)
-    self.usage = UsageCounter(promptTokens: promptTokens, choiceCount: generation.choiceCount)
+    self.usage = UsageCounter(
+      promptTokens: promptTokens, choiceCount: generation.choiceCount,
+      choicesPerPrompt: generation.choiceCount)
   }
 
   mutating func open() -> [JSONValue] {

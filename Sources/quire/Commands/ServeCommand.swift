@@ -26,14 +26,14 @@ extension Command {
         "--allow-host", "NAME",
         "further host names that requests may use for the server; '*' for all (repeatable)"),
       Option("--slots", "N", "requests that run at the same time (default: 16)"),
-      Option("--queue", "N", "requests that may wait; more get 503 (default: 256)"),
+      Option("--queue", "N", "requests that may wait; more get 429 (default: 256)"),
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
       Option(
-        "--kv-cache-mib", "N",
-        "maximum memory for keys and values (default: half of the free memory, at least 2048)"),
+        "--kv-memory", "MIB",
+        "maximum memory for keys and values, in MiB (default: half of the free memory, at least 2048)"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
-      .context, .cacheType, .noLookup, .chatFormat, .threads, .quiet,
+      .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
     run: runServe)
@@ -62,7 +62,7 @@ private struct ServeArguments {
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
     waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
     tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
-    cacheBytes = try arguments.integer("--kv-cache-mib", in: 1...1 << 20).map { $0 << 20 }
+    cacheBytes = try arguments.integer("--kv-memory", in: 1...1 << 20).map { $0 << 20 }
     engine = try EngineArguments(arguments)
     try serverOptions(modelName: "unknown yet").check()
   }
@@ -123,6 +123,7 @@ private func description(of shape: EngineShape, _ options: EngineOptions, _ open
   let set = options.instructionSet ?? .detected
   return "context \(shape.contextLength) tokens, \(shape.maximumSlots) slots, "
     + "\(shape.maximumRequests - shape.maximumSlots) more may wait, KV cache up to "
-    + "\(ByteText.of(shape.blockCount * blockBytes)) of \(options.keyValueElement.rawValue), "
+    + "\(ByteText.of(shape.blockCount * blockBytes)) of \(options.keyValueElement.rawValue) for "
+    + "\(shape.blockCount * KeyValueCache.blockSize) tokens\(shape.keepsPrefixes ? "" : ", no prefix cache"), "
     + "\(shape.threadCount) threads, \(set.rawValue)"
 }

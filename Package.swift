@@ -86,7 +86,7 @@ let package = Package(
     library(
       "QuireServing",
       ["QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireGeneration", "CMicrohttpd"],
-      exclude: ["Interface.md"]),
+      exclude: ["Interface.md", "Page/Source"]),
     library(
       "QuireEvaluation",
       [

@@ -19,7 +19,7 @@ extension BlockPool {
   private func brokenChain(_ index: PrefixIndex, _ order: [Int32: Int]) -> String? {
     var children: [Int32: Int] = [:]
     for block in 0..<Int32(blockCount) where index.contains(block) {
-      if holderCount(block) == 0 && order[block] == nil { return "block \(block) is listed, but neither held nor idle" }
+      if holderCount(block) == 0 && order[block] == nil { return "block \(block) is listed, but not idle" }
       guard let parent = index.parent(block) else { continue }
       children[parent, default: 0] += 1
       if !index.contains(parent) { return "the parent of block \(block) is not listed" }

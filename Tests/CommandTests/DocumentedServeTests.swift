@@ -15,13 +15,19 @@ import Testing
 
   @Test func everyOptionServes() throws {
     let place = Workplace()
+    let texts = TemporaryFolder()
+    let report = texts.write(#"{"rows": [{"step": "reference"}]}"#.utf8, to: "report.json")
     let help = try BuiltProgram.quire.run(["serve", "--help"], environment: ["COLUMNS": "400"]).output
     let options = help.split(separator: "\n").compactMap { $0.firstMatch(of: /^  (--[a-z-]+)( [A-Z])?/) }
     #expect(options.count > 10)
     for match in options where match.1 != "--help" {
       let name = String(match.1)
       var extra = [name]
-      if match.2 != nil { extra.append(try #require(Self.values[name], "no example of serve \(name)")) }
+      if match.2 != nil {
+        extra.append(
+          try #require(
+            name == "--report" ? report : Self.values[name], "no example of serve \(name)"))
+      }
       let words = ["serve", place.checkpoint.path, "--port", "0"] + extra
       for columns in [80, 100] {
         let session = try #require(TerminalSession(words, columns: columns))

@@ -3,6 +3,7 @@ import Foundation
 import QuireGeneration
 import QuireModel
 import QuireModelFiles
+import QuirePacks
 import QuireServing
 import QuireTensors
 import QuireText
@@ -31,6 +32,7 @@ extension Command {
       Option(
         "--kv-memory", "MIB",
         "maximum memory for keys and values, in MiB (default: half of the free memory, at least 2048)"),
+      Option("--report", "FILE", "a report of 'evaluate --json' that the page at / shows"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
       .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
@@ -46,6 +48,7 @@ private struct ServeArguments {
   let port: Int
   let allowedOrigins: [String]
   let allowedHosts: [String]
+  let report: ServedReport?
   let patience: Duration
   let slotCount: Int
   let waitingCount: Int
@@ -58,6 +61,7 @@ private struct ServeArguments {
     port = try arguments.integer("--port", in: 0...65_535) ?? 8080
     allowedOrigins = arguments.all("--allow-origin")
     allowedHosts = arguments.all("--allow-host")
+    report = try arguments.string("--report").map { try ServedReport(path: $0) }
     patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
     waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
@@ -88,8 +92,9 @@ private func runServe(_ arguments: Arguments) throws {
   let signals = StopSignals()
   let asked = try ServeArguments(arguments)
   let begin = Date()
+  let source = try arguments.modelSource()
   let opened = try OpenedModel(
-    arguments.modelSource(), threadCount: asked.engine.threadCount,
+    source, threadCount: asked.engine.threadCount,
     chatFormat: try arguments.chatFormat(), needsChats: false)
   let engineOptions = try asked.engineOptions(for: opened)
   let engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: engineOptions)
@@ -99,6 +104,7 @@ private func runServe(_ arguments: Arguments) throws {
   let logsRequests = !isQuiet && !arguments.has("--no-request-log")
   var options = asked.serverOptions(modelName: name)
   options.samplingDefaults = opened.samplingDefaults
+  options.facts = try facts(of: source, asked.report)
   let server = try Server(
     engine: engine, tokenizer: opened.tokenizer, options: options,
     log: logsRequests ? LineLog { Terminal.errorLine($0) } : nil)
@@ -111,10 +117,27 @@ private func runServe(_ arguments: Arguments) throws {
   say("chat format: \(opened.tokenizer.chatFormat.summary)")
   say(description(of: engine.shape, engineOptions, opened))
   say("serving \(name) at \(server.url)")
+  say("chat page at \(server.pageURL)")
   let signal = signals.wait()
   say("\(signal.name): finishing running requests; a second signal stops at once")
   signals.exitAtNextSignal()
   server.drainAndStop(patience: asked.patience)
+}
+
+/// The model data that the page shows.
+private func facts(of source: ModelSource, _ report: ServedReport?) throws -> ModelFacts {
+  let size = try source.size()
+  let manifest = source.pack?.manifest
+  var facts = ModelFacts()
+  facts.kind = source.isPack ? .pack : .checkpoint
+  facts.parameterCount = size.parameterCount
+  facts.weightBytes = size.weightBytes
+  facts.fileBytes = size.fileBytes
+  facts.recipeName = manifest?.recipe?.name
+  facts.recipeText = manifest?.recipe?.text
+  facts.steps = manifest?.rows ?? []
+  facts.report = report?.json
+  return facts
 }
 
 /// The server's capacity in one line.

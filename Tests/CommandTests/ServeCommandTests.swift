@@ -44,7 +44,7 @@ import Testing
     #expect(told.hasPrefix("loaded checkpoint in "))
     #expect(
       told.contains(
-        /\ncontext \d+ tokens, 16 slots, 256 more may wait, KV cache up to \S+ \S+ of float16, 2 threads, \w+\n/
+        /\ncontext \d+ tokens, 16 slots, 256 more may wait, KV cache up to \S+ \S+ of float16 for \d+ tokens, 2 threads, \w+\n/
       ))
     #expect(told.contains(" POST /v1/chat/completions 200 prompt "))
     // The access log may write about the last request after that.

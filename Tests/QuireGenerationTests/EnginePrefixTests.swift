@@ -134,7 +134,8 @@ import Testing
     #expect(log.result()?.reason == .cancelled)
     let next = try scripted.engine.generate([GenerationRequest(promptTokens: prompt, maximumTokens: 3)])[0]
     #expect(next.result.cachedTokens == 96)
-    #expect(next.tokenIDs == Array(log.tokenIDs.prefix(3)))
+    // The cancelled answer may have ended after its first token.
+    #expect(zip(next.tokenIDs, log.tokenIDs).allSatisfy { $0 == $1 } && next.tokenIDs.count == 3)
     #expect(scripted.engine.metrics.usedBlockCount == 0)
   }
 }

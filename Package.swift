@@ -92,7 +92,7 @@ let package = Package(
       [
         "QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireGrammar", "QuireGeneration", "CMicrohttpd",
       ],
-      exclude: ["Interface.md"]),
+      exclude: ["Interface.md", "Page/Source"]),
     library(
       "QuireEvaluation",
       [

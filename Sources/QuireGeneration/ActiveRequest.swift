@@ -16,9 +16,13 @@ final class ActiveRequest {
   private(set) var answerCount = 0
   private(set) var reasoningCount = 0
   private(set) var stamps: Stamps
+  /// Prompt tokens whose keys and values were already in the cache when the request started.
+  private(set) var reusedTokenCount = 0
   /// Tokens that did not need their own step because they were accepted drafts.
   private(set) var acceptedDraftCount = 0
 
+  /// When the request's time limit is reached; `nil` without a limit.
+  let deadline: ContinuousClock.Instant?
   private let onEvent: @Sendable (GenerationEvent) -> Void
   private let endOfSequenceIDs: Set<Int32>
   /// Follows the answer through its constraint; nil for an answer without one.
@@ -38,6 +42,7 @@ final class ActiveRequest {
     id = submission.id
     self.request = request
     onEvent = submission.onEvent
+    deadline = request.secondsMaximum.map { submission.submittedAt + .seconds($0) }
     tokens = request.promptTokens
     // The sum prompt + maximum could overflow.
     let answerLimit = min(request.maximumTokens, limits.contextLength - request.promptTokens.count)
@@ -60,9 +65,14 @@ final class ActiveRequest {
   /// Number of prompt positions whose logits score the next prompt token.
   var scoredCount: Int { request.wantsPromptLogprobs ? request.promptTokens.count - 1 : 0 }
 
-  func begin(at now: ContinuousClock.Instant) {
-    if stamps.startedAt == nil { stamps.startedAt = now }
+  /// Records that the first step computes tokens of the request.
+  func begin(at now: ContinuousClock.Instant, reusedTokenCount: Int) {
+    stamps.startedAt = now
+    self.reusedTokenCount = reusedTokenCount
   }
+
+  /// Whether it shares cache blocks with other requests. A prompt whose tokens are scored is computed completely.
+  var sharesPrefix: Bool { request.usesPrefixCache && !request.wantsPromptLogprobs }
 
   /// Scores the prompt token after `position` with the logits of `position`.
   func score(
@@ -170,7 +180,7 @@ final class ActiveRequest {
       .finished(
         GenerationResult(
           reason: reason, match: match, promptTokens: request.promptTokens.count,
-          completionTokens: answerCount, reasoningTokens: reasoningCount,
+          cachedTokens: reusedTokenCount, completionTokens: answerCount, reasoningTokens: reasoningCount,
           acceptedDraftTokens: acceptedDraftCount, timings: stamps.timings(until: now))))
   }
 }

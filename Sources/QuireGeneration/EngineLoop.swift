@@ -26,8 +26,11 @@ final class EngineLoop {
   private var scheduler: Scheduler
   private var plan = StepPlan()
   private var drafting: StepDrafting
+  private var pacing: PromptPacing
   private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
   private var requests: [UInt64: ActiveRequest] = [:]
+  /// The earliest deadline of all requests; `nil` if none has a deadline.
+  private var nextDeadline: ContinuousClock.Instant?
 
   init(_ parts: EngineParts, mailbox: Mailbox, metrics: MetricsCounter) {
     let shape = parts.shape
@@ -43,9 +46,11 @@ final class EngineLoop {
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
     drafting = StepDrafting(
       mode: shape.lookup, maximumSlots: shape.maximumSlots, source: parts.makeDraftSource())
+    pacing = PromptPacing(maximumSlots: shape.maximumSlots)
     onStep = parts.onStep
     scheduler = Scheduler(
-      blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots)
+      blockCount: shape.blockCount, blockSize: KeyValueCache.blockSize, maximumSlots: shape.maximumSlots,
+      keepsPrefixes: shape.keepsPrefixes)
     batch.tokens.reserveCapacity(shape.tokenBudget)
     batch.sequences.reserveCapacity(shape.maximumSlots)
     batch.logitRows.reserveCapacity(shape.logitRowBudget)
@@ -58,6 +63,7 @@ final class EngineLoop {
       for submission in mail.submissions { accept(submission) }
       for id in mail.cancellations where requests[id.value] != nil { finish(id.value, .cancelled) }
       if mail.isClosed { break }
+      endOverdue()
       if !scheduler.isEmpty { step() }
     }
     for id in requests.keys.sorted() { finish(id, .cancelled) }
@@ -69,9 +75,21 @@ final class EngineLoop {
   private func accept(_ submission: Mailbox.Submission) {
     let request = ActiveRequest(submission, recorder: recorder, limits: limits)
     requests[request.id.value] = request
+    if let deadline = request.deadline { nextDeadline = min(nextDeadline ?? deadline, deadline) }
     scheduler.submit(
       id: request.id.value, group: request.request.group, tokenCount: request.tokens.count,
-      maximumTokenCount: request.tokenLimit, scoredCount: request.scoredCount)
+      maximumTokenCount: request.tokenLimit, scoredCount: request.scoredCount,
+      sharesPrefix: request.sharesPrefix)
+  }
+
+  /// Ends the requests whose deadlines have passed.
+  private func endOverdue() {
+    guard let nextDeadline else { return }
+    let now = ContinuousClock.now
+    guard now >= nextDeadline else { return }
+    let overdue = requests.values.filter { $0.deadline.map { $0 <= now } ?? false }
+    for request in overdue.sorted(by: { $0.id.value < $1.id.value }) { finish(request.id.value, .timedOut) }
+    self.nextDeadline = requests.values.compactMap(\.deadline).min()
   }
 
   private func finish(_ id: UInt64, _ reason: FinishReason, _ match: StopMatch? = nil) {
@@ -79,6 +97,7 @@ final class EngineLoop {
       preconditionFailure("request \(id) ended twice")
     }
     let now = ContinuousClock.now
+    if case .failed = reason {} else { scheduler.listPrefix(id: id, tokens: request.tokens) }
     scheduler.remove(id: id)
     drafting.end(id)
     metrics.noteEnd(reason, seconds: request.stamps.submittedAt.duration(to: now).seconds)
@@ -87,22 +106,30 @@ final class EngineLoop {
   }
 
   private func noteGauges() {
-    metrics.noteGauges(running: scheduler.runningCount, usedBlocks: scheduler.pool.usedCount)
+    metrics.noteGauges(running: scheduler.runningCount, pool: scheduler.pool)
   }
 
   // MARK: A step
 
   private func step() {
-    let budget = StepBudget(tokenCount: shape.tokenBudget, logitRowCount: shape.logitRowBudget)
-    scheduler.plan(budget, into: &plan)
+    let position = scheduler.nextPromptPosition { requests[$0]?.tokens ?? [] }
+    let answerCount = scheduler.decodingCount
+    let budget = StepBudget(
+      tokenCount: shape.tokenBudget,
+      promptTokenCount: min(
+        shape.tokenBudget, pacing.promptTokenCount(answerCount: answerCount, position: position ?? 0)),
+      logitRowCount: shape.logitRowBudget)
+    scheduler.plan(budget, into: &plan) { requests[$0]?.tokens ?? [] }
     drafting.extend(&plan, scheduler: &scheduler, budget: budget, requests: requests)
     let now = ContinuousClock.now
-    for id in plan.admitted { begin(id, at: now) }
+    for (id, reusedCount) in zip(plan.admitted, plan.reusedTokenCounts) {
+      begin(id, reusedTokenCount: reusedCount, at: now)
+    }
     noteGauges()
     fillBatch()
     let start = ContinuousClock.now
     let logits = forward.logits(of: batch)
-    drafting.note(rowCount: plan.tokenCount, seconds: start.duration(to: .now).seconds)
+    note(stepSeconds: start.duration(to: .now).seconds, position: position ?? 0)
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
     metrics.noteStep(
       tokens: plan.tokenCount, drafts: drafting.draftCount, preemptions: plan.preempted.count)
@@ -113,10 +140,25 @@ final class EngineLoop {
     onStep?(scheduler)
   }
 
-  private func begin(_ id: UInt64, at now: ContinuousClock.Instant) {
+  /// Records the duration of the step for drafting and pacing.
+  private func note(stepSeconds: Double, position: Int) {
+    drafting.note(rowCount: plan.tokenCount, seconds: stepSeconds)
+    var (answerCount, promptCount) = (0, 0)
+    for work in plan.work {
+      let knownCount = work.rowCount - work.draftCount
+      if knownCount == 1 { answerCount += 1 } else { promptCount += knownCount }
+    }
+    pacing.observe(
+      answerCount: answerCount, promptCount: promptCount, position: position, seconds: stepSeconds)
+  }
+
+  private func begin(_ id: UInt64, reusedTokenCount: Int, at now: ContinuousClock.Instant) {
     guard let request = requests[id], request.stamps.startedAt == nil else { return }
-    request.begin(at: now)
+    request.begin(at: now, reusedTokenCount: reusedTokenCount)
     metrics.noteStart(queueSeconds: request.stamps.submittedAt.duration(to: now).seconds)
+    if shape.keepsPrefixes && request.sharesPrefix {
+      metrics.notePrefix(tokens: request.request.promptTokens.count, reused: reusedTokenCount)
+    }
   }
 
   private func fillBatch() {
@@ -148,6 +190,7 @@ final class EngineLoop {
 
   private func deliver(_ rows: UnsafeBufferPointer<Float>, to work: StepWork, workIndex: Int) {
     guard let request = requests[work.id] else { preconditionFailure("computed what has ended") }
+    scheduler.listPrefix(id: work.id, tokens: request.tokens)
     do throws(GenerationError) {
       for (index, row) in work.scoredRows.enumerated() {
         try request.score(

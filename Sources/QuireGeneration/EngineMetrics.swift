@@ -7,10 +7,20 @@ package struct EngineMetrics: Sendable, Equatable {
   package var waitingCount = 0
   package var blockCount = 0
   package var usedBlockCount = 0
+  /// Blocks that no request holds and that keep keys and values for later requests.
+  package var idleBlockCount = 0
 
   // Counters.
-  /// Tokens of completely computed prompts; recomputation does not count.
+  /// Tokens of completely computed prompts, including cached tokens; recomputation does not count.
   package var promptTokenCount = 0
+  /// Requests whose prompts were looked up in the cache, and those of which a part was found.
+  package var prefixQueryCount = 0
+  package var prefixHitCount = 0
+  /// Tokens of the prompts that were looked up, and the tokens that were found.
+  package var prefixQueryTokenCount = 0
+  package var prefixHitTokenCount = 0
+  /// Cached blocks whose contents were dropped because other tokens needed the memory.
+  package var evictedBlockCount = 0
   package var generatedTokenCount = 0
   /// Tokens computed by the model, including recomputed ones and drafts.
   package var computedTokenCount = 0
@@ -22,6 +32,7 @@ package struct EngineMetrics: Sendable, Equatable {
   package var preemptionCount = 0
   package var stopCount = 0
   package var lengthCount = 0
+  package var timedOutCount = 0
   package var cancelledCount = 0
   package var failedCount = 0
   /// Requests refused because the queue was full.

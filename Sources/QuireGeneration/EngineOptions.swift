@@ -28,12 +28,16 @@ package struct EngineOptions: Sendable, Equatable {
   /// Whether tokens are drafted by prompt lookup. It changes the speed of answers, not their content. Off by default,
   /// so that benchmarks measure plain decoding.
   package var lookup: LookupMode
+  /// Whether keys and values stay in the cache for requests that begin with the same tokens. This changes only the time
+  /// to the first token, not the answers. Off by default, so that measurements compute their prompts completely.
+  package var keepsPrefixes: Bool
 
   package init(
     threadCount: Int? = nil, instructionSet: InstructionSet? = nil, maximumSlots: Int = 16,
     maximumWaiting: Int = 256, tokenBudget: Int = 512, logitRowBudget: Int = 64, contextLength: Int? = nil,
     cacheBlockCount: Int? = nil, cacheBytes: Int = 2 << 30, keyValueElement: KeyValueElement = .float16,
-    endOfSequenceIDs: Set<Int32> = [], lookup: LookupMode = .off
+    endOfSequenceIDs: Set<Int32> = [], lookup: LookupMode = .off,
+    keepsPrefixes: Bool = false
   ) {
     self.threadCount = threadCount
     self.instructionSet = instructionSet
@@ -47,5 +51,6 @@ package struct EngineOptions: Sendable, Equatable {
     self.keyValueElement = keyValueElement
     self.endOfSequenceIDs = endOfSequenceIDs
     self.lookup = lookup
+    self.keepsPrefixes = keepsPrefixes
   }
 }

@@ -18,6 +18,7 @@ package struct EngineShape: Sendable, Equatable {
   /// Ids below this are tokens. Rows of logits may be longer.
   package let vocabularySize: Int
   package let lookup: LookupMode
+  package let keepsPrefixes: Bool
 
   /// Throws `invalidOption` with the first option that is out of range or does not fit the others.
   package init(
@@ -44,6 +45,7 @@ package struct EngineShape: Sendable, Equatable {
     threadCount = options.threadCount ?? ProcessInfo.processInfo.activeProcessorCount
     self.vocabularySize = vocabularySize
     lookup = options.lookup
+    keepsPrefixes = options.keepsPrefixes
   }
 
   /// Context and cache depend on each other:

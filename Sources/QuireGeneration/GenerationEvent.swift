@@ -57,6 +57,8 @@ package enum FinishReason: Sendable, Equatable {
   case stop
   /// `maximumTokens` reached, or the context is full.
   case length
+  /// The request's time limit was reached.
+  case timedOut
   /// The caller cancelled, or the engine was stopped.
   case cancelled
   /// The request failed; one sentence says why.
@@ -79,6 +81,8 @@ package struct GenerationResult: Sendable, Equatable {
   package let match: StopMatch?
   /// Number of tokens in the prompt.
   package let promptTokens: Int
+  /// Number of prompt tokens whose keys and values an earlier request had left in the cache.
+  package let cachedTokens: Int
   /// Number of generated tokens, including the reasoning and the ending token.
   package let completionTokens: Int
   /// Number of generated tokens that belong to the reasoning, including its closing tag.
@@ -88,12 +92,13 @@ package struct GenerationResult: Sendable, Equatable {
   package let timings: GenerationTimings
 
   package init(
-    reason: FinishReason, match: StopMatch? = nil, promptTokens: Int, completionTokens: Int,
-    reasoningTokens: Int, acceptedDraftTokens: Int = 0, timings: GenerationTimings
+    reason: FinishReason, match: StopMatch? = nil, promptTokens: Int, cachedTokens: Int = 0,
+    completionTokens: Int, reasoningTokens: Int, acceptedDraftTokens: Int = 0, timings: GenerationTimings
   ) {
     self.reason = reason
     self.match = match
     self.promptTokens = promptTokens
+    self.cachedTokens = cachedTokens
     self.completionTokens = completionTokens
     self.reasoningTokens = reasoningTokens
     self.acceptedDraftTokens = acceptedDraftTokens

@@ -29,6 +29,12 @@ package struct GenerationRequest: Sendable, Equatable {
   /// Whether to send log-probabilities of the prompt's tokens, in one `.prompt` event before the first delta, with
   /// `logprobCount` alternatives (none if that is `nil`).
   package var wantsPromptLogprobs: Bool
+  /// Time limit in seconds from submission, for a waiting or running request; `nil` for no limit. The request ends
+  /// before the first step after the limit and keeps the tokens it has.
+  package var secondsMaximum: Double?
+  /// Whether the request may reuse cached tokens of its prompt, and whether others may reuse its tokens. The answer does
+  /// not depend on it. A request with `wantsPromptLogprobs` never uses the cache.
+  package var usesPrefixCache = true
 
   /// What the answer has to be. A thought before it is free; see `ConstraintMatcher`. Log-probabilities stay those of
   /// the model: tokens that the constraint refuses keep theirs. With `ignoresEndOfSequence` the answer ends where nothing

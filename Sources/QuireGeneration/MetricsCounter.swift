@@ -1,3 +1,4 @@
+import QuireScheduling
 import Synchronization
 
 /// The engine's counters: written by its thread, read by any thread.
@@ -12,10 +13,23 @@ final class MetricsCounter: Sendable {
 
   var snapshot: EngineMetrics { metrics.withLock { $0.copied() } }
 
-  func noteGauges(running: Int, usedBlocks: Int) {
+  func noteGauges(running: Int, pool: borrowing BlockPool) {
+    let (used, idle, evicted) = (pool.usedCount, pool.idleCount, pool.evictionCount)
     metrics.withLock {
       $0.runningCount = running
-      $0.usedBlockCount = usedBlocks
+      $0.usedBlockCount = used
+      $0.idleBlockCount = idle
+      $0.evictedBlockCount = evicted
+    }
+  }
+
+  /// Counts a prompt that was looked up in the cache.
+  func notePrefix(tokens: Int, reused: Int) {
+    metrics.withLock {
+      $0.prefixQueryCount += 1
+      $0.prefixHitCount += reused > 0 ? 1 : 0
+      $0.prefixQueryTokenCount += tokens
+      $0.prefixHitTokenCount += reused
     }
   }
 
@@ -57,6 +71,7 @@ final class MetricsCounter: Sendable {
       switch reason {
       case .stop: $0.stopCount += 1
       case .length: $0.lengthCount += 1
+      case .timedOut: $0.timedOutCount += 1
       case .cancelled: $0.cancelledCount += 1
       case .failed: $0.failedCount += 1
       }

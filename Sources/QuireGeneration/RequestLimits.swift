@@ -13,6 +13,7 @@ package struct RequestLimits: Sendable, Equatable {
   package static let stopStringCountMaximum = 256
   package static let stopStringBytesMaximum = 1024
   package static let biasMaximum: Float = 100
+  package static let secondsMaximum = 1e9
   package static let temperatureMaximum: Float = 100
   /// A logit divided by a smaller temperature may overflow.
   package static let repetitionPenalties: ClosedRange<Float> = 0.01...10
@@ -57,6 +58,12 @@ package struct RequestLimits: Sendable, Equatable {
       throw invalid(
         "maximumTokens",
         "maximumTokens: expected \(least) or more, found \(request.maximumTokens); correct it")
+    }
+    if let seconds = request.secondsMaximum, !(seconds > 0 && seconds <= Self.secondsMaximum) {
+      throw invalid(
+        "secondsMaximum",
+        "secondsMaximum: expected more than 0 and at most \(Self.secondsMaximum), found \(seconds); correct it"
+      )
     }
     if let count = request.logprobCount, !(0...Self.logprobCountMaximum).contains(count) {
       throw invalid(

@@ -11,6 +11,10 @@ package struct ScheduledRequest: Sendable, Hashable {
   package internal(set) var computedCount = 0
   /// Positions 0 ..< scoredCount need logits, because the caller asked for the prompt's log-probabilities.
   package let scoredCount: Int
+  /// Whether it may use blocks of other requests with the same first tokens, and lists its own blocks for others.
+  package let sharesPrefix: Bool
+  /// Number of blocks at the start of `blocks` that are listed for other requests.
+  package internal(set) var listedCount = 0
   /// Positions below this have been scored; a recomputation does not score them again.
   package internal(set) var nextScored = 0
   /// Blocks held, in order of position; empty while waiting.

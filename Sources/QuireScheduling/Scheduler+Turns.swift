@@ -29,10 +29,9 @@ extension Scheduler {
   }
 
   /// Takes a slot from the largest group if the next request in the line waits for one and its group has none.
-  mutating func giveWay(_ plan: inout StepPlan) {
-    guard runningCount > 1, waitingCount > 0, !canAdmitNext, !isRunning(groupOf: line[runningCount]) else {
-      return
-    }
+  mutating func giveWay(_ plan: inout StepPlan, _ tokens: (UInt64) -> [Int32]) {
+    guard runningCount > 1, waitingCount > 0, !isRunning(groupOf: line[runningCount]), !canAdmitNext(tokens)
+    else { return }
     guard let index = lastOfLargestGroup() else { return }
     releaseBlocks(at: index)
     var request = line.remove(at: index)

@@ -13,13 +13,13 @@
 ///
 /// 1. Admission increases `runningCount` by one, preemption decreases it by one: the last running request loses its
 ///    blocks and is computed again later. The first request is never preempted.
-/// 2. A step serves the line in order, and admits requests only with the budget that running requests leave.
-///    So at most one request, the youngest, has an unfinished prompt; all others decode one token per step, and a
-///    long prompt does not delay them.
+/// 2. Every decoding request gets one token per step. Prompts share the remaining budget in chunks
+///    (`Scheduler+Prompts`), so a long prompt delays neither answers nor short prompts.
 /// 3. A request is admitted when the free blocks hold all its tokens and leave one block for each running request;
 ///    so its prompt can be computed without taking blocks from others.
 /// 4. The line is in order of arrival, except that requests of one group take turns with those of others
 ///    (`Scheduler+Turns`): one call for 256 answers must not block all other requests.
+/// 5. Blocks that already contain a request's first tokens are shared and not computed again (`Scheduler+Prefixes`).
 ///
 /// Possible alternatives: allocate blocks for each chunk of a prompt (admits earlier, but unfinished prompts then
 /// preempt each other and their work is lost); swap blocks out instead of recomputing (on a CPU this would copy
@@ -27,17 +27,18 @@
 package struct Scheduler: Sendable, Hashable {
   package let blockSize: Int
   package let maximumSlots: Int
-  package private(set) var pool: BlockPool
+  package internal(set) var pool: BlockPool
   /// All requests, in the order in which they are served.
   package internal(set) var line: [ScheduledRequest] = []
   /// The number of requests at the start of `line` that hold slots.
   package internal(set) var runningCount = 0
 
-  package init(blockCount: Int, blockSize: Int, maximumSlots: Int) {
+  /// - Parameter keepsPrefixes: Whether computed blocks are kept for requests that begin with the same tokens.
+  package init(blockCount: Int, blockSize: Int, maximumSlots: Int, keepsPrefixes: Bool = false) {
     precondition(blockCount >= 1 && blockSize >= 1 && maximumSlots >= 1)
     self.blockSize = blockSize
     self.maximumSlots = maximumSlots
-    self.pool = BlockPool(blockCount: blockCount)
+    self.pool = BlockPool(blockCount: blockCount, prefixBlockSize: keepsPrefixes ? blockSize : nil)
   }
 
   package var waitingCount: Int { line.count - runningCount }
@@ -45,9 +46,11 @@ package struct Scheduler: Sendable, Hashable {
   /// The maximum number of tokens of a single request.
   package var tokenCapacity: Int { pool.blockCount * blockSize }
 
-  /// Puts a request into the line. Positions 0 ..< scoredCount also get logits.
+  /// Puts a request into the line. Positions 0 ..< scoredCount also get logits, so they must be computed: such a
+  /// request shares no blocks.
   package mutating func submit(
-    id: UInt64, group: UInt64? = nil, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0
+    id: UInt64, group: UInt64? = nil, tokenCount: Int, maximumTokenCount: Int, scoredCount: Int = 0,
+    sharesPrefix: Bool = true
   ) {
     precondition(tokenCount >= 1 && tokenCount <= maximumTokenCount, "a request needs tokens")
     precondition(maximumTokenCount <= tokenCapacity, "a request must fit the cache when it is alone")
@@ -56,7 +59,7 @@ package struct Scheduler: Sendable, Hashable {
     takeTurn(
       ScheduledRequest(
         id: id, group: group, tokenCount: tokenCount, maximumTokenCount: maximumTokenCount,
-        scoredCount: scoredCount))
+        scoredCount: scoredCount, sharesPrefix: sharesPrefix && scoredCount == 0))
   }
 
   /// Records that a request got one more token, after work that `completes`.
@@ -78,7 +81,8 @@ package struct Scheduler: Sendable, Hashable {
     }
   }
 
-  /// Removes a finished or cancelled request, running or waiting. Its blocks are free at once.
+  /// Removes a finished or cancelled request, running or waiting. Its blocks are free at once; listed ones keep their
+  /// contents until their memory is needed.
   package mutating func remove(id: UInt64) {
     let index = index(of: id)
     releaseBlocks(at: index)
@@ -86,22 +90,24 @@ package struct Scheduler: Sendable, Hashable {
     if index < runningCount { runningCount -= 1 }
   }
 
-  private func index(of id: UInt64) -> Int {
+  func index(of id: UInt64) -> Int {
     guard let index = line.firstIndex(where: { $0.id == id }) else {
       preconditionFailure("request \(id) is not in the line")
     }
     return index
   }
 
-  private func blockCount(covering tokenCount: Int) -> Int {
+  func blockCount(covering tokenCount: Int) -> Int {
     (tokenCount + blockSize - 1) / blockSize
   }
 
   mutating func releaseBlocks(at index: Int, keeping keptCount: Int = 0) {
-    // Last block first, so that the pool hands the first block out first again.
+    // Last block first: the pool hands the first block out first again, and the end of a text is forgotten before its
+    // beginning.
     while line[index].blocks.count > keptCount, let block = line[index].blocks.popLast() {
       pool.release(block)
     }
+    line[index].listedCount = min(line[index].listedCount, line[index].blocks.count)
   }
 }
 
@@ -114,18 +120,24 @@ extension Scheduler {
   ///
   /// Both parts of the budget must be at least `maximumSlots`; then every plan advances the first request, and so
   /// every request finishes.
-  package mutating func plan(_ budget: StepBudget, into plan: inout StepPlan) {
+  /// - Parameter tokens: Returns the known tokens of a request, which are the key to find its blocks; called only if
+  ///   the scheduler keeps prefixes.
+  package mutating func plan(
+    _ budget: StepBudget, into plan: inout StepPlan, tokens: (UInt64) -> [Int32] = { _ in [] }
+  ) {
     precondition(budget.tokenCount >= maximumSlots && budget.logitRowCount >= maximumSlots)
+    precondition(budget.promptTokenCount >= 1, "the budget for prompts is at least 1")
     plan.removeAll()
-    giveWay(&plan)
+    giveWay(&plan, tokens)
     var index = 0
     while index < runningCount {
-      if grow(at: index, plan: &plan) { schedule(at: index, budget: budget, plan: &plan) }
+      let hasBlocks = grow(at: index, plan: &plan)
+      if hasBlocks, line[index].pendingCount == 1 {
+        schedule(at: index, limit: 1, budget: budget, plan: &plan)
+      }
       index += 1
     }
-    while plan.tokenCount < budget.tokenCount, plan.logitRowCount < budget.logitRowCount, admit(&plan) {
-      schedule(at: runningCount - 1, budget: budget, plan: &plan)
-    }
+    planPrompts(budget, &plan, tokens)
   }
 
   /// Gives the request the block that its newest token may need, if necessary by preempting the youngest request.
@@ -150,12 +162,14 @@ extension Scheduler {
     plan.preempted.append(line[runningCount].id)
   }
 
-  private mutating func admit(_ plan: inout StepPlan) -> Bool {
-    guard waitingCount > 0, canAdmitNext else { return false }
+  mutating func admit(_ plan: inout StepPlan, _ tokens: (UInt64) -> [Int32]) -> Bool {
+    guard waitingCount > 0, canAdmitNext(tokens) else { return false }
     let neededCount = blockCount(covering: line[runningCount].tokenCount)
     // Reserved here, so that no later step allocates memory for it.
     line[runningCount].blocks.reserveCapacity(blockCount(covering: line[runningCount].maximumTokenCount))
-    for _ in 0..<neededCount {
+    sharePrefix(at: runningCount, tokens)
+    plan.reusedTokenCounts.append(line[runningCount].computedCount)
+    while line[runningCount].blocks.count < neededCount {
       guard let block = pool.allocate() else { preconditionFailure("counted as free") }
       line[runningCount].blocks.append(block)
     }
@@ -164,15 +178,19 @@ extension Scheduler {
     return true
   }
 
-  /// Whether a slot and enough blocks are free for the first waiting request.
-  var canAdmitNext: Bool {
-    runningCount < maximumSlots
-      && pool.freeCount >= blockCount(covering: line[runningCount].tokenCount) + runningCount
+  /// Whether a slot and enough blocks are free for the first waiting request. Blocks that it shares with a running
+  /// request are not free blocks, so it needs fewer of those; idle blocks are free.
+  func canAdmitNext(_ tokens: (UInt64) -> [Int32]) -> Bool {
+    guard runningCount < maximumSlots else { return false }
+    let needed = blockCount(covering: line[runningCount].tokenCount) + runningCount
+    if pool.freeCount >= needed { return true }
+    return pool.freeCount >= needed - heldPrefixCount(at: runningCount, tokens)
   }
 
-  private mutating func schedule(at index: Int, budget: StepBudget, plan: inout StepPlan) {
+  /// Plans up to `limit` tokens of a request.
+  mutating func schedule(at index: Int, limit: Int, budget: StepBudget, plan: inout StepPlan) {
     let rowCount = line[index].rowCount(
-      limit: budget.tokenCount - plan.tokenCount,
+      limit: min(limit, budget.tokenCount - plan.tokenCount),
       logitRowLimit: budget.logitRowCount - plan.logitRowCount)
     guard rowCount > 0 else { return }
     plan.append(line[index].work(rowCount: rowCount))

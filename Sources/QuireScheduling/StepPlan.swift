@@ -2,12 +2,17 @@
 package struct StepBudget: Sendable, Hashable {
   /// Tokens computed, in prompts and answers.
   package let tokenCount: Int
+  /// Tokens of prompts among them, including recomputed answers. A small number keeps the step short for decoding
+  /// requests.
+  package let promptTokenCount: Int
   /// Rows that need logits: one per sequence whose known tokens are all computed, one per draft token, and the scored
   /// rows of prompts.
   package let logitRowCount: Int
 
-  package init(tokenCount: Int, logitRowCount: Int) {
+  /// - Parameter promptTokenCount: At least 1; `nil` for `tokenCount`.
+  package init(tokenCount: Int, promptTokenCount: Int? = nil, logitRowCount: Int) {
     self.tokenCount = tokenCount
+    self.promptTokenCount = promptTokenCount ?? tokenCount
     self.logitRowCount = logitRowCount
   }
 }
@@ -40,12 +45,14 @@ package struct StepWork: Sendable, Hashable {
 
 /// One step of the engine: filled by `Scheduler.plan`, reused from step to step.
 package struct StepPlan: Sendable, Hashable {
-  /// In order of arrival of the requests.
+  /// Decoding requests in the order of the line, then prompts.
   package internal(set) var work: [StepWork] = []
   /// Requests that lost their slot and blocks in this step; they are computed again later.
   package internal(set) var preempted: [UInt64] = []
   /// Requests that got a slot in this step.
   package internal(set) var admitted: [UInt64] = []
+  /// For each admitted request, how many of its tokens were in shared blocks.
+  package internal(set) var reusedTokenCounts: [Int] = []
   package internal(set) var tokenCount = 0
   package internal(set) var logitRowCount = 0
 
@@ -57,6 +64,7 @@ package struct StepPlan: Sendable, Hashable {
     work.removeAll(keepingCapacity: true)
     preempted.removeAll(keepingCapacity: true)
     admitted.removeAll(keepingCapacity: true)
+    reusedTokenCounts.removeAll(keepingCapacity: true)
     tokenCount = 0
     logitRowCount = 0
   }

@@ -59,6 +59,12 @@ package final class Server: Sendable {
   /// The base URL of the API. Only after `start`.
   package var url: String { "http://\(IPAddress.inURL(options.host)):\(port)/v1" }
 
+  /// The URL of the chat page. Only after `start`. If the server listens on every network, this is its loopback address.
+  package var pageURL: String {
+    let isEverywhere = ["0.0.0.0", "::", "*"].contains(options.host)
+    return "http://\(isEverywhere ? "127.0.0.1" : IPAddress.inURL(options.host)):\(port)/"
+  }
+
   /// Requests that are complete and not yet fully answered.
   package var unansweredCount: Int { http.withLock { $0?.unansweredCount ?? 0 } }
 

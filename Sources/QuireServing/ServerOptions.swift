@@ -17,6 +17,9 @@ package struct ServerOptions: Sendable, Equatable {
   /// Host names that requests may use, in addition to those of this machine; `*` for all.
   package var allowedHosts: Set<String> = []
 
+  /// Data about the model that clients can read.
+  package var facts = ModelFacts()
+
   /// Sampling parameters for requests that give none.
   package var samplingDefaults = SamplingDefaults()
 

@@ -7,7 +7,7 @@ import Testing
   /// Values to try; options without one are switches.
   private static let values = [
     "--host": "127.0.0.1", "--port": "0", "--model-name": "tiny", "--slots": "2", "--queue": "3",
-    "--token-budget": "32", "--kv-cache-mib": "16", "--drain-seconds": "1", "--context": "64",
+    "--token-budget": "32", "--kv-memory": "16", "--drain-seconds": "1", "--context": "64",
     "--kv-cache": "float16", "--threads": "1", "--allow-origin": "https://example.org",
     "--chat-format": "qwen3",
     "--allow-host": "example.org",
@@ -15,13 +15,19 @@ import Testing
 
   @Test func everyOptionServes() throws {
     let place = Workplace()
+    let texts = TemporaryFolder()
+    let report = texts.write(#"{"rows": [{"step": "reference"}]}"#.utf8, to: "report.json")
     let help = try BuiltProgram.quire.run(["serve", "--help"], environment: ["COLUMNS": "400"]).output
     let options = help.split(separator: "\n").compactMap { $0.firstMatch(of: /^  (--[a-z-]+)( [A-Z])?/) }
     #expect(options.count > 10)
     for match in options where match.1 != "--help" {
       let name = String(match.1)
       var extra = [name]
-      if match.2 != nil { extra.append(try #require(Self.values[name], "no example of serve \(name)")) }
+      if match.2 != nil {
+        extra.append(
+          try #require(
+            name == "--report" ? report : Self.values[name], "no example of serve \(name)"))
+      }
       let words = ["serve", place.checkpoint.path, "--port", "0"] + extra
       for columns in [80, 100] {
         let session = try #require(TerminalSession(words, columns: columns))

@@ -44,7 +44,7 @@ import Testing
     #expect(told.hasPrefix("loaded checkpoint in "))
     #expect(
       told.contains(
-        /\ncontext \d+ tokens, 16 slots, 256 more may wait, KV cache up to \S+ \S+ of float16, 2 threads, \w+\n/
+        /\ncontext \d+ tokens, 16 slots, 256 more may wait, KV cache up to \S+ \S+ of float16 for \d+ tokens, 2 threads, \w+\n/
       ))
     #expect(told.contains(" POST /v1/chat/completions 200 prompt "))
     // The access log may write about the last request after that.
@@ -110,6 +110,48 @@ import Testing
       client.send("GET /health HTTP/1.1\r\nHost: \(host)\r\n\r\n")
       #expect(client.readResponse()?.status == status)
     }
+  }
+
+  @Test func aReportIsShownWithoutFolders() throws {
+    let texts = TemporaryFolder()
+    let report = #"""
+      {"model": "/secret/demo", "reference": null, "rows": [{"step": "reference", "perplexity": 1.5}],
+       "method": {"tasks": {"file": "/secret/tasks.jsonl", "problems": 3}, "text": null}}
+      """#
+    let path = texts.write(report.utf8, to: "report.json")
+    let server = try ServedProgram(Workplace.demo, ["--report", path])
+    let model = try JSONValue.parse(
+      #require(exchangeOnce(port: server.port, "GET", "/quire/model")).body)
+    #expect(model["report"]?["model"] == "demo" && model["report"]?["rows"]?[0]?["perplexity"] == 1.5)
+    #expect(model["report"]?["method"]?["tasks"] == ["file": "tasks.jsonl", "problems": 3])
+    #expect(model["kind"] == "checkpoint" && model["steps"] == [] && model["recipe"] == JSONValue.null)
+    #expect(try #require(model["parameters"]?.intValue) > 5_000_000)
+    #expect(exchangeOnce(port: server.port, "GET", "/")?.status == 200)
+    #expect(try server.errors.contains("\nchat page at http://127.0.0.1:\(server.port)/\n"))
+  }
+
+  @Test func aReportThatIsNoneIsRefused() throws {
+    let texts = TemporaryFolder()
+    for (text, part) in [
+      ("", "expected a report of an evaluation at"), ("[1]", "found"), ("{\"rows\": []}", "no list \"rows\""),
+      ("{\"rows\": [{}]}", "no list \"rows\""), ("\u{0}", "expected a report of an evaluation at"),
+    ] {
+      let path = texts.write(text.utf8, to: "report.json")
+      let outcome = try BuiltProgram.quire.run("serve", Workplace.demo, "--port", "0", "--report", path)
+      expectRefusal(outcome, by: "serve", [part, "evaluate MODEL --json FILE"])
+    }
+    let missing = try BuiltProgram.quire.run("serve", Workplace.demo, "--report", texts.path + "/none.json")
+    expectRefusal(missing, by: "serve", ["no such file"])
+  }
+
+  /// The model data of a pack includes the rows of its steps.
+  @Test func aPackIsDescribedByItsManifest() throws {
+    let place = Workplace()
+    let server = try ServedProgram(place.pack())
+    let model = try JSONValue.parse(
+      #require(exchangeOnce(port: server.port, "GET", "/quire/model")).body)
+    #expect(model["kind"] == "pack" && model["recipe"]?["name"] == "int8")
+    #expect(model["steps"]?.arrayValue?.compactMap { $0["step"]?.stringValue }.last == "quantize")
   }
 
   @Test func quietServersSayNothing() throws {

@@ -153,6 +153,16 @@ private enum MadeUp {
 }
 
 @Suite struct ReportJSONTests {
+  /// What a step says of its conversion stands below the tables once, and in its row.
+  @Test func notesAreShown() {
+    var report = MadeUp.report
+    report.rows[1].notes = ["the text is short"]
+    report.rows.append(report.rows[1])
+    let lines = report.table().split(separator: "\n")
+    #expect(lines.filter { $0 == "note: \(report.rows[1].label): the text is short" }.count == 1)
+    #expect(report.json["rows"]?.arrayValue?[1]["notes"]?.arrayValue == ["the text is short"])
+  }
+
   @Test func rowsHaveTheKeysThatScriptsHoldOnTo() throws {
     let json = try JSONValue.parse(MadeUp.report.json.serialized(pretty: true))
     #expect(json.objectValue?.keys == ["model", "reference", "method", "rows"])
@@ -162,7 +172,7 @@ private enum MadeUp {
       "step", "recipe", "sizeBytes", "bitsPerWeight", "perplexity", "perplexityRatio", "klMean",
       "topOneAgreement",
       "promptTokensPerSecond", "decodeTokensPerSecond", "tasks", "klP99", "klMax", "perplexityRatioError",
-      "peakMemoryBytes", "loadSeconds", "wallSeconds",
+      "peakMemoryBytes", "loadSeconds", "wallSeconds", "notes",
     ]
     for row in rows {
       let keys = try #require(row.objectValue?.keys)

@@ -52,12 +52,13 @@ import Testing
 
   /// The allocations of the counted steps, with `count` requests at a time.
   private func allocations(
-    _ count: Int, lookup: LookupMode = .off, steps: Range<Int> = 40..<140,
+    _ count: Int, lookup: LookupMode = .off, keepsPrefixes: Bool = false, steps: Range<Int> = 40..<140,
     _ change: (inout GenerationRequest) -> Void = { _ in }
   ) throws -> Int64 {
     let model = EngineModelTests.quantizedModel
     let shape = try EngineShape(
-      EngineOptions(threadCount: 2, maximumSlots: 4, contextLength: 288, lookup: lookup),
+      EngineOptions(
+        threadCount: 2, maximumSlots: 4, contextLength: 288, lookup: lookup, keepsPrefixes: keepsPrefixes),
       configuration: model.configuration, vocabularySize: tinyTokenizer.vocabularySize)
     let cache = KeyValueCache(model.configuration, blockCount: shape.blockCount, element: .float16)
     let pass = ForwardPass(
@@ -88,6 +89,11 @@ import Testing
 
   @Test(arguments: [1, 3]) func greedyStepsAllocateNothing(count: Int) throws {
     #expect(try allocations(count) == 0)
+  }
+
+  /// The counted steps fill three blocks of each request, which are then listed for other requests.
+  @Test(arguments: [1, 3]) func keepingPrefixesAllocatesNothing(count: Int) throws {
+    #expect(try allocations(count, keepsPrefixes: true) == 0)
   }
 
   @Test func sampledStepsAllocateNothing() throws {

@@ -15,9 +15,13 @@ import Testing
   }
 
   static func visitors(_ count: Int, generator: inout SeededGenerator) -> [Visitor] {
-    (0..<count).map { index in
+    let shared = generator.tokens(90, vocabularySize: 256)
+    return (0..<count).map { index in
       var request = GenerationRequest(
         promptTokens: generator.tokens(Int(generator.next() % 90) + 1, vocabularySize: 256))
+      // Every second prompt shares its first tokens with others.
+      let sharedCount = min(Int(generator.next() % 90), request.promptTokens.count)
+      if index % 2 == 0 { request.promptTokens.replaceSubrange(..<sharedCount, with: shared[..<sharedCount]) }
       request.maximumTokens = Int(generator.next() % 120) + 1
       if generator.next() % 2 == 0 {
         request.sampling = SamplingParameters(
@@ -31,14 +35,19 @@ import Testing
     }
   }
 
-  @Test(arguments: zip([1, 2, 3], [LookupMode.off, .eager, .adaptive]))
-  func everyRequestEndsOnceAndAsItWouldAlone(seed: UInt64, lookup: LookupMode) throws {
+  private static let kinds: [(UInt64, LookupMode, Bool)] = [
+    (1, .off, false), (2, .eager, false), (3, .adaptive, false), (4, .off, true), (5, .eager, true),
+    (6, .adaptive, true),
+  ]
+
+  @Test(arguments: kinds)
+  func everyRequestEndsOnceAndAsItWouldAlone(seed: UInt64, lookup: LookupMode, keepsPrefixes: Bool) throws {
     var generator = SeededGenerator(seed: seed)
     let script = ScriptedForward.hashed(rowWidth: 320, endShare: 200)
     let crowded = try ScriptedEngine(
       EngineOptions(
         maximumSlots: 6, tokenBudget: 24, logitRowBudget: 8, contextLength: 224, cacheBlockCount: 9,
-        lookup: lookup),
+        lookup: lookup, keepsPrefixes: keepsPrefixes),
       script: script)
     let visitors = Self.visitors(120, generator: &generator)
     DispatchQueue.concurrentPerform(iterations: 4) { thread in
@@ -58,6 +67,8 @@ import Testing
     #expect(metrics.usedBlockCount == 0)
     #expect(metrics.runningCount == 0 && metrics.waitingCount == 0)
     #expect(metrics.preemptionCount > 0)
+    #expect((metrics.prefixHitCount > 0) == keepsPrefixes)
+    #expect((metrics.evictedBlockCount > 0) == keepsPrefixes)
 
     let calm = try ScriptedEngine(
       EngineOptions(maximumSlots: 1, contextLength: 224, cacheBlockCount: 64), script: script)

@@ -1,4 +1,5 @@
 import QuireScheduling
+import TestSupport
 
 /// Walks every state that a small scheduler can reach and checks what must hold in each.
 struct SchedulerExplorer {
@@ -35,6 +36,8 @@ struct SchedulerExplorer {
     var cachedCounts: [UInt64: Int] = [:]
     /// Prompt positions scored so far, as seen from the plans alone.
     var scoredCounts: [UInt64: Int] = [:]
+    /// The token at each position of each block, as written by the plans; empty unless prefixes are kept.
+    var memory: [Int32] = []
   }
 
   struct Failure: Error, CustomStringConvertible {
@@ -46,16 +49,22 @@ struct SchedulerExplorer {
   let arrivals: [Arrival]
   let budget: StepBudget
   let drafts: Bool
+  let keepsPrefixes: Bool
   let initial: State
 
   init(
-    blockCount: Int, blockSize: Int, slots: Int, budget: StepBudget, arrivals: [Arrival], drafts: Bool = false
+    blockCount: Int, blockSize: Int, slots: Int, budget: StepBudget, arrivals: [Arrival],
+    drafts: Bool = false,
+    keepsPrefixes: Bool = false
   ) {
     self.drafts = drafts
+    self.keepsPrefixes = keepsPrefixes
     self.arrivals = arrivals
     self.budget = budget
     self.initial = State(
-      scheduler: Scheduler(blockCount: blockCount, blockSize: blockSize, maximumSlots: slots))
+      scheduler: Scheduler(
+        blockCount: blockCount, blockSize: blockSize, maximumSlots: slots, keepsPrefixes: keepsPrefixes),
+      memory: keepsPrefixes ? [Int32](repeating: -1, count: blockCount * blockSize) : [])
   }
 
   /// Breadth first, so that a failure comes with a shortest path. Returns the number of states.
@@ -147,10 +156,13 @@ struct SchedulerExplorer {
   private func step(_ state: inout State, draftCount: Int = 0, accepted: Int = 0) -> String? {
     let before = state.scheduler
     var plan = StepPlan()
-    state.scheduler.plan(budget, into: &plan)
+    state.scheduler.plan(budget, into: &plan) { tokens(of: $0, in: before) }
     if draftCount > 0, let sentence = addDrafts(draftCount, to: &plan, &state.scheduler) { return sentence }
     for id in plan.preempted { state.cachedCounts[id] = nil }
+    for (id, count) in zip(plan.admitted, plan.reusedTokenCounts) { state.cachedCounts[id] = count }
     if let sentence = brokenPlan(plan, before: before, state: state) { return sentence }
+    if let sentence = write(plan, accepted: accepted, before: before, to: &state) { return sentence }
+    for work in plan.work { state.scheduler.listPrefix(id: work.id, tokens: tokens(of: work.id, in: before)) }
     for work in plan.work {
       let knownEnd = work.firstPosition + work.rowCount - work.draftCount
       state.cachedCounts[work.id] = knownEnd
@@ -168,6 +180,57 @@ struct SchedulerExplorer {
       }
     }
     return nil
+  }
+
+  /// Prompts are the beginnings of one text, or for odd ids of another; each request has its own answer.
+  private func tokens(of id: UInt64, in scheduler: Scheduler) -> [Int32] {
+    guard keepsPrefixes, let request = scheduler.line.first(where: { $0.id == id }) else { return [] }
+    return (0..<request.tokenCount).map { token(at: $0, of: id) }
+  }
+
+  private func token(at position: Int, of id: UInt64) -> Int32 {
+    let isOther = id % 2 == 1 && position >= 3
+    return Int32(
+      position < arrivals[Int(id)].tokenCount
+        ? position + (isOther ? 100 : 0) : 1000 * (Int(id) + 1) + position)
+  }
+
+  /// Writes the computed tokens of a plan. Returns a sentence if a block contains other tokens than its reader expects.
+  /// Rejected drafts are other tokens.
+  private func write(_ plan: StepPlan, accepted: Int, before: Scheduler, to state: inout State) -> String? {
+    guard keepsPrefixes else { return nil }
+    let size = before.blockSize
+    for work in plan.work {
+      let trueCount = work.rowCount - max(0, work.draftCount - accepted)
+      for position in work.firstPosition..<work.firstPosition + work.rowCount {
+        let block = work.blocks[position / size]
+        if state.scheduler.pool.holderCount(block) != 1 { return "\(work.id) writes to a shared block" }
+        let isTrue = position < work.firstPosition + trueCount
+        state.memory[Int(block) * size + position % size] = isTrue ? token(at: position, of: work.id) : -7
+      }
+    }
+    for work in plan.work {
+      for (position, token) in tokens(of: work.id, in: before).prefix(work.firstPosition).enumerated()
+      where state.memory[Int(work.blocks[position / size]) * size + position % size] != token {
+        return "\(work.id) reads another text at \(position)"
+      }
+    }
+    return nil
+  }
+
+  /// Performs random operations, including arrivals, until all requests have ended.
+  func walk(seed: UInt64) throws(Failure) -> State {
+    var generator = SeededGenerator(seed: seed)
+    var state = initial
+    while state.submittedCount < arrivals.count || !state.scheduler.isEmpty {
+      var choices = operations(in: state).filter { if case .cancel = $0 { false } else { true } }
+      if let request = state.scheduler.line.randomElement(using: &generator), generator.next() % 12 == 0 {
+        choices = [.cancel(request.id)]
+      }
+      guard let operation = choices.randomElement(using: &generator) else { break }
+      state = try perform(operation, on: state)
+    }
+    return state
   }
 
   /// Asks for drafts for all that completes; a sentence when that changes what was planned without them.
@@ -196,7 +259,11 @@ struct SchedulerExplorer {
     if plan.logitRowCount != plan.work.reduce(0, { $0 + $1.logitRowCount }) { return "logits miscounted" }
     if plan.tokenCount > budget.tokenCount { return "token budget exceeded" }
     if plan.logitRowCount > budget.logitRowCount { return "logit budget exceeded" }
-    if let oldest = before.line.first, plan.work.first?.id != oldest.id { return "the oldest was not served" }
+    if let oldest = before.line.first, !scheduled.contains(oldest.id) { return "the oldest was not served" }
+    let promptTokenCount = plan.work.reduce(0) {
+      $0 + ($1.rowCount > 1 + $1.draftCount ? $1.rowCount - $1.draftCount : 0)
+    }
+    if promptTokenCount > budget.promptTokenCount { return "prompt budget exceeded" }
     // Whoever gives way does so for somebody who is admitted.
     let takesTurns = arrivals.contains { $0.group != nil }
     if !takesTurns && !plan.preempted.isEmpty && !plan.admitted.isEmpty { return "admitted while preempting" }

@@ -1,6 +1,7 @@
 import Testing
 
 import QuireScheduling
+import TestSupport
 
 @Suite struct SchedulerTests {
   typealias Arrival = SchedulerExplorer.Arrival
@@ -35,7 +36,8 @@ import QuireScheduling
         for extra in [0, 1, 4] {
           let explorer = SchedulerExplorer(
             blockCount: blockCount, blockSize: blockSize, slots: slots,
-            budget: StepBudget(tokenCount: slots + extra, logitRowCount: slots + extra / 2),
+            budget: StepBudget(
+              tokenCount: slots + extra, promptTokenCount: 1 + extra, logitRowCount: slots + extra / 2),
             arrivals: arrivals)
           stateCount += try explorer.explore()
         }
@@ -97,6 +99,53 @@ import QuireScheduling
     #expect(stateCount > 1_000)
   }
 
+  /// The same with a prefix cache: no request reads or overwrites another text.
+  @Test(arguments: [1, 2], [1, 2])
+  func holdsInEverySmallStateWithPrefixes(slots: Int, blockSize: Int) throws {
+    var stateCount = 0
+    for arrivals in Self.arrivalSets[..<3] {
+      let longest = arrivals.map(\.maximumTokenCount).max()!
+      let least = (longest + blockSize - 1) / blockSize
+      for blockCount in [least, least + 2] {
+        for extra in [0, 3] {
+          let explorer = SchedulerExplorer(
+            blockCount: blockCount, blockSize: blockSize, slots: slots,
+            budget: StepBudget(tokenCount: slots + extra, logitRowCount: slots + extra),
+            arrivals: arrivals, keepsPrefixes: true)
+          stateCount += try explorer.explore()
+        }
+      }
+    }
+    #expect(stateCount > 1_000)
+  }
+
+  /// Long random histories: sixty requests with two texts, some scored, some in groups, with drafts and cancellations, in
+  /// pools with few blocks.
+  @Test(arguments: [(1, 1), (2, 3), (4, 4), (6, 2)])
+  func holdsInRandomHistoriesWithPrefixes(slots: Int, blockSize: Int) throws {
+    var evictionCount = 0
+    for seed in 1...UInt64(12) {
+      var generator = SeededGenerator(seed: seed)
+      let arrivals = (0..<60).map { _ in
+        let tokenCount = 1 + Int(generator.next() % 30)
+        return Arrival(
+          tokenCount: tokenCount, maximumTokenCount: tokenCount + 1 + Int(generator.next() % 12),
+          scoredCount: generator.next() % 8 == 0 ? tokenCount - 1 : 0,
+          group: generator.next() % 3 == 0 ? 1 + generator.next() % 2 : nil)
+      }
+      let least = (arrivals.map(\.maximumTokenCount).max()! + blockSize - 1) / blockSize
+      let explorer = SchedulerExplorer(
+        blockCount: least + Int(generator.next() % 8), blockSize: blockSize, slots: slots,
+        budget: StepBudget(
+          tokenCount: slots + 9, promptTokenCount: 1 + Int(generator.next() % 12), logitRowCount: slots + 3),
+        arrivals: arrivals, drafts: true, keepsPrefixes: true)
+      let end = try explorer.walk(seed: seed)
+      #expect(end.scheduler.pool.usedCount == 0)
+      evictionCount += end.scheduler.pool.evictionCount
+    }
+    #expect(evictionCount > 100)
+  }
+
   /// One call for 24 answers on four slots, then others: the first of each is served at the next step, and from then
   /// on they take turns.
   @Test func aLargeGroupKeepsNobodyWaiting() {
@@ -146,14 +195,44 @@ import QuireScheduling
     scheduler.submit(id: 0, tokenCount: 300, maximumTokenCount: 310)
     scheduler.submit(id: 1, tokenCount: 4, maximumTokenCount: 40)
     scheduler.submit(id: 2, tokenCount: 4, maximumTokenCount: 40)
-    _ = planned(&scheduler, tokens: 307)  // 300 + 4, and 3 of the last prompt
-    scheduler.append(id: 0)
-    scheduler.append(id: 1)
+    _ = planned(&scheduler, tokens: 308)
+    for id in 0..<3 { scheduler.append(id: UInt64(id)) }
     scheduler.submit(id: 3, tokenCount: 500, maximumTokenCount: 510)
     let plan = planned(&scheduler, tokens: 10)
     #expect(plan.work.map(\.id) == [0, 1, 2, 3])
     #expect(plan.work.map(\.rowCount) == [1, 1, 1, 7])
     #expect(plan.work.map(\.completes) == [true, true, true, false])
+  }
+
+  /// A prompt of 14 tokens arrives after prompts of 300 and 200: it gets half of the tokens, while the prompt of 200
+  /// waits for the oldest.
+  @Test func aShortPromptPassesALongOne() {
+    var scheduler = Scheduler(blockCount: 64, blockSize: 32, maximumSlots: 4)
+    scheduler.submit(id: 0, tokenCount: 300, maximumTokenCount: 310)
+    scheduler.submit(id: 1, tokenCount: 200, maximumTokenCount: 210)
+    #expect(planned(&scheduler, tokens: 20).work.map(\.rowCount) == [20])
+    scheduler.submit(id: 2, tokenCount: 14, maximumTokenCount: 24)
+    let first = planned(&scheduler, tokens: 20)
+    #expect(first.work.map(\.id) == [0, 2] && first.work.map(\.rowCount) == [10, 10])
+    let second = planned(&scheduler, tokens: 20)
+    #expect(second.work.map(\.id) == [0, 2] && second.work.map(\.rowCount) == [16, 4])
+    #expect(second.work[1].completes)
+    #expect(scheduler.brokenInvariant == nil)
+  }
+
+  /// The budget for prompts does not limit decoding requests.
+  @Test func promptsKeepToTheirOwnBudget() {
+    var scheduler = Scheduler(blockCount: 64, blockSize: 32, maximumSlots: 8)
+    for id in 0..<6 { scheduler.submit(id: UInt64(id), tokenCount: 2, maximumTokenCount: 40) }
+    _ = planned(&scheduler, tokens: 64)
+    for id in 0..<6 { scheduler.append(id: UInt64(id)) }
+    #expect(scheduler.decodingCount == 6 && scheduler.nextPromptPosition() == nil)
+    scheduler.submit(id: 9, tokenCount: 300, maximumTokenCount: 400)
+    #expect(scheduler.nextPromptPosition() == 0)
+    var plan = StepPlan()
+    scheduler.plan(StepBudget(tokenCount: 64, promptTokenCount: 5, logitRowCount: 16), into: &plan)
+    #expect(plan.work.map(\.rowCount) == [1, 1, 1, 1, 1, 1, 5])
+    #expect(scheduler.nextPromptPosition() == 5)
   }
 
   @Test func theYoungestLosesItsBlocksAndComputesAgain() {
@@ -206,10 +285,11 @@ import QuireScheduling
     scheduler.submit(id: 0, tokenCount: 10, maximumTokenCount: 12)
     scheduler.submit(id: 1, tokenCount: 10, maximumTokenCount: 12)
     _ = planned(&scheduler, tokens: 4)
-    #expect(scheduler.pool.usedCount == 3)
+    #expect(scheduler.pool.usedCount == 6)
     scheduler.remove(id: 0)
-    #expect(scheduler.pool.usedCount == 0)
+    #expect(scheduler.pool.usedCount == 3)
     scheduler.remove(id: 1)
+    #expect(scheduler.pool.usedCount == 0)
     #expect(scheduler.isEmpty)
   }
 }

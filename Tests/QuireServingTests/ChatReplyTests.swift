@@ -36,6 +36,7 @@ struct ChatReplyTests {
     #expect(
       answer["usage"] == [
         "prompt_tokens": .int(promptTokens), "completion_tokens": 9, "total_tokens": .int(promptTokens + 9),
+        "prompt_tokens_details": ["cached_tokens": 0],
         "completion_tokens_details": ["reasoning_tokens": 5],
       ])
   }

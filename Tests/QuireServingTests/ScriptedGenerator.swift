@@ -97,12 +97,12 @@ extension GenerationEvent {
   }
 
   static func end(
-    _ reason: FinishReason = .stop, match: StopMatch? = nil, prompt: Int = 7, completion: Int = 3,
-    reasoning: Int = 0
+    _ reason: FinishReason = .stop, match: StopMatch? = nil, prompt: Int = 7, cached: Int = 0,
+    completion: Int = 3, reasoning: Int = 0
   ) -> GenerationEvent {
     .finished(
       GenerationResult(
-        reason: reason, match: match, promptTokens: prompt, completionTokens: completion,
-        reasoningTokens: reasoning, timings: GenerationTimings()))
+        reason: reason, match: match, promptTokens: prompt, cachedTokens: cached,
+        completionTokens: completion, reasoningTokens: reasoning, timings: GenerationTimings()))
   }
 }

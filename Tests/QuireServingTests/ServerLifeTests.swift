@@ -42,7 +42,7 @@ struct ServerLifeTests {
     generator.refuse(.queueFull(limit: 3), after: 1)
     let fixture = try ServerFixture(generator)
     let response = try fixture.post(Self.path, chatBody(["n": 2]))
-    #expect(response.status == 503)
+    #expect(response.status == 429)
     #expect(response.header("Retry-After") == "1")
     let error = try response.json()["error"]
     #expect(error?["message"] == .string(GenerationError.queueFull(limit: 3).description))

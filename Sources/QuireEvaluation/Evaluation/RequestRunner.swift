@@ -71,7 +71,7 @@ struct RequestRunner {
       for (content, result) in zip(state.contents, state.results) {
         guard let result else { preconditionFailure("a request that has not finished") }
         switch result.reason {
-        case .stop, .length: answers.append(Answer(content: content, result: result))
+        case .stop, .length, .timedOut: answers.append(Answer(content: content, result: result))
         case .failed(let sentence): throw .generation(sentence)
         case .cancelled: throw .generation("the engine stopped before all answers were finished; run again")
         }

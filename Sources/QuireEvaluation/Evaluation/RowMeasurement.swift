@@ -55,32 +55,38 @@ struct RowMeasurement {
       let start = ContinuousClock.now
       onProgress(.converting, 0, 0)
       let path = folder.path + "/row.quire"
-      try convert(checkpoint, by: recipe, to: path, onProgress: onProgress)
+      row.notes = try convert(checkpoint, by: recipe, to: path, onProgress: onProgress)
       row.conversionSeconds = (ContinuousClock.now - start).seconds
       return try opening { () throws(ModelFileError) in try ModelSource(path: path) }
     }
   }
 
+  /// - Returns: notices, a sentence each
   private func convert(
     _ checkpoint: ModelSource, by recipe: Recipe, to path: String, onProgress: Progress
-  ) throws(EvaluationError) {
+  ) throws(EvaluationError) -> [String] {
     let source = try checkpoint.asCheckpoint()
     let steps = 1000
     // The converter takes an escaping closure; this one does not escape, so it is lent.
-    let failure: ConversionError? = withoutActuallyEscaping(onProgress) { onProgress in
+    let outcome: Result<ConversionReport, ConversionError>
+    outcome = withoutActuallyEscaping(onProgress) { onProgress in
       do throws(ConversionError) {
         let converter = try Converter(
           source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion,
           chatFormat: material.askedChatFormat)
-        _ = try converter.run(output: path, resumes: false) {
+        let report = try converter.run(output: path, resumes: false) {
           onProgress(.converting, Int($0.fractionDone * Double(steps)), steps)
         }
-        return nil
+        return .success(report)
       } catch {
-        return error
+        return .failure(error)
       }
     }
-    if let failure { throw .conversion(failure.description) }
+    do throws(ConversionError) {
+      return try outcome.get().rows.flatMap(\.remarks)
+    } catch {
+      throw .conversion(error.description)
+    }
   }
 
   /// The tool version that temporary packs name; they are deleted after the row.

@@ -21,6 +21,7 @@ import QuireModelFiles
 // | klMean, klP99, klMax | divergence from the reference in nats per token; `klMeanError` |
 // | topOneAgreement | share of positions with the reference's most probable token; `…Error` |
 // | tasks | per task, and for "all", `thinking` and `nonThinking` |
+// | notes | notices of the conversion, a sentence each |
 //
 // A task's mode: `accuracy` (share of right answers), `standardError`, `tokensPerAnswer`, `tokensPerAnswerError`,
 // `problems`, `truncatedShare` (answers that reached the token limit and count as wrong) and `flips` against the reference:
@@ -69,6 +70,7 @@ extension EvaluationRow {
       "topOneAgreementError": number(comparison?.topOneAgreement.standardError),
       "tasks": .object(
         JSONObject(uniqueMembers: tasks.map { JSONObject.Member(key: $0.name, value: $0.json) })),
+      "notes": .array(notes.map { .string($0) }),
     ]
   }
 }

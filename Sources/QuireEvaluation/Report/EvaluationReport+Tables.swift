@@ -59,6 +59,11 @@ extension EvaluationReport {
         "reference: the checkpoint's weights in float32 arithmetic with a float32 cache; packs run with a float16 cache"
       )
     }
+    for (index, row) in rows.enumerated() {
+      // A later step of a recipe has the notes of those before it.
+      let known = rows[..<index].filter { $0.recipe == row.recipe }.flatMap(\.notes)
+      lines += row.notes.filter { !known.contains($0) }.map { "note: \(row.label): \($0)" }
+    }
     return lines.map { Self.wrapped($0, width: width) }.joined()
   }
 

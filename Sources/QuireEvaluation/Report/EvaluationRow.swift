@@ -23,6 +23,8 @@ package struct EvaluationRow: Sendable, Equatable {
   package var text: TextScore?
   /// One result per task, then the sum of all; empty when no tasks were given.
   package var tasks: [TaskResult] = []
+  /// Notices of the conversion, such as a calibration text shorter than the recipe asks for; a sentence each.
+  package var notes: [String] = []
 
   /// The row's name in tables: "reference", "int4: quantize".
   package var label: String

@@ -49,7 +49,9 @@ struct ChatReply: Reply {
     var choice = Choice()
     if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
-    self.usage = UsageCounter(promptTokens: promptTokens, choiceCount: generation.choiceCount)
+    self.usage = UsageCounter(
+      promptTokens: promptTokens, choiceCount: generation.choiceCount,
+      choicesPerPrompt: generation.choiceCount)
   }
 
   mutating func open() -> [JSONValue] {

@@ -34,7 +34,8 @@ struct CompletionReply: Reply {
     let logprobs =
       request.logprobCount == nil ? nil : CompletionLogprobs(namesTokensByID: request.namesTokensByID)
     self.choices = [Choice](repeating: Choice(logprobs: logprobs), count: choiceCount)
-    self.usage = UsageCounter(promptTokens: promptTokens, choiceCount: choiceCount)
+    self.usage = UsageCounter(
+      promptTokens: promptTokens, choiceCount: choiceCount, choicesPerPrompt: request.generation.choiceCount)
   }
 
   mutating func open() -> [JSONValue] {

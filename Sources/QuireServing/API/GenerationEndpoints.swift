@@ -23,8 +23,8 @@ enum ChatEndpoint {
       chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
       promptTokens: tokens.count)
     try GenerationRun.start(
-      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count, generator: service.generator,
-      exchange: exchange,
+      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count,
+      choicesPerPrompt: chat.generation.choiceCount, generator: service.generator, exchange: exchange,
       reply: reply)
   }
 }
@@ -55,6 +55,8 @@ enum CompletionEndpoint {
       // The engine accepts 0 tokens only with the prompt's log-probabilities, so they are requested even if unused.
       choice.wantsPromptLogprobs =
         completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0)
+      // An echoed prompt is computed completely, with or without scores.
+      choice.usesPrefixCache = !completion.echoesPrompt
       choices += choice.repeated(generation.choiceCount)
       if completion.echoesPrompt {
         let echo = CompletionReply.Echo(text: prompt.text(service.tokenizer))
@@ -65,7 +67,8 @@ enum CompletionEndpoint {
       completion, identity: ReplyIdentity(prefix: "cmpl-", model: service.options.modelName),
       promptTokens: promptTokens, choiceCount: choices.count, echoes: echoes)
     try GenerationRun.start(
-      choices, promptTokens: promptTokens, generator: service.generator, exchange: exchange, reply: reply)
+      choices, promptTokens: promptTokens, choicesPerPrompt: generation.choiceCount,
+      generator: service.generator, exchange: exchange, reply: reply)
   }
 }
 
@@ -110,6 +113,7 @@ extension GenerationRequest {
       maximumTokens: min(fields.maximumTokens ?? available, available),
       stopStrings: fields.stopStrings, stopTokenIDs: fields.stopTokenIDs,
       ignoresEndOfSequence: fields.ignoresEndOfSequence)
+    secondsMaximum = fields.secondsMaximum
   }
 
   /// The same request several times. Seeded copies get consecutive seeds; otherwise all answers would be equal.

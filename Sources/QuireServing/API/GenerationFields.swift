@@ -7,7 +7,7 @@ struct GenerationFields: Sendable {
     .any([
       "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
       "seed",
-      "logit_bias", "stop", "stop_token_ids", "ignore_eos", "n", "best_of", "stream",
+      "logit_bias", "stop", "stop_token_ids", "ignore_eos", "max_time", "n", "best_of", "stream",
     ]) + ["stream_options": .members(["include_usage", "continuous_usage_stats", "include_obfuscation"])]
 
   var sampling: SamplingParameters
@@ -16,6 +16,8 @@ struct GenerationFields: Sendable {
   var stopStrings: [String] = []
   var stopTokenIDs: Set<Int32> = []
   var ignoresEndOfSequence = false
+  /// Time limit of the answer in seconds; `nil` for none.
+  var secondsMaximum: Double?
   /// Answers per prompt.
   var choiceCount = 1
   var delivery = Delivery()
@@ -40,6 +42,8 @@ struct GenerationFields: Sendable {
         reader.array("stop_token_ids", of: "token ids") ?? [], "stop_token_ids",
         vocabularySize: vocabularySize))
     ignoresEndOfSequence = try reader.bool("ignore_eos") ?? false
+    secondsMaximum = try reader.number("max_time", in: .above(0, to: Float(RequestLimits.secondsMaximum)))
+      .map(Double.init)
     choiceCount = try reader.int("n", in: 1...Self.maximumChoiceCount) ?? 1
     try reader.require(
       "best_of", isOneOf: [.int(choiceCount)], because: "every answer asked for with 'n' is returned")

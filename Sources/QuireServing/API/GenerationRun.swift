@@ -43,9 +43,14 @@ final class GenerationRun: Sendable {
 
   private let generator: any TextGenerator
   private let exchange: HTTPExchange
+  private let choicesPerPrompt: Int
   private let guarded: Mutex<Guarded>
 
-  private init(choiceCount: Int, generator: any TextGenerator, exchange: HTTPExchange, reply: any Reply) {
+  private init(
+    choiceCount: Int, choicesPerPrompt: Int, generator: any TextGenerator, exchange: HTTPExchange,
+    reply: any Reply
+  ) {
+    self.choicesPerPrompt = choicesPerPrompt
     self.generator = generator
     self.exchange = exchange
     self.guarded = Mutex(Guarded(reply: reply, unfinishedCount: choiceCount))
@@ -54,14 +59,17 @@ final class GenerationRun: Sendable {
   /// Submits all choices or none, then answers on the exchange as events arrive. Throws the error to answer with
   /// when they cannot be submitted.
   ///
-  /// - Parameter promptTokens: tokens of all prompts, each counted once.
+  /// - Parameters:
+  ///   - promptTokens: tokens of all prompts, each counted once.
+  ///   - choicesPerPrompt: number of consecutive `choices` with the same prompt.
   static func start(
-    _ choices: [GenerationRequest], promptTokens: Int, generator: any TextGenerator, exchange: HTTPExchange,
-    reply: any Reply
+    _ choices: [GenerationRequest], promptTokens: Int, choicesPerPrompt: Int, generator: any TextGenerator,
+    exchange: HTTPExchange, reply: any Reply
   ) throws(ServingError) {
     exchange.addTokens(prompt: promptTokens)
     let run = GenerationRun(
-      choiceCount: choices.count, generator: generator, exchange: exchange, reply: reply)
+      choiceCount: choices.count, choicesPerPrompt: choicesPerPrompt, generator: generator,
+      exchange: exchange, reply: reply)
     var ids: [RequestID] = []
     // One API call is one scheduling group, however many answers it asks for.
     let group = choices.count > 1 ? UInt64.random(in: .min ... .max) : nil
@@ -124,8 +132,10 @@ final class GenerationRun: Sendable {
     guard case .running = state.stage else { return }
     if case .finished(let result) = event {
       state.unfinishedCount -= 1
-      exchange.addTokens(generated: result.completionTokens)
-      if let rejection = Rejection(result.reason) { return fail(rejection, on: &state) }
+      // The cached tokens of a prompt are logged once, for its first choice, as in `usage`.
+      let isFirst = choice % choicesPerPrompt == 0
+      exchange.addTokens(cached: isFirst ? result.cachedTokens : 0, generated: result.completionTokens)
+      if let rejection = Rejection(result) { return fail(rejection, on: &state) }
     }
     send(state.reply.receive(event, choice: choice), of: state.reply)
     guard state.unfinishedCount == 0 else { return }

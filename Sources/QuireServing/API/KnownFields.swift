@@ -49,7 +49,7 @@ package enum KnownFields {
     NeutralField("return_hidden_states", [false], "hidden states are not returned"),
     NeutralField("n_probs", [0], "log-probabilities come with 'logprobs'"),
     NeutralField("post_sampling_probs", [false], "log-probabilities are the model's own"),
-    NeutralField("t_max_predict_ms", [0, -1], "answers have no time limit"),
+    NeutralField("t_max_predict_ms", [0, -1], "the time limit is 'max_time', in seconds"),
     NeutralField("repetition_detection", [], "answers do not end at repetitions"),
   ]
 

@@ -22,6 +22,10 @@ struct MetricsPage {
     gauge(
       "kv_cache_usage_perc", "Share of the key/value cache in use, 0 to 1.",
       Double(metrics.usedBlockCount) / Double(max(1, metrics.blockCount)))
+    gauge(
+      "kv_cache_kept_perc", "Share of the key/value cache that is kept for later requests, 0 to 1.",
+      Double(metrics.idleBlockCount) / Double(max(1, metrics.blockCount)))
+    addPrefixes(metrics)
     counter("num_preemptions_total", "Requests that lost their slot.", [("", metrics.preemptionCount)])
     counter("prompt_tokens_total", "Prompt tokens processed.", [("", metrics.promptTokenCount)])
     counter("generation_tokens_total", "Tokens generated.", [("", metrics.generatedTokenCount)])
@@ -40,6 +44,7 @@ struct MetricsPage {
       [
         ("{finished_reason=\"stop\"}", metrics.stopCount),
         ("{finished_reason=\"length\"}", metrics.lengthCount),
+        ("{finished_reason=\"timeout\"}", metrics.timedOutCount),
         ("{finished_reason=\"abort\"}", metrics.cancelledCount),
         ("{finished_reason=\"error\"}", metrics.failedCount),
       ])
@@ -52,6 +57,25 @@ struct MetricsPage {
       "inter_token_latency_seconds", "Time between two tokens of an answer.", metrics.betweenTokensSeconds)
     histogram("e2e_request_latency_seconds", "Submission to end.", metrics.requestSeconds)
     histogram("iteration_tokens_total", "Tokens computed by a step.", metrics.stepTokens)
+  }
+
+  /// The names are vLLM's, where queries and hits count tokens.
+  private mutating func addPrefixes(_ metrics: EngineMetrics) {
+    counter(
+      "prefix_cache_queries_total", "Prompt tokens looked up in the prefix cache.",
+      [("", metrics.prefixQueryTokenCount)])
+    counter(
+      "prefix_cache_hits_total", "Prompt tokens found in the prefix cache.",
+      [("", metrics.prefixHitTokenCount)])
+    counter(
+      "prefix_cache_requests_total", "Requests looked up in the prefix cache, by result.",
+      [
+        ("{result=\"hit\"}", metrics.prefixHitCount),
+        ("{result=\"miss\"}", metrics.prefixQueryCount - metrics.prefixHitCount),
+      ])
+    counter(
+      "prefix_cache_evicted_blocks_total", "Blocks of the prefix cache that were reused for other tokens.",
+      [("", metrics.evictedBlockCount)])
   }
 
   private mutating func gauge(_ name: String, _ help: String, _ value: Double) {

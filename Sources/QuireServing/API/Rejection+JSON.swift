@@ -21,7 +21,9 @@ extension Rejection {
     let sentence = error.description
     switch error {
     case .queueFull:
-      self = .unavailable(sentence, code: "queue_full", retryAfterSeconds: 1)
+      self = Rejection(
+        status: 429, message: sentence, kind: "rate_limit_error", code: "queue_full",
+        headers: [HTTPHeader("Retry-After", "1")])
     case .draining, .stopped:
       self = .unavailable(sentence, code: "shutting_down", retryAfterSeconds: 5)
     case .unusableLogits, .unusableConstraint:
@@ -34,9 +36,14 @@ extension Rejection {
   }
 
   /// The error for an answer that could not be finished; `nil` for finish reasons that are regular answers.
-  init?(_ reason: FinishReason) {
-    switch reason {
+  init?(_ result: GenerationResult) {
+    switch result.reason {
     case .stop, .length: return nil
+    case .timedOut:
+      guard result.completionTokens == 0 else { return nil }
+      self = .unavailable(
+        "expected a first token within max_time, found none; send the request again or raise max_time",
+        code: "time_over", retryAfterSeconds: 1)
     case .cancelled:
       self = .unavailable(
         "expected to finish the answer, found a server that is shutting down; send the request to another one",
@@ -49,7 +56,8 @@ extension Rejection {
   /// Fields of a generation request by their names in the API.
   private static let apiNames = [
     "promptTokens": "prompt", "maximumTokens": "max_tokens", "stopStrings": "stop",
-    "stopTokenIDs": "stop_token_ids", "logprobCount": "logprobs", "topP": "top_p", "topK": "top_k",
+    "stopTokenIDs": "stop_token_ids", "secondsMaximum": "max_time", "logprobCount": "logprobs",
+    "topP": "top_p", "topK": "top_k",
     "minP": "min_p", "presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty",
     "repetitionPenalty": "repetition_penalty", "logitBias": "logit_bias",
   ]

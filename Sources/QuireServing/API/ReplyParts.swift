@@ -29,15 +29,22 @@ struct ReplyIdentity: Sendable {
   }
 }
 
-/// Tokens counted over the choices of an answer. A prompt with several choices counts once.
+/// Tokens counted over the choices of an answer. A prompt with several choices counts once. Its cached tokens are those
+/// of its first choice.
 struct UsageCounter: Sendable {
   private(set) var promptTokens: Int
+  /// Number of choices per prompt.
+  private let choicesPerPrompt: Int
+  /// One per prompt; known when the prompt's first choice has ended.
+  private var cachedTokens: [Int?]
   /// Counted from the deltas while the answer runs; replaced by the engine's counts at the end.
   private var completionTokens: [Int]
   private var reasoningTokens: [Int]
 
-  init(promptTokens: Int, choiceCount: Int) {
+  init(promptTokens: Int, choiceCount: Int, choicesPerPrompt: Int) {
     self.promptTokens = promptTokens
+    self.choicesPerPrompt = choicesPerPrompt
+    self.cachedTokens = [Int?](repeating: nil, count: choiceCount / choicesPerPrompt)
     self.completionTokens = [Int](repeating: 0, count: choiceCount)
     self.reasoningTokens = completionTokens
   }
@@ -50,25 +57,33 @@ struct UsageCounter: Sendable {
   mutating func finish(_ result: GenerationResult, choice: Int) {
     completionTokens[choice] = result.completionTokens
     reasoningTokens[choice] = result.reasoningTokens
+    if choice % choicesPerPrompt == 0 { cachedTokens[choice / choicesPerPrompt] = result.cachedTokens }
   }
 
   var json: JSONValue {
     let completion = completionTokens.reduce(0, +)
-    return [
+    var members: JSONObject = [
       "prompt_tokens": .int(promptTokens), "completion_tokens": .int(completion),
       "total_tokens": .int(promptTokens + completion),
-      "completion_tokens_details": ["reasoning_tokens": .int(reasoningTokens.reduce(0, +))],
     ]
+    let known = cachedTokens.compactMap { $0 }
+    if known.count == cachedTokens.count {
+      members["prompt_tokens_details"] = ["cached_tokens": .int(known.reduce(0, +))]
+    }
+    members["completion_tokens_details"] = ["reasoning_tokens": .int(reasoningTokens.reduce(0, +))]
+    return .object(members)
   }
 }
 
 extension GenerationResult {
   /// `finish_reason` of a choice without tool calls.
-  var finishName: String { reason == .length ? "length" : "stop" }
+  var finishName: String { reason == .length || reason == .timedOut ? "length" : "stop" }
 
   /// `stop_reason`, as vLLM gives it: the string or token that ended the answer, null for the natural end.
+  /// For an answer that reached its time limit it is `max_time`.
   var stopReason: JSONValue {
-    switch match {
+    if reason == .timedOut { return "max_time" }
+    return switch match {
     case .string(let text): .string(text)
     case .token(let id): .int(id)
     case .endOfSequence, .constraint, nil: .null

@@ -25,6 +25,7 @@ enum Router {
     "/tokenizer_info": Route(method: "GET", endpoint: TokenEndpoints.describe),
     "/health": Route(method: "GET", endpoint: HealthEndpoint.handle),
     "/metrics": Route(method: "GET", endpoint: MetricsEndpoint.handle),
+    "/quire/model": Route(method: "GET", endpoint: ModelFactsEndpoint.handle),
   ]
 
   static let modelPrefix = "/models/"
@@ -79,6 +80,7 @@ enum Router {
   }
 
   private static func route(for path: String) throws(ServingError) -> Route {
+    if path == PageEndpoint.path { return Route(method: "GET", endpoint: PageEndpoint.handle) }
     let plain = plainPath(path)
     if let route = routes[plain] { return route }
     if plain.hasPrefix(modelPrefix) && plain.utf8.count > modelPrefix.utf8.count {

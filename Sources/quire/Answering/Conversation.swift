@@ -73,14 +73,16 @@ private final class Outcome: @unchecked Sendable {
 }
 
 extension GenerationResult {
-  /// "[31 prompt tokens, 900.0 tokens/s; 12 new tokens, 250.0 tokens/s]".
+  /// "[31 prompt tokens, 900.0 tokens/s; 12 new tokens, 250.0 tokens/s]". After the prompt tokens,
+  /// "(960 cached)" says how many of them were in the cache.
   var account: String {
-    let prefill = Double(promptTokens) / max(1e-9, timings.prefillSeconds)
+    let prefill = Double(promptTokens - cachedTokens) / max(1e-9, timings.prefillSeconds)
     // The first token comes from the prompt's last step; the others are decoded one per step.
     let decode = Double(max(0, completionTokens - 1)) / max(1e-9, timings.decodeSeconds)
     let ending = reason == .length ? ", cut at the limit" : ""
+    let cached = cachedTokens > 0 ? " (\(cachedTokens) cached)" : ""
     return String(
-      format: "[%d prompt tokens, %.1f tokens/s; %d new tokens, %.1f tokens/s%@]", promptTokens, prefill,
-      completionTokens, decode, ending as NSString)
+      format: "[%d prompt tokens%@, %.1f tokens/s; %d new tokens, %.1f tokens/s%@]", promptTokens,
+      cached as NSString, prefill, completionTokens, decode, ending as NSString)
   }
 }

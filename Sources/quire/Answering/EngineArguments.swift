@@ -11,12 +11,14 @@ struct EngineArguments {
   let contextLength: Int?
   let keyValueElement: KeyValueElement?
   let lookup: LookupMode
+  let keepsPrefixes: Bool
 
   init(_ arguments: Arguments) throws {
     threadCount = try arguments.threadCount()
     contextLength = try arguments.integer("--context", in: 1...Int.max)
     keyValueElement = try arguments.keyValueElement()
     lookup = arguments.has("--no-lookup") ? .off : .adaptive
+    keepsPrefixes = !arguments.has("--no-prefix-cache")
     instructionSet = try Environment.instructionSet()
   }
 
@@ -33,7 +35,7 @@ struct EngineArguments {
       threadCount: threadCount, instructionSet: instructionSet,
       contextLength: contextLength ?? min(most, 8192),
       keyValueElement: try keyValueElement?.checked(for: opened.model.configuration) ?? .float16,
-      endOfSequenceIDs: opened.endOfSequenceIDs, lookup: lookup)
+      endOfSequenceIDs: opened.endOfSequenceIDs, lookup: lookup, keepsPrefixes: keepsPrefixes)
     options.maximumSlots = 1
     // Unneeded blocks are not allocated, and memory pages that were never written take no memory.
     options.cacheBytes = max(options.cacheBytes, Machine.availableBytes / 2)

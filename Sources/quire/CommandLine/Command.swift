@@ -98,5 +98,9 @@ extension Command.Option {
   static let cacheType = Self("--kv-cache", "TYPE", "float16 (default), int8 or float32")
   static let noLookup = Self(
     "--no-lookup", nil, "do not draft tokens from the text itself; answers are the same either way")
+  static let noPrefixCache = Self(
+    "--no-prefix-cache", nil,
+    "compute every prompt completely and reuse nothing of earlier ones; the answers are the same"
+  )
   static let system = Self("--system", "TEXT", "a system message before the prompt")
 }

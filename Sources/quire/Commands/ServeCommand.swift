@@ -3,6 +3,7 @@ import Foundation
 import QuireGeneration
 import QuireModel
 import QuireModelFiles
+import QuirePacks
 import QuireServing
 import QuireTensors
 import QuireText
@@ -26,14 +27,15 @@ extension Command {
         "--allow-host", "NAME",
         "further host names that requests may use for the server; '*' for all (repeatable)"),
       Option("--slots", "N", "requests that run at the same time (default: 16)"),
-      Option("--queue", "N", "requests that may wait; more get 503 (default: 256)"),
+      Option("--queue", "N", "requests that may wait; more get 429 (default: 256)"),
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
       Option(
-        "--kv-cache-mib", "N",
-        "maximum memory for keys and values (default: half of the free memory, at least 2048)"),
+        "--kv-memory", "MIB",
+        "maximum memory for keys and values, in MiB (default: half of the free memory, at least 2048)"),
+      Option("--report", "FILE", "a report of 'evaluate --json' that the page at / shows"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
-      .context, .cacheType, .noLookup, .chatFormat, .threads, .quiet,
+      .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
     run: runServe)
@@ -46,6 +48,7 @@ private struct ServeArguments {
   let port: Int
   let allowedOrigins: [String]
   let allowedHosts: [String]
+  let report: ServedReport?
   let patience: Duration
   let slotCount: Int
   let waitingCount: Int
@@ -58,11 +61,12 @@ private struct ServeArguments {
     port = try arguments.integer("--port", in: 0...65_535) ?? 8080
     allowedOrigins = arguments.all("--allow-origin")
     allowedHosts = arguments.all("--allow-host")
+    report = try arguments.string("--report").map { try ServedReport(path: $0) }
     patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
     waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
     tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
-    cacheBytes = try arguments.integer("--kv-cache-mib", in: 1...1 << 20).map { $0 << 20 }
+    cacheBytes = try arguments.integer("--kv-memory", in: 1...1 << 20).map { $0 << 20 }
     engine = try EngineArguments(arguments)
     try serverOptions(modelName: "unknown yet").check()
   }
@@ -88,8 +92,9 @@ private func runServe(_ arguments: Arguments) throws {
   let signals = StopSignals()
   let asked = try ServeArguments(arguments)
   let begin = Date()
+  let source = try arguments.modelSource()
   let opened = try OpenedModel(
-    arguments.modelSource(), threadCount: asked.engine.threadCount,
+    source, threadCount: asked.engine.threadCount,
     chatFormat: try arguments.chatFormat(), needsChats: false)
   let engineOptions = try asked.engineOptions(for: opened)
   let engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: engineOptions)
@@ -99,6 +104,7 @@ private func runServe(_ arguments: Arguments) throws {
   let logsRequests = !isQuiet && !arguments.has("--no-request-log")
   var options = asked.serverOptions(modelName: name)
   options.samplingDefaults = opened.samplingDefaults
+  options.facts = try facts(of: source, asked.report)
   let server = try Server(
     engine: engine, tokenizer: opened.tokenizer, options: options,
     log: logsRequests ? LineLog { Terminal.errorLine($0) } : nil)
@@ -111,10 +117,27 @@ private func runServe(_ arguments: Arguments) throws {
   say("chat format: \(opened.tokenizer.chatFormat.summary)")
   say(description(of: engine.shape, engineOptions, opened))
   say("serving \(name) at \(server.url)")
+  say("chat page at \(server.pageURL)")
   let signal = signals.wait()
   say("\(signal.name): finishing running requests; a second signal stops at once")
   signals.exitAtNextSignal()
   server.drainAndStop(patience: asked.patience)
+}
+
+/// The model data that the page shows.
+private func facts(of source: ModelSource, _ report: ServedReport?) throws -> ModelFacts {
+  let size = try source.size()
+  let manifest = source.pack?.manifest
+  var facts = ModelFacts()
+  facts.kind = source.isPack ? .pack : .checkpoint
+  facts.parameterCount = size.parameterCount
+  facts.weightBytes = size.weightBytes
+  facts.fileBytes = size.fileBytes
+  facts.recipeName = manifest?.recipe?.name
+  facts.recipeText = manifest?.recipe?.text
+  facts.steps = manifest?.rows ?? []
+  facts.report = report?.json
+  return facts
 }
 
 /// The server's capacity in one line.
@@ -123,6 +146,7 @@ private func description(of shape: EngineShape, _ options: EngineOptions, _ open
   let set = options.instructionSet ?? .detected
   return "context \(shape.contextLength) tokens, \(shape.maximumSlots) slots, "
     + "\(shape.maximumRequests - shape.maximumSlots) more may wait, KV cache up to "
-    + "\(ByteText.of(shape.blockCount * blockBytes)) of \(options.keyValueElement.rawValue), "
+    + "\(ByteText.of(shape.blockCount * blockBytes)) of \(options.keyValueElement.rawValue) for "
+    + "\(shape.blockCount * KeyValueCache.blockSize) tokens\(shape.keepsPrefixes ? "" : ", no prefix cache"), "
     + "\(shape.threadCount) threads, \(set.rawValue)"
 }

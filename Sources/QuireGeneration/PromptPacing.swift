@@ -1,0 +1,90 @@
+/// Limits the prompt tokens of a step, so that decoding requests do not wait long for their next token.
+///
+///     var pacing = PromptPacing()
+///     pacing.observe(answerCount: 16, promptCount: 0, position: 0, seconds: 0.090)
+///     pacing.observe(answerCount: 16, promptCount: 32, position: 0, seconds: 0.190)
+///     pacing.promptTokenCount(answerCount: 16, position: 0)   // 40: such a step takes 2.4 times 0.090 s
+///
+/// The time between two tokens of an answer is the time of a step. A step that only decodes is the shortest; a step with
+/// prompt tokens may take `stretch` times as long. Both times are estimated from measured steps: decoding for each number
+/// of answers, prompt tokens for each range of positions, because attention reads all positions before a token.
+package struct PromptPacing: Sendable {
+  /// Planned time of a step with prompt tokens, divided by the time of a step that only decodes. The interface promises
+  /// three; the difference allows for the variation of step times.
+  package static let stretch = 2.4
+  /// A step may always compute this many prompt tokens.
+  package static let countMinimum = 4
+  /// Prompt tokens of a step before anything is measured.
+  private static let countAtFirst = 32
+  /// Weight of the newest measurement in the moving averages.
+  private static let weight = 0.2
+  /// A measurement is limited to this range relative to the average, because other programs may interrupt a step.
+  private static let ratios = 0.5...2.0
+
+  /// Seconds of a step that only decodes, by the number of answers − 1; 0 if not measured.
+  private var decodeSeconds: [Double]
+  /// Seconds per prompt token, by the number of bits of its position; 0 if not measured.
+  private var tokenSeconds = [Double](repeating: 0, count: Int.bitWidth)
+
+  package init(maximumSlots: Int = 16) {
+    decodeSeconds = [Double](repeating: 0, count: maximumSlots)
+  }
+
+  /// The maximum number of prompt tokens for a step in which `answerCount` requests decode. `position` is the prompt's
+  /// next position.
+  package func promptTokenCount(answerCount: Int, position: Int) -> Int {
+    guard answerCount > 0 else { return .max }
+    guard let decode = expectedDecode(answerCount), let token = expectedToken(position) else {
+      return Self.countAtFirst
+    }
+    let count = (Self.stretch - 1) * decode / token
+    return count < 1e9 ? max(Self.countMinimum, Int(count)) : .max
+  }
+
+  /// Records the duration of a step.
+  package mutating func observe(answerCount: Int, promptCount: Int, position: Int, seconds: Double) {
+    guard seconds > 0, answerCount <= decodeSeconds.count else { return }
+    if promptCount == 0 {
+      guard answerCount > 0 else { return }
+      Self.learn(seconds, &decodeSeconds[answerCount - 1])
+    } else {
+      let decode = answerCount > 0 ? expectedDecode(answerCount) ?? 0 : 0
+      // The weights are read once for all rows, so the difference may be near zero; a prompt token always takes time.
+      let rest = max(seconds - decode, seconds / 20)
+      Self.learn(rest / Double(promptCount), &tokenSeconds[Self.bits(position)])
+    }
+  }
+
+  private static func learn(_ observed: Double, _ mean: inout Double) {
+    if mean == 0 {
+      mean = observed
+    } else {
+      let ratio = min(max(observed / mean, ratios.lowerBound), ratios.upperBound)
+      mean *= 1 + weight * (ratio - 1)
+    }
+  }
+
+  private static func bits(_ position: Int) -> Int { Int.bitWidth - max(0, position).leadingZeroBitCount }
+
+  /// An estimate that is never too high: the time for fewer answers, or else a proportional part of the time for more.
+  private func expectedDecode(_ answerCount: Int) -> Double? {
+    let index = min(answerCount, decodeSeconds.count) - 1
+    if let below = decodeSeconds[...index].last(where: { $0 > 0 }) { return below }
+    guard let above = decodeSeconds.indices.dropFirst(index).first(where: { decodeSeconds[$0] > 0 }) else {
+      return nil
+    }
+    return decodeSeconds[above] * Double(index + 1) / Double(above + 1)
+  }
+
+  /// An estimate that is hardly ever too low. From one range of positions to the next, the time at most doubles; a
+  /// higher range takes at least as long.
+  private func expectedToken(_ position: Int) -> Double? {
+    let bits = Self.bits(position)
+    if let below = tokenSeconds.indices.prefix(bits + 1).last(where: { tokenSeconds[$0] > 0 }) {
+      // Below position 1024 attention is a small part of the time.
+      let doublings = max(0, bits - max(below, 10))
+      return tokenSeconds[below] * Double(1 << min(doublings, 30))
+    }
+    return tokenSeconds.dropFirst(bits).first { $0 > 0 }
+  }
+}

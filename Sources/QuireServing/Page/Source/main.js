@@ -1,0 +1,105 @@
+// Connects the parts: the model's description, the keyboard, the dialog.
+
+const page = {
+  /// The response of /quire/model; null until it arrives.
+  model: null,
+};
+
+/// Shows a short status, which screen readers read aloud.
+function say(text) { byId("status").textContent = text; }
+
+function showNotice(text) {
+  byId("notice").textContent = text;
+  byId("notice").hidden = !text;
+}
+
+/// Keeps the end of the conversation visible, unless the user has scrolled up.
+function scrollToEnd(always = false) {
+  const log = byId("log");
+  if (always) isAtEnd = true;
+  if (isAtEnd) log.scrollTop = log.scrollHeight;
+}
+let isAtEnd = true;
+
+function fitPrompt() {
+  const prompt = byId("prompt");
+  prompt.style.height = "auto";
+  prompt.style.height = prompt.scrollHeight + 2 + "px";
+}
+
+function askForKey() {
+  byId("key-form").hidden = false;
+  byId("key").focus();
+}
+
+async function loadModel() {
+  try {
+    page.model = await (await send("quire/model")).json();
+  } catch (error) {
+    if (error.status === 401) {
+      if (tabStore.read("key")) showNotice(error.message);
+      askForKey();
+    } else showNotice(error instanceof ServerError ? error.message : "The model's description cannot be read.");
+    return;
+  }
+  showNotice(page.model.chat ? "" : "This model has no known chat format, so it cannot chat here. Start the "
+    + "server with --chat-format qwen3 if its chats are Qwen3's, or use /v1/completions.");
+  byId("send").disabled = !page.model.chat;
+  byId("key-form").hidden = true;
+  showModel(page.model);
+  settings.showDefaults();
+}
+
+function showModel(model) {
+  document.title = model.id + " – Quire";
+  byId("model-name").textContent = model.id;
+  byId("model-title").textContent = model.id;
+  const parts = [];
+  if (model.parameters) parts.push((model.parameters / (model.parameters < 1e9 ? 1e6 : 1e9)).toPrecision(3)
+    + (model.parameters < 1e9 ? " M" : " B") + " parameters");
+  if (model.bits_per_weight) parts.push(model.bits_per_weight.toFixed(2) + " bits per weight");
+  parts.push("context " + model.max_model_len.toLocaleString("en"));
+  byId("model-line").textContent = parts.join(" · ");
+  byId("model-body").replaceChildren(...modelNodes(model));
+}
+
+function listen() {
+  byId("composer").onsubmit = (event) => {
+    event.preventDefault();
+    if (!byId("send").disabled) conversation.submit();
+  };
+  byId("prompt").oninput = fitPrompt;
+  byId("prompt").onkeydown = (event) => {
+    // While an input method composes a word, Enter is for the input method.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    byId("composer").requestSubmit();
+  };
+  document.onkeydown = (event) => {
+    if (event.key !== "Escape" || byId("model-dialog").open) return;
+    if (conversation.abort) conversation.stop();
+    else if (conversation.isEditing) conversation.cancelEdit();
+  };
+  byId("log").onscroll = () => {
+    const log = byId("log");
+    isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  };
+  byId("stop").onclick = () => conversation.stop();
+  byId("new-chat").onclick = () => conversation.clear();
+  byId("cancel-edit").onclick = () => conversation.cancelEdit();
+  byId("show-model").onclick = () => byId("model-dialog").showModal();
+  byId("close-model").onclick = () => byId("model-dialog").close();
+  byId("key-form").onsubmit = (event) => {
+    event.preventDefault();
+    tabStore.write("key", byId("key").value);
+    byId("key").value = "";
+    loadModel();
+  };
+}
+
+listen();
+settings.start();
+conversation.start();
+scrollToEnd(true);
+loadModel();
+if (matchMedia("(pointer: fine)").matches) byId("prompt").focus();

@@ -1,0 +1,88 @@
+import QuireGeneration
+import Testing
+
+/// Chunks of prompts that keep steps short, with simulated step times.
+@Suite struct PromptPacingTests {
+  /// Simulated seconds of a step: read the weights once, compute each row, attend to the positions before it.
+  private struct Machine {
+    var weights = 0.060
+    var row = 0.004
+    var position = 2e-7
+
+    func seconds(answers: Int, prompt: Int, at first: Int) -> Double {
+      weights + row * Double(answers + prompt) + position
+        * Double(prompt * (first + prompt / 2) + answers * 500)
+    }
+  }
+
+  /// Runs decode steps, then a prompt. Returns the longest step relative to a decode step.
+  private func longestStretch(
+    _ machine: Machine, answers: Int, promptLength: Int, _ pacing: inout PromptPacing
+  ) -> (stretch: Double, steps: Int) {
+    let decode = machine.seconds(answers: answers, prompt: 0, at: 0)
+    for _ in 0..<5 {
+      pacing.observe(answerCount: answers, promptCount: 0, position: 0, seconds: decode)
+    }
+    var (position, steps, longest) = (0, 0, 0.0)
+    while position < promptLength {
+      let most = pacing.promptTokenCount(answerCount: answers, position: position)
+      let count = min(most, 512, promptLength - position)
+      let seconds = machine.seconds(answers: answers, prompt: count, at: position)
+      pacing.observe(answerCount: answers, promptCount: count, position: position, seconds: seconds)
+      // The first chunk is before any measurement.
+      if steps > 0 { longest = max(longest, seconds / decode) }
+      position += count
+      steps += 1
+    }
+    return (longest, steps)
+  }
+
+  @Test(arguments: [1, 4, 16]) func aLongPromptStretchesNoStepBeyondThreeTimes(answers: Int) {
+    var pacing = PromptPacing()
+    let long = longestStretch(Machine(), answers: answers, promptLength: 30_000, &pacing)
+    #expect(long.stretch < 3)
+    #expect(long.stretch > 2, "shorter steps would make the prompt wait for nothing")
+    // Then a prompt whose tokens take little time again, and a jump to a high position, as after a cached prefix.
+    #expect(longestStretch(Machine(), answers: answers, promptLength: 2_000, &pacing).stretch < 3)
+    let far = pacing.promptTokenCount(answerCount: answers, position: 30_000)
+    let decode = Machine().seconds(answers: answers, prompt: 0, at: 0)
+    #expect(Machine().seconds(answers: answers, prompt: far, at: 30_000) < 3 * decode)
+  }
+
+  @Test func aJumpToUnknownPositionsIsCareful() {
+    var pacing = PromptPacing()
+    let machine = Machine(position: 1e-6)
+    _ = longestStretch(machine, answers: 4, promptLength: 1_000, &pacing)
+    let count = pacing.promptTokenCount(answerCount: 4, position: 30_000)
+    #expect(
+      machine.seconds(answers: 4, prompt: count, at: 30_000) < 3
+        * machine.seconds(answers: 4, prompt: 0, at: 0))
+  }
+
+  @Test func withNobodyToWaitThereIsNoLimit() {
+    let pacing = PromptPacing()
+    #expect(pacing.promptTokenCount(answerCount: 0, position: 0) == .max)
+    #expect(pacing.promptTokenCount(answerCount: 3, position: 0) == 32)
+  }
+
+  @Test func promptsAlwaysMoveOn() {
+    var pacing = PromptPacing()
+    pacing.observe(answerCount: 1, promptCount: 0, position: 0, seconds: 0.001)
+    pacing.observe(answerCount: 0, promptCount: 100, position: 0, seconds: 10)
+    #expect(pacing.promptTokenCount(answerCount: 1, position: 0) == PromptPacing.countMinimum)
+  }
+
+  /// A step that was interrupted changes little.
+  @Test func oneSlowStepIsNoLesson() {
+    var pacing = PromptPacing()
+    for _ in 0..<10 {
+      pacing.observe(answerCount: 4, promptCount: 0, position: 0, seconds: 0.05)
+      pacing.observe(answerCount: 4, promptCount: 20, position: 100, seconds: 0.1)
+    }
+    let before = pacing.promptTokenCount(answerCount: 4, position: 100)
+    pacing.observe(answerCount: 4, promptCount: 20, position: 100, seconds: 5)
+    #expect(pacing.promptTokenCount(answerCount: 4, position: 100) * 13 / 10 >= before)
+    pacing.observe(answerCount: 4, promptCount: 0, position: 0, seconds: 5)
+    #expect(pacing.promptTokenCount(answerCount: 4, position: 100) <= before * 13 / 10)
+  }
+}

@@ -1,4 +1,5 @@
 import QuireGeneration
+import QuireGrammar
 import QuireJSON
 import TestSupport
 import Testing

@@ -98,7 +98,7 @@ struct ConstraintServingTests {
     let compiler = ConstraintCompiler(try ServerFixture.tokenizer())
     for (members, kind) in cases {
       var members = members
-      members["max_tokens"] = 200
+      members["max_tokens"] = 400
       members["temperature"] = 1
       members["seed"] = 3
       members["n"] = 2

@@ -2,7 +2,7 @@ import QuireJSON
 
 /// The parts of JSON as rules, each added to a grammar when it is first used.
 ///
-/// White space: after `{`, `[` and `,` and before `}` and `]` nothing, one space, or one line feed with up to 40 spaces
+/// White space: after `{`, `[` and `,` and before `}` and `]` nothing, one space, or one line feed with up to 20 spaces
 /// or tabs; after `:` nothing or one space; elsewhere none. So a model can write compact, spaced and indented JSON, and
 /// cannot write white space for ever. Numbers have at most 18 digits before the point, 17 after it and 2 in the
 /// exponent; escapes of surrogates come in pairs.
@@ -10,7 +10,7 @@ struct JSONGrammar {
   var grammar = Grammar()
   private var shared: [String: Int] = [:]
 
-  static let indentMaximum = 40
+  static let indentMaximum = 20
   /// Decimal digits that always fit a 64-bit integer.
   static let digitCountMaximum = 18
   static let fractionDigitCountMaximum = 17

@@ -38,8 +38,8 @@ enum ConstraintFields {
     ("json_object", .object),
   ]
   private static let neutralMembers = [
-    NeutralField("whitespace_pattern", [], "JSON may have any whitespace"),
-    NeutralField("disable_any_whitespace", [false], "JSON may have any whitespace"),
+    NeutralField("whitespace_pattern", [], "compact, spaced and indented JSON are always allowed"),
+    NeutralField("disable_any_whitespace", [false], "compact, spaced and indented JSON are always allowed"),
     NeutralField(
       "disable_additional_properties", [false],
       "objects have further members only where 'additionalProperties' allows them"),

@@ -58,7 +58,7 @@ package enum KnownFields {
     [
       NeutralField("format", [""], "the field's name here is 'response_format'"),
       NeutralField("structural_tag", [], "an answer is constrained as a whole"),
-      NeutralField("guided_whitespace_pattern", [], "JSON may have any whitespace"),
+      NeutralField("guided_whitespace_pattern", [], "compact, spaced and indented JSON are always allowed"),
     ]
     + [
       ("bad_words", [[]] as [JSONValue]), ("allowed_token_ids", [[]]), ("ban_eos_token", [false]),

@@ -180,6 +180,12 @@ import Testing
       ##"{"$ref":"#/$defs/s","maxLength":2,"$defs":{"s":{"type":"string"}}}"##, [#""ab""#], not: [#""abc""#]),
   ]
 
+  @Test func wordsThatAreNoKeywordsSayNothing() throws {
+    let schema = #"{"type":"integer","strict":true,"x-order":1,"title":"n","minimun":5,"maximum":3}"#
+    let constraint = try GrammarFixtures.schema(schema)
+    #expect(constraint.accepts("2") && !constraint.accepts("4") && !constraint.accepts("true"))
+  }
+
   @Test(arguments: scalars + containers) func valuesAreAcceptedOrRefused(_ conformance: Conformance) throws {
     conformance.check(try GrammarFixtures.schema(conformance.source))
   }
@@ -194,6 +200,7 @@ import Testing
     (#"{"patternProperties":{}}"#, "'patternProperties'", "patternProperties"),
     (#"{"uniqueItems":true}"#, "'uniqueItems'", "uniqueItems"),
     (#"{"contains":{}}"#, "'contains'", "contains"),
+    (#"{"type":"object","strict":true,"dependentRequired":{}}"#, "'dependentRequired'", "dependentRequired"),
     (#"{"type":"text"}"#, "expected a type among", "type"), (#"{"type":7}"#, "expected a type among", "type"),
     (#"{"type":"string","format":"color"}"#, "expected a format among", "format"),
     (#"{"type":"string","format":"date","maxLength":3}"#, "not both 'format' and 'maxLength'", "maxLength"),

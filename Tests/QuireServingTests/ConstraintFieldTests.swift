@@ -48,6 +48,17 @@ struct ConstraintFieldTests {
     #expect(generator.requests.last?.constraint?.accepts("yes") == true)
   }
 
+  @Test func theFormatOfTheContentDoesNotBindForcedCalls() throws {
+    let generator = ScriptedGenerator { _ in [.call("weather", [:]), .end()] }
+    let fixture = try ServerFixture(generator)
+    let body = chatBody([
+      "tools": [Self.weather], "tool_choice": "required", "response_format": ["type": "json_object"],
+    ])
+    #expect(try fixture.post(Self.path, body).status == 200)
+    let constraint = try #require(generator.requests.first?.constraint)
+    #expect(!constraint.accepts("{}"))
+  }
+
   @Test func onlyNamedCallsFinishWithStop() throws {
     let fixture = try ServerFixture(ScriptedGenerator { _ in [.call("weather", [:]), .end()] })
     let named: JSONValue = ["type": "function", "function": ["name": "weather"]]

@@ -2,11 +2,11 @@ import QuireJSON
 
 /// The keywords of schemas by what becomes of them.
 enum SchemaKeywords {
-  /// Say nothing about values.
-  static let ignored: Set<String> = [
-    "title", "description", "default", "example", "examples", "deprecated", "readOnly", "writeOnly",
-    "$schema",
-    "$id", "$comment", "$defs", "definitions", "discriminator", "contentMediaType", "contentEncoding",
+  /// Keywords of JSON Schema that would constrain values and are not supported.
+  static let unsupported: Set<String> = [
+    "not", "if", "then", "else", "multipleOf", "patternProperties", "propertyNames", "additionalItems",
+    "contains", "minContains", "maxContains", "dependencies", "dependentRequired", "dependentSchemas",
+    "unevaluatedItems", "unevaluatedProperties", "$dynamicRef", "$recursiveRef",
   ]
 
   /// Types in the order in which they are tried, with the keywords that are about them.
@@ -33,5 +33,8 @@ enum SchemaKeywords {
     object.keys.filter { !isIgnored($0) }
   }
 
-  static func isIgnored(_ keyword: String) -> Bool { ignored.contains(keyword) || keyword.hasPrefix("x-") }
+  /// Whether a keyword says nothing about values: it is an annotation or no keyword of JSON Schema.
+  static func isIgnored(_ keyword: String) -> Bool {
+    !supported.contains(keyword) && !unsupported.contains(keyword)
+  }
 }

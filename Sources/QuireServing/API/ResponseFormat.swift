@@ -7,7 +7,7 @@ enum ResponseFormat {
     "type": .any, "schema": .any, "json_schema": .members(["name", "strict", "schema"]),
   ])
 
-  private static let name = "response_format"
+  static let name = "response_format"
   private static let types = ["text", "json_object", "json_schema"]
 
   /// Nil for text.

@@ -59,11 +59,12 @@ enum ToolChoice: Sendable, Equatable {
 
 extension ToolFields {
   /// Puts the tools and the request's own constraint together: forced calls are a constraint themselves, and an answer
-  /// in JSON may be a call instead.
+  /// in JSON may be a call instead. `response_format` describes the content, which an answer with forced calls does
+  /// not have.
   func constraint(with own: AnswerConstraint?) throws(ServingError) -> AnswerConstraint? {
     switch choice {
     case .required, .function:
-      if let own {
+      if let own, own.field != ResponseFormat.name {
         throw .rejected(
           .badField(
             own.field,

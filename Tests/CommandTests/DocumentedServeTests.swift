@@ -27,7 +27,8 @@ import Testing
       if match.2 != nil {
         extra.append(
           try #require(
-            ["--report": report, "--api-key-file": keys][name] ?? Self.values[name], "no example of serve \(name)"))
+            ["--report": report, "--api-key-file": keys][name] ?? Self.values[name],
+            "no example of serve \(name)"))
       }
       let words = ["serve", place.checkpoint.path, "--port", "0"] + extra
       for columns in [80, 100] {

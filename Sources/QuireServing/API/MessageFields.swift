@@ -32,7 +32,8 @@ enum MessageFields {
     guard values.count <= maximumCount else {
       throw .rejected(
         .badField(
-          "messages", "messages: expected at most \(maximumCount) messages, found \(values.count); send fewer")
+          "messages", "messages: expected at most \(maximumCount) messages, found \(values.count); send fewer"
+        )
       )
     }
     var messages: [ChatMessage] = []

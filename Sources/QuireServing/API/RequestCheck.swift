@@ -21,6 +21,11 @@ package enum RequestCheck {
       maximumChoices: 64)
   }
 
+  /// Fields of `/completion` that `/v1/completions` does not have.
+  package static var nativeNames: [String] {
+    NativeCompletionRequest.own + NativeCompletionRequest.withoutEffect
+  }
+
   /// The body of a completion in llama-server's form.
   package static func native(
     _ body: [UInt8], defaults: SamplingDefaults, tokenizer: Tokenizer

@@ -47,7 +47,9 @@ struct APIKeys: Sendable {
     var keys: [[UInt8]] = []
     if let header = request.value(of: "Authorization") {
       let parts = header.split(separator: " ", maxSplits: 1)
-      if parts.count == 2, parts[0].lowercased() == "bearer" { keys.append(Array(parts[1].utf8)) }
+      if parts.count == 2, parts[0].lowercased() == "bearer" {
+        keys.append(Array(parts[1].drop { $0 == " " }.utf8))
+      }
     }
     if let header = request.value(of: "x-api-key"), !header.isEmpty { keys.append(Array(header.utf8)) }
     return keys

@@ -55,7 +55,8 @@ struct LogitBias {
   private mutating func add(_ pair: JSONValue, _ index: Int) throws(ServingError) {
     let path = "\(Self.name)[\(index)]"
     guard let parts = pair.arrayValue, parts.count == 2 else {
-      throw reader.wrong(path, expected: "a token and its bias, such as [7, -1]", found: pair, advice: .correct)
+      throw reader.wrong(
+        path, expected: "a token and its bias, such as [7, -1]", found: pair, advice: .correct)
     }
     let bias: Float
     if parts[1].boolValue == false {

@@ -19,6 +19,8 @@ enum NativeRoutes {
   private static let slotPrefix = "/slots/"
 
   /// Throws for a path of a feature that is missing.
+  ///
+  /// - Parameter path: without `/v1`
   static func checkMissing(_ path: String) throws(ServingError) {
     let known = missing.first { $0.paths.contains(path) }?.feature
     let slot = path.hasPrefix(slotPrefix) ? "saving, restoring and erasing slots" : nil
@@ -26,7 +28,8 @@ enum NativeRoutes {
     throw .rejected(
       Rejection(
         status: 501,
-        message: "expected a path of this server, found \(Found.plain(path)) for \(feature), which it does not "
+        message:
+          "expected a path of this server, found \(Found.plain(path)) for \(feature), which it does not "
           + "support; use another server for that",
         kind: "not_supported_error", code: "not_supported",
         // Clients of OpenAI's library repeat requests that failed with a status above 499.

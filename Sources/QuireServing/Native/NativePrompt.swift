@@ -59,7 +59,8 @@ extension NativePrompt {
         ids.append(id)
       } else {
         throw reader.wrong(
-          "\(path)[\(index)]", expected: "a token id from 0 to \(vocabularySize - 1) or a text", found: element,
+          "\(path)[\(index)]", expected: "a token id from 0 to \(vocabularySize - 1) or a text",
+          found: element,
           advice: .correct)
       }
     }

@@ -50,7 +50,8 @@ enum SlotsEndpoint {
       throw .rejected(
         Rejection(
           status: 501,
-          message: "expected a server that shows its slots, found one that was started with --no-slots; start it "
+          message:
+            "expected a server that shows its slots, found one that was started with --no-slots; start it "
             + "without",
           kind: "not_supported_error", code: "not_supported",
           headers: [HTTPHeader("x-should-retry", "false")]))

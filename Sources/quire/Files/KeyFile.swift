@@ -23,10 +23,13 @@ enum KeyFile {
     let bytes: [UInt8]
     do throws(TextProblem) { bytes = try TextFile.bytes(path: path) } catch {
       throw CommandError(
-        "expected API keys at \(path), found \(error.description); give --api-key-file a file with one key per line")
+        "expected API keys at \(path), found \(error.description); give --api-key-file a file with one key per line"
+      )
     }
     let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-    let keys = lines.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+    let keys = lines.map { $0.trimmingCharacters(in: .whitespaces) }.filter {
+      !$0.isEmpty && !$0.hasPrefix("#")
+    }
     guard !keys.isEmpty else {
       throw CommandError("expected at least one API key in \(path), found none; add one on a line of its own")
     }

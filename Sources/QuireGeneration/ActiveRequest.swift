@@ -33,6 +33,10 @@ final class ActiveRequest {
   let tokenLimit: Int
   private var sampler: Sampler
   private var text: AnswerText
+  /// Whether the answer has a line feed; known only with a time limit that needs it.
+  private var hasLineFeed = false
+  /// Computed tokens of the prompt that were reported.
+  private var reportedCount = 0
   /// Scored prompt tokens, until the prompt event takes them.
   private var promptRecords: [TokenRecord] = []
   private var owesPromptEvent: Bool
@@ -71,6 +75,18 @@ final class ActiveRequest {
     self.reusedTokenCount = reusedTokenCount
   }
 
+  /// Sends how much of the prompt is computed, if the request wants to know.
+  func reportProgress(computedCount: Int) {
+    guard request.reportsProgress, answerCount == 0, let start = stamps.startedAt else { return }
+    // After a preemption tokens are computed again.
+    reportedCount = max(reportedCount, computedCount)
+    onEvent(
+      .progress(
+        PromptProgress(
+          promptTokens: request.promptTokens.count, cachedTokens: reusedTokenCount,
+          computedTokens: reportedCount, seconds: start.duration(to: .now).seconds)))
+  }
+
   /// Whether it shares cache blocks with other requests. A prompt whose tokens are scored is computed completely.
   var sharesPrefix: Bool { request.usesPrefixCache && !request.wantsPromptLogprobs }
 
@@ -100,7 +116,11 @@ final class ActiveRequest {
     let token = try sampler.next(logits: logits, workspace: recorder.workspace, among: try restriction())
     try follow(token)
     var record =
-      if let count = request.logprobCount {
+      if let count = request.logprobCount, request.logprobSource == .sampler {
+        recorder.record(
+          token, distribution: sampler.lastDistribution(of: token, workspace: recorder.workspace),
+          alternativeCount: count)
+      } else if let count = request.logprobCount {
         try recorder.record(token, logits: logits, alternativeCount: count, tokenIndex: answerCount)
       } else {
         recorder.record(token)
@@ -109,7 +129,7 @@ final class ActiveRequest {
     answerCount += 1
     stamps.noteToken(at: now)
     let reasoningBefore = reasoningCount
-    let (piece, progress) = take(token)
+    let (piece, progress) = take(token, isLate: isLate(record.bytes, now))
     record.isReasoning = reasoningCount > reasoningBefore
     onEvent(.delta(piece.parts, token: record))
     return progress
@@ -154,7 +174,8 @@ final class ActiveRequest {
   /// 2. a stop string, possibly found in text that was held back until the end;
   /// 3. the last token that the constraint allows;
   /// 4. the last token that the request or the context allows.
-  private func take(_ token: Int32) -> (AnswerText.Piece, Progress) {
+  /// 5. the first token after the time limit for the answer.
+  private func take(_ token: Int32, isLate: Bool) -> (AnswerText.Piece, Progress) {
     let wasThinking = text.isThinking
     defer { if wasThinking || text.isThinking { reasoningCount += 1 } }
     if endOfSequenceIDs.contains(token) {  // 1
@@ -165,10 +186,19 @@ final class ActiveRequest {
     }
     var piece = text.append(token)
     let isComplete = constraint?.isFinished ?? false
-    if piece.match == nil && (isComplete || tokens.count == tokenLimit) { piece += text.finish() }
+    let isLast = isComplete || isLate || tokens.count == tokenLimit
+    if piece.match == nil && isLast { piece += text.finish() }
     if let match = piece.match { return (piece, .ends(.stop, .string(match))) }  // 2
     if isComplete { return (piece, .ends(.stop, .constraint)) }  // 3
-    return (piece, tokens.count == tokenLimit ? .ends(.length, nil) : .continues)  // 4
+    if tokens.count == tokenLimit { return (piece, .ends(.length, nil)) }  // 4
+    return (piece, isLate ? .ends(.timedOut, nil) : .continues)  // 5
+  }
+
+  /// Whether the time limit for the answer has passed and the answer, of which these are the last bytes, has a line feed.
+  private func isLate(_ bytes: ArraySlice<UInt8>, _ now: ContinuousClock.Instant) -> Bool {
+    guard let limit = request.decodeSecondsMaximum, let first = stamps.firstTokenAt else { return false }
+    hasLineFeed = hasLineFeed || bytes.contains(UInt8(ascii: "\n"))
+    return hasLineFeed && first.duration(to: now).seconds > limit
   }
 
   /// Counts tokens of the answer that were accepted drafts.

@@ -23,6 +23,7 @@ package struct GenerationOutput: Sendable, Equatable {
   /// Adds the next event of the request.
   mutating func take(_ event: GenerationEvent) {
     switch event {
+    case .progress: break
     case .prompt(let tokens):
       prompt = tokens
     case .delta(let parts, let token):

@@ -155,6 +155,7 @@ final class EngineLoop {
   private func begin(_ id: UInt64, reusedTokenCount: Int, at now: ContinuousClock.Instant) {
     guard let request = requests[id], request.stamps.startedAt == nil else { return }
     request.begin(at: now, reusedTokenCount: reusedTokenCount)
+    request.reportProgress(computedCount: reusedTokenCount)
     metrics.noteStart(queueSeconds: request.stamps.submittedAt.duration(to: now).seconds)
     if shape.keepsPrefixes && request.sharesPrefix {
       metrics.notePrefix(tokens: request.request.promptTokens.count, reused: reusedTokenCount)
@@ -191,6 +192,7 @@ final class EngineLoop {
   private func deliver(_ rows: UnsafeBufferPointer<Float>, to work: StepWork, workIndex: Int) {
     guard let request = requests[work.id] else { preconditionFailure("computed what has ended") }
     scheduler.listPrefix(id: work.id, tokens: request.tokens)
+    request.reportProgress(computedCount: work.firstPosition + work.rowCount)
     do throws(GenerationError) {
       for (index, row) in work.scoredRows.enumerated() {
         try request.score(

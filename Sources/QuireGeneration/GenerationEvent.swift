@@ -1,8 +1,11 @@
 package import QuireText
 
-/// Events of a request, in this order: at most one `prompt`, any number of `delta`, exactly one `finished` at the
-/// end.
+/// Events of a request, in this order: any number of `progress`, at most one `prompt`, any number of `delta`, exactly
+/// one `finished` at the end.
 package enum GenerationEvent: Sendable, Equatable {
+  /// How much of the prompt is computed: before the first step, and after each step that computed a part of it. Sent
+  /// only to requests with `reportsProgress`.
+  case progress(PromptProgress)
   /// The prompt's tokens with their log-probabilities (the first token has none). Sent only to requests with
   /// `wantsPromptLogprobs`.
   case prompt(tokens: [TokenRecord])

@@ -26,12 +26,19 @@ package struct GenerationRequest: Sendable, Equatable {
   package var splitsToolCalls: Bool
   /// Log-probabilities of each generated token and of this many alternatives; `nil` for none.
   package var logprobCount: Int?
+  /// The probabilities that `logprobCount` asks for.
+  package var logprobSource = LogprobSource.model
+  /// Whether the request gets `.progress` events.
+  package var reportsProgress = false
   /// Whether to send log-probabilities of the prompt's tokens, in one `.prompt` event before the first delta, with
   /// `logprobCount` alternatives (none if that is `nil`).
   package var wantsPromptLogprobs: Bool
   /// Time limit in seconds from submission, for a waiting or running request; `nil` for no limit. The request ends
   /// before the first step after the limit and keeps the tokens it has.
   package var secondsMaximum: Double?
+  /// Time limit in seconds from the first token; `nil` for no limit. The answer ends at the first token after it, but
+  /// not before it contains a line feed.
+  package var decodeSecondsMaximum: Double?
   /// Whether the request may reuse cached tokens of its prompt, and whether others may reuse its tokens. The answer does
   /// not depend on it. A request with `wantsPromptLogprobs` never uses the cache.
   package var usesPrefixCache = true
@@ -61,5 +68,13 @@ package struct GenerationRequest: Sendable, Equatable {
     self.logprobCount = logprobCount
     self.wantsPromptLogprobs = wantsPromptLogprobs
     self.constraint = constraint
+  }
+
+  /// Where log-probabilities of answers come from.
+  package enum LogprobSource: Sendable, Equatable {
+    /// The model, before bias, penalties, temperature and filters.
+    case model
+    /// The distribution that the token was drawn from, which may have fewer tokens than asked for.
+    case sampler
   }
 }

@@ -65,6 +65,12 @@ package struct RequestLimits: Sendable, Equatable {
         "secondsMaximum: expected more than 0 and at most \(Self.secondsMaximum), found \(seconds); correct it"
       )
     }
+    if let seconds = request.decodeSecondsMaximum, !(seconds > 0 && seconds <= Self.secondsMaximum) {
+      throw invalid(
+        "decodeSecondsMaximum",
+        "decodeSecondsMaximum: expected more than 0 and at most \(Self.secondsMaximum), found \(seconds); correct it"
+      )
+    }
     if let count = request.logprobCount, !(0...Self.logprobCountMaximum).contains(count) {
       throw invalid(
         "logprobCount",
@@ -120,7 +126,8 @@ extension RequestLimits {
         throw invalid(
           "logitBias", "logitBias: expected ids from 0 to \(vocabularySize - 1), found \(id); correct it")
       }
-      guard abs(bias) <= Self.biasMaximum else {
+      // Minus infinity excludes a token.
+      guard abs(bias) <= Self.biasMaximum || bias == -.infinity else {
         throw invalid(
           "logitBias",
           "logitBias[\(id)]: expected -\(Self.biasMaximum) to \(Self.biasMaximum), found \(bias); correct it")

@@ -59,9 +59,7 @@ package struct Sampler: Sendable {
     precondition(parameters.temperature > 0)
     let (row, survey) = try adjusted(logits, workspace: workspace, tokens)
     filter(row, survey: survey, workspace: workspace)
-    let weights = (0..<workspace.candidateCount).map { Double(workspace.weights[$0]) }
-    let total = weights.reduce(0, +)
-    return weights.enumerated().map { (id: workspace.ids[$0], probability: $1 / total) }
+    return Self.normalized(workspace)
   }
 
   /// The row after bias, penalties and restriction, with its survey. It is stored in `logits` or in the workspace.

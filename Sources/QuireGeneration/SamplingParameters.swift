@@ -23,7 +23,7 @@ package struct SamplingParameters: Sendable, Equatable {
   package var repetitionPenalty: Float
   /// Makes the draws of this request repeatable; `nil` takes a fresh seed per request.
   package var seed: UInt64?
-  /// Added to the logits of these token ids before everything else.
+  /// Added to the logits of these token ids before everything else; −infinity excludes a token.
   package var logitBias: [Int32: Float]
 
   package init(

@@ -1,3 +1,4 @@
+import Foundation
 import QuireText
 
 /// Makes the records of tokens: their bytes and, if logits are given, their log-probabilities.
@@ -29,6 +30,19 @@ final class TokenRecorder {
     }
     return TokenRecord(
       id: token, bytes: bytes(of: token), logprob: probabilities.value(of: token), top: top)
+  }
+
+  /// A token with its probability in the distribution that it was drawn from, and its most probable alternatives.
+  func record(
+    _ token: Int32, distribution: [(id: Int32, probability: Double)], alternativeCount: Int
+  ) -> TokenRecord {
+    let best = distribution.sorted { ($1.probability, $0.id) < ($0.probability, $1.id) }
+    return TokenRecord(
+      id: token, bytes: bytes(of: token),
+      logprob: distribution.first { $0.id == token }.map { Float(log($0.probability)) },
+      top: best.prefix(alternativeCount).map {
+        TokenAlternative(id: $0.id, bytes: bytes(of: $0.id), logprob: Float(log($0.probability)))
+      })
   }
 
   private func bytes(of token: Int32) -> ArraySlice<UInt8> {

@@ -13,6 +13,9 @@ package struct RequestRecord: Sendable, Equatable {
   package var tokens: TokenCounts
   /// From the first byte of the body to the end of the answer.
   package var seconds: Double
+  /// Bodies, if they are logged and the request has one.
+  package var body: LoggedBody?
+  package var answer: LoggedBody?
 
   /// Tokens of a request, summed over its answers.
   package struct TokenCounts: Sendable, Equatable {
@@ -23,6 +26,12 @@ package struct RequestRecord: Sendable, Equatable {
   }
 
   private static let pathLengthMax = 120
+
+  /// The lines of the log: the record itself, then the bodies.
+  package var lines: [String] {
+    [line] + (body.map { ["\(id) request \($0.line)"] } ?? [])
+      + (answer.map { ["\(id) answer \($0.line)"] } ?? [])
+  }
 
   /// One line without its end: `req-1f POST /v1/completions 200 prompt 12 cached 0 generated 34 1.234 s`.
   package var line: String {

@@ -39,7 +39,7 @@ package final class Server: Sendable {
       refusal: { HTTPResponse.rejection($0) },
       log: { record in
         let time = unixTime()
-        log?.add { "\(UTCTime(secondsSince1970: time)) \(record.line)" }
+        for line in record.lines { log?.add { "\(UTCTime(secondsSince1970: time)) \(line)" } }
       },
       handler: { request, exchange in Router.handle(request, exchange, service) })
     http.withLock { http in
@@ -83,11 +83,14 @@ package final class Server: Sendable {
 
 /// State shared by the endpoints.
 final class Service: Sendable {
-  let generator: any TextGenerator
+  /// The generator, whose requests it also lists.
+  let slots: SlotBoard
+  var generator: any TextGenerator { slots }
   let tokenizer: Tokenizer
   let options: ServerOptions
   let hosts: HostPolicy
   let origins: OriginPolicy
+  let keys: APIKeys
   let textLimit: TextLimit
   /// Compiled constraints on answers, shared by all requests.
   let constraints: ConstraintCompiler
@@ -98,12 +101,13 @@ final class Service: Sendable {
   private let draining = Atomic(false)
 
   init(generator: any TextGenerator, tokenizer: Tokenizer, options: ServerOptions) {
-    self.generator = generator
+    slots = SlotBoard(generator)
     self.tokenizer = tokenizer
     self.options = options
     constraints = ConstraintCompiler(tokenizer)
     let machine = MachineNames.current()
     hosts = HostPolicy(boundHost: options.host, machine: machine, allowed: options.allowedHosts)
+    keys = APIKeys(options.apiKeys)
     origins = OriginPolicy(allowed: options.allowedOrigins, machine: machine)
     textLimit = TextLimit(contextLength: generator.contextLength)
     self.created = unixTime()

@@ -17,6 +17,14 @@ package struct ServerOptions: Sendable, Equatable {
   /// Host names that requests may use, in addition to those of this machine; `*` for all.
   package var allowedHosts: Set<String> = []
 
+  /// Keys of which every request must present one, except those for the page and the server's health. Without any, every
+  /// request is answered.
+  package var apiKeys: [String] = []
+  /// Whether `GET /slots` is answered.
+  package var showsSlots = true
+  /// The program's version, for `GET /version`.
+  package var version = "0"
+
   /// Data about the model that clients can read.
   package var facts = ModelFacts()
 
@@ -75,6 +83,13 @@ package struct ServerOptions: Sendable, Equatable {
         sentence:
           "expected '*' or a host name without a port such as models.example.org, found '\(host)'; correct "
           + "--allow-host")
+    }
+    guard apiKeys.allSatisfy(APIKeys.canBe) else {
+      throw .invalidOption(
+        name: "apiKeys",
+        sentence:
+          "expected API keys of 1 to 1024 visible ASCII characters without spaces, found another one; correct "
+          + "--api-key, --api-key-file or QUIRE_API_KEY")
     }
     guard !modelName.isEmpty else {
       throw .invalidOption(name: "modelName", sentence: "The model's name is empty: give it one.")

@@ -13,7 +13,8 @@ import Testing
   private static let examples: [String: JSONValue] = [
     "model": "demo", "temperature": 0.5, "top_p": 0.9, "top_k": -1, "min_p": 0.1, "presence_penalty": 1,
     "frequency_penalty": -1, "repetition_penalty": 1.1, "logit_bias": ["7": -100], "seed": 7,
-    "max_time": 30, "stop": ["a", "b"],
+    "max_time": 30, "cache_prompt": false, "timings_per_token": true, "return_progress": true, "n_probs": 0,
+    "stop": ["a", "b"],
     "stop_token_ids": [5], "ignore_eos": true, "n": 2, "best_of": 1, "stream": false,
     "stream_options": ["include_usage": true], "max_tokens": 2, "max_completion_tokens": 2, "n_predict": 2,
     "chat_template_kwargs": ["enable_thinking": false], "enable_thinking": false,

@@ -9,13 +9,14 @@ import Testing
     "--host": "127.0.0.1", "--port": "0", "--model-name": "tiny", "--slots": "2", "--queue": "3",
     "--token-budget": "32", "--kv-memory": "16", "--drain-seconds": "1", "--context": "64",
     "--kv-cache": "float16", "--threads": "1", "--allow-origin": "https://example.org",
-    "--chat-format": "qwen3",
+    "--chat-format": "qwen3", "--api-key": "secret", "--log-bodies": "100",
     "--allow-host": "example.org",
   ]
 
   @Test func everyOptionServes() throws {
     let place = Workplace()
     let texts = TemporaryFolder()
+    let keys = texts.write("# mine\nsecret-1\n".utf8, to: "keys")
     let report = texts.write(#"{"rows": [{"step": "reference"}]}"#.utf8, to: "report.json")
     let help = try BuiltProgram.quire.run(["serve", "--help"], environment: ["COLUMNS": "400"]).output
     let options = help.split(separator: "\n").compactMap { $0.firstMatch(of: /^  (--[a-z-]+)( [A-Z])?/) }
@@ -26,7 +27,8 @@ import Testing
       if match.2 != nil {
         extra.append(
           try #require(
-            name == "--report" ? report : Self.values[name], "no example of serve \(name)"))
+            ["--report": report, "--api-key-file": keys][name] ?? Self.values[name],
+            "no example of serve \(name)"))
       }
       let words = ["serve", place.checkpoint.path, "--port", "0"] + extra
       for columns in [80, 100] {

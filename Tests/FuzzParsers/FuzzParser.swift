@@ -14,6 +14,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case answer
   case chatRequest = "chat-request"
   case completionRequest = "completion-request"
+  case nativeRequest = "native-request"
   case shardIndex = "shard-index"
   case safetensors
   case statistics
@@ -37,6 +38,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .answer: TextInputs.answer(input)
     case .chatRequest: RequestInputs.chat(input)
     case .completionRequest: RequestInputs.completion(input)
+    case .nativeRequest: RequestInputs.native(input)
     case .shardIndex: FileInputs.shardIndex(input)
     case .safetensors: FileInputs.safetensors(input)
     case .statistics: FileInputs.statistics(input)
@@ -52,7 +54,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   /// Words that the parser looks for, for the mutator to put in.
   package var words: [String] {
     switch self {
-    case .json, .json5, .messages, .chatRequest, .completionRequest, .generationConfiguration:
+    case .json, .json5, .messages, .chatRequest, .completionRequest, .nativeRequest,
+      .generationConfiguration:
       JSONInputs.words + RequestInputs.words
     case .recipe: JSONInputs.words + JSONInputs.recipeWords
     case .configuration: JSONInputs.configurationWords

@@ -1,6 +1,7 @@
 import QuireGeneration
 import QuireJSON
 import QuireServing
+import QuireText
 
 /// Bodies of requests to the server, and the defaults that they start from.
 enum RequestInputs {
@@ -13,7 +14,8 @@ enum RequestInputs {
     "\"logit_bias\"", "\"stop_token_ids\"", "\"echo\"", "\"chat_template_kwargs\"", "\"enable_thinking\"",
     "\"reasoning_effort\"", "\"seed\"", "\"stream_options\"", "\"do_sample\"", "\"repetition_penalty\"",
     "\"response_format\"", "\"json_schema\"", "\"schema\"", "\"structured_outputs\"", "\"guided_regex\"",
-    "\"guided_choice\"", "\"required\"",
+    "\"guided_choice\"", "\"required\"", "\"n_predict\"", "\"n_probs\"", "\"prompt_string\"", "\"samplers\"",
+    "\"response_fields\"", "\"repeat_last_n\"", "\"t_max_predict_ms\"",
   ]
 
   static func chat(_ input: [UInt8]) {
@@ -27,6 +29,14 @@ enum RequestInputs {
   static func completion(_ input: [UInt8]) {
     do throws(ServingError) {
       try RequestCheck.completion(input, defaults: SamplingDefaults(), vocabularySize: 300)
+    } catch {
+      _ = "\(error)"
+    }
+  }
+
+  static func native(_ input: [UInt8]) {
+    do throws(ServingError) {
+      try RequestCheck.native(input, defaults: SamplingDefaults(), tokenizer: .bytes())
     } catch {
       _ = "\(error)"
     }

@@ -101,6 +101,7 @@ extension EngineStressTests.Visitor {
     var output = GenerationOutput(result: result)
     for event in log.all {
       switch event {
+      case .progress: break
       case .prompt(let tokens): output.prompt = tokens
       case .delta(let parts, let token):
         output.answer += parts

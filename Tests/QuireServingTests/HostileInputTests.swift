@@ -51,7 +51,7 @@ struct HostileInputTests {
     "enable_thinking", "thinking", "think", "reasoning", "parallel_tool_calls", "n_predict",
     "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "json_schema",
     "grammar",
-    "regex", "ebnf",
+    "regex", "ebnf", "n_probs", "cache_prompt", "timings_per_token", "return_progress",
   ]
   private static let values: [JSONValue] = [
     true, false, 0, 1, -1, 1.5, 9_223_372_036_854_775_807, 1e308, -1e308, "", "x", "\u{0}", [], [[]], [nil],

@@ -15,6 +15,26 @@ struct InterfaceTests {
     for name in names { #expect(page.contains("`\(name)`"), "\(name) is missing") }
   }
 
+  /// The fields of /completion, by the page's own section.
+  @Test func everyNativeFieldIsKnown() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    let page = try String(
+      contentsOfFile: TestPaths.repository + "/Sources/QuireServing/Interface.md", encoding: .utf8)
+    let section = try #require(
+      page.components(separatedBy: "\n## ").first { $0.hasPrefix("llama-server's interface") })
+    let table = try #require(
+      section.components(separatedBy: "\n### ").first { $0.hasPrefix("`/completion`") })
+    let names = table.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
+      row.split(separator: "|")[0].matches(of: /`(\w+)`/).map { String($0.1) }
+    }
+    #expect(names.count > 30)
+    for name in names where name != "prompt" {
+      let response = try fixture.post("/completion", ["prompt": "x", name: ["no": 0.5]])
+      #expect(response.header("X-Quire-Ignored") == nil, "\(name) is not read")
+    }
+    for name in RequestCheck.nativeNames { #expect(names.contains(name), "\(name) is missing") }
+  }
+
   /// A page that names a field the server does not know would be as bad.
   @Test func everyDocumentedFieldIsKnown() throws {
     let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })

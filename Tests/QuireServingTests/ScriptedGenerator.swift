@@ -18,6 +18,8 @@ final class ScriptedGenerator: TextGenerator {
   }
 
   let contextLength: Int
+  let slotCount = 4
+  let drafts = false
   private let script: Script?
   private let guarded = Mutex(Guarded())
 

@@ -53,7 +53,7 @@ struct RequestRunner {
 
     func receive(_ event: GenerationEvent, index: Int) {
       switch event {
-      case .prompt: break
+      case .progress, .prompt: break
       case .delta(let parts, _):
         state.withLock { $0.contents[index] += parts.content }
       case .finished(let result):

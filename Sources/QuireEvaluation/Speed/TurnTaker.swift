@@ -48,7 +48,7 @@ final class TurnTaker: Sendable {
   /// Called on the engine's thread.
   private func take(_ event: GenerationEvent) {
     switch event {
-    case .prompt: break
+    case .progress, .prompt: break
     case .delta(_, let token):
       guard state.withLock({ note(token, in: &$0) }) else { return }
       hasStopped.signal()

@@ -28,6 +28,11 @@ struct ChatPromptFields: Sendable {
   func tokens(
     _ tokenizer: Tokenizer, _ format: ChatFormat, limit: TextLimit
   ) throws(ServingError) -> [Int32] {
+    try prompt(format, limit: limit).tokens(tokenizer)
+  }
+
+  /// The rendered conversation.
+  func prompt(_ format: ChatFormat, limit: TextLimit) throws(ServingError) -> ChatPrompt {
     let prompt: ChatPrompt
     do {
       prompt = try format.render(
@@ -37,7 +42,7 @@ struct ChatPromptFields: Sendable {
       throw .rejected(.badField("messages", error.description))
     }
     try limit.check(prompt.pieces.reduce(0) { $0 + $1.text.utf8.count }, field: "messages")
-    return prompt.tokens(tokenizer)
+    return prompt
   }
 
   private static func check(_ messages: [ChatMessage], continues: Bool, adds: Bool) throws(ServingError) {

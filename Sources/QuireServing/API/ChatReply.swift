@@ -62,6 +62,10 @@ struct ChatReply: Reply {
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
     switch event {
     case .prompt: return []
+    case .progress(let progress):
+      usage.note(progress)
+      guard isStreamed, delivery.reportsProgress else { return [] }
+      return [chunk(choice, delta: [:], progress: progress.json)]
     case .delta(var parts, let token):
       usage.addToken(token, choice: choice)
       if !includesReasoning { parts.reasoning = "" }
@@ -82,10 +86,16 @@ struct ChatReply: Reply {
   mutating func close() -> [JSONValue] {
     if isStreamed {
       return delivery.includesUsage
-        ? [identity.value(object: Self.chunkName, choices: [], usage: usage.json)] : []
+        ? [
+          identity.value(
+            object: Self.chunkName, choices: [], usage: usage.json, more: ["timings": usage.timings])
+        ] : []
     }
     let whole = choices.indices.map { self.whole($0) }
-    return [identity.value(object: "chat.completion", choices: whole, usage: usage.json)]
+    return [
+      identity.value(
+        object: "chat.completion", choices: whole, usage: usage.json, more: ["timings": usage.timings])
+    ]
   }
 
   // MARK: Tool calls
@@ -125,15 +135,22 @@ struct ChatReply: Reply {
     return delta
   }
 
-  private mutating func chunk(_ index: Int, delta: JSONObject) -> JSONValue {
+  private mutating func chunk(_ index: Int, delta: JSONObject, progress: JSONValue? = nil) -> JSONValue {
     let choice: JSONValue = [
       "index": .int(index), "delta": .object(delta), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,
       "stop_reason": choices[index].result?.stopReason ?? .null,
     ]
     return identity.value(
-      object: Self.chunkName, choices: [choice], usage: delivery.repeatsUsage ? usage.json : Optional.none)
+      object: Self.chunkName, choices: [choice], usage: delivery.repeatsUsage ? usage.json : Optional.none,
+      more: [
+        "timings": delivery.repeatsTimings || isLast(index) ? usage.timings : nil,
+        "prompt_progress": progress,
+      ])
   }
+
+  /// Whether the choice's end is the last event of the stream, which then has the timings.
+  private func isLast(_ index: Int) -> Bool { choices[index].result != nil && !delivery.includesUsage }
 
   private mutating func whole(_ index: Int) -> JSONValue {
     let parts = choices[index].pending.parts

@@ -5,7 +5,7 @@ import QuireJSON
 struct ChatRequest: Sendable {
   static let shape = RequestShape.object(
     KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape + ConstraintFields.shape
-      + .any(["model", "logprobs", "top_logprobs"] + lengthNames))
+      + .any(["model", "logprobs", "top_logprobs", "n_probs"] + lengthNames))
 
   /// Names of the limit on the answer's length.
   private static let lengthNames = ["max_completion_tokens", "max_tokens", "n_predict"]
@@ -40,6 +40,6 @@ struct ChatRequest: Sendable {
           "top_logprobs",
           "top_logprobs: expected 0 without \"logprobs\": true, found \(count); add that or leave it out"))
     }
-    return isWanted ? count ?? 0 : nil
+    return try GenerationFields.logprobCount(reader, "top_logprobs", isWanted ? count ?? 0 : nil)
   }
 }

@@ -45,6 +45,10 @@ struct CompletionReply: Reply {
 
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
     switch event {
+    case .progress(let progress):
+      usage.note(progress)
+      guard isStreamed, delivery.reportsProgress else { return [] }
+      return [chunk(choice, progress: progress.json)]
     case .prompt(let tokens):
       for token in tokens { choices[choice].logprobs?.append(token) }
       return []
@@ -62,14 +66,22 @@ struct CompletionReply: Reply {
 
   mutating func close() -> [JSONValue] {
     if isStreamed {
-      return delivery.includesUsage ? [value(choices: [], usage: usage.json)] : []
+      return delivery.includesUsage
+        ? [value(choices: [], usage: usage.json, more: ["timings": usage.timings])] : []
     }
-    return [value(choices: choices.indices.map { takeChoice($0) }, usage: usage.json)]
+    let whole = choices.indices.map { takeChoice($0) }
+    return [value(choices: whole, usage: usage.json, more: ["timings": usage.timings])]
   }
 
   /// What was collected for a choice since the last chunk.
-  private mutating func chunk(_ index: Int) -> JSONValue {
-    value(choices: [takeChoice(index)], usage: delivery.repeatsUsage ? usage.json : Optional.none)
+  private mutating func chunk(_ index: Int, progress: JSONValue? = nil) -> JSONValue {
+    // The last event of the stream has the timings.
+    let isLast = choices[index].result != nil && !delivery.includesUsage
+    return value(
+      choices: [takeChoice(index)], usage: delivery.repeatsUsage ? usage.json : Optional.none,
+      more: [
+        "timings": delivery.repeatsTimings || isLast ? usage.timings : nil, "prompt_progress": progress,
+      ])
   }
 
   private mutating func takeChoice(_ index: Int) -> JSONValue {
@@ -85,8 +97,10 @@ struct CompletionReply: Reply {
     ]
   }
 
-  private func value(choices: [JSONValue], usage: JSONValue?) -> JSONValue {
-    identity.value(object: "text_completion", choices: choices, usage: usage)
+  private func value(
+    choices: [JSONValue], usage: JSONValue?, more: KeyValuePairs<String, JSONValue?>
+  ) -> JSONValue {
+    identity.value(object: "text_completion", choices: choices, usage: usage, more: more)
   }
 }
 

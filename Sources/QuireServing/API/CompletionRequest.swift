@@ -12,7 +12,7 @@ struct CompletionRequest: Sendable {
 
   static let shape = RequestShape.object(
     KnownFields.completionShape + GenerationFields.shape + ConstraintFields.shape
-      + .any(["model", "prompt", "logprobs", "echo", "return_tokens_as_token_ids"] + lengthNames))
+      + .any(["model", "prompt", "logprobs", "n_probs", "echo", "return_tokens_as_token_ids"] + lengthNames))
 
   /// Names of the limit on the answer's length.
   private static let lengthNames = ["max_tokens", "max_completion_tokens", "n_predict"]
@@ -59,8 +59,9 @@ struct CompletionRequest: Sendable {
 
   /// Some clients say `false` for none.
   private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {
-    if reader.value("logprobs")?.boolValue == false { return nil }
-    return try reader.int("logprobs", in: 0...RequestLimits.logprobCountMaximum)
+    let isOff = reader.value("logprobs")?.boolValue == false
+    let count = isOff ? nil : try reader.int("logprobs", in: 0...RequestLimits.logprobCountMaximum)
+    return try GenerationFields.logprobCount(reader, "logprobs", count)
   }
 
   private static func prompts(_ reader: FieldReader, vocabularySize: Int) throws(ServingError)

@@ -120,26 +120,6 @@ extension FieldReader {
     }
     return ids
   }
-
-  /// Numbers by token id, as in `logit_bias`. Some clients send an empty array for an empty object.
-  func numbersByTokenID(
-    _ name: String, in range: NumberRange, vocabularySize: Int
-  ) throws(ServingError) -> [Int32: Float] {
-    if value(name)?.arrayValue?.isEmpty == true { return [:] }
-    guard let members = try object(name) else { return [:] }
-    var numbers: [Int32: Float] = [:]
-    for key in members.object.keys {
-      guard let id = Int32(key), id >= 0, id < vocabularySize else {
-        throw .rejected(
-          .badField(
-            prefix + name,
-            "\(path(name)): expected token ids from 0 to \(vocabularySize - 1) as names, found "
-              + "\(Found.text(key)); correct it"))
-      }
-      numbers[id] = try members.number(key, in: range) ?? 0
-    }
-    return numbers
-  }
 }
 
 // MARK: - Sentences

@@ -1,7 +1,7 @@
 import QuireJSON
 
 /// What a client sent, quoted for a message: cut to a length, with characters escaped that would control a terminal
-/// or reverse the text direction.
+/// or reverse the text direction. Quotes and backslashes stay as they are, because JSON escapes them once more.
 enum Found {
   static func value(_ value: JSONValue) -> String {
     switch value {
@@ -25,10 +25,13 @@ enum Found {
     return text.utf8.allSatisfy { (0x20..<0x7F).contains($0) } ? text : nil
   }
 
-  /// In double quotes.
-  static func text(_ text: String) -> String { "\"\(plain(text))\"" }
+  /// In double quotes, or in single quotes if it has double ones.
+  static func text(_ text: String) -> String {
+    let shown = plain(text)
+    return shown.contains("\"") && !shown.contains("'") ? "'\(shown)'" : "\"\(shown)\""
+  }
 
-  /// At most `limit` scalars; control and format characters, quotes and backslashes as escapes.
+  /// At most `limit` scalars; control and format characters as escapes.
   static func plain(_ text: String, limit: Int = 40) -> String {
     var shown = ""
     for (index, scalar) in text.unicodeScalars.enumerated() {
@@ -43,17 +46,17 @@ enum Found {
     var shown = ""
     for (index, scalar) in text.unicodeScalars.enumerated() {
       if index == 600 { return shown + "…" }
-      shown += scalar == "\"" || scalar == "\\" ? String(scalar) : escaped(scalar)
+      shown += escaped(scalar)
     }
     return shown
   }
 
-  private static func escaped(_ scalar: Unicode.Scalar) -> String {
+  /// Control and format characters as escapes.
+  static func escaped(_ scalar: Unicode.Scalar) -> String {
     switch scalar {
     case "\n": return "\\n"
     case "\r": return "\\r"
     case "\t": return "\\t"
-    case "\"", "\\": return "\\\(scalar)"
     default: break
     }
     switch scalar.properties.generalCategory {

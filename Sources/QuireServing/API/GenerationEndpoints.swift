@@ -56,7 +56,7 @@ enum CompletionEndpoint {
       choice.wantsPromptLogprobs =
         completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0)
       // An echoed prompt is computed completely, with or without scores.
-      choice.usesPrefixCache = !completion.echoesPrompt
+      if completion.echoesPrompt { choice.usesPrefixCache = false }
       choices += choice.repeated(generation.choiceCount)
       if completion.echoesPrompt {
         let echo = CompletionReply.Echo(text: prompt.text(service.tokenizer))
@@ -114,6 +114,9 @@ extension GenerationRequest {
       stopStrings: fields.stopStrings, stopTokenIDs: fields.stopTokenIDs,
       ignoresEndOfSequence: fields.ignoresEndOfSequence)
     secondsMaximum = fields.secondsMaximum
+    usesPrefixCache = fields.usesPrefixCache
+    let delivery = fields.delivery
+    reportsProgress = delivery.isStreamed && (delivery.reportsProgress || delivery.repeatsTimings)
   }
 
   /// The same request several times. Seeded copies get consecutive seeds; otherwise all answers would be equal.

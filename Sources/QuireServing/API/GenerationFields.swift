@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireJSON
+import QuireText
 
 /// The fields that chat and text completions share: sampling, stop conditions and delivery.
 struct GenerationFields: Sendable {
@@ -8,6 +9,7 @@ struct GenerationFields: Sendable {
       "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
       "seed",
       "logit_bias", "stop", "stop_token_ids", "ignore_eos", "max_time", "n", "best_of", "stream",
+      "cache_prompt", "timings_per_token", "return_progress",
     ]) + ["stream_options": .members(["include_usage", "continuous_usage_stats", "include_obfuscation"])]
 
   var sampling: SamplingParameters
@@ -18,6 +20,8 @@ struct GenerationFields: Sendable {
   var ignoresEndOfSequence = false
   /// Time limit of the answer in seconds; `nil` for none.
   var secondsMaximum: Double?
+  /// Whether cached tokens of the prompt may be reused.
+  var usesPrefixCache = true
   /// Answers per prompt.
   var choiceCount = 1
   var delivery = Delivery()
@@ -29,13 +33,21 @@ struct GenerationFields: Sendable {
     var includesUsage = false
     /// Token counts with every event.
     var repeatsUsage = false
+    /// Timings with every event.
+    var repeatsTimings = false
+    /// Events about the progress of the prompt.
+    var reportsProgress = false
   }
 
   static let maximumChoiceCount = 8
 
-  /// `defaults` apply to fields that the request leaves out. `vocabularySize` bounds token ids.
-  init(_ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int) throws(ServingError) {
-    sampling = try Self.sampling(reader, defaults: defaults, vocabularySize: vocabularySize)
+  /// `defaults` apply to fields that the request leaves out. `vocabularySize` bounds token ids. With a tokenizer,
+  /// `logit_bias` may name tokens by text.
+  init(
+    _ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int, tokenizer: Tokenizer? = nil
+  ) throws(ServingError) {
+    sampling = try Self.sampling(reader, defaults: defaults)
+    sampling.logitBias = try LogitBias.read(reader, vocabularySize: vocabularySize, tokenizer: tokenizer)
     stopStrings = try Self.stopStrings(reader)
     stopTokenIDs = Set(
       try reader.tokenIDs(
@@ -44,6 +56,7 @@ struct GenerationFields: Sendable {
     ignoresEndOfSequence = try reader.bool("ignore_eos") ?? false
     secondsMaximum = try reader.number("max_time", in: .above(0, to: Float(RequestLimits.secondsMaximum)))
       .map(Double.init)
+    usesPrefixCache = try reader.bool("cache_prompt") ?? true
     choiceCount = try reader.int("n", in: 1...Self.maximumChoiceCount) ?? 1
     try reader.require(
       "best_of", isOneOf: [.int(choiceCount)], because: "every answer asked for with 'n' is returned")
@@ -51,7 +64,7 @@ struct GenerationFields: Sendable {
   }
 
   private static func sampling(
-    _ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int
+    _ reader: FieldReader, defaults: SamplingParameters
   ) throws(ServingError) -> SamplingParameters {
     var sampling = defaults
     sampling.temperature = try reader.number("temperature", in: .from(0, to: 2)) ?? defaults.temperature
@@ -67,9 +80,6 @@ struct GenerationFields: Sendable {
       try reader.number("repetition_penalty", in: NumberRange(RequestLimits.repetitionPenalties))
       ?? defaults.repetitionPenalty
     sampling.seed = try reader.seed("seed")
-    let bias = RequestLimits.biasMaximum
-    sampling.logitBias = try reader.numbersByTokenID(
-      "logit_bias", in: .from(-bias, to: bias), vocabularySize: vocabularySize)
     return sampling
   }
 
@@ -103,11 +113,31 @@ struct GenerationFields: Sendable {
   private static func delivery(_ reader: FieldReader) throws(ServingError) -> Delivery {
     var delivery = Delivery()
     delivery.isStreamed = try reader.bool("stream") ?? false
+    delivery.repeatsTimings = try reader.bool("timings_per_token") ?? false
+    delivery.reportsProgress = try reader.bool("return_progress") ?? false
     // The options change only a stream.
     guard let options = try reader.object("stream_options") else { return delivery }
     delivery.includesUsage = try options.bool("include_usage") ?? false
     delivery.repeatsUsage = try options.bool("continuous_usage_stats") ?? false && delivery.includesUsage
     return delivery
+  }
+
+  /// The number of alternatives per token, which llama-server's clients ask for with `n_probs`; 0 there is none.
+  ///
+  /// - Parameter count: The number that another field, called `name`, asks for.
+  static func logprobCount(
+    _ reader: FieldReader, _ name: String, _ count: Int?
+  ) throws(ServingError) -> Int? {
+    let wanted = try reader.int("n_probs", in: 0...RequestLimits.logprobCountMaximum) ?? 0
+    guard wanted > 0 else { return count }
+    if let count, count != wanted {
+      throw .rejected(
+        .badField(
+          "n_probs",
+          "n_probs: expected \(count), as '\(name)' has it and means the same, found \(wanted); send one of the two"
+        ))
+    }
+    return wanted
   }
 
   /// Reads a limit on the answer's length under several names. `withoutAny` is the limit when none is given; a field

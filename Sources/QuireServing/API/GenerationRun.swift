@@ -8,6 +8,9 @@ protocol Reply: Sendable {
   /// Whether every returned value is sent immediately, as a server-sent event.
   var isStreamed: Bool { get }
 
+  /// Whether a stream ends with OpenAI's `[DONE]`.
+  var endsWithDone: Bool { get }
+
   /// The first values of a stream.
   mutating func open() -> [JSONValue]
 
@@ -16,6 +19,10 @@ protocol Reply: Sendable {
 
   /// The values to send when every choice has finished: the whole answer unless streamed.
   mutating func close() -> [JSONValue]
+}
+
+extension Reply {
+  var endsWithDone: Bool { true }
 }
 
 /// Runs the choices of one API request on the generator and sends the resulting reply.
@@ -143,7 +150,7 @@ final class GenerationRun: Sendable {
     let last = state.reply.close()
     if state.reply.isStreamed {
       send(last, of: state.reply)
-      exchange.write(EventStream.done)
+      if state.reply.endsWithDone { exchange.write(EventStream.done) }
       exchange.endStream()
     } else if let answer = last.first {
       exchange.respond(.json(answer))
@@ -155,7 +162,7 @@ final class GenerationRun: Sendable {
     if state.reply.isStreamed {
       // The status was already sent; API clients look for an error among the events.
       exchange.write(EventStream.event(rejection.json.serialized()))
-      exchange.write(EventStream.done)
+      if state.reply.endsWithDone { exchange.write(EventStream.done) }
       exchange.endStream()
     } else {
       exchange.respond(.rejection(rejection))

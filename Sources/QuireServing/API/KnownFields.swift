@@ -28,6 +28,8 @@ package enum KnownFields {
     "add_special_tokens", "spaces_between_special_tokens",
     // A hint that affects only speed.
     "prediction",
+    // llama-server's: slots share one cache here.
+    "id_slot",
   ]
 
   package static let neutral: [NeutralField] =
@@ -47,7 +49,6 @@ package enum KnownFields {
     NeutralField("return_token_ids", [false], "answers are text"),
     NeutralField("return_tokens", [false], "answers are text"),
     NeutralField("return_hidden_states", [false], "hidden states are not returned"),
-    NeutralField("n_probs", [0], "log-probabilities come with 'logprobs'"),
     NeutralField("post_sampling_probs", [false], "log-probabilities are the model's own"),
     NeutralField("t_max_predict_ms", [0, -1], "the time limit is 'max_time', in seconds"),
     NeutralField("repetition_detection", [], "answers do not end at repetitions"),
@@ -130,8 +131,12 @@ package enum KnownFields {
   }
 
   /// Refuses the first neutral field whose value would change the answer.
-  static func check(_ reader: FieldReader, also own: [NeutralField]) throws(ServingError) {
-    for field in neutral + own {
+  ///
+  /// - Parameter read: Names of fields that the endpoint reads itself.
+  static func check(
+    _ reader: FieldReader, also own: [NeutralField], except read: Set<String> = []
+  ) throws(ServingError) {
+    for field in neutral + own where !read.contains(field.name) {
       try reader.require(field.name, isOneOf: field.values, because: field.reason)
     }
   }

@@ -18,6 +18,8 @@ enum MessageFields {
             ])),
       ]))
 
+  static let maximumCount = 16_384
+
   static func read(_ reader: FieldReader) throws(ServingError) -> [ChatMessage] {
     guard let values = try reader.array("messages", of: "messages", advice: .correct) else {
       throw .rejected(
@@ -26,6 +28,13 @@ enum MessageFields {
     guard !values.isEmpty else {
       throw .rejected(
         .badField("messages", "messages: expected at least one message, found none; send the conversation"))
+    }
+    guard values.count <= maximumCount else {
+      throw .rejected(
+        .badField(
+          "messages", "messages: expected at most \(maximumCount) messages, found \(values.count); send fewer"
+        )
+      )
     }
     var messages: [ChatMessage] = []
     for (index, value) in values.enumerated() {

@@ -19,12 +19,18 @@ struct ReplyIdentity: Sendable {
     prefix + (0..<24).map { _ in String(Int.random(in: 0..<16), radix: 16) }.joined()
   }
 
-  func value(object: String, choices: [JSONValue], usage: JSONValue?) -> JSONValue {
+  /// - Parameter more: further members; those that are `nil` are left out.
+  func value(
+    object: String, choices: [JSONValue], usage: JSONValue?, more: KeyValuePairs<String, JSONValue?> = [:]
+  ) -> JSONValue {
     var members: JSONObject = [
       "id": .string(id), "object": .string(object), "created": .int(created), "model": .string(model),
       "choices": .array(choices),
     ]
     if let usage { members["usage"] = usage }
+    for (name, value) in more {
+      if let value { members[name] = value }
+    }
     return .object(members)
   }
 }
@@ -40,6 +46,8 @@ struct UsageCounter: Sendable {
   /// Counted from the deltas while the answer runs; replaced by the engine's counts at the end.
   private var completionTokens: [Int]
   private var reasoningTokens: [Int]
+  /// `nil` for several answers, which run at the same time.
+  private var answerTimings: AnswerTimings?
 
   init(promptTokens: Int, choiceCount: Int, choicesPerPrompt: Int) {
     self.promptTokens = promptTokens
@@ -47,15 +55,23 @@ struct UsageCounter: Sendable {
     self.cachedTokens = [Int?](repeating: nil, count: choiceCount / choicesPerPrompt)
     self.completionTokens = [Int](repeating: 0, count: choiceCount)
     self.reasoningTokens = completionTokens
+    self.answerTimings = choiceCount == 1 ? AnswerTimings(promptTokens: promptTokens) : nil
   }
+
+  /// `timings` of a single answer so far; `nil` before its first event, and for several answers.
+  var timings: JSONValue? { answerTimings?.json }
+
+  mutating func note(_ progress: PromptProgress) { answerTimings?.note(progress) }
 
   mutating func addToken(_ token: TokenRecord, choice: Int) {
     completionTokens[choice] += 1
+    answerTimings?.noteToken()
     if token.isReasoning { reasoningTokens[choice] += 1 }
   }
 
   mutating func finish(_ result: GenerationResult, choice: Int) {
     completionTokens[choice] = result.completionTokens
+    answerTimings?.finish(result)
     reasoningTokens[choice] = result.reasoningTokens
     if choice % choicesPerPrompt == 0 { cachedTokens[choice / choicesPerPrompt] = result.cachedTokens }
   }

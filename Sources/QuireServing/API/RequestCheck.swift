@@ -1,5 +1,6 @@
 package import QuireGeneration
 import QuireJSON
+package import QuireText
 
 /// Reads a request's body as its endpoint does, without running it: for tests with many bodies and no model.
 package enum RequestCheck {
@@ -17,6 +18,20 @@ package enum RequestCheck {
   ) throws(ServingError) {
     _ = try CompletionRequest(
       fields(body, CompletionRequest.shape), defaults: defaults, vocabularySize: vocabularySize,
+      maximumChoices: 64)
+  }
+
+  /// Fields of `/completion` that `/v1/completions` does not have.
+  package static var nativeNames: [String] {
+    NativeCompletionRequest.own + NativeCompletionRequest.withoutEffect
+  }
+
+  /// The body of a completion in llama-server's form.
+  package static func native(
+    _ body: [UInt8], defaults: SamplingDefaults, tokenizer: Tokenizer
+  ) throws(ServingError) {
+    _ = try NativeCompletionRequest(
+      fields(body, NativeCompletionRequest.shape), defaults: defaults, tokenizer: tokenizer,
       maximumChoices: 64)
   }
 

@@ -24,6 +24,8 @@ enum Router {
     "/detokenize": Route(method: "POST", endpoint: TokenEndpoints.detokenize),
     "/tokenizer_info": Route(method: "GET", endpoint: TokenEndpoints.describe),
     "/health": Route(method: "GET", endpoint: HealthEndpoint.handle),
+    "/ping": Route(method: "GET", endpoint: HealthEndpoint.handle),
+    "/version": Route(method: "GET", endpoint: VersionEndpoint.handle),
     "/metrics": Route(method: "GET", endpoint: MetricsEndpoint.handle),
     "/quire/model": Route(method: "GET", endpoint: ModelFactsEndpoint.handle),
   ]
@@ -36,11 +38,14 @@ enum Router {
     refusing(exchange) { () throws(ServingError) in
       try service.hosts.check(request)
       exchange.addHeaders(try service.origins.headers(for: request))
-      let route = try route(for: request.path)
       if request.method == "OPTIONS" {
-        return exchange.respond(
-          HTTPResponse(status: 204, headers: [HTTPHeader("Allow", route.allowedMethods)]))
+        // Browsers ask without a key. `*` asks about the server as a whole.
+        let methods =
+          request.path == "*" ? "GET, HEAD, POST, OPTIONS" : try route(for: request.path).allowedMethods
+        return exchange.respond(HTTPResponse(status: 204, headers: [HTTPHeader("Allow", methods)]))
       }
+      try service.keys.check(request)
+      let route = try route(for: request.path)
       try check(request, route, service)
       guard route.isWork else { return try route.endpoint(request, exchange, service) }
       try service.work.add(byteCount: request.body.count) {
@@ -82,10 +87,11 @@ enum Router {
   private static func route(for path: String) throws(ServingError) -> Route {
     if path == PageEndpoint.path { return Route(method: "GET", endpoint: PageEndpoint.handle) }
     let plain = plainPath(path)
-    if let route = routes[plain] { return route }
+    if let route = routes[plain] ?? NativeRoutes.routes[plain] { return route }
     if plain.hasPrefix(modelPrefix) && plain.utf8.count > modelPrefix.utf8.count {
       return Route(method: "GET", endpoint: ModelEndpoints.describe)
     }
+    try NativeRoutes.checkMissing(plain)
     throw .rejected(
       Rejection(
         status: 404,

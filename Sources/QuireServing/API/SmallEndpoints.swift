@@ -23,12 +23,36 @@ enum ModelEndpoints {
     [
       "id": .string(service.options.modelName), "object": "model", "created": .int(service.created),
       "owned_by": "quire", "root": .string(service.options.modelName), "parent": .null,
-      "max_model_len": .int(service.generator.contextLength),
+      "max_model_len": .int(service.generator.contextLength), "meta": metadata(of: service),
     ]
+  }
+
+  /// What llama-server's clients read about a model. A vocabulary of type 2 is a byte pair encoding.
+  private static func metadata(of service: Service) -> JSONValue {
+    let facts = service.options.facts
+    var members: JSONObject = [
+      "vocab_type": 2, "n_vocab": .int(service.tokenizer.vocabularySize),
+      "n_ctx": .int(service.generator.contextLength),
+    ]
+    let known = [
+      ("n_ctx_train", facts.contextPositions), ("n_embd", facts.hiddenSize),
+      ("n_params", facts.parameterCount), ("size", facts.weightBytes),
+    ]
+    for (name, value) in known { members[name] = value.map { .int($0) } }
+    return .object(members)
   }
 }
 
-/// GET /health: 200 while requests are accepted, 503 while draining.
+/// GET /version
+enum VersionEndpoint {
+  static func handle(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    exchange.respond(.json(["version": .string(service.options.version)]))
+  }
+}
+
+/// GET /health and /ping: 200 while requests are accepted, 503 while draining.
 enum HealthEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
@@ -41,7 +65,8 @@ enum HealthEndpoint {
 /// POST /tokenize, /detokenize; GET /tokenizer_info
 enum TokenEndpoints {
   private static let tokenizeShape = RequestShape.object(
-    ChatPromptFields.shape + .any(["model", "prompt", "return_token_strs", "add_special_tokens"]))
+    ChatPromptFields.shape
+      + .any(["model", "prompt", "return_token_strs", "add_special_tokens"] + NativeTokenizeFields.names))
   private static let detokenizeShape = RequestShape.members(["model", "tokens"])
 
   /// Takes a `prompt` or the fields of a chat, and gives the token ids.
@@ -51,7 +76,9 @@ enum TokenEndpoints {
     let fields = try request.readFields(tokenizeShape, exchange)
     try fields.checkModel(service)
     let tokens: [Int32]
-    if let prompt = try fields.string("prompt") {
+    if let native = try NativeTokenizeFields(fields) {
+      return exchange.respond(.json(try native.answer(service)))
+    } else if let prompt = try fields.string("prompt") {
       try service.textLimit.check(prompt.utf8.count, field: "prompt")
       tokens = service.tokenizer.encode(prompt, addedTokens: .recognized)
     } else if fields.value("messages") != nil {
@@ -88,7 +115,7 @@ enum TokenEndpoints {
     let byteCount = tokens.reduce(0) { $0 + service.tokenizer.bytes(of: $1).count }
     try service.textLimit.check(byteCount, field: "tokens")
     let text = String(decoding: service.tokenizer.decode(tokens), as: UTF8.self)
-    exchange.respond(.json(["prompt": .string(text)]))
+    exchange.respond(.json(["prompt": .string(text), "content": .string(text)]))
   }
 }
 

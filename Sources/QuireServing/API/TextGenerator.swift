@@ -6,6 +6,12 @@ package protocol TextGenerator: Sendable {
   /// Prompt and answer together have at most this many tokens.
   var contextLength: Int { get }
 
+  /// Requests that run at the same time.
+  var slotCount: Int { get }
+
+  /// Whether tokens are drafted, which changes only the speed.
+  var drafts: Bool { get }
+
   /// Starts a request; events arrive on a thread of the generator, the first possibly before this returns.
   func submit(
     _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void

@@ -25,15 +25,20 @@ package final class HTTPExchange: Sendable {
   private let beganAt = ContinuousClock.now
   private let guarded: Mutex<Guarded>
 
-  init(connection: ConnectionHandle, request: HTTPRequest, backlogLimit: Int) {
+  /// - Parameter request: its head.
+  init(connection: ConnectionHandle, request: HTTPRequest, limits: HTTPLimits) {
     let id = RequestName.of(request)
     self.id = id
-    let record = RequestRecord(
+    var record = RequestRecord(
       id: id, method: request.method, path: request.path, status: 0, isAnswered: false, tokens: .init(),
       seconds: 0)
+    if limits.loggedBytes > 0, request.method == "POST" {
+      record.body = LoggedBody(limit: limits.loggedBytes)
+      record.answer = record.body
+    }
     guarded = Mutex(
       Guarded(
-        flow: ExchangeFlow(backlogLimit: backlogLimit), connection: connection,
+        flow: ExchangeFlow(backlogLimit: limits.backlogBytes), connection: connection,
         additionalHeaders: [HTTPHeader("X-Request-Id", id)], record: record))
   }
 
@@ -49,6 +54,7 @@ package final class HTTPExchange: Sendable {
     update { state in
       var response = response
       response.head = Self.complete(response.head, &state)
+      state.record.answer?.append(response.body)
       return state.flow.respond(response)
     }
   }
@@ -77,6 +83,7 @@ package final class HTTPExchange: Sendable {
     let bytes = Array(bytes)
     update {
       $0.lastWrite = .now
+      $0.record.answer?.append(bytes)
       return $0.flow.write(bytes)
     }
   }
@@ -139,11 +146,18 @@ package final class HTTPExchange: Sendable {
     }
   }
 
+  /// On the daemon's thread: the whole body has arrived.
+  func noteBody(_ body: [UInt8]) {
+    guarded.withLock { $0.record.body?.append(body) }
+  }
+
   /// On the daemon's thread: the answer to a request that no handler gets.
   func refusing(_ response: HTTPResponse, isRequest: Bool) -> HTTPResponse {
     guarded.withLock { state in
       if !isRequest {
         state.record.method = "-"
+        state.record.body = nil
+        state.record.answer = nil
         state.record.path = "-"
       }
       var response = response

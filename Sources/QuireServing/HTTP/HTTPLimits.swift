@@ -23,6 +23,8 @@ package struct HTTPLimits: Sendable, Equatable {
   package var pingSeconds = 15.0
   /// A client with this many unread bytes of its answer is treated as gone.
   package var backlogBytes = 16 << 20
+  /// The bytes of each body of a POST request and of its answer that the log gets; 0 for none.
+  package var loggedBytes = 0
 
   package init() {}
 
@@ -30,7 +32,8 @@ package struct HTTPLimits: Sendable, Equatable {
   /// while it sends may not receive the answer. Larger bodies are cut off at once.
   var discardedBytes: Int { max(8 * bodyBytes, 64 << 20) }
 
-  func tooLarge(_ count: Int, isWhole: Bool) -> Rejection {
+  /// - Parameter count: a number, or the digits that announced it.
+  func tooLarge(_ count: some CustomStringConvertible, isWhole: Bool) -> Rejection {
     Rejection(
       status: 413,
       message:

@@ -136,8 +136,7 @@ final class HTTPServerCore: Sendable {
   private func begin(_ call: RequestCall, path: String, method: String) -> Bool {
     guard let link = call.connection.link else { return false }
     let head = HTTPRequest(method: method, path: path, headers: call.connection.requestHeaders())
-    let exchange = HTTPExchange(
-      connection: call.connection, request: head, backlogLimit: limits.backlogBytes)
+    let exchange = HTTPExchange(connection: call.connection, request: head, limits: limits)
     let intake = RequestIntake(link: link, exchange: exchange, head: head, limits: limits, budget: budget)
     call.state.pointee = Unmanaged.passRetained(intake).toOpaque()
     guard let rejection = link.begin(exchange) else { return true }
@@ -155,7 +154,9 @@ final class HTTPServerCore: Sendable {
 
   private func handOver(_ intake: RequestIntake) {
     intake.isHandedOver = true
-    handler(intake.takeRequest(), intake.exchange)
+    let request = intake.takeRequest()
+    intake.exchange.noteBody(request.body)
+    handler(request, intake.exchange)
     // The client may have left before the exchange existed.
     if intake.link.isGone && !intake.exchange.isAnswered { intake.exchange.leave() }
   }

@@ -176,7 +176,7 @@ struct RequestChecker {
       // A client that is disconnected while it sends may lose the answer, so a body that is a little too large is read
       // and dropped (`RequestIntake`). A client that asks first, or sends very much, is answered at once.
       if count > limits.bodyBytes, head.expectsContinue || count > limits.discardedBytes {
-        throw .rejected(limits.tooLarge(count, isWhole: true))
+        throw .rejected(limits.tooLarge(head.lengthText, isWhole: true))
       }
       stage = .body(count)
     case .chunked:

@@ -15,6 +15,8 @@ struct RequestHead {
   static let headerCountMax = 200
 
   private(set) var framing = Framing.none
+  /// The digits of Content-Length, for messages: cut, and without leading zeros.
+  private(set) var lengthText = ""
   /// Whether the client waits for `100 Continue` before it sends the body.
   private(set) var expectsContinue = false
   private var requestLine: RequestLine?
@@ -95,6 +97,7 @@ struct RequestHead {
       throw .refused(400, "expected Content-Length or Transfer-Encoding, found both; send one of them")
     }
     framing = .counted(length)
+    lengthText = Found.plain(String(field.value.drop { $0 == "0" }))
   }
 
   private mutating func takeEncoding(_ field: HeaderLine) throws(Refusal) {

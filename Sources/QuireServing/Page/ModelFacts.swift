@@ -9,6 +9,10 @@ package struct ModelFacts: Sendable, Equatable {
 
   package var kind: Kind?
   package var parameterCount: Int?
+  /// Positions that the model was made for.
+  package var contextPositions: Int?
+  /// Width of the hidden states.
+  package var hiddenSize: Int?
   /// Size of all weights in memory, including scales.
   package var weightBytes: Int?
   /// Size on disk.

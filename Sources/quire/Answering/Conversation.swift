@@ -41,7 +41,7 @@ struct Conversation {
     let outcome = Outcome()
     let id = try engine.submit(request) { event in
       switch event {
-      case .prompt: break
+      case .progress, .prompt: break
       case .delta(let parts, _): printer.take(parts.reasoning, parts.content)
       case .finished(let result): outcome.finish(result)
       }

@@ -26,6 +26,14 @@ extension Command {
       Option(
         "--allow-host", "NAME",
         "further host names that requests may use for the server; '*' for all (repeatable)"),
+      Option(
+        "--api-key-file", "FILE",
+        "clients must send a key of this file: one per line, # for comments (repeatable); also the environment "
+          + "variable QUIRE_API_KEY"),
+      Option(
+        "--api-key", "KEY",
+        "clients must send this key; other users of this machine can see it in the list of processes (repeatable)"
+      ),
       Option("--slots", "N", "requests that run at the same time (default: 16)"),
       Option("--queue", "N", "requests that may wait; more get 429 (default: 256)"),
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
@@ -35,6 +43,11 @@ extension Command {
       Option("--report", "FILE", "a report of 'evaluate --json' that the page at / shows"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
+      Option(
+        "--log-bodies", "N",
+        "also log up to N bytes of the body of each POST request and of its answer: prompts and answers are then in "
+          + "the log"),
+      Option("--no-slots", nil, "do not show running requests at /slots"),
       .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
@@ -48,6 +61,9 @@ private struct ServeArguments {
   let port: Int
   let allowedOrigins: [String]
   let allowedHosts: [String]
+  let apiKeys: [String]
+  let loggedBytes: Int
+  let showsSlots: Bool
   let report: ServedReport?
   let patience: Duration
   let slotCount: Int
@@ -61,6 +77,9 @@ private struct ServeArguments {
     port = try arguments.integer("--port", in: 0...65_535) ?? 8080
     allowedOrigins = arguments.all("--allow-origin")
     allowedHosts = arguments.all("--allow-host")
+    apiKeys = try KeyFile.keys(arguments)
+    loggedBytes = try arguments.integer("--log-bodies", in: 1...1 << 20) ?? 0
+    showsSlots = !arguments.has("--no-slots")
     report = try arguments.string("--report").map { try ServedReport(path: $0) }
     patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
@@ -75,6 +94,10 @@ private struct ServeArguments {
     var options = ServerOptions(host: host, port: port, modelName: modelName)
     options.allowedOrigins = Set(allowedOrigins)
     options.allowedHosts = Set(allowedHosts)
+    options.apiKeys = apiKeys
+    options.showsSlots = showsSlots
+    options.http.loggedBytes = loggedBytes
+    options.version = Program.version
     return options
   }
 
@@ -105,6 +128,8 @@ private func runServe(_ arguments: Arguments) throws {
   var options = asked.serverOptions(modelName: name)
   options.samplingDefaults = opened.samplingDefaults
   options.facts = try facts(of: source, asked.report)
+  options.facts.contextPositions = opened.model.configuration.contextPositions
+  options.facts.hiddenSize = opened.model.configuration.hiddenSize
   let server = try Server(
     engine: engine, tokenizer: opened.tokenizer, options: options,
     log: logsRequests ? LineLog { Terminal.errorLine($0) } : nil)
@@ -116,6 +141,9 @@ private func runServe(_ arguments: Arguments) throws {
   say("loaded \(opened.name) in \(seconds): \(ByteText.of(opened.model.weightBytes)) of weights")
   say("chat format: \(opened.tokenizer.chatFormat.summary)")
   say(description(of: engine.shape, engineOptions, opened))
+  if !asked.apiKeys.isEmpty {
+    say("API keys: \(asked.apiKeys.count); requests without one are refused, except for the page and /health")
+  }
   say("serving \(name) at \(server.url)")
   say("chat page at \(server.pageURL)")
   let signal = signals.wait()

@@ -7,6 +7,7 @@ import Synchronization
 /// | name | type | default | meaning |
 /// |---|---|---|---|
 /// | QUIRE_ISA | portable, avx2 or avx512 | the widest this CPU has | forces the kernels of one instruction set |
+/// | QUIRE_API_KEY | text | unset | a key that clients of `serve` must present, besides those of its options |
 /// | COLUMNS | whole number | 80 | the width of tables and help when the output is not a terminal |
 /// | NO_COLOR | anything | unset | no dim text (no-color.org) |
 /// | TERM | name of a terminal | unset | `dumb`: plain lines instead of bars, no dim text, no line editing |
@@ -20,6 +21,9 @@ enum Environment {
     guard let name = value("QUIRE_ISA") else { return .detected }
     return try InstructionSet(name: name)
   }
+
+  /// A key for clients of the server.
+  static let apiKey = value("QUIRE_API_KEY")
 
   static let columns: Int? = value("COLUMNS").flatMap(Int.init).flatMap {
     (1...100_000).contains($0) ? $0 : nil

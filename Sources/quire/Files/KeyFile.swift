@@ -1,0 +1,42 @@
+import Foundation
+import QuireFiles
+
+/// The API keys of a server: from the command line, a file and the environment. No message contains a key.
+enum KeyFile {
+  /// All keys, each once. Throws one sentence if a file or a key cannot be used.
+  static func keys(_ arguments: Arguments) throws -> [String] {
+    var keys: [String] = []
+    // llama-server's users separate several keys by commas.
+    for value in arguments.all("--api-key") {
+      keys += value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+    if keys.contains("") {
+      throw UsageError(arguments.command, "--api-key: expected a key, found an empty one")
+    }
+    for path in arguments.all("--api-key-file") { keys += try read(path) }
+    if let key = Environment.apiKey { keys.append(key) }
+    return Set(keys).sorted()
+  }
+
+  /// One key per line; blank lines and lines that begin with `#` are skipped.
+  private static func read(_ path: String) throws -> [String] {
+    let bytes: [UInt8]
+    do throws(TextProblem) { bytes = try TextFile.bytes(path: path) } catch {
+      throw CommandError(
+        "expected API keys at \(path), found \(error.description); give --api-key-file a file with one key per line"
+      )
+    }
+    let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+    let keys = lines.map { $0.trimmingCharacters(in: .whitespaces) }.filter {
+      !$0.isEmpty && !$0.hasPrefix("#")
+    }
+    guard !keys.isEmpty else {
+      throw CommandError("expected at least one API key in \(path), found none; add one on a line of its own")
+    }
+    let permissions = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    if let permissions, permissions & 0o077 != 0 {
+      showNotices(["other users may read the API keys in \(path); 'chmod 600' on it prevents that"])
+    }
+    return keys
+  }
+}

@@ -11,6 +11,8 @@ struct ChatReply: Reply {
   private struct Pending: Sendable {
     var parts = AnswerParts()
     var tokens: [TokenRecord] = []
+    /// With `return_token_ids`.
+    var ids: [Int32] = []
   }
 
   private struct Choice: Sendable {
@@ -34,34 +36,45 @@ struct ChatReply: Reply {
   private let delivery: GenerationFields.Delivery
   private let includesReasoning: Bool
   private let includesLogprobs: Bool
+  private let fields: TokenFields
+  private let prompt: [Int32]
+  /// The scored tokens of the prompt.
+  private var promptRecords: [TokenRecord] = []
   private let allowsParallelCalls: Bool
   private var choices: [Choice]
   private var usage: UsageCounter
 
-  init(_ request: ChatRequest, identity: ReplyIdentity, promptTokens: Int) {
+  init(_ request: ChatRequest, identity: ReplyIdentity, prompt: [Int32]) {
     let generation = request.generation
     self.identity = identity
     self.delivery = generation.delivery
     self.isStreamed = generation.delivery.isStreamed
     self.includesReasoning = request.includesReasoning
     self.includesLogprobs = request.logprobCount != nil
+    self.fields = generation.tokens
+    self.prompt = prompt
     self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
     var choice = Choice()
     if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
     self.usage = UsageCounter(
-      promptTokens: promptTokens, choiceCount: generation.choiceCount,
+      promptTokens: prompt.count, choiceCount: generation.choiceCount,
       choicesPerPrompt: generation.choiceCount)
   }
 
   mutating func open() -> [JSONValue] {
     guard isStreamed else { return [] }
-    return choices.indices.map { chunk($0, delta: ["role": "assistant", "content": ""]) }
+    return choices.indices.map { index in
+      let more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
+      return chunk(index, delta: ["role": "assistant", "content": ""], more)
+    }
   }
 
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
     switch event {
-    case .prompt: return []
+    case .prompt(let tokens):
+      if choice == 0 { promptRecords = tokens }
+      return []
     case .delta(var parts, let token):
       usage.addToken(token, choice: choice)
       if !includesReasoning { parts.reasoning = "" }
@@ -69,6 +82,7 @@ struct ChatReply: Reply {
       choices[choice].pending.parts += parts
       if !parts.calls.isEmpty { choices[choice].hasCalls = true }
       if includesLogprobs { choices[choice].pending.tokens.append(token) }
+      if fields.returnsTokenIDs { choices[choice].pending.ids.append(token.id) }
       guard isStreamed, !choices[choice].pending.parts.isEmpty else { return [] }
       return [chunk(choice, delta: takeDelta(choice))]
     case .finished(let result):
@@ -85,7 +99,13 @@ struct ChatReply: Reply {
         ? [identity.value(object: Self.chunkName, choices: [], usage: usage.json)] : []
     }
     let whole = choices.indices.map { self.whole($0) }
-    return [identity.value(object: "chat.completion", choices: whole, usage: usage.json)]
+    // Clients of vLLM expect these members even where they are null.
+    let more: JSONObject = [
+      "prompt_logprobs": fields.promptLogprobCount.map { PromptLogprobs.json(promptRecords, count: $0) }
+        ?? .null,
+      "prompt_token_ids": .ids(fields.returnsTokenIDs ? prompt : nil),
+    ]
+    return [identity.value(object: "chat.completion", choices: whole, usage: usage.json, more: more)]
   }
 
   // MARK: Tool calls
@@ -125,14 +145,24 @@ struct ChatReply: Reply {
     return delta
   }
 
-  private mutating func chunk(_ index: Int, delta: JSONObject) -> JSONValue {
-    let choice: JSONValue = [
+  private mutating func chunk(
+    _ index: Int, delta: JSONObject, _ more: JSONObject = JSONObject()
+  ) -> JSONValue {
+    var choice: JSONObject = [
       "index": .int(index), "delta": .object(delta), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,
       "stop_reason": choices[index].result?.stopReason ?? .null,
     ]
+    if fields.returnsTokenIDs { choice["token_ids"] = takeIDs(index) }
     return identity.value(
-      object: Self.chunkName, choices: [choice], usage: delivery.repeatsUsage ? usage.json : Optional.none)
+      object: Self.chunkName, choices: [.object(choice)],
+      usage: delivery.repeatsUsage ? usage.json : Optional.none, more: more)
+  }
+
+  /// The ids of every token since the last chunk; null without `return_token_ids`.
+  private mutating func takeIDs(_ index: Int) -> JSONValue {
+    defer { choices[index].pending.ids = [] }
+    return .ids(fields.returnsTokenIDs ? choices[index].pending.ids : nil)
   }
 
   private mutating func whole(_ index: Int) -> JSONValue {
@@ -147,7 +177,7 @@ struct ChatReply: Reply {
     return [
       "index": .int(index), "message": .object(message), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,
-      "stop_reason": choices[index].result?.stopReason ?? .null,
+      "stop_reason": choices[index].result?.stopReason ?? .null, "token_ids": takeIDs(index),
     ]
   }
 
@@ -155,19 +185,19 @@ struct ChatReply: Reply {
   private mutating func takeLogprobs(_ index: Int) -> JSONValue {
     guard includesLogprobs, !(isStreamed && choices[index].pending.tokens.isEmpty) else { return .null }
     defer { choices[index].pending.tokens = [] }
-    return ["content": .array(choices[index].pending.tokens.map(Self.logprobs))]
+    return ["content": .array(choices[index].pending.tokens.map(logprobs))]
   }
 
-  private static func logprobs(of record: TokenRecord) -> JSONValue {
+  private func logprobs(of record: TokenRecord) -> JSONValue {
     var value = entry(id: record.id, bytes: record.bytes, logprob: record.logprob ?? -9999)
     value["top_logprobs"] = .array(
       record.top.map { .object(entry(id: $0.id, bytes: $0.bytes, logprob: $0.logprob)) })
     return .object(value)
   }
 
-  private static func entry(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
+  private func entry(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
     [
-      "token": .string(TokenName.text(bytes)), "logprob": .logprob(logprob),
+      "token": .string(TokenName.name(id, bytes, byID: fields.namesTokensByID)), "logprob": .logprob(logprob),
       "bytes": .array(bytes.map { .int($0) }),
     ]
   }

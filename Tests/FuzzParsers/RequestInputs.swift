@@ -13,7 +13,8 @@ enum RequestInputs {
     "\"logit_bias\"", "\"stop_token_ids\"", "\"echo\"", "\"chat_template_kwargs\"", "\"enable_thinking\"",
     "\"reasoning_effort\"", "\"seed\"", "\"stream_options\"", "\"do_sample\"", "\"repetition_penalty\"",
     "\"response_format\"", "\"json_schema\"", "\"schema\"", "\"structured_outputs\"", "\"guided_regex\"",
-    "\"guided_choice\"", "\"required\"",
+    "\"guided_choice\"", "\"required\"", "\"thinking\"", "\"budget_tokens\"", "\"thinking_budget\"",
+    "\"min_tokens\"", "\"bad_words\"", "\"allowed_token_ids\"", "\"truncate_prompt_tokens\"",
   ]
 
   static func chat(_ input: [UInt8]) {

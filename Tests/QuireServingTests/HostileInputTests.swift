@@ -51,7 +51,10 @@ struct HostileInputTests {
     "enable_thinking", "thinking", "think", "reasoning", "parallel_tool_calls", "n_predict",
     "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "json_schema",
     "grammar",
-    "regex", "ebnf",
+    "regex", "ebnf", "thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "reasoning_budget",
+    "reasoning_budget_tokens", "allowed_token_ids", "bad_words", "logprob_token_ids", "prompt_logprobs",
+    "return_token_ids", "skip_special_tokens", "include_stop_str_in_output", "truncate_prompt_tokens",
+    "truncation_side", "repeat_penalty", "max_output_tokens",
   ]
   private static let values: [JSONValue] = [
     true, false, 0, 1, -1, 1.5, 9_223_372_036_854_775_807, 1e308, -1e308, "", "x", "\u{0}", [], [[]], [nil],

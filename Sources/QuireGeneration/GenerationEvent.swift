@@ -91,7 +91,8 @@ package struct GenerationResult: Sendable, Equatable {
   package let completionTokens: Int
   /// Number of generated tokens that belong to the reasoning, including its closing tag.
   package let reasoningTokens: Int
-  /// Number of generated tokens that needed no step of their own, because a draft had predicted the token before.
+  /// Number of generated tokens that needed no step of their own, because a draft had predicted the token before or the
+  /// engine had forced it.
   package let acceptedDraftTokens: Int
   package let timings: GenerationTimings
 

@@ -34,8 +34,8 @@ struct TokenFieldTests {
       #expect(request.logprobCount == 0 && request.promptLogprobCount == 2 && request.wantsPromptLogprobs)
       #expect(request.showsSpecialTokens && request.includesStop)
       #expect(request.sampling.repetitionPenalty == 1.25)
-      // "ab", "a" and " a", which is a single token.
-      #expect(request.badWords == [[97, 98], [97], [262]])
+      // Each alone and after a space, where " a" is a single token.
+      #expect(request.badWords == [[97, 98], [262, 98], [97], [262]])
     }
     for request in try Self.requests(["allowed_token_ids": [], "bad_words": [], "truncation_side": "right"]) {
       #expect(request.allowedTokenIDs == nil && request.badWords.isEmpty && request.minimumTokens == 0)

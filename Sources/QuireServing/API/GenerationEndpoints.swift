@@ -28,7 +28,7 @@ enum ChatEndpoint {
     let reply = ChatReply(
       chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName), prompt: tokens)
     try GenerationRun.start(
-      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count,
+      choice.repeated(chat.generation.choiceCount, scoresOnce: true), promptTokens: tokens.count,
       choicesPerPrompt: chat.generation.choiceCount, generator: service.generator, exchange: exchange,
       reply: reply)
   }
@@ -145,10 +145,13 @@ extension GenerationRequest {
   }
 
   /// The same request several times. Seeded copies get consecutive seeds; otherwise all answers would be equal.
-  func repeated(_ count: Int) -> [GenerationRequest] {
+  ///
+  /// - Parameter scoresOnce: Whether only the first copy gives log-probabilities of the prompt.
+  func repeated(_ count: Int, scoresOnce: Bool = false) -> [GenerationRequest] {
     (0..<count).map { index in
       var copy = self
       copy.sampling.seed = sampling.seed.map { $0 &+ UInt64(index) }
+      if scoresOnce && index > 0 { copy.wantsPromptLogprobs = false }
       return copy
     }
   }

@@ -29,7 +29,7 @@ struct TokenFields: Sendable {
   var truncation: PromptTruncation?
 
   /// Most bytes of all bad words.
-  static let badWordBytesMaximum = 65_536
+  static let badWordBytesMaximum = 5000
 
   init(_ reader: FieldReader, vocabularySize: Int) throws(ServingError) {
     func ids(_ name: String) throws(ServingError) -> [Int32] {
@@ -127,6 +127,7 @@ struct PromptTruncation: Sendable, Equatable {
 
   /// - Parameter maximumTokens: Limit of the answer; `nil` for none.
   func applied(to tokens: [Int32], contextLength: Int, maximumTokens: Int?) -> [Int32] {
+    // bounded: the context is not empty, and all numbers are at most its length
     let needed = min(max(maximumTokens ?? 1, 1), contextLength - 1)
     let kept = count ?? max(1, contextLength - needed)
     return Array(keepsEnd ? tokens.suffix(kept) : tokens.prefix(kept))

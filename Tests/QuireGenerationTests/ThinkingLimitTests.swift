@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireGrammar
+import QuireModel
 import QuireText
 import TestSupport
 import Testing

@@ -49,7 +49,8 @@ struct ThoughtLimiter {
   }
 
   private func closingTokens(_ text: AnswerText) -> [Int32] {
-    guard text.isThoughtEmpty && !startsInThinking else { return limit.closing.tokens }
+    let isEmpty = text.isThoughtEmpty && !text.endsInsideCharacter && !startsInThinking
+    guard isEmpty else { return limit.closing.tokens }
     return thoughtCount == 0 ? limit.closing.tokensAfterTag : limit.closing.tokensAfterLineFeeds
   }
 }

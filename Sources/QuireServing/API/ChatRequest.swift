@@ -21,7 +21,7 @@ struct ChatRequest: Sendable {
 
   /// `defaults` and `thinking` apply where the request says nothing.
   init(
-    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults = ThinkingDefaults(),
+    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults,
     vocabularySize: Int
   ) throws(ServingError) {
     prompt = try ChatPromptFields(reader, thinking: thinking)

@@ -1,4 +1,3 @@
-import QuireGrammar
 import QuireText
 
 /// A request inside the engine, from submission to its last event. Used only on the engine's thread.
@@ -25,12 +24,10 @@ final class ActiveRequest {
   let deadline: ContinuousClock.Instant?
   private let onEvent: @Sendable (GenerationEvent) -> Void
   private let endOfSequenceIDs: Set<Int32>
-  /// Follows the answer through its constraint; nil for an answer without one.
-  private let constraint: ConstraintMatcher?
-  /// What ends an answer that is complete.
-  private let endIDs: [Int32]
   /// Prompt and answer have at most this many tokens.
   let tokenLimit: Int
+  private var rules: TokenRules
+  private var thought: ThoughtLimiter?
   private var sampler: Sampler
   private var text: AnswerText
   /// Whether the answer has a line feed; known only with a time limit that needs it.
@@ -53,15 +50,14 @@ final class ActiveRequest {
     tokenLimit = request.promptTokens.count + answerLimit
     tokens.reserveCapacity(tokenLimit)
     endOfSequenceIDs = request.ignoresEndOfSequence ? [] : limits.endOfSequenceIDs
-    constraint = request.constraint.map {
-      ConstraintMatcher($0, prompt: request.promptTokens, chatFormat: request.chatFormat)
-    }
-    endIDs = endOfSequenceIDs.union(request.stopTokenIDs).sorted()
-      .filter { Int($0) < limits.vocabularySize }
+    rules = TokenRules(
+      request, endOfSequenceIDs: endOfSequenceIDs, vocabularySize: limits.vocabularySize)
     sampler = Sampler(
       request.sampling, prompt: request.promptTokens, maximumTokens: answerLimit,
       seed: UInt64.random(in: .min ... .max), vocabularySize: limits.vocabularySize)
-    text = AnswerText(tokenizer: recorder.tokenizer, request: request)
+    let text = AnswerText(tokenizer: recorder.tokenizer, request: request)
+    self.text = text
+    thought = request.thinking.map { ThoughtLimiter($0, answerLimit: answerLimit, text: text) }
     owesPromptEvent = request.wantsPromptLogprobs
     stamps = Stamps(submittedAt: submission.submittedAt)
   }
@@ -96,8 +92,9 @@ final class ActiveRequest {
   ) throws(GenerationError) {
     promptRecords.append(
       try recorder.record(
-        tokens[position + 1], logits: logits, alternativeCount: request.logprobCount ?? 0,
-        tokenIndex: position + 1))
+        tokens[position + 1], logits: logits,
+        alternativeCount: request.promptLogprobCount ?? request.logprobCount ?? 0,
+        tokenIndex: position + 1, ranks: true))
   }
 
   /// Sends the prompt event if it was requested and not sent yet. Every prompt token has been computed.
@@ -109,19 +106,21 @@ final class ActiveRequest {
     promptRecords = []
   }
 
-  /// Chooses the next token from its logits and sends the text that it adds to the answer.
+  /// Chooses the next token from its logits, unless it is forced, and sends the text that it adds to the answer.
   func advance(
     logits: UnsafeBufferPointer<Float>, now: ContinuousClock.Instant, recorder: TokenRecorder
   ) throws(GenerationError) -> Progress {
-    let token = try sampler.next(logits: logits, workspace: recorder.workspace, among: try restriction())
-    try follow(token)
+    let token = try next(logits: logits, recorder: recorder)
+    try rules.follow(token)
     var record =
       if let count = request.logprobCount, request.logprobSource == .sampler {
         recorder.record(
           token, distribution: sampler.lastDistribution(of: token, workspace: recorder.workspace),
           alternativeCount: count)
       } else if let count = request.logprobCount {
-        try recorder.record(token, logits: logits, alternativeCount: count, tokenIndex: answerCount)
+        try recorder.record(
+          token, logits: logits, alternativeCount: count, among: request.logprobTokenIDs,
+          tokenIndex: answerCount)
       } else {
         recorder.record(token)
       }
@@ -130,47 +129,32 @@ final class ActiveRequest {
     stamps.noteToken(at: now)
     let reasoningBefore = reasoningCount
     let (piece, progress) = take(token, isLate: isLate(record.bytes, now))
+    thought?.note(answerCount: answerCount, isThinking: text.isThinking && rules.mayThink, text)
     record.isReasoning = reasoningCount > reasoningBefore
     onEvent(.delta(piece.parts, token: record))
     return progress
   }
 
-  // MARK: Constraint
-
-  /// The tokens that the constraint allows next; nil when all are.
-  private func restriction() throws(GenerationError) -> TokenRestriction? {
-    guard let constraint else { return nil }
-    let allowed: AllowedTokens?
-    do throws(GrammarError) {
-      allowed = try constraint.allowedTokens()
-    } catch {
-      throw .unusableConstraint(error.description)
+  private func next(
+    logits: UnsafeBufferPointer<Float>, recorder: TokenRecorder
+  ) throws(GenerationError) -> Int32 {
+    if let token = thought?.takeForced() {
+      sampler.note(token)
+      return token
     }
-    guard let allowed else { return nil }
-    var tokens = TokenRestriction(mask: allowed.mask, extras: allowed.allowsEnd ? endIDs : [])
-    if let token = allowed.extraToken { tokens.extras.append(token) }
-    guard !tokens.isEmpty else { throw .unusableConstraint(Self.deadEndSentence) }
-    return tokens
+    let restriction = try rules.restriction(after: tokens)
+    return try sampler.next(logits: logits, workspace: recorder.workspace, among: restriction)
   }
 
-  private static let deadEndSentence = """
-    expected a constraint that the answer can continue to follow, found no allowed token within the limits, because \
-    it nests too deep or is too ambiguous; simplify it
-    """
-
-  /// Advances the constraint by a token. End tokens are no part of it.
-  private func follow(_ token: Int32) throws(GenerationError) {
-    guard let constraint, !endIDs.contains(token) || !constraint.isComplete else { return }
-    guard constraint.accept(token) else { throw .unusableConstraint(Self.deadEndSentence) }
-  }
+  /// The tokens that come next, whatever the model prefers.
+  var forcedTokens: ArraySlice<Int32> { thought?.forced ?? [] }
+  var hasForcedTokens: Bool { thought?.forced.isEmpty == false }
 
   /// How many of these drafts can follow, as far as the constraint goes.
-  func possibleCount(of drafts: ArraySlice<Int32>) -> Int {
-    constraint?.acceptedCount(of: drafts) ?? drafts.count
-  }
+  func possibleCount(of drafts: ArraySlice<Int32>) -> Int { rules.possibleCount(of: drafts) }
 
   /// The text that a token adds, and whether it ends the answer:
-  /// 1. an end-of-sequence or stop token, whose own text is not delivered;
+  /// 1. an end-of-sequence or stop token, whose own text is delivered only on request;
   /// 2. a stop string, possibly found in text that was held back until the end;
   /// 3. the last token that the constraint allows;
   /// 4. the last token that the request or the context allows.
@@ -178,14 +162,15 @@ final class ActiveRequest {
   private func take(_ token: Int32, isLate: Bool) -> (AnswerText.Piece, Progress) {
     let wasThinking = text.isThinking
     defer { if wasThinking || text.isThinking { reasoningCount += 1 } }
+    text.searchesStops = answerCount >= request.minimumTokens
     if endOfSequenceIDs.contains(token) {  // 1
-      return (text.finish(), .ends(.stop, .endOfSequence(token)))
+      return (end(with: token), .ends(.stop, .endOfSequence(token)))
     }
     if request.stopTokenIDs.contains(token) {
-      return (text.finish(), .ends(.stop, .token(token)))
+      return (end(with: token), .ends(.stop, .token(token)))
     }
     var piece = text.append(token)
-    let isComplete = constraint?.isFinished ?? false
+    let isComplete = rules.isFinished
     let isLast = isComplete || isLate || tokens.count == tokenLimit
     if piece.match == nil && isLast { piece += text.finish() }
     if let match = piece.match { return (piece, .ends(.stop, .string(match))) }  // 2
@@ -199,6 +184,13 @@ final class ActiveRequest {
     guard let limit = request.decodeSecondsMaximum, let first = stamps.firstTokenAt else { return false }
     hasLineFeed = hasLineFeed || bytes.contains(UInt8(ascii: "\n"))
     return hasLineFeed && first.duration(to: now).seconds > limit
+  }
+
+  private func end(with token: Int32) -> AnswerText.Piece {
+    guard request.includesStop else { return text.finish() }
+    var piece = text.append(token)
+    piece += text.finish()
+    return piece
   }
 
   /// Counts tokens of the answer that were accepted drafts.

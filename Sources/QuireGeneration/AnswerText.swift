@@ -22,12 +22,16 @@ struct AnswerText: Sendable {
   /// `nil` when all text is content.
   private var splitter: AnswerSplitter?
   private var matcher: StopStringMatcher
+  /// Whether stop strings end the answer. They are searched in the text from then on.
+  var searchesStops = true
+  private let includesStop: Bool
   /// Parts of the current text, stored so that a decode step does not allocate.
   private var split: [AnswerPart] = []
 
-  /// Special tokens that do not end the answer produce no text, as in other servers.
+  /// Special tokens that do not end the answer produce no text, as in other servers, unless the request wants it.
   init(tokenizer: Tokenizer, request: GenerationRequest) {
-    decoder = IncrementalDecoder(tokenizer, skipSpecial: true)
+    decoder = IncrementalDecoder(tokenizer, skipSpecial: !request.showsSpecialTokens)
+    includesStop = request.includesStop
     splitter = request.chatFormat.map { format in
       format.splitter(
         startsInThinking: format.startsInThinking(request.promptTokens, tokenizer),
@@ -39,6 +43,12 @@ struct AnswerText: Sendable {
 
   /// Whether the text so far ends inside the reasoning.
   var isThinking: Bool { splitter?.isThinking ?? false }
+
+  /// Whether the reasoning has begun and has no text yet, apart from line feeds.
+  var isThoughtEmpty: Bool { splitter?.isThoughtEmpty ?? false }
+
+  /// Whether the tokens so far end with an incomplete character.
+  var endsInsideCharacter: Bool { decoder.endsInsideCharacter }
 
   mutating func append(_ token: Int32) -> Piece {
     take(decoder.append(token))
@@ -70,10 +80,12 @@ struct AnswerText: Sendable {
       switch part {
       case .reasoning(let text): piece.parts.reasoning += text
       case .call(let call): piece.parts.calls.append(call)
+      case .content(let text) where !searchesStops: piece.parts.content += text
       case .content(let text):
         let (released, match) = matcher.append(text)
         piece.parts.content += released
         piece.match = match
+        if includesStop, let match { piece.parts.content += match }
       }
     }
     return piece

@@ -18,6 +18,13 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
   /// The engine was stopped.
   case stopped
 
+  /// Constraint and fields of a request together leave no token.
+  static let nothingAllowed = unusableConstraint(
+    """
+    expected a constraint that the answer can continue to follow, found no allowed token within the limits, because \
+    it nests too deep, is too ambiguous or contradicts other fields; simplify it
+    """)
+
   package var description: String {
     switch self {
     case .invalidOption(_, let sentence), .invalidRequest(_, let sentence), .unusableConstraint(let sentence):

@@ -24,19 +24,23 @@ package struct TokenRecord: Sendable, Equatable {
   /// Natural logarithm of the model's probability before penalties, temperature and filters; `nil` when not requested,
   /// and for the first token of a prompt.
   package let logprob: Float?
-  /// The most probable tokens of that position, most probable first, as many as requested.
+  /// The most probable tokens of that position, most probable first, as many as requested; with `logprobTokenIDs` the
+  /// token itself and those.
   package let top: [TokenAlternative]
+  /// 1 for a position's most probable token; only for tokens of a prompt that have a log-probability.
+  package let rank: Int?
   /// Whether the token belongs to the reasoning, including its tags.
   package var isReasoning: Bool
 
   package init(
     id: Int32, bytes: ArraySlice<UInt8>, logprob: Float? = nil, top: [TokenAlternative] = [],
-    isReasoning: Bool = false
+    rank: Int? = nil, isReasoning: Bool = false
   ) {
     self.id = id
     self.bytes = bytes
     self.logprob = logprob
     self.top = top
+    self.rank = rank
     self.isReasoning = isReasoning
   }
 }
@@ -90,7 +94,8 @@ package struct GenerationResult: Sendable, Equatable {
   package let completionTokens: Int
   /// Number of generated tokens that belong to the reasoning, including its closing tag.
   package let reasoningTokens: Int
-  /// Number of generated tokens that needed no step of their own, because a draft had predicted the token before.
+  /// Number of generated tokens that needed no step of their own, because a draft had predicted the token before or the
+  /// engine had forced it.
   package let acceptedDraftTokens: Int
   package let timings: GenerationTimings
 

@@ -43,6 +43,27 @@ package struct GenerationRequest: Sendable, Equatable {
   /// not depend on it. A request with `wantsPromptLogprobs` never uses the cache.
   package var usesPrefixCache = true
 
+  /// Limits of the thought; nil for a thought without limits. Without a chat format there is no thought.
+  package var thinking: ThinkingLimit?
+
+  /// End tokens, stop tokens and stop strings end the answer only when it has this many tokens, the thought included. An
+  /// answer after which its constraint allows nothing else ends earlier.
+  package var minimumTokens = 0
+  /// The only tokens that may come, ends of the answer included; nil for all.
+  package var allowedTokenIDs: [Int32]?
+  /// Sequences of tokens that must not occur in the answer.
+  package var badWords: [[Int32]] = []
+  /// Tokens whose log-probabilities are given at each position of the answer, instead of those of the most probable
+  /// ones.
+  package var logprobTokenIDs: [Int32] = []
+  /// Alternatives of each prompt token with `wantsPromptLogprobs`; nil: as many as `logprobCount`.
+  package var promptLogprobCount: Int?
+  /// Whether special tokens appear in the text.
+  package var showsSpecialTokens = false
+  /// Whether the text includes the stop string or the token that ends the answer. Special tokens appear only with
+  /// `showsSpecialTokens`.
+  package var includesStop = false
+
   /// What the answer has to be. A thought before it is free; see `ConstraintMatcher`. Log-probabilities stay those of
   /// the model: tokens that the constraint refuses keep theirs. With `ignoresEndOfSequence` the answer ends where nothing
   /// can follow, or at its limit.

@@ -32,6 +32,14 @@ package struct LogProbabilities {
     Float(Double(row[Int(id)]) - logSum)
   }
 
+  /// 1 for the most probable token, 2 for the next one; equally probable tokens have the same rank.
+  package func rank(of id: Int32) -> Int {
+    let logit = row[Int(id)]
+    var rank = 1
+    for index in 0..<vocabularySize where row[index] > logit { rank += 1 }
+    return rank
+  }
+
   /// The most probable tokens, most probable first, equal ones by id; at most `count`.
   package func best(_ count: Int, workspace: SamplerWorkspace) -> [(id: Int32, logprob: Float)] {
     guard count > 0 else { return [] }

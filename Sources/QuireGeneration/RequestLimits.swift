@@ -28,6 +28,7 @@ package struct RequestLimits: Sendable, Equatable {
     try validatePrompt(request)
     try validateLengths(request)
     try validateStops(request)
+    try validateTokenFields(request)
     try validate(request.sampling)
     guard request.constraint.map({ $0.vocabularySize == vocabularySize }) ?? true else {
       throw invalid(
@@ -99,11 +100,11 @@ package struct RequestLimits: Sendable, Equatable {
     }
   }
 
-  private func isToken(_ id: Int32) -> Bool {
+  func isToken(_ id: Int32) -> Bool {
     id >= 0 && Int(id) < vocabularySize
   }
 
-  private func invalid(_ field: String, _ sentence: String) -> GenerationError {
+  func invalid(_ field: String, _ sentence: String) -> GenerationError {
     .invalidRequest(field: field, sentence: sentence)
   }
 }

@@ -34,7 +34,8 @@ package struct Sampler: Sendable {
   /// The next token. `logits` is a row of at least `vocabularySize` elements and is not changed. With a restriction,
   /// all other tokens have probability 0 before any filter.
   ///
-  /// Throws `unusableLogits` when a logit is NaN or +infinity, or all are −infinity.
+  /// Throws `unusableLogits` when a logit is NaN or +infinity, or all are −infinity, and `unusableConstraint` when only
+  /// those are −infinity that the restriction leaves.
   package mutating func next(
     logits: UnsafeBufferPointer<Float>, workspace: SamplerWorkspace, among tokens: TokenRestriction? = nil
   ) throws(GenerationError) -> Int32 {
@@ -46,9 +47,14 @@ package struct Sampler: Sendable {
       filter(row, survey: survey, workspace: workspace)
       token = workspace.draw(stream.uniform(at: chosenCount))
     }
+    note(token)
+    return token
+  }
+
+  /// Records a token that was not chosen from logits, as if it had been.
+  mutating func note(_ token: Int32) {
     history?.append(token)
     chosenCount += 1
-    return token
   }
 
   /// The distribution that `next` would draw from: ascending ids with probabilities that sum to 1. Not for a
@@ -77,7 +83,10 @@ package struct Sampler: Sendable {
       row = UnsafePointer(workspace.adjusted)
     }
     let survey = workspace.survey(row, count: vocabularySize)
-    guard survey.isUsable else { throw .unusableLogits(tokenIndex: Int(chosenCount)) }
+    guard survey.isUsable else {
+      if tokens != nil && survey.maximumKey == OrderedKey.negativeInfinity { throw .nothingAllowed }
+      throw .unusableLogits(tokenIndex: Int(chosenCount))
+    }
     return (row, survey)
   }
 

@@ -20,16 +20,25 @@ final class TokenRecorder {
   }
 
   /// A token with its log-probability and alternatives. Throws `unusableLogits`.
+  ///
+  /// - Parameters:
+  ///   - alternativeCount: The number of alternatives, which are the most probable tokens.
+  ///   - ids: If not empty, the alternatives are the token itself and these.
+  ///   - ranks: Whether the token's rank is counted.
   func record(
-    _ token: Int32, logits: UnsafeBufferPointer<Float>, alternativeCount: Int, tokenIndex: Int
+    _ token: Int32, logits: UnsafeBufferPointer<Float>, alternativeCount: Int, among ids: [Int32] = [],
+    tokenIndex: Int, ranks: Bool = false
   ) throws(GenerationError) -> TokenRecord {
     let probabilities = try LogProbabilities(
       logits: logits, vocabularySize: vocabularySize, tokenIndex: tokenIndex, workspace: workspace)
-    let top = probabilities.best(alternativeCount, workspace: workspace).map { best in
-      TokenAlternative(id: best.id, bytes: bytes(of: best.id), logprob: best.logprob)
-    }
+    let top =
+      ids.isEmpty
+      ? probabilities.best(alternativeCount, workspace: workspace)
+      : ([token] + ids.filter { $0 != token }).map { (id: $0, logprob: probabilities.value(of: $0)) }
     return TokenRecord(
-      id: token, bytes: bytes(of: token), logprob: probabilities.value(of: token), top: top)
+      id: token, bytes: bytes(of: token), logprob: probabilities.value(of: token),
+      top: top.map { TokenAlternative(id: $0.id, bytes: bytes(of: $0.id), logprob: $0.logprob) },
+      rank: ranks ? probabilities.rank(of: token) : nil)
   }
 
   /// A token with its probability in the distribution that it was drawn from, and its most probable alternatives.

@@ -1,28 +1,48 @@
 package import QuireGrammar
 
-/// The only tokens that a sampler may choose.
+/// The only tokens that a sampler may choose: those of a mask and of a second mask, without the excluded ones.
 package struct TokenRestriction: Sendable {
-  package let mask: TokenMask
+  /// Nil: all tokens.
+  package let mask: TokenMask?
   /// Tokens in addition to the mask: the ends of an answer, a tag.
   package var extras: [Int32]
+  /// A mask that also the extras have to be in; nil: all tokens.
+  package let limit: TokenMask?
+  /// Tokens that must not be chosen, whatever the masks say.
+  package let excluded: [Int32]
 
-  package init(mask: TokenMask, extras: [Int32] = []) {
+  package init(
+    mask: TokenMask?, extras: [Int32] = [], limit: TokenMask? = nil, excluded: [Int32] = []
+  ) {
     self.mask = mask
     self.extras = extras
+    self.limit = limit
+    self.excluded = excluded
   }
-
-  /// Whether no token at all may be chosen.
-  package var isEmpty: Bool { mask.isEmpty && extras.isEmpty }
 }
 
 extension SamplerWorkspace {
   /// Leaves in `adjusted` a row whose other tokens are −infinity. The row may be `adjusted` itself.
   func restrict(_ row: UnsafePointer<Float>, count: Int, to tokens: TokenRestriction) {
-    precondition(tokens.mask.wordCount * 64 >= count && tokens.extras.count <= capacity)
+    var row = row
+    if let mask = tokens.mask {
+      keep(mask, tokens.extras, of: row, count: count)
+      row = UnsafePointer(adjusted)
+    }
+    if let mask = tokens.limit {
+      keep(mask, [], of: row, count: count)
+      row = UnsafePointer(adjusted)
+    }
+    if row != UnsafePointer(adjusted) { adjusted.update(from: row, count: count) }
+    for id in tokens.excluded { adjusted[Int(id)] = -.infinity }
+  }
+
+  private func keep(_ mask: TokenMask, _ extras: [Int32], of row: UnsafePointer<Float>, count: Int) {
+    precondition(mask.wordCount * 64 >= count && extras.count <= capacity)
     // `weights` is free until candidates are weighed.
-    let (adjusted, kept, extras) = (adjusted, weights, tokens.extras)
+    let (adjusted, kept) = (adjusted, weights)
     for (index, id) in extras.enumerated() { kept[index] = row[Int(id)] }
-    let words = tokens.mask.words
+    let words = mask.words
     for word in 0..<(count + 63) / 64 {
       let start = word * 64
       Self.restrict(

@@ -101,6 +101,9 @@ package final class ConstraintMatcher {
     }
   }
 
+  /// Whether the next token belongs to a thought.
+  package var isThinking: Bool { if case .thinking = phase { true } else { false } }
+
   /// Whether the answer is complete and nothing can follow.
   package var isFinished: Bool {
     guard case .answering = phase else { return false }

@@ -1,3 +1,4 @@
+import QuireGeneration
 import QuireGrammar
 package import QuireText
 import Synchronization
@@ -94,6 +95,8 @@ final class Service: Sendable {
   let textLimit: TextLimit
   /// Compiled constraints on answers, shared by all requests.
   let constraints: ConstraintCompiler
+  /// What closes a thought that is too long.
+  let closing: ThoughtClosing
   /// Threads for requests with a body.
   let work = RequestWork()
   /// Seconds since 1970 when the server was made.
@@ -105,6 +108,8 @@ final class Service: Sendable {
     self.tokenizer = tokenizer
     self.options = options
     constraints = ConstraintCompiler(tokenizer)
+    closing = ThoughtClosing(
+      tokenizer.chatFormat.format ?? .qwen3, sentence: options.thinking.closingSentence, tokenizer: tokenizer)
     let machine = MachineNames.current()
     hosts = HostPolicy(boundHost: options.host, machine: machine, allowed: options.allowedHosts)
     keys = APIKeys(options.apiKeys)

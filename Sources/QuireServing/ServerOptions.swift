@@ -31,6 +31,9 @@ package struct ServerOptions: Sendable, Equatable {
   /// Sampling parameters for requests that give none.
   package var samplingDefaults = SamplingDefaults()
 
+  /// How chats think that do not say it themselves.
+  package var thinking = ThinkingDefaults()
+
   package init(host: String = "127.0.0.1", port: Int = 8080, modelName: String) {
     self.host = IPAddress.withoutBrackets(host)
     self.port = port
@@ -41,6 +44,7 @@ package struct ServerOptions: Sendable, Equatable {
   package func check() throws(ServingError) {
     try checkNumbers()
     try checkNames()
+    try thinking.check()
   }
 
   private func checkNumbers() throws(ServingError) {

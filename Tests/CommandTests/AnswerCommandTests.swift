@@ -161,6 +161,29 @@ import Testing
       promptTokens.count == 3 && promptTokens[0] == promptTokens[2] && promptTokens[1] > promptTokens[0])
   }
 
+  @Test func aBudgetLimitsTheReasoning() throws {
+    let sentence = "I have to give the solution based on the thinking directly now."
+    func reasoning(_ words: String...) throws -> String {
+      let answer = try json(BuiltProgram.quire.run(Self.greedy(Workplace.demo, "--json") + words))
+      #expect(answer["content"]?.stringValue?.isEmpty == false && answer["finishReason"] == "stop")
+      return try #require(answer["reasoningContent"]?.stringValue)
+    }
+    let free = try reasoning()
+    let limited = try reasoning("--thinking-budget", "6")
+    #expect(limited.hasSuffix(sentence) && limited.contains("\n\nConsidering "))
+    #expect(try reasoning("--thinking-budget", "0").isEmpty)
+    #expect(try reasoning("--thinking-budget", "900") == free)
+    let lines = ["/budget 6", Self.question, "/clear", "/budget x", "/budget", Self.question]
+    let outcome = try BuiltProgram.quire.run(
+      ["chat", Workplace.demo, "--temperature", "0"], input: Array(lines.joined(separator: "\n").utf8))
+    let thoughts = outcome.errors.components(separatedBy: "thinking:\n").dropFirst()
+      .map { $0.components(separatedBy: "\n\n[")[0] }
+    #expect(thoughts.count == 2 && thoughts[0] == limited && thoughts[1].hasPrefix(free))
+    #expect(
+      outcome.errors.contains(
+        "/budget: expected a number of tokens or nothing, found '/budget x'; correct it"))
+  }
+
   @Test func aConversationThatOutgrowsTheContextIsTold() throws {
     let place = Workplace()
     let long = String(repeating: "all ", count: 60)

@@ -28,7 +28,11 @@ import Testing
     "structured_outputs": ["choice": ["a"]], "guided_json": [:], "guided_regex": "a+", "guided_choice": ["a"],
     "guided_grammar": "root ::= \"a\"", "json_schema": ["type": "null"], "grammar": "root ::= \"a\"",
     "regex": "a",
-    "ebnf": "root ::= \"a\"",
+    "ebnf": "root ::= \"a\"", "max_output_tokens": 2, "repeat_penalty": 1.1,
+    "thinking_token_budget": 1, "thinking_budget": 0, "thinking_budget_tokens": 100, "reasoning_budget": -1,
+    "reasoning_budget_tokens": 5, "min_tokens": 1, "allowed_token_ids": [5, 6], "bad_words": ["ab"],
+    "logprob_token_ids": [7], "prompt_logprobs": 1, "return_token_ids": true, "skip_special_tokens": false,
+    "include_stop_str_in_output": true, "truncate_prompt_tokens": -1, "truncation_side": "left",
   ]
 
   private static func sections() throws -> [String: [[String]]] {
@@ -58,7 +62,9 @@ import Testing
     } else {
       body["prompt"] = "x"
     }
-    if ["max_completion_tokens", "n_predict"].contains(name) { body["max_tokens"] = nil }
+    if ["max_completion_tokens", "max_output_tokens", "n_predict"].contains(name) {
+      body["max_tokens"] = nil
+    }
     body[name] = value
     return try server.post(path, .object(body)).status
   }

@@ -126,6 +126,7 @@ import Testing
       "--context": .adding(["--context", "64"]), "--kv-cache": .adding(["--kv-cache", "float32"]),
       "--no-lookup": .adding(["--no-lookup"]), "--recipe": .adding(["--recipe", recipe]),
       "--output": .adding(["--output", output]), "--tokens": .adding(["--tokens", "4"]),
+      "--thinking-budget": .adding(["--thinking-budget", "2"]),
       "--chat-format": .adding(["--chat-format", "qwen3"]),
     ]
     for (option, trial) in try ownTrials(command) { trials[option] = trial }

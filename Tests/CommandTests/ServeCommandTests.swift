@@ -51,6 +51,28 @@ import Testing
     #expect(told.contains("\nSIGTERM: finishing running requests; a second signal stops at once\n"))
   }
 
+  @Test func thinkingHasADefaultAndALimit() throws {
+    func ask(_ options: [String], _ members: [String: JSONValue] = [:]) throws -> JSONValue? {
+      let server = try ServedProgram(Workplace.demo, options)
+      let (status, answer) = try server.post(Self.path, Self.request("What is 2311+9744?", members))
+      #expect(status == 200)
+      return answer["choices"]?[0]?["message"]
+    }
+    #expect(try ask(["--thinking", "off"])?["reasoning_content"] == JSONValue.null)
+    let closed = try ask(["--thinking", "6", "--thinking-close-message", "Enough."])
+    #expect(closed?["reasoning_content"]?.stringValue?.hasSuffix("\n\nEnough.") == true)
+    let own = try ask(["--thinking", "off"], ["thinking_token_budget": 500])
+    #expect(own?["reasoning_content"]?.stringValue?.isEmpty == false && own?["content"] == "12055")
+    for (option, part) in [
+      (["--thinking", "maybe"], "--thinking: expected on, off or a number of tokens, found 'maybe'"),
+      (["--answer-reserve", "-1"], "--answer-reserve: expected a whole number from 0 to "),
+      (["--thinking-close-message", "x</think>"], "correct --thinking-close-message"),
+    ] {
+      let outcome = try BuiltProgram.quire.run(["serve", Workplace.demo, "--port", "0"] + option)
+      #expect(outcome.status != 0 && outcome.errors.contains(part), "\(outcome.errors)")
+    }
+  }
+
   @Test func badRequestsGetASentence() throws {
     let place = Workplace()
     let server = try ServedProgram(place.pack())

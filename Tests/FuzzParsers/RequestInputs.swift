@@ -15,7 +15,9 @@ enum RequestInputs {
     "\"reasoning_effort\"", "\"seed\"", "\"stream_options\"", "\"do_sample\"", "\"repetition_penalty\"",
     "\"response_format\"", "\"json_schema\"", "\"schema\"", "\"structured_outputs\"", "\"guided_regex\"",
     "\"guided_choice\"", "\"required\"", "\"n_predict\"", "\"n_probs\"", "\"prompt_string\"", "\"samplers\"",
-    "\"response_fields\"", "\"repeat_last_n\"", "\"t_max_predict_ms\"",
+    "\"response_fields\"", "\"repeat_last_n\"", "\"t_max_predict_ms\"", "\"thinking\"", "\"budget_tokens\"",
+    "\"thinking_budget\"",
+    "\"min_tokens\"", "\"bad_words\"", "\"allowed_token_ids\"", "\"truncate_prompt_tokens\"",
   ]
 
   static func chat(_ input: [UInt8]) {

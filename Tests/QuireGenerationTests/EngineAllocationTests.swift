@@ -120,6 +120,20 @@ import Testing
     #expect(count == 0)
   }
 
+  @Test func limitsOfThoughtsAndTokensAllocateNothing() throws {
+    let count = try allocations(2) {
+      $0.promptTokens.append(Int32(TinyTokenizer.thinkStart))
+      $0.chatFormat = .qwen3
+      $0.thinking = ThinkingLimit(
+        budget: 1000, closing: ThoughtClosing(.qwen3, tokenizer: tinyTokenizer))
+      $0.minimumTokens = 270
+      $0.stopTokenIDs = [1, 2]
+      $0.allowedTokenIDs = Array(0..<128)
+      $0.badWords = [[70, 71], [72], [65, 66, 67]]
+    }
+    #expect(count == 0)
+  }
+
   /// Otherwise the tests above could not fail.
   @Test func anAllocationIsCounted() {
     let before = quire_allocation_count()

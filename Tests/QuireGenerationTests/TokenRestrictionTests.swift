@@ -77,7 +77,7 @@ import Testing
           try sampler.next(logits: $0, workspace: workspace, among: restriction)
         }
       }
-      let count = restriction?.mask.count ?? size
+      let count = restriction?.mask?.count ?? size
       print("greedy among \(count) tokens: \(start.duration(to: .now) / 200)")
     }
   }

@@ -19,7 +19,10 @@ struct CompletionReplyTests {
     #expect(answer["id"]?.stringValue?.hasPrefix("cmpl-") == true)
     #expect(
       answer["choices"] == [
-        ["index": 0, "text": "ab", "logprobs": nil, "finish_reason": "length", "stop_reason": nil]
+        [
+          "index": 0, "text": "ab", "logprobs": nil, "finish_reason": "length", "stop_reason": nil,
+          "token_ids": nil, "prompt_token_ids": nil, "prompt_logprobs": nil,
+        ]
       ])
     #expect(answer["usage"]?["completion_tokens"] == 2)
     let request = try #require(generator.requests.first)

@@ -52,6 +52,10 @@ struct HostileInputTests {
     "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "json_schema",
     "grammar",
     "regex", "ebnf", "n_probs", "cache_prompt", "timings_per_token", "return_progress",
+    "thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "reasoning_budget",
+    "reasoning_budget_tokens", "allowed_token_ids", "bad_words", "logprob_token_ids", "prompt_logprobs",
+    "return_token_ids", "skip_special_tokens", "include_stop_str_in_output", "truncate_prompt_tokens",
+    "truncation_side", "repeat_penalty", "max_output_tokens",
   ]
   private static let values: [JSONValue] = [
     true, false, 0, 1, -1, 1.5, 9_223_372_036_854_775_807, 1e308, -1e308, "", "x", "\u{0}", [], [[]], [nil],

@@ -382,13 +382,18 @@ struct RejectionTests {
       ["format": "json"], field: "format",
       "format: expected \"\", because the field's name here is 'response_format', found \"json\"; correct it or leave it out"
     ),
-    .chat(
-      ["thinking_token_budget": 5], field: "thinking_token_budget",
-      "thinking_token_budget: expected -1, because the length of the reasoning is not limited by itself, found 5; "
+    .completion(
+      "x", ["thinking_token_budget": 5], field: "thinking_token_budget",
+      "thinking_token_budget: expected -1, because reasoning is separated and limited in chats only, found 5; "
         + "correct it or leave it out"),
     .chat(
-      ["min_tokens": 5], field: "min_tokens",
-      "min_tokens: expected 0, because answers may end at any token, found 5; correct it or leave it out"),
+      ["thinking_token_budget": -2], field: "thinking_token_budget",
+      "thinking_token_budget: expected an integer of 0 or more, or -1 for no limit, found -2; correct it or leave it out"
+    ),
+    .chat(
+      ["min_tokens": 5, "max_tokens": 4], field: "min_tokens",
+      "min_tokens: expected at most the limit of the answer, which is 4, found 5; correct it or raise max_tokens"
+    ),
     .chat(
       ["chat_template": "{{x}}"], field: "chat_template",
       "chat_template: expected no such field, because the chat template is the model's own, found \"{{x}}\"; leave it out"

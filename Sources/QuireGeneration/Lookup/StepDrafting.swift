@@ -8,9 +8,10 @@ struct StepDrafting {
   /// The drafts of a request in the current step.
   private struct Grant {
     let workIndex: Int
-    /// Range of its drafts in the proposals' tokens.
+    /// Range of its drafts in the proposals' tokens, or in `forced`.
     let range: Range<Int>
-    let confidence: Int
+    /// Nil for forced tokens.
+    let confidence: Int?
   }
 
   /// nil when drafting is off.
@@ -22,6 +23,8 @@ struct StepDrafting {
   private var texts: [DraftText] = []
   private var proposals: DraftProposals
   private var grants: [Grant] = []
+  /// Forced tokens of the current step, which are drafts that certainly come true.
+  private var forced: [Int32] = []
   /// Number of drafts in the current step.
   private(set) var draftCount = 0
 
@@ -39,6 +42,8 @@ struct StepDrafting {
   ) {
     draftCount = 0
     grants.removeAll(keepingCapacity: true)
+    forced.removeAll(keepingCapacity: true)
+    grantForced(&plan, &scheduler, budget, requests)
     guard let source else { return }
     collectTexts(plan, requests)
     proposals.removeAll()
@@ -61,9 +66,28 @@ struct StepDrafting {
     texts.removeAll(keepingCapacity: true)
   }
 
+  /// Adds the forced tokens of requests, also when drafting is off: they need no steps of their own.
+  private mutating func grantForced(
+    _ plan: inout StepPlan, _ scheduler: inout Scheduler, _ budget: StepBudget,
+    _ requests: [UInt64: ActiveRequest]
+  ) {
+    for index in plan.work.indices where plan.work[index].completes {
+      guard let request = requests[plan.work[index].id], request.hasForcedTokens else { continue }
+      let tokens = request.forcedTokens
+      let count = scheduler.draft(tokens.count, at: index, budget: budget, in: &plan)
+      guard count > 0 else { continue }
+      grants.append(
+        Grant(workIndex: index, range: forced.count..<forced.count + count, confidence: nil))
+      forced += tokens.prefix(count)
+      draftCount += count
+    }
+  }
+
   private mutating func collectTexts(_ plan: StepPlan, _ requests: [UInt64: ActiveRequest]) {
     for (index, work) in plan.work.enumerated() where work.completes {
-      guard let request = requests[work.id], request.answerCount > 0 else { continue }
+      guard let request = requests[work.id], request.answerCount > 0, !request.hasForcedTokens else {
+        continue
+      }
       if records[work.id] == nil {
         records[work.id] = Held(DraftRecord())
         source?.begin(work.id, maximumTokens: request.tokenLimit)
@@ -96,7 +120,7 @@ struct StepDrafting {
   /// The drafts of a work, in order.
   func drafts(workIndex: Int) -> ArraySlice<Int32> {
     guard let grant = grants.first(where: { $0.workIndex == workIndex }) else { return [] }
-    return proposals.tokens[grant.range]
+    return grant.confidence == nil ? forced[grant.range] : proposals.tokens[grant.range]
   }
 
   /// Records the seconds that the model needed for the step.
@@ -106,12 +130,14 @@ struct StepDrafting {
 
   /// Records how many drafts of a work were accepted.
   mutating func settle(_ id: UInt64, workIndex: Int, accepted: Int) {
-    guard let grant = grants.first(where: { $0.workIndex == workIndex }) else { return }
+    guard let grant = grants.first(where: { $0.workIndex == workIndex }), let confidence = grant.confidence
+    else { return }
     let count = grant.range.count
     // Each draft carries an equal share of the cost; each token saved, its share of a step.
-    let cost = planner.cost(draftCount: draftCount) * Double(count) / Double(draftCount)
+    let plannedCount = draftCount - forced.count
+    let cost = planner.cost(draftCount: plannedCount) * Double(count) / Double(plannedCount)
     records[id]?.value.settle(
-      accepted: accepted, of: count, confidence: grant.confidence, cost: cost,
+      accepted: accepted, of: count, confidence: confidence, cost: cost,
       gain: Double(accepted) / Double(planner.answerCount))
   }
 

@@ -20,6 +20,16 @@ package final class TokenMask: @unchecked Sendable {  // its words are only writ
     target.update(from: other.words, count: wordCount)
   }
 
+  /// A mask of some tokens, each from 0 to `vocabularySize` - 1.
+  package convenience init(of tokens: some Sequence<Int32>, vocabularySize: Int) {
+    self.init(wordCount: (vocabularySize + 63) / 64)
+    for token in tokens {
+      precondition(token >= 0 && token < vocabularySize, "no token of the vocabulary")
+      insert(token)
+      isEmpty = false
+    }
+  }
+
   deinit { target.deallocate() }
 
   package func contains(_ token: Int32) -> Bool {

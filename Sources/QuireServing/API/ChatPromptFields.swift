@@ -9,19 +9,30 @@ struct ChatPromptFields: Sendable {
 
   let messages: [ChatMessage]
   let tools: ToolFields
+  /// The mode of the prompt.
   let mode: ThinkingMode
+  /// Most tokens of reasoning; `nil` for no limit.
+  let thinkingBudget: Int?
   /// Whether the prompt ends with the beginning of an assistant's turn.
   let addsGenerationPrompt: Bool
   /// Whether the last message is an answer to be continued.
   let continuesFinalMessage: Bool
 
-  init(_ reader: FieldReader) throws(ServingError) {
+  /// `thinking` applies where the request says nothing.
+  init(_ reader: FieldReader, thinking: ThinkingDefaults) throws(ServingError) {
     messages = try MessageFields.read(reader)
     tools = try ToolFields(reader)
-    mode = try ThinkingFields.mode(reader)
+    let fields = try ThinkingFields(reader)
+    mode = fields.mode ?? thinking.mode
+    thinkingBudget = fields.budget.map(\.count) ?? thinking.budget
     continuesFinalMessage = try reader.bool("continue_final_message") ?? false
     addsGenerationPrompt = try reader.bool("add_generation_prompt") ?? !continuesFinalMessage
     try Self.check(messages, continues: continuesFinalMessage, adds: addsGenerationPrompt)
+  }
+
+  /// The mode whose sampling defaults apply.
+  var samplingMode: ThinkingMode {
+    ChatFormat.qwen3.samplingMode(mode, budget: thinkingBudget, messages: messages)
   }
 
   /// The prompt's tokens. Text of messages never becomes a special token, whatever it says.

@@ -11,6 +11,8 @@ struct ChatReply: Reply {
   private struct Pending: Sendable {
     var parts = AnswerParts()
     var tokens: [TokenRecord] = []
+    /// With `return_token_ids`.
+    var ids: [Int32] = []
   }
 
   private struct Choice: Sendable {
@@ -34,38 +36,49 @@ struct ChatReply: Reply {
   private let delivery: GenerationFields.Delivery
   private let includesReasoning: Bool
   private let includesLogprobs: Bool
+  private let fields: TokenFields
+  private let prompt: [Int32]
+  /// The scored tokens of the prompt.
+  private var promptRecords: [TokenRecord] = []
   private let allowsParallelCalls: Bool
   private var choices: [Choice]
   private var usage: UsageCounter
 
-  init(_ request: ChatRequest, identity: ReplyIdentity, promptTokens: Int) {
+  init(_ request: ChatRequest, identity: ReplyIdentity, prompt: [Int32]) {
     let generation = request.generation
     self.identity = identity
     self.delivery = generation.delivery
     self.isStreamed = generation.delivery.isStreamed
     self.includesReasoning = request.includesReasoning
     self.includesLogprobs = request.logprobCount != nil
+    self.fields = generation.tokens
+    self.prompt = prompt
     self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
     var choice = Choice()
     if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
     self.usage = UsageCounter(
-      promptTokens: promptTokens, choiceCount: generation.choiceCount,
+      promptTokens: prompt.count, choiceCount: generation.choiceCount,
       choicesPerPrompt: generation.choiceCount)
   }
 
   mutating func open() -> [JSONValue] {
     guard isStreamed else { return [] }
-    return choices.indices.map { chunk($0, delta: ["role": "assistant", "content": ""]) }
+    return choices.indices.map { index in
+      let more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
+      return chunk(index, delta: ["role": "assistant", "content": ""], more)
+    }
   }
 
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
     switch event {
-    case .prompt: return []
+    case .prompt(let tokens):
+      if choice == 0 { promptRecords = tokens }
+      return []
     case .progress(let progress):
       usage.note(progress)
       guard isStreamed, delivery.reportsProgress else { return [] }
-      return [chunk(choice, delta: [:], progress: progress.json)]
+      return [chunk(choice, delta: [:], ["prompt_progress": progress.json])]
     case .delta(var parts, let token):
       usage.addToken(token, choice: choice)
       if !includesReasoning { parts.reasoning = "" }
@@ -73,6 +86,7 @@ struct ChatReply: Reply {
       choices[choice].pending.parts += parts
       if !parts.calls.isEmpty { choices[choice].hasCalls = true }
       if includesLogprobs { choices[choice].pending.tokens.append(token) }
+      if fields.returnsTokenIDs { choices[choice].pending.ids.append(token.id) }
       guard isStreamed, !choices[choice].pending.parts.isEmpty else { return [] }
       return [chunk(choice, delta: takeDelta(choice))]
     case .finished(let result):
@@ -86,16 +100,17 @@ struct ChatReply: Reply {
   mutating func close() -> [JSONValue] {
     if isStreamed {
       return delivery.includesUsage
-        ? [
-          identity.value(
-            object: Self.chunkName, choices: [], usage: usage.json, more: ["timings": usage.timings])
-        ] : []
+        ? [identity.value(object: Self.chunkName, choices: [], usage: usage.json, more: usage.timingsMember)] : []
     }
     let whole = choices.indices.map { self.whole($0) }
-    return [
-      identity.value(
-        object: "chat.completion", choices: whole, usage: usage.json, more: ["timings": usage.timings])
+    // Clients of vLLM expect these members even where they are null.
+    var more: JSONObject = [
+      "prompt_logprobs": fields.promptLogprobCount.map { PromptLogprobs.json(promptRecords, count: $0) }
+        ?? .null,
+      "prompt_token_ids": .ids(fields.returnsTokenIDs ? prompt : nil),
     ]
+    more["timings"] = usage.timings
+    return [identity.value(object: "chat.completion", choices: whole, usage: usage.json, more: more)]
   }
 
   // MARK: Tool calls
@@ -135,18 +150,27 @@ struct ChatReply: Reply {
     return delta
   }
 
-  private mutating func chunk(_ index: Int, delta: JSONObject, progress: JSONValue? = nil) -> JSONValue {
-    let choice: JSONValue = [
+  private mutating func chunk(
+    _ index: Int, delta: JSONObject, _ members: JSONObject = JSONObject()
+  ) -> JSONValue {
+    var more = members
+    if delivery.repeatsTimings || isLast(index) { more["timings"] = usage.timings }
+    var choice: JSONObject = [
       "index": .int(index), "delta": .object(delta), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,
       "stop_reason": choices[index].result?.stopReason ?? .null,
     ]
+    if fields.returnsTokenIDs { choice["token_ids"] = takeIDs(index) }
     return identity.value(
-      object: Self.chunkName, choices: [choice], usage: delivery.repeatsUsage ? usage.json : Optional.none,
-      more: [
-        "timings": delivery.repeatsTimings || isLast(index) ? usage.timings : nil,
-        "prompt_progress": progress,
-      ])
+      object: Self.chunkName, choices: [.object(choice)],
+      usage: delivery.repeatsUsage ? usage.json : Optional.none, more: more)
+  }
+
+  /// The ids of every token since the last chunk; null without `return_token_ids`.
+  private mutating func takeIDs(_ index: Int) -> JSONValue {
+    defer { choices[index].pending.ids = [] }
+    return .ids(fields.returnsTokenIDs ? choices[index].pending.ids : nil)
+  }
   }
 
   /// Whether the choice's end is the last event of the stream, which then has the timings.
@@ -164,7 +188,7 @@ struct ChatReply: Reply {
     return [
       "index": .int(index), "message": .object(message), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,
-      "stop_reason": choices[index].result?.stopReason ?? .null,
+      "stop_reason": choices[index].result?.stopReason ?? .null, "token_ids": takeIDs(index),
     ]
   }
 
@@ -172,19 +196,19 @@ struct ChatReply: Reply {
   private mutating func takeLogprobs(_ index: Int) -> JSONValue {
     guard includesLogprobs, !(isStreamed && choices[index].pending.tokens.isEmpty) else { return .null }
     defer { choices[index].pending.tokens = [] }
-    return ["content": .array(choices[index].pending.tokens.map(Self.logprobs))]
+    return ["content": .array(choices[index].pending.tokens.map(logprobs))]
   }
 
-  private static func logprobs(of record: TokenRecord) -> JSONValue {
+  private func logprobs(of record: TokenRecord) -> JSONValue {
     var value = entry(id: record.id, bytes: record.bytes, logprob: record.logprob ?? -9999)
     value["top_logprobs"] = .array(
       record.top.map { .object(entry(id: $0.id, bytes: $0.bytes, logprob: $0.logprob)) })
     return .object(value)
   }
 
-  private static func entry(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
+  private func entry(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
     [
-      "token": .string(TokenName.text(bytes)), "logprob": .logprob(logprob),
+      "token": .string(TokenName.name(id, bytes, byID: fields.namesTokensByID)), "logprob": .logprob(logprob),
       "bytes": .array(bytes.map { .int($0) }),
     ]
   }

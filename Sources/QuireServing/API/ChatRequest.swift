@@ -8,7 +8,7 @@ struct ChatRequest: Sendable {
       + .any(["model", "logprobs", "top_logprobs", "n_probs"] + lengthNames))
 
   /// Names of the limit on the answer's length.
-  private static let lengthNames = ["max_completion_tokens", "max_tokens", "n_predict"]
+  private static let lengthNames = ["max_completion_tokens", "max_tokens", "max_output_tokens", "n_predict"]
 
   let prompt: ChatPromptFields
   let generation: GenerationFields
@@ -19,14 +19,19 @@ struct ChatRequest: Sendable {
   /// Whether the answer shows the reasoning.
   let includesReasoning: Bool
 
-  init(_ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int) throws(ServingError) {
-    prompt = try ChatPromptFields(reader)
+  /// `defaults` and `thinking` apply where the request says nothing.
+  init(
+    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults,
+    vocabularySize: Int
+  ) throws(ServingError) {
+    prompt = try ChatPromptFields(reader, thinking: thinking)
     var generation = try GenerationFields(
-      reader, defaults: defaults.parameters(prompt.mode), vocabularySize: vocabularySize)
+      reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize)
     generation.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 1, names: Self.lengthNames)
     self.generation = generation
     constraint = try prompt.tools.constraint(with: ConstraintFields.read(reader))
-    logprobCount = try Self.logprobCount(reader)
+    logprobCount =
+      try Self.logprobCount(reader) ?? (generation.tokens.logprobTokenIDs.isEmpty ? nil : 0)
     includesReasoning = try ThinkingFields.includesReasoning(reader)
     try KnownFields.check(reader, also: KnownFields.neutralInChat)
   }

@@ -12,6 +12,11 @@ struct CompletionReply: Reply {
   private struct Choice: Sendable {
     var text = ""
     var logprobs: CompletionLogprobs?
+    /// The scored tokens of the prompt.
+    var promptRecords: [TokenRecord] = []
+    /// Tokens since the last chunk, with `return_token_ids`.
+    var ids: [Int32] = []
+    var hasShownPrompt = false
     var result: GenerationResult?
   }
 
@@ -20,22 +25,31 @@ struct CompletionReply: Reply {
   private let delivery: GenerationFields.Delivery
   /// One per choice, or none.
   private let echoes: [Echo]
+  /// One per choice.
+  private let prompts: [[Int32]]
+  private let fields: TokenFields
+  private let logprobCount: Int
   private var choices: [Choice]
   private var usage: UsageCounter
 
-  /// `promptTokens`: over all prompts. `echoes`: one per choice, empty without `echo`.
+  /// `promptTokens`: over all prompts. `prompts`: one per choice. `echoes`: one per choice, empty without `echo`.
   init(
-    _ request: CompletionRequest, identity: ReplyIdentity, promptTokens: Int, choiceCount: Int, echoes: [Echo]
+    _ request: CompletionRequest, identity: ReplyIdentity, promptTokens: Int, prompts: [[Int32]],
+    echoes: [Echo]
   ) {
     self.identity = identity
     self.delivery = request.generation.delivery
     self.isStreamed = request.generation.delivery.isStreamed
     self.echoes = echoes
+    self.prompts = prompts
+    fields = request.generation.tokens
+    logprobCount = request.logprobCount ?? 0
     let logprobs =
-      request.logprobCount == nil ? nil : CompletionLogprobs(namesTokensByID: request.namesTokensByID)
-    self.choices = [Choice](repeating: Choice(logprobs: logprobs), count: choiceCount)
+      request.logprobCount == nil ? nil : CompletionLogprobs(namesTokensByID: fields.namesTokensByID)
+    self.choices = [Choice](repeating: Choice(logprobs: logprobs), count: prompts.count)
     self.usage = UsageCounter(
-      promptTokens: promptTokens, choiceCount: choiceCount, choicesPerPrompt: request.generation.choiceCount)
+      promptTokens: promptTokens, choiceCount: prompts.count, choicesPerPrompt: request.generation.choiceCount
+    )
   }
 
   mutating func open() -> [JSONValue] {
@@ -50,12 +64,16 @@ struct CompletionReply: Reply {
       guard isStreamed, delivery.reportsProgress else { return [] }
       return [chunk(choice, progress: progress.json)]
     case .prompt(let tokens):
-      for token in tokens { choices[choice].logprobs?.append(token) }
+      if !echoes.isEmpty {
+        for token in tokens { choices[choice].logprobs?.append(token, alternatives: logprobCount) }
+      }
+      if fields.promptLogprobCount != nil { choices[choice].promptRecords = tokens }
       return []
     case .delta(let parts, let token):
       usage.addToken(token, choice: choice)
       choices[choice].text += parts.content
       choices[choice].logprobs?.append(token)
+      if fields.returnsTokenIDs { choices[choice].ids.append(token.id) }
       return isStreamed && !parts.content.isEmpty ? [chunk(choice)] : []
     case .finished(let result):
       usage.finish(result, choice: choice)
@@ -67,21 +85,20 @@ struct CompletionReply: Reply {
   mutating func close() -> [JSONValue] {
     if isStreamed {
       return delivery.includesUsage
-        ? [value(choices: [], usage: usage.json, more: ["timings": usage.timings])] : []
+        ? [value(choices: [], usage: usage.json, more: usage.timingsMember)] : []
     }
     let whole = choices.indices.map { takeChoice($0) }
-    return [value(choices: whole, usage: usage.json, more: ["timings": usage.timings])]
+    return [value(choices: whole, usage: usage.json, more: usage.timingsMember)]
   }
 
   /// What was collected for a choice since the last chunk.
   private mutating func chunk(_ index: Int, progress: JSONValue? = nil) -> JSONValue {
     // The last event of the stream has the timings.
     let isLast = choices[index].result != nil && !delivery.includesUsage
+    var more = delivery.repeatsTimings || isLast ? usage.timingsMember : JSONObject()
+    more["prompt_progress"] = progress
     return value(
-      choices: [takeChoice(index)], usage: delivery.repeatsUsage ? usage.json : Optional.none,
-      more: [
-        "timings": delivery.repeatsTimings || isLast ? usage.timings : nil, "prompt_progress": progress,
-      ])
+      choices: [takeChoice(index)], usage: delivery.repeatsUsage ? usage.json : Optional.none, more: more)
   }
 
   private mutating func takeChoice(_ index: Int) -> JSONValue {
@@ -89,16 +106,34 @@ struct CompletionReply: Reply {
     choices[index].text = ""
     let logprobs = choices[index].logprobs?.take()
     let isWithout = logprobs == nil || isStreamed && choice.logprobs?.isEmpty == true
-    return [
+    var members: JSONObject = [
       "index": .int(index), "text": .string(choice.text),
       "logprobs": isWithout ? .null : logprobs ?? .null,
       "finish_reason": choice.result.map { .string($0.finishName) } ?? .null,
       "stop_reason": choice.result?.stopReason ?? .null,
     ]
+    addTokens(of: choice, index, to: &members)
+    return .object(members)
+  }
+
+  /// The tokens of prompt and answer. Clients of vLLM expect these members of a whole answer even where they are null.
+  private mutating func addTokens(of choice: Choice, _ index: Int, to members: inout JSONObject) {
+    if fields.returnsTokenIDs || !isStreamed {
+      members["token_ids"] = .ids(fields.returnsTokenIDs ? choice.ids : nil)
+      choices[index].ids = []
+    }
+    if fields.returnsTokenIDs && !choice.hasShownPrompt || !isStreamed {
+      members["prompt_token_ids"] = .ids(fields.returnsTokenIDs ? prompts[index] : nil)
+      choices[index].hasShownPrompt = true
+    }
+    if !isStreamed {
+      members["prompt_logprobs"] =
+        fields.promptLogprobCount.map { PromptLogprobs.json(choice.promptRecords, count: $0) } ?? .null
+    }
   }
 
   private func value(
-    choices: [JSONValue], usage: JSONValue?, more: KeyValuePairs<String, JSONValue?>
+    choices: [JSONValue], usage: JSONValue?, more: JSONObject
   ) -> JSONValue {
     identity.value(object: "text_completion", choices: choices, usage: usage, more: more)
   }
@@ -121,10 +156,11 @@ struct CompletionLogprobs: Sendable {
   /// Whether no token was added since the last `take`.
   var isEmpty: Bool { tokens.isEmpty }
 
-  mutating func append(_ record: TokenRecord) {
+  /// `alternatives`: most of them.
+  mutating func append(_ record: TokenRecord, alternatives: Int = .max) {
     tokens.append(.string(name(record.id, record.bytes)))
     logprobs.append(record.logprob.map { JSONValue.logprob($0) } ?? .null)
-    top.append(alternatives(of: record))
+    top.append(self.alternatives(of: record, count: alternatives))
     offsets.append(.int(characterCount))
     characterCount += record.bytes.count { $0 & 0xC0 != 0x80 }
   }
@@ -142,13 +178,14 @@ struct CompletionLogprobs: Sendable {
 
   /// The most probable tokens and the chosen one, by name. Readers compare the chosen token's value with the
   /// largest one here, so both are the same number.
-  private func alternatives(of record: TokenRecord) -> JSONValue {
+  private func alternatives(of record: TokenRecord, count: Int) -> JSONValue {
     guard let logprob = record.logprob else { return .null }
     var members = JSONObject()
-    for alternative in record.top {
+    let top = record.top.prefix(count)
+    for alternative in top {
       insert(alternative.id, alternative.bytes, alternative.logprob, into: &members)
     }
-    if !record.top.contains(where: { $0.id == record.id }) {
+    if !top.contains(where: { $0.id == record.id }) {
       insert(record.id, record.bytes, logprob, into: &members)
     }
     return .object(members)
@@ -164,6 +201,6 @@ struct CompletionLogprobs: Sendable {
   }
 
   private func name(_ id: Int32, _ bytes: ArraySlice<UInt8>) -> String {
-    namesTokensByID ? TokenName.id(id) : TokenName.text(bytes)
+    TokenName.name(id, bytes, byID: namesTokensByID)
   }
 }

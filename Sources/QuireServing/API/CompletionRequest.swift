@@ -12,10 +12,10 @@ struct CompletionRequest: Sendable {
 
   static let shape = RequestShape.object(
     KnownFields.completionShape + GenerationFields.shape + ConstraintFields.shape
-      + .any(["model", "prompt", "logprobs", "n_probs", "echo", "return_tokens_as_token_ids"] + lengthNames))
+      + .any(["model", "prompt", "logprobs", "n_probs", "echo"] + lengthNames))
 
   /// Names of the limit on the answer's length.
-  private static let lengthNames = ["max_tokens", "max_completion_tokens", "n_predict"]
+  private static let lengthNames = ["max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict"]
 
   let prompts: [Prompt]
   let generation: GenerationFields
@@ -25,8 +25,6 @@ struct CompletionRequest: Sendable {
   let logprobCount: Int?
   /// Whether the answer begins with the prompt, and log-probabilities with the prompt's.
   let echoesPrompt: Bool
-  /// Whether log-probabilities name tokens by id.
-  let namesTokensByID: Bool
 
   /// The API's own default.
   static let defaultMaximumTokens = 16
@@ -39,9 +37,9 @@ struct CompletionRequest: Sendable {
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(.thinking), vocabularySize: vocabularySize)
     constraint = try ConstraintFields.read(reader)
-    logprobCount = try Self.logprobCount(reader)
+    logprobCount =
+      try Self.logprobCount(reader) ?? (generation.tokens.logprobTokenIDs.isEmpty ? nil : 0)
     echoesPrompt = try reader.bool("echo") ?? false
-    namesTokensByID = try reader.bool("return_tokens_as_token_ids") ?? false
     generation.maximumTokens = try GenerationFields.maximumTokens(
       reader, atLeast: echoesPrompt ? 0 : 1, names: Self.lengthNames,
       withoutAny: Self.defaultMaximumTokens)

@@ -9,21 +9,26 @@ enum ChatEndpoint {
     let fields = try request.readFields(ChatRequest.shape, exchange)
     try fields.checkModel(service)
     let chat = try ChatRequest(
-      fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize)
+      fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
+      vocabularySize: service.tokenizer.vocabularySize)
     let format = try service.chatFormat()
     let constraint = try chat.constraint?.compiled(service.constraints)
-    let tokens = try chat.prompt.tokens(service.tokenizer, format, limit: service.textLimit)
+    let tokens = chat.generation.truncated(
+      try chat.prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
     var choice = try GenerationRequest(
       prompt: tokens, chat.generation, contextLength: service.generator.contextLength, field: "messages")
     choice.chatFormat = format
     choice.splitsToolCalls = !chat.prompt.tools.tools.isEmpty
     choice.logprobCount = chat.logprobCount
     choice.constraint = constraint
+    choice.thinking = ThinkingLimit(
+      budget: chat.prompt.thinkingBudget, answerReserve: service.options.thinking.answerReserve,
+      closing: service.closing)
+    choice.apply(chat.generation.tokens, service.tokenizer)
     let reply = ChatReply(
-      chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
-      promptTokens: tokens.count)
+      chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName), prompt: tokens)
     try GenerationRun.start(
-      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count,
+      choice.repeated(chat.generation.choiceCount, scoresOnce: true), promptTokens: tokens.count,
       choicesPerPrompt: chat.generation.choiceCount, generator: service.generator, exchange: exchange,
       reply: reply)
   }
@@ -42,30 +47,36 @@ enum CompletionEndpoint {
     let generation = completion.generation
     let constraint = try completion.constraint?.compiled(service.constraints)
     var choices: [GenerationRequest] = []
+    var prompts: [[Int32]] = []
     var echoes: [CompletionReply.Echo] = []
     var promptTokens = 0
     try service.textLimit.check(completion.prompts.reduce(0) { $0 + $1.textByteCount }, field: "prompt")
     for prompt in completion.prompts {
-      let tokens = prompt.tokens(service.tokenizer)
+      let tokens = generation.truncated(prompt.tokens(service.tokenizer), service)
       promptTokens += tokens.count
       var choice = try GenerationRequest(
         prompt: tokens, generation, contextLength: service.generator.contextLength, field: "prompt")
       choice.logprobCount = completion.logprobCount
       choice.constraint = constraint
+      choice.apply(generation.tokens, service.tokenizer)
       // The engine accepts 0 tokens only with the prompt's log-probabilities, so they are requested even if unused.
-      choice.wantsPromptLogprobs =
-        completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0)
+      if completion.echoesPrompt && (completion.logprobCount != nil || choice.maximumTokens == 0) {
+        choice.wantsPromptLogprobs = true
+        choice.promptLogprobCount = max(
+          completion.logprobCount ?? 0, generation.tokens.promptLogprobCount ?? 0)
+      }
       // An echoed prompt is computed completely, with or without scores.
       if completion.echoesPrompt { choice.usesPrefixCache = false }
       choices += choice.repeated(generation.choiceCount)
+      prompts += [[Int32]](repeating: tokens, count: generation.choiceCount)
       if completion.echoesPrompt {
-        let echo = CompletionReply.Echo(text: prompt.text(service.tokenizer))
+        let echo = CompletionReply.Echo(text: prompt.text(service.tokenizer, tokens))
         echoes += [CompletionReply.Echo](repeating: echo, count: generation.choiceCount)
       }
     }
     let reply = CompletionReply(
       completion, identity: ReplyIdentity(prefix: "cmpl-", model: service.options.modelName),
-      promptTokens: promptTokens, choiceCount: choices.count, echoes: echoes)
+      promptTokens: promptTokens, prompts: prompts, echoes: echoes)
     try GenerationRun.start(
       choices, promptTokens: promptTokens, choicesPerPrompt: generation.choiceCount,
       generator: service.generator, exchange: exchange, reply: reply)
@@ -86,11 +97,19 @@ extension CompletionRequest.Prompt {
     if case .text(let text) = self { text.utf8.count } else { 0 }
   }
 
-  func text(_ tokenizer: Tokenizer) -> String {
-    switch self {
-    case .text(let text): text
-    case .tokens(let ids): String(decoding: tokenizer.decode(ids), as: UTF8.self)
-    }
+  /// The text of the prompt, of which `kept` are the tokens that were not cut off.
+  func text(_ tokenizer: Tokenizer, _ kept: [Int32]) -> String {
+    if case .text(let text) = self, tokens(tokenizer).count == kept.count { return text }
+    return String(decoding: tokenizer.decode(kept), as: UTF8.self)
+  }
+}
+
+extension GenerationFields {
+  /// The tokens of a prompt that are used.
+  func truncated(_ prompt: [Int32], _ service: Service) -> [Int32] {
+    guard let truncation = tokens.truncation else { return prompt }
+    return truncation.applied(
+      to: prompt, contextLength: service.generator.contextLength, maximumTokens: maximumTokens)
   }
 }
 
@@ -117,13 +136,25 @@ extension GenerationRequest {
     usesPrefixCache = fields.usesPrefixCache
     let delivery = fields.delivery
     reportsProgress = delivery.isStreamed && (delivery.reportsProgress || delivery.repeatsTimings)
+    let least = fields.tokens.minimumTokens
+    guard least <= fields.maximumTokens ?? .max else {
+      throw .rejected(
+        .badField(
+          "min_tokens",
+          "min_tokens: expected at most the limit of the answer, which is \(fields.maximumTokens ?? 0), found \(least); "
+            + "correct it or raise max_tokens"))
+    }
+    minimumTokens = min(least, maximumTokens)
   }
 
   /// The same request several times. Seeded copies get consecutive seeds; otherwise all answers would be equal.
-  func repeated(_ count: Int) -> [GenerationRequest] {
+  ///
+  /// - Parameter scoresOnce: Whether only the first copy gives log-probabilities of the prompt.
+  func repeated(_ count: Int, scoresOnce: Bool = false) -> [GenerationRequest] {
     (0..<count).map { index in
       var copy = self
       copy.sampling.seed = sampling.seed.map { $0 &+ UInt64(index) }
+      if scoresOnce && index > 0 { copy.wantsPromptLogprobs = false }
       return copy
     }
   }

@@ -7,10 +7,11 @@ struct GenerationFields: Sendable {
   static let shape: [String: RequestShape] =
     .any([
       "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
-      "seed",
+      "repeat_penalty", "seed",
       "logit_bias", "stop", "stop_token_ids", "ignore_eos", "max_time", "n", "best_of", "stream",
       "cache_prompt", "timings_per_token", "return_progress",
     ]) + ["stream_options": .members(["include_usage", "continuous_usage_stats", "include_obfuscation"])]
+    + TokenFields.shape
 
   var sampling: SamplingParameters
   /// `nil`: not given.
@@ -25,6 +26,7 @@ struct GenerationFields: Sendable {
   /// Answers per prompt.
   var choiceCount = 1
   var delivery = Delivery()
+  var tokens: TokenFields
 
   /// How the answer is sent.
   struct Delivery: Sendable {
@@ -61,6 +63,7 @@ struct GenerationFields: Sendable {
     try reader.require(
       "best_of", isOneOf: [.int(choiceCount)], because: "every answer asked for with 'n' is returned")
     delivery = try Self.delivery(reader)
+    tokens = try TokenFields(reader, vocabularySize: vocabularySize)
   }
 
   private static func sampling(
@@ -76,11 +79,24 @@ struct GenerationFields: Sendable {
       try reader.number("presence_penalty", in: .from(-2, to: 2)) ?? defaults.presencePenalty
     sampling.frequencyPenalty =
       try reader.number("frequency_penalty", in: .from(-2, to: 2)) ?? defaults.frequencyPenalty
-    sampling.repetitionPenalty =
-      try reader.number("repetition_penalty", in: NumberRange(RequestLimits.repetitionPenalties))
-      ?? defaults.repetitionPenalty
+    sampling.repetitionPenalty = try repetitionPenalty(reader) ?? defaults.repetitionPenalty
     sampling.seed = try reader.seed("seed")
     return sampling
+  }
+
+  /// llama.cpp's name for it is `repeat_penalty`.
+  private static func repetitionPenalty(_ reader: FieldReader) throws(ServingError) -> Float? {
+    let range = NumberRange(RequestLimits.repetitionPenalties)
+    let penalty = try reader.number("repetition_penalty", in: range)
+    let alias = try reader.number("repeat_penalty", in: range)
+    if let penalty, let alias, penalty != alias {
+      throw .rejected(
+        .badField(
+          "repeat_penalty",
+          "repeat_penalty: expected \(penalty), as 'repetition_penalty' has it and means the same, found \(alias); "
+            + "send one of the two"))
+    }
+    return penalty ?? alias
   }
 
   /// Empty strings stop nothing and are dropped: clients send them for an empty line in their settings.

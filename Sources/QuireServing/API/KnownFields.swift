@@ -34,20 +34,15 @@ package enum KnownFields {
 
   package static let neutral: [NeutralField] =
     answers + constraints + samplers + reasoning + [
-      NeutralField("truncate_prompt_tokens", [], "prompts are never cut"),
       NeutralField("lora", [[]], "adapters are not supported"),
       NeutralField("lora_path", [""], "adapters are not supported"),
     ]
 
   /// When answers end and which parts of them are returned.
   private static let answers: [NeutralField] = [
-    NeutralField("min_tokens", [0], "answers may end at any token"),
-    NeutralField("skip_special_tokens", [true], "special tokens never appear in answers"),
-    NeutralField("include_stop_str_in_output", [false], "stop strings never appear in answers"),
-    NeutralField("no_stop_trim", [false], "stop strings never appear in answers"),
+    NeutralField("no_stop_trim", [false], "the field's name here is 'include_stop_str_in_output'"),
     NeutralField("detokenize", [true], "answers are text"),
-    NeutralField("return_token_ids", [false], "answers are text"),
-    NeutralField("return_tokens", [false], "answers are text"),
+    NeutralField("return_tokens", [false], "the field's name here is 'return_token_ids'"),
     NeutralField("return_hidden_states", [false], "hidden states are not returned"),
     NeutralField("post_sampling_probs", [false], "log-probabilities are the model's own"),
     NeutralField("t_max_predict_ms", [0, -1], "the time limit is 'max_time', in seconds"),
@@ -61,15 +56,12 @@ package enum KnownFields {
       NeutralField("structural_tag", [], "an answer is constrained as a whole"),
       NeutralField("guided_whitespace_pattern", [], "compact, spaced and indented JSON are always allowed"),
     ]
-    + [
-      ("bad_words", [[]] as [JSONValue]), ("allowed_token_ids", [[]]), ("ban_eos_token", [false]),
-      ("custom_token_bans", [""]),
-    ].map { NeutralField($0, $1, "'logit_bias' and constraints are the ways to exclude tokens") }
+    + [("ban_eos_token", [false] as [JSONValue]), ("custom_token_bans", [""])]
+    .map { NeutralField($0, $1, "'ignore_eos', 'logit_bias' and 'bad_words' are the ways to exclude tokens") }
 
   /// Ways of sampling that other servers have.
   private static let samplers: [NeutralField] =
     [
-      NeutralField("repeat_penalty", [1], "the field's name here is 'repetition_penalty'"),
       NeutralField("do_sample", [true], "'temperature': 0 takes the most probable token"),
       NeutralField("use_beam_search", [false], "beam search is not available"),
       NeutralField("num_beams", [1], "beam search is not available"),
@@ -93,10 +85,6 @@ package enum KnownFields {
         "reasoning_format", ["auto", "deepseek"], "the reasoning is always apart from the content"),
       NeutralField("reasoning_in_content", [false], "the reasoning is always apart from the content"),
     ]
-    + [
-      "thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "reasoning_budget",
-      "reasoning_budget_tokens",
-    ].map { NeutralField($0, [-1], "the length of the reasoning is not limited by itself") }
 
   /// For chat completions alone.
   package static let neutralInChat: [NeutralField] = [
@@ -109,19 +97,19 @@ package enum KnownFields {
     NeutralField("parse_tool_calls", [true], "tool calls are always separated from the content"),
     NeutralField("system", [""], "a system prompt is a message of the role \"system\""),
     NeutralField("echo", [false], "prompts are echoed by /v1/completions only"),
-    NeutralField("return_tokens_as_token_ids", [false], "log-probabilities name tokens by their text"),
-    NeutralField(
-      "prompt_logprobs", [], "log-probabilities of prompts are given by /v1/completions with 'echo' only"),
     NeutralField("documents", [[]], "the chat template has no documents"),
     NeutralField("chat_template", [], "the chat template is the model's own"),
   ]
 
   /// For text completions alone.
-  package static let neutralInCompletions: [NeutralField] = [
-    NeutralField("suffix", [""], "the model does not fill in the middle"),
-    NeutralField("prompt_logprobs", [], "log-probabilities of the prompt come with 'echo' and 'logprobs'"),
-    NeutralField("prompt_embeds", [], "prompts are text or token ids"),
-  ]
+  package static let neutralInCompletions: [NeutralField] =
+    [
+      NeutralField("suffix", [""], "the model does not fill in the middle"),
+      NeutralField("prompt_embeds", [], "prompts are text or token ids"),
+    ]
+    + ThinkingBudget.names.map {
+      NeutralField($0, [-1], "reasoning is separated and limited in chats only")
+    }
 
   static let chatShape: [String: RequestShape] = shape(neutralInChat)
   static let completionShape: [String: RequestShape] = shape(neutralInCompletions)

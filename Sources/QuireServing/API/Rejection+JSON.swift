@@ -60,6 +60,9 @@ extension Rejection {
     "topP": "top_p", "topK": "top_k",
     "minP": "min_p", "presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty",
     "repetitionPenalty": "repetition_penalty", "logitBias": "logit_bias",
+    "minimumTokens": "min_tokens", "allowedTokenIDs": "allowed_token_ids", "badWords": "bad_words",
+    "logprobTokenIDs": "logprob_token_ids", "promptLogprobCount": "prompt_logprobs",
+    "thinking.budget": "thinking_token_budget",
   ]
 }
 

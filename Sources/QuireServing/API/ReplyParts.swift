@@ -19,18 +19,16 @@ struct ReplyIdentity: Sendable {
     prefix + (0..<24).map { _ in String(Int.random(in: 0..<16), radix: 16) }.joined()
   }
 
-  /// - Parameter more: further members; those that are `nil` are left out.
+  /// `more`: members after the choices.
   func value(
-    object: String, choices: [JSONValue], usage: JSONValue?, more: KeyValuePairs<String, JSONValue?> = [:]
+    object: String, choices: [JSONValue], usage: JSONValue?, more: JSONObject = JSONObject()
   ) -> JSONValue {
     var members: JSONObject = [
       "id": .string(id), "object": .string(object), "created": .int(created), "model": .string(model),
       "choices": .array(choices),
     ]
     if let usage { members["usage"] = usage }
-    for (name, value) in more {
-      if let value { members[name] = value }
-    }
+    for member in more.members { members[member.key] = member.value }
     return .object(members)
   }
 }
@@ -60,6 +58,13 @@ struct UsageCounter: Sendable {
 
   /// `timings` of a single answer so far; `nil` before its first event, and for several answers.
   var timings: JSONValue? { answerTimings?.json }
+
+  /// The member `timings` of an answer; empty where there are none.
+  var timingsMember: JSONObject {
+    var member = JSONObject()
+    member["timings"] = timings
+    return member
+  }
 
   mutating func note(_ progress: PromptProgress) { answerTimings?.note(progress) }
 
@@ -115,6 +120,11 @@ enum TokenName {
   }
 
   static func id(_ id: Int32) -> String { "token_id:\(id)" }
+
+  /// - Parameter byID: Whether the token is named by its id.
+  static func name(_ id: Int32, _ bytes: ArraySlice<UInt8>, byID: Bool) -> String {
+    byID ? self.id(id) : text(bytes)
+  }
 
   private static func escape(_ byte: UInt8) -> String {
     (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)

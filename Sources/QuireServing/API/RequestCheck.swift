@@ -9,7 +9,8 @@ package enum RequestCheck {
     _ body: [UInt8], defaults: SamplingDefaults, vocabularySize: Int
   ) throws(ServingError) {
     _ = try ChatRequest(
-      fields(body, ChatRequest.shape), defaults: defaults, vocabularySize: vocabularySize)
+      fields(body, ChatRequest.shape), defaults: defaults, thinking: ThinkingDefaults(),
+      vocabularySize: vocabularySize)
   }
 
   /// The body of a text completion.

@@ -82,7 +82,7 @@ enum TokenEndpoints {
       try service.textLimit.check(prompt.utf8.count, field: "prompt")
       tokens = service.tokenizer.encode(prompt, addedTokens: .recognized)
     } else if fields.value("messages") != nil {
-      tokens = try ChatPromptFields(fields).tokens(
+      tokens = try ChatPromptFields(fields, thinking: service.options.thinking).tokens(
         service.tokenizer, service.chatFormat(), limit: service.textLimit)
     } else {
       throw .rejected(

@@ -1,15 +1,44 @@
 import QuireJSON
 import QuireText
 
-/// Reads whether the model thinks before it answers and whether the answer shows the reasoning. Clients use many
-/// fields for that; each selects one of Qwen3's two modes. There are no levels between them.
-enum ThinkingFields {
-  static let shape: [String: RequestShape] = [
-    "chat_template_kwargs": .members(["enable_thinking"]), "enable_thinking": .any,
-    "thinking": .members(["type"]),
-    "think": .any, "reasoning": .members(["enabled", "effort", "exclude"]), "reasoning_effort": .any,
-    "include_reasoning": .any,
-  ]
+/// Reads whether and how long the model thinks before it answers, and whether the answer shows the reasoning. Clients
+/// use many fields for that; each selects one of Qwen3's two modes or a budget.
+struct ThinkingFields: Sendable {
+  static let shape: [String: RequestShape] =
+    [
+      "chat_template_kwargs": .members(["enable_thinking"] + ThinkingBudget.templateNames),
+      "enable_thinking": .any, "thinking": .members(["type", "budget_tokens"]),
+      "think": .any, "reasoning": .members(["enabled", "effort", "exclude", "max_tokens"]),
+      "reasoning_effort": .any, "include_reasoning": .any,
+    ] + .any(ThinkingBudget.names)
+
+  /// `nil`: no field selects one.
+  let mode: ThinkingMode?
+  /// `nil`: no field gives one.
+  let budget: ThinkingBudget?
+
+  /// Contradictory fields are refused. A number is more precise than an effort, and a budget with thinking turned off
+  /// is no contradiction: no token is at most any number of tokens.
+  init(_ reader: FieldReader) throws(ServingError) {
+    let choices = try Self.modeChoices(reader)
+    if let first = choices.first, let other = choices.first(where: { $0.thinks != first.thinks }) {
+      throw Self.contradiction(first.field, first.value, other.field, other.value)
+    }
+    let numbers = try ThinkingBudget.numbers(reader)
+    let efforts = choices.compactMap { choice in
+      choice.budget.map { ThinkingBudget.Given(field: choice.field, value: choice.value, budget: $0) }
+    }
+    for given in [numbers, efforts] {
+      guard let first = given.first, let other = given.first(where: { $0.budget != first.budget }) else {
+        continue
+      }
+      throw Self.contradiction(first.field, first.value, other.field, other.value)
+    }
+    budget = (numbers.first ?? efforts.first)?.budget
+    // A number of tokens alone asks for reasoning.
+    let asks = (numbers.first?.budget.count ?? 0) > 0
+    mode = choices.first.map { $0.thinks ? .thinking : .nonThinking } ?? (asks ? .thinking : nil)
+  }
 
   /// `default` selects neither mode, as in some other servers.
   private static let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "default"]
@@ -19,16 +48,8 @@ enum ThinkingFields {
     let field: String
     let value: JSONValue
     let thinks: Bool
-  }
-
-  /// The mode: thinking unless a field turns it off. Contradictory fields are refused.
-  static func mode(_ reader: FieldReader) throws(ServingError) -> ThinkingMode {
-    let modeChoices = try modeChoices(reader)
-    guard let first = modeChoices.first else { return .thinking }
-    if let other = modeChoices.first(where: { $0.thinks != first.thinks }) {
-      throw contradiction(first.field, first.value, other.field, other.value)
-    }
-    return first.thinks ? .thinking : .nonThinking
+    /// The budget of an effort.
+    var budget: ThinkingBudget?
   }
 
   /// Whether the answer shows the reasoning.
@@ -86,7 +107,11 @@ enum ThinkingFields {
       throw reader.wrong(name, expected: "one of \(efforts.joined(separator: ", "))", found: .string(effort))
     }
     if effort == "default" { return [] }
-    return [ModeChoice(field: reader.prefix + name, value: .string(effort), thinks: effort != "none")]
+    return [
+      ModeChoice(
+        field: reader.prefix + name, value: .string(effort), thinks: effort != "none",
+        budget: .ofEffort(effort))
+    ]
   }
 
   /// A boolean, or an object with a type.

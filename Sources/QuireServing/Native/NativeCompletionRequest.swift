@@ -10,7 +10,7 @@ struct NativeCompletionRequest: Sendable {
 
   /// Fields that `/v1/completions` reads in another way or not at all.
   static let own = [
-    "n_cmpl", "n_probs", "post_sampling_probs", "repeat_penalty", "repeat_last_n", "response_fields",
+    "n_cmpl", "n_probs", "post_sampling_probs", "repeat_last_n", "response_fields",
     "return_tokens", "samplers", "t_max_predict_ms",
   ]
 
@@ -71,9 +71,6 @@ struct NativeCompletionRequest: Sendable {
     if fields.sampling.seed == .max || fields.sampling.seed == GenerationSettings.randomSeed {
       fields.sampling.seed = nil
     }
-    fields.sampling.repetitionPenalty =
-      try reader.number("repeat_penalty", in: NumberRange(RequestLimits.repetitionPenalties))
-      ?? fields.sampling.repetitionPenalty
     if fields.sampling.hasPenalty {
       try reader.require("repeat_last_n", isOneOf: [-1], because: "penalties cover the whole text")
     }

@@ -58,6 +58,28 @@ package enum ChatFormat: String, Sendable, CaseIterable {
     }
   }
 
+  /// The mode that the last soft switch of a chat asks for; nil without a switch. The prompt does not depend on it: the
+  /// model itself has learned to obey it.
+  package func softSwitch(in messages: [ChatMessage]) -> ThinkingMode? {
+    switch self {
+    case .qwen3: Qwen3Chat.softSwitch(in: messages)
+    }
+  }
+
+  /// The mode whose recommended sampling suits an answer: also non-thinking when the model is going to think nothing,
+  /// because of a budget of 0 or because a soft switch tells it so.
+  package func samplingMode(_ mode: ThinkingMode, budget: Int?, messages: [ChatMessage]) -> ThinkingMode {
+    if mode == .nonThinking || budget == 0 { return .nonThinking }
+    return softSwitch(in: messages) ?? .thinking
+  }
+
+  /// What the model's authors write before the closing tag when they end a thought early.
+  package var closingSentence: String {
+    switch self {
+    case .qwen3: Qwen3Chat.closingSentence
+    }
+  }
+
   /// The tag that opens a thought, and the one that ends it.
   package static let thoughtStart = AnswerTag.thinkStart
   package static let thoughtEnd = AnswerTag.thinkEnd

@@ -21,6 +21,9 @@ package struct AnswerSplitter: Sendable {
   /// Whether the next text is reasoning, as far as is known.
   package var isThinking: Bool { thinking.isThinking }
 
+  /// Whether the reasoning has begun and has no text yet, apart from line feeds.
+  package var isThoughtEmpty: Bool { thinking.isThoughtEmpty }
+
   /// Appends the parts that the next piece of text completes. The caller owns the array and can reuse it without an
   /// allocation.
   package mutating func append(_ text: String, into parts: inout [AnswerPart]) {

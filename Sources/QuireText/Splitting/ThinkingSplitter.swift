@@ -40,6 +40,14 @@ struct ThinkingSplitter: Sendable {
     }
   }
 
+  /// Whether the reasoning has begun and has no text yet, apart from line feeds.
+  var isThoughtEmpty: Bool {
+    switch state {
+    case .thinkingInPrompt, .thinkingStart: true
+    case .opening, .thinking, .contentStart, .content: false
+    }
+  }
+
   /// The parts that the next piece of text completes.
   mutating func append(_ text: String) -> Parts {
     held.append(text)

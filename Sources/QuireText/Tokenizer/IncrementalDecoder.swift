@@ -34,6 +34,9 @@ package struct IncrementalDecoder: Sendable {
     return endsWithWholeCharacter ? release() : ""
   }
 
+  /// Whether the ids so far end with an incomplete, so far valid character.
+  package var endsInsideCharacter: Bool { unfinishedByteCount > 0 }
+
   /// The rest without an incomplete last character; other invalid bytes become U+FFFD.
   package mutating func finish() -> String {
     held.removeLast(unfinishedByteCount)

@@ -9,10 +9,13 @@ struct Conversation {
   let contextLength: Int
   private let maximumTokens: Int?
   private let sampling: SamplingArguments
+  /// The most tokens of reasoning at the start of the conversation; nil for no limit.
+  let thinkingBudget: Int?
 
   /// - Parameter needsChats: Whether a model whose chats cannot be rendered is refused.
   init(_ arguments: Arguments, needsChats: Bool) throws {
     sampling = try SamplingArguments(arguments)
+    thinkingBudget = try arguments.thinkingBudget()
     maximumTokens = try arguments.integer("--max-tokens", in: 1...Int(Int32.max))
     let engineArguments = try EngineArguments(arguments)
     opened = try OpenedModel(
@@ -28,15 +31,27 @@ struct Conversation {
     try opened.tokenizer.chatFormat.required().render(messages: messages, mode: mode).tokens(opened.tokenizer)
   }
 
-  /// Generates the answer to `tokens` and prints it meanwhile; returns the result. `onStart` gets the request's id, by
+  /// The sampling parameters of an answer.
+  func sampling(_ messages: [ChatMessage], _ mode: ThinkingMode, budget: Int?) -> SamplingParameters {
+    let format = opened.tokenizer.chatFormat.format
+    let mode = format?.samplingMode(mode, budget: budget, messages: messages) ?? mode
+    return sampling.applied(to: opened.samplingDefaults.parameters(mode))
+  }
+
+  /// Generates the answer to `tokens` and prints it meanwhile; returns the result. Its reasoning has at most `budget`
+  /// tokens. `onStart` gets the request's id, by
   /// which it can be cancelled; the answer is then the text generated so far.
   func answer(
-    _ tokens: [Int32], _ mode: ThinkingMode, isRaw: Bool, printer: AnswerPrinter,
+    _ tokens: [Int32], _ sampling: SamplingParameters, budget: Int?, isRaw: Bool, printer: AnswerPrinter,
     onStart: (RequestID) -> Void = { _ in }
   ) throws -> GenerationResult {
-    var request = GenerationRequest(
-      promptTokens: tokens, sampling: sampling.applied(to: opened.samplingDefaults.parameters(mode)))
-    if !isRaw { request.chatFormat = opened.tokenizer.chatFormat.format }
+    var request = GenerationRequest(promptTokens: tokens, sampling: sampling)
+    if !isRaw, let format = opened.tokenizer.chatFormat.format {
+      request.chatFormat = format
+      request.thinking = budget.map {
+        ThinkingLimit(budget: $0, closing: ThoughtClosing(format, tokenizer: opened.tokenizer))
+      }
+    }
     request.maximumTokens = maximumTokens ?? max(1, contextLength - tokens.count)
     let outcome = Outcome()
     let id = try engine.submit(request) { event in

@@ -59,6 +59,7 @@ private struct Chat {
   private let conversation: Conversation
   private let stop: ChatStop
   private var mode: ThinkingMode
+  private var budget: Int?
   private let start: [ChatMessage]
   private var messages: [ChatMessage]
 
@@ -67,6 +68,7 @@ private struct Chat {
     self.conversation = conversation
     self.mode = mode
     self.stop = stop
+    budget = conversation.thinkingBudget
     start = arguments.string("--system").map { [ChatMessage(role: .system, content: $0)] } ?? []
     messages = start
   }
@@ -82,10 +84,20 @@ private struct Chat {
     case "/no-thinking": mode = .nonThinking
     case "/help":
       Terminal.errorLine(
-        "/thinking and /no-thinking switch the mode, /clear forgets the conversation, /exit leaves")
+        "/thinking and /no-thinking switch the mode, /budget N limits the reasoning to N tokens and /budget ends the limit, /clear forgets the conversation, /exit leaves"
+      )
+    case _ where word == "/budget" || word.hasPrefix("/budget "): setBudget(word)
     default: try answer(line)
     }
     return true
+  }
+
+  private mutating func setBudget(_ line: String) {
+    guard let line = BudgetLine(line) else {
+      return Terminal.errorLine(
+        "/budget: expected a number of tokens or nothing, found '\(line)'; correct it")
+    }
+    budget = line.budget
   }
 
   private mutating func answer(_ line: String) throws {
@@ -99,7 +111,8 @@ private struct Chat {
     let isQuiet = arguments.has("--quiet")
     let printer = AnswerPrinter(.shown(showsThought: !isQuiet))
     let result = try conversation.answer(
-      tokens, mode, isRaw: false, printer: printer,
+      tokens, conversation.sampling(turn, mode, budget: budget), budget: budget, isRaw: false,
+      printer: printer,
       onStart: { stop.answering($0, conversation.engine) })
     stop.answered()
     // A question that was stopped before its answer began is forgotten.

@@ -5,7 +5,8 @@ import QuireText
 
 extension Command {
   static let samplingOptions: [Option] = [
-    .maximumTokens, .temperature, .topP, .topK, .minP, .seed, .context, .cacheType, .noLookup, .chatFormat,
+    .thinkingBudget, .maximumTokens, .temperature, .topP, .topK, .minP, .seed, .context, .cacheType,
+    .noLookup, .chatFormat,
     .threads,
   ]
 
@@ -32,13 +33,17 @@ private func runGenerate(_ arguments: Arguments) throws {
   let conversation = try Conversation(arguments, needsChats: !isRaw)
   defer { conversation.engine.stop() }
   let system = arguments.string("--system").map { [ChatMessage(role: .system, content: $0)] } ?? []
+  let messages = isRaw ? [] : system + [ChatMessage(role: .user, content: prompt)]
   let tokens =
     isRaw
     ? conversation.opened.tokenizer.encode(prompt, addedTokens: .recognized)
-    : try conversation.tokens(system + [ChatMessage(role: .user, content: prompt)], mode)
+    : try conversation.tokens(messages, mode)
   let printer = AnswerPrinter(
     arguments.has("--json") ? .silent : .shown(showsThought: !arguments.has("--quiet")))
-  let result = try conversation.answer(tokens, mode, isRaw: isRaw, printer: printer)
+  let budget = conversation.thinkingBudget
+  let result = try conversation.answer(
+    tokens, conversation.sampling(messages, mode, budget: budget), budget: budget, isRaw: isRaw,
+    printer: printer)
   if arguments.has("--json") {
     Terminal.outputLine(json(printer, result).serialized())
   } else if !arguments.has("--quiet") {

@@ -40,6 +40,17 @@ extension Command {
       Option(
         "--kv-memory", "MIB",
         "maximum memory for keys and values, in MiB (default: half of the free memory, at least 2048)"),
+      Option(
+        "--thinking", "MODE",
+        "on (default), off, or a number: the most tokens of reasoning; for chats that do not say it themselves"
+      ),
+      Option(
+        "--answer-reserve", "N",
+        "tokens of an answer's limit that reasoning leaves for the answer, at most a quarter of it (default: \(ThinkingDefaults.standardAnswerReserve)); 0 lets reasoning fill the limit"
+      ),
+      Option(
+        "--thinking-close-message", "TEXT",
+        "what the server writes at the end of reasoning that is too long (default: Qwen's own sentence)"),
       Option("--report", "FILE", "a report of 'evaluate --json' that the page at / shows"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
@@ -64,6 +75,7 @@ private struct ServeArguments {
   let apiKeys: [String]
   let loggedBytes: Int
   let showsSlots: Bool
+  let thinking: ThinkingDefaults
   let report: ServedReport?
   let patience: Duration
   let slotCount: Int
@@ -80,6 +92,7 @@ private struct ServeArguments {
     apiKeys = try KeyFile.keys(arguments)
     loggedBytes = try arguments.integer("--log-bodies", in: 1...1 << 20) ?? 0
     showsSlots = !arguments.has("--no-slots")
+    thinking = try arguments.thinkingDefaults()
     report = try arguments.string("--report").map { try ServedReport(path: $0) }
     patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
@@ -98,6 +111,7 @@ private struct ServeArguments {
     options.showsSlots = showsSlots
     options.http.loggedBytes = loggedBytes
     options.version = Program.version
+    options.thinking = thinking
     return options
   }
 

@@ -1,0 +1,61 @@
+package import QuireText
+
+/// How long the thought of an answer may be. A thought that reaches its limit is closed by the engine: the next tokens
+/// are those of `closing`, whatever the model prefers. They are tokens of the answer like all others.
+package struct ThinkingLimit: Sendable, Equatable {
+  /// The thought has at most this many tokens between its opening tag and `closing`; nil for no limit. A character that
+  /// is not complete at the limit is completed first, with up to three further tokens.
+  package var budget: Int?
+  /// The thought is closed early enough that this many tokens are left for the answer, but at most a quarter of the
+  /// answer's limit, and only if at least half of that limit is left for the thought.
+  package var answerReserve: Int
+  package var closing: ThoughtClosing
+
+  package init(budget: Int? = nil, answerReserve: Int = 0, closing: ThoughtClosing) {
+    self.budget = budget
+    self.answerReserve = answerReserve
+    self.closing = closing
+  }
+
+  /// Tokens that an incomplete character may still need.
+  static let waitMaximum = 3
+
+  /// The number of tokens after which a thought is closed for the answer's sake; nil when it is not.
+  ///
+  /// - Parameter answerLimit: Most tokens of thought and answer together.
+  func lastThoughtCount(answerLimit: Int) -> Int? {
+    guard answerReserve > 0 else { return nil }
+    let lead = closing.tokens.count + min(answerReserve, answerLimit / 4) + Self.waitMaximum
+    return lead <= answerLimit / 2 ? answerLimit - lead : nil
+  }
+}
+
+/// The tokens that close a thought in the model's stead.
+package struct ThoughtClosing: Sendable, Equatable {
+  /// After a text: the sentence in a paragraph of its own, the closing tag, two line feeds.
+  package let tokens: [Int32]
+  /// Directly after the opening tag: the same block as in the prompt of the non-thinking mode.
+  let tokensAfterTag: [Int32]
+  /// After line feeds: only the tag and two line feeds.
+  let tokensAfterLineFeeds: [Int32]
+
+  /// Most bytes of a sentence.
+  package static let sentenceBytesMaximum = 1024
+
+  /// - Parameter sentence: What is written before the closing tag; empty for nothing, nil for the format's own sentence.
+  package init(_ format: ChatFormat, sentence: String? = nil, tokenizer: Tokenizer) {
+    func encode(_ text: String) -> [Int32] { tokenizer.encode(text, addedTokens: .plainText) }
+    let sentence = sentence ?? format.closingSentence
+    let tag = tokenizer.controlID(of: ChatFormat.thoughtEnd).map { [$0] } ?? encode(ChatFormat.thoughtEnd)
+    let end = tag + encode("\n\n")
+    tokens = encode(sentence.isEmpty ? "\n" : "\n\n\(sentence)\n") + end
+    tokensAfterTag = encode("\n\n") + end
+    tokensAfterLineFeeds = end
+  }
+
+  /// Whether a text can be a sentence: not too long, and without a tag, which would end the thought too early.
+  package static func isSentence(_ text: String) -> Bool {
+    text.utf8.count <= sentenceBytesMaximum && !text.contains(ChatFormat.thoughtEnd)
+      && !text.contains(ChatFormat.thoughtStart)
+  }
+}

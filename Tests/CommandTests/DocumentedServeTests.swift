@@ -17,6 +17,7 @@ import Testing
     let place = Workplace()
     let texts = TemporaryFolder()
     let report = texts.write(#"{"rows": [{"step": "reference"}]}"#.utf8, to: "report.json")
+    let configuration = texts.write("{slots: 3}".utf8, to: "serve.json5")
     let help = try BuiltProgram.quire.run(["serve", "--help"], environment: ["COLUMNS": "400"]).output
     let options = help.split(separator: "\n").compactMap { $0.firstMatch(of: /^  (--[a-z-]+)( [A-Z])?/) }
     #expect(options.count > 10)
@@ -26,7 +27,8 @@ import Testing
       if match.2 != nil {
         extra.append(
           try #require(
-            name == "--report" ? report : Self.values[name], "no example of serve \(name)"))
+            ["--report": report, "--config": configuration][name] ?? Self.values[name],
+            "no example of serve \(name)"))
       }
       let words = ["serve", place.checkpoint.path, "--port", "0"] + extra
       for columns in [80, 100] {
@@ -34,7 +36,7 @@ import Testing
         if name == "--quiet" {
           Thread.sleep(forTimeInterval: 2)
         } else {
-          #expect(session.wait(for: "/v1\n"), "\(name): \(session.transcript)")
+          #expect(session.wait(for: "API key: not required\n"), "\(name): \(session.transcript)")
         }
         session.signal(SIGTERM)
         #expect(session.finish(seconds: 30) == 0, "\(name): \(session.transcript)")

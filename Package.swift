@@ -90,7 +90,8 @@ let package = Package(
     library(
       "QuireServing",
       [
-        "QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireGrammar", "QuireGeneration", "CMicrohttpd",
+        "QuireJSON", "QuireTensors", "QuireText", "QuireModel", "QuireGrammar", "QuireGeneration",
+        "CMicrohttpd",
       ],
       exclude: ["Interface.md", "Page/Source"]),
     library(
@@ -110,6 +111,7 @@ let package = Package(
         "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireServing",
         "QuireEvaluation",
       ],
+      exclude: ["Configuration/Configuration.md"],
       swiftSettings: swiftSettings),
 
     // Tests.
@@ -171,7 +173,8 @@ let package = Package(
     tests(
       "QuireServingTests",
       [
-        "QuireServing", "QuireGeneration", "QuireGrammar", "QuireModel", "QuireText", "QuireJSON", "QuireFiles",
+        "QuireServing", "QuireGeneration", "QuireGrammar", "QuireModel", "QuireText", "QuireJSON",
+        "QuireFiles",
         "QuireTensors", "QuireCheckpoints",
       ]),
     tests(

@@ -8,10 +8,17 @@ extension JSONValue {
   /// The line, from 1, of the value at `path` in a text that was parsed before; for a member, the line of its key. If
   /// the path does not exist, the line of the last value on it that does.
   package static func line(of path: [JSONPathStep], in text: [UInt8], syntax: JSONSyntax) -> Int {
+    position(of: path, in: text, syntax: syntax).line
+  }
+
+  /// Line and column, as ``line(of:in:syntax:)``.
+  package static func position(
+    of path: [JSONPathStep], in text: [UInt8], syntax: JSONSyntax
+  ) -> JSONPosition {
     text.withUnsafeBytes { bytes in
       var parser = JSONParser(bytes: bytes, syntax: syntax, limits: JSONLimits())
       let offset = parser.offset(of: path)
-      return parser.position(of: offset).line
+      return parser.position(of: offset)
     }
   }
 }

@@ -120,8 +120,10 @@ extension Model {
     try self.init(LayerLoader(checkpoint))
   }
 
-  /// Reads all weights of an open checkpoint.
-  package convenience init(_ loader: LayerLoader) throws(ModelError) {
-    try self.init(configuration: loader.configuration, source: loader)
+  /// Reads all weights of an open checkpoint. `onProgress` gets the number of read layers and of all.
+  package convenience init(
+    _ loader: LayerLoader, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(ModelError) {
+    try self.init(configuration: loader.configuration, source: loader, onProgress: onProgress)
   }
 }

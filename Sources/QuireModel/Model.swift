@@ -33,14 +33,16 @@ package final class Model: Sendable {
     }
   }
 
-  /// Reads every tensor from `source`.
+  /// Reads every tensor from `source`. `onProgress` gets the number of read layers and of all.
   package convenience init(
-    configuration: ModelConfiguration, source: some WeightSource
+    configuration: ModelConfiguration, source: some WeightSource,
+    onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(ModelError) {
     var layers: [LayerWeights] = []
     let embedding = try source.embedding(of: configuration)
     for index in 0..<configuration.layerCount {
       layers.append(try source.layer(index, of: configuration))
+      onProgress(index + 1, configuration.layerCount)
     }
     self.init(
       configuration: configuration, embedding: embedding, layers: layers,

@@ -17,9 +17,10 @@ package struct PackWeights: WeightSource {
   }
 
   /// Decompresses `names`. Throws when one is missing or has another shape than `configuration` says, or when the
-  /// pack is damaged.
+  /// pack is damaged. `onProgress` gets the number of decompressed frames and of all, from any thread.
   package init(
-    _ pack: PackReader, configuration: ModelConfiguration, names: [TensorName], team: ThreadTeam
+    _ pack: PackReader, configuration: ModelConfiguration, names: [TensorName], team: ThreadTeam,
+    onProgress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(ModelError) {
     path = pack.path
     var tensors: [String: Unpacked] = [:]
@@ -36,7 +37,7 @@ package struct PackWeights: WeightSource {
       tensors[tensor.name] = Unpacked(tensor: tensor, streams: streams)
     }
     self.tensors = tensors
-    try Self.unpack(jobs, from: pack, team: team)
+    try Self.unpack(jobs, from: pack, team: team, onProgress: onProgress)
   }
 
   private static func find(
@@ -54,9 +55,11 @@ package struct PackWeights: WeightSource {
 
   /// Threads take one frame after the other until none is left or one fails.
   private static func unpack(
-    _ jobs: FrameJobs, from pack: PackReader, team: ThreadTeam
+    _ jobs: FrameJobs, from pack: PackReader, team: ThreadTeam,
+    onProgress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
   ) throws(ModelError) {
     let next = Atomic<Int>(0)
+    let finished = Atomic<Int>(0)
     let failure = Mutex<PackError?>(nil)
     team.run { _, _ in
       while true {
@@ -66,6 +69,7 @@ package struct PackWeights: WeightSource {
         do throws(PackError) {
           let target = UnsafeMutableRawBufferPointer(rebasing: job.buffer.bytes[job.frame.range])
           try pack.readFrame(job.frame, into: target)
+          onProgress(finished.add(1, ordering: .relaxed).newValue, jobs.count)
         } catch {
           failure.withLock { $0 = $0 ?? error }
           next.store(jobs.count, ordering: .relaxed)
@@ -155,10 +159,14 @@ enum PackScheme {
 extension Model {
   /// Reads a whole model; its configuration is in the manifest. Throws ModelError when the pack is damaged, or its
   /// tensors do not fit its configuration.
-  package convenience init(pack: PackReader, team: ThreadTeam) throws(ModelError) {
+  package convenience init(
+    pack: PackReader, team: ThreadTeam,
+    onProgress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(ModelError) {
     let configuration = try pack.modelConfiguration()
     let weights = try PackWeights(
-      pack, configuration: configuration, names: configuration.tensorNames, team: team)
+      pack, configuration: configuration, names: configuration.tensorNames, team: team,
+      onProgress: onProgress)
     try self.init(configuration: configuration, source: weights)
   }
 }

@@ -110,10 +110,17 @@ package final class ModelSource: Sendable {
     }
   }
 
-  /// All weights in memory.
-  package func load(team: ThreadTeam) throws(ModelFileError) -> Model {
-    if let pack { return try reading { () throws(ModelError) in try Model(pack: pack, team: team) } }
+  /// All weights in memory. `onProgress` gets the number of loaded parts, such as layers, and of all parts, from any
+  /// thread.
+  package func load(
+    team: ThreadTeam, onProgress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(ModelFileError) -> Model {
+    if let pack {
+      return try reading { () throws(ModelError) in
+        try Model(pack: pack, team: team, onProgress: onProgress)
+      }
+    }
     let loader = try loader()
-    return try reading { () throws(ModelError) in try Model(loader) }
+    return try reading { () throws(ModelError) in try Model(loader, onProgress: onProgress) }
   }
 }

@@ -22,7 +22,9 @@ struct OpenedModel {
   /// - Parameters:
   ///   - chatFormat: The format to render chats in; nil chooses it by the model's template.
   ///   - needsChats: Whether a model whose chats cannot be rendered is refused.
-  init(_ source: ModelSource, threadCount: Int, chatFormat: ChatFormat?, needsChats: Bool) throws {
+  ///   - quiet: Whether no progress is shown on the terminal.
+  init(_ source: ModelSource, threadCount: Int, chatFormat: ChatFormat?, needsChats: Bool, quiet: Bool) throws
+  {
     name = source.name
     tokenizer = try source.tokenizer(chatFormat: chatFormat)
     if needsChats { _ = try tokenizer.chatFormat.required() }
@@ -37,13 +39,17 @@ struct OpenedModel {
     guard tokenizer.vocabularySize <= rows else {
       throw ModelFileError.tokenizer(path: source.path, tokens: tokenizer.vocabularySize, rows: rows)
     }
-    model = try source.model(ThreadTeam(threadCount: threadCount))
+    let progress = LoadProgress(quiet: quiet)
+    defer { progress.end() }
+    model = try source.model(ThreadTeam(threadCount: threadCount)) { progress.update($0, of: $1) }
   }
 }
 
 extension ModelSource {
   /// Loads all weights into memory. Notices about them go to stderr even with --quiet, because they affect results.
-  func model(_ team: ThreadTeam) throws -> Model {
+  func model(
+    _ team: ThreadTeam, onProgress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws -> Model {
     showNotices(try notices())
     // A checkpoint that does not fit into memory would end the process or swap for hours, so it is checked first. A
     // pack is checked while it is decompressed.
@@ -54,7 +60,7 @@ extension ModelSource {
           path: path, needed: ByteText.of(needed), available: ByteText.of(available))
       }
     }
-    return try load(team: team)
+    return try load(team: team, onProgress: onProgress)
   }
 }
 

@@ -6,10 +6,14 @@ import QuireText
 enum Program {
   static let version = "0.1.0"
 
-  static let commands: [Command] = [
-    .convert, .calibrate, .inspect, .verify, .generate, .chat, .serve, .evaluate, .bench, .tokenize, .render,
-    .logits,
+  /// All commands, under the headings of `quire --help`.
+  static let groups: [(heading: String, commands: [Command])] = [
+    ("Make a pack", [.convert, .calibrate]),
+    ("Use a model", [.generate, .chat, .serve]),
+    ("Measure", [.evaluate, .bench]),
+    ("Look inside", [.inspect, .verify, .tokenize, .render, .logits]),
   ]
+  static let commands: [Command] = groups.flatMap(\.commands)
 
   static func run(_ words: [String]) -> Int32 {
     guard let name = words.first, name != "--help", name != "-h" else {
@@ -31,6 +35,7 @@ enum Program {
 
   private static func run(_ command: Command, _ words: [String]) -> Int32 {
     if case .ends(let advice) = command.stop { StopSignals().answer(for: command.name, advice: advice) }
+    VariableSettings.showNotices(for: command.name, among: commands)
     do {
       try command.run(Arguments(words, for: command))
       return Terminal.exitCode
@@ -62,7 +67,10 @@ enum Program {
   }
 
   private static func help(width: Int) -> String {
-    let list = HelpList(commands.map { ($0.name, String($0.summary.split(separator: "\n")[0])) })
+    let lists = HelpList.aligned(
+      groups.map { heading, commands in
+        HelpList(heading, commands.map { ($0.name, String($0.summary.split(separator: "\n")[0])) })
+      })
     let introduction = """
       usage: quire COMMAND … (quire COMMAND --help lists its options and an example)
 
@@ -75,12 +83,13 @@ enum Program {
       exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 stopped by SIGTERM, 141 output pipe closed.
 
       """
-    return introduction.wrapped(width: width) + "\n" + list.text(width: width) + codes.wrapped(width: width)
-      + """
+    return introduction.wrapped(width: width) + "\n"
+      + lists.map { $0.text(width: width) }.joined(separator: "\n") + codes.wrapped(width: width)
+        + """
 
-      example:
-        quire convert recipes/demo/checkpoint --recipe int4 --output demo.quire
+        example:
+          quire convert recipes/demo/checkpoint --recipe int4 --output demo.quire
 
-      """
+        """
   }
 }

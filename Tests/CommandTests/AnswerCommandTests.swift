@@ -153,7 +153,7 @@ import Testing
     #expect(thoughts.count == 2 && thoughts[0] == thoughts[1])
     let told = outcome.errors.split(separator: "\n")
     #expect(told.first == "checkpoint, thinking, context 1024 tokens; /help lists commands")
-    #expect(told.filter { $0.hasPrefix("/thinking and /no-thinking switch") }.count == 1)
+    #expect(told.filter { $0.hasPrefix("  /no_think  ") }.count == 1)
     let promptTokens = told.filter { $0.hasPrefix("[") }.compactMap {
       Int($0.dropFirst().prefix { $0 != " " })
     }
@@ -181,7 +181,7 @@ import Testing
     #expect(thoughts.count == 2 && thoughts[0] == limited && thoughts[1].hasPrefix(free))
     #expect(
       outcome.errors.contains(
-        "/budget: expected a number of tokens or nothing, found '/budget x'; correct it"))
+        "/budget: expected a number of tokens or nothing, found 'x'; correct it"))
   }
 
   @Test func aConversationThatOutgrowsTheContextIsTold() throws {

@@ -16,7 +16,7 @@ import Testing
     return session
   }
 
-  @Test func controlCStopsTheAnswerAndAtThePromptTheProgram() throws {
+  @Test func controlCStopsTheAnswerAndNotTheProgram() throws {
     let session = try chat()
     session.type("go\r")
     #expect(session.wait(for: "word1"))
@@ -30,7 +30,15 @@ import Testing
     // Before the prompt Control-C would stop the answer.
     #expect(session.wait(for: "> ", after: "word119"))
     session.type("\u{3}")
+    #expect(session.wait(for: "Control-C again, Control-D or /exit leaves"))
+    // A line between them makes it the first again, and a line that was typed is dropped, not sent.
+    session.type("never sent\u{3}")
+    #expect(session.wait(for: "^C"))
+    session.type("\u{3}")
+    #expect(session.wait(for: "leaves", after: "^C"))
+    session.type("\u{3}")
     #expect(session.finish() == 130)
+    #expect(session.transcript.components(separatedBy: "tokens/s]").count == 3)
   }
 
   @Test(arguments: [SIGINT, SIGTERM])
@@ -56,6 +64,7 @@ import Testing
     ("🇩🇪🇫🇷\u{7f}x", "🇩🇪x"),  // characters of several keys
     ("\u{1b}[200~two\rlines\u{1b}[201~!", "two⏎lines!"),  // paste
     ("\u{1b}[99;99R\u{1b}Zab", "ab"),  // unknown sequences
+    ("one\u{1b}\rtwo", "one⏎two"),  // Alt-Return
   ])
   func keysEditTheLine(_ keys: String, line: String) throws {
     let session = try chat(["--quiet"])
@@ -78,6 +87,106 @@ import Testing
     session.type("\u{1b}[B\u{1b}[B")
     #expect(session.wait(for: "> dra\r"))
     session.type("\u{15}/exit\r")
+    #expect(session.finish() == 0)
+  }
+
+  /// Lines of earlier chats come back, from a file of the user's own; `--no-history` reads and writes none.
+  @Test func theHistoryOutlivesTheProgram() throws {
+    DictatingCheckpoint(nonThinking: "Yes.").write(to: folder)
+    let state = TemporaryFolder()
+    func open(_ extra: [String] = []) throws -> TerminalSession {
+      let words = ["chat", folder.path, "--no-thinking", "--temperature", "0", "--quiet"]
+      let session = try #require(TerminalSession(words + extra, state: state))
+      #expect(session.wait(for: "> "))
+      return session
+    }
+    let path = state.path + "/quire/chat-history"
+    let hidden = try open(["--no-history"])
+    hidden.type("secret\r/exit\r")
+    #expect(hidden.finish() == 0 && !FileManager.default.fileExists(atPath: path))
+    let first = try open()
+    first.type("one \"word\"\r")
+    #expect(first.wait(for: "> ", after: "Yes."))
+    first.type("\u{1b}[200~two\rlines\u{1b}[201~\r/exit\r")
+    #expect(first.finish() == 0)
+    #expect(
+      try String(contentsOfFile: path, encoding: .utf8) == #""one \"word\"""#
+        + "\n\"two\\nlines\"\n\"/exit\"\n")
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(attributes[.posixPermissions] as? Int == 0o600)
+    // Lines that are no JSON strings are skipped.
+    try Data("garbage\n[1]\n\"kept\"\n".utf8).write(to: URL(fileURLWithPath: path))
+    let second = try open()
+    second.type("\u{1b}[A\u{1b}[A\u{1b}[A")
+    #expect(second.wait(for: "> kept\r"))
+    second.type("\u{15}\u{4}")
+    #expect(second.finish() == 0)
+    // A link or a folder in its stead is left alone.
+    try FileManager.default.removeItem(atPath: path)
+    try FileManager.default.createSymbolicLink(
+      atPath: path, withDestinationPath: folder.path + "/config.json")
+    let before = try folder.bytes("config.json")
+    let third = try open()
+    third.type("x\r/exit\r")
+    #expect(third.finish() == 0)
+    #expect(try folder.bytes("config.json") == before)
+  }
+
+  @Test func slashCommands() throws {
+    let session = try chat()
+    session.type("/hlep\r")
+    #expect(session.wait(for: "unknown command /hlep, did you mean /help"))
+    session.type("/help\r")
+    #expect(session.wait(for: "Alt-Return") && session.linesTooWide == [])
+    for word in ["/think", "/no_think", "/thinking", "/no-thinking", "/clear"] {
+      #expect(session.transcript.contains(word))
+    }
+    // With a text after it, the switch answers the text; a path is a message.
+    session.type("/no_think go\r")
+    #expect(session.wait(for: "tokens/s]", after: "word119"))
+    let asked = session.transcript.components(separatedBy: "prompt tokens").count
+    session.type("/etc/hosts is a file\r")
+    #expect(session.wait(for: "/etc/hosts"))
+    #expect(eventuallyRead(session) { $0.components(separatedBy: "prompt tokens").count == asked + 1 })
+    session.type("/exit\r")
+    #expect(session.finish() == 0)
+  }
+
+  /// Reads until the transcript has the property.
+  private func eventuallyRead(_ session: TerminalSession, _ condition: (String) -> Bool) -> Bool {
+    for _ in 0..<100 {
+      if condition(session.transcript) { return true }
+      _ = session.wait(for: "\u{0}", seconds: 0.2)
+    }
+    return false
+  }
+
+  /// The line is drawn again when the window changes its width: from its first row, in the new number of rows.
+  @Test func aNarrowerWindowIsDrawnAgain() throws {
+    let session = try chat(["--quiet"], columns: 80)
+    session.type(String(repeating: "ab ", count: 30))
+    #expect(session.wait(for: String(repeating: "ab ", count: 26)))
+    let before = session.transcript.count
+    session.resize(columns: 30)
+    // 92 columns are four rows of 30; the cursor is in the last.
+    #expect(eventuallyRead(session) { $0.dropFirst(before).contains("\r\u{1b}[3A\u{1b}[J> ab ab") })
+    session.type("\u{15}日本語\u{4}")
+    #expect(session.wait(for: "> 日本語\r"))
+    session.type("\u{15}\u{4}")
+    #expect(session.finish() == 0)
+  }
+
+  /// A line with more rows than the window is drawn in part, so that it never scrolls out of reach.
+  @Test func aLineHigherThanTheWindowIsDrawnInPart() throws {
+    let session = try chat(["--quiet"], columns: 40)
+    session.resize(columns: 40, rows: 5)
+    session.type((0..<100).map { "word\($0)" }.joined(separator: " "))
+    #expect(session.wait(for: "word99\r"))
+    let before = session.transcript.count
+    session.type("\u{1}")
+    #expect(eventuallyRead(session) { $0.dropFirst(before).contains("> word0 ") })
+    #expect(session.transcript.matches(of: /\u{1b}\[(\d+)A/).allSatisfy { (Int($0.1) ?? 9) <= 4 })
+    session.type("\u{b}\u{4}")
     #expect(session.finish() == 0)
   }
 

@@ -139,6 +139,7 @@ import Testing
     case "calibrate": try calibrateTrials()
     case "generate":
       ["--prompt": .adding(["--prompt", "y"]), "--raw": .adding(["--raw"])]
+    case "chat": ["--no-history": .adding(["--no-history"])]
     case "evaluate": evaluateTrials()
     case "bench": benchTrials()
     case "tokenize": ["--decode": .alone([checkpoint, "--decode", "--help"])]

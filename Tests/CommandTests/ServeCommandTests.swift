@@ -41,11 +41,15 @@ import Testing
     server.signal(SIGTERM)
     #expect(server.end() == 0)
     let told = try server.errors
-    #expect(told.hasPrefix("loaded checkpoint in "))
+    #expect(told.hasPrefix("serving demo at http://127.0.0.1:\(server.port)/v1\nchat page at http"))
+    #expect(told.contains(/\nmodel: checkpoint, bf16, \S+ MB of weights, loaded in \S+ s\n/))
     #expect(
       told.contains(
-        /\ncontext \d+ tokens, 16 slots, 256 more may wait, KV cache up to \S+ \S+ of float16 for \d+ tokens, 2 threads, \w+\n/
-      ))
+        /\nchat format: qwen3 \(.*\)\ncontext: 1024 tokens; 16 slots, 256 more requests may wait\n/))
+    #expect(told.contains(/\nKV cache: 16384 tokens, up to \S+ MB of float16\ncompute: 2 threads, \w+\n/))
+    #expect(told.contains("\nAPI key: not required\n") && !told.contains("\noptions: "))
+    // Once, and the bar of loading only on a terminal.
+    #expect(told.components(separatedBy: "API key").count == 2 && !told.contains("loading"))
     #expect(told.contains(" POST /v1/chat/completions 200 prompt "))
     // The access log may write about the last request after that.
     #expect(told.contains("\nSIGTERM: finishing running requests; a second signal stops at once\n"))
@@ -225,6 +229,73 @@ import Testing
     }
     #expect(texts.allSatisfy { $0.0 == $0.1 } && texts.contains { $0.0.count > 10 })
     #expect(server.end() == 0)
+  }
+
+  /// While running answers end, new requests are refused, on open connections too, and the exit code is 0.
+  @Test func aServerThatEndsRefusesNewRequests() throws {
+    var tiny = TinyCheckpoint()
+    tiny.maximumPositions = 8192
+    let place = Workplace(tiny)
+    let server = try ServedProgram(place.pack(), ["--drain-seconds", "60"])
+    let long = Self.request("hello", ["max_tokens": 2500, "stream": true, "ignore_eos": true])
+    let clients = try (0..<3).map { _ in try server.open(Self.path, long) }
+    let begins = try clients.map { try #require($0.readChunk()) }
+    let waiting = SocketClient(port: server.port)
+    server.signal(SIGTERM)
+    #expect(eventually { (try? server.errors.contains("SIGTERM: ")) == true })
+    waiting.send(requestText("GET", "/health"))
+    let health = try #require(waiting.readResponse())
+    #expect(health.status == 503 && health.text.contains("draining"))
+    let (status, reply) = try server.post(Self.path, Self.request("new"))
+    #expect(status == 503 && reply["error"]?["message"]?.stringValue?.isEmpty == false)
+    for (client, begin) in zip(clients, begins) {
+      #expect(try client.readEvents(after: begin).last == "[DONE]")
+    }
+    #expect(server.end() == 0)
+  }
+
+  @Test func tooLittleMemoryForKeysAndValuesIsRefusedWithWhatIsEnough() throws {
+    var tiny = TinyCheckpoint()
+    tiny.maximumPositions = 100_000
+    let place = Workplace(tiny)
+    let words = [place.checkpoint.path, "--port", "0", "--context", "90000"]
+    let outcome = try BuiltProgram.quire.run(["serve"] + words + ["--kv-memory", "1"])
+    expectRefusal(
+      outcome, by: "serve",
+      [
+        "--kv-memory: expected at least ", " MiB, which a context of 90000 tokens needs in float16, found 1;",
+        "a shorter --context or --kv-cache int8",
+      ])
+    let least = try #require(
+      outcome.errors.firstMatch(of: /at least (\d+) MiB/).flatMap { Int($0.1) }, "\(outcome.errors)")
+    let below = try BuiltProgram.quire.run(["serve"] + words + ["--kv-memory", "\(least - 1)"])
+    #expect(below.status == 1 && below.errors.contains("at least \(least) MiB"))
+    let server = try ServedProgram(words: words + ["--kv-memory", "\(least)"])
+    #expect(try server.errors.contains(/\nKV cache: 9\d{4} tokens, up to \S/))
+    let budget = try BuiltProgram.quire.run("serve", "m", "--token-budget", "8")
+    #expect(budget.status == 2)
+    #expect(
+      budget.errors.contains("--token-budget: expected at least one token for each of the 16 slots, found 8"))
+  }
+
+  @Test func aTerminalShowsTheLoading() throws {
+    let place = Workplace()
+    for model in [place.checkpoint.path, try place.pack()] {
+      for quiet in [[], ["--quiet"]] {
+        let session = try #require(TerminalSession(["serve", model, "--port", "0"] + quiet))
+        if quiet.isEmpty {
+          #expect(session.wait(for: "API key: not required\n"))
+          // The bar is removed before the summary.
+          #expect(session.transcript.contains(/\r\u{1b}\[Kloading [^\n]*%[^\n]*\r\u{1b}\[Kserving \S/))
+        } else {
+          Thread.sleep(forTimeInterval: 1)
+        }
+        session.signal(SIGTERM)
+        let status = session.finish(seconds: 30)
+        #expect(status == 0 || (!quiet.isEmpty && status == 128 + SIGTERM))
+        if !quiet.isEmpty { #expect(!session.transcript.contains("loading")) }
+      }
+    }
   }
 
   @Test func patienceHasAnEnd() throws {

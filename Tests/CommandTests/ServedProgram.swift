@@ -12,12 +12,22 @@ final class ServedProgram {
   /// Starts the server and waits until it says where it listens.
   ///
   /// - Parameter limit: a command of the shell that limits the server first, such as `ulimit -n 32`.
-  init(
+  convenience init(
     _ model: String, _ extra: [String] = [], limit: String = ":",
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
+    try self.init(
+      words: [model, "--port", "0", "--threads", "2"] + extra, limit: limit, sourceLocation: sourceLocation)
+  }
+
+  /// The same with all words after `serve`, and with variables of the environment.
+  init(
+    words: [String], environment: [String: String] = [:], limit: String = ":",
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    let arguments = ["serve", model, "--port", "0", "--threads", "2"] + extra
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let arguments = ["serve"] + words
     process.arguments = ["-c", "\(limit); exec \"$0\" \"$@\"", BuiltProgram.quire.path] + arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle(forWritingAtPath: files.write([], to: "output"))

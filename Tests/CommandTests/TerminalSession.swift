@@ -6,21 +6,26 @@ import TestSupport
 final class TerminalSession {
   /// Everything that the program has written so far.
   private(set) var transcript = ""
-  private let columns: Int
+  private var columns: Int
   private let process: Int32
+  /// Where the program keeps its history, instead of the user's home.
+  private let state: TemporaryFolder
   private let master: Int32
   private var bytes: [UInt8] = []
   private var status: Int32?
 
   /// Starts `quire` with `words` in a window of `columns` columns; nil where there are no terminals.
   init?(
-    _ words: [String], columns: Int = 80, environment extra: [String: String] = [:], folder: String? = nil
+    _ words: [String], columns: Int = 80, environment extra: [String: String] = [:], folder: String? = nil,
+    state: TemporaryFolder = TemporaryFolder()
   ) {
     self.columns = columns
+    self.state = state
     var environment = ProcessInfo.processInfo.environment
     environment["COLUMNS"] = nil
     environment["TERM"] = "xterm"
     environment["NO_COLOR"] = nil
+    environment["XDG_STATE_HOME"] = state.path
     environment.merge(extra) { $1 }
     // A shell changes the folder, for forkpty cannot.
     let program =
@@ -51,6 +56,13 @@ final class TerminalSession {
   }
 
   func signal(_ number: Int32) { kill(process, number) }
+
+  /// Changes the size of the window, as a user does who drags its corner.
+  func resize(columns: Int, rows: Int = 40) {
+    self.columns = columns
+    var size = winsize(ws_row: UInt16(rows), ws_col: UInt16(columns), ws_xpixel: 0, ws_ypixel: 0)
+    _ = ioctl(master, UInt(TIOCSWINSZ), &size)
+  }
 
   /// Reads until the transcript holds `text`; false when it does not within the time or the program ends before.
   func wait(for text: String, seconds: Double = 60) -> Bool {

@@ -171,7 +171,6 @@ struct ChatReply: Reply {
     defer { choices[index].pending.ids = [] }
     return .ids(fields.returnsTokenIDs ? choices[index].pending.ids : nil)
   }
-  }
 
   /// Whether the choice's end is the last event of the stream, which then has the timings.
   private func isLast(_ index: Int) -> Bool { choices[index].result != nil && !delivery.includesUsage }

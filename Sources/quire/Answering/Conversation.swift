@@ -20,7 +20,7 @@ struct Conversation {
     let engineArguments = try EngineArguments(arguments)
     opened = try OpenedModel(
       arguments.modelSource(), threadCount: engineArguments.threadCount,
-      chatFormat: try arguments.chatFormat(), needsChats: needsChats)
+      chatFormat: try arguments.chatFormat(), needsChats: needsChats, quiet: arguments.has("--quiet"))
     let options = try engineArguments.options(for: opened)
     engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: options)
     contextLength = engine.limits.contextLength

@@ -24,7 +24,12 @@ struct EngineArguments {
 
   /// Engine options for `opened` with one slot; commands set the others.
   func options(for opened: OpenedModel) throws -> EngineOptions {
-    let most = opened.model.configuration.contextPositions
+    try options(for: opened.model.configuration, endOfSequenceIDs: opened.endOfSequenceIDs)
+  }
+
+  /// The same before weights are read.
+  func options(for configuration: ModelConfiguration, endOfSequenceIDs: Set<Int32>) throws -> EngineOptions {
+    let most = configuration.contextPositions
     if let contextLength, contextLength > most {
       throw CommandError(
         "--context: expected at most \(most) tokens, which is what the model was made for, found \(contextLength); choose fewer"
@@ -34,8 +39,8 @@ struct EngineArguments {
     var options = EngineOptions(
       threadCount: threadCount, instructionSet: instructionSet,
       contextLength: contextLength ?? min(most, 8192),
-      keyValueElement: try keyValueElement?.checked(for: opened.model.configuration) ?? .float16,
-      endOfSequenceIDs: opened.endOfSequenceIDs, lookup: lookup, keepsPrefixes: keepsPrefixes)
+      keyValueElement: try keyValueElement?.checked(for: configuration) ?? .float16,
+      endOfSequenceIDs: endOfSequenceIDs, lookup: lookup, keepsPrefixes: keepsPrefixes)
     options.maximumSlots = 1
     // Unneeded blocks are not allocated, and memory pages that were never written take no memory.
     options.cacheBytes = max(options.cacheBytes, Machine.availableBytes / 2)
@@ -61,7 +66,7 @@ extension Arguments {
     guard let name = string("--kv-cache") else { return nil }
     guard let element = KeyValueElement(rawValue: name) else {
       let known = KeyValueElement.allCases.map(\.rawValue).joined(separator: ", ")
-      throw UsageError(command, "--kv-cache: expected one of \(known), found '\(name)'")
+      throw UsageError(command, "\(spelling("--kv-cache")): expected one of \(known), found '\(name)'")
     }
     return element
   }
@@ -71,7 +76,7 @@ extension Arguments {
     guard let name = string("--chat-format") else { return nil }
     guard let format = ChatFormat(rawValue: name) else {
       let known = ChatFormat.allCases.map(\.name).joined(separator: ", ")
-      throw UsageError(command, "--chat-format: expected one of \(known), found '\(name)'")
+      throw UsageError(command, "\(spelling("--chat-format")): expected one of \(known), found '\(name)'")
     }
     return format
   }

@@ -31,20 +31,3 @@ extension Arguments {
     return defaults
   }
 }
-
-/// The budget that a line of a chat sets, such as "/budget 500"; "/budget" alone sets none.
-struct BudgetLine {
-  let budget: Int?
-
-  /// nil for another line, or for something else than a number.
-  init?(_ line: String) {
-    let words = line.split(separator: " ")
-    guard words.first == "/budget", words.count <= 2 else { return nil }
-    guard words.count == 2 else {
-      budget = nil
-      return
-    }
-    guard let number = Int32(words[1]), number >= 0 else { return nil }
-    budget = Int(number)
-  }
-}

@@ -2,7 +2,10 @@
 struct Arguments {
   let command: String
   private(set) var positionals: [String] = []
+  /// By option; a switch that is off has no values.
   private var values: [String: [String]] = [:]
+  /// Of values that are not from the command line, in the order of the command's options.
+  private(set) var settings: [Setting] = []
 
   /// Sorts `words` into positionals and options; throws `UsageError` for anything the command does not take.
   init(_ words: [String], for command: Command) throws {
@@ -23,8 +26,13 @@ struct Arguments {
         let guess = Suggestion.clause(for: parts[0], among: command.options.map(\.name) + ["--help"])
         throw UsageError(command.name, "unknown option \(parts[0])\(guess); see quire \(command.name) --help")
       }
-      values[option.name, default: []].append(try Self.value(of: option, parts, &rest, command.name))
+      if let value = try Self.value(of: option, parts, &rest, command.name) {
+        values[option.name, default: []].append(value)
+      } else {
+        values[option.name] = []
+      }
     }
+    if command.isConfigurable { try complete(for: command) }
     // "[MODEL]" is optional.
     let needed = command.positionals.filter { !$0.hasPrefix("[") }.count
     // The last of "FILE…" may be repeated.
@@ -36,12 +44,34 @@ struct Arguments {
     }
   }
 
+  /// Adds what the command line does not give: first from variables, then from the configuration file.
+  private mutating func complete(for command: Command) throws {
+    var found = try VariableSettings.settings(for: command)
+    let variable = found.first { $0.option == Command.Option.config.name }
+    if let path = string(Command.Option.config.name) ?? variable?.values.last {
+      found += try FileSettings(path: path, command: command, origin: variable?.source).settings
+    }
+    for setting in found where setting.option != Command.Option.config.name {
+      let isGiven =
+        setting.isPositional ? !positionals.isEmpty : values[setting.option] != nil
+      guard !isGiven else { continue }
+      settings.append(setting)
+      if setting.isPositional {
+        positionals = setting.values
+      } else {
+        values[setting.option] = setting.values
+      }
+    }
+  }
+
+  /// The value of an option; "" for a switch, nil for one that is switched off by `=false`.
   private static func value(
     of option: Command.Option, _ parts: [String], _ rest: inout ArraySlice<String>, _ command: String
-  ) throws -> String {
+  ) throws -> String? {
     guard let kind = option.value else {
-      if parts.count > 1 { throw UsageError(command, "\(option.name) takes no value, found '\(parts[1])'") }
-      return ""
+      guard parts.count > 1, parts[1] != "true" else { return "" }
+      if parts[1] == "false" { return nil }
+      throw UsageError(command, "\(option.name) takes no value, found '\(parts[1])'")
     }
     if parts.count > 1 { return parts[1] }
     guard let next = rest.popFirst() else {
@@ -50,7 +80,12 @@ struct Arguments {
     return next
   }
 
-  func has(_ option: String) -> Bool { values[option] != nil }
+  func has(_ option: String) -> Bool { values[option]?.isEmpty == false }
+
+  /// The option as the user wrote it, for messages: "--port", "QUIRE_PORT" or "serve.json5, line 2, column 3: port".
+  func spelling(_ option: String) -> String {
+    settings.first { $0.option == option }?.spelling ?? option
+  }
 
   /// All values of an option that may be repeated.
   func all(_ option: String) -> [String] { values[option] ?? [] }
@@ -70,7 +105,7 @@ struct Arguments {
       let wanted =
         range.upperBound == .max
         ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
-      throw UsageError(command, "\(option): expected a whole number \(wanted), found '\(text)'")
+      throw UsageError(command, "\(spelling(option)): expected a whole number \(wanted), found '\(text)'")
     }
     return value
   }
@@ -80,7 +115,8 @@ struct Arguments {
     guard let value = Float(text), range.contains(value) else {
       throw UsageError(
         command,
-        "\(option): expected a number from \(range.lowerBound) to \(range.upperBound), found '\(text)'")
+        "\(spelling(option)): expected a number from \(range.lowerBound) to \(range.upperBound), found '\(text)'"
+      )
     }
     return value
   }
@@ -93,7 +129,7 @@ struct Arguments {
     guard numbers.count == parts.count, numbers.allSatisfy(range.contains) else {
       throw UsageError(
         command,
-        "\(option): expected whole numbers from \(range.lowerBound) to \(range.upperBound) separated by commas, found '\(text)'"
+        "\(spelling(option)): expected whole numbers from \(range.lowerBound) to \(range.upperBound) separated by commas, found '\(text)'"
       )
     }
     return numbers

@@ -7,12 +7,17 @@ struct Command: Sendable {
     let value: String?  // what the value is, "N"; nil for a switch
     let help: String
     let short: String?  // "-p"
+    /// Whether all values count when it is given more than once; of other options the last counts.
+    let isRepeatable: Bool
 
-    init(_ name: String, _ value: String? = nil, _ help: String, short: String? = nil) {
+    init(
+      _ name: String, _ value: String? = nil, _ help: String, short: String? = nil, isRepeatable: Bool = false
+    ) {
       self.name = name
       self.value = value
       self.help = help
       self.short = short
+      self.isRepeatable = isRepeatable
     }
   }
 
@@ -36,29 +41,58 @@ struct Command: Sendable {
   func help(width: Int) -> String {
     let words = positionals.map { " " + $0 }.joined()
     let usage = "usage: quire \(name)\(words)\(options.isEmpty ? "" : " [options]")"
-    let shown = options + [Option("--help", nil, "show this text")]
     return "\(usage)\n\n\(summary)\n".wrapped(width: width)
-      + "\noptions:\n"
-      + HelpList(shown.map { ($0.spelling, $0.help + ($0.short.map { "; also \($0)" } ?? "")) }).text(
-        width: width)
+      + "\n" + optionLists.map { $0.text(width: width) }.joined(separator: "\n")
       + "\nexample:\n  \(example)\n"
+  }
+
+  /// The options under their headings; a short list has only one.
+  private var optionLists: [HelpList] {
+    let shown = options + [Option("--help", nil, "show this text")]
+    if shown.count <= 5 { return [HelpList("options", shown.map(\.entry))] }
+    let sections = OptionHeading.allCases.map { heading in
+      HelpList(heading.rawValue, shown.filter { OptionHeading(of: $0.name) == heading }.map(\.entry))
+    }
+    return HelpList.aligned(sections.filter { !$0.isEmpty })
   }
 }
 
 extension Command.Option {
-  /// "--prompt TEXT".
-  fileprivate var spelling: String { name + (value.map { " " + $0 } ?? "") }
+  /// "--prompt TEXT" and the meaning.
+  fileprivate var entry: (String, String) {
+    let marks = (isRepeatable ? " (repeatable)" : "") + (short.map { "; also \($0)" } ?? "")
+    return (name + (value.map { " " + $0 } ?? ""), help + marks)
+  }
 }
 
-/// Names and their descriptions in two columns.
+/// Names and their descriptions in two columns, below a heading.
 struct HelpList {
+  private let heading: String
   private let entries: [(name: String, meaning: String)]
+  private var nameWidth: Int
 
-  init(_ entries: [(String, String)]) { self.entries = entries.map { (name: $0.0, meaning: $0.1) } }
+  init(_ heading: String, _ entries: [(String, String)]) {
+    self.heading = heading
+    self.entries = entries.map { (name: $0.0, meaning: $0.1) }
+    nameWidth = self.entries.map(\.name.displayWidth).max() ?? 0
+  }
+
+  var isEmpty: Bool { entries.isEmpty }
+
+  /// The lists with their descriptions in one column.
+  static func aligned(_ lists: [HelpList]) -> [HelpList] {
+    let nameWidth = lists.map(\.nameWidth).max() ?? 0
+    return lists.map {
+      var list = $0
+      list.nameWidth = nameWidth
+      return list
+    }
+  }
 
   /// In lines of at most `width` columns; long descriptions continue in their own column.
-  func text(width: Int) -> String {
-    let nameWidth = entries.map(\.name.displayWidth).max() ?? 0
+  func text(width: Int) -> String { "\(heading):\n" + rows(width: width) }
+
+  private func rows(width: Int) -> String {
     let indent = nameWidth + 4
     // In a narrow window, where two columns do not fit, the description is below the name.
     let isNarrow = width - indent < 24
@@ -80,6 +114,10 @@ extension Command.Option {
     "--threads", "N",
     "threads to compute with (default: all processors that this process may use, which is also the most)")
   static let quiet = Self("--quiet", nil, "no progress on stderr")
+  static let config = Self(
+    "--config", "FILE",
+    "options from a JSON5 file, {port: 8081, slots: 8}; QUIRE_PORT=8081 also sets one; the command line takes precedence "
+      + "over variables, variables over the file")
   static let force = Self("--force", nil, "replace a file that exists; an input never is")
   static let json = Self("--json", nil, "print JSON instead of text")
   static let thinking = Self("--thinking", nil, "let the model think before it answers (default)")

@@ -7,10 +7,13 @@ extension Command {
     name: "chat",
     summary: """
       Chats with a model in the terminal; /help lists the commands.
-      Control-C stops an answer; at the prompt it ends the program. Lines can be edited with the usual keys; the arrow keys recall earlier lines.
+      Control-C stops an answer, not the program; at an empty prompt, press it twice to leave. Lines can be edited with the usual keys; the arrow keys recall earlier lines. They are kept in ~/.local/state/quire/chat-history, which only you can read.
       """,
     positionals: ["MODEL"],
-    options: [.system, .thinking, .noThinking, .quiet] + samplingOptions,
+    options: [
+      .system, .thinking, .noThinking, .quiet,
+      Option("--no-history", nil, "recall only lines of this chat and write none to the history file"),
+    ] + samplingOptions,
     example: "quire chat demo.quire",
     stop: .isHandled,
     run: runChat)
@@ -28,27 +31,46 @@ private func runChat(_ arguments: Arguments) throws {
     )
     Terminal.errorLine("chat format: \(conversation.opened.tokenizer.chatFormat.summary)")
   }
-  var lines = ChatLines()
+  let lines = ChatLines(keepsHistory: !arguments.has("--no-history"), stop)
   while let line = lines.next() {
+    stop.beginTurn()
     guard try chat.take(line) else { return }
   }
 }
 
 /// The lines that a user types, from a terminal or a pipe.
 private struct ChatLines {
-  private let editor =
-    Terminal.inputIsTerminal && Terminal.outputScreen.isCapable ? LineEditor() : nil
+  private let editor: LineEditor?
+  private let stop: ChatStop
 
-  /// nil at the end of the input. Control-C at the prompt ends the program.
-  mutating func next() -> String? {
+  init(keepsHistory: Bool, _ stop: ChatStop) {
+    self.stop = stop
+    guard Terminal.inputIsTerminal && Terminal.outputScreen.isCapable else {
+      editor = nil
+      return
+    }
+    editor = LineEditor(file: keepsHistory ? Environment.stateFolder.map(HistoryFile.init) : nil)
+  }
+
+  /// nil at the end of the input. The first Control-C on an empty line is often one for an answer that has just ended,
+  /// so only the second ends the program.
+  func next() -> String? {
     guard let editor else {
+      stop.endTurn()
       if Terminal.inputIsTerminal, Terminal.outputScreen.isTerminal { Terminal.output("> ") }
       return readLine()
     }
-    switch editor.read(prompt: "> ") {
-    case .text(let line): return line
-    case .ended: return nil
-    case .interrupted: endProgram(128 + SIGINT)
+    var isSecond = false
+    while true {
+      switch editor.read(prompt: "> ", onReady: stop.endTurn) {
+      case .text(let line): return line
+      case .ended: return nil
+      case .discarded: isSecond = false
+      case .interrupted:
+        if isSecond { endProgram(128 + SIGINT) }
+        isSecond = true
+        Terminal.errorLine("Control-C again, Control-D or /exit leaves")
+      }
     }
   }
 }
@@ -75,29 +97,37 @@ private struct Chat {
 
   /// Runs a command or answers a message; false when the user wants to leave.
   mutating func take(_ line: String) throws -> Bool {
-    let word = line.trimmingCharacters(in: .whitespacesAndNewlines)
-    switch word {
-    case "": break
-    case "/exit", "/quit": return false
-    case "/clear": messages = start
-    case "/thinking": mode = .thinking
-    case "/no-thinking": mode = .nonThinking
-    case "/help":
+    if line.allSatisfy(\.isWhitespace) { return true }
+    switch ChatWord(line) {
+    case .exit: return false
+    case .clear: messages = start
+    case .think(let mode, let message):
+      self.mode = mode
+      if !message.isEmpty { try answer(message) }
+    case .help:
+      Terminal.errorText(HelpList("commands", ChatWord.list).text(width: Terminal.errorScreen.width))
+      Terminal.errorText(HelpList("keys", ChatWord.keys).text(width: Terminal.errorScreen.width))
+    case .unknown(let word, let suggestion):
       Terminal.errorLine(
-        "/thinking and /no-thinking switch the mode, /budget N limits the reasoning to N tokens and /budget ends the limit, /clear forgets the conversation, /exit leaves"
+        "unknown command \(word)\(suggestion); /help lists the commands, and a space before / sends it as a message"
       )
-    case _ where word == "/budget" || word.hasPrefix("/budget "): setBudget(word)
-    default: try answer(line)
+    case .budget(let text): setBudget(text)
+    case .message: try answer(line)
     }
     return true
   }
 
-  private mutating func setBudget(_ line: String) {
-    guard let line = BudgetLine(line) else {
-      return Terminal.errorLine(
-        "/budget: expected a number of tokens or nothing, found '\(line)'; correct it")
+  /// Limits the reasoning to a number of tokens; an empty text ends the limit.
+  private mutating func setBudget(_ text: String) {
+    guard !text.isEmpty else {
+      budget = nil
+      return
     }
-    budget = line.budget
+    guard let number = Int32(text.trimmingCharacters(in: .whitespaces)), number >= 0 else {
+      return Terminal.errorLine(
+        "/budget: expected a number of tokens or nothing, found '\(text)'; correct it")
+    }
+    budget = Int(number)
   }
 
   private mutating func answer(_ line: String) throws {

@@ -22,18 +22,18 @@ extension Command {
       Option(
         "--allow-origin", "ORIGIN",
         "further web pages that may use the server, such as https://chat.example.org, "
-          + "'vscode-webview://*' or null; '*' for all (repeatable)"),
+          + "'vscode-webview://*' or null; '*' for all", isRepeatable: true),
       Option(
         "--allow-host", "NAME",
-        "further host names that requests may use for the server; '*' for all (repeatable)"),
+        "further host names that requests may use for the server; '*' for all", isRepeatable: true),
       Option(
         "--api-key-file", "FILE",
-        "clients must send a key of this file: one per line, # for comments (repeatable); also the environment "
-          + "variable QUIRE_API_KEY"),
+        "clients must send a key of this file: one per line, # for comments; also the environment variable "
+          + "QUIRE_API_KEY", isRepeatable: true),
       Option(
         "--api-key", "KEY",
-        "clients must send this key; other users of this machine can see it in the list of processes (repeatable)"
-      ),
+        "clients must send this key; other users of this machine can see it in the list of processes",
+        isRepeatable: true),
       Option("--slots", "N", "requests that run at the same time (default: 16)"),
       Option("--queue", "N", "requests that may wait; more get 429 (default: 256)"),
       Option("--token-budget", "N", "tokens computed in one step (default: 512)"),
@@ -59,9 +59,10 @@ extension Command {
         "also log up to N bytes of the body of each POST request and of its answer: prompts and answers are then in "
           + "the log"),
       Option("--no-slots", nil, "do not show running requests at /slots"),
-      .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
+      .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
+    stop: .isHandled,
     run: runServe)
 }
 
@@ -81,8 +82,8 @@ private struct ServeArguments {
   let slotCount: Int
   let waitingCount: Int
   let tokenBudget: Int
-  /// Nil: as in the engine's arguments.
-  let cacheBytes: Int?
+  /// MiB. Nil: as in the engine's arguments.
+  let cacheMebibytes: Int?
 
   init(_ arguments: Arguments) throws {
     host = arguments.string("--host") ?? "127.0.0.1"
@@ -98,7 +99,13 @@ private struct ServeArguments {
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
     waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
     tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
-    cacheBytes = try arguments.integer("--kv-memory", in: 1...1 << 20).map { $0 << 20 }
+    guard slotCount <= tokenBudget else {
+      throw UsageError(
+        arguments.command,
+        "\(arguments.spelling("--token-budget")): expected at least one token for each of the \(slotCount) slots, found "
+          + "\(tokenBudget); give \(slotCount) or fewer --slots")
+    }
+    cacheMebibytes = try arguments.integer("--kv-memory", in: 1...1 << 20)
     engine = try EngineArguments(arguments)
     try serverOptions(modelName: "unknown yet").check()
   }
@@ -115,29 +122,38 @@ private struct ServeArguments {
     return options
   }
 
-  func engineOptions(for opened: OpenedModel) throws -> EngineOptions {
-    var options = try engine.options(for: opened)
+  /// Options of the engine. Before weights are loaded the end-of-sequence ids may be missing.
+  func engineOptions(
+    for configuration: ModelConfiguration, endOfSequenceIDs: Set<Int32> = []
+  ) throws -> EngineOptions {
+    var options = try engine.options(for: configuration, endOfSequenceIDs: endOfSequenceIDs)
     options.maximumSlots = slotCount
     options.maximumWaiting = waitingCount
     options.tokenBudget = tokenBudget
-    if let cacheBytes { options.cacheBytes = cacheBytes }
+    if let cacheMebibytes { options.cacheBytes = cacheMebibytes << 20 }
     return options
   }
 }
 
 private func runServe(_ arguments: Arguments) throws {
-  let signals = StopSignals()
   let asked = try ServeArguments(arguments)
   let begin = Date()
+  let stop = ServeStop(command: arguments.command)
   let source = try arguments.modelSource()
+  func checkMemory(_ options: EngineOptions) throws {
+    try KeyValueMemory.check(options, asked: asked.cacheMebibytes, source.configuration(), arguments)
+  }
+  if asked.cacheMebibytes != nil { try checkMemory(asked.engineOptions(for: source.configuration())) }
+  let isQuiet = arguments.has("--quiet")
   let opened = try OpenedModel(
     source, threadCount: asked.engine.threadCount,
-    chatFormat: try arguments.chatFormat(), needsChats: false)
-  let engineOptions = try asked.engineOptions(for: opened)
+    chatFormat: try arguments.chatFormat(), needsChats: false, quiet: isQuiet)
+  let engineOptions = try asked.engineOptions(
+    for: opened.model.configuration, endOfSequenceIDs: opened.endOfSequenceIDs)
+  try checkMemory(engineOptions)
   let engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: engineOptions)
   defer { engine.stop() }
   let name = arguments.string("--model-name") ?? opened.name
-  let isQuiet = arguments.has("--quiet")
   let logsRequests = !isQuiet && !arguments.has("--no-request-log")
   var options = asked.serverOptions(modelName: name)
   options.samplingDefaults = opened.samplingDefaults
@@ -148,21 +164,14 @@ private func runServe(_ arguments: Arguments) throws {
     engine: engine, tokenizer: opened.tokenizer, options: options,
     log: logsRequests ? LineLog { Terminal.errorLine($0) } : nil)
   try server.start()
-  func say(_ line: String) {
-    if !isQuiet { Terminal.errorLine(line) }
+  let summary = ServeSummary(
+    name: name, opened: opened, engine: engine.shape, options: engineOptions, server: server,
+    seconds: Date().timeIntervalSince(begin), requiresKey: !asked.apiKeys.isEmpty, settings: arguments.settings)
+  if !isQuiet { Terminal.errorText(summary.text) }
+  let signal = stop.wait()
+  if !isQuiet {
+    Terminal.errorLine("\(signal.name): finishing running requests; a second signal stops at once")
   }
-  let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
-  say("loaded \(opened.name) in \(seconds): \(ByteText.of(opened.model.weightBytes)) of weights")
-  say("chat format: \(opened.tokenizer.chatFormat.summary)")
-  say(description(of: engine.shape, engineOptions, opened))
-  if !asked.apiKeys.isEmpty {
-    say("API keys: \(asked.apiKeys.count); requests without one are refused, except for the page and /health")
-  }
-  say("serving \(name) at \(server.url)")
-  say("chat page at \(server.pageURL)")
-  let signal = signals.wait()
-  say("\(signal.name): finishing running requests; a second signal stops at once")
-  signals.exitAtNextSignal()
   server.drainAndStop(patience: asked.patience)
 }
 
@@ -180,15 +189,4 @@ private func facts(of source: ModelSource, _ report: ServedReport?) throws -> Mo
   facts.steps = manifest?.rows ?? []
   facts.report = report?.json
   return facts
-}
-
-/// The server's capacity in one line.
-private func description(of shape: EngineShape, _ options: EngineOptions, _ opened: OpenedModel) -> String {
-  let blockBytes = KeyValueCache.blockBytes(opened.model.configuration, element: options.keyValueElement)
-  let set = options.instructionSet ?? .detected
-  return "context \(shape.contextLength) tokens, \(shape.maximumSlots) slots, "
-    + "\(shape.maximumRequests - shape.maximumSlots) more may wait, KV cache up to "
-    + "\(ByteText.of(shape.blockCount * blockBytes)) of \(options.keyValueElement.rawValue) for "
-    + "\(shape.blockCount * KeyValueCache.blockSize) tokens\(shape.keepsPrefixes ? "" : ", no prefix cache"), "
-    + "\(shape.threadCount) threads, \(set.rawValue)"
 }

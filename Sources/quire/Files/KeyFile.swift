@@ -1,7 +1,7 @@
 import Foundation
 import QuireFiles
 
-/// The API keys of a server: from the command line, a file and the environment. No message contains a key.
+/// The API keys of a server: from the options. No message contains a key.
 enum KeyFile {
   /// All keys, each once. Throws one sentence if a file or a key cannot be used.
   static func keys(_ arguments: Arguments) throws -> [String] {
@@ -14,7 +14,6 @@ enum KeyFile {
       throw UsageError(arguments.command, "--api-key: expected a key, found an empty one")
     }
     for path in arguments.all("--api-key-file") { keys += try read(path) }
-    if let key = Environment.apiKey { keys.append(key) }
     return Set(keys).sorted()
   }
 

@@ -43,6 +43,7 @@ struct KeyReader {
     case UInt8(ascii: "b"): return .wordLeft
     case UInt8(ascii: "f"): return .wordRight
     case 0x7F, 0x08: return .deleteWord
+    case 0x0D, 0x0A: return .text("\n")  // Alt-Return
     default: return .unknown
     }
   }

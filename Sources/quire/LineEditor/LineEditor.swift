@@ -5,20 +5,32 @@ import Foundation
 final class LineEditor {
   enum Line: Equatable {
     case text(String)
-    /// Control-C.
+    /// Control-C on an empty line.
     case interrupted
+    /// Control-C on a line that was not empty.
+    case discarded
     /// Control-D on an empty line, or the end of the input.
     case ended
   }
 
-  private var history = LineHistory()
+  private var history: LineHistory
+  private let file: HistoryFile?
   private var pending: [UInt8] = []
   /// The number of rows from the prompt down to the cursor, as last drawn.
   private var drawnRow = 0
+  /// What was drawn last, and the width of the window then.
+  private var drawn: (prompt: String, buffer: EditBuffer, width: Int)?
 
-  /// Shows `prompt` and reads a line.
-  func read(prompt: String) -> Line {
+  /// - Parameter file: holds the lines of earlier sessions and gets new ones; nil keeps them for this session only.
+  init(file: HistoryFile?) {
+    self.file = file
+    history = LineHistory(file?.load() ?? [])
+  }
+
+  /// Shows `prompt` and reads a line. Calls `onReady` when keys, Control-C too, no longer send signals.
+  func read(prompt: String, onReady: () -> Void = {}) -> Line {
     guard RawMode.begin() else { return .ended }
+    onReady()
     // Turns on bracketed paste: terminals then mark pasted text.
     draw("\u{1b}[?2004h")
     defer {
@@ -27,14 +39,14 @@ final class LineEditor {
     }
     let keys = KeyReader { [self] isPatient in nextByte(isPatient) }
     var buffer = EditBuffer()
-    drawnRow = 0
+    (drawnRow, drawn) = (0, nil)
     show(prompt, buffer)
     while let key = keys.next() {
       switch key {
       case .enter:
         return finish(prompt, &buffer, .text(buffer.text))
       case .interrupt:
-        return finish(prompt, &buffer, .interrupted)
+        return finish(prompt, &buffer, buffer.characters.isEmpty ? .interrupted : .discarded)
       case .endOfInput where buffer.characters.isEmpty:
         return finish(prompt, &buffer, .ended)
       default:
@@ -49,8 +61,8 @@ final class LineEditor {
   private func finish(_ prompt: String, _ buffer: inout EditBuffer, _ line: Line) -> Line {
     buffer.moveToEnd()
     show(prompt, buffer)
-    draw("\r\n")
-    if case .text(let text) = line { history.add(text) }
+    draw(line == .discarded ? "^C\r\n" : "\r\n")
+    if case .text(let text) = line, history.add(text) { file?.append(text) }
     return line
   }
 
@@ -79,11 +91,18 @@ final class LineEditor {
 
   /// Redraws the line over its previous version.
   private func show(_ prompt: String, _ buffer: EditBuffer) {
-    let picture = LinePicture(prompt: prompt, buffer: buffer, width: Terminal.outputScreen.width)
+    let (width, height) = (Terminal.outputScreen.width, Terminal.outputScreen.height)
+    if let drawn, drawn.width != width {
+      // The window has another width: terminals then break the drawn rows again.
+      drawnRow =
+        LinePicture(prompt: drawn.prompt, buffer: drawn.buffer, width: width, height: height).cursor.row
+    }
+    let picture = LinePicture(prompt: prompt, buffer: buffer, width: width, height: height)
     var text = "\r" + Self.up(drawnRow) + "\u{1b}[J" + picture.text
     text += "\r" + Self.up(picture.end.row - picture.cursor.row)
     if picture.cursor.column > 0 { text += "\u{1b}[\(picture.cursor.column)C" }
     drawnRow = picture.cursor.row
+    drawn = (prompt, buffer, width)
     draw(text)
   }
 
@@ -99,6 +118,10 @@ final class LineEditor {
   private func nextByte(_ isPatient: Bool) -> UInt8? {
     if pending.isEmpty {
       if !isPatient && !inputWaits(milliseconds: 50) { return nil }
+      // A window that changes its width sends a signal, but any thread may get it, so the width is read now and then.
+      while isPatient && !inputWaits(milliseconds: 200) {
+        if let drawn, drawn.width != Terminal.outputScreen.width { show(drawn.prompt, drawn.buffer) }
+      }
       var chunk = [UInt8](repeating: 0, count: 4096)
       var count: Int
       repeat {

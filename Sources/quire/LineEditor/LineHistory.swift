@@ -1,14 +1,22 @@
-/// The lines of this session, which can be recalled.
+/// The lines of this session and of earlier ones, which can be recalled.
 struct LineHistory {
-  private var lines: [String] = []
+  private var lines: [String]
   /// Index of the shown line; `lines.count` is the line being written.
-  private var index = 0
+  private var index: Int
   private var draft = ""
 
-  /// Adds a line unless it equals the last one.
-  mutating func add(_ line: String) {
-    if !line.isEmpty, lines.last != line { lines.append(line) }
+  init(_ earlier: [String] = []) {
+    lines = earlier
+    index = earlier.count
+  }
+
+  /// Adds a line unless it is empty or equals the last one; returns whether it was added.
+  @discardableResult
+  mutating func add(_ line: String) -> Bool {
+    let isNew = !line.isEmpty && lines.last != line
+    if isNew { lines.append(line) }
     index = lines.count
+    return isNew
   }
 
   /// The line before the shown one; `current` is stored if it is the line being written.

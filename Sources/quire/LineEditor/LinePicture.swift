@@ -1,6 +1,8 @@
 import QuireText
 
 /// The layout of a line in a window: the text to write, and the row and column of the cursor after that.
+///
+/// A line with more rows than the window is drawn in part: the rows around the cursor.
 struct LinePicture {
   /// Prompt and line, control characters made visible.
   let text: String
@@ -8,29 +10,46 @@ struct LinePicture {
   /// Row and column of the end of the text.
   let end: (row: Int, column: Int)
 
-  init(prompt: String, buffer: EditBuffer, width: Int) {
-    var text = ""
-    var position = (row: 0, column: 0)
-    var cursor = position
-    func put(_ piece: String) {
+  init(prompt: String, buffer: EditBuffer, width: Int, height: Int) {
+    var rows = Rows(width: width)
+    rows.put(prompt)
+    var cursor = rows.end
+    for (index, character) in buffer.characters.enumerated() {
+      if index == buffer.cursor { cursor = rows.end }
+      rows.put(character == "\n" ? "⏎" : String(character).visibleLine)
+    }
+    if buffer.cursor == buffer.characters.count { cursor = rows.end }
+    let first = min(max(0, cursor.row - height / 2), max(0, rows.texts.count - height))
+    let shown = rows.texts[first..<min(first + height, rows.texts.count)]
+    let isWhole = shown.endIndex == rows.texts.count
+    // A terminal leaves the cursor in the last column until something follows.
+    text = shown.joined() + (isWhole && rows.end.column == 0 && shown.count > 1 ? "\r\n" : "")
+    self.cursor = (cursor.row - first, cursor.column)
+    end = isWhole ? (rows.end.row - first, rows.end.column) : (shown.count - 1, width)
+  }
+
+  /// Text cut into the rows of a window.
+  private struct Rows {
+    let width: Int
+    private(set) var texts = [""]
+    private(set) var end = (row: 0, column: 0)
+
+    init(width: Int) { self.width = width }
+
+    mutating func put(_ piece: String) {
       for character in piece {
         let columns = character.displayWidth
         // A wide character that does not fit into the last column moves to the next row.
-        if position.column + columns > width { position = (position.row + 1, 0) }
-        position.column += columns
+        if end.column + columns > width { beginRow() }
+        texts[end.row].append(character)
+        end.column += columns
       }
-      if position.column == width { position = (position.row + 1, 0) }
-      text += piece
+      if end.column == width { beginRow() }
     }
-    put(prompt)
-    for (index, character) in buffer.characters.enumerated() {
-      if index == buffer.cursor { cursor = position }
-      put(character == "\n" ? "⏎" : String(character).visibleLine)
+
+    private mutating func beginRow() {
+      texts.append("")
+      end = (end.row + 1, 0)
     }
-    if buffer.cursor == buffer.characters.count { cursor = position }
-    // A terminal leaves the cursor in the last column until something follows.
-    self.text = position.column == 0 && position.row > 0 ? text + "\r\n" : text
-    self.cursor = cursor
-    end = position
   }
 }

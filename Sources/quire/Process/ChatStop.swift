@@ -3,30 +3,59 @@ import QuireGeneration
 import QuireTensors
 import Synchronization
 
-/// Signal handling of a chat: SIGINT stops the current answer. Without one, and with SIGTERM, the program ends.
+/// Signal handling of a chat: from the end of a typed line to the next prompt, SIGINT stops the answer. At the prompt
+/// and while the model is loaded it ends the program; SIGTERM always does.
 final class ChatStop: Sendable {
-  private let current = Mutex<(id: RequestID, engine: Engine)?>(nil)
+  private enum State {
+    case prompt
+    /// A turn without a running answer: before it has started or after it has ended.
+    case turn(isStopped: Bool)
+    case answer(RequestID, Engine)
+  }
+
+  private let state = Mutex<State>(.prompt)
 
   init() {
     let signals = StopSignals()
     NativeThread.start(named: "signals", stackBytes: 1 << 20) { [self] in
       while true {
         let stop = signals.wait()
-        let isCancelled = current.withLock { current in
-          guard stop.number == SIGINT, let answer = current else { return false }
-          answer.engine.cancel(answer.id)
-          current = nil
-          return true
-        }
-        if isCancelled { continue }
-        endProgram(stop.exitCode)
+        if stop.number != SIGINT || !stopTurn() { endProgram(stop.exitCode) }
       }
     }
   }
 
-  /// An answer has started.
-  func answering(_ id: RequestID, _ engine: Engine) { current.withLock { $0 = (id, engine) } }
+  /// Stops the answer; false at the prompt.
+  private func stopTurn() -> Bool {
+    state.withLock { state in
+      switch state {
+      case .prompt: return false
+      case .turn: state = .turn(isStopped: true)
+      case .answer(let id, let engine):
+        engine.cancel(id)
+        state = .turn(isStopped: false)
+      }
+      return true
+    }
+  }
+
+  /// The user has sent a line.
+  func beginTurn() { state.withLock { $0 = .turn(isStopped: false) } }
+
+  /// An answer has started; it is cancelled at once if the user has stopped the turn before.
+  func answering(_ id: RequestID, _ engine: Engine) {
+    state.withLock { state in
+      if case .turn(isStopped: true) = state {
+        engine.cancel(id)
+      } else {
+        state = .answer(id, engine)
+      }
+    }
+  }
 
   /// The answer has ended.
-  func answered() { current.withLock { $0 = nil } }
+  func answered() { state.withLock { $0 = .turn(isStopped: false) } }
+
+  /// The prompt waits for a line.
+  func endTurn() { state.withLock { $0 = .prompt } }
 }

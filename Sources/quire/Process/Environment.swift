@@ -11,6 +11,8 @@ import Synchronization
 /// | COLUMNS | whole number | 80 | the width of tables and help when the output is not a terminal |
 /// | NO_COLOR | anything | unset | no dim text (no-color.org) |
 /// | TERM | name of a terminal | unset | `dumb`: plain lines instead of bars, no dim text, no line editing |
+/// | XDG_STATE_HOME, HOME | folder | unset | the history of `chat` is `$XDG_STATE_HOME/quire/chat-history`, or `~/.local/state/quire/chat-history` |
+/// | QUIRE_… | the option's value | unset | options of `serve`, see ``VariableSettings`` |
 enum Environment {
   private static func value(_ name: String) -> String? {
     ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
@@ -22,14 +24,25 @@ enum Environment {
     return try InstructionSet(name: name)
   }
 
-  /// A key for clients of the server.
-  static let apiKey = value("QUIRE_API_KEY")
-
   static let columns: Int? = value("COLUMNS").flatMap(Int.init).flatMap {
     (1...100_000).contains($0) ? $0 : nil
   }
   static let wantsColor = value("NO_COLOR") == nil
   static let terminalIsCapable = value("TERM") != "dumb"
+
+  /// The folder for files that programs keep between their runs; nil where the user has no home.
+  static let stateFolder: String? =
+    value("XDG_STATE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
+    ?? value("HOME").map { $0 + "/.local/state" }
+
+  /// The variables whose names begin with QUIRE_ and that are not empty, by name.
+  static let quireVariables = ProcessInfo.processInfo.environment.filter {
+    $0.key.hasPrefix(variablePrefix) && !$0.value.isEmpty
+  }
+
+  static let variablePrefix = "QUIRE_"
+  /// Variables that are not options of a command.
+  static let ownVariables = ["QUIRE_ISA"]
 }
 
 extension Arguments {
@@ -56,7 +69,7 @@ extension Arguments {
     }
     guard isNew, !has("--quiet") else { return }
     Terminal.errorLine(
-      "quire \(command): --threads \(asked): this process may use \(usable) \(usable == 1 ? "processor" : "processors"), so it computes with \(usable); more would be slower"
+      "quire \(command): \(spelling("--threads")) \(asked): this process may use \(usable) \(usable == 1 ? "processor" : "processors"), so it computes with \(usable); more would be slower"
     )
   }
 

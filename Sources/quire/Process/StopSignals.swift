@@ -58,12 +58,6 @@ struct StopSignals {
       endProgram(stop.exitCode)
     }
   }
-
-  /// Exits at a second signal, which means that the user does not want to wait.
-  func exitAtNextSignal() {
-    let signals = self
-    NativeThread.start(named: "signals", stackBytes: 1 << 20) { endProgram(signals.wait().exitCode) }
-  }
 }
 
 /// The pipe that the handler writes to. Unsafe: written once, before the handler is installed.

@@ -83,6 +83,14 @@ enum Terminal {
     }
   }
 
+  /// Removes an open progress line from the screen.
+  static func removeProgress() {
+    progressLine.withLock { isOpen in
+      if isOpen { _ = write("\r\u{1b}[K", to: STDERR_FILENO) }
+      isOpen = false
+    }
+  }
+
   /// Ends an open progress line, so that the next output starts on a new line.
   static func closeProgress() {
     progressLine.withLock { isOpen in

@@ -1,0 +1,47 @@
+/// The heading under which help texts list an option. An option has the same heading in every command.
+enum OptionHeading: String, CaseIterable {
+  case configuration = "Configuration"
+  case model = "Model"
+  case input = "Input"
+  case generation = "Generation"
+  case memoryAndSpeed = "Memory and speed"
+  case measurement = "Measurement"
+  case access = "Access"
+  case requests = "Requests"
+  case output = "Output"
+  case log = "Log and help"
+  /// Options that no other heading names.
+  case other = "Other options"
+
+  /// The heading of the option with this name, such as "--port".
+  init(of name: String) { self = Self.headings[name] ?? .other }
+
+  private static let names: [OptionHeading: String] = [
+    .configuration: "config",
+    .model: "chat-format model-name report shape scheme group head-scheme layers",
+    .input: """
+    prompt system raw messages recipe calibration statistics windows tokens mode merge reference tasks text problems
+    text-tokens decode
+    """,
+    .generation:
+      """
+      thinking no-thinking thinking-budget thinking-close-message answer-reserve max-tokens temperature top-p top-k min-p
+      seed no-generation-prompt
+      """,
+    .memoryAndSpeed:
+      "context kv-cache kv-memory token-budget threads no-lookup no-prefix-cache",
+    .measurement: "prompt-tokens generate-tokens batch repeat lookup no-speed plan measure",
+    .access: "host port allow-origin allow-host api-key api-key-file no-slots",
+    .requests: "slots queue drain-seconds",
+    .output: "output force json store",
+    .log: "quiet no-request-log log-bodies no-history help",
+  ]
+
+  private static let headings: [String: OptionHeading] = {
+    var headings: [String: OptionHeading] = [:]
+    for (heading, words) in names {
+      for word in words.split(whereSeparator: \.isWhitespace) { headings["--" + word] = heading }
+    }
+    return headings
+  }()
+}

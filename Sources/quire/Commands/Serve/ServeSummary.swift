@@ -1,0 +1,68 @@
+import QuireFiles
+import QuireGeneration
+import QuireModel
+import QuireServing
+import QuireTensors
+import QuireText
+
+/// What the server serves and where, printed once when it listens.
+struct ServeSummary {
+  let name: String
+  let opened: OpenedModel
+  let engine: EngineShape
+  let options: EngineOptions
+  let server: Server
+  /// Seconds from the start of the command until the server listened.
+  let seconds: Double
+  let requiresKey: Bool
+  /// Options from a file and from variables.
+  let settings: [Setting]
+
+  /// Lines without control characters, each with a line feed.
+  var text: String {
+    let lines = [
+      "serving \(name) at \(server.url)", "chat page at \(server.pageURL)", "model: \(model)",
+      "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
+      "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
+      "API key: \(requiresKey ? "required" : "not required")",
+    ]
+    let origins = settings.isEmpty ? [] : ["options: \(Setting.summary(settings))"]
+    return (lines + origins).map { $0.visibleLine + "\n" }.joined()
+  }
+
+  private var model: String {
+    "\(opened.name), \(formats), \(ByteText.of(opened.model.weightBytes)) of weights, loaded in \(Terminal.seconds(seconds))"
+  }
+
+  private var context: String {
+    let shape = engine
+    return "\(shape.contextLength) tokens; \(shape.maximumSlots) slots, "
+      + "\(shape.maximumRequests - shape.maximumSlots) more requests may wait"
+  }
+
+  private var cache: String {
+    let blockBytes = KeyValueCache.blockBytes(opened.model.configuration, element: options.keyValueElement)
+    return "\(engine.blockCount * KeyValueCache.blockSize) tokens, up to "
+      + "\(ByteText.of(engine.blockCount * blockBytes)) of \(options.keyValueElement.rawValue)"
+      + (engine.keepsPrefixes ? "" : "; no prefix cache")
+  }
+
+  /// The formats of the matrices, the one with most bytes first: "int4 g128 and int8".
+  private var formats: String {
+    var bytes: [String: Int] = [:]
+    for name in opened.model.configuration.tensorNames where !name.isNorm {
+      let matrix = opened.model.matrix(name)
+      bytes[Self.format(of: matrix), default: 0] += matrix.byteCount
+    }
+    return bytes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key).joined(separator: " and ")
+  }
+
+  private static func format(of matrix: WeightMatrix) -> String {
+    guard case .dense(let dense) = matrix else { return matrix.format.description }
+    switch dense.element {
+    case .float32: return "float32"
+    case .float16: return "float16"
+    default: return "bf16"
+    }
+  }
+}

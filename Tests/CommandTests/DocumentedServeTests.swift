@@ -29,7 +29,8 @@ import Testing
       if match.2 != nil {
         extra.append(
           try #require(
-              ["--report": report, "--api-key-file": keys, "--config": configuration][name] ?? Self.values[name],
+            ["--report": report, "--api-key-file": keys, "--config": configuration][name]
+              ?? Self.values[name],
             "no example of serve \(name)"))
       }
       let words = ["serve", place.checkpoint.path, "--port", "0"] + extra

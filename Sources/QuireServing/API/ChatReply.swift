@@ -100,7 +100,8 @@ struct ChatReply: Reply {
   mutating func close() -> [JSONValue] {
     if isStreamed {
       return delivery.includesUsage
-        ? [identity.value(object: Self.chunkName, choices: [], usage: usage.json, more: usage.timingsMember)] : []
+        ? [identity.value(object: Self.chunkName, choices: [], usage: usage.json, more: usage.timingsMember)]
+        : []
     }
     let whole = choices.indices.map { self.whole($0) }
     // Clients of vLLM expect these members even where they are null.

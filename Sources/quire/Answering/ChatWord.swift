@@ -31,7 +31,8 @@ enum ChatWord {
     default:
       self = .unknown(
         String(first),
-        suggestion: Suggestion.clause(for: String(first), among: Self.list.map { String($0.0.prefix { $0 != " " }) } + ["/quit"]))
+        suggestion: Suggestion.clause(
+          for: String(first), among: Self.list.map { String($0.0.prefix { $0 != " " }) } + ["/quit"]))
     }
   }
 

@@ -25,9 +25,9 @@ enum OptionHeading: String, CaseIterable {
     """,
     .generation:
       """
-      thinking no-thinking thinking-budget thinking-close-message answer-reserve max-tokens temperature top-p top-k min-p
-      seed no-generation-prompt
-      """,
+    thinking no-thinking thinking-budget thinking-close-message answer-reserve max-tokens temperature top-p top-k min-p
+    seed no-generation-prompt
+    """,
     .memoryAndSpeed:
       "context kv-cache kv-memory token-budget threads no-lookup no-prefix-cache",
     .measurement: "prompt-tokens generate-tokens batch repeat lookup no-speed plan measure",

@@ -166,7 +166,8 @@ private func runServe(_ arguments: Arguments) throws {
   try server.start()
   let summary = ServeSummary(
     name: name, opened: opened, engine: engine.shape, options: engineOptions, server: server,
-    seconds: Date().timeIntervalSince(begin), requiresKey: !asked.apiKeys.isEmpty, settings: arguments.settings)
+    seconds: Date().timeIntervalSince(begin), requiresKey: !asked.apiKeys.isEmpty,
+    settings: arguments.settings)
   if !isQuiet { Terminal.errorText(summary.text) }
   let signal = stop.wait()
   if !isQuiet {

@@ -1,5 +1,6 @@
 import Foundation
 import QuireGeneration
+import QuireText
 import TestSupport
 import Testing
 

@@ -104,6 +104,16 @@ extension FieldReader {
     return number
   }
 
+  /// A number of the range; `nil` for anything else.
+  static func number(_ value: JSONValue, in range: NumberRange) -> Float? {
+    value.doubleValue.map { Float($0) }.flatMap { range.contains($0) ? $0 : nil }
+  }
+
+  /// A token id below `vocabularySize`; `nil` for anything else.
+  static func tokenID(_ value: JSONValue, vocabularySize: Int) -> Int32? {
+    value.intValue.flatMap { Int32(exactly: $0) }.flatMap { $0 >= 0 && $0 < vocabularySize ? $0 : nil }
+  }
+
   /// Token ids of an array, each below `vocabularySize`. `name` is the array's.
   func tokenIDs(
     _ values: [JSONValue], _ name: String, vocabularySize: Int
@@ -111,7 +121,7 @@ extension FieldReader {
     var ids: [Int32] = []
     ids.reserveCapacity(values.count)
     for (index, value) in values.enumerated() {
-      guard let id = value.intValue.flatMap({ Int32(exactly: $0) }), id >= 0, id < vocabularySize else {
+      guard let id = Self.tokenID(value, vocabularySize: vocabularySize) else {
         throw wrong(
           "\(name)[\(index)]", expected: "a token id from 0 to \(vocabularySize - 1)", found: value,
           advice: .correct)

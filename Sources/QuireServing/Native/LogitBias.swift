@@ -61,13 +61,13 @@ struct LogitBias {
     let bias: Float
     if parts[1].boolValue == false {
       bias = -.infinity
-    } else if let number = parts[1].doubleValue.map({ Float($0) }), Self.range.contains(number) {
+    } else if let number = FieldReader.number(parts[1], in: Self.range) {
       bias = number
     } else {
       throw reader.wrong(
         path + "[1]", expected: "\(Self.range.description) or false", found: parts[1], advice: .correct)
     }
-    if let id = parts[0].intValue.flatMap({ Int32(exactly: $0) }), isToken(id) {
+    if let id = FieldReader.tokenID(parts[0], vocabularySize: vocabularySize) {
       biases[id] = bias
     } else if let text = parts[0].stringValue, let tokenizer {
       for id in tokenizer.encode(text) { biases[id] = bias }

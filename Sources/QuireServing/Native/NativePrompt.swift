@@ -55,7 +55,7 @@ extension NativePrompt {
         if !ids.isEmpty { parts.append(.tokens(ids)) }
         ids = []
         parts.append(.text(text))
-      } else if let id = element.intValue.flatMap({ Int32(exactly: $0) }), id >= 0, id < vocabularySize {
+      } else if let id = FieldReader.tokenID(element, vocabularySize: vocabularySize) {
         ids.append(id)
       } else {
         throw reader.wrong(

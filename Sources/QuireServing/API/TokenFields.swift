@@ -117,12 +117,8 @@ struct PromptTruncation: Sendable, Equatable {
     }
     keepsEnd = side == "left"
     let name = "truncate_prompt_tokens"
-    guard let value = reader.value(name) else { return nil }
-    guard let count = value.intValue, count >= 1 || count == -1 else {
-      throw reader.wrong(
-        name, expected: "an integer of 1 or more, or -1 for what the context holds", found: value)
-    }
-    self.count = count == -1 ? nil : count
+    guard reader.value(name) != nil else { return nil }
+    count = try reader.limit(name, atLeast: 1)
   }
 
   /// - Parameter maximumTokens: Limit of the answer; `nil` for none.

@@ -6,7 +6,8 @@ import QuireGrammar
 ///
 /// 1. The answer follows the constraint; an end comes only where the constraint is complete.
 /// 2. Only allowed tokens come, if the request names some. This holds for ends, too.
-/// 3. No end comes before the answer has its least number of tokens, unless nothing else could come.
+/// 3. No end comes before the answer has its least number of tokens, unless nothing else could come, and none in the
+///    thought before a constrained answer.
 /// 4. The last token of a bad word does not come after its other tokens.
 struct TokenRules {
   /// Follows the answer through its constraint; nil for an answer without one.
@@ -32,7 +33,7 @@ struct TokenRules {
     badWords = request.badWords
     promptCount = request.promptTokens.count
     // Capacity for all, so that a decode step does not allocate.
-    if minimumCount > 0 || !badWords.isEmpty { excluded.reserveCapacity(endIDs.count + badWords.count) }
+    if minimumCount > 0 || constraint != nil || !badWords.isEmpty { excluded.reserveCapacity(endIDs.count + badWords.count) }
   }
 
   /// Whether the answer is all that its constraint allows.
@@ -54,6 +55,7 @@ struct TokenRules {
       if next.allowsEnd && mayEnd { extras = endIDs }
       if let token = next.extraToken { extras.append(token) }
     }
+    if constraint?.isThinking == true { mayEnd = false }
     if !mayEnd { excluded.append(contentsOf: endIDs) }
     for word in badWords where isNext(word, after: tokens) { excluded.append(word[word.count - 1]) }
     if mask == nil && allowed == nil && excluded.isEmpty { return nil }

@@ -7,7 +7,7 @@ package import QuireText
 ///     matcher.accept(token)                       // the token that was chosen
 ///     matcher.isFinished                          // the answer is complete, and nothing can follow
 ///
-/// A thought is free: until `</think>` everything is allowed, the end of the answer included. After it come at most two
+/// A thought is free: until `</think>` everything is allowed but the end, since the answer has to come. After it come at most two
 /// line feeds, then the constrained answer. Where the prompt ends with the head of the answer, the model may open a
 /// thought with its tag or begin the answer at once.
 ///
@@ -50,7 +50,7 @@ package final class ConstraintMatcher {
 
   deinit { constraint.withMaker { [handle] in $0.automaton.release(handle) } }
 
-  /// The tokens that may come next; nil when all may. Throws a sentence when finding them takes too much work.
+  /// The tokens that may come next; nil when all may, except for an end in a thought. Throws a sentence when finding them takes too much work.
   package func allowedTokens() throws(GrammarError) -> AllowedTokens? {
     let phase = phase
     let allowed = constraint.withMaker { [handle, constraint] maker -> Result<AllowedTokens?, MaskOverload> in
@@ -110,9 +110,9 @@ package final class ConstraintMatcher {
     return constraint.withMaker { [handle] in $0.automaton.isFinal($0.automaton.state(of: handle)) }
   }
 
-  /// Whether the answer may end here. A thought may end an answer anywhere.
+  /// Whether the answer may end here, which it may not in a thought.
   package var isComplete: Bool {
-    if case .thinking = phase { return true }
+    if case .thinking = phase { return false }
     return constraint.withMaker { [handle] in $0.automaton.isComplete($0.automaton.state(of: handle)) }
   }
 

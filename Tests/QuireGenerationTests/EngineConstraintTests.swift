@@ -146,6 +146,24 @@ import Testing
     #expect(output.tokenIDs.starts(with: said.prefix(thought.count + 2)))
   }
 
+  @Test func aThoughtDoesNotEndAConstrainedAnswer() throws {
+    let prompt = try ChatFormat.qwen3.render(
+      messages: [ChatMessage(role: .user, content: "hello")], mode: .thinking
+    ).tokens(tinyTokenizer)
+    let end = try #require(tinyTokenizer.endOfSequenceIDs.first)
+    let said = [Int32(TinyTokenizer.thinkStart)] + tinyTokenizer.encode("\nhm") + [end]
+    let engine = try ScriptedEngine(
+      script: ScriptedForward.answers([prompt[0]: said], promptCount: prompt.count, rowWidth: Self.rowWidth)
+    ).engine
+    var request = try request(.choice(["yes", "no"]), prompt: prompt)
+    request.chatFormat = .qwen3
+    let output = try engine.generate([request])[0]
+    #expect(output.tokenIDs.starts(with: said.dropLast()) && !output.tokenIDs.starts(with: said))
+    #expect(output.result.reason == .length || ["yes", "no"].contains(output.content))
+    request.constraint = nil
+    #expect(try engine.generate([request])[0].tokenIDs == said)
+  }
+
   @Test func anotherTokenizersConstraintIsRefused() throws {
     var request = GenerationRequest(promptTokens: [1])
     request.constraint = try ConstraintCompiler(.bytes()).compile(.jsonObject)

@@ -7,6 +7,8 @@ struct ChatPromptFields: Sendable {
     ["messages": MessageFields.shape] + ToolFields.shape + ThinkingFields.shape
     + .any(["add_generation_prompt", "continue_final_message"])
 
+  /// The name of the messages in error messages.
+  let field: String
   let messages: [ChatMessage]
   let tools: ToolFields
   let mode: ThinkingMode
@@ -16,12 +18,25 @@ struct ChatPromptFields: Sendable {
   let continuesFinalMessage: Bool
 
   init(_ reader: FieldReader) throws(ServingError) {
+    field = "messages"
     messages = try MessageFields.read(reader)
     tools = try ToolFields(reader)
     mode = try ThinkingFields.mode(reader)
     continuesFinalMessage = try reader.bool("continue_final_message") ?? false
     addsGenerationPrompt = try reader.bool("add_generation_prompt") ?? !continuesFinalMessage
     try Self.check(messages, continues: continuesFinalMessage, adds: addsGenerationPrompt)
+  }
+
+  /// A conversation that another API describes. It continues the last message or asks for a new one.
+  init(
+    field: String, messages: [ChatMessage], tools: ToolFields, mode: ThinkingMode, continuesFinalMessage: Bool
+  ) {
+    self.field = field
+    self.messages = messages
+    self.tools = tools
+    self.mode = mode
+    self.continuesFinalMessage = continuesFinalMessage
+    addsGenerationPrompt = !continuesFinalMessage
   }
 
   /// The prompt's tokens. Text of messages never becomes a special token, whatever it says.
@@ -34,9 +49,9 @@ struct ChatPromptFields: Sendable {
         messages: messages, tools: tools.tools, mode: mode, addGenerationPrompt: addsGenerationPrompt,
         continueFinalMessage: continuesFinalMessage)
     } catch {
-      throw .rejected(.badField("messages", error.description))
+      throw .rejected(.badField(field, error.description))
     }
-    try limit.check(prompt.pieces.reduce(0) { $0 + $1.text.utf8.count }, field: "messages")
+    try limit.check(prompt.pieces.reduce(0) { $0 + $1.text.utf8.count }, field: field)
     return prompt.tokens(tokenizer)
   }
 

@@ -15,9 +15,9 @@ struct ChatReply: Reply {
 
   private struct Choice: Sendable {
     var pending = Pending()
-    /// Tool calls that have been sent.
-    var sentCallCount = 0
-    var hasCalls = false
+    /// Tool calls that have begun.
+    var callCount = 0
+    var callLimit: CallLimit
     /// Whether a complete answer with calls has the finish reason `tool_calls`. With a named function it is `stop`, as
     /// in OpenAI's API and vLLM.
     var reportsCalls = true
@@ -25,7 +25,7 @@ struct ChatReply: Reply {
 
     var finishName: JSONValue {
       guard let result else { return .null }
-      return .string(reportsCalls && hasCalls && result.reason == .stop ? "tool_calls" : result.finishName)
+      return .string(reportsCalls && callCount > 0 && result.reason == .stop ? "tool_calls" : result.finishName)
     }
   }
 
@@ -34,7 +34,6 @@ struct ChatReply: Reply {
   private let delivery: GenerationFields.Delivery
   private let includesReasoning: Bool
   private let includesLogprobs: Bool
-  private let allowsParallelCalls: Bool
   private var choices: [Choice]
   private var usage: UsageCounter
 
@@ -45,8 +44,7 @@ struct ChatReply: Reply {
     self.isStreamed = generation.delivery.isStreamed
     self.includesReasoning = request.includesReasoning
     self.includesLogprobs = request.logprobCount != nil
-    self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
-    var choice = Choice()
+    var choice = Choice(callLimit: CallLimit(request.prompt.tools))
     if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
     self.usage = UsageCounter(
@@ -54,75 +52,85 @@ struct ChatReply: Reply {
       choicesPerPrompt: generation.choiceCount)
   }
 
-  mutating func open() -> [JSONValue] {
+  mutating func open() -> [ReplyEvent] {
     guard isStreamed else { return [] }
-    return choices.indices.map { chunk($0, delta: ["role": "assistant", "content": ""]) }
+    return choices.indices.map { ReplyEvent(chunk($0, delta: ["role": "assistant", "content": ""])) }
   }
 
-  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [ReplyEvent] {
     switch event {
     case .prompt: return []
     case .delta(var parts, let token):
       usage.addToken(token, choice: choice)
       if !includesReasoning { parts.reasoning = "" }
-      if !allowsParallelCalls { parts.calls = choices[choice].hasCalls ? [] : Array(parts.calls.prefix(1)) }
+      choices[choice].callLimit.apply(to: &parts)
       choices[choice].pending.parts += parts
-      if !parts.calls.isEmpty { choices[choice].hasCalls = true }
       if includesLogprobs { choices[choice].pending.tokens.append(token) }
       guard isStreamed, !choices[choice].pending.parts.isEmpty else { return [] }
-      return [chunk(choice, delta: takeDelta(choice))]
+      return takeDeltas(choice).map { ReplyEvent(chunk(choice, delta: $0)) }
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result
       // All text was sent with the token that completed it; this chunk only adds the finish_reason.
-      return isStreamed ? [chunk(choice, delta: [:])] : []
+      return isStreamed ? [ReplyEvent(chunk(choice, delta: [:]))] : []
     }
   }
 
-  mutating func close() -> [JSONValue] {
+  mutating func close() -> [ReplyEvent] {
     if isStreamed {
       return delivery.includesUsage
-        ? [identity.value(object: Self.chunkName, choices: [], usage: usage.json)] : []
+        ? [ReplyEvent(identity.value(object: Self.chunkName, choices: [], usage: usage.json))] : []
     }
     let whole = choices.indices.map { self.whole($0) }
-    return [identity.value(object: "chat.completion", choices: whole, usage: usage.json)]
+    return [ReplyEvent(identity.value(object: "chat.completion", choices: whole, usage: usage.json))]
   }
 
   // MARK: Tool calls
 
-  /// - Parameter start: The index of the first call in its answer.
-  private func values(of calls: [ChatToolCall], from start: Int) -> JSONValue {
-    .array(calls.enumerated().map { value(of: $0.element, index: start + $0.offset) })
+  /// A call of an answer that is not streamed.
+  private mutating func whole(_ call: ToolCallPart, choice: Int) -> JSONValue {
+    choices[choice].callCount += 1
+    return Self.beginning(of: call.name ?? "", arguments: call.arguments)
   }
 
-  private func value(of call: ChatToolCall, index: Int) -> JSONValue {
-    var value: JSONObject = isStreamed ? ["index": .int(index)] : [:]
-    value["id"] = .string(ReplyIdentity.randomID(prefix: "call_"))
-    value["type"] = "function"
-    // Spaced as the model writes calls, so that a conversation that is sent back renders to the same tokens.
-    let arguments = call.arguments.serialized(style: .python)
-    value["function"] = ["name": .string(call.name), "arguments": .string(arguments)]
-    return .object(value)
+  /// The deltas for a call or its continuation: one that begins the call, and one with text of its arguments.
+  private mutating func deltas(_ call: ToolCallPart, choice: Int) -> [JSONObject] {
+    var values: [JSONValue] = []
+    if let name = call.name {
+      choices[choice].callCount += 1
+      values.append(Self.beginning(of: name, arguments: ""))
+    }
+    if !call.arguments.isEmpty { values.append(["function": ["arguments": .string(call.arguments)]]) }
+    let index = choices[choice].callCount - 1
+    return values.map { value in
+      var members: JSONObject = ["index": .int(index)]
+      for member in value.objectValue?.members ?? [] { members[member.key] = member.value }
+      return ["tool_calls": [.object(members)]]
+    }
+  }
+
+  private static func beginning(of name: String, arguments: String) -> JSONValue {
+    [
+      "id": .string(ReplyIdentity.randomID(prefix: "call_")), "type": "function",
+      "function": ["name": .string(name), "arguments": .string(arguments)],
+    ]
   }
 
   // MARK: Values
 
   private static let chunkName = "chat.completion.chunk"
 
-  private mutating func takeDelta(_ index: Int) -> JSONObject {
-    var delta = JSONObject()
+  /// The deltas for what was collected: one for text, and those of the calls.
+  private mutating func takeDeltas(_ index: Int) -> [JSONObject] {
     let parts = choices[index].pending.parts
-    if !parts.reasoning.isEmpty {
-      delta["reasoning_content"] = .string(parts.reasoning)
-      delta["reasoning"] = .string(parts.reasoning)
-    }
-    if !parts.content.isEmpty { delta["content"] = .string(parts.content) }
-    if !parts.calls.isEmpty {
-      delta["tool_calls"] = values(of: parts.calls, from: choices[index].sentCallCount)
-    }
-    choices[index].sentCallCount += parts.calls.count
     choices[index].pending.parts = AnswerParts()
-    return delta
+    var text = JSONObject()
+    if !parts.reasoning.isEmpty {
+      text["reasoning_content"] = .string(parts.reasoning)
+      text["reasoning"] = .string(parts.reasoning)
+    }
+    if !parts.content.isEmpty { text["content"] = .string(parts.content) }
+    return (text.isEmpty ? [] : [text]) + parts.calls.flatMap { deltas($0, choice: index) }
   }
 
   private mutating func chunk(_ index: Int, delta: JSONObject) -> JSONValue {
@@ -143,7 +151,9 @@ struct ChatReply: Reply {
     var message: JSONObject = [
       "role": "assistant", "content": content, "reasoning_content": reasoning, "reasoning": reasoning,
     ]
-    if !parts.calls.isEmpty { message["tool_calls"] = values(of: parts.calls, from: 0) }
+    if !parts.calls.isEmpty {
+      message["tool_calls"] = .array(parts.calls.map { whole($0, choice: index) })
+    }
     return [
       "index": .int(index), "message": .object(message), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,
@@ -155,20 +165,7 @@ struct ChatReply: Reply {
   private mutating func takeLogprobs(_ index: Int) -> JSONValue {
     guard includesLogprobs, !(isStreamed && choices[index].pending.tokens.isEmpty) else { return .null }
     defer { choices[index].pending.tokens = [] }
-    return ["content": .array(choices[index].pending.tokens.map(Self.logprobs))]
+    return ["content": .array(choices[index].pending.tokens.map(\.logprobs))]
   }
 
-  private static func logprobs(of record: TokenRecord) -> JSONValue {
-    var value = entry(id: record.id, bytes: record.bytes, logprob: record.logprob ?? -9999)
-    value["top_logprobs"] = .array(
-      record.top.map { .object(entry(id: $0.id, bytes: $0.bytes, logprob: $0.logprob)) })
-    return .object(value)
-  }
-
-  private static func entry(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
-    [
-      "token": .string(TokenName.text(bytes)), "logprob": .logprob(logprob),
-      "bytes": .array(bytes.map { .int($0) }),
-    ]
-  }
 }

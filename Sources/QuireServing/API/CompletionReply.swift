@@ -38,12 +38,12 @@ struct CompletionReply: Reply {
       promptTokens: promptTokens, choiceCount: choiceCount, choicesPerPrompt: request.generation.choiceCount)
   }
 
-  mutating func open() -> [JSONValue] {
+  mutating func open() -> [ReplyEvent] {
     for (index, echo) in echoes.enumerated() { choices[index].text = echo.text }
     return []
   }
 
-  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [ReplyEvent] {
     switch event {
     case .prompt(let tokens):
       for token in tokens { choices[choice].logprobs?.append(token) }
@@ -52,19 +52,19 @@ struct CompletionReply: Reply {
       usage.addToken(token, choice: choice)
       choices[choice].text += parts.content
       choices[choice].logprobs?.append(token)
-      return isStreamed && !parts.content.isEmpty ? [chunk(choice)] : []
+      return isStreamed && !parts.content.isEmpty ? [ReplyEvent(chunk(choice))] : []
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result
-      return isStreamed ? [chunk(choice)] : []
+      return isStreamed ? [ReplyEvent(chunk(choice))] : []
     }
   }
 
-  mutating func close() -> [JSONValue] {
+  mutating func close() -> [ReplyEvent] {
     if isStreamed {
-      return delivery.includesUsage ? [value(choices: [], usage: usage.json)] : []
+      return delivery.includesUsage ? [ReplyEvent(value(choices: [], usage: usage.json))] : []
     }
-    return [value(choices: choices.indices.map { takeChoice($0) }, usage: usage.json)]
+    return [ReplyEvent(value(choices: choices.indices.map { takeChoice($0) }, usage: usage.json))]
   }
 
   /// What was collected for a choice since the last chunk.

@@ -10,22 +10,34 @@ enum ChatEndpoint {
     try fields.checkModel(service)
     let chat = try ChatRequest(
       fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize)
-    let format = try service.chatFormat()
-    let constraint = try chat.constraint?.compiled(service.constraints)
-    let tokens = try chat.prompt.tokens(service.tokenizer, format, limit: service.textLimit)
+    try chat.start(exchange, service) { promptTokens in
+      ChatReply(
+        chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
+        promptTokens: promptTokens)
+    }
+  }
+}
+
+extension ChatRequest {
+  /// Renders the prompt and starts its answers.
+  ///
+  /// - Parameter reply: Makes the reply, from the number of tokens in the prompt.
+  func start(
+    _ exchange: HTTPExchange, _ service: Service, reply: (Int) -> any Reply
+  ) throws(ServingError) {
+    let format = try service.chatFormat(field: prompt.field)
+    let constraint = try constraint?.compiled(service.constraints)
+    let tokens = try prompt.tokens(service.tokenizer, format, limit: service.textLimit)
     var choice = try GenerationRequest(
-      prompt: tokens, chat.generation, contextLength: service.generator.contextLength, field: "messages")
+      prompt: tokens, generation, contextLength: service.generator.contextLength, field: prompt.field)
     choice.chatFormat = format
-    choice.splitsToolCalls = !chat.prompt.tools.tools.isEmpty
-    choice.logprobCount = chat.logprobCount
+    choice.splitsToolCalls = !prompt.tools.tools.isEmpty
+    choice.logprobCount = logprobCount
     choice.constraint = constraint
-    let reply = ChatReply(
-      chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName),
-      promptTokens: tokens.count)
     try GenerationRun.start(
-      choice.repeated(chat.generation.choiceCount), promptTokens: tokens.count,
-      choicesPerPrompt: chat.generation.choiceCount, generator: service.generator, exchange: exchange,
-      reply: reply)
+      choice.repeated(generation.choiceCount), promptTokens: tokens.count,
+      choicesPerPrompt: generation.choiceCount, generator: service.generator, exchange: exchange,
+      reply: reply(tokens.count))
   }
 }
 

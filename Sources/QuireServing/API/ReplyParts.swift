@@ -60,17 +60,27 @@ struct UsageCounter: Sendable {
     if choice % choicesPerPrompt == 0 { cachedTokens[choice / choicesPerPrompt] = result.cachedTokens }
   }
 
+  /// Cached tokens of all prompts; nil until they are known.
+  var cachedTokenCount: Int? {
+    let known = cachedTokens.compactMap { $0 }
+    return known.count == cachedTokens.count ? known.reduce(0, +) : nil
+  }
+
+  var completionTokenCount: Int { completionTokens.reduce(0, +) }
+
+  var reasoningTokenCount: Int { reasoningTokens.reduce(0, +) }
+
+  /// `usage` of a completion.
   var json: JSONValue {
-    let completion = completionTokens.reduce(0, +)
+    let completion = completionTokenCount
     var members: JSONObject = [
       "prompt_tokens": .int(promptTokens), "completion_tokens": .int(completion),
       "total_tokens": .int(promptTokens + completion),
     ]
-    let known = cachedTokens.compactMap { $0 }
-    if known.count == cachedTokens.count {
-      members["prompt_tokens_details"] = ["cached_tokens": .int(known.reduce(0, +))]
+    if let cachedTokenCount {
+      members["prompt_tokens_details"] = ["cached_tokens": .int(cachedTokenCount)]
     }
-    members["completion_tokens_details"] = ["reasoning_tokens": .int(reasoningTokens.reduce(0, +))]
+    members["completion_tokens_details"] = ["reasoning_tokens": .int(reasoningTokenCount)]
     return .object(members)
   }
 }
@@ -102,6 +112,22 @@ enum TokenName {
 
   private static func escape(_ byte: UInt8) -> String {
     (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+  }
+}
+
+extension TokenRecord {
+  /// The token with its log-probabilities, as chats and responses give them.
+  var logprobs: JSONValue {
+    var value = Self.entry(bytes: bytes, logprob: logprob ?? -9999)
+    value["top_logprobs"] = .array(top.map { .object(Self.entry(bytes: $0.bytes, logprob: $0.logprob)) })
+    return .object(value)
+  }
+
+  private static func entry(bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
+    [
+      "token": .string(TokenName.text(bytes)), "logprob": .logprob(logprob),
+      "bytes": .array(bytes.map { .int($0) }),
+    ]
   }
 }
 

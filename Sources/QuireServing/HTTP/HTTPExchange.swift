@@ -22,12 +22,15 @@ package final class HTTPExchange: Sendable {
 
   /// Names the request in the answer's `X-Request-Id` and in the log.
   package let id: String
+  /// The request's path, as sent.
+  package let path: String
   private let beganAt = ContinuousClock.now
   private let guarded: Mutex<Guarded>
 
   init(connection: ConnectionHandle, request: HTTPRequest, backlogLimit: Int) {
     let id = RequestName.of(request)
     self.id = id
+    path = request.path
     let record = RequestRecord(
       id: id, method: request.method, path: request.path, status: 0, isAnswered: false, tokens: .init(),
       seconds: 0)

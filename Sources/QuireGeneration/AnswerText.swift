@@ -79,7 +79,10 @@ struct AnswerText: Sendable {
     for part in split where piece.match == nil {
       switch part {
       case .reasoning(let text): piece.parts.reasoning += text
-      case .call(let call): piece.parts.calls.append(call)
+      case .call(let part):
+        // Text before a call comes out before it, so no stop string reaches over a call.
+        if part.name != nil { piece.parts.content += matcher.finish() }
+        piece.parts.add(part)
       case .content(let text) where !searchesStops: piece.parts.content += text
       case .content(let text):
         let (released, match) = matcher.append(text)

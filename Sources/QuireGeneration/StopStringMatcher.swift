@@ -74,9 +74,10 @@ package struct StopStringMatcher: Sendable {
     return (release(held.count - heldCount), nil)
   }
 
-  /// Ends the text: returns the text that was held back.
+  /// Ends the text: returns the text that was held back. Text that is added later is another text.
   package mutating func finish() -> String {
-    release(held.count)
+    for index in patterns.indices { patterns[index].matchedCount = 0 }
+    return release(held.count)
   }
 
   /// Releases whole characters, because stop strings start at a character boundary.

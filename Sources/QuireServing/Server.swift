@@ -37,7 +37,7 @@ package final class Server: Sendable {
     try service.work.start()
     let server = try HTTPServer(
       host: options.host, port: options.port, limits: options.http,
-      refusal: { HTTPResponse.rejection($0) },
+      refusal: { ErrorFormat(path: $1.path).response($0, requestID: $1.id) },
       log: { record in
         let time = unixTime()
         for line in record.lines { log?.add { "\(UTCTime(secondsSince1970: time)) \(line)" } }
@@ -122,11 +122,11 @@ final class Service: Sendable {
   var isDraining: Bool { draining.load(ordering: .sequentiallyConsistent) }
 
   /// The chat format; for a model with an unknown template it throws a rejection that says what works instead.
-  func chatFormat() throws(ServingError) -> ChatFormat {
+  func chatFormat(field: String = "messages") throws(ServingError) -> ChatFormat {
     do {
       return try tokenizer.chatFormat.required()
     } catch {
-      throw .rejected(.badField("messages", error.description + ".", code: "chat_format_unknown"))
+      throw .rejected(.badField(field, error.description + ".", code: "chat_format_unknown"))
     }
   }
 

@@ -13,7 +13,9 @@ struct HTTPServerTests {
   ) throws -> HTTPServer {
     try HTTPServer(
       host: "127.0.0.1", port: 0, limits: limits,
-      refusal: { HTTPResponse(status: $0.status, mediaType: "text/plain", text: $0.message) },
+      refusal: { refused, _ in
+        HTTPResponse(status: refused.status, mediaType: "text/plain", text: refused.message)
+      },
       handler: handler)
   }
 
@@ -368,7 +370,7 @@ struct HTTPServerTests {
     let port = server.port
     func start(host: String, port: Int) throws {
       try HTTPServer(
-        host: host, port: port, limits: HTTPLimits(), refusal: { HTTPResponse(status: $0.status) },
+        host: host, port: port, limits: HTTPLimits(), refusal: { refused, _ in HTTPResponse(status: refused.status) },
         handler: Self.echo
       ).stop()
     }

@@ -17,7 +17,9 @@ struct RequestCheckTests {
   private static func start(_ counter: Counter = Counter()) throws -> HTTPServer {
     try HTTPServer(
       host: "127.0.0.1", port: 0, limits: HTTPLimits(),
-      refusal: { HTTPResponse(status: $0.status, mediaType: "text/plain", text: $0.message) },
+      refusal: { refused, _ in
+        HTTPResponse(status: refused.status, mediaType: "text/plain", text: refused.message)
+      },
       handler: { request, exchange in
         counter.paths.withLock { $0.append(request.path) }
         let headers = request.headers.map { "\($0.name)=\($0.value)" }.joined(separator: "|")

@@ -7,6 +7,8 @@ struct ChatPromptFields: Sendable {
     ["messages": MessageFields.shape] + ToolFields.shape + ThinkingFields.shape
     + .any(["add_generation_prompt", "continue_final_message"])
 
+  /// The name of the messages in error messages.
+  let field: String
   let messages: [ChatMessage]
   let tools: ToolFields
   /// The mode of the prompt.
@@ -20,6 +22,7 @@ struct ChatPromptFields: Sendable {
 
   /// `thinking` applies where the request says nothing.
   init(_ reader: FieldReader, thinking: ThinkingDefaults) throws(ServingError) {
+    field = "messages"
     messages = try MessageFields.read(reader)
     tools = try ToolFields(reader)
     let fields = try ThinkingFields(reader)
@@ -33,6 +36,20 @@ struct ChatPromptFields: Sendable {
   /// The mode whose sampling defaults apply.
   var samplingMode: ThinkingMode {
     ChatFormat.qwen3.samplingMode(mode, budget: thinkingBudget, messages: messages)
+  }
+
+  /// A conversation that another API describes. It continues the last message or asks for a new one.
+  init(
+    field: String, messages: [ChatMessage], tools: ToolFields, mode: ThinkingMode, thinkingBudget: Int?,
+    continuesFinalMessage: Bool
+  ) {
+    self.field = field
+    self.messages = messages
+    self.tools = tools
+    self.mode = mode
+    self.thinkingBudget = thinkingBudget
+    self.continuesFinalMessage = continuesFinalMessage
+    addsGenerationPrompt = !continuesFinalMessage
   }
 
   /// The prompt's tokens. Text of messages never becomes a special token, whatever it says.
@@ -50,9 +67,9 @@ struct ChatPromptFields: Sendable {
         messages: messages, tools: tools.tools, mode: mode, addGenerationPrompt: addsGenerationPrompt,
         continueFinalMessage: continuesFinalMessage)
     } catch {
-      throw .rejected(.badField("messages", error.description))
+      throw .rejected(.badField(field, error.description))
     }
-    try limit.check(prompt.pieces.reduce(0) { $0 + $1.text.utf8.count }, field: "messages")
+    try limit.check(prompt.pieces.reduce(0) { $0 + $1.text.utf8.count }, field: field)
     return prompt
   }
 

@@ -17,9 +17,9 @@ struct ChatReply: Reply {
 
   private struct Choice: Sendable {
     var pending = Pending()
-    /// Tool calls that have been sent.
-    var sentCallCount = 0
-    var hasCalls = false
+    /// Tool calls that have begun.
+    var callCount = 0
+    var callLimit: CallLimit
     /// Whether a complete answer with calls has the finish reason `tool_calls`. With a named function it is `stop`, as
     /// in OpenAI's API and vLLM.
     var reportsCalls = true
@@ -27,7 +27,7 @@ struct ChatReply: Reply {
 
     var finishName: JSONValue {
       guard let result else { return .null }
-      return .string(reportsCalls && hasCalls && result.reason == .stop ? "tool_calls" : result.finishName)
+      return .string(reportsCalls && callCount > 0 && result.reason == .stop ? "tool_calls" : result.finishName)
     }
   }
 
@@ -40,7 +40,6 @@ struct ChatReply: Reply {
   private let prompt: [Int32]
   /// The scored tokens of the prompt.
   private var promptRecords: [TokenRecord] = []
-  private let allowsParallelCalls: Bool
   private var choices: [Choice]
   private var usage: UsageCounter
 
@@ -53,8 +52,7 @@ struct ChatReply: Reply {
     self.includesLogprobs = request.logprobCount != nil
     self.fields = generation.tokens
     self.prompt = prompt
-    self.allowsParallelCalls = request.prompt.tools.allowsParallelCalls
-    var choice = Choice()
+    var choice = Choice(callLimit: CallLimit(request.prompt.tools))
     if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
     self.usage = UsageCounter(
@@ -62,15 +60,15 @@ struct ChatReply: Reply {
       choicesPerPrompt: generation.choiceCount)
   }
 
-  mutating func open() -> [JSONValue] {
+  mutating func open() -> [ReplyEvent] {
     guard isStreamed else { return [] }
     return choices.indices.map { index in
       let more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
-      return chunk(index, delta: ["role": "assistant", "content": ""], more)
+      return ReplyEvent(chunk(index, delta: ["role": "assistant", "content": ""], more))
     }
   }
 
-  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [ReplyEvent] {
     switch event {
     case .prompt(let tokens):
       if choice == 0 { promptRecords = tokens }
@@ -78,30 +76,32 @@ struct ChatReply: Reply {
     case .progress(let progress):
       usage.note(progress)
       guard isStreamed, delivery.reportsProgress else { return [] }
-      return [chunk(choice, delta: [:], ["prompt_progress": progress.json])]
+      return [ReplyEvent(chunk(choice, delta: [:], ["prompt_progress": progress.json]))]
     case .delta(var parts, let token):
       usage.addToken(token, choice: choice)
       if !includesReasoning { parts.reasoning = "" }
-      if !allowsParallelCalls { parts.calls = choices[choice].hasCalls ? [] : Array(parts.calls.prefix(1)) }
+      choices[choice].callLimit.apply(to: &parts)
       choices[choice].pending.parts += parts
-      if !parts.calls.isEmpty { choices[choice].hasCalls = true }
       if includesLogprobs { choices[choice].pending.tokens.append(token) }
       if fields.returnsTokenIDs { choices[choice].pending.ids.append(token.id) }
       guard isStreamed, !choices[choice].pending.parts.isEmpty else { return [] }
-      return [chunk(choice, delta: takeDelta(choice))]
+      return takeDeltas(choice).map { ReplyEvent(chunk(choice, delta: $0)) }
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result
       // All text was sent with the token that completed it; this chunk only adds the finish_reason.
-      return isStreamed ? [chunk(choice, delta: [:])] : []
+      return isStreamed ? [ReplyEvent(chunk(choice, delta: [:]))] : []
     }
   }
 
-  mutating func close() -> [JSONValue] {
+  mutating func close() -> [ReplyEvent] {
     if isStreamed {
       return delivery.includesUsage
-        ? [identity.value(object: Self.chunkName, choices: [], usage: usage.json, more: usage.timingsMember)]
-        : []
+        ? [
+          ReplyEvent(
+            identity.value(
+              object: Self.chunkName, choices: [], usage: usage.json, more: usage.timingsMember))
+        ] : []
     }
     let whole = choices.indices.map { self.whole($0) }
     // Clients of vLLM expect these members even where they are null.
@@ -111,44 +111,57 @@ struct ChatReply: Reply {
       "prompt_token_ids": .ids(fields.returnsTokenIDs ? prompt : nil),
     ]
     more["timings"] = usage.timings
-    return [identity.value(object: "chat.completion", choices: whole, usage: usage.json, more: more)]
+    return [
+      ReplyEvent(identity.value(object: "chat.completion", choices: whole, usage: usage.json, more: more))
+    ]
   }
 
   // MARK: Tool calls
 
-  /// - Parameter start: The index of the first call in its answer.
-  private func values(of calls: [ChatToolCall], from start: Int) -> JSONValue {
-    .array(calls.enumerated().map { value(of: $0.element, index: start + $0.offset) })
+  /// A call of an answer that is not streamed.
+  private mutating func whole(_ call: ToolCallPart, choice: Int) -> JSONValue {
+    choices[choice].callCount += 1
+    return Self.beginning(of: call.name ?? "", arguments: call.arguments)
   }
 
-  private func value(of call: ChatToolCall, index: Int) -> JSONValue {
-    var value: JSONObject = isStreamed ? ["index": .int(index)] : [:]
-    value["id"] = .string(ReplyIdentity.randomID(prefix: "call_"))
-    value["type"] = "function"
-    // Spaced as the model writes calls, so that a conversation that is sent back renders to the same tokens.
-    let arguments = call.arguments.serialized(style: .python)
-    value["function"] = ["name": .string(call.name), "arguments": .string(arguments)]
-    return .object(value)
+  /// The deltas for a call or its continuation: one that begins the call, and one with text of its arguments.
+  private mutating func deltas(_ call: ToolCallPart, choice: Int) -> [JSONObject] {
+    var values: [JSONValue] = []
+    if let name = call.name {
+      choices[choice].callCount += 1
+      values.append(Self.beginning(of: name, arguments: ""))
+    }
+    if !call.arguments.isEmpty { values.append(["function": ["arguments": .string(call.arguments)]]) }
+    let index = choices[choice].callCount - 1
+    return values.map { value in
+      var members: JSONObject = ["index": .int(index)]
+      for member in value.objectValue?.members ?? [] { members[member.key] = member.value }
+      return ["tool_calls": [.object(members)]]
+    }
+  }
+
+  private static func beginning(of name: String, arguments: String) -> JSONValue {
+    [
+      "id": .string(ReplyIdentity.randomID(prefix: "call_")), "type": "function",
+      "function": ["name": .string(name), "arguments": .string(arguments)],
+    ]
   }
 
   // MARK: Values
 
   private static let chunkName = "chat.completion.chunk"
 
-  private mutating func takeDelta(_ index: Int) -> JSONObject {
-    var delta = JSONObject()
+  /// The deltas for what was collected: one for text, and those of the calls.
+  private mutating func takeDeltas(_ index: Int) -> [JSONObject] {
     let parts = choices[index].pending.parts
-    if !parts.reasoning.isEmpty {
-      delta["reasoning_content"] = .string(parts.reasoning)
-      delta["reasoning"] = .string(parts.reasoning)
-    }
-    if !parts.content.isEmpty { delta["content"] = .string(parts.content) }
-    if !parts.calls.isEmpty {
-      delta["tool_calls"] = values(of: parts.calls, from: choices[index].sentCallCount)
-    }
-    choices[index].sentCallCount += parts.calls.count
     choices[index].pending.parts = AnswerParts()
-    return delta
+    var text = JSONObject()
+    if !parts.reasoning.isEmpty {
+      text["reasoning_content"] = .string(parts.reasoning)
+      text["reasoning"] = .string(parts.reasoning)
+    }
+    if !parts.content.isEmpty { text["content"] = .string(parts.content) }
+    return (text.isEmpty ? [] : [text]) + parts.calls.flatMap { deltas($0, choice: index) }
   }
 
   private mutating func chunk(
@@ -184,7 +197,9 @@ struct ChatReply: Reply {
     var message: JSONObject = [
       "role": "assistant", "content": content, "reasoning_content": reasoning, "reasoning": reasoning,
     ]
-    if !parts.calls.isEmpty { message["tool_calls"] = values(of: parts.calls, from: 0) }
+    if !parts.calls.isEmpty {
+      message["tool_calls"] = .array(parts.calls.map { whole($0, choice: index) })
+    }
     return [
       "index": .int(index), "message": .object(message), "logprobs": takeLogprobs(index),
       "finish_reason": choices[index].finishName,
@@ -196,20 +211,8 @@ struct ChatReply: Reply {
   private mutating func takeLogprobs(_ index: Int) -> JSONValue {
     guard includesLogprobs, !(isStreamed && choices[index].pending.tokens.isEmpty) else { return .null }
     defer { choices[index].pending.tokens = [] }
-    return ["content": .array(choices[index].pending.tokens.map(logprobs))]
+    let records = choices[index].pending.tokens
+    return ["content": .array(records.map { $0.logprobs(namesByID: fields.namesTokensByID) })]
   }
 
-  private func logprobs(of record: TokenRecord) -> JSONValue {
-    var value = entry(id: record.id, bytes: record.bytes, logprob: record.logprob ?? -9999)
-    value["top_logprobs"] = .array(
-      record.top.map { .object(entry(id: $0.id, bytes: $0.bytes, logprob: $0.logprob)) })
-    return .object(value)
-  }
-
-  private func entry(id: Int32, bytes: ArraySlice<UInt8>, logprob: Float) -> JSONObject {
-    [
-      "token": .string(TokenName.name(id, bytes, byID: fields.namesTokensByID)), "logprob": .logprob(logprob),
-      "bytes": .array(bytes.map { .int($0) }),
-    ]
-  }
 }

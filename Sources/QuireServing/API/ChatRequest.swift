@@ -36,6 +36,18 @@ struct ChatRequest: Sendable {
     try KnownFields.check(reader, also: KnownFields.neutralInChat)
   }
 
+  /// A request of another API.
+  init(
+    prompt: ChatPromptFields, generation: GenerationFields, constraint: AnswerConstraint?, logprobCount: Int?,
+    includesReasoning: Bool
+  ) {
+    self.prompt = prompt
+    self.generation = generation
+    self.constraint = constraint
+    self.logprobCount = logprobCount
+    self.includesReasoning = includesReasoning
+  }
+
   private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {
     let isWanted = try reader.bool("logprobs") ?? false
     let count = try reader.int("top_logprobs", in: 0...RequestLimits.logprobCountMaximum)

@@ -52,17 +52,17 @@ struct CompletionReply: Reply {
     )
   }
 
-  mutating func open() -> [JSONValue] {
+  mutating func open() -> [ReplyEvent] {
     for (index, echo) in echoes.enumerated() { choices[index].text = echo.text }
     return []
   }
 
-  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [ReplyEvent] {
     switch event {
     case .progress(let progress):
       usage.note(progress)
       guard isStreamed, delivery.reportsProgress else { return [] }
-      return [chunk(choice, progress: progress.json)]
+      return [ReplyEvent(chunk(choice, progress: progress.json))]
     case .prompt(let tokens):
       if !echoes.isEmpty {
         for token in tokens { choices[choice].logprobs?.append(token, alternatives: logprobCount) }
@@ -74,21 +74,21 @@ struct CompletionReply: Reply {
       choices[choice].text += parts.content
       choices[choice].logprobs?.append(token)
       if fields.returnsTokenIDs { choices[choice].ids.append(token.id) }
-      return isStreamed && !parts.content.isEmpty ? [chunk(choice)] : []
+      return isStreamed && !parts.content.isEmpty ? [ReplyEvent(chunk(choice))] : []
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result
-      return isStreamed ? [chunk(choice)] : []
+      return isStreamed ? [ReplyEvent(chunk(choice))] : []
     }
   }
 
-  mutating func close() -> [JSONValue] {
+  mutating func close() -> [ReplyEvent] {
     if isStreamed {
       return delivery.includesUsage
-        ? [value(choices: [], usage: usage.json, more: usage.timingsMember)] : []
+        ? [ReplyEvent(value(choices: [], usage: usage.json, more: usage.timingsMember))] : []
     }
     let whole = choices.indices.map { takeChoice($0) }
-    return [value(choices: whole, usage: usage.json, more: usage.timingsMember)]
+    return [ReplyEvent(value(choices: whole, usage: usage.json, more: usage.timingsMember))]
   }
 
   /// What was collected for a choice since the last chunk.

@@ -11,26 +11,38 @@ enum ChatEndpoint {
     let chat = try ChatRequest(
       fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
       vocabularySize: service.tokenizer.vocabularySize)
-    let format = try service.chatFormat()
-    let constraint = try chat.constraint?.compiled(service.constraints)
-    let tokens = chat.generation.truncated(
-      try chat.prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
+    try chat.start(exchange, service) { prompt in
+      ChatReply(
+        chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName), prompt: prompt)
+    }
+  }
+}
+
+extension ChatRequest {
+  /// Renders the prompt and starts its answers.
+  ///
+  /// - Parameter reply: Makes the reply, from the tokens of the prompt.
+  func start(
+    _ exchange: HTTPExchange, _ service: Service, reply: ([Int32]) -> any Reply
+  ) throws(ServingError) {
+    let format = try service.chatFormat(field: prompt.field)
+    let constraint = try constraint?.compiled(service.constraints)
+    let tokens = generation.truncated(
+      try prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
     var choice = try GenerationRequest(
-      prompt: tokens, chat.generation, contextLength: service.generator.contextLength, field: "messages")
+      prompt: tokens, generation, contextLength: service.generator.contextLength, field: prompt.field)
     choice.chatFormat = format
-    choice.splitsToolCalls = !chat.prompt.tools.tools.isEmpty
-    choice.logprobCount = chat.logprobCount
+    choice.splitsToolCalls = !prompt.tools.tools.isEmpty
+    choice.logprobCount = logprobCount
     choice.constraint = constraint
     choice.thinking = ThinkingLimit(
-      budget: chat.prompt.thinkingBudget, answerReserve: service.options.thinking.answerReserve,
+      budget: prompt.thinkingBudget, answerReserve: service.options.thinking.answerReserve,
       closing: service.closing)
-    choice.apply(chat.generation.tokens, service.tokenizer)
-    let reply = ChatReply(
-      chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName), prompt: tokens)
+    choice.apply(generation.tokens, service.tokenizer)
     try GenerationRun.start(
-      choice.repeated(chat.generation.choiceCount, scoresOnce: true), promptTokens: tokens.count,
-      choicesPerPrompt: chat.generation.choiceCount, generator: service.generator, exchange: exchange,
-      reply: reply)
+      choice.repeated(generation.choiceCount, scoresOnce: true), promptTokens: tokens.count,
+      choicesPerPrompt: generation.choiceCount, generator: service.generator, exchange: exchange,
+      reply: reply(tokens))
   }
 }
 

@@ -43,14 +43,18 @@ struct GenerationFields: Sendable {
 
   static let maximumChoiceCount = 8
 
-  /// `defaults` apply to fields that the request leaves out. `vocabularySize` bounds token ids. With a tokenizer,
-  /// `logit_bias` may name tokens by text.
+  /// - Parameters:
+  ///   - defaults: Apply to fields that the request leaves out.
+  ///   - vocabularySize: Bounds token ids.
+  ///   - tokenizer: With one, `logit_bias` may name tokens by text.
+  ///   - stopName: The name of the field with stop strings.
   init(
-    _ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int, tokenizer: Tokenizer? = nil
+    _ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int, tokenizer: Tokenizer? = nil,
+    stopName: String = "stop"
   ) throws(ServingError) {
     sampling = try Self.sampling(reader, defaults: defaults)
     sampling.logitBias = try LogitBias.read(reader, vocabularySize: vocabularySize, tokenizer: tokenizer)
-    stopStrings = try Self.stopStrings(reader)
+    stopStrings = try Self.stopStrings(reader, stopName)
     stopTokenIDs = Set(
       try reader.tokenIDs(
         reader.array("stop_token_ids", of: "token ids") ?? [], "stop_token_ids",
@@ -100,25 +104,25 @@ struct GenerationFields: Sendable {
   }
 
   /// Empty strings stop nothing and are dropped: clients send them for an empty line in their settings.
-  private static func stopStrings(_ reader: FieldReader) throws(ServingError) -> [String] {
-    guard let value = reader.value("stop") else { return [] }
+  private static func stopStrings(_ reader: FieldReader, _ name: String) throws(ServingError) -> [String] {
+    guard let value = reader.value(name) else { return [] }
     let values = value.arrayValue ?? [value]
     let most = RequestLimits.stopStringCountMaximum
     let bytes = RequestLimits.stopStringBytesMaximum
     guard values.count <= most else {
       throw .rejected(
-        .badField("stop", "stop: expected at most \(most) strings, found \(values.count); send fewer"))
+        .badField(name, "\(name): expected at most \(most) strings, found \(values.count); send fewer"))
     }
     var strings: [String] = []
     for value in values {
       guard let string = value.stringValue else {
-        throw reader.wrong("stop", expected: "a string or an array of strings", found: value)
+        throw reader.wrong(name, expected: "a string or an array of strings", found: value)
       }
       guard string.utf8.count <= bytes else {
         throw .rejected(
           .badField(
-            "stop",
-            "stop: expected strings of at most \(bytes) bytes, found one of \(string.utf8.count); shorten it")
+            name,
+            "\(name): expected strings of at most \(bytes) bytes, found one of \(string.utf8.count); shorten it")
         )
       }
       if !string.isEmpty { strings.append(string) }

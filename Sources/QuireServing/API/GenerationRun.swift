@@ -1,29 +1,5 @@
 import QuireGeneration
-import QuireJSON
 import Synchronization
-
-/// Turns the events of an API request's choices into JSON. A value without threads or sockets: `GenerationRun`
-/// passes events to it and sends what it returns.
-protocol Reply: Sendable {
-  /// Whether every returned value is sent immediately, as a server-sent event.
-  var isStreamed: Bool { get }
-
-  /// Whether a stream ends with OpenAI's `[DONE]`.
-  var endsWithDone: Bool { get }
-
-  /// The first values of a stream.
-  mutating func open() -> [JSONValue]
-
-  /// The values to send for one event of a choice; none unless streamed.
-  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue]
-
-  /// The values to send when every choice has finished: the whole answer unless streamed.
-  mutating func close() -> [JSONValue]
-}
-
-extension Reply {
-  var endsWithDone: Bool { true }
-}
 
 /// Runs the choices of one API request on the generator and sends the resulting reply.
 ///
@@ -149,28 +125,30 @@ final class GenerationRun: Sendable {
     state.stage = .over
     let last = state.reply.close()
     if state.reply.isStreamed {
-      send(last, of: state.reply)
-      if state.reply.endsWithDone { exchange.write(EventStream.done) }
-      exchange.endStream()
+      endStream(with: last, of: state.reply)
     } else if let answer = last.first {
-      exchange.respond(.json(answer))
+      exchange.respond(.json(answer.value))
     }
   }
 
   private func fail(_ rejection: Rejection, on state: inout Guarded) {
     state.stage = .over
     if state.reply.isStreamed {
-      // The status was already sent; API clients look for an error among the events.
-      exchange.write(EventStream.event(rejection.json.serialized()))
-      if state.reply.endsWithDone { exchange.write(EventStream.done) }
-      exchange.endStream()
+      let last = state.reply.fail(rejection, requestID: exchange.id)
+      endStream(with: last, of: state.reply)
     } else {
-      exchange.respond(.rejection(rejection))
+      exchange.respond(state.reply.errorFormat.response(rejection, requestID: exchange.id))
     }
   }
 
-  private func send(_ values: [JSONValue], of reply: any Reply) {
+  private func send(_ events: [ReplyEvent], of reply: any Reply) {
     guard reply.isStreamed else { return }
-    for value in values { exchange.write(EventStream.event(value.serialized())) }
+    for event in events { exchange.write(event.bytes) }
+  }
+
+  private func endStream(with last: [ReplyEvent], of reply: any Reply) {
+    send(last, of: reply)
+    if reply.endsWithDone { exchange.write(EventStream.done) }
+    exchange.endStream()
   }
 }

@@ -75,9 +75,4 @@ extension HTTPResponse {
     response.body.append(UInt8(ascii: "\n"))
     return response
   }
-
-  /// An error answer.
-  static func rejection(_ rejection: Rejection) -> HTTPResponse {
-    json(rejection.json, status: rejection.status, headers: rejection.headers)
-  }
 }

@@ -81,17 +81,27 @@ struct UsageCounter: Sendable {
     if choice % choicesPerPrompt == 0 { cachedTokens[choice / choicesPerPrompt] = result.cachedTokens }
   }
 
+  /// Cached tokens of all prompts; nil until they are known.
+  var cachedTokenCount: Int? {
+    let known = cachedTokens.compactMap { $0 }
+    return known.count == cachedTokens.count ? known.reduce(0, +) : nil
+  }
+
+  var completionTokenCount: Int { completionTokens.reduce(0, +) }
+
+  var reasoningTokenCount: Int { reasoningTokens.reduce(0, +) }
+
+  /// `usage` of a completion.
   var json: JSONValue {
-    let completion = completionTokens.reduce(0, +)
+    let completion = completionTokenCount
     var members: JSONObject = [
       "prompt_tokens": .int(promptTokens), "completion_tokens": .int(completion),
       "total_tokens": .int(promptTokens + completion),
     ]
-    let known = cachedTokens.compactMap { $0 }
-    if known.count == cachedTokens.count {
-      members["prompt_tokens_details"] = ["cached_tokens": .int(known.reduce(0, +))]
+    if let cachedTokenCount {
+      members["prompt_tokens_details"] = ["cached_tokens": .int(cachedTokenCount)]
     }
-    members["completion_tokens_details"] = ["reasoning_tokens": .int(reasoningTokens.reduce(0, +))]
+    members["completion_tokens_details"] = ["reasoning_tokens": .int(reasoningTokenCount)]
     return .object(members)
   }
 }
@@ -128,6 +138,25 @@ enum TokenName {
 
   private static func escape(_ byte: UInt8) -> String {
     (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+  }
+}
+
+extension TokenRecord {
+  /// The token with its log-probabilities, as chats and responses give them.
+  func logprobs(namesByID: Bool = false) -> JSONValue {
+    var value = Self.entry(id, bytes, logprob: logprob ?? -9999, namesByID)
+    value["top_logprobs"] = .array(
+      top.map { .object(Self.entry($0.id, $0.bytes, logprob: $0.logprob, namesByID)) })
+    return .object(value)
+  }
+
+  private static func entry(
+    _ id: Int32, _ bytes: ArraySlice<UInt8>, logprob: Float, _ namesByID: Bool
+  ) -> JSONObject {
+    [
+      "token": .string(TokenName.name(id, bytes, byID: namesByID)), "logprob": .logprob(logprob),
+      "bytes": .array(bytes.map { .int($0) }),
+    ]
   }
 }
 

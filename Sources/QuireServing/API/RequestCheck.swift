@@ -36,6 +36,23 @@ package enum RequestCheck {
       maximumChoices: 64)
   }
 
+  /// The body of Anthropic's Messages API.
+  package static func messages(
+    _ body: [UInt8], defaults: SamplingDefaults, vocabularySize: Int
+  ) throws(ServingError) {
+    _ = try MessagesRequest.chat(
+      fields(body, MessagesRequest.shape), defaults: defaults, vocabularySize: vocabularySize)
+  }
+
+  /// The body of OpenAI's Responses API.
+  package static func responses(
+    _ body: [UInt8], defaults: SamplingDefaults, vocabularySize: Int
+  ) throws(ServingError) {
+    _ = try ResponsesRequest(
+      fields(body, ResponsesRequest.shape), defaults: defaults, thinking: ThinkingDefaults(),
+      vocabularySize: vocabularySize)
+  }
+
   private static func fields(_ body: [UInt8], _ shape: RequestShape) throws(ServingError) -> FieldReader {
     guard let object = (try? JSONValue.parse(body))?.objectValue else {
       throw .rejected(.badField(nil, "request body: expected a JSON object, found something else"))

@@ -19,6 +19,9 @@ enum Router {
   private static let routes: [String: Route] = [
     "/chat/completions": Route(method: "POST", endpoint: ChatEndpoint.handle),
     "/completions": Route(method: "POST", endpoint: CompletionEndpoint.handle),
+    MessagesEndpoint.path: Route(method: "POST", endpoint: MessagesEndpoint.handle),
+    MessagesEndpoint.countPath: Route(method: "POST", endpoint: MessagesEndpoint.count),
+    "/responses": Route(method: "POST", endpoint: ResponsesEndpoint.handle),
     "/models": Route(method: "GET", endpoint: ModelEndpoints.list),
     "/tokenize": Route(method: "POST", endpoint: TokenEndpoints.tokenize),
     "/detokenize": Route(method: "POST", endpoint: TokenEndpoints.detokenize),
@@ -60,7 +63,7 @@ enum Router {
     do {
       try action()
     } catch {
-      exchange.respond(.rejection(error.rejection))
+      exchange.respond(ErrorFormat(path: exchange.path).response(error.rejection, requestID: exchange.id))
     }
   }
 

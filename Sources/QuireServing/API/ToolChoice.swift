@@ -24,14 +24,7 @@ enum ToolChoice: Sendable, Equatable {
     switch value.stringValue ?? value["type"]?.stringValue {
     case "none": self = .none
     case "auto": self = .auto
-    case "required":
-      guard !names.isEmpty else {
-        throw .rejected(
-          .badField(
-            Self.field,
-            "\(Self.field): expected tools with \"required\", found none; send tools or leave it out"))
-      }
-      self = .required
+    case "required": self = try Self.required("required", among: names)
     case "function" where value.objectValue != nil: self = .function(try Self.name(reader, among: names))
     default:
       throw reader.wrong(
@@ -44,8 +37,21 @@ enum ToolChoice: Sendable, Equatable {
   private static func name(_ reader: FieldReader, among names: Set<String>) throws(ServingError) -> String {
     let choice = try reader.object(field)
     let owner = choice?.value("function") == nil ? choice : try choice?.object("function")
-    let path = "\(field).function.name"
-    guard let name = try owner?.string("name") else {
+    return try checked(owner?.string("name"), path: "\(field).function.name", among: names)
+  }
+
+  /// A choice of any tool. `word` is what the API calls it.
+  static func required(_ word: String, among names: Set<String>) throws(ServingError) -> ToolChoice {
+    if !names.isEmpty { return .required }
+    throw .rejected(
+      .badField(field, "\(field): expected tools with \"\(word)\", found none; send tools or leave it out"))
+  }
+
+  /// The name of the one function that must be called.
+  static func checked(
+    _ name: String?, path: String, among names: Set<String>
+  ) throws(ServingError) -> String {
+    guard let name else {
       throw .rejected(.badField(path, "\(path): expected a name, found none; name the function"))
     }
     guard names.contains(name) else {

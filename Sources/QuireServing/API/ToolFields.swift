@@ -3,8 +3,6 @@ import QuireJSON
 
 /// Reads the tools of a chat request and whether the model may or must call them.
 struct ToolFields: Sendable {
-  static let maximumCount = 128
-
   static let shape: [String: RequestShape] = [
     "tools": .array(of: .object(["type": .any, "function": .members(functionMembers)])),
     "tool_choice": ToolChoice.shape, "parallel_tool_calls": .any,
@@ -22,40 +20,25 @@ struct ToolFields: Sendable {
   /// returned.
   let allowsParallelCalls: Bool
 
+  /// The tools and the choice of a chat completion.
   init(_ reader: FieldReader) throws(ServingError) {
-    let tools = try reader.array("tools", of: "tools") ?? []
-    guard tools.count <= Self.maximumCount else {
-      throw .rejected(
-        .badField(
-          "tools", "tools: expected at most \(Self.maximumCount) tools, found \(tools.count); send fewer"))
+    let tools = try ToolDefinition.list(reader) { tool, index throws(ServingError) in
+      try Self.tool(tool, index: index)
     }
-    var names: Set<String> = []
-    var read: [JSONValue] = []
-    var functions: [ConstrainedTool] = []
-    for (index, tool) in tools.enumerated() {
-      let (name, value) = try Self.tool(tool, index: index)
-      guard names.insert(name).inserted else {
-        let field = "tools[\(index)].function.name"
-        throw .rejected(
-          .badField(
-            field,
-            "\(field): expected a name of its own, found \(Found.text(name)) again; rename one of the two")
-        )
-      }
-      read.append(value)
-      functions.append(
-        ConstrainedTool(
-          name: name, parameters: tool["function"]?["parameters"].nonNull,
-          path: "tools[\(index)].function.parameters"))
-    }
-    choice = try ToolChoice(reader, names: names)
-    self.tools = choice == .none ? [] : read
-    self.functions = choice == .none ? [] : functions
-    allowsParallelCalls = try reader.bool("parallel_tool_calls") ?? true
+    self.init(
+      tools, choice: try ToolChoice(reader, names: Set(tools.map(\.name))),
+      allowsParallelCalls: try reader.bool("parallel_tool_calls") ?? true)
   }
 
-  /// The function's name and the tool as it goes into the prompt, without unknown members.
-  private static func tool(_ tool: JSONValue, index: Int) throws(ServingError) -> (String, JSONValue) {
+  init(_ tools: [ToolDefinition], choice: ToolChoice, allowsParallelCalls: Bool) {
+    self.choice = choice
+    self.tools = choice == .none ? [] : tools.map(\.prompt)
+    functions = choice == .none ? [] : tools.map(\.constrained)
+    self.allowsParallelCalls = allowsParallelCalls
+  }
+
+  /// The tool; without unknown members in the prompt.
+  private static func tool(_ tool: JSONValue, index: Int) throws(ServingError) -> ToolDefinition {
     guard let object = tool.objectValue, object["type"]?.stringValue == "function",
       let definition = object["function"]?.objectValue
     else {
@@ -66,18 +49,16 @@ struct ToolFields: Sendable {
             + "\(found(tool)); correct it"))
     }
     let function = FieldReader(definition, prefix: "tools[\(index)].function.")
-    guard let name = try function.string("name"), !name.isEmpty else {
-      throw .rejected(
-        .badField(
-          function.prefix + "name", "\(function.prefix)name: expected a name, found none; name the function"))
-    }
+    let name = try ToolDefinition.name(function)
     _ = try function.string("description")
     _ = try function.object("parameters")
     var known = JSONObject()
     for member in object.members where ["type", "function"].contains(member.key) {
       known[member.key] = member.key == "type" ? member.value : .object(Self.known(definition))
     }
-    return (name, .object(known))
+    return ToolDefinition(
+      name: name, namePath: function.prefix + "name", prompt: .object(known),
+      parameters: definition["parameters"], parametersPath: function.prefix + "parameters")
   }
 
   private static func known(_ definition: JSONObject) -> JSONObject {
@@ -93,9 +74,4 @@ struct ToolFields: Sendable {
     guard let type = object["type"], type.stringValue != "function" else { return "no function" }
     return "the type \(Found.value(type))"
   }
-}
-
-extension JSONValue? {
-  /// The value unless it is null.
-  fileprivate var nonNull: JSONValue? { self?.isNull == true ? Optional.none : self }
 }

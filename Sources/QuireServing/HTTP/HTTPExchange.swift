@@ -22,6 +22,8 @@ package final class HTTPExchange: Sendable {
 
   /// Names the request in the answer's `X-Request-Id` and in the log.
   package let id: String
+  /// The request's path, as sent.
+  package let path: String
   private let beganAt = ContinuousClock.now
   private let guarded: Mutex<Guarded>
 
@@ -29,6 +31,7 @@ package final class HTTPExchange: Sendable {
   init(connection: ConnectionHandle, request: HTTPRequest, limits: HTTPLimits) {
     let id = RequestName.of(request)
     self.id = id
+    path = request.path
     var record = RequestRecord(
       id: id, method: request.method, path: request.path, status: 0, isAnswered: false, tokens: .init(),
       seconds: 0)

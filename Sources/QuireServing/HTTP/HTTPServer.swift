@@ -22,7 +22,7 @@ package final class HTTPServer: Sendable {
   /// block.
   package typealias Handler = @Sendable (HTTPRequest, HTTPExchange) -> Void
   /// Makes the response to a request that is refused before it reaches a handler.
-  package typealias RefusalPage = @Sendable (Rejection) -> HTTPResponse
+  package typealias RefusalPage = @Sendable (Rejection, HTTPExchange) -> HTTPResponse
 
   /// Called once for every finished request. Runs on the thread that serves all connections and must not block.
   package typealias Log = @Sendable (RequestRecord) -> Void

@@ -121,7 +121,7 @@ final class HTTPServerCore: Sendable {
         return refuse(call, rejection, intake.exchange, isRequest: true)
       }
       if let rejection = intake.rejection {
-        return call.connection.send(intake.exchange.refusing(refusal(rejection), isRequest: true))
+        return call.connection.send(intake.exchange.refusing(refusal(rejection, intake.exchange), isRequest: true))
       }
       handOver(intake)
     }
@@ -147,7 +147,7 @@ final class HTTPServerCore: Sendable {
   private func refuse(
     _ call: RequestCall, _ rejection: Rejection, _ exchange: HTTPExchange, isRequest: Bool
   ) -> Bool {
-    var response = exchange.refusing(refusal(rejection), isRequest: isRequest)
+    var response = exchange.refusing(refusal(rejection, exchange), isRequest: isRequest)
     response.head.headers.append(HTTPHeader("Connection", "close"))
     return call.connection.send(response)
   }

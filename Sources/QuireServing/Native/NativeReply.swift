@@ -39,15 +39,15 @@ struct NativeReply: Reply {
     }
   }
 
-  mutating func open() -> [JSONValue] { [] }
+  mutating func open() -> [ReplyEvent] { [] }
 
-  mutating func receive(_ event: GenerationEvent, choice: Int) -> [JSONValue] {
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [ReplyEvent] {
     switch event {
     case .prompt: return []
     case .progress(let progress):
       choices[choice].timings.note(progress)
       guard isStreamed, request.generation.delivery.reportsProgress else { return [] }
-      return [part(choice, more: ["prompt_progress": progress.json])]
+      return [ReplyEvent(part(choice, more: ["prompt_progress": progress.json]))]
     case .delta(let parts, let token):
       // The token that only proves that the prompt is computed.
       guard !request.onlyComputesPrompt else { return [] }
@@ -56,18 +56,18 @@ struct NativeReply: Reply {
       choices[choice].text += parts.content
       choices[choice].tokens.append(token)
       if parts.content.utf8.contains(UInt8(ascii: "\n")) { choices[choice].hasLineFeed = true }
-      return isStreamed && !parts.content.isEmpty ? [part(choice)] : []
+      return isStreamed && !parts.content.isEmpty ? [ReplyEvent(part(choice))] : []
     case .finished(let result):
       choices[choice].timings.finish(result, hidesToken: request.onlyComputesPrompt)
       choices[choice].result = result
-      return isStreamed ? [last(choice)] : []
+      return isStreamed ? [ReplyEvent(last(choice))] : []
     }
   }
 
-  mutating func close() -> [JSONValue] {
+  mutating func close() -> [ReplyEvent] {
     guard !isStreamed else { return [] }
     let answers = choices.indices.map { last($0) }
-    return [answers.count == 1 ? answers[0] : .array(answers)]
+    return [ReplyEvent(answers.count == 1 ? answers[0] : .array(answers))]
   }
 
   // MARK: Values

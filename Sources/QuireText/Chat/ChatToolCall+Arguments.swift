@@ -10,17 +10,16 @@ extension ChatToolCall {
   /// From the JSON that a model writes between the tags of a call; nil when it is not a valid call.
   ///
   /// 1. It has a `name`, at the top level or in an object `function`.
-  /// 2. Arguments are called `arguments` or `parameters`; the first of these that is not empty is used.
+  /// 2. Arguments are called `arguments` or `parameters`; the first in the text that is not empty is used.
   /// 3. They are an object or the JSON text of one. Missing, `null` and `""` mean no arguments.
   init?(answer json: ArraySlice<UInt8>) {
     guard let whole = try? JSONValue.parse(json) else { return nil }
     let call = whole["function"]?.objectValue == nil ? whole : whole["function"] ?? whole
     guard let name = call["name"]?.stringValue, !name.isEmpty else { return nil }  // 1
     var arguments: JSONValue = .object([:])
-    for member in ["parameters", "arguments"] {
-      guard let given = call[member] else { continue }
-      guard let object = Self.object(given) else { return nil }  // 3
-      if object.objectValue?.isEmpty == false { arguments = object }  // 2
+    for member in call.objectValue?.members ?? [] where ["arguments", "parameters"].contains(member.key) {
+      guard let object = Self.object(member.value) else { return nil }  // 3
+      if arguments.objectValue?.isEmpty == true { arguments = object }  // 2
     }
     self.init(name: name, arguments: arguments)
   }

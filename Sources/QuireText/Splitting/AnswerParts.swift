@@ -2,16 +2,17 @@
 package enum AnswerPart: Sendable, Equatable {
   case reasoning(String)
   case content(String)
-  case call(ChatToolCall)
+  case call(ToolCallPart)
 }
 
 /// An answer, or what a token adds to one, by kind.
 package struct AnswerParts: Sendable, Equatable {
   package var reasoning: String
   package var content: String
-  package var calls: [ChatToolCall]
+  /// The first part may continue a call of the text before.
+  package var calls: [ToolCallPart]
 
-  package init(reasoning: String = "", content: String = "", calls: [ChatToolCall] = []) {
+  package init(reasoning: String = "", content: String = "", calls: [ToolCallPart] = []) {
     self.reasoning = reasoning
     self.content = content
     self.calls = calls
@@ -24,7 +25,7 @@ package struct AnswerParts: Sendable, Equatable {
       switch part {
       case .reasoning(let text): reasoning += text
       case .content(let text): content += text
-      case .call(let call): calls.append(call)
+      case .call(let part): add(part)
       }
     }
   }
@@ -34,6 +35,15 @@ package struct AnswerParts: Sendable, Equatable {
   package static func += (left: inout AnswerParts, right: AnswerParts) {
     left.reasoning += right.reasoning
     left.content += right.content
-    left.calls += right.calls
+    for part in right.calls { left.add(part) }
+  }
+
+  /// Adds a call, or continues the last one.
+  package mutating func add(_ part: ToolCallPart) {
+    if part.name == nil && !calls.isEmpty {
+      calls[calls.count - 1].arguments += part.arguments
+    } else {
+      calls.append(part)
+    }
   }
 }

@@ -1,0 +1,43 @@
+import QuireJSON
+
+/// The form of an error's body. It depends on the API that the path belongs to.
+enum ErrorFormat: Sendable {
+  case openAI
+  case anthropic
+
+  init(path: String) {
+    let plain = Router.plainPath(path)
+    self = plain == MessagesEndpoint.path || plain.hasPrefix(MessagesEndpoint.path + "/") ? .anthropic : .openAI
+  }
+
+  func body(_ rejection: Rejection, requestID: String) -> JSONValue {
+    switch self {
+    case .openAI: rejection.json
+    case .anthropic:
+      [
+        "type": "error",
+        "error": [
+          "type": .string(Self.anthropicType(rejection.status)), "message": .string(rejection.message),
+        ],
+        "request_id": .string(requestID),
+      ]
+    }
+  }
+
+  func response(_ rejection: Rejection, requestID: String) -> HTTPResponse {
+    .json(body(rejection, requestID: requestID), status: rejection.status, headers: rejection.headers)
+  }
+
+  private static func anthropicType(_ status: Int) -> String {
+    switch status {
+    case 401: "authentication_error"
+    case 403: "permission_error"
+    case 404: "not_found_error"
+    case 413: "request_too_large"
+    case 429: "rate_limit_error"
+    case 503: "overloaded_error"
+    case 500...: "api_error"
+    default: "invalid_request_error"
+    }
+  }
+}

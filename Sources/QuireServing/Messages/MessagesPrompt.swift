@@ -1,0 +1,96 @@
+import QuireJSON
+import QuireText
+
+/// Reads what becomes the prompt in Anthropic's Messages API: system prompt, messages, tools and mode.
+enum MessagesPrompt {
+  static let shape: [String: RequestShape] = [
+    "messages": MessagesConversation.shape, "system": MessagesConversation.textShape,
+    "tools": .array(
+      of: .members(["type", "name", "description", "input_schema", "cache_control"])),
+    "tool_choice": .members(["type", "name", "disable_parallel_tool_use"]),
+    "thinking": .members(["type", "display", "budget_tokens"]),
+  ]
+
+  /// The body of a request to count tokens.
+  static let countShape = RequestShape.object(
+    shape + .any(["model"]) + .any(MessagesRequest.ignored) + ["output_config": .any, "output_format": .any])
+
+  static func read(_ reader: FieldReader) throws(ServingError) -> ChatPromptFields {
+    var (messages, continuesLast) = try MessagesConversation.read(reader)
+    if let system = try TextBlocks.read(reader, "system", types: ["text"]), !system.isEmpty {
+      messages.insert(ChatMessage(role: .system, content: system), at: 0)
+    }
+    return ChatPromptFields(
+      field: "messages", messages: messages, tools: try tools(reader), mode: try mode(reader),
+      thinkingBudget: try reader.object("thinking")?.int("budget_tokens", in: 0...Int(Int32.max)),
+      continuesFinalMessage: continuesLast)
+  }
+
+  /// As in Anthropic's API the model thinks only when the request asks for it, and `adaptive` asks for it.
+  private static func mode(_ reader: FieldReader) throws(ServingError) -> ThinkingMode {
+    guard let thinking = try reader.object("thinking") else { return .nonThinking }
+    switch try thinking.string("type") {
+    case "enabled", "adaptive": return .thinking
+    case "disabled": return .nonThinking
+    default:
+      throw thinking.wrong(
+        "type", expected: "one of enabled, adaptive, disabled", found: thinking.value("type") ?? .null,
+        advice: .correct)
+    }
+  }
+
+  /// Whether the answer shows the reasoning.
+  static func includesReasoning(_ reader: FieldReader) throws(ServingError) -> Bool {
+    guard let thinking = try reader.object("thinking") else { return true }
+    let display = try thinking.string("display")
+    guard let display else { return true }
+    guard ["summarized", "omitted"].contains(display) else {
+      throw thinking.wrong(
+        "display", expected: "\"summarized\" or \"omitted\"", found: .string(display))
+    }
+    return display == "summarized"
+  }
+
+  // MARK: Tools
+
+  private static func tools(_ reader: FieldReader) throws(ServingError) -> ToolFields {
+    let tools = try ToolDefinition.list(reader) { value, index throws(ServingError) in
+      let tool = try reader.block(value, "tools", index, standard: "custom")
+      guard tool.type == "custom" else {
+        throw .rejected(
+          .badField(
+            tool.fields.prefix + "type",
+            "\(tool.fields.path("type")): expected \"custom\", which your program runs, found "
+              + "\(Found.text(tool.type)); leave out tools that Anthropic's servers or clients define"))
+      }
+      guard tool.fields.value("input_schema") != nil else {
+        let field = tool.fields.prefix + "input_schema"
+        throw .rejected(.badField(field, "\(field): expected a JSON Schema, found none; send one"))
+      }
+      return try ToolDefinition(tool.fields, parameters: "input_schema")
+    }
+    let names = Set(tools.map(\.name))
+    guard let choice = try reader.object("tool_choice") else {
+      return ToolFields(tools, choice: .auto, allowsParallelCalls: true)
+    }
+    let isSingle = try choice.bool("disable_parallel_tool_use") ?? false
+    return ToolFields(
+      tools, choice: try toolChoice(choice, among: names), allowsParallelCalls: !isSingle)
+  }
+
+  private static func toolChoice(
+    _ choice: FieldReader, among names: Set<String>
+  ) throws(ServingError) -> ToolChoice {
+    switch try choice.string("type") {
+    case "auto": return .auto
+    case "none": return .none
+    case "any": return try ToolChoice.required("any", among: names)
+    case "tool":
+      return .function(
+        try ToolChoice.checked(choice.string("name"), path: choice.prefix + "name", among: names))
+    default:
+      throw choice.wrong(
+        "type", expected: "one of auto, any, tool, none", found: choice.value("type") ?? .null, advice: .correct)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import QuireGeneration
+import QuireGrammar
+import QuireJSON
+
+/// Reads the body of Anthropic's Messages API as a chat request.
+enum MessagesRequest {
+  static let shape: RequestShape = {
+    var generation = GenerationFields.shape
+    generation["stop"] = nil
+    return .object(
+      MessagesPrompt.shape + generation + [
+        "output_config": .object(["format": formatShape]), "output_format": formatShape,
+      ] + .any(["model", "max_tokens", "stop_sequences"]) + .any(ignored) + .any(neutral.map(\.name)))
+  }()
+
+  private static let formatShape = RequestShape.members(["type", "schema"])
+
+  /// Bookkeeping of Anthropic's API, and hints about caching. The server caches by itself.
+  static let ignored = ["metadata", "service_tier", "cache_control", "inference_geo", "user_profile_id"]
+
+  static let neutral = [
+    NeutralField("container", [], "the server runs no code"),
+    NeutralField("mcp_servers", [[]], "the server calls no other servers"),
+    NeutralField("n", [1], "an answer of this API is one message"),
+  ]
+
+  static func chat(
+    _ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int
+  ) throws(ServingError) -> ChatRequest {
+    for field in neutral { try reader.require(field.name, isOneOf: field.values, because: field.reason) }
+    let prompt = try MessagesPrompt.read(reader)
+    var generation = try GenerationFields(
+      reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize,
+      stopName: "stop_sequences")
+    guard reader.value("max_tokens") != nil else {
+      throw .rejected(
+        .badField("max_tokens", "max_tokens: expected an integer of 1 or more, found none; send one"))
+    }
+    generation.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 1, names: ["max_tokens"])
+    return ChatRequest(
+      prompt: prompt, generation: generation,
+      constraint: try prompt.tools.constraint(with: try format(reader)), logprobCount: nil,
+      includesReasoning: try MessagesPrompt.includesReasoning(reader))
+  }
+
+  /// The schema of the answer, in the API's present field or in its older one.
+  private static func format(_ reader: FieldReader) throws(ServingError) -> AnswerConstraint? {
+    let present = try reader.object("output_config")?.object("format")
+    let older = try reader.object("output_format")
+    if present != nil, older != nil {
+      throw .rejected(
+        .badField(
+          "output_format",
+          "output_format: expected no second format next to 'output_config.format', found one; send one of the two"))
+    }
+    guard let format = present ?? older else { return nil }
+    guard let type = format.value("type"), type.stringValue == "json_schema" else {
+      throw format.wrong("type", expected: "\"json_schema\"", found: format.value("type") ?? .null)
+    }
+    guard format.value("schema") != nil else {
+      let field = format.prefix + "schema"
+      throw .rejected(.badField(field, "\(field): expected a JSON Schema, found none; send one"))
+    }
+    return AnswerConstraint(field: format.prefix + "schema", kind: .jsonSchema(try format.schema("schema")))
+  }
+}

@@ -1,0 +1,125 @@
+import QuireJSON
+import QuireText
+
+/// Reads the `input` of OpenAI's Responses API: a string, or items. Reasoning, text and calls of the assistant that
+/// follow one another are one message.
+enum ResponsesInput {
+  static let shape: RequestShape = {
+    let parts = RequestShape.array(
+      of: .members(["type", "text", "refusal", "annotations", "logprobs"]))
+    return .array(
+      of: .object(
+        .any([
+          "type", "role", "id", "status", "phase", "call_id", "name", "arguments", "summary", "encrypted_content",
+        ]) + ["content": parts, "output": parts]))
+  }()
+
+  private static let types = ["message", "function_call", "function_call_output", "reasoning"]
+
+  /// - Parameter instructions: The system prompt, which comes first.
+  static func messages(
+    _ reader: FieldReader, instructions: String?
+  ) throws(ServingError) -> [ChatMessage] {
+    var conversation = Conversation()
+    if let instructions { conversation.append(ChatMessage(role: .system, content: instructions)) }
+    guard let value = reader.value("input") else {
+      throw .rejected(.badField("input", "input: expected a string or items, found none; send the conversation"))
+    }
+    if let text = value.stringValue {
+      conversation.append(ChatMessage(role: .user, content: text))
+      return conversation.finished
+    }
+    guard let items = value.arrayValue, !items.isEmpty else {
+      throw reader.wrong("input", expected: "a string or an array of items", found: value, advice: .correct)
+    }
+    for (index, item) in items.enumerated() {
+      try read(reader.block(item, "input", index, standard: "message"), into: &conversation)
+    }
+    return conversation.finished
+  }
+
+  private static func read(
+    _ item: TypedBlock, into conversation: inout Conversation
+  ) throws(ServingError) {
+    switch item.type {
+    case "message": try readMessage(item.fields, into: &conversation)
+    case "function_call":
+      let arguments = try item.required("arguments")
+      let call = ChatToolCall(name: try ToolDefinition.name(item.fields), arguments: .string(arguments))
+      conversation.add(call: call.withParsedArguments)
+    case "function_call_output":
+      guard let output = try TextBlocks.read(item.fields, "output", types: ["input_text", "output_text", "text"])
+      else { throw missing(item.fields, "output") }
+      conversation.append(ChatMessage(role: .tool, content: output))
+    case "reasoning":
+      // A summary is not what the model thought, and encrypted reasoning is another server's.
+      let text = try TextBlocks.read(item.fields, "content", types: ["reasoning_text", "text"])
+      if let text { conversation.add(reasoning: text) }
+    default: throw item.unreadable(expected: types)
+    }
+  }
+
+  private static func readMessage(
+    _ message: FieldReader, into conversation: inout Conversation
+  ) throws(ServingError) {
+    let types = ["input_text", "output_text", "text", "refusal"]
+    guard let text = try TextBlocks.read(message, "content", types: types) else {
+      throw missing(message, "content")
+    }
+    switch try message.string("role") {
+    case "user": conversation.append(ChatMessage(role: .user, content: text))
+    case "system", "developer": conversation.append(ChatMessage(role: .system, content: text))
+    case "assistant": conversation.add(text: text)
+    default:
+      throw message.wrong(
+        "role", expected: "one of user, assistant, system, developer", found: message.value("role") ?? .null,
+        advice: .correct)
+    }
+  }
+
+  private static func missing(_ item: FieldReader, _ name: String) -> ServingError {
+    .rejected(
+      .badField(
+        item.prefix + name,
+        "\(item.path(name)): expected a string or an array of blocks of text, found none; send one"))
+  }
+
+  /// The messages so far. The last one is open while it is the assistant's.
+  private struct Conversation {
+    private var messages: [ChatMessage] = []
+    private var turn: ChatMessage?
+
+    var finished: [ChatMessage] { messages + (turn.map { [$0] } ?? []) }
+
+    mutating func append(_ message: ChatMessage) {
+      if let turn { messages.append(turn) }
+      turn = nil
+      messages.append(message)
+    }
+
+    mutating func add(reasoning: String) {
+      open { $0.content == nil && $0.toolCalls.isEmpty }
+      let before = turn?.reasoningContent.map { $0 + "\n" } ?? ""
+      turn?.reasoningContent = before + reasoning
+    }
+
+    mutating func add(text: String) {
+      open { $0.content == nil && $0.toolCalls.isEmpty }
+      turn?.content = text
+    }
+
+    mutating func add(call: ChatToolCall) {
+      open { _ in true }
+      turn?.toolCalls.append(call)
+    }
+
+    /// Makes sure that there is an open message to which something can be added.
+    private mutating func open(_ fits: (ChatMessage) -> Bool) {
+      if let turn {
+        if fits(turn) { return }
+        messages.append(turn)
+      }
+      turn = ChatMessage(role: .assistant, content: nil)
+    }
+  }
+}

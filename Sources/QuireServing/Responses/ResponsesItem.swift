@@ -1,0 +1,77 @@
+import QuireJSON
+
+/// A block of an answer as an item of a response: reasoning, a message, or a call of a function.
+struct ResponsesItem {
+  private let block: AnswerBlocks.Block
+  private let index: Int
+  private let status: String
+
+  init(_ block: AnswerBlocks.Block, index: Int, status: String) {
+    self.block = block
+    self.index = index
+    self.status = status
+  }
+
+  private var id: String {
+    switch block.kind {
+    case .reasoning: "rs_" + block.id
+    case .text: "msg_" + block.id
+    case .call: "fc_" + block.id
+    }
+  }
+
+  /// What events about the item's text are called.
+  var textName: String {
+    switch block.kind {
+    case .reasoning: "reasoning_text"
+    case .text: "output_text"
+    case .call: "function_call_arguments"
+    }
+  }
+
+  /// The member of the last of these events that has the whole text.
+  var textMember: String {
+    if case .call = block.kind { "arguments" } else { "text" }
+  }
+
+  /// Where events about the item's text belong.
+  var position: JSONObject {
+    var members: JSONObject = ["item_id": .string(id), "output_index": .int(index)]
+    if case .call = block.kind { return members }
+    members["content_index"] = 0
+    return members
+  }
+
+  /// The one content part of an item with text; nil for a call.
+  func part(text: String, logprobs: [JSONValue]) -> JSONValue? {
+    switch block.kind {
+    case .reasoning: ["type": "reasoning_text", "text": .string(text)]
+    case .text:
+      ["type": "output_text", "annotations": [], "logprobs": .array(logprobs), "text": .string(text)]
+    case .call: nil
+    }
+  }
+
+  /// - Parameter isBegun: Whether the item has just begun and has no text.
+  func value(logprobs: [JSONValue] = [], isBegun: Bool = false) -> JSONValue {
+    let parts = isBegun ? [] : part(text: block.text, logprobs: logprobs).map { [$0] } ?? []
+    switch block.kind {
+    case .reasoning:
+      return [
+        "id": .string(id), "type": "reasoning", "summary": [], "content": .array(parts),
+        "status": .string(status),
+      ]
+    case .text:
+      return [
+        "id": .string(id), "type": "message", "status": .string(status), "role": "assistant",
+        "content": .array(parts),
+      ]
+    case .call(let name):
+      return [
+        "id": .string(id), "type": "function_call", "status": .string(status),
+        "arguments": .string(isBegun ? "" : block.text), "call_id": .string("call_" + block.id),
+        "name": .string(name),
+      ]
+    }
+  }
+}

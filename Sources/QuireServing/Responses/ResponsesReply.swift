@@ -1,0 +1,180 @@
+import QuireGeneration
+import QuireJSON
+import QuireText
+
+/// The answer of OpenAI's Responses API, whole or as a stream.
+struct ResponsesReply: Reply {
+  let isStreamed: Bool
+  let endsWithDone = false
+
+  private let identity: ReplyIdentity
+  private let repeated: JSONObject
+  private let includesReasoning: Bool
+  private let includesLogprobs: Bool
+  private var callLimit: CallLimit
+  private var answer = AnswerBlocks()
+  /// Log-probabilities by block; for blocks of text only.
+  private var logprobs: [[JSONValue]] = []
+  /// Those of tokens whose text has not come out yet.
+  private var pendingLogprobs: [JSONValue] = []
+  private var usage: UsageCounter
+  private var result: GenerationResult?
+  /// The number of the next event.
+  private var sequenceNumber = 0
+
+  init(_ request: ResponsesRequest, identity: ReplyIdentity, promptTokens: Int) {
+    isStreamed = request.chat.generation.delivery.isStreamed
+    self.identity = identity
+    repeated = request.repeated
+    includesReasoning = request.chat.includesReasoning
+    includesLogprobs = request.chat.logprobCount != nil
+    callLimit = CallLimit(request.chat.prompt.tools)
+    usage = UsageCounter(promptTokens: promptTokens, choiceCount: 1, choicesPerPrompt: 1)
+  }
+
+  mutating func open() -> [ReplyEvent] {
+    [
+      event("response.created", ["response": response("in_progress")]),
+      event("response.in_progress", ["response": response("in_progress")]),
+    ]
+  }
+
+  mutating func receive(_ event: GenerationEvent, choice: Int) -> [ReplyEvent] {
+    var changes: [AnswerBlocks.Change] = []
+    switch event {
+    case .prompt, .progress: break
+    case .delta(var parts, let token):
+      usage.addToken(token, choice: 0)
+      if !includesReasoning { parts.reasoning = "" }
+      callLimit.apply(to: &parts)
+      if includesLogprobs && !token.isReasoning { pendingLogprobs.append(token.logprobs()) }
+      changes = answer.add(parts)
+    case .finished(let result):
+      usage.finish(result, choice: 0)
+      self.result = result
+      changes = answer.end()
+    }
+    let events = changes.flatMap { self.events($0) }
+    return isStreamed ? events : []
+  }
+
+  mutating func close() -> [ReplyEvent] {
+    guard isStreamed else { return [ReplyEvent(response(finalStatus))] }
+    return [event("response." + finalStatus, ["response": response(finalStatus)])]
+  }
+
+  mutating func fail(_ rejection: Rejection, requestID: String) -> [ReplyEvent] {
+    let error: JSONValue = [
+      "code": rejection.status == 429 ? "rate_limit_exceeded" : "server_error",
+      "message": .string(rejection.message),
+    ]
+    return [event("response.failed", ["response": response("failed", error: error)])]
+  }
+
+  // MARK: Events
+
+  private mutating func event(_ type: String, _ members: JSONObject) -> ReplyEvent {
+    var value: JSONObject = ["type": .string(type), "sequence_number": .int(sequenceNumber)]
+    for member in members.members { value[member.key] = member.value }
+    sequenceNumber += 1
+    return ReplyEvent(.object(value), name: type)
+  }
+
+  private mutating func events(_ change: AnswerBlocks.Change) -> [ReplyEvent] {
+    switch change {
+    case .began(let index):
+      logprobs.append([])
+      return began(index)
+    case .added(let index, let text): return [added(index, text)]
+    case .ended(let index): return ended(index)
+    }
+  }
+
+  private mutating func began(_ index: Int) -> [ReplyEvent] {
+    let block = ResponsesItem(answer.blocks[index], index: index, status: "in_progress")
+    let added = event("response.output_item.added", ["output_index": .int(index), "item": block.value(isBegun: true)])
+    guard let part = block.part(text: "", logprobs: []) else { return [added] }
+    return [added, event("response.content_part.added", block.position + ["part": part])]
+  }
+
+  private mutating func added(_ index: Int, _ text: String) -> ReplyEvent {
+    let block = ResponsesItem(answer.blocks[index], index: index, status: "in_progress")
+    var members = block.position
+    members["delta"] = .string(text)
+    if answer.blocks[index].kind == .text {
+      members["logprobs"] = .array(pendingLogprobs)
+      logprobs[index] += pendingLogprobs
+    }
+    pendingLogprobs = []
+    return event("response.\(block.textName).delta", members)
+  }
+
+  private mutating func ended(_ index: Int) -> [ReplyEvent] {
+    let block = item(index)
+    var members = block.position
+    members[block.textMember] = .string(answer.blocks[index].text)
+    if answer.blocks[index].kind == .text { members["logprobs"] = .array(logprobs[index]) }
+    if case .call(let name) = answer.blocks[index].kind { members["name"] = .string(name) }
+    var events = [event("response.\(block.textName).done", members)]
+    if let part = block.part(text: answer.blocks[index].text, logprobs: logprobs[index]) {
+      events.append(event("response.content_part.done", block.position + ["part": part]))
+    }
+    events.append(
+      event("response.output_item.done", ["output_index": .int(index), "item": value(of: block, index)]))
+    return events
+  }
+
+  // MARK: Values
+
+  private func value(of item: ResponsesItem, _ index: Int) -> JSONValue {
+    item.value(logprobs: logprobs[index])
+  }
+
+  /// A block that has ended. The last block of an answer that was cut is incomplete, and so are calls without a whole
+  /// object of arguments.
+  private func item(_ index: Int) -> ResponsesItem {
+    let block = answer.blocks[index]
+    let isCut = finalStatus == "incomplete" && index == answer.blocks.count - 1
+    let isCall = block.kind != .text && block.kind != .reasoning
+    let isWhole = isCall ? block.arguments != nil : !isCut
+    return ResponsesItem(block, index: index, status: isWhole ? "completed" : "incomplete")
+  }
+
+  private var finalStatus: String { result?.finishName == "length" ? "incomplete" : "completed" }
+
+  private func response(_ status: String, error: JSONValue = .null) -> JSONValue {
+    let isOver = result != nil
+    var value: JSONObject = [
+      "id": .string(identity.id), "object": "response", "created_at": .int(identity.created),
+      "status": .string(status), "background": false,
+      "completed_at": status == "completed" ? .int(unixTime()) : .null, "error": error,
+      "incomplete_details": status == "incomplete" ? ["reason": "max_output_tokens"] : .null,
+      "model": .string(identity.model),
+      "output": .array(isOver ? answer.blocks.indices.map { self.value(of: item($0), $0) } : []),
+    ]
+    for member in repeated.members { value[member.key] = member.value }
+    value["usage"] = isOver ? usage.responsesValue : .null
+    return .object(value)
+  }
+}
+
+extension UsageCounter {
+  /// `usage` of a response.
+  fileprivate var responsesValue: JSONValue {
+    [
+      "input_tokens": .int(promptTokens),
+      "input_tokens_details": ["cached_tokens": .int(cachedTokenCount ?? 0), "cache_write_tokens": 0],
+      "output_tokens": .int(completionTokenCount),
+      "output_tokens_details": ["reasoning_tokens": .int(reasoningTokenCount)],
+      "total_tokens": .int(promptTokens + completionTokenCount),
+    ]
+  }
+}
+
+extension JSONObject {
+  fileprivate static func + (left: JSONObject, right: JSONObject) -> JSONObject {
+    var sum = left
+    for member in right.members { sum[member.key] = member.value }
+    return sum
+  }
+}

@@ -1,0 +1,128 @@
+import QuireGeneration
+import QuireGrammar
+import QuireJSON
+import QuireText
+
+/// The body of OpenAI's Responses API, read as a chat request.
+struct ResponsesRequest: Sendable {
+  static let shape = RequestShape.object(
+    GenerationFields.shape + ThinkingFields.shape + ResponsesTools.shape + [
+      "input": ResponsesInput.shape,
+      "text": .object(["format": .members(["type", "name", "description", "schema", "strict"]), "verbosity": .any]),
+    ] + .any(["model", "instructions", "max_output_tokens", "top_logprobs", "include"]) + .any(ignored)
+      + .any(neutral.map(\.name)))
+
+  /// Bookkeeping of OpenAI's API. Nothing is stored, whatever `store` says; prompts are never cut.
+  static let ignored = [
+    "metadata", "store", "user", "service_tier", "safety_identifier", "prompt_cache_key",
+    "prompt_cache_retention", "prompt_cache_options", "truncation",
+  ]
+
+  static let neutral = [
+    NeutralField(
+      "previous_response_id", [], "answers are not stored; send the whole conversation as 'input' instead"),
+    NeutralField("conversation", [], "conversations are not stored; send the whole conversation as 'input'"),
+    NeutralField("background", [false], "answers are not stored; read the answer from this request"),
+    NeutralField("prompt", [], "prompts are not stored; send 'instructions' and 'input'"),
+    NeutralField("n", [1], "an answer of this API is one response"),
+    NeutralField("modalities", [["text"]], "answers are text"),
+  ]
+
+  /// What `include` may name. All but the log-probabilities belong to tools and pictures that do not exist here, or to
+  /// reasoning that is encrypted; here it is plain text.
+  private static let logprobsName = "message.output_text.logprobs"
+  private static let includable = [
+    logprobsName, "reasoning.encrypted_content", "file_search_call.results", "web_search_call.results",
+    "web_search_call.action.sources", "message.input_image.image_url", "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+  ]
+
+  let chat: ChatRequest
+  /// Members of the request that the answer repeats.
+  let repeated: JSONObject
+
+  init(
+    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int
+  ) throws(ServingError) {
+    for field in Self.neutral { try reader.require(field.name, isOneOf: field.values, because: field.reason) }
+    let instructions = try reader.string("instructions")
+    let fields = try ThinkingFields(reader)
+    let mode = fields.mode ?? thinking.mode
+    let tools = try ResponsesTools(reader)
+    let prompt = ChatPromptFields(
+      field: "input", messages: try ResponsesInput.messages(reader, instructions: instructions),
+      tools: tools.fields, mode: mode, thinkingBudget: fields.budget.map(\.count) ?? thinking.budget,
+      continuesFinalMessage: false)
+    var generation = try GenerationFields(
+      reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize)
+    generation.maximumTokens = try GenerationFields.maximumTokens(
+      reader, atLeast: 1, names: ["max_output_tokens"])
+    let (constraint, format) = try Self.format(reader)
+    let logprobCount = try Self.logprobCount(reader)
+    chat = ChatRequest(
+      prompt: prompt, generation: generation, constraint: try prompt.tools.constraint(with: constraint),
+      logprobCount: logprobCount, includesReasoning: try ThinkingFields.includesReasoning(reader))
+    let effort: JSONValue = mode == .nonThinking ? "none" : try reader.effort() ?? .null
+    let metadata = reader.value("metadata")
+    repeated = [
+      "instructions": instructions.map(JSONValue.string) ?? .null,
+      "max_output_tokens": generation.maximumTokens.map(JSONValue.int) ?? .null, "max_tool_calls": .null,
+      "metadata": metadata?.objectValue == nil ? [:] : metadata ?? [:],
+      "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls), "previous_response_id": .null,
+      "reasoning": ["effort": effort, "summary": .null], "service_tier": "default", "store": false,
+      "temperature": .float(generation.sampling.temperature), "text": ["format": format],
+      "tool_choice": tools.choice, "tools": .array(tools.definitions), "top_logprobs": .int(logprobCount ?? 0),
+      "top_p": .float(generation.sampling.topP), "truncation": "disabled",
+      "user": reader.value("user") ?? .null,
+    ]
+  }
+
+  private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {
+    let count = try reader.int("top_logprobs", in: 0...RequestLimits.logprobCountMaximum)
+    var isIncluded = false
+    for (index, value) in (try reader.array("include", of: "names") ?? []).enumerated() {
+      guard let name = value.stringValue, includable.contains(name) else {
+        throw reader.wrong(
+          "include[\(index)]", expected: "a name such as \"\(logprobsName)\"", found: value)
+      }
+      if name == logprobsName { isIncluded = true }
+    }
+    if let count, count > 0 { return count }
+    return isIncluded ? 0 : nil
+  }
+
+  /// The constraint that `text.format` asks for, and the format as the answer repeats it.
+  private static func format(
+    _ reader: FieldReader
+  ) throws(ServingError) -> (AnswerConstraint?, JSONValue) {
+    let text: JSONValue = ["type": "text"]
+    guard let options = try reader.object("text") else { return (nil, text) }
+    try options.require(
+      "verbosity", isOneOf: ["medium"], because: "the length of an answer can be requested only in the prompt")
+    guard let format = try options.object("format") else { return (nil, text) }
+    let value = JSONValue.object(format.object)
+    switch try format.string("type") {
+    case "text": return (nil, value)
+    case "json_object": return (AnswerConstraint(field: "text.format", kind: .jsonObject), value)
+    case "json_schema":
+      let field = "text.format.schema"
+      guard format.value("schema") != nil else {
+        throw .rejected(.badField(field, "\(field): expected a JSON Schema, found none; send one"))
+      }
+      _ = try format.string("name")
+      _ = try format.bool("strict")
+      return (AnswerConstraint(field: field, kind: .jsonSchema(try format.schema("schema"))), value)
+    default:
+      throw format.wrong(
+        "type", expected: "one of text, json_object, json_schema", found: format.value("type") ?? .null)
+    }
+  }
+}
+
+extension FieldReader {
+  /// `reasoning.effort`, as the answer repeats it.
+  fileprivate func effort() throws(ServingError) -> JSONValue? {
+    guard value("reasoning")?.objectValue != nil else { return nil }
+    return try object("reasoning")?.value("effort")
+  }
+}

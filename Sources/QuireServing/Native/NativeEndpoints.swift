@@ -109,7 +109,8 @@ enum TemplateEndpoint {
   ) throws(ServingError) {
     let fields = try request.readFields(shape, exchange)
     try fields.checkModel(service)
-    let prompt = try ChatPromptFields(fields).prompt(service.chatFormat(), limit: service.textLimit)
+    let prompt = try ChatPromptFields(fields, thinking: service.options.thinking).prompt(
+      service.chatFormat(), limit: service.textLimit)
     exchange.respond(.json(["prompt": .string(prompt.text)]))
   }
 }

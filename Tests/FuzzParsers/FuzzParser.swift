@@ -14,6 +14,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case answer
   case chatRequest = "chat-request"
   case completionRequest = "completion-request"
+  case messagesRequest = "messages-request"
+  case responsesRequest = "responses-request"
   case shardIndex = "shard-index"
   case safetensors
   case statistics
@@ -37,6 +39,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .answer: TextInputs.answer(input)
     case .chatRequest: RequestInputs.chat(input)
     case .completionRequest: RequestInputs.completion(input)
+    case .messagesRequest: RequestInputs.messages(input)
+    case .responsesRequest: RequestInputs.responses(input)
     case .shardIndex: FileInputs.shardIndex(input)
     case .safetensors: FileInputs.safetensors(input)
     case .statistics: FileInputs.statistics(input)
@@ -52,7 +56,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   /// Words that the parser looks for, for the mutator to put in.
   package var words: [String] {
     switch self {
-    case .json, .json5, .messages, .chatRequest, .completionRequest, .generationConfiguration:
+    case .json, .json5, .messages, .chatRequest, .completionRequest, .messagesRequest, .responsesRequest,
+      .generationConfiguration:
       JSONInputs.words + RequestInputs.words
     case .recipe: JSONInputs.words + JSONInputs.recipeWords
     case .configuration: JSONInputs.configurationWords

@@ -13,7 +13,9 @@ enum RequestInputs {
     "\"logit_bias\"", "\"stop_token_ids\"", "\"echo\"", "\"chat_template_kwargs\"", "\"enable_thinking\"",
     "\"reasoning_effort\"", "\"seed\"", "\"stream_options\"", "\"do_sample\"", "\"repetition_penalty\"",
     "\"response_format\"", "\"json_schema\"", "\"schema\"", "\"structured_outputs\"", "\"guided_regex\"",
-    "\"guided_choice\"", "\"required\"",
+    "\"guided_choice\"", "\"required\"", "\"system\"", "\"thinking\"", "\"tool_use\"", "\"tool_result\"",
+    "\"input_schema\"", "\"input\"", "\"function_call\"", "\"function_call_output\"", "\"reasoning\"",
+    "\"allowed_tools\"", "\"format\"",
   ]
 
   static func chat(_ input: [UInt8]) {
@@ -27,6 +29,22 @@ enum RequestInputs {
   static func completion(_ input: [UInt8]) {
     do throws(ServingError) {
       try RequestCheck.completion(input, defaults: SamplingDefaults(), vocabularySize: 300)
+    } catch {
+      _ = "\(error)"
+    }
+  }
+
+  static func messages(_ input: [UInt8]) {
+    do throws(ServingError) {
+      try RequestCheck.messages(input, defaults: SamplingDefaults(), vocabularySize: 300)
+    } catch {
+      _ = "\(error)"
+    }
+  }
+
+  static func responses(_ input: [UInt8]) {
+    do throws(ServingError) {
+      try RequestCheck.responses(input, defaults: SamplingDefaults(), vocabularySize: 300)
     } catch {
       _ = "\(error)"
     }

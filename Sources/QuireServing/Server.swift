@@ -3,7 +3,7 @@ import QuireGrammar
 package import QuireText
 import Synchronization
 
-/// The OpenAI-compatible server: listens, reads requests, passes them to the engine, sends answers.
+/// The server of OpenAI's and Anthropic's APIs: listens, reads requests, passes them to the engine, sends answers.
 ///
 ///     let server = try Server(engine: engine, tokenizer: tokenizer, options: options)
 ///     try server.start()

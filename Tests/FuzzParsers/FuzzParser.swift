@@ -15,6 +15,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case chatRequest = "chat-request"
   case completionRequest = "completion-request"
   case nativeRequest = "native-request"
+  case messagesRequest = "messages-request"
+  case responsesRequest = "responses-request"
   case shardIndex = "shard-index"
   case safetensors
   case statistics
@@ -39,6 +41,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .chatRequest: RequestInputs.chat(input)
     case .completionRequest: RequestInputs.completion(input)
     case .nativeRequest: RequestInputs.native(input)
+    case .messagesRequest: RequestInputs.messages(input)
+    case .responsesRequest: RequestInputs.responses(input)
     case .shardIndex: FileInputs.shardIndex(input)
     case .safetensors: FileInputs.safetensors(input)
     case .statistics: FileInputs.statistics(input)
@@ -54,7 +58,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   /// Words that the parser looks for, for the mutator to put in.
   package var words: [String] {
     switch self {
-    case .json, .json5, .messages, .chatRequest, .completionRequest, .nativeRequest,
+    case .json, .json5, .messages, .chatRequest, .completionRequest, .nativeRequest, .messagesRequest,
+      .responsesRequest,
       .generationConfiguration:
       JSONInputs.words + RequestInputs.words
     case .recipe: JSONInputs.words + JSONInputs.recipeWords

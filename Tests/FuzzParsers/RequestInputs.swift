@@ -15,9 +15,11 @@ enum RequestInputs {
     "\"reasoning_effort\"", "\"seed\"", "\"stream_options\"", "\"do_sample\"", "\"repetition_penalty\"",
     "\"response_format\"", "\"json_schema\"", "\"schema\"", "\"structured_outputs\"", "\"guided_regex\"",
     "\"guided_choice\"", "\"required\"", "\"n_predict\"", "\"n_probs\"", "\"prompt_string\"", "\"samplers\"",
-    "\"response_fields\"", "\"repeat_last_n\"", "\"t_max_predict_ms\"", "\"thinking\"", "\"budget_tokens\"",
-    "\"thinking_budget\"",
-    "\"min_tokens\"", "\"bad_words\"", "\"allowed_token_ids\"", "\"truncate_prompt_tokens\"",
+    "\"response_fields\"", "\"repeat_last_n\"", "\"t_max_predict_ms\"", "\"budget_tokens\"",
+    "\"thinking_budget\"", "\"min_tokens\"", "\"bad_words\"", "\"allowed_token_ids\"",
+    "\"truncate_prompt_tokens\"", "\"system\"", "\"thinking\"", "\"tool_use\"", "\"tool_result\"",
+    "\"input_schema\"", "\"input\"", "\"function_call\"", "\"function_call_output\"", "\"reasoning\"",
+    "\"allowed_tools\"", "\"format\"",
   ]
 
   static func chat(_ input: [UInt8]) {
@@ -39,6 +41,22 @@ enum RequestInputs {
   static func native(_ input: [UInt8]) {
     do throws(ServingError) {
       try RequestCheck.native(input, defaults: SamplingDefaults(), tokenizer: .bytes())
+    } catch {
+      _ = "\(error)"
+    }
+  }
+
+  static func messages(_ input: [UInt8]) {
+    do throws(ServingError) {
+      try RequestCheck.messages(input, defaults: SamplingDefaults(), vocabularySize: 300)
+    } catch {
+      _ = "\(error)"
+    }
+  }
+
+  static func responses(_ input: [UInt8]) {
+    do throws(ServingError) {
+      try RequestCheck.responses(input, defaults: SamplingDefaults(), vocabularySize: 300)
     } catch {
       _ = "\(error)"
     }

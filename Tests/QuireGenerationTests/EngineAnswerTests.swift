@@ -179,7 +179,7 @@ import Testing
     #expect(output.reasoning == "I draft \(Self.call).")
     #expect(output.content == "Now.\nDone.")
     #expect(output.answer.calls.map(\.name) == ["f"])
-    #expect(output.answer.calls.map(\.argumentsText) == ["{\"q\": \"STOP\"}"])
+    #expect(output.answer.calls.map(\.arguments) == ["{\"q\": \"STOP\"}"])
     // Without tools a call is text like any other.
     #expect(try chat(Self.call).content == Self.call)
   }
@@ -192,6 +192,41 @@ import Testing
     // What does not read as a call is text.
     let broken = try calling("<tool_call>{STOP}</tool_call>", stops: ["STOP"])
     #expect(broken.content == "<tool_call>{" && broken.result.match == .string("STOP"))
+  }
+
+  /// Text before a call comes out before it, although it could have become a stop string.
+  @Test func textBeforeACallIsNotHeldBack() throws {
+    let scripted = try ScriptedEngine.answering("a ST\n\(Self.call)\nOP STOP")
+    let log = EventLog()
+    var request = GenerationRequest(promptTokens: [1])
+    request.chatFormat = .qwen3
+    request.splitsToolCalls = true
+    request.stopStrings = ["STOP", "\nOP"]
+    _ = try scripted.engine.submit(request) { log.take($0) }
+    #expect(log.result()?.match == .string("\nOP"))
+    var seen = AnswerParts()
+    for case .delta(let parts, _) in log.all {
+      seen += parts
+      if !seen.calls.isEmpty { #expect(seen.content == "a ST") }
+    }
+    #expect(seen.calls.map(\.arguments) == ["{\"q\": \"STOP\"}"])
+  }
+
+  /// The tokens of this tokenizer are single bytes or a few, so the pieces are as small as they get.
+  @Test func argumentsArriveInPieces() throws {
+    let call = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"q\": \"東京 😀\", \"n\": [1, 2]}}\n</tool_call>"
+    let scripted = try ScriptedEngine.answering(call)
+    let log = EventLog()
+    var request = GenerationRequest(promptTokens: [1])
+    request.chatFormat = .qwen3
+    request.splitsToolCalls = true
+    _ = try scripted.engine.submit(request) { log.take($0) }
+    #expect(log.result()?.reason == .stop)
+    let calls = log.all.flatMap { event in
+      if case .delta(let parts, _) = event { parts.calls } else { [] as [ToolCallPart] }
+    }
+    #expect(calls.count > 10 && calls.first?.name == "f" && calls.dropFirst().allSatisfy { $0.name == nil })
+    #expect(calls.map(\.arguments).joined() == "{\"q\": \"東京 😀\", \"n\": [1, 2]}")
   }
 
   // MARK: Log-probabilities

@@ -32,6 +32,14 @@ import Testing
     #expect(run(["abcd"], ["xab", "c"]).text == "xabc")
   }
 
+  @Test func textAfterTheEndIsAnotherText() {
+    var matcher = StopStringMatcher(["abc", "xy"])
+    #expect(matcher.append("1ab").released == "1")
+    #expect(matcher.finish() == "ab")
+    #expect(matcher.append("c2").released == "c2")
+    #expect(matcher.append("xy").match == "xy")
+  }
+
   @Test func withoutStopStringsEverythingPasses() {
     #expect(run([], ["a", "b"]) == ("ab", nil))
   }

@@ -269,10 +269,49 @@ struct ChatReplyTests {
     let deltas = events.compactMap { $0["choices"]?[0]?["delta"] }
     #expect(deltas.compactMap { $0["content"]?.stringValue }.joined() == "I will look.")
     let calls = deltas.compactMap { $0["tool_calls"]?[0] }
-    #expect(calls.map { $0["index"] } == [0, 1])
-    #expect(calls.map { $0["function"]?["arguments"] } == ["{\"city\": \"Paris\"}", "{}"])
+    #expect(calls.map { $0["index"] } == [0, 0, 1, 1])
+    #expect(calls.map { $0["function"]?["arguments"] } == ["", "{\"city\": \"Paris\"}", "", "{}"])
+    #expect(calls.map { $0["function"]?.has("name") } == [true, false, true, false])
+    #expect(calls.map { $0.has("id") && $0.has("type") } == [true, false, true, false])
     let reasons = events.compactMap { $0["choices"]?[0]?["finish_reason"]?.stringValue }
     #expect(reasons == ["tool_calls"])
+  }
+
+  /// Two choices whose calls arrive token by token, in turns.
+  @Test(arguments: [true, false])
+  func argumentsAreStreamedInPieces(allowsParallel: Bool) throws {
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator)
+    var members = Self.tools
+    members["parallel_tool_calls"] = .bool(allowsParallel)
+    members["n"] = 2
+    members["stream"] = true
+    let client = SocketClient(port: fixture.port)
+    client.send(requestText("POST", Self.path, body: chatBody(members).serialized()))
+    #expect(eventually { generator.requests.count == 2 })
+    let parts: [(String?, String)] = [
+      ("weather", ""), (nil, "{\"a\""), (nil, ": 1}"), ("time", "{}"), ("weather", "{"), (nil, "}"),
+    ]
+    for part in parts {
+      for choice in 0..<2 { generator.emit([.callPart(part.0, part.1)], to: choice) }
+    }
+    generator.emit([.text("x"), .end()], to: 0)
+    generator.emit([.end(.length)], to: 1)
+    let events = try #require(client.readResponse()).events()
+    for choice in 0..<2 {
+      let own = events.compactMap { $0["choices"]?[0] }.filter { $0["index"] == .int(choice) }
+      var calls: [(name: String, arguments: String)] = []
+      for delta in own.compactMap({ $0["delta"]?["tool_calls"] }) {
+        #expect(delta.arrayValue?.count == 1)
+        let function = try #require(delta[0]?["function"])
+        if let name = function["name"]?.stringValue { calls.append((name, "")) }
+        #expect(delta[0]?["index"] == .int(calls.count - 1))
+        calls[calls.count - 1].arguments += try #require(function["arguments"]?.stringValue)
+      }
+      #expect(calls.map(\.name) == (allowsParallel ? ["weather", "time", "weather"] : ["weather"]))
+      #expect(calls.map(\.arguments) == (allowsParallel ? ["{\"a\": 1}", "{}", "{}"] : ["{\"a\": 1}"]))
+      #expect(own.last?["finish_reason"] == (choice == 0 ? "tool_calls" : "length"))
+    }
   }
 
   @Test func withoutToolsTagsAreText() throws {

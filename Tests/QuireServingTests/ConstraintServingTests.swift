@@ -30,6 +30,15 @@ struct ConstraintServingTests {
     var reasoning = ""
     var calls: [JSONValue] = []
     var finish: JSONValue = .null
+
+    /// Adds a call, or text of its arguments.
+    mutating func add(_ call: JSONValue) {
+      guard call["function"]?.has("name") == false, let last = calls.last?["function"] else {
+        return calls.append(call)
+      }
+      let arguments = [last, call["function"] ?? .null].map { $0["arguments"]?.stringValue ?? "" }.joined()
+      calls[calls.count - 1] = ["function": ["name": last["name"] ?? .null, "arguments": .string(arguments)]]
+    }
   }
 
   private static func answers(
@@ -47,7 +56,7 @@ struct ConstraintServingTests {
         let part = choice["delta"] ?? choice["message"]
         answers[index].content += part?["content"]?.stringValue ?? ""
         answers[index].reasoning += part?["reasoning_content"]?.stringValue ?? ""
-        answers[index].calls += part?["tool_calls"]?.arrayValue ?? []
+        for call in part?["tool_calls"]?.arrayValue ?? [] { answers[index].add(call) }
         if let finish = choice["finish_reason"], !finish.isNull { answers[index].finish = finish }
       }
     }

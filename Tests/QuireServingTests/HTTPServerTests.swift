@@ -370,7 +370,8 @@ struct HTTPServerTests {
     let port = server.port
     func start(host: String, port: Int) throws {
       try HTTPServer(
-        host: host, port: port, limits: HTTPLimits(), refusal: { refused, _ in HTTPResponse(status: refused.status) },
+        host: host, port: port, limits: HTTPLimits(),
+        refusal: { refused, _ in HTTPResponse(status: refused.status) },
         handler: Self.echo
       ).stop()
     }

@@ -81,6 +81,43 @@ struct HostileInputTests {
     }
   }
 
+  private static let blocks: [JSONValue] = [
+    ["type": "text"], ["type": "text", "text": 1], ["type": "tool_use"],
+    ["type": "tool_result", "content": [1]],
+    ["type": "thinking"], ["type": "function_call", "name": 1],
+    ["type": "function_call_output", "output": [:]],
+    ["type": "reasoning", "content": [["type": "x"]]], ["role": "assistant", "content": [nil]], ["type": nil],
+  ]
+
+  /// Anthropic's and OpenAI's other APIs.
+  @Test(arguments: ["/v1/messages", "/v1/responses", "/v1/messages/count_tokens"])
+  func anyValueOfAnyFieldOfTheOtherInterfacesGetsAnAnswer(path: String) throws {
+    let fixture = try Self.answering()
+    let client = SocketClient(port: fixture.port)
+    let own = [
+      "system", "thinking", "tools", "tool_choice", "stop_sequences", "output_config", "output_format", "n",
+      "mcp_servers", "input", "instructions", "text", "include", "reasoning", "top_logprobs", "max_tokens",
+      "max_output_tokens", "previous_response_id", "background", "messages", "metadata", "stream", "model",
+    ]
+    let wrapped = Self.blocks.flatMap { block -> [JSONValue] in
+      [block, [block], [["role": "user", "content": [block]]]]
+    }
+    for field in own {
+      for value in Self.values + wrapped {
+        var body: JSONObject = [
+          "max_tokens": 5, "messages": [["role": "user", "content": "x"]], "input": "x",
+        ]
+        body[field] = value
+        client.send(requestText("POST", path, body: JSONValue.object(body).serialized()))
+        let response = try #require(client.readResponse(), "\(body) ended the connection")
+        #expect([200, 400, 404].contains(response.status), "\(body) got \(response.status)")
+        guard response.status != 200 else { continue }
+        let message = try #require(try response.json()["error"]?["message"]?.stringValue)
+        #expect(message.contains("expected ") && message.contains("; "), "\(body) got '\(message)'")
+      }
+    }
+  }
+
   @Test func nullMeansAbsent() throws {
     let fixture = try Self.answering()
     var members = JSONObject()

@@ -10,6 +10,10 @@ struct InterfaceTests {
     let page = try String(
       contentsOfFile: TestPaths.repository + "/Sources/QuireServing/Interface.md", encoding: .utf8)
     let neutral = KnownFields.neutral + KnownFields.neutralInChat + KnownFields.neutralInCompletions
+    let others = KnownFields.neutralInMessages + KnownFields.neutralInResponses
+    for name in KnownFields.ignoredInMessages + KnownFields.ignoredInResponses + others.map(\.name) {
+      #expect(page.contains("`\(name)`"), "\(name) is missing")
+    }
     let names = KnownFields.ignored.sorted() + neutral.map(\.name) + HostileInputTests.fields
     #expect(names.count > 90)
     for name in names { #expect(page.contains("`\(name)`"), "\(name) is missing") }
@@ -45,6 +49,14 @@ struct InterfaceTests {
       let section = try #require(sections.first { $0.hasPrefix(title) })
       return section.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
         row.split(separator: "|")[0].split(separator: ",").map { $0.trimmingCharacters(in: [" ", "`"]) }
+      }
+    }
+    for (path, title) in [("/v1/messages", "Anthropic"), ("/v1/responses", "OpenAI's responses")] {
+      let own = try fields(of: title)
+      #expect(own.count > 10)
+      for field in own {
+        let ignored = try fixture.post(path, .object([field: [0.5]])).header("X-Quire-Ignored")
+        #expect(ignored == nil, "\(field) is not read by \(path)")
       }
     }
     let both = try fields(of: "Both")

@@ -91,10 +91,15 @@ extension GenerationEvent {
         id: 65, bytes: bytes, logprob: logprob, top: top, isReasoning: !reasoning.isEmpty))
   }
 
-  /// A tool call, with the token that closes it.
+  /// A whole tool call, with the token that closes it.
   static func call(_ name: String, _ arguments: JSONValue) -> GenerationEvent {
+    callPart(name, arguments.serialized(style: .python))
+  }
+
+  /// A token of a tool call: with a name the one that begins it.
+  static func callPart(_ name: String?, _ arguments: String) -> GenerationEvent {
     .delta(
-      AnswerParts(calls: [ChatToolCall(name: name, arguments: arguments)]),
+      AnswerParts(calls: [ToolCallPart(name: name, arguments: arguments)]),
       token: TokenRecord(id: 65, bytes: []))
   }
 

@@ -19,7 +19,9 @@ struct AnswerBlocks: Sendable {
 
     /// The arguments of a call; nil while they are not a whole JSON object.
     var arguments: JSONValue? {
-      guard case .call = kind, let value = try? JSONValue.parse(text), value.objectValue != nil else { return nil }
+      guard case .call = kind, let value = try? JSONValue.parse(text), value.objectValue != nil else {
+        return nil
+      }
       return value
     }
   }

@@ -27,7 +27,8 @@ struct ChatReply: Reply {
 
     var finishName: JSONValue {
       guard let result else { return .null }
-      return .string(reportsCalls && callCount > 0 && result.reason == .stop ? "tool_calls" : result.finishName)
+      return .string(
+        reportsCalls && callCount > 0 && result.reason == .stop ? "tool_calls" : result.finishName)
     }
   }
 

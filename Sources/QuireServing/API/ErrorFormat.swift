@@ -7,7 +7,8 @@ enum ErrorFormat: Sendable {
 
   init(path: String) {
     let plain = Router.plainPath(path)
-    self = plain == MessagesEndpoint.path || plain.hasPrefix(MessagesEndpoint.path + "/") ? .anthropic : .openAI
+    self =
+      plain == MessagesEndpoint.path || plain.hasPrefix(MessagesEndpoint.path + "/") ? .anthropic : .openAI
   }
 
   func body(_ rejection: Rejection, requestID: String) -> JSONValue {

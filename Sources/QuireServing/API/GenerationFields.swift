@@ -122,7 +122,8 @@ struct GenerationFields: Sendable {
         throw .rejected(
           .badField(
             name,
-            "\(name): expected strings of at most \(bytes) bytes, found one of \(string.utf8.count); shorten it")
+            "\(name): expected strings of at most \(bytes) bytes, found one of \(string.utf8.count); shorten it"
+          )
         )
       }
       if !string.isEmpty { strings.append(string) }

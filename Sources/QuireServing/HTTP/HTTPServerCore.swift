@@ -121,7 +121,8 @@ final class HTTPServerCore: Sendable {
         return refuse(call, rejection, intake.exchange, isRequest: true)
       }
       if let rejection = intake.rejection {
-        return call.connection.send(intake.exchange.refusing(refusal(rejection, intake.exchange), isRequest: true))
+        return call.connection.send(
+          intake.exchange.refusing(refusal(rejection, intake.exchange), isRequest: true))
       }
       handOver(intake)
     }

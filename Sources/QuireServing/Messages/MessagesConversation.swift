@@ -51,7 +51,9 @@ enum MessagesConversation {
     case "user": return try user(message)
     case "assistant": return [try assistant(message)]
     case "system":
-      guard let text = try TextBlocks.read(message, "content", types: ["text"]) else { throw missing(message) }
+      guard let text = try TextBlocks.read(message, "content", types: ["text"]) else {
+        throw missing(message)
+      }
       return [ChatMessage(role: .system, content: text)]
     default:
       throw message.wrong(

@@ -13,7 +13,9 @@ enum MessagesPrompt {
 
   /// The body of a request to count tokens.
   static let countShape = RequestShape.object(
-    shape + .any(["model"]) + .any(MessagesRequest.ignored) + ["output_config": .any, "output_format": .any])
+    shape + .any(["model"]) + .any(KnownFields.ignoredInMessages) + [
+      "output_config": .any, "output_format": .any,
+    ])
 
   static func read(_ reader: FieldReader) throws(ServingError) -> ChatPromptFields {
     var (messages, continuesLast) = try MessagesConversation.read(reader)
@@ -26,7 +28,8 @@ enum MessagesPrompt {
       continuesFinalMessage: continuesLast)
   }
 
-  /// As in Anthropic's API the model thinks only when the request asks for it, and `adaptive` asks for it.
+  /// As in Anthropic's API the model thinks only when the request asks for it, and `adaptive` asks for it. Clients that
+  /// do not ask expect text within a small `max_tokens`.
   private static func mode(_ reader: FieldReader) throws(ServingError) -> ThinkingMode {
     guard let thinking = try reader.object("thinking") else { return .nonThinking }
     switch try thinking.string("type") {
@@ -90,7 +93,8 @@ enum MessagesPrompt {
         try ToolChoice.checked(choice.string("name"), path: choice.prefix + "name", among: names))
     default:
       throw choice.wrong(
-        "type", expected: "one of auto, any, tool, none", found: choice.value("type") ?? .null, advice: .correct)
+        "type", expected: "one of auto, any, tool, none", found: choice.value("type") ?? .null,
+        advice: .correct)
     }
   }
 }

@@ -94,7 +94,9 @@ struct MessagesReply: Reply {
   private func end(_ index: Int) -> [ReplyEvent] {
     let stop = event("content_block_stop", ["index": .int(index)])
     guard answer.blocks[index].kind == .reasoning else { return [stop] }
-    let signature: JSONObject = ["index": .int(index), "delta": ["type": "signature_delta", "signature": ""]]
+    let signature: JSONObject = [
+      "index": .int(index), "delta": ["type": "signature_delta", "signature": ""],
+    ]
     return [event("content_block_delta", signature), stop]
   }
 

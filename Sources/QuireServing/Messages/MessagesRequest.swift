@@ -10,24 +10,18 @@ enum MessagesRequest {
     return .object(
       MessagesPrompt.shape + generation + [
         "output_config": .object(["format": formatShape]), "output_format": formatShape,
-      ] + .any(["model", "max_tokens", "stop_sequences"]) + .any(ignored) + .any(neutral.map(\.name)))
+      ] + .any(["model", "max_tokens", "stop_sequences"]) + .any(KnownFields.ignoredInMessages)
+        + .any(KnownFields.neutralInMessages.map(\.name)))
   }()
 
   private static let formatShape = RequestShape.members(["type", "schema"])
 
-  /// Bookkeeping of Anthropic's API, and hints about caching. The server caches by itself.
-  static let ignored = ["metadata", "service_tier", "cache_control", "inference_geo", "user_profile_id"]
-
-  static let neutral = [
-    NeutralField("container", [], "the server runs no code"),
-    NeutralField("mcp_servers", [[]], "the server calls no other servers"),
-    NeutralField("n", [1], "an answer of this API is one message"),
-  ]
-
   static func chat(
     _ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int
   ) throws(ServingError) -> ChatRequest {
-    for field in neutral { try reader.require(field.name, isOneOf: field.values, because: field.reason) }
+    for field in KnownFields.neutralInMessages {
+      try reader.require(field.name, isOneOf: field.values, because: field.reason)
+    }
     let prompt = try MessagesPrompt.read(reader)
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize,
@@ -51,7 +45,8 @@ enum MessagesRequest {
       throw .rejected(
         .badField(
           "output_format",
-          "output_format: expected no second format next to 'output_config.format', found one; send one of the two"))
+          "output_format: expected no second format next to 'output_config.format', found one; send one of the "
+            + "two"))
     }
     guard let format = present ?? older else { return nil }
     guard let type = format.value("type"), type.stringValue == "json_schema" else {
@@ -63,4 +58,19 @@ enum MessagesRequest {
     }
     return AnswerConstraint(field: format.prefix + "schema", kind: .jsonSchema(try format.schema("schema")))
   }
+}
+
+extension KnownFields {
+  /// Bookkeeping of Anthropic's API, and hints about caching: accepted with any value and without effect. The server
+  /// caches by itself.
+  package static let ignoredInMessages = [
+    "metadata", "service_tier", "cache_control", "inference_geo", "user_profile_id",
+  ]
+
+  /// Fields of Anthropic's API with only one value.
+  package static let neutralInMessages = [
+    NeutralField("container", [], "the server runs no code"),
+    NeutralField("mcp_servers", [[]], "the server calls no other servers"),
+    NeutralField("n", [1], "an answer of this API is one message"),
+  ]
 }

@@ -10,7 +10,8 @@ enum ResponsesInput {
     return .array(
       of: .object(
         .any([
-          "type", "role", "id", "status", "phase", "call_id", "name", "arguments", "summary", "encrypted_content",
+          "type", "role", "id", "status", "phase", "call_id", "name", "arguments", "summary",
+          "encrypted_content",
         ]) + ["content": parts, "output": parts]))
   }()
 
@@ -23,7 +24,8 @@ enum ResponsesInput {
     var conversation = Conversation()
     if let instructions { conversation.append(ChatMessage(role: .system, content: instructions)) }
     guard let value = reader.value("input") else {
-      throw .rejected(.badField("input", "input: expected a string or items, found none; send the conversation"))
+      throw .rejected(
+        .badField("input", "input: expected a string or items, found none; send the conversation"))
     }
     if let text = value.stringValue {
       conversation.append(ChatMessage(role: .user, content: text))
@@ -48,7 +50,8 @@ enum ResponsesInput {
       let call = ChatToolCall(name: try ToolDefinition.name(item.fields), arguments: .string(arguments))
       conversation.add(call: call.withParsedArguments)
     case "function_call_output":
-      guard let output = try TextBlocks.read(item.fields, "output", types: ["input_text", "output_text", "text"])
+      guard
+        let output = try TextBlocks.read(item.fields, "output", types: ["input_text", "output_text", "text"])
       else { throw missing(item.fields, "output") }
       conversation.append(ChatMessage(role: .tool, content: output))
     case "reasoning":

@@ -92,7 +92,8 @@ struct ResponsesReply: Reply {
 
   private mutating func began(_ index: Int) -> [ReplyEvent] {
     let block = ResponsesItem(answer.blocks[index], index: index, status: "in_progress")
-    let added = event("response.output_item.added", ["output_index": .int(index), "item": block.value(isBegun: true)])
+    let added = event(
+      "response.output_item.added", ["output_index": .int(index), "item": block.value(isBegun: true)])
     guard let part = block.part(text: "", logprobs: []) else { return [added] }
     return [added, event("response.content_part.added", block.position + ["part": part])]
   }

@@ -8,32 +8,19 @@ struct ResponsesRequest: Sendable {
   static let shape = RequestShape.object(
     GenerationFields.shape + ThinkingFields.shape + ResponsesTools.shape + [
       "input": ResponsesInput.shape,
-      "text": .object(["format": .members(["type", "name", "description", "schema", "strict"]), "verbosity": .any]),
-    ] + .any(["model", "instructions", "max_output_tokens", "top_logprobs", "include"]) + .any(ignored)
-      + .any(neutral.map(\.name)))
+      "text": .object([
+        "format": .members(["type", "name", "description", "schema", "strict"]), "verbosity": .any,
+      ]),
+    ] + .any(["model", "instructions", "max_output_tokens", "top_logprobs", "include"])
+      + .any(KnownFields.ignoredInResponses) + .any(KnownFields.neutralInResponses.map(\.name)))
 
-  /// Bookkeeping of OpenAI's API. Nothing is stored, whatever `store` says; prompts are never cut.
-  static let ignored = [
-    "metadata", "store", "user", "service_tier", "safety_identifier", "prompt_cache_key",
-    "prompt_cache_retention", "prompt_cache_options", "truncation",
-  ]
-
-  static let neutral = [
-    NeutralField(
-      "previous_response_id", [], "answers are not stored; send the whole conversation as 'input' instead"),
-    NeutralField("conversation", [], "conversations are not stored; send the whole conversation as 'input'"),
-    NeutralField("background", [false], "answers are not stored; read the answer from this request"),
-    NeutralField("prompt", [], "prompts are not stored; send 'instructions' and 'input'"),
-    NeutralField("n", [1], "an answer of this API is one response"),
-    NeutralField("modalities", [["text"]], "answers are text"),
-  ]
-
-  /// What `include` may name. All but the log-probabilities belong to tools and pictures that do not exist here, or to
-  /// reasoning that is encrypted; here it is plain text.
+  /// What `include` may name. All but the log-probabilities belong to tools and images, which do not exist here, or to
+  /// encrypted reasoning; here reasoning is plain text.
   private static let logprobsName = "message.output_text.logprobs"
   private static let includable = [
     logprobsName, "reasoning.encrypted_content", "file_search_call.results", "web_search_call.results",
-    "web_search_call.action.sources", "message.input_image.image_url", "computer_call_output.output.image_url",
+    "web_search_call.action.sources", "message.input_image.image_url",
+    "computer_call_output.output.image_url",
     "code_interpreter_call.outputs",
   ]
 
@@ -44,7 +31,9 @@ struct ResponsesRequest: Sendable {
   init(
     _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int
   ) throws(ServingError) {
-    for field in Self.neutral { try reader.require(field.name, isOneOf: field.values, because: field.reason) }
+    for field in KnownFields.neutralInResponses {
+      try reader.require(field.name, isOneOf: field.values, because: field.reason)
+    }
     let instructions = try reader.string("instructions")
     let fields = try ThinkingFields(reader)
     let mode = fields.mode ?? thinking.mode
@@ -71,7 +60,8 @@ struct ResponsesRequest: Sendable {
       "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls), "previous_response_id": .null,
       "reasoning": ["effort": effort, "summary": .null], "service_tier": "default", "store": false,
       "temperature": .float(generation.sampling.temperature), "text": ["format": format],
-      "tool_choice": tools.choice, "tools": .array(tools.definitions), "top_logprobs": .int(logprobCount ?? 0),
+      "tool_choice": tools.choice, "tools": .array(tools.definitions),
+      "top_logprobs": .int(logprobCount ?? 0),
       "top_p": .float(generation.sampling.topP), "truncation": "disabled",
       "user": reader.value("user") ?? .null,
     ]
@@ -98,7 +88,8 @@ struct ResponsesRequest: Sendable {
     let text: JSONValue = ["type": "text"]
     guard let options = try reader.object("text") else { return (nil, text) }
     try options.require(
-      "verbosity", isOneOf: ["medium"], because: "the length of an answer can be requested only in the prompt")
+      "verbosity", isOneOf: ["medium"], because: "the length of an answer can be requested only in the prompt"
+    )
     guard let format = try options.object("format") else { return (nil, text) }
     let value = JSONValue.object(format.object)
     switch try format.string("type") {
@@ -125,4 +116,25 @@ extension FieldReader {
     guard value("reasoning")?.objectValue != nil else { return nil }
     return try object("reasoning")?.value("effort")
   }
+}
+
+extension KnownFields {
+  /// Bookkeeping of OpenAI's API: accepted with any value and without effect. Nothing is stored, whatever `store` says,
+  /// and prompts are never cut.
+  package static let ignoredInResponses = [
+    "metadata", "store", "user", "service_tier", "safety_identifier", "prompt_cache_key",
+    "prompt_cache_retention", "prompt_cache_options", "truncation",
+  ]
+
+  /// Fields of OpenAI's API with only one value.
+  package static let neutralInResponses = [
+    NeutralField(
+      "previous_response_id", [], "answers are not stored and 'input' must have the whole conversation"),
+    NeutralField(
+      "conversation", [], "conversations are not stored and 'input' must have the whole conversation"),
+    NeutralField("background", [false], "answers are not stored and are given in reply to their request"),
+    NeutralField("prompt", [], "prompts are not stored and 'instructions' and 'input' must have all text"),
+    NeutralField("n", [1], "an answer of this API is one response"),
+    NeutralField("max_tool_calls", [], "the server runs no tools"),
+  ]
 }

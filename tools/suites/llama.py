@@ -20,9 +20,9 @@ TESTS = Path("vendor/llama.cpp/tools/server/tests")
 HERE = Path(__file__).resolve().parent
 
 STORIES = [
-    "But she couldn't", '(Suddenly)+|\\{ " Sarax.', "(Suddenly)+", "^ blue", "(Aside|she|felter|alonger)+", "Whillicter",
-    "(little|girl)+", "(going|bed)+", "(princesses|everyone|kids|Anna|forest)+", "(Whiskers|Flana)+", "(Jack|said)+",
-    "(Ann|small|shiny|Daddy|Jimmy)+", "(Dad|excited|park|Jimmy)+", "(wise|kind|owl|answer)+", "(\\{|John)+",
+    "But she couldn't", '(Suddenly)+|\\{ " Sarax.', "(Suddenly)+", "^ blue", "(Aside|she|felter|alonger)+",
+    "Whillicter", "(little|girl)+", "(going|bed)+", "(princesses|everyone|kids|Anna|forest)+", "(Whiskers|Flana)+",
+    "(Jack|said)+", "(Ann|small|shiny|Daddy|Jimmy)+", "(Dad|excited|park|Jimmy)+", "(wise|kind|owl|answer)+", "(\\{|John)+",
 ]
 
 # file, found, written instead

@@ -24,7 +24,6 @@ NOT_OFFERED = {
 # Attributes with an option of the same meaning, where the program has it.
 OPTIONS = {
     "api_key": "--api-key", "seed": "--seed", "n_predict": "--max-tokens", "slot_save_path": "--slot-save-path",
-    "cors_origins": "--allow-origin",
 }
 LIMITS = ("n_predict", "max_tokens", "max_completion_tokens")
 
@@ -33,7 +32,8 @@ def replaced(original):
     class QuireProcess(original):
         def _model(self) -> None:
             repository = str(self.model_hf_repo)
-            if self.model_hf_repo is None and self.model_file is None:
+            # The router's tests of origins need no router.
+            if self.model_hf_repo is None and self.model_file is None and not self.cors_origins:
                 raise NotOffered("not offered: several models in one server")
             if "gemma3" in repository:
                 raise NotOffered("not offered: images")
@@ -48,6 +48,8 @@ def replaced(original):
             if "," in self.server_host:
                 raise NotOffered("not offered: several addresses to listen on")
             words += ["--host", self.server_host]
+            if self.cors_origins != "localhost":  # what Quire allows anyway
+                words += ["--allow-origin", self.cors_origins or "*"]
             if self.model_alias:
                 if "," in self.model_alias and not has_option("--model-alias"):
                     raise NotOffered("not offered: several names of a model")

@@ -6,23 +6,24 @@
 - OUT/demo: the demo model. It thinks, closes its reasoning and ends its answers.
 - OUT/noise: random weights with a bias for each token, so that it writes short random text: printable ASCII,
   hardly ever an end of the answer, never a think tag. A constrained string or number ends after some 20 tokens, because
-  quotes and closing brackets have a higher bias. Suites expect a model that writes until the limit.
+  quotes, commas and closing brackets have a higher bias. Suites expect a model that writes until the limit.
 
 Both accept 32,768 positions, so that a suite's context sizes can be set.
 """
 
+import importlib.machinery
 import json
 import math
 import shutil
-import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy
 
 MAKE = Path(__file__).resolve().parent.parent / "make-checkpoint"
 POSITIONS = 32768
-CLOSING = {'"': 2.5, '"}': 2.5, "}": 2, "]": 1.5}
+CLOSING = {'"': 2.5, '"}': 2.5, "}": 2, "]": 1.5, ",": 1.5}
 CONSTANT = 6.0  # the first component of every embedding; the noise around it has unit spread
 
 
@@ -30,6 +31,8 @@ def bias(text: str, is_special: bool) -> float:
     """The logit of a token next to noise of spread 1."""
     if text in ("<|im_end|>", "<|endoftext|>"):
         return -4
+    if text in ("<tool_call>", "</tool_call>"):
+        return -15  # rather than a think tag where a call is forced
     if is_special or not text or not text.isascii() or not text.isprintable() and text.strip(" \n"):
         return -30
     if text.strip() == "":
@@ -87,14 +90,25 @@ def set_biases(path: Path, biases: numpy.ndarray) -> None:
     data.flush()
 
 
+def make_checkpoint(tokenizer: Path, out: Path) -> None:
+    """Random weights of the shape `tiny`, with a row for every entry of the vocabulary."""
+    loader = importlib.machinery.SourceFileLoader("make_checkpoint", str(MAKE))
+    module = types.ModuleType(loader.name)
+    module.__file__ = str(MAKE)
+    loader.exec_module(module)
+    data = json.loads((tokenizer / "tokenizer.json").read_text())
+    entries = 1 + max([*data["model"]["vocab"].values(), *(token["id"] for token in data["added_tokens"])])
+    module.SHAPES["tiny"]["vocab_size"] = max(1024, -(-entries // 128) * 128)
+    sys.argv = [str(MAKE), "--shape", "tiny", "--tokenizer", str(tokenizer), "--quiet", str(out)]
+    module.main()
+
+
 def main(demo: Path, tokenizer: Path, out: Path) -> None:
     for name in ("demo", "noise"):
         shutil.rmtree(out / name, ignore_errors=True)
     shutil.copytree(demo, out / "demo")
-    subprocess.run(
-        [sys.executable, str(MAKE), "--shape", "tiny", "--tokenizer", str(tokenizer), str(out / "noise")],
-        check=True, stdout=subprocess.DEVNULL,
-    )
+    make_checkpoint(tokenizer, out / "noise")
+    (out / "noise" / "generation_config.json").write_text(json.dumps({"temperature": 1.0, "top_k": 0, "top_p": 1.0}))
     config = json.loads((out / "noise" / "config.json").read_text())
     [weights] = (out / "noise").glob("*.safetensors")
     set_biases(weights, token_biases(tokenizer, config["vocab_size"]))

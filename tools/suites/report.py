@@ -62,6 +62,8 @@ def cause(record: dict) -> str:
         return f"refused ({refused['status']}) {where}{field}: {first_line(refused['message'])[:110]}"
     if "tool_call" in record["line"] and "None" in message:
         return "the model does not choose to call a tool"
+    if "reasoning" in record["line"] and not refused:
+        return "the model does not reason"
     if kind in ("KeyError", "AttributeError") and "NoneType" not in message:
         return f"missing field: {first_line(message)[:90]}"
     if kind in ("Failed", "TimeoutError", "ReadTimeout") and "imeout" in message:

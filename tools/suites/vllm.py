@@ -4,12 +4,12 @@ Only files that start a server or use one from their conftest are run, and of th
 images, LoRA, training. The dialect that is translated in the copy:
 
 1. `tests.utils.RemoteOpenAIServer` starts `quire serve`, see vllm_server.py. The served name is the one that the test
-   asks for. A test that uses an option without counterpart fails with `NotOffered`.
+   asks for. A test that uses an option without a counterpart fails with `NotOffered`.
 2. Modules of vLLM and PyTorch are stand-ins, see vllm_stand_ins.py. A test that calls into them fails with `Internals`.
 3. The context of tool_use is four times as long: the demo model's vocabulary of 701 entries needs more tokens.
 4. LoRA adapters are left out: a test that names one fails, others of the same server run.
-5. Texts: an expectation on the text, or the count of tokens, of a particular model becomes one on its type (the list
-   TEXTS).
+5. An expectation on the text, or the count of tokens, of a particular model becomes one on its type. Where a test wants
+   the model to choose a call, the call is forced. Names of metrics begin with `quire:` (the list TEXTS).
 
 Everything else stays as it is.
 """
@@ -32,26 +32,43 @@ USES_SERVER = re.compile(
     r"Remote\w+Server\(|def test\w*\([^)]*\b(client|server|async_client|basic_server_with_lora)\b", re.DOTALL
 )
 
-# file, found, written instead
 CHAT = "entrypoints/openai/chat_completion/"
+USAGE = (
+    "usage == openai.types.CompletionUsage(\n        completion_tokens=5, prompt_tokens={}, total_tokens={}\n    )"
+)
+WHEN_RIGHT = 'assert loaded == {"result": 2}, loaded\n\n\n@'
+CALLS, FORCED = "tools=[WEATHER_TOOL, SEARCH_TOOL],", 'tools=[WEATHER_TOOL], tool_choice="required",'
+
+# File, function or None for the whole file, found, written instead.
 TEXTS = [
-    (CHAT + "test_chat.py", "        assert loaded == {\"result\": 2}, loaded\n\n\n@", "        assert isinstance(loaded, dict)\n\n\n@"),
-    (CHAT + "test_chat.py", "        assert loaded == {\"result\": 2}, loaded\n\n    for",
-     "        assert set(loaded) <= {\"result\"}\n\n    for"),
-    (CHAT + "test_chat.py", 'assert content == "2"', "assert isinstance(content, str)"),
-    (CHAT + "test_chat.py", 'json1["name"] != json2["name"]', 'set(json1) == set(json2)'),
-    (CHAT + "test_completion_with_function_calling.py", 'json1["name"] != json2["name"]', 'set(json1) == set(json2)'),
-]
-# Counts of another tokenizer: file, found, written instead.
-TEXTS += [
-    (CHAT + "test_chat.py",
-     "chat_completion.usage == openai.types.CompletionUsage(\n        completion_tokens=5, prompt_tokens=37, "
-     "total_tokens=42\n    )", "chat_completion.usage.total_tokens == chat_completion.usage.prompt_tokens + 5"),
-    ("entrypoints/serve/instrumentator/test_orca_metrics.py",
-     "completion.usage == openai.types.CompletionUsage(\n        completion_tokens=5, prompt_tokens=5, "
-     "total_tokens=10\n    )", "completion.usage.total_tokens == completion.usage.prompt_tokens + 5"),
-    ("entrypoints/openai/completion/test_completion.py", "completion.usage.prompt_tokens == 5",
+    # What a particular model answers.
+    (CHAT + "test_chat.py", None, WHEN_RIGHT, "assert isinstance(loaded, dict)\n\n\n@"),
+    (CHAT + "test_chat.py", None, 'assert content == "2"', "assert isinstance(content, str)"),
+    (CHAT + "test_chat.py", None, 'json1["name"] != json2["name"]', "set(json1) == set(json2)"),
+    (CHAT + "test_completion_with_function_calling.py", None, 'json1["name"] != json2["name"]',
+     "set(json1) == set(json2)"),
+    ("tool_use/test_tool_calls.py", None, 'assert "98" in choice', "assert choice"),
+    ("tool_use/test_parallel_tool_calls.py", None, 'assert "98" in choice', "assert choice"),
+    ("tool_use/test_parallel_tool_calls.py", None, 'assert "78" in choice', "assert choice"),
+    ("tool_use/test_tool_calls.py", None, '.get("city") == "Dallas"', '.get("city") != 0'),
+    ("tool_use/test_tool_calls.py", None, '.get("state") == "TX"', '.get("state") != 0'),
+    # The schema requires neither.
+    ("tool_use/test_tool_calls.py", None, '.get("city"), str', '.get("city", ""), str'),
+    ("tool_use/test_tool_calls.py", None, '.get("state"), str', '.get("state", ""), str'),
+    # Counts of tokens.
+    (CHAT + "test_chat.py", None, "chat_completion." + USAGE.format(37, 42),
+     "chat_completion.usage.total_tokens == chat_completion.usage.prompt_tokens + 5"),
+    ("entrypoints/serve/instrumentator/test_orca_metrics.py", None, "completion." + USAGE.format(5, 10),
+     "completion.usage.total_tokens == completion.usage.prompt_tokens + 5"),
+    ("entrypoints/openai/completion/test_completion.py", None, "completion.usage.prompt_tokens == 5",
      "completion.usage.prompt_tokens >= 1"),
+    # A call that the model should choose.
+    ("tool_use/test_tool_calls.py", "test_tool_call_and_choice", CALLS, FORCED),
+    ("tool_use/test_tool_calls.py", "test_tool_call_and_choice", "=100", "=400"),
+    ("tool_use/test_parallel_tool_calls.py", "test_parallel_tool_calls_false", CALLS, FORCED),
+    ("tool_use/test_parallel_tool_calls.py", "test_parallel_tool_calls_false", "=200", "=400"),
+    # Names of metrics.
+    ("entrypoints/serve/instrumentator/test_metrics.py", None, '"vllm:', '"quire:'),
 ]
 
 CONFTEST = '''"""Written by tools/check-suites."""
@@ -98,13 +115,20 @@ def prepare(unpacked: Path, copy: Path) -> Path:
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = module\n"
         "asyncio_default_test_loop_scope = module\n"
     )
-    for name, found, written in TEXTS:
-        path = tests / name
-        text = path.read_text()
-        if found not in text:
-            print(f"check-suites: {name} has no '{found}' to translate; its version differs")
-        path.write_text(text.replace(found, written))
+    for name, function, found, written in TEXTS:
+        translate(tests / name, function, found, written)
     return copy
+
+
+def translate(path: Path, function: str | None, found: str, written: str) -> None:
+    text = path.read_text()
+    begin = text.find(f"def {function}(") if function else 0
+    end = text.find("\n@pytest", begin) if function else -1
+    part = text[begin:] if end < 0 else text[begin:end]
+    if begin < 0 or found not in part:
+        print(f"check-suites: {path.name} has no '{found}' to translate; its version differs")
+        return
+    path.write_text(text[:begin] + part.replace(found, written) + text[begin + len(part) :])
 
 
 def selection(copy: Path) -> list[str]:

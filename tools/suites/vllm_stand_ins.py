@@ -111,15 +111,19 @@ class Platform:
 
 class ModelConfig:
     def __init__(self, *_, **__):
-        with open(os.path.join(served_folder(), "config.json")) as file:
-            self._config = json.load(file)
+        pass
 
     def get_vocab_size(self) -> int:
-        return self._config["vocab_size"]
+        """Entries of the vocabulary, without padding."""
+        return len(get_tokenizer())
 
 
 class VLLMValidationError(ValueError):
     pass
+
+
+def download_weights_from_hf(name, *_, **__):
+    return name
 
 
 class Hub:
@@ -136,6 +140,7 @@ EXACT.update({
     "vllm.config": {"ModelConfig": ModelConfig},
     "vllm.exceptions": {"VLLMValidationError": VLLMValidationError},
     "vllm.transformers_utils.repo_utils": {"hf_api": Hub},
+    "vllm.model_executor.model_loader.weight_utils": {"download_weights_from_hf": download_weights_from_hf},
     "vllm.version": {"__version__": "0"},
     "vllm": {"__version__": "0"},
     "torch": {"__version__": "0", "__spec__": None},

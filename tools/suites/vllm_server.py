@@ -49,7 +49,8 @@ class RemoteOpenAIServer:
         test = os.environ.get("PYTEST_CURRENT_TEST", "")
         options, names = [], [model]
         for index, word in enumerate(words):
-            if word == "--runner" and words[index + 1] == "pooling":
+            # The tests of keys and request ids happen to use a model for embeddings.
+            if word == "--runner" and words[index + 1] == "pooling" and "middleware" not in test:
                 raise NotOffered("not offered: embeddings")
             if word in NOT_OFFERED and not has_option(word):
                 raise NotOffered(f"not offered: {NOT_OFFERED[word]}")

@@ -30,7 +30,7 @@ package struct ThinkingLimit: Sendable, Equatable {
   }
 }
 
-/// The tokens that close a thought in the model's stead.
+/// The tokens with which the engine closes a thought.
 package struct ThoughtClosing: Sendable, Equatable {
   /// After a text: the sentence in a paragraph of its own, the closing tag, two line feeds.
   package let tokens: [Int32]

@@ -23,7 +23,7 @@ struct StepDrafting {
   private var texts: [DraftText] = []
   private var proposals: DraftProposals
   private var grants: [Grant] = []
-  /// Forced tokens of the current step, which are drafts that certainly come true.
+  /// Forced tokens of the current step, which are drafts that are always accepted.
   private var forced: [Int32] = []
   /// Number of drafts in the current step.
   private(set) var draftCount = 0

@@ -76,11 +76,14 @@ struct MessagesReplyTests {
   @Test func wholeAnswersAndStreamsAreTheSameMessage() throws {
     let generator = ScriptedGenerator { _ in Self.calling }
     let fixture = try ServerFixture(generator)
-    let members: JSONObject = ["tools": Self.tools, "thinking": ["type": "enabled", "budget_tokens": 1024]]
+    let members: JSONObject = [
+      "tools": Self.tools, "thinking": ["type": "enabled", "budget_tokens": 1024, "depth": 3],
+    ]
     let whole = try fixture.post(Self.path, Self.body(members))
     let promptTokens = try #require(generator.requests.first?.promptTokens.count)
     #expect(whole.header("request-id") == whole.header("X-Request-Id"))
-    #expect(whole.header("X-Quire-Ignored") == "thinking.budget_tokens")
+    #expect(whole.header("X-Quire-Ignored") == "thinking.depth")
+    #expect(generator.requests.first?.thinking?.budget == 1024)
     let message = try whole.json()
     #expect(message["id"]?.stringValue?.hasPrefix("msg_") == true)
     #expect(

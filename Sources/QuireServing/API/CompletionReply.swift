@@ -65,7 +65,8 @@ struct CompletionReply: Reply {
       return [ReplyEvent(chunk(choice, progress: progress.json))]
     case .prompt(let tokens):
       if !echoes.isEmpty {
-        for token in tokens { choices[choice].logprobs?.append(token, alternatives: logprobCount) }
+        let most = logprobCount
+        for token in tokens { choices[choice].logprobs?.append(token, alternatives: most) }
       }
       if fields.promptLogprobCount != nil { choices[choice].promptRecords = tokens }
       return []

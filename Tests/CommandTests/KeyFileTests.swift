@@ -7,9 +7,9 @@ import Testing
 @Suite struct KeyFileTests {
   private let texts = TemporaryFolder()
 
-  private func file(_ text: String, mode: Int = 0o600) throws -> String {
+  private func file(_ text: String, mode: mode_t = 0o600) throws -> String {
     let path = texts.write(text.utf8, to: "keys")
-    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    try #require(chmod(path, mode) == 0)
     return path
   }
 

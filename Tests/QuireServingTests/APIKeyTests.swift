@@ -22,7 +22,7 @@ struct APIKeyTests {
     "Authorization: Bearer", "Authorization: Bearer sk-firs", "Authorization: Bearer sk-firstx",
     "Authorization: Bearer sk-first sk-first", "Authorization: Basic sk-first", "Authorization: sk-first",
     "Authorization: Bearer sk-firstsk-first", "Authorization: Bearer SK-FIRST", "x-api-key: Bearer sk-first",
-    "x-api-key:", "api-key: sk-first", "Cookie: key=sk-first", "Authorization: Bearer sk-f\u{ef}rst",
+    "x-api-key:", "api-key: sk-first", "Cookie: key=sk-first",
   ]
 
   @Test func requestsNeedOneOfTheKeys() throws {

@@ -94,7 +94,7 @@ struct NativeReply: Reply {
     members["has_new_line"] = .bool(choice.hasLineFeed)
     if let result = choice.result {
       members["truncated"] = .bool(result.isCutByContext(choice.answer.contextLength))
-      members["stop_type"] = .string(result.stopType)
+      members["stop_type"] = .string(request.onlyComputesPrompt ? "limit" : result.stopType)
       members["stopping_word"] = .string(result.stoppingWord)
       members["tokens_cached"] = .int(result.cachedTokens)
     }

@@ -32,8 +32,8 @@ enum KeyFile {
     guard !keys.isEmpty else {
       throw CommandError("expected at least one API key in \(path), found none; add one on a line of its own")
     }
-    let permissions = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-    if let permissions, permissions & 0o077 != 0 {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & 0o077 != 0 {
       showNotices(["other users may read the API keys in \(path); 'chmod 600' on it prevents that"])
     }
     return keys

@@ -46,7 +46,7 @@ import Testing
     #expect(matcher.accept(think))
     #expect(try matcher.allowedTokens() == nil)
     acceptAll(ids("\nHm. <think> </thi") + [think, Int32(TinyTokenizer.startOfTurn)] + ids("no\n"), matcher)
-    #expect(matcher.isComplete && !matcher.isFinished)
+    #expect(!matcher.isComplete && !matcher.isFinished)
     #expect(matcher.accept(endOfThink))
     #expect(!matcher.isComplete)
     let answer = try #require(try matcher.allowedTokens())

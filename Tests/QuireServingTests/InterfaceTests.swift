@@ -31,7 +31,7 @@ struct InterfaceTests {
     let names = table.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
       row.split(separator: "|")[0].matches(of: /`(\w+)`/).map { String($0.1) }
     }
-    #expect(names.count > 30)
+    #expect(names.count > 20)
     for name in names where name != "prompt" {
       let response = try fixture.post("/completion", ["prompt": "x", name: ["no": 0.5]])
       #expect(response.header("X-Quire-Ignored") == nil, "\(name) is not read")

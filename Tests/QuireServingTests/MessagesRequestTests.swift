@@ -11,7 +11,7 @@ struct MessagesRequestTests {
   private static let path = MessagesReplyTests.path
 
   private func prompt(_ members: JSONObject) throws -> String {
-    let generator = ScriptedGenerator { _ in [.end()] }
+    let generator = ScriptedGenerator(contextLength: 2048) { _ in [.end()] }
     let fixture = try ServerFixture(generator)
     let response = try fixture.post(Self.path, MessagesReplyTests.body(members))
     #expect(response.status == 200, "\(response.text)")
@@ -164,7 +164,7 @@ struct MessagesRequestTests {
     (["n": 2], "n: expected 1"), (["output_format": ["type": "text"]], "output_format.type: expected"),
     (["output_config": ["format": ["type": "json_schema"]]], "output_config.format.schema: expected"),
     (
-      ["output_config": ["format": ["type": "json_schema", "schema": ["type": "number", "pattern": 1]]]],
+      ["output_config": ["format": ["type": "json_schema", "schema": ["type": "string", "pattern": 1]]]],
       "output_config.format.schema"
     ),
   ]

@@ -150,8 +150,11 @@ struct RejectionTests {
       ["logit_bias": ["5": 101]], field: "logit_bias.5",
       "logit_bias.5: expected a number from -100 to 100, found 101; correct it or leave it out"),
     .chat(
-      ["logit_bias": [1]], field: "logit_bias",
-      "logit_bias: expected an object, found an array; correct it or leave it out"),
+      ["logit_bias": [1]], field: "logit_bias[0]",
+      "logit_bias[0]: expected a token and its bias, such as [7, -1], found 1; correct it"),
+    .chat(
+      ["logit_bias": "x"], field: "logit_bias",
+      "logit_bias: expected an object, found \"x\"; correct it or leave it out"),
     .chat(
       ["top_logprobs": 3], field: "top_logprobs",
       "top_logprobs: expected 0 without \"logprobs\": true, found 3; add that or leave it out"),

@@ -180,7 +180,7 @@ struct ResponsesTests {
   // MARK: Requests
 
   @Test func itemsRenderAsChatsDo() throws {
-    let generator = ScriptedGenerator { _ in [.end()] }
+    let generator = ScriptedGenerator(contextLength: 2048) { _ in [.end()] }
     let fixture = try ServerFixture(generator)
     let response = try fixture.post(
       Self.path,

@@ -201,7 +201,7 @@ import Testing
     let whole = try JSONValue.parse("{\"a\": [true, -1.5e3, \"é\\n\"], \"b\": null}")
     let scalars = Array(text.unicodeScalars)
     var begunCount = 0
-    for end in 0...scalars.count {
+    for end in 1...scalars.count {
       for spoiler in ["", "}", "x", "\"", "\n", "]"] {
         let (content, calls) = split(Array(scalars[..<end]) + Array(spoiler.unicodeScalars), size: 1)
         guard let call = calls.first else {

@@ -25,6 +25,10 @@ struct RequestHead {
   private var hasTransferEncoding = false
   private var canonicalLines: [UInt8] = []
 
+  /// The request line for the empty request that replaces a refused head: its own where it was read, so that the answer
+  /// has the form of the path's API.
+  var lineOfRefusal: String { requestLine?.canonical ?? "GET / HTTP/1.1" }
+
   /// Whether no line has been added.
   var isEmpty: Bool { requestLine == nil }
 

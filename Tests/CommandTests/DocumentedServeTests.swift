@@ -39,7 +39,7 @@ import Testing
         if name == "--quiet" {
           Thread.sleep(forTimeInterval: 2)
         } else {
-          #expect(session.wait(for: "API key: not required\n"), "\(name): \(session.transcript)")
+          #expect(session.wait(for: "API key: "), "\(name): \(session.transcript)")
         }
         session.signal(SIGTERM)
         #expect(session.finish(seconds: 30) == 0, "\(name): \(session.transcript)")

@@ -163,6 +163,7 @@ private func runServe(_ arguments: Arguments) throws {
   let server = try Server(
     engine: engine, tokenizer: opened.tokenizer, options: options,
     log: logsRequests ? LineLog { Terminal.errorLine($0) } : nil)
+  stop.beginServing()
   try server.start()
   let summary = ServeSummary(
     name: name, opened: opened, engine: engine.shape, options: engineOptions, server: server,

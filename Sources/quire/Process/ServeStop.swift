@@ -33,9 +33,11 @@ final class ServeStop: Sendable {
     }
   }
 
-  /// Returns the first signal that comes from now on.
+  /// The model is loaded: signals no longer end the program at once.
+  func beginServing() { phase.withLock { $0 = .serving } }
+
+  /// Returns the first signal that comes, or has come, after `beginServing`.
   func wait() -> StopSignals.Signal {
-    phase.withLock { $0 = .serving }
     stopped.wait()
     return first.withLock { $0 } ?? StopSignals.Signal(number: SIGTERM)
   }

@@ -33,7 +33,9 @@ struct TokenRules {
     badWords = request.badWords
     promptCount = request.promptTokens.count
     // Capacity for all, so that a decode step does not allocate.
-    if minimumCount > 0 || constraint != nil || !badWords.isEmpty { excluded.reserveCapacity(endIDs.count + badWords.count) }
+    if minimumCount > 0 || constraint != nil || !badWords.isEmpty {
+      excluded.reserveCapacity(endIDs.count + badWords.count)
+    }
   }
 
   /// Whether the answer is all that its constraint allows.

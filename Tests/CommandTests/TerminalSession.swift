@@ -115,12 +115,13 @@ final class TerminalSession {
   var linesTooWide: [String] {
     transcript.split(separator: "\n").flatMap { line -> [String] in
       let parts = String(line).components(separatedBy: "\r")
-      return parts.filter { part in
+      return parts.enumerated().filter { index, part in
         let text = part.replacing(/\u{1b}\[[0-9;?]*[A-Za-z]/, with: "")
         let longest = text.split(separator: " ").map(\.count).max() ?? 0
-        let limit = parts.count > 1 ? columns - 1 : columns
+        // A part that is overwritten leaves the last column free; the last part is a line as any other.
+        let limit = index < parts.count - 1 ? columns - 1 : columns
         return Self.width(text) > limit && longest <= columns / 2
-      }
+      }.map(\.element)
     }
   }
 

@@ -110,8 +110,8 @@ final class TerminalSession {
     return true
   }
 
-  /// Lines that take more columns than the window has, or redrawn ones that fill it. A word that is longer than a line, such as a path,
-  /// may be the reason and counts not.
+  /// Lines that take more columns than the window has, or redrawn ones that fill it. A line with a word of more than
+  /// half the window, such as a path, does not count.
   var linesTooWide: [String] {
     transcript.split(separator: "\n").flatMap { line -> [String] in
       let parts = String(line).components(separatedBy: "\r")

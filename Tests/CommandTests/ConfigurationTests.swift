@@ -51,6 +51,7 @@ import Testing
     texts.write(report.utf8, to: "report.json")
     try FileManager.default.createSymbolicLink(
       atPath: texts.path + "/model", withDestinationPath: place.checkpoint.path)
+    texts.write("k3\n".utf8, to: "keys")
     let path = file(
       """
       // Everything that serve takes.
@@ -58,7 +59,8 @@ import Testing
         "allow-origin": ["https://a.example", "null"], "allow-host": "b.example", slots: 0x3, queue: 5,
         "token-budget": 64, "kv-memory": 16, "drain-seconds": "1", "no-request-log": true, context: 128,
         "kv-cache": "float32", "no-lookup": true, "no-prefix-cache": true, "chat-format": "qwen3",
-        threads: 1.0, quiet: false, }
+        threads: 1.0, quiet: false, "api-key": ["k1", "k2"], "api-key-file": ["keys"], "no-slots": true,
+        "log-bodies": 100, thinking: "64", "thinking-close-message": "Enough.", "answer-reserve": 16, }
       """)
     let server = try ServedProgram(words: ["--config", path])
     let errors = try server.errors
@@ -71,15 +73,19 @@ import Testing
     let named = Set(origin.dropFirst(9).split(separator: " from ")[0].split(separator: ", ").map(String.init))
     #expect(named == Set(Self.options.map(\.name) + ["model"]).subtracting(["config"]))
     for (origin, status) in [("https://a.example", 200), ("null", 200), ("https://c.example", 403)] {
-      let reply = exchangeOnce(port: server.port, "GET", "/v1/models", headers: ["Origin: \(origin)"])
+      let reply = exchangeOnce(
+        port: server.port, "GET", "/v1/models", headers: ["Origin: \(origin)", "Authorization: Bearer k2"])
       #expect(reply?.status == status)
     }
-    #expect(exchangeOnce(port: server.port, "GET", "/quire/model")?.text.contains("reference") == true)
+    let facts = exchangeOnce(port: server.port, "GET", "/quire/model", headers: ["x-api-key: k3"])
+    #expect(facts?.text.contains("reference") == true)
+    #expect(exchangeOnce(port: server.port, "GET", "/quire/model")?.status == 401)
   }
 
   @Test func everythingFromVariables() throws {
     let report = texts.write(#"{"rows": [{"step": "reference"}]}"#.utf8, to: "report.json")
     let configuration = file("{slots: 9}")
+    let keys = texts.write("k3\n".utf8, to: "keys")
     var values = [
       "config": configuration, "host": "127.0.0.1", "port": "0", "model-name": "tiny",
       "allow-origin": "https://a.example, null", "allow-host": "b.example", "slots": "3", "queue": "5",
@@ -87,7 +93,8 @@ import Testing
       "no-request-log": "true",
       "context": "128", "kv-cache": "float32", "no-lookup": "1", "no-prefix-cache": "true",
       "chat-format": "qwen3",
-      "threads": "1", "quiet": "false",
+      "threads": "1", "quiet": "false", "api-key": "k1, k2", "api-key-file": keys, "no-slots": "true",
+      "log-bodies": "100", "thinking": "64", "thinking-close-message": "Enough.", "answer-reserve": "16",
     ]
     values["model"] = place.checkpoint.path
     #expect(Set(values.keys) == Set(Self.options.map(\.name) + ["model"]))
@@ -101,7 +108,8 @@ import Testing
       #expect(origin.contains("\(name) from \(Self.variable(name))"), "\(name)")
     }
     for (origin, status) in [("https://a.example", 200), ("null", 200), ("https://c.example", 403)] {
-      let reply = exchangeOnce(port: server.port, "GET", "/v1/models", headers: ["Origin: \(origin)"])
+      let reply = exchangeOnce(
+        port: server.port, "GET", "/v1/models", headers: ["Origin: \(origin)", "Authorization: Bearer k2"])
       #expect(reply?.status == status)
     }
     // A switch that a variable sets is switched off on the command line.
@@ -109,7 +117,8 @@ import Testing
     let words = ["--no-request-log=false", "--port", "0", "--allow-origin=https://c.example"]
     let logging = try ServedProgram(words: words, environment: environment)
     for (origin, status) in [("https://a.example", 403), ("https://c.example", 200)] {
-      let reply = exchangeOnce(port: logging.port, "GET", "/v1/models", headers: ["Origin: \(origin)"])
+      let reply = exchangeOnce(
+        port: logging.port, "GET", "/v1/models", headers: ["Origin: \(origin)", "Authorization: Bearer k2"])
       #expect(reply?.status == status)
     }
     #expect(eventually { (try? logging.errors.contains("GET /v1/models 200")) == true })

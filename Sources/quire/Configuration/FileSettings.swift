@@ -82,14 +82,15 @@ struct FileSettings {
     guard option.value != nil else { return value.boolValue.map { $0 ? [""] : [] } }
     if option.isRepeatable, let elements = value.arrayValue {
       let texts = elements.compactMap(\.stringValue)
-      return texts.count == elements.count ? texts : nil
+      return texts.count == elements.count ? texts.map { located($0, option) } : nil
     }
     if let number = value.numberValue { return [number.int.map { String($0) } ?? number.literal] }
-    return value.stringValue.map { [option.value == "FILE" ? absolute($0) : $0] }
+    return value.stringValue.map { [located($0, option)] }
   }
 
-  /// A path in the file is relative to the file's folder.
-  private func absolute(_ name: String) -> String {
+  /// A value, or the path from the current folder where it is a path: in the file paths start at the file's folder.
+  private func located(_ name: String, _ option: Command.Option) -> String {
+    guard option.value == "FILE" else { return name }
     let folder = (path as NSString).deletingLastPathComponent
     return name.hasPrefix("/") || folder.isEmpty ? name : folder + "/" + name
   }

@@ -99,6 +99,9 @@ final class Service: Sendable {
   let closing: ThoughtClosing
   /// Threads for requests with a body.
   let work = RequestWork()
+  let responses: ResponseStore
+  /// `system_fingerprint` of every answer.
+  let fingerprint: String
   /// Seconds since 1970 when the server was made.
   let created: Int
   private let draining = Atomic(false)
@@ -107,6 +110,8 @@ final class Service: Sendable {
     slots = SlotBoard(generator)
     self.tokenizer = tokenizer
     self.options = options
+    fingerprint = SystemFingerprint.text(options)
+    responses = ResponseStore(byteLimit: options.storedResponseBytes)
     constraints = ConstraintCompiler(tokenizer)
     closing = ThoughtClosing(
       tokenizer.chatFormat.format ?? .qwen3, sentence: options.thinking.closingSentence, tokenizer: tokenizer)

@@ -65,7 +65,7 @@ struct ChatReply: Reply {
     guard isStreamed else { return [] }
     return choices.indices.map { index in
       let more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
-      return ReplyEvent(chunk(index, delta: ["role": "assistant", "content": ""], more))
+      return ReplyEvent(chunk(index, delta: ["role": "assistant", "content": .null], more))
     }
   }
 

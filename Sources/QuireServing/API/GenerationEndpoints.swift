@@ -13,7 +13,7 @@ enum ChatEndpoint {
       vocabularySize: service.tokenizer.vocabularySize)
     try chat.start(exchange, service) { prompt in
       ChatReply(
-        chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName), prompt: prompt)
+        chat, identity: service.identity(prefix: "chatcmpl-"), prompt: prompt)
     }
   }
 }
@@ -87,8 +87,8 @@ enum CompletionEndpoint {
       }
     }
     let reply = CompletionReply(
-      completion, identity: ReplyIdentity(prefix: "cmpl-", model: service.options.modelName),
-      promptTokens: promptTokens, prompts: prompts, echoes: echoes)
+      completion, identity: service.identity(prefix: "cmpl-"),
+      promptTokens: promptTokens, prompts: prompts, limits: choices.map(\.maximumTokens), echoes: echoes)
     try GenerationRun.start(
       choices, promptTokens: promptTokens, choicesPerPrompt: generation.choiceCount,
       generator: service.generator, exchange: exchange, reply: reply)
@@ -132,8 +132,8 @@ extension GenerationRequest {
   ) throws(ServingError) {
     let needed = fields.maximumTokens == 0 ? 0 : 1
     guard prompt.count <= contextLength - needed else {
-      let error = GenerationError.promptTooLong(promptTokenCount: prompt.count, contextLength: contextLength)
-      throw .rejected(.badField(field, error.description, code: "context_length_exceeded"))
+      throw .rejected(
+        .promptTooLong(field: field, promptTokens: prompt.count, contextLength: contextLength))
     }
     guard !prompt.isEmpty else {
       throw .rejected(.badField(field, "\(field): expected at least one token, found none; send some text"))

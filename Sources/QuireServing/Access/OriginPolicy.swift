@@ -23,8 +23,11 @@ struct OriginPolicy: Sendable {
     + "X-Stainless-Package-Version, X-Stainless-Poll-Helper, X-Stainless-Retry-Count, X-Stainless-Runtime, "
     + "X-Stainless-Runtime-Version, X-Stainless-Timeout, *"
 
+  /// The methods of all paths.
+  static let methods = "GET, HEAD, POST, DELETE, OPTIONS"
+
   private static let preflightHeaders = [
-    HTTPHeader("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"),
+    HTTPHeader("Access-Control-Allow-Methods", methods),
     HTTPHeader("Access-Control-Allow-Headers", requestHeaders),
     // Lets allowed public pages reach a private address.
     HTTPHeader("Access-Control-Allow-Private-Network", "true"),

@@ -60,8 +60,10 @@ package final class Server: Sendable {
   /// The base URL of the API. Only after `start`.
   package var url: String { "http://\(IPAddress.inURL(options.host)):\(port)/v1" }
 
-  /// The URL of the chat page. Only after `start`. If the server listens on every network, this is its loopback address.
-  package var pageURL: String {
+  /// The URL of the chat page, if there is one. Only after `start`. If the server listens on every network, this is its
+  /// loopback address.
+  package var pageURL: String? {
+    guard options.showsPage else { return nil }
     let isEverywhere = ["0.0.0.0", "::", "*"].contains(options.host)
     return "http://\(isEverywhere ? "127.0.0.1" : IPAddress.inURL(options.host)):\(port)/"
   }

@@ -24,6 +24,8 @@ package struct ServerOptions: Sendable, Equatable {
   /// Keys of which every request must present one, except those for the page and the server's health. Without any, every
   /// request is answered.
   package var apiKeys: [String] = []
+  /// Whether `GET /` is answered with the page.
+  package var showsPage = true
   /// Whether `GET /slots` is answered.
   package var showsSlots = true
   /// Memory for responses that a request can continue by their id; 0 stores none.

@@ -71,6 +71,9 @@ struct AccessTests {
       #expect(response.status == 403 || response.status == 400, "\(origin)")
       #expect(response.header("Access-Control-Allow-Origin") == nil)
       guard response.status == 403 else { continue }
+      let question = try #require(
+        exchangeOnce(port: fixture.port, "OPTIONS", Self.path, headers: ["Origin: \(origin)"]))
+      #expect(question.status == 200 && !question.headers.contains { $0.name.hasPrefix("access-control") })
       let message = try #require(try response.json()["error"]?["message"]?.stringValue)
       #expect(message.contains("start the server with --allow-origin"), "\(message)")
       #expect(message.utf8.count < 400)

@@ -40,6 +40,22 @@ struct CountAndLoadTests {
     #expect(try fixture.get("/load").json() == ["server_load": 1])
   }
 
+  @Test func thePromptsTextCanBeShown() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("a"), .end()] })
+    let prompt = try fixture.post("/apply-template", chatBody()).json()["prompt"]
+    let whole = try fixture.post("/v1/chat/completions", chatBody(["verbose": true])).json()
+    #expect(whole["__verbose"] == ["prompt": prompt ?? .null])
+    let events = try fixture.stream("/v1/chat/completions", chatBody(["verbose": true, "stream": true]))
+    #expect(events.map { $0.has("__verbose") } == [true, false, false])
+    #expect(try !fixture.post("/v1/chat/completions", chatBody()).json().has("__verbose"))
+  }
+
+  @Test func thePageCanBeOff() throws {
+    let fixture = try ServerFixture(ScriptedGenerator()) { $0.showsPage = false }
+    #expect(try fixture.get("/").status == 404)
+    #expect(fixture.server.pageURL == nil)
+  }
+
   @Test func responsesReportProgressAndTimings() throws {
     let fixture = try ServerFixture(
       ScriptedGenerator { _ in [.text("a"), .text("b"), .end(completion: 2)] })

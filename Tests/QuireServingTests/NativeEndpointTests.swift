@@ -126,7 +126,8 @@ struct NativeEndpointTests {
   @Test func optionsAndHeadsAreAnswered() throws {
     let fixture = try ServerFixture(ScriptedGenerator())
     for (path, allowed) in [
-      ("*", "GET, HEAD, POST, DELETE, OPTIONS"), ("/", "GET, HEAD, OPTIONS"), ("/props", "GET, HEAD, OPTIONS"),
+      ("*", "GET, HEAD, POST, DELETE, OPTIONS"),
+      ("/", "GET, HEAD, OPTIONS"), ("/props", "GET, HEAD, OPTIONS"),
       ("/v1/completion/", "POST, OPTIONS"), ("/version", "GET, HEAD, OPTIONS"),
       ("/slots/", "GET, HEAD, OPTIONS"),
     ] {

@@ -10,7 +10,8 @@ struct ResponseStoreTests {
   private static let path = "/v1/responses"
 
   private static func fixture(
-    _ generator: ScriptedGenerator = ScriptedGenerator { _ in [.text("Hi Ann."), .end()] }, bytes: Int = 1 << 20
+    _ generator: ScriptedGenerator = ScriptedGenerator { _ in [.text("Hi Ann."), .end()] },
+    bytes: Int = 1 << 20
   ) throws -> ServerFixture {
     try ServerFixture(generator) { $0.storedResponseBytes = bytes }
   }
@@ -80,8 +81,8 @@ struct ResponseStoreTests {
   }
 
   @Test func nothingIsStoredUnasked() throws {
-    for (bytes, members): (Int, JSONObject) in [(1 << 20, ["store": false]), (0, [:]), (100, ["store": true])]
-    {
+    let cases: [(Int, JSONObject)] = [(1 << 20, ["store": false]), (0, [:]), (100, ["store": true])]
+    for (bytes, members) in cases {
       let fixture = try Self.fixture(bytes: bytes)
       var body = members
       body["input"] = "a"

@@ -5,7 +5,7 @@ import QuireJSON
 struct ChatRequest: Sendable {
   static let shape = RequestShape.object(
     KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape + ConstraintFields.shape
-      + .any(["model", "logprobs", "top_logprobs", "n_probs"] + lengthNames))
+      + .any(["model", "logprobs", "top_logprobs", "n_probs", "verbose"] + lengthNames))
 
   /// Names of the limit on the answer's length.
   private static let lengthNames = ["max_completion_tokens", "max_tokens", "max_output_tokens", "n_predict"]
@@ -18,6 +18,8 @@ struct ChatRequest: Sendable {
   let logprobCount: Int?
   /// Whether the answer shows the reasoning.
   let includesReasoning: Bool
+  /// Whether the answer has the text of the prompt.
+  var showsPrompt = false
 
   /// `defaults` and `thinking` apply where the request says nothing.
   init(
@@ -33,6 +35,7 @@ struct ChatRequest: Sendable {
     logprobCount =
       try Self.logprobCount(reader) ?? (generation.tokens.logprobTokenIDs.isEmpty ? nil : 0)
     includesReasoning = try ThinkingFields.includesReasoning(reader)
+    showsPrompt = try reader.bool("verbose") ?? false
     try KnownFields.check(reader, also: KnownFields.neutralInChat)
   }
 

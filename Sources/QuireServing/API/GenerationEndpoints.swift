@@ -12,8 +12,9 @@ enum ChatEndpoint {
       fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
       vocabularySize: service.tokenizer.vocabularySize)
     try chat.start(exchange, service) { prompt in
-      ChatReply(
-        chat, identity: service.identity(prefix: "chatcmpl-"), prompt: prompt)
+      let text = chat.showsPrompt ? String(decoding: service.tokenizer.decode(prompt), as: UTF8.self) : nil
+      return ChatReply(
+        chat, identity: service.identity(prefix: "chatcmpl-"), prompt: prompt, promptText: text)
     }
   }
 }

@@ -23,7 +23,8 @@ enum Router {
     }
 
     func takes(_ method: String) -> Bool {
-      method == self.method || method == "HEAD" && self.method == "GET" || method == "DELETE" && deletion != nil
+      method == self.method || method == "HEAD" && self.method == "GET"
+        || method == "DELETE" && deletion != nil
     }
   }
 
@@ -60,11 +61,11 @@ enum Router {
       if request.method == "OPTIONS" {
         // Browsers ask without a key. `*` asks about the server as a whole.
         let methods =
-          request.path == "*" ? OriginPolicy.methods : try route(for: request.path).allowedMethods
+          request.path == "*" ? OriginPolicy.methods : try route(for: request.path, service).allowedMethods
         return exchange.respond(HTTPResponse(status: 200, headers: [HTTPHeader("Allow", methods)]))
       }
       try service.keys.check(request)
-      let route = try route(for: request.path)
+      let route = try route(for: request.path, service)
       try check(request, route, service)
       guard route.isWork else { return try route.endpoint(for: request.method)(request, exchange, service) }
       try service.work.add(byteCount: request.body.count) {
@@ -103,8 +104,10 @@ enum Router {
     }
   }
 
-  private static func route(for path: String) throws(ServingError) -> Route {
-    if path == PageEndpoint.path { return Route(method: "GET", endpoint: PageEndpoint.handle) }
+  private static func route(for path: String, _ service: Service) throws(ServingError) -> Route {
+    if path == PageEndpoint.path && service.options.showsPage {
+      return Route(method: "GET", endpoint: PageEndpoint.handle)
+    }
     let plain = plainPath(path)
     if let route = routes[plain] ?? NativeRoutes.routes[plain] { return route }
     if plain.hasPrefix(modelPrefix) && plain.utf8.count > modelPrefix.utf8.count {

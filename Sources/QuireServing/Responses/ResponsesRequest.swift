@@ -11,10 +11,11 @@ struct ResponsesRequest: Sendable {
       "text": .object([
         "format": .members(["type", "name", "description", "schema", "strict"]), "verbosity": .any,
       ]),
-    ] + .any([
-      "model", "instructions", "max_output_tokens", "top_logprobs", "include", "store",
-      "previous_response_id",
-    ])
+    ]
+      + .any([
+        "model", "instructions", "max_output_tokens", "top_logprobs", "include", "store",
+        "previous_response_id",
+      ])
       + .any(KnownFields.ignoredInResponses) + .any(KnownFields.neutralInResponses.map(\.name)))
 
   /// What `include` may name. All but the log-probabilities belong to tools and images, which do not exist here, or to
@@ -69,9 +70,11 @@ struct ResponsesRequest: Sendable {
       "instructions": instructions.map(JSONValue.string) ?? .null,
       "max_output_tokens": generation.maximumTokens.map(JSONValue.int) ?? .null, "max_tool_calls": .null,
       "metadata": metadata?.objectValue == nil ? [:] : metadata ?? [:],
-      "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls), "previous_response_id": reader.value("previous_response_id") ?? .null,
+      "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls),
+      "previous_response_id": reader.value("previous_response_id") ?? .null,
       "reasoning": ["effort": effort, "summary": .null], "service_tier": "default",
-      "temperature": .float(generation.sampling.temperature), "text": ["format": format],
+      "temperature": .float(generation.sampling.temperature),
+      "text": ["format": format],
       "tool_choice": tools.choice, "tools": .array(tools.definitions),
       "top_logprobs": .int(logprobCount ?? 0),
       "top_p": .float(generation.sampling.topP), "truncation": "disabled",

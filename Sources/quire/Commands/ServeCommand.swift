@@ -65,6 +65,7 @@ extension Command {
         "--log-bodies", "N",
         "also log up to N bytes of the body of each POST request and of its answer: prompts and answers are then in "
           + "the log"),
+      Option("--no-page", nil, "no chat page at /"),
       Option("--no-slots", nil, "do not show running requests at /slots"),
       .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
@@ -84,6 +85,7 @@ private struct ServeArguments {
   let allowedHosts: [String]
   let apiKeys: [String]
   let loggedBytes: Int
+  let showsPage: Bool
   let showsSlots: Bool
   let storedResponseBytes: Int
   let thinking: ThinkingDefaults
@@ -104,6 +106,7 @@ private struct ServeArguments {
     allowedHosts = arguments.all("--allow-host")
     apiKeys = try KeyFile.keys(arguments)
     loggedBytes = try arguments.integer("--log-bodies", in: 1...1 << 20) ?? 0
+    showsPage = !arguments.has("--no-page")
     showsSlots = !arguments.has("--no-slots")
     storedResponseBytes = try (arguments.integer("--response-memory", in: 0...1 << 20) ?? 64) << 20
     thinking = try arguments.thinkingDefaults()
@@ -130,6 +133,7 @@ private struct ServeArguments {
     options.allowedOrigins = Set(allowedOrigins)
     options.allowedHosts = Set(allowedHosts)
     options.apiKeys = apiKeys
+    options.showsPage = showsPage
     options.showsSlots = showsSlots
     options.storedResponseBytes = storedResponseBytes
     options.http.loggedBytes = loggedBytes

@@ -74,7 +74,7 @@ def structured_by_tool():
 
 @check
 def structured_by_json_mode():
-    answer = model().with_structured_output(Stay, method="json_mode", include_raw=True).invoke("Answer in JSON")
+    answer = model(max_tokens=3000).with_structured_output(Stay, method="json_mode", include_raw=True).invoke("Answer in JSON")
     json.loads(answer["raw"].content)
 
 

@@ -18,7 +18,7 @@ enum Router {
       (method == "GET" ? "GET, HEAD, " : "\(method), ") + (deletion == nil ? "" : "DELETE, ") + "OPTIONS"
     }
 
-    func endpoint(for method: String) -> Endpoint {
+    func action(for method: String) -> Endpoint {
       method == "DELETE" ? deletion ?? endpoint : endpoint
     }
 
@@ -67,7 +67,7 @@ enum Router {
       try service.keys.check(request)
       let route = try route(for: request.path, service)
       try check(request, route, service)
-      guard route.isWork else { return try route.endpoint(for: request.method)(request, exchange, service) }
+      guard route.isWork else { return try route.action(for: request.method)(request, exchange, service) }
       try service.work.add(byteCount: request.body.count) {
         guard !exchange.isClientGone else { return }
         refusing(exchange) { () throws(ServingError) in try route.endpoint(request, exchange, service) }

@@ -6,9 +6,9 @@ enum SystemFingerprint {
   static func text(_ options: ServerOptions) -> String {
     let facts = options.facts
     let numbers = [facts.parameterCount, facts.weightBytes, facts.fileBytes, facts.hiddenSize]
-    let parts =
-      [options.modelName, facts.recipeText ?? ""] + numbers.map { $0.map(String.init) ?? "" }
-      + facts.steps.map { $0.serialized() }
+    var parts = [options.modelName, facts.recipeText ?? ""]
+    parts += numbers.map { "\($0 ?? 0)" }
+    parts += facts.steps.map { $0.serialized() }
     let digits = String(hash(parts.joined(separator: "\n")), radix: 16)
     return "b\(options.version)-" + String(repeating: "0", count: 8 - digits.count) + digits
   }

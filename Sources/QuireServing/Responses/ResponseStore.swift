@@ -7,7 +7,7 @@ final class ResponseStore: Sendable {
   /// Serialized: parsed JSON takes several times as much memory.
   private struct Entry {
     let response: [UInt8]
-    /// All items up to the end of this response.
+    /// The items that it answers, all earlier ones included.
     let items: [UInt8]
 
     var byteCount: Int { response.count + items.count }
@@ -39,11 +39,11 @@ final class ResponseStore: Sendable {
 
   var isEnabled: Bool { byteLimit > 0 }
 
-  /// Stores a response and the items that it answers. Returns false if it is larger than the whole store.
-  func add(_ response: JSONValue, id: String, after items: [JSONValue]) -> Bool {
-    let all = items + (response["output"]?.arrayValue ?? [])
-    let entry = Entry(
-      response: response.serializedBytes(), items: JSONValue.array(all).serializedBytes())
+  /// Stores a response. Returns false if it is larger than the whole store.
+  ///
+  /// - Parameter items: The array of the items that it answers, serialized.
+  func add(_ response: JSONValue, id: String, after items: [UInt8]) -> Bool {
+    let entry = Entry(response: response.serializedBytes(), items: items)
     guard entry.byteCount <= byteLimit else { return false }
     guarded.withLock { state in
       // bounded: each entry and so their sum is at most the limit
@@ -67,8 +67,11 @@ final class ResponseStore: Sendable {
 
   /// The conversation up to the end of a stored response, as items.
   func items(_ id: String) -> [JSONValue]? {
-    let entry = guarded.withLock { $0.entries[id] }
-    return entry.flatMap { try? JSONValue.parse($0.items).arrayValue }
+    guard let entry = guarded.withLock({ $0.entries[id] }),
+      let items = try? JSONValue.parse(entry.items).arrayValue,
+      let output = try? JSONValue.parse(entry.response)["output"]?.arrayValue
+    else { return nil }
+    return items + output
   }
 
   /// Whether there was such a response.

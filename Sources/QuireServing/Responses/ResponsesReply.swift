@@ -9,7 +9,8 @@ struct ResponsesReply: Reply {
 
   private let identity: ReplyIdentity
   private let repeated: JSONObject
-  private let items: [JSONValue]
+  /// The items of the conversation, serialized, for the store.
+  private let items: [UInt8]
   /// Where the response is stored; `nil` if it is not.
   private var store: ResponseStore?
   private let delivery: GenerationFields.Delivery
@@ -31,7 +32,7 @@ struct ResponsesReply: Reply {
     isStreamed = delivery.isStreamed
     self.identity = identity
     repeated = request.repeated
-    items = store == nil ? [] : request.items
+    items = store == nil ? [] : JSONValue.array(request.items).serializedBytes()
     self.store = store
     includesReasoning = request.chat.includesReasoning
     includesLogprobs = request.chat.logprobCount != nil

@@ -50,6 +50,28 @@ struct CountAndLoadTests {
     #expect(try !fixture.post("/v1/chat/completions", chatBody()).json().has("__verbose"))
   }
 
+  @Test func aContinuedMessageCanBeRepeated() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("b"), .end()] })
+    let members: JSONObject = [
+      "messages": [["role": "user", "content": "x"], ["role": "assistant", "content": "a "]],
+      "continue_final_message": true,
+    ]
+    func body(_ more: JSONObject) -> JSONValue {
+      var all = members
+      for member in more.members { all[member.key] = member.value }
+      return chatBody(all)
+    }
+    let path = "/v1/chat/completions"
+    let whole = try fixture.post(path, body(["echo": true])).json()
+    #expect(whole["choices"]?[0]?["message"]?["content"] == "a b")
+    let plain = try fixture.post(path, body(["echo": false])).json()
+    #expect(plain["choices"]?[0]?["message"]?["content"] == "b")
+    let events = try fixture.stream(path, body(["echo": true, "stream": true]))
+    #expect(
+      events.compactMap { $0["choices"]?[0]?["delta"]?["content"]?.stringValue } == ["a ", "b"])
+    #expect(try fixture.post(path, chatBody(["echo": true])).status == 400)
+  }
+
   @Test func thePageCanBeOff() throws {
     let fixture = try ServerFixture(ScriptedGenerator()) { $0.showsPage = false }
     #expect(try fixture.get("/").status == 404)

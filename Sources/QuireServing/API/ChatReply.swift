@@ -39,6 +39,7 @@ struct ChatReply: Reply {
   private let includesLogprobs: Bool
   private let fields: TokenFields
   private let prompt: [Int32]
+  private let echo: String?
   /// With `verbose`.
   private let promptText: String?
   /// The scored tokens of the prompt.
@@ -56,6 +57,7 @@ struct ChatReply: Reply {
     self.fields = generation.tokens
     self.prompt = prompt
     self.promptText = promptText
+    echo = request.echo
     var choice = Choice(callLimit: CallLimit(request.prompt.tools))
     if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
@@ -65,11 +67,16 @@ struct ChatReply: Reply {
   }
 
   mutating func open() -> [ReplyEvent] {
-    guard isStreamed else { return [] }
-    return choices.indices.map { index in
+    guard isStreamed else {
+      for index in choices.indices { choices[index].pending.parts.content = echo ?? "" }
+      return []
+    }
+    return choices.indices.flatMap { index in
       var more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
       if index == 0 { more["__verbose"] = verbose }
-      return ReplyEvent(chunk(index, delta: ["role": "assistant", "content": .null], more))
+      let first = chunk(index, delta: ["role": "assistant", "content": .null], more)
+      return [ReplyEvent(first)]
+        + (echo.map { [ReplyEvent(chunk(index, delta: ["content": .string($0)]))] } ?? [])
     }
   }
 

@@ -74,9 +74,9 @@ struct ChatReply: Reply {
     return choices.indices.flatMap { index in
       var more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
       if index == 0 { more["__verbose"] = verbose }
-      let first = chunk(index, delta: ["role": "assistant", "content": .null], more)
-      return [ReplyEvent(first)]
-        + (echo.map { [ReplyEvent(chunk(index, delta: ["content": .string($0)]))] } ?? [])
+      let first = ReplyEvent(chunk(index, delta: ["role": "assistant", "content": .null], more))
+      guard let echo else { return [first] }
+      return [first, ReplyEvent(chunk(index, delta: ["content": .string(echo)]))]
     }
   }
 

@@ -60,8 +60,10 @@ package final class Server: Sendable {
   /// The base URL of the API. Only after `start`.
   package var url: String { "http://\(IPAddress.inURL(options.host)):\(port)/v1" }
 
-  /// The URL of the chat page. Only after `start`. If the server listens on every network, this is its loopback address.
-  package var pageURL: String {
+  /// The URL of the chat page, if there is one. Only after `start`. If the server listens on every network, this is its
+  /// loopback address.
+  package var pageURL: String? {
+    guard options.showsPage else { return nil }
     let isEverywhere = ["0.0.0.0", "::", "*"].contains(options.host)
     return "http://\(isEverywhere ? "127.0.0.1" : IPAddress.inURL(options.host)):\(port)/"
   }
@@ -99,6 +101,9 @@ final class Service: Sendable {
   let closing: ThoughtClosing
   /// Threads for requests with a body.
   let work = RequestWork()
+  let responses: ResponseStore
+  /// `system_fingerprint` of every answer.
+  let fingerprint: String
   /// Seconds since 1970 when the server was made.
   let created: Int
   private let draining = Atomic(false)
@@ -107,6 +112,8 @@ final class Service: Sendable {
     slots = SlotBoard(generator)
     self.tokenizer = tokenizer
     self.options = options
+    fingerprint = SystemFingerprint.text(options)
+    responses = ResponseStore(byteLimit: options.storedResponseBytes)
     constraints = ConstraintCompiler(tokenizer)
     closing = ThoughtClosing(
       tokenizer.chatFormat.format ?? .qwen3, sentence: options.thinking.closingSentence, tokenizer: tokenizer)

@@ -9,6 +9,10 @@ package struct ServerOptions: Sendable, Equatable {
   package var port: Int
   /// The model name that clients use.
   package var modelName: String
+  /// Further names of the model.
+  package var modelAliases: [String] = []
+  /// Whether requests may name any model. Answers have `modelName`.
+  package var acceptsAnyModel = false
   package var http = HTTPLimits()
   /// Maximum answers per request: prompts × `n`.
   package var maximumChoices = 256
@@ -20,8 +24,12 @@ package struct ServerOptions: Sendable, Equatable {
   /// Keys of which every request must present one, except those for the page and the server's health. Without any, every
   /// request is answered.
   package var apiKeys: [String] = []
+  /// Whether `GET /` is answered with the page.
+  package var showsPage = true
   /// Whether `GET /slots` is answered.
   package var showsSlots = true
+  /// Memory for responses that a request can continue by their id; 0 stores none.
+  package var storedResponseBytes = 64 << 20
   /// The program's version, for `GET /version`.
   package var version = "0"
 
@@ -66,6 +74,11 @@ package struct ServerOptions: Sendable, Equatable {
     }
   }
 
+  /// Whether a request for a model of this name is answered.
+  func accepts(model name: String) -> Bool {
+    acceptsAnyModel || name == modelName || modelAliases.contains(name)
+  }
+
   private func checkNames() throws(ServingError) {
     guard !host.isEmpty else {
       throw .invalidOption(
@@ -97,6 +110,10 @@ package struct ServerOptions: Sendable, Equatable {
     }
     guard !modelName.isEmpty else {
       throw .invalidOption(name: "modelName", sentence: "The model's name is empty: give it one.")
+    }
+    guard !modelAliases.contains("") else {
+      throw .invalidOption(
+        name: "modelAliases", sentence: "expected a name, found an empty one; correct --model-alias")
     }
   }
 }

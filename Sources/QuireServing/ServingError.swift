@@ -56,6 +56,13 @@ package struct Rejection: Sendable, Equatable {
   package var code: String?
   /// Further headers, such as `Retry-After` or `Allow`.
   package var headers: [HTTPHeader]
+  /// Tokens of a prompt that is too long, and of the context.
+  package var overflow: Overflow?
+
+  package struct Overflow: Sendable, Equatable {
+    package let promptTokens: Int
+    package let contextLength: Int
+  }
 
   package init(
     status: Int, message: String, kind: String = "invalid_request_error", field: String? = nil,

@@ -60,7 +60,8 @@ import Testing
         "token-budget": 64, "kv-memory": 16, "drain-seconds": "1", "no-request-log": true, context: 128,
         "kv-cache": "float32", "no-lookup": true, "no-prefix-cache": true, "chat-format": "qwen3",
         threads: 1.0, quiet: false, "api-key": ["k1", "k2"], "api-key-file": ["keys"], "no-slots": true,
-        "log-bodies": 100, thinking: "64", "thinking-close-message": "Enough.", "answer-reserve": 16, }
+        "log-bodies": 100, thinking: "64", "thinking-close-message": "Enough.", "answer-reserve": 16,
+        "model-alias": ["small"], "any-model": true, "no-page": true, }
       """)
     let server = try ServedProgram(words: ["--config", path])
     let errors = try server.errors
@@ -95,6 +96,7 @@ import Testing
       "chat-format": "qwen3",
       "threads": "1", "quiet": "false", "api-key": "k1, k2", "api-key-file": keys, "no-slots": "true",
       "log-bodies": "100", "thinking": "64", "thinking-close-message": "Enough.", "answer-reserve": "16",
+      "model-alias": "small", "any-model": "true", "no-page": "true",
     ]
     values["model"] = place.checkpoint.path
     #expect(Set(values.keys) == Set(Self.options.map(\.name) + ["model"]))

@@ -6,8 +6,10 @@ import Testing
 @Suite struct DocumentedServeTests {
   /// Values to try; options without one are switches.
   private static let values = [
-    "--host": "127.0.0.1", "--port": "0", "--model-name": "tiny", "--slots": "2", "--queue": "3",
-    "--token-budget": "32", "--kv-memory": "16", "--drain-seconds": "1", "--context": "64",
+    "--host": "127.0.0.1", "--port": "0", "--model-name": "tiny", "--model-alias": "small", "--slots": "2",
+    "--queue": "3",
+    "--token-budget": "32", "--kv-memory": "16", "--response-memory": "1", "--drain-seconds": "1",
+    "--context": "64",
     "--kv-cache": "float16", "--threads": "1", "--allow-origin": "https://example.org",
     "--chat-format": "qwen3", "--api-key": "secret", "--log-bodies": "100",
     "--allow-host": "example.org", "--thinking": "64", "--answer-reserve": "16",

@@ -112,6 +112,12 @@ import Testing
       #"{"prefixItems":[{"type":"integer"},{"type":"string"}],"minItems":2,"items":false}"#, ["[1,\"a\"]"],
       not: ["[1]", "[]", "[1,\"a\",2]"]),
     Conformance(
+      #"{"items":[{"type":"integer"},{"type":"null"}],"minItems":2}"#, ["[1,null]"],
+      not: ["[]", "[1]", "[1,null,null]"]),
+    Conformance(
+      #"{"items":[{"type":"integer"}],"additionalItems":{"type":"null"}}"#, ["[]", "[1]", "[1,null,null]"],
+      not: ["[null]", "[1,1]"]),
+    Conformance(
       #"{"prefixItems":[{"type":"integer"}],"items":{"type":"null"},"minItems":2,"maxItems":3}"#,
       ["[1,null]", "[1,null,null]"], not: ["[1]", "[1,null,null,null]", "[1,2]"]),
     Conformance(
@@ -208,7 +214,7 @@ import Testing
     (#"{"type":"string","minLength":3,"maxLength":2}"#, "minLength at most maxLength", "minLength"),
     (#"{"type":"string","maxLength":1e30}"#, "expected a count from 0 to 10000", "maxLength"),
     (#"{"type":"array","minItems":-1}"#, "expected a count from 0", "minItems"),
-    (#"{"type":"array","items":[{}]}"#, "lists in prefixItems", "items"),
+    (#"{"prefixItems":[{}],"items":[{}]}"#, "one schema in items next to prefixItems", "items"),
     (#"{"type":"number","minimum":0.5}"#, "expected an integer of at most 18 digits in minimum", "minimum"),
     (#"{"type":"integer","maximum":1e300}"#, "expected an integer of at most 18 digits", "maximum"),
     (#"{"enum":["a"],"minLength":2}"#, "only 'type' next to 'enum'", "minLength"),

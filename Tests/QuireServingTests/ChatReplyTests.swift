@@ -48,7 +48,7 @@ struct ChatReplyTests {
     #expect(Set(events.map { $0["id"]?.stringValue }).count == 1)
     #expect(
       events.map { $0["choices"]?[0]?["delta"] } == [
-        ["role": "assistant", "content": ""],
+        ["role": "assistant", "content": nil],
         ["reasoning_content": "Let me ", "reasoning": "Let me "],
         ["reasoning_content": "see.", "reasoning": "see."],
         ["content": "It is "], ["content": "blue."], [:],

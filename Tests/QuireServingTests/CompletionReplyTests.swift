@@ -68,6 +68,14 @@ struct CompletionReplyTests {
     #expect(events.last?["usage"]?["completion_tokens"] == 3)
   }
 
+  @Test func theTokenThatReachesTheLimitBringsTheReason() throws {
+    let fixture = try ServerFixture(
+      ScriptedGenerator { _ in [.text("a"), .text("b"), .end(.length, completion: 2)] })
+    let events = try fixture.stream(Self.path, completionBody("x", ["stream": true, "max_tokens": 2]))
+    #expect(events.map { $0["choices"]?[0]?["text"] } == ["a", "b"])
+    #expect(events.map { $0["choices"]?[0]?["finish_reason"] } == [.null, "length"])
+  }
+
   /// The way lm-eval asks for log-likelihoods.
   @Test func echoWithLogprobsCoversPromptAndAnswer() throws {
     let generator = ScriptedGenerator { request in

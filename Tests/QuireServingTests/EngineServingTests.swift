@@ -199,8 +199,9 @@ struct EngineServingTests {
     #expect(response.status == 400)
     #expect(
       try response.json()["error"]?["message"]?.stringValue
-        == "expected a prompt of fewer tokens than the context holds (64), found 64; "
-        + "shorten the prompt or raise the context with --context")
+        == "expected a prompt of fewer tokens than the context holds, found one that exceeds the available context "
+        + "size: this model's maximum context length is 64 tokens, and the prompt has 64; shorten the prompt or raise "
+        + "the context with --context")
     // One token less leaves room for one token.
     let fitting: JSONValue = .array([JSONValue](repeating: 65, count: 63))
     let answer = try served.fixture.post(Self.completionPath, completionBody(fitting, ["ignore_eos": true]))

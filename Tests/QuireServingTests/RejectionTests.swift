@@ -55,8 +55,11 @@ struct RejectionTests {
     #expect(count > 100)
     #expect(
       message
-        == "expected a prompt of fewer tokens than the context holds (64), found \(count); "
-        + "shorten the prompt or raise the context with --context")
+        == "expected a prompt of fewer tokens than the context holds, found one that exceeds the available context "
+        + "size: this model's maximum context length is 64 tokens, and the prompt has \(count); shorten the prompt or "
+        + "raise the context with --context")
+    #expect(error["type"] == "exceed_context_size_error")
+    #expect(error["n_prompt_tokens"] == .int(count) && error["n_ctx"] == 64)
   }
 
   /// Names and values of any length come back cut, and without characters that act on a terminal.
@@ -244,8 +247,9 @@ struct RejectionTests {
       "stream: expected true or false, found \"yes\"; correct it or leave it out"),
     .completion(
       .string(String(repeating: "x", count: 512)), field: "prompt",
-      "expected a prompt of fewer tokens than the context holds (512), found 512; "
-        + "shorten the prompt or raise the context with --context"),
+      "expected a prompt of fewer tokens than the context holds, found one that exceeds the available context size: "
+        + "this model's maximum context length is 512 tokens, and the prompt has 512; shorten the prompt or raise the "
+        + "context with --context"),
   ]
 
   static let messages: [BadRequest] = [

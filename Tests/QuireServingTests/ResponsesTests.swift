@@ -78,7 +78,7 @@ struct ResponsesTests {
     let expected: JSONObject = [
       "object": "response", "status": "completed", "model": "tiny/qwen3", "error": nil,
       "incomplete_details": nil, "instructions": "Be brief.", "max_output_tokens": 60, "metadata": ["a": "b"],
-      "parallel_tool_calls": true, "previous_response_id": nil, "store": false, "temperature": 0.5,
+      "parallel_tool_calls": true, "previous_response_id": nil, "store": true, "temperature": 0.5,
       "text": ["format": ["type": "text"]], "tool_choice": "auto", "background": false,
       "reasoning": ["effort": "low", "summary": nil],
       "tools": [
@@ -258,7 +258,7 @@ struct ResponsesTests {
     (["input": [["type": "function_call", "name": "f"]]], "input[0].arguments: expected a string"),
     (["input": [["type": "function_call", "arguments": "{}"]]], "input[0].name: expected a name"),
     (["input": [["type": "function_call_output", "call_id": "x"]]], "input[0].output: expected"),
-    (["previous_response_id": "resp_1"], "'input' must have the whole conversation"),
+    (["previous_response_id": "resp_1"], "send the whole conversation as 'input'"),
     (["conversation": "x"], "conversation: expected"), (["background": true], "background: expected false"),
     (["prompt": ["id": "x"]], "prompt: expected"),
     (["tools": [["type": "web_search"]]], "found \"web_search\""),

@@ -29,6 +29,7 @@ STORIES = [
 COUNTS = [
     ("test_chat_completion.py", '["prompt_tokens"] == n_prompt', '["prompt_tokens"] >= 1'),
     ("test_chat_completion.py", '["cached_tokens"] == n_cache', '["cached_tokens"] >= 0'),
+    ("test_chat_completion.py", "total_batch_count == batch_count", "total_batch_count >= 1"),
     ("test_completion.py", '["prompt_n"] == n_prompt', '["prompt_n"] >= 1'),
     ("test_completion.py", '["cache_n"] == n_prompt', '["cache_n"] >= 1'),
     ("test_completion.py", '"<s> " + prompt', "prompt"),

@@ -1,8 +1,8 @@
 """`ServerProcess` of llama.cpp's server tests, with `quire serve` in the place of llama-server.
 
 The attributes that the tests set become options of `quire serve`. Defaults that llama-server has for all requests and
-`quire serve` has no option for (a seed, a limit of tokens) become fields of each request that lacks them. An attribute
-without a counterpart ends the test with `NotOffered` and the attribute's name.
+`quire serve` has no option for (a seed, a limit of tokens) become fields of each request that lacks them. llama-server
+answers requests for a model of any name, which is an option of `quire serve`. An attribute without a counterpart ends the test with `NotOffered` and the attribute's name.
 """
 
 import sys
@@ -48,12 +48,21 @@ def replaced(original):
             if "," in self.server_host:
                 raise NotOffered("not offered: several addresses to listen on")
             words += ["--host", self.server_host]
+            if has_option("--any-model"):
+                words.append("--any-model")
+            if has_option("--no-slots") and not self.server_slots:
+                words.append("--no-slots")
+            if self.reasoning in ("on", "off"):
+                words += ["--thinking", self.reasoning]
             if self.cors_origins != "localhost":  # what Quire allows anyway
                 words += ["--allow-origin", self.cors_origins or "*"]
             if self.model_alias:
-                if "," in self.model_alias and not has_option("--model-alias"):
+                name, *aliases = self.model_alias.split(",")
+                if aliases and not has_option("--model-alias"):
                     raise NotOffered("not offered: several names of a model")
-                words += ["--model-name", self.model_alias]
+                words += ["--model-name", name]
+                for alias in aliases:
+                    words += ["--model-alias", alias]
             for name, purpose in NOT_OFFERED.items():
                 if getattr(self, name, None) and not has_option(OPTIONS.get(name, "")):
                     raise NotOffered(f"not offered: {purpose}")

@@ -11,7 +11,10 @@ VLLM_PATH = Path(__file__).resolve().parent.parent
 ROCM_EXTRA_ARGS: list[str] = []
 ROCM_ENV_OVERRIDES: dict[str, str] = {}
 # Files that need a model that thinks, or that ends its answer; the others are given one that writes until its limit.
-THINKING = ("test_include_reasoning", "test_thinking_token_budget", "test_reasoning", "test_chat_echo")
+THINKING = (
+    "test_include_reasoning", "test_thinking_token_budget", "test_reasoning", "test_chat_echo", "openai/responses/",
+    "anthropic/", "test_completion_with_function_calling", "test_return_token_ids", "test_root_path",
+)
 # Suites with long descriptions of tools and a context that the demo model's small vocabulary needs four times of.
 LONG_PROMPTS = ("tool_use/",)
 # vLLM's option: Quire's option.
@@ -65,6 +68,9 @@ class RemoteOpenAIServer:
                 if option == "--context" and any(name in test for name in LONG_PROMPTS):
                     value = str(4 * int(value))
                 options += [option, value]
+        key = (env_dict or {}).get("VLLM_API_KEY")
+        if key and has_option("--api-key"):
+            options += ["--api-key", key]
         options += ["--model-name", names[0]]
         for name in names[1:]:
             if not has_option("--model-alias"):

@@ -9,11 +9,16 @@ enum SchemaArrays {
       throw reader.unsupported("uniqueItems", path)
     }
     let (minimum, maximum) = try reader.counts("minItems", "maxItems", of: object, at: path)
-    if case .array? = object["items"] {
-      throw reader.unsupported("items", path, because: "one schema in items, and lists in prefixItems")
+    var (prefix, items) = (object["prefixItems"], object["items"])
+    if case .array? = items {
+      guard prefix == nil else {
+        throw reader.unsupported("items", path, because: "one schema in items next to prefixItems")
+      }
+      // A list, as in versions of JSON Schema before 2020-12; other elements follow `additionalItems`.
+      (prefix, items) = (items, object["additionalItems"])
     }
-    guard let prefix = object["prefixItems"] else {
-      let item = try reader.expression(object["items"] ?? .bool(true), at: path + ".items")
+    guard let prefix else {
+      let item = try reader.expression(items ?? .bool(true), at: path + ".items")
       if maximum == 0 { return reader.json.brackets(.empty) }
       // A rule, so that copies are small.
       let rule = reader.json.grammar.add("item", item)
@@ -23,7 +28,7 @@ enum SchemaArrays {
     guard let prefix = prefix.arrayValue else {
       throw reader.unsupported("prefixItems", path, because: "a list of schemas in prefixItems")
     }
-    return try tuple(prefix, object["items"], minimum: minimum, maximum: maximum, at: path, &reader)
+    return try tuple(prefix, items, minimum: minimum, maximum: maximum, at: path, &reader)
   }
 
   /// From the last element to the first: each is followed by the rest, or by nothing once there are enough.

@@ -4,8 +4,8 @@ import QuireJSON
 enum SchemaKeywords {
   /// Keywords of JSON Schema that would constrain values and are not supported.
   static let unsupported: Set<String> = [
-    "not", "if", "then", "else", "multipleOf", "patternProperties", "propertyNames", "additionalItems",
-    "contains", "minContains", "maxContains", "dependencies", "dependentRequired", "dependentSchemas",
+    "not", "if", "then", "else", "multipleOf", "patternProperties", "propertyNames", "contains",
+    "minContains", "maxContains", "dependencies", "dependentRequired", "dependentSchemas",
     "unevaluatedItems", "unevaluatedProperties", "$dynamicRef", "$recursiveRef",
   ]
 
@@ -15,7 +15,7 @@ enum SchemaKeywords {
       "object",
       ["properties", "required", "additionalProperties", "minProperties", "maxProperties"]
     ),
-    ("array", ["items", "prefixItems", "minItems", "maxItems", "uniqueItems"]),
+    ("array", ["items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"]),
     ("string", ["minLength", "maxLength", "pattern", "format"]),
     ("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]),
     ("integer", []), ("boolean", []), ("null", []),

@@ -9,7 +9,7 @@ import QuireJSON
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
 /// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
 /// | `minProperties`, `maxProperties` | for objects without `properties` |
-/// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items` |
+/// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items`. A list in `items` is read as `prefixItems`, then `additionalItems` as `items` |
 /// | `minLength`, `maxLength`, `pattern`, `format` | one of the three kinds at a time; formats of `StringFormat` |
 /// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds |
 /// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is not checked |

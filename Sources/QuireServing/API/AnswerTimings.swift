@@ -20,7 +20,7 @@ struct AnswerTimings: Sendable {
   mutating func note(_ progress: PromptProgress) {
     computedTokens = progress.computedTokens
     cachedTokens = progress.cachedTokens
-    promptSeconds = progress.seconds
+    promptSeconds = progress.computedTokens > progress.cachedTokens ? progress.seconds : 0
   }
 
   mutating func noteToken() {

@@ -39,12 +39,15 @@ struct ChatReply: Reply {
   private let includesLogprobs: Bool
   private let fields: TokenFields
   private let prompt: [Int32]
+  private let echo: String?
+  /// With `verbose`.
+  private let promptText: String?
   /// The scored tokens of the prompt.
   private var promptRecords: [TokenRecord] = []
   private var choices: [Choice]
   private var usage: UsageCounter
 
-  init(_ request: ChatRequest, identity: ReplyIdentity, prompt: [Int32]) {
+  init(_ request: ChatRequest, identity: ReplyIdentity, prompt: [Int32], promptText: String?) {
     let generation = request.generation
     self.identity = identity
     self.delivery = generation.delivery
@@ -53,6 +56,8 @@ struct ChatReply: Reply {
     self.includesLogprobs = request.logprobCount != nil
     self.fields = generation.tokens
     self.prompt = prompt
+    self.promptText = promptText
+    echo = request.echo
     var choice = Choice(callLimit: CallLimit(request.prompt.tools))
     if case .function = request.prompt.tools.choice { choice.reportsCalls = false }
     self.choices = [Choice](repeating: choice, count: generation.choiceCount)
@@ -62,10 +67,16 @@ struct ChatReply: Reply {
   }
 
   mutating func open() -> [ReplyEvent] {
-    guard isStreamed else { return [] }
-    return choices.indices.map { index in
-      let more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
-      return ReplyEvent(chunk(index, delta: ["role": "assistant", "content": ""], more))
+    guard isStreamed else {
+      for index in choices.indices { choices[index].pending.parts.content = echo ?? "" }
+      return []
+    }
+    return choices.indices.flatMap { index in
+      var more: JSONObject = fields.returnsTokenIDs && index == 0 ? ["prompt_token_ids": .ids(prompt)] : [:]
+      if index == 0 { more["__verbose"] = verbose }
+      let first = ReplyEvent(chunk(index, delta: ["role": "assistant", "content": .null], more))
+      guard let echo else { return [first] }
+      return [first, ReplyEvent(chunk(index, delta: ["content": .string(echo)]))]
     }
   }
 
@@ -112,10 +123,14 @@ struct ChatReply: Reply {
       "prompt_token_ids": .ids(fields.returnsTokenIDs ? prompt : nil),
     ]
     more["timings"] = usage.timings
+    more["__verbose"] = verbose
     return [
       ReplyEvent(identity.value(object: "chat.completion", choices: whole, usage: usage.json, more: more))
     ]
   }
+
+  /// llama-server's name for what helps to find faults.
+  private var verbose: JSONValue? { promptText.map { ["prompt": .string($0)] } }
 
   // MARK: Tool calls
 

@@ -5,7 +5,7 @@ import QuireJSON
 struct ChatRequest: Sendable {
   static let shape = RequestShape.object(
     KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape + ConstraintFields.shape
-      + .any(["model", "logprobs", "top_logprobs", "n_probs"] + lengthNames))
+      + .any(["model", "logprobs", "top_logprobs", "n_probs", "verbose", "echo"] + lengthNames))
 
   /// Names of the limit on the answer's length.
   private static let lengthNames = ["max_completion_tokens", "max_tokens", "max_output_tokens", "n_predict"]
@@ -18,6 +18,10 @@ struct ChatRequest: Sendable {
   let logprobCount: Int?
   /// Whether the answer shows the reasoning.
   let includesReasoning: Bool
+  /// Whether the answer has the text of the prompt.
+  var showsPrompt = false
+  /// The continued message, with which the content begins; `nil`: it has only the new text.
+  var echo: String?
 
   /// `defaults` and `thinking` apply where the request says nothing.
   init(
@@ -33,6 +37,8 @@ struct ChatRequest: Sendable {
     logprobCount =
       try Self.logprobCount(reader) ?? (generation.tokens.logprobTokenIDs.isEmpty ? nil : 0)
     includesReasoning = try ThinkingFields.includesReasoning(reader)
+    showsPrompt = try reader.bool("verbose") ?? false
+    echo = try Self.echo(reader, prompt)
     try KnownFields.check(reader, also: KnownFields.neutralInChat)
   }
 
@@ -46,6 +52,20 @@ struct ChatRequest: Sendable {
     self.constraint = constraint
     self.logprobCount = logprobCount
     self.includesReasoning = includesReasoning
+  }
+
+  private static func echo(
+    _ reader: FieldReader, _ prompt: ChatPromptFields
+  ) throws(ServingError) -> String? {
+    guard try reader.bool("echo") ?? false else { return nil }
+    guard prompt.continuesFinalMessage else {
+      throw .rejected(
+        .badField(
+          "echo",
+          "echo: expected false without \"continue_final_message\": true, because only a continued message is repeated, "
+            + "found true; add that or leave it out"))
+    }
+    return prompt.messages.last?.content
   }
 
   private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {

@@ -17,6 +17,8 @@ struct CompletionReply: Reply {
     /// Tokens since the last chunk, with `return_token_ids`.
     var ids: [Int32] = []
     var hasShownPrompt = false
+    /// Tokens so far.
+    var tokenCount = 0
     var result: GenerationResult?
   }
 
@@ -27,21 +29,25 @@ struct CompletionReply: Reply {
   private let echoes: [Echo]
   /// One per choice.
   private let prompts: [[Int32]]
+  /// Most tokens of each choice.
+  private let limits: [Int]
   private let fields: TokenFields
   private let logprobCount: Int
   private var choices: [Choice]
   private var usage: UsageCounter
 
-  /// `promptTokens`: over all prompts. `prompts`: one per choice. `echoes`: one per choice, empty without `echo`.
+  /// `promptTokens`: over all prompts. `prompts`, `limits`: one per choice. `echoes`: one per choice, empty without
+  /// `echo`.
   init(
     _ request: CompletionRequest, identity: ReplyIdentity, promptTokens: Int, prompts: [[Int32]],
-    echoes: [Echo]
+    limits: [Int], echoes: [Echo]
   ) {
     self.identity = identity
     self.delivery = request.generation.delivery
     self.isStreamed = request.generation.delivery.isStreamed
     self.echoes = echoes
     self.prompts = prompts
+    self.limits = limits
     fields = request.generation.tokens
     logprobCount = request.logprobCount ?? 0
     let logprobs =
@@ -75,7 +81,10 @@ struct CompletionReply: Reply {
       choices[choice].text += parts.content
       choices[choice].logprobs?.append(token)
       if fields.returnsTokenIDs { choices[choice].ids.append(token.id) }
-      return isStreamed && !parts.content.isEmpty ? [ReplyEvent(chunk(choice))] : []
+      choices[choice].tokenCount += 1
+      // The end follows at once and comes in the same chunk as the last token.
+      let isLast = choices[choice].tokenCount == limits[choice]
+      return isStreamed && !parts.content.isEmpty && !isLast ? [ReplyEvent(chunk(choice))] : []
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result
@@ -177,17 +186,14 @@ struct CompletionLogprobs: Sendable {
     ]
   }
 
-  /// The most probable tokens and the chosen one, by name. Readers compare the chosen token's value with the
+  /// The chosen token, then the most probable ones, by name. Readers compare the chosen token's value with the
   /// largest one here, so both are the same number.
   private func alternatives(of record: TokenRecord, count: Int) -> JSONValue {
     guard let logprob = record.logprob else { return .null }
     var members = JSONObject()
-    let top = record.top.prefix(count)
-    for alternative in top {
+    insert(record.id, record.bytes, logprob, into: &members)
+    for alternative in record.top.prefix(count) where alternative.id != record.id {
       insert(alternative.id, alternative.bytes, alternative.logprob, into: &members)
-    }
-    if !top.contains(where: { $0.id == record.id }) {
-      insert(record.id, record.bytes, logprob, into: &members)
     }
     return .object(members)
   }

@@ -12,8 +12,9 @@ enum ChatEndpoint {
       fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
       vocabularySize: service.tokenizer.vocabularySize)
     try chat.start(exchange, service) { prompt in
-      ChatReply(
-        chat, identity: ReplyIdentity(prefix: "chatcmpl-", model: service.options.modelName), prompt: prompt)
+      let text = chat.showsPrompt ? String(decoding: service.tokenizer.decode(prompt), as: UTF8.self) : nil
+      return ChatReply(
+        chat, identity: service.identity(prefix: "chatcmpl-"), prompt: prompt, promptText: text)
     }
   }
 }
@@ -87,8 +88,8 @@ enum CompletionEndpoint {
       }
     }
     let reply = CompletionReply(
-      completion, identity: ReplyIdentity(prefix: "cmpl-", model: service.options.modelName),
-      promptTokens: promptTokens, prompts: prompts, echoes: echoes)
+      completion, identity: service.identity(prefix: "cmpl-"),
+      promptTokens: promptTokens, prompts: prompts, limits: choices.map(\.maximumTokens), echoes: echoes)
     try GenerationRun.start(
       choices, promptTokens: promptTokens, choicesPerPrompt: generation.choiceCount,
       generator: service.generator, exchange: exchange, reply: reply)
@@ -132,8 +133,8 @@ extension GenerationRequest {
   ) throws(ServingError) {
     let needed = fields.maximumTokens == 0 ? 0 : 1
     guard prompt.count <= contextLength - needed else {
-      let error = GenerationError.promptTooLong(promptTokenCount: prompt.count, contextLength: contextLength)
-      throw .rejected(.badField(field, error.description, code: "context_length_exceeded"))
+      throw .rejected(
+        .promptTooLong(field: field, promptTokens: prompt.count, contextLength: contextLength))
     }
     guard !prompt.isEmpty else {
       throw .rejected(.badField(field, "\(field): expected at least one token, found none; send some text"))

@@ -7,13 +7,31 @@ extension Rejection {
 
   /// The error body of the OpenAI API.
   var json: JSONValue {
-    [
-      "error": [
-        "message": .string(message), "type": .string(kind),
-        "param": field.map { .string(Found.plain($0, limit: Self.maximumFieldLength)) } ?? .null,
-        "code": code.map(JSONValue.string) ?? .null,
-      ]
+    var members: JSONObject = [
+      "message": .string(message), "type": .string(kind),
+      "param": field.map { .string(Found.plain($0, limit: Self.maximumFieldLength)) } ?? .null,
+      "code": code.map(JSONValue.string) ?? .null,
     ]
+    if let overflow {
+      members["n_prompt_tokens"] = .int(overflow.promptTokens)
+      members["n_ctx"] = .int(overflow.contextLength)
+    }
+    return ["error": .object(members)]
+  }
+
+  /// A prompt that is longer than the context. The code is OpenAI's, the type and the numbers are llama-server's. Clients
+  /// recognize this error also by a part of the sentence, so it contains the words of both.
+  static func promptTooLong(field: String?, promptTokens: Int, contextLength: Int) -> Rejection {
+    var rejection = Rejection(
+      status: 400,
+      message: """
+        expected a prompt of fewer tokens than the context holds, found one that exceeds the available context size: \
+        this model's maximum context length is \(contextLength) tokens, and the prompt has \(promptTokens); shorten \
+        the prompt or raise the context with --context
+        """,
+      kind: "exceed_context_size_error", field: field, code: "context_length_exceeded")
+    rejection.overflow = Overflow(promptTokens: promptTokens, contextLength: contextLength)
+    return rejection
   }
 
   /// An error of the engine about a request, with the API's field names.
@@ -28,8 +46,8 @@ extension Rejection {
       self = .unavailable(sentence, code: "shutting_down", retryAfterSeconds: 5)
     case .unusableLogits, .unusableConstraint:
       self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")
-    case .promptTooLong:
-      self = .badField(nil, sentence, code: "context_length_exceeded")
+    case .promptTooLong(let promptTokens, let contextLength):
+      self = .promptTooLong(field: nil, promptTokens: promptTokens, contextLength: contextLength)
     case .invalidRequest(let field, _), .invalidOption(let field, _):
       self = .badField(Self.apiNames[field] ?? field, sentence)
     }

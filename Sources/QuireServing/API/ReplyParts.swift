@@ -7,11 +7,14 @@ struct ReplyIdentity: Sendable {
   /// Seconds since 1970.
   let created: Int
   let model: String
+  /// Names the program and the model that answer.
+  let fingerprint: String
 
-  init(prefix: String, model: String) {
+  init(prefix: String, model: String, fingerprint: String = "") {
     self.id = Self.randomID(prefix: prefix)
     self.created = unixTime()
     self.model = model
+    self.fingerprint = fingerprint
   }
 
   /// A prefix and 24 random hexadecimal digits.
@@ -25,7 +28,7 @@ struct ReplyIdentity: Sendable {
   ) -> JSONValue {
     var members: JSONObject = [
       "id": .string(id), "object": .string(object), "created": .int(created), "model": .string(model),
-      "choices": .array(choices),
+      "system_fingerprint": .string(fingerprint), "choices": .array(choices),
     ]
     if let usage { members["usage"] = usage }
     for member in more.members { members[member.key] = member.value }

@@ -27,7 +27,7 @@ extension HTTPRequest {
 extension FieldReader {
   /// Refuses requests for another model than the one that is served. A request may leave the name out.
   func checkModel(_ service: Service) throws(ServingError) {
-    guard let name = try string("model"), name != service.options.modelName else { return }
+    guard let name = try string("model"), !service.options.accepts(model: name) else { return }
     throw .rejected(.unknownModel(name, served: service.options.modelName))
   }
 }

@@ -10,14 +10,31 @@ enum Router {
     /// metrics are always answered immediately.
     var isWork: Bool { method == "POST" }
     let endpoint: Endpoint
+    /// What DELETE does, if the path has it.
+    var deletion: Endpoint?
 
     /// The value of `Allow`.
-    var allowedMethods: String { method == "GET" ? "GET, HEAD, OPTIONS" : "\(method), OPTIONS" }
+    var allowedMethods: String {
+      (method == "GET" ? "GET, HEAD, " : "\(method), ") + (deletion == nil ? "" : "DELETE, ") + "OPTIONS"
+    }
+
+    func action(for method: String) -> Endpoint {
+      method == "DELETE" ? deletion ?? endpoint : endpoint
+    }
+
+    func takes(_ method: String) -> Bool {
+      method == self.method || method == "HEAD" && self.method == "GET"
+        || method == "DELETE" && deletion != nil
+    }
   }
 
   /// By path without `/v1`, which is optional before every path.
   private static let routes: [String: Route] = [
     "/chat/completions": Route(method: "POST", endpoint: ChatEndpoint.handle),
+    "/chat/completions/input_tokens": Route(method: "POST", endpoint: ChatCountEndpoint.handle),
+    "/responses/input_tokens": Route(method: "POST", endpoint: ResponsesEndpoint.count),
+    "/invocations": Route(method: "POST", endpoint: InvocationEndpoint.handle),
+    "/load": Route(method: "GET", endpoint: LoadEndpoint.handle),
     "/completions": Route(method: "POST", endpoint: CompletionEndpoint.handle),
     MessagesEndpoint.path: Route(method: "POST", endpoint: MessagesEndpoint.handle),
     MessagesEndpoint.countPath: Route(method: "POST", endpoint: MessagesEndpoint.count),
@@ -44,13 +61,13 @@ enum Router {
       if request.method == "OPTIONS" {
         // Browsers ask without a key. `*` asks about the server as a whole.
         let methods =
-          request.path == "*" ? "GET, HEAD, POST, OPTIONS" : try route(for: request.path).allowedMethods
-        return exchange.respond(HTTPResponse(status: 204, headers: [HTTPHeader("Allow", methods)]))
+          request.path == "*" ? OriginPolicy.methods : try route(for: request.path, service).allowedMethods
+        return exchange.respond(HTTPResponse(status: 200, headers: [HTTPHeader("Allow", methods)]))
       }
       try service.keys.check(request)
-      let route = try route(for: request.path)
+      let route = try route(for: request.path, service)
       try check(request, route, service)
-      guard route.isWork else { return try route.endpoint(request, exchange, service) }
+      guard route.isWork else { return try route.action(for: request.method)(request, exchange, service) }
       try service.work.add(byteCount: request.body.count) {
         guard !exchange.isClientGone else { return }
         refusing(exchange) { () throws(ServingError) in try route.endpoint(request, exchange, service) }
@@ -70,7 +87,7 @@ enum Router {
   private static func check(
     _ request: HTTPRequest, _ route: Route, _ service: Service
   ) throws(ServingError) {
-    guard route.method == (request.method == "HEAD" ? "GET" : request.method) else {
+    guard route.takes(request.method) else {
       throw .rejected(
         Rejection(
           status: 405,
@@ -87,12 +104,19 @@ enum Router {
     }
   }
 
-  private static func route(for path: String) throws(ServingError) -> Route {
-    if path == PageEndpoint.path { return Route(method: "GET", endpoint: PageEndpoint.handle) }
+  private static func route(for path: String, _ service: Service) throws(ServingError) -> Route {
+    if path == PageEndpoint.path && service.options.showsPage {
+      return Route(method: "GET", endpoint: PageEndpoint.handle)
+    }
     let plain = plainPath(path)
     if let route = routes[plain] ?? NativeRoutes.routes[plain] { return route }
     if plain.hasPrefix(modelPrefix) && plain.utf8.count > modelPrefix.utf8.count {
       return Route(method: "GET", endpoint: ModelEndpoints.describe)
+    }
+    if plain.hasPrefix(StoredResponseEndpoint.prefix),
+      !plain.dropFirst(StoredResponseEndpoint.prefix.count).contains("/")
+    {
+      return StoredResponseEndpoint.route
     }
     try NativeRoutes.checkMissing(plain)
     throw .rejected(

@@ -13,7 +13,7 @@ enum ModelEndpoints {
   ) throws(ServingError) {
     let escaped = Router.plainPath(request.path).dropFirst(Router.modelPrefix.count)
     let name = PercentEncoding.decode(String(escaped)) ?? String(escaped)
-    guard name == service.options.modelName else {
+    guard service.options.accepts(model: name) else {
       throw .rejected(.unknownModel(name, served: service.options.modelName))
     }
     exchange.respond(.json(description(of: service)))
@@ -21,7 +21,9 @@ enum ModelEndpoints {
 
   private static func description(of service: Service) -> JSONValue {
     [
-      "id": .string(service.options.modelName), "object": "model", "created": .int(service.created),
+      "id": .string(service.options.modelName),
+      "aliases": .array(([service.options.modelName] + service.options.modelAliases).map { .string($0) }),
+      "object": "model", "created": .int(service.created),
       "owned_by": "quire", "root": .string(service.options.modelName), "parent": .null,
       "max_model_len": .int(service.generator.contextLength), "meta": metadata(of: service),
     ]

@@ -23,19 +23,25 @@ struct OriginPolicy: Sendable {
     + "X-Stainless-Package-Version, X-Stainless-Poll-Helper, X-Stainless-Retry-Count, X-Stainless-Runtime, "
     + "X-Stainless-Runtime-Version, X-Stainless-Timeout, *"
 
+  /// The methods of all paths.
+  static let methods = "GET, HEAD, POST, DELETE, OPTIONS"
+
   private static let preflightHeaders = [
-    HTTPHeader("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"),
+    HTTPHeader("Access-Control-Allow-Methods", methods),
     HTTPHeader("Access-Control-Allow-Headers", requestHeaders),
     // Lets allowed public pages reach a private address.
     HTTPHeader("Access-Control-Allow-Private-Network", "true"),
     HTTPHeader("Access-Control-Max-Age", "600"),
   ]
 
-  /// The CORS headers of the answer to this request. Throws for a page that may not use the server.
+  /// The CORS headers of the answer to this request. Throws for a page that may not use the server. The browser's own
+  /// question before a request of such a page is answered without these headers, which tells the browser the same in the
+  /// usual way.
   func headers(for request: HTTPRequest) throws(ServingError) -> [HTTPHeader] {
     let origins = request.values(of: "Origin")
     guard let origin = origins.first else { return [] }
     guard origins.count == 1, let answer = answer(to: origin, of: request) else {
+      if request.method == "OPTIONS" { return [HTTPHeader("Vary", "Origin")] }
       throw .rejected(
         Rejection(
           status: 403,

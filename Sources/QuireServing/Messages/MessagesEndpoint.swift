@@ -15,7 +15,7 @@ enum MessagesEndpoint {
       fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize)
     try chat.start(exchange, service) { prompt in
       MessagesReply(
-        chat, identity: ReplyIdentity(prefix: "msg_", model: service.options.modelName),
+        chat, identity: service.identity(prefix: "msg_"),
         promptTokens: prompt.count)
     }
   }

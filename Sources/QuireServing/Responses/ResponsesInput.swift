@@ -3,7 +3,11 @@ import QuireText
 
 /// Reads the `input` of OpenAI's Responses API: a string, or items. Reasoning, text and calls of the assistant that
 /// follow one another are one message.
-enum ResponsesInput {
+struct ResponsesInput {
+  /// The conversation as items; a string is the user's message.
+  let items: [JSONValue]
+  let messages: [ChatMessage]
+
   static let shape: RequestShape = {
     let parts = RequestShape.array(
       of: .members(["type", "text", "refusal", "annotations", "logprobs"]))
@@ -17,27 +21,34 @@ enum ResponsesInput {
 
   private static let types = ["message", "function_call", "function_call_output", "reasoning"]
 
-  /// - Parameter instructions: The system prompt, which comes first.
-  static func messages(
-    _ reader: FieldReader, instructions: String?
-  ) throws(ServingError) -> [ChatMessage] {
+  /// - Parameters:
+  ///   - instructions: The system prompt, which comes first.
+  ///   - earlier: Items before those of the request.
+  init(_ reader: FieldReader, instructions: String?, earlier: [JSONValue]) throws(ServingError) {
     var conversation = Conversation()
     if let instructions { conversation.append(ChatMessage(role: .system, content: instructions)) }
+    for (index, item) in earlier.enumerated() {
+      try Self.read(
+        reader.block(item, "previous_response_id", index, standard: "message"), into: &conversation)
+    }
     guard let value = reader.value("input") else {
       throw .rejected(
         .badField("input", "input: expected a string or items, found none; send the conversation"))
     }
     if let text = value.stringValue {
       conversation.append(ChatMessage(role: .user, content: text))
-      return conversation.finished
+      items = earlier + [["type": "message", "role": "user", "content": .string(text)]]
+      messages = conversation.finished
+      return
     }
-    guard let items = value.arrayValue, !items.isEmpty else {
+    guard let found = value.arrayValue, !found.isEmpty else {
       throw reader.wrong("input", expected: "a string or an array of items", found: value, advice: .correct)
     }
-    for (index, item) in items.enumerated() {
-      try read(reader.block(item, "input", index, standard: "message"), into: &conversation)
+    for (index, item) in found.enumerated() {
+      try Self.read(reader.block(item, "input", index, standard: "message"), into: &conversation)
     }
-    return conversation.finished
+    items = earlier + found
+    messages = conversation.finished
   }
 
   private static func read(

@@ -9,6 +9,11 @@ struct ResponsesReply: Reply {
 
   private let identity: ReplyIdentity
   private let repeated: JSONObject
+  /// The items of the conversation, serialized, for the store.
+  private let items: [UInt8]
+  /// Where the response is stored; `nil` if it is not.
+  private var store: ResponseStore?
+  private let delivery: GenerationFields.Delivery
   private let includesReasoning: Bool
   private let includesLogprobs: Bool
   private var callLimit: CallLimit
@@ -22,10 +27,13 @@ struct ResponsesReply: Reply {
   /// The number of the next event.
   private var sequenceNumber = 0
 
-  init(_ request: ResponsesRequest, identity: ReplyIdentity, promptTokens: Int) {
-    isStreamed = request.chat.generation.delivery.isStreamed
+  init(_ request: ResponsesRequest, identity: ReplyIdentity, promptTokens: Int, store: ResponseStore?) {
+    delivery = request.chat.generation.delivery
+    isStreamed = delivery.isStreamed
     self.identity = identity
     repeated = request.repeated
+    items = store == nil ? [] : JSONValue.array(request.items).serializedBytes()
+    self.store = store
     includesReasoning = request.chat.includesReasoning
     includesLogprobs = request.chat.logprobCount != nil
     callLimit = CallLimit(request.chat.prompt.tools)
@@ -42,7 +50,15 @@ struct ResponsesReply: Reply {
   mutating func receive(_ event: GenerationEvent, choice: Int) -> [ReplyEvent] {
     var changes: [AnswerBlocks.Change] = []
     switch event {
-    case .prompt, .progress: break
+    case .prompt: break
+    case .progress(let progress):
+      usage.note(progress)
+      guard isStreamed, delivery.reportsProgress else { return [] }
+      return [
+        self.event(
+          "response.in_progress",
+          ["response": response("in_progress"), "prompt_progress": progress.json])
+      ]
     case .delta(var parts, let token):
       usage.addToken(token, choice: 0)
       if !includesReasoning { parts.reasoning = "" }
@@ -59,8 +75,12 @@ struct ResponsesReply: Reply {
   }
 
   mutating func close() -> [ReplyEvent] {
-    guard isStreamed else { return [ReplyEvent(response(finalStatus))] }
-    return [event("response." + finalStatus, ["response": response(finalStatus)])]
+    var value = response(finalStatus)
+    if let store, !store.add(value, id: identity.id, after: items) {
+      self.store = nil
+      value = response(finalStatus)
+    }
+    return [isStreamed ? event("response." + finalStatus, ["response": value] + timings) : ReplyEvent(value)]
   }
 
   mutating func fail(_ rejection: Rejection, requestID: String) -> [ReplyEvent] {
@@ -70,6 +90,9 @@ struct ResponsesReply: Reply {
     ]
     return [event("response.failed", ["response": response("failed", error: error)])]
   }
+
+  /// With `timings_per_token`.
+  private var timings: JSONObject { delivery.repeatsTimings ? usage.timingsMember : JSONObject() }
 
   // MARK: Events
 
@@ -107,7 +130,7 @@ struct ResponsesReply: Reply {
       logprobs[index] += pendingLogprobs
     }
     pendingLogprobs = []
-    return event("response.\(block.textName).delta", members)
+    return event("response.\(block.textName).delta", members + timings)
   }
 
   private mutating func ended(_ index: Int) -> [ReplyEvent] {
@@ -154,6 +177,7 @@ struct ResponsesReply: Reply {
       "output": .array(isOver ? answer.blocks.indices.map { self.value(of: item($0), $0) } : []),
     ]
     for member in repeated.members { value[member.key] = member.value }
+    value["store"] = .bool(store != nil)
     value["usage"] = isOver ? usage.responsesValue : .null
     return .object(value)
   }

@@ -11,7 +11,11 @@ struct ResponsesRequest: Sendable {
       "text": .object([
         "format": .members(["type", "name", "description", "schema", "strict"]), "verbosity": .any,
       ]),
-    ] + .any(["model", "instructions", "max_output_tokens", "top_logprobs", "include"])
+    ]
+      + .any([
+        "model", "instructions", "max_output_tokens", "top_logprobs", "include", "store",
+        "previous_response_id",
+      ])
       + .any(KnownFields.ignoredInResponses) + .any(KnownFields.neutralInResponses.map(\.name)))
 
   /// What `include` may name. All but the log-probabilities belong to tools and images, which do not exist here, or to
@@ -27,9 +31,15 @@ struct ResponsesRequest: Sendable {
   let chat: ChatRequest
   /// Members of the request that the answer repeats.
   let repeated: JSONObject
+  /// The conversation, including that of the response which the request continues.
+  let items: [JSONValue]
+  /// Whether the response is stored, if the server stores any.
+  let isStored: Bool
 
+  /// `earlier`: the items of the response that the request continues. Its instructions are not continued.
   init(
-    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int
+    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int,
+    earlier: [JSONValue] = []
   ) throws(ServingError) {
     for field in KnownFields.neutralInResponses {
       try reader.require(field.name, isOneOf: field.values, because: field.reason)
@@ -38,8 +48,11 @@ struct ResponsesRequest: Sendable {
     let fields = try ThinkingFields(reader)
     let mode = fields.mode ?? thinking.mode
     let tools = try ResponsesTools(reader)
+    let input = try ResponsesInput(reader, instructions: instructions, earlier: earlier)
+    items = input.items
+    isStored = try reader.bool("store") ?? true
     let prompt = ChatPromptFields(
-      field: "input", messages: try ResponsesInput.messages(reader, instructions: instructions),
+      field: "input", messages: input.messages,
       tools: tools.fields, mode: mode, thinkingBudget: fields.budget.map(\.count) ?? thinking.budget,
       continuesFinalMessage: false)
     var generation = try GenerationFields(
@@ -57,9 +70,11 @@ struct ResponsesRequest: Sendable {
       "instructions": instructions.map(JSONValue.string) ?? .null,
       "max_output_tokens": generation.maximumTokens.map(JSONValue.int) ?? .null, "max_tool_calls": .null,
       "metadata": metadata?.objectValue == nil ? [:] : metadata ?? [:],
-      "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls), "previous_response_id": .null,
-      "reasoning": ["effort": effort, "summary": .null], "service_tier": "default", "store": false,
-      "temperature": .float(generation.sampling.temperature), "text": ["format": format],
+      "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls),
+      "previous_response_id": reader.value("previous_response_id") ?? .null,
+      "reasoning": ["effort": effort, "summary": .null], "service_tier": "default",
+      "temperature": .float(generation.sampling.temperature),
+      "text": ["format": format],
       "tool_choice": tools.choice, "tools": .array(tools.definitions),
       "top_logprobs": .int(logprobCount ?? 0),
       "top_p": .float(generation.sampling.topP), "truncation": "disabled",
@@ -119,20 +134,17 @@ extension FieldReader {
 }
 
 extension KnownFields {
-  /// Bookkeeping of OpenAI's API: accepted with any value and without effect. Nothing is stored, whatever `store` says,
-  /// and prompts are never cut.
+  /// Bookkeeping of OpenAI's API: accepted with any value and without effect. Prompts are never cut.
   package static let ignoredInResponses = [
-    "metadata", "store", "user", "service_tier", "safety_identifier", "prompt_cache_key",
+    "metadata", "user", "service_tier", "safety_identifier", "prompt_cache_key",
     "prompt_cache_retention", "prompt_cache_options", "truncation",
   ]
 
   /// Fields of OpenAI's API with only one value.
   package static let neutralInResponses = [
     NeutralField(
-      "previous_response_id", [], "answers are not stored and 'input' must have the whole conversation"),
-    NeutralField(
-      "conversation", [], "conversations are not stored and 'input' must have the whole conversation"),
-    NeutralField("background", [false], "answers are not stored and are given in reply to their request"),
+      "conversation", [], "conversations are continued by 'previous_response_id'"),
+    NeutralField("background", [false], "answers are given in reply to their request"),
     NeutralField("prompt", [], "prompts are not stored and 'instructions' and 'input' must have all text"),
     NeutralField("n", [1], "an answer of this API is one response"),
     NeutralField("max_tool_calls", [], "the server runs no tools"),

@@ -18,7 +18,7 @@ enum OptionHeading: String, CaseIterable {
 
   private static let names: [OptionHeading: String] = [
     .configuration: "config",
-    .model: "chat-format model-name report shape scheme group head-scheme layers",
+    .model: "chat-format model-name model-alias any-model report shape scheme group head-scheme layers",
     .input: """
     prompt system raw messages recipe calibration statistics windows tokens mode merge reference tasks text problems
     text-tokens decode
@@ -29,9 +29,9 @@ enum OptionHeading: String, CaseIterable {
     seed no-generation-prompt
     """,
     .memoryAndSpeed:
-      "context kv-cache kv-memory token-budget threads no-lookup no-prefix-cache",
+      "context kv-cache kv-memory token-budget response-memory threads no-lookup no-prefix-cache",
     .measurement: "prompt-tokens generate-tokens batch repeat lookup no-speed plan measure",
-    .access: "host port allow-origin allow-host api-key api-key-file no-slots",
+    .access: "host port allow-origin allow-host api-key api-key-file no-slots no-page",
     .requests: "slots queue drain-seconds",
     .output: "output force json store",
     .log: "quiet no-request-log log-bodies no-history help",

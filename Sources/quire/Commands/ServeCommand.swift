@@ -19,6 +19,10 @@ extension Command {
         "address to listen on (default: 127.0.0.1, this machine only); 0.0.0.0 for every network"),
       Option("--port", "N", "port to listen on; 0 selects a free one (default: 8080)"),
       Option("--model-name", "NAME", "name of the model for clients (default: the file's name)"),
+      Option("--model-alias", "NAME", "further name of the model", isRepeatable: true),
+      Option(
+        "--any-model", nil,
+        "answer requests for a model of any name, for clients whose model name is fixed"),
       Option(
         "--allow-origin", "ORIGIN",
         "further web pages that may use the server, such as https://chat.example.org, "
@@ -51,6 +55,9 @@ extension Command {
       Option(
         "--thinking-close-message", "TEXT",
         "what the server writes at the end of reasoning that is too long (default: Qwen's own sentence)"),
+      Option(
+        "--response-memory", "MIB",
+        "memory for responses that clients continue by their id, in MiB (default: 64); 0 stores none"),
       Option("--report", "FILE", "a report of 'evaluate --json' that the page at / shows"),
       Option("--drain-seconds", "N", "how long SIGTERM waits for running requests (default: 30)"),
       Option("--no-request-log", nil, "no line on stderr for each request"),
@@ -58,6 +65,7 @@ extension Command {
         "--log-bodies", "N",
         "also log up to N bytes of the body of each POST request and of its answer: prompts and answers are then in "
           + "the log"),
+      Option("--no-page", nil, "no chat page at /"),
       Option("--no-slots", nil, "do not show running requests at /slots"),
       .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
@@ -71,11 +79,15 @@ private struct ServeArguments {
   let engine: EngineArguments
   let host: String
   let port: Int
+  let modelAliases: [String]
+  let acceptsAnyModel: Bool
   let allowedOrigins: [String]
   let allowedHosts: [String]
   let apiKeys: [String]
   let loggedBytes: Int
+  let showsPage: Bool
   let showsSlots: Bool
+  let storedResponseBytes: Int
   let thinking: ThinkingDefaults
   let report: ServedReport?
   let patience: Duration
@@ -88,11 +100,15 @@ private struct ServeArguments {
   init(_ arguments: Arguments) throws {
     host = arguments.string("--host") ?? "127.0.0.1"
     port = try arguments.integer("--port", in: 0...65_535) ?? 8080
+    modelAliases = arguments.all("--model-alias")
+    acceptsAnyModel = arguments.has("--any-model")
     allowedOrigins = arguments.all("--allow-origin")
     allowedHosts = arguments.all("--allow-host")
     apiKeys = try KeyFile.keys(arguments)
     loggedBytes = try arguments.integer("--log-bodies", in: 1...1 << 20) ?? 0
+    showsPage = !arguments.has("--no-page")
     showsSlots = !arguments.has("--no-slots")
+    storedResponseBytes = try (arguments.integer("--response-memory", in: 0...1 << 20) ?? 64) << 20
     thinking = try arguments.thinkingDefaults()
     report = try arguments.string("--report").map { try ServedReport(path: $0) }
     patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
@@ -112,10 +128,14 @@ private struct ServeArguments {
 
   func serverOptions(modelName: String) -> ServerOptions {
     var options = ServerOptions(host: host, port: port, modelName: modelName)
+    options.modelAliases = modelAliases
+    options.acceptsAnyModel = acceptsAnyModel
     options.allowedOrigins = Set(allowedOrigins)
     options.allowedHosts = Set(allowedHosts)
     options.apiKeys = apiKeys
+    options.showsPage = showsPage
     options.showsSlots = showsSlots
+    options.storedResponseBytes = storedResponseBytes
     options.http.loggedBytes = loggedBytes
     options.version = Program.version
     options.thinking = thinking

@@ -21,7 +21,7 @@ struct ServeSummary {
   /// Lines without control characters, each with a line feed.
   var text: String {
     let lines = [
-      "serving \(name) at \(server.url)", "chat page at \(server.pageURL)", "model: \(model)",
+      "serving \(name) at \(server.url)", "chat page at \(server.pageURL ?? "(none)")", "model: \(model)",
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
       "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
       "API key: \(requiresKey ? "required" : "not required")",

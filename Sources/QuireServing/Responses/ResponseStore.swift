@@ -1,0 +1,116 @@
+import QuireJSON
+import Synchronization
+
+/// The latest responses, so that a request can continue one by its id. They are in memory only and end with the process.
+/// The oldest are dropped when the limits are reached.
+final class ResponseStore: Sendable {
+  /// Serialized: parsed JSON takes several times as much memory.
+  private struct Entry {
+    let response: [UInt8]
+    /// The items that it answers, all earlier ones included.
+    let items: [UInt8]
+
+    var byteCount: Int { response.count + items.count }
+  }
+
+  private struct Guarded {
+    var entries: [String: Entry] = [:]
+    /// Ids, the oldest first.
+    var order: [String] = []
+    var byteCount = 0
+
+    mutating func remove(_ id: String) -> Bool {
+      guard let entry = entries.removeValue(forKey: id) else { return false }
+      byteCount -= entry.byteCount
+      order.removeAll { $0 == id }
+      return true
+    }
+  }
+
+  static let countMaximum = 4096
+
+  private let byteLimit: Int
+  private let guarded = Mutex(Guarded())
+
+  /// `byteLimit`: of all responses together; 0 stores none.
+  init(byteLimit: Int) {
+    self.byteLimit = byteLimit
+  }
+
+  var isEnabled: Bool { byteLimit > 0 }
+
+  /// Stores a response. Returns false if it is larger than the whole store.
+  ///
+  /// - Parameter items: The array of the items that it answers, serialized.
+  func add(_ response: JSONValue, id: String, after items: [UInt8]) -> Bool {
+    let entry = Entry(response: response.serializedBytes(), items: items)
+    guard entry.byteCount <= byteLimit else { return false }
+    guarded.withLock { state in
+      // bounded: each entry and so their sum is at most the limit
+      while let oldest = state.order.first,
+        state.byteCount > byteLimit - entry.byteCount || state.order.count >= Self.countMaximum
+      {
+        _ = state.remove(oldest)
+      }
+      state.entries[id] = entry
+      state.order.append(id)
+      state.byteCount += entry.byteCount
+    }
+    return true
+  }
+
+  /// A stored response; `nil` if there is none with this id.
+  func response(_ id: String) -> JSONValue? {
+    let entry = guarded.withLock { $0.entries[id] }
+    return entry.flatMap { try? JSONValue.parse($0.response) }
+  }
+
+  /// The conversation up to the end of a stored response, as items.
+  func items(_ id: String) -> [JSONValue]? {
+    guard let entry = guarded.withLock({ $0.entries[id] }),
+      let items = try? JSONValue.parse(entry.items).arrayValue,
+      let output = try? JSONValue.parse(entry.response)["output"]?.arrayValue
+    else { return nil }
+    return items + output
+  }
+
+  /// Whether there was such a response.
+  func remove(_ id: String) -> Bool { guarded.withLock { $0.remove(id) } }
+}
+
+/// GET and DELETE /v1/responses/ID
+enum StoredResponseEndpoint {
+  static let prefix = "/responses/"
+  static let route = Router.Route(method: "GET", endpoint: get, deletion: delete)
+
+  private static func get(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    let id = id(request)
+    guard let response = service.responses.response(id) else { throw missing(id) }
+    exchange.respond(.json(response))
+  }
+
+  private static func delete(
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    let id = id(request)
+    guard service.responses.remove(id) else { throw missing(id) }
+    exchange.respond(.json(["id": .string(id), "object": "response", "deleted": true]))
+  }
+
+  private static func id(_ request: HTTPRequest) -> String {
+    String(Router.plainPath(request.path).dropFirst(prefix.count))
+  }
+
+  /// The beginning of the sentence is OpenAI's.
+  private static func missing(_ id: String) -> ServingError {
+    .rejected(
+      Rejection(
+        status: 404,
+        message:
+          "Response with id '\(Found.plain(id))' not found. Expected one that was stored since the server started and "
+          + "not dropped for newer ones; send the request again",
+        code: "response_not_found"))
+  }
+}

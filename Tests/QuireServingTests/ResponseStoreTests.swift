@@ -1,0 +1,124 @@
+import QuireGeneration
+import QuireJSON
+import QuireServing
+import TestSupport
+import Testing
+
+/// Responses that are continued by their id.
+@Suite(.timeLimit(.minutes(5)))
+struct ResponseStoreTests {
+  private static let path = "/v1/responses"
+
+  private static func fixture(
+    _ generator: ScriptedGenerator = ScriptedGenerator { _ in [.text("Hi Ann."), .end()] },
+    bytes: Int = 1 << 20
+  ) throws -> ServerFixture {
+    try ServerFixture(generator) { $0.storedResponseBytes = bytes }
+  }
+
+  private static func id(_ fixture: ServerFixture, _ members: JSONObject) throws -> String {
+    let answer = try fixture.post(path, .object(members)).json()
+    return try #require(answer["id"]?.stringValue, "\(answer)")
+  }
+
+  @Test func aConversationGoesOnById() throws {
+    let generator = ScriptedGenerator { _ in [.text("Hi Ann."), .end()] }
+    let fixture = try Self.fixture(generator)
+    let first = try Self.id(fixture, ["input": "I am Ann.", "instructions": "Be kind."])
+    let second = try fixture.post(
+      Self.path, ["input": "Who am I?", "previous_response_id": .string(first)]
+    ).json()
+    #expect(second["previous_response_id"] == .string(first))
+    let third = try Self.id(
+      fixture,
+      ["input": [["role": "user", "content": "Sure?"]], "previous_response_id": second["id"] ?? .null])
+    _ = try Self.id(
+      fixture,
+      [
+        "input": [
+          ["role": "user", "content": "I am Ann."], ["role": "assistant", "content": "Hi Ann."],
+          ["role": "user", "content": "Who am I?"], ["role": "assistant", "content": "Hi Ann."],
+          ["role": "user", "content": "Sure?"],
+        ]
+      ])
+    let prompts = generator.requests.map(\.promptTokens)
+    #expect(prompts.count == 4)
+    #expect(prompts[2] == prompts[3], "instructions are not continued")
+    #expect(prompts[1].count > prompts[0].count)
+    #expect(try fixture.get(Self.path + "/" + third).json()["status"] == "completed")
+  }
+
+  @Test func responsesAreReadAndDeleted() throws {
+    let fixture = try Self.fixture()
+    let answer = try fixture.post(Self.path, ["input": "a"]).json()
+    let id = try #require(answer["id"]?.stringValue)
+    #expect(answer["store"] == true)
+    #expect(try fixture.get("/v1/responses/\(id)").json() == answer)
+    #expect(try fixture.get("/responses/\(id)/").json() == answer)
+    let deleted = try #require(exchangeOnce(port: fixture.port, "DELETE", "/v1/responses/\(id)"))
+    #expect(try deleted.json() == ["id": .string(id), "object": "response", "deleted": true])
+    let missing = try fixture.get("/v1/responses/\(id)")
+    #expect(missing.status == 404)
+    #expect(
+      try missing.json()["error"]?["message"]?.stringValue?.hasPrefix("Response with id '\(id)' not found.")
+        == true)
+    #expect(exchangeOnce(port: fixture.port, "DELETE", "/v1/responses/\(id)")?.status == 404)
+    let wrong = try fixture.post("/v1/responses/\(id)", "{}")
+    #expect(wrong.status == 405 && wrong.header("Allow") == "GET, HEAD, DELETE, OPTIONS")
+    #expect(exchangeOnce(port: fixture.port, "DELETE", "/v1/models")?.status == 405)
+    let error = try fixture.post(Self.path, ["input": "b", "previous_response_id": .string(id)])
+    #expect(error.status == 400)
+    #expect(try error.json()["error"]?["code"] == "previous_response_not_found")
+  }
+
+  @Test func streamsAreStored() throws {
+    let fixture = try Self.fixture()
+    let text = try fixture.post(Self.path, ["input": "a", "stream": true]).text
+    let last = try #require(text.split(separator: "\n").last { $0.hasPrefix("data: ") })
+    let response = try #require(JSONValue.parse(String(last.dropFirst(6)))["response"])
+    let id = try #require(response["id"]?.stringValue)
+    #expect(try fixture.get("/v1/responses/\(id)").json() == response)
+  }
+
+  @Test func nothingIsStoredUnasked() throws {
+    let cases: [(Int, JSONObject)] = [(1 << 20, ["store": false]), (0, [:]), (100, ["store": true])]
+    for (bytes, members) in cases {
+      let fixture = try Self.fixture(bytes: bytes)
+      var body = members
+      body["input"] = "a"
+      let answer = try fixture.post(Self.path, .object(body)).json()
+      #expect(answer["store"] == false)
+      let id = try #require(answer["id"]?.stringValue)
+      #expect(try fixture.get("/v1/responses/\(id)").status == 404)
+    }
+  }
+
+  @Test func theOldestIsDroppedFirst() throws {
+    // Room for a few responses, each with about 1,000 bytes.
+    let fixture = try Self.fixture(bytes: 5000)
+    var ids: [String] = []
+    for _ in 0..<8 { ids.append(try Self.id(fixture, ["input": "a"])) }
+    let statuses = try ids.map { try fixture.get("/v1/responses/\($0)").status }
+    #expect(statuses.first == 404 && statuses.last == 200)
+    #expect(statuses == statuses.sorted(by: >))
+  }
+
+  @Test func callsAndTheirResultsGoOn() throws {
+    let generator = ScriptedGenerator { _ in [.call("weather", ["city": "Rome"]), .end()] }
+    let fixture = try Self.fixture(generator)
+    let tools: JSONValue = [["type": "function", "name": "weather", "parameters": ["type": "object"]]]
+    let first = try fixture.post(Self.path, ["input": "Rome?", "tools": tools]).json()
+    let call = try #require(first["output"]?[0])
+    let next = try fixture.post(
+      Self.path,
+      [
+        "previous_response_id": first["id"] ?? .null, "tools": tools,
+        "input": [
+          ["type": "function_call_output", "call_id": call["call_id"] ?? .null, "output": "sunny"]
+        ],
+      ])
+    #expect(next.status == 200)
+    let prompts = generator.requests.map(\.promptTokens)
+    #expect(prompts[1].count > prompts[0].count)
+  }
+}

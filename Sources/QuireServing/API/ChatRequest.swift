@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireJSON
+import QuireText
 
 /// A chat completion as asked for, every field read and checked.
 struct ChatRequest: Sendable {

@@ -1,3 +1,4 @@
+import QuireJSON
 import QuireText
 
 /// POST /v1/chat/completions/input_tokens: the number of tokens that the prompt of a chat would have.

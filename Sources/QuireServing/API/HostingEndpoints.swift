@@ -1,3 +1,4 @@
+import QuireGeneration
 import QuireJSON
 
 /// POST /invocations: the one path that Amazon SageMaker sends requests to. The body says which kind of request it is.

@@ -1,4 +1,6 @@
+import QuireGeneration
 import QuireJSON
+import QuireServing
 import TestSupport
 import Testing
 

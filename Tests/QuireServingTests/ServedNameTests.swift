@@ -1,3 +1,4 @@
+import QuireGeneration
 import QuireJSON
 import QuireServing
 import TestSupport

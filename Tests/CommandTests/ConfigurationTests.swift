@@ -61,7 +61,7 @@ import Testing
         "kv-cache": "float32", "no-lookup": true, "no-prefix-cache": true, "chat-format": "qwen3",
         threads: 1.0, quiet: false, "api-key": ["k1", "k2"], "api-key-file": ["keys"], "no-slots": true,
         "log-bodies": 100, thinking: "64", "thinking-close-message": "Enough.", "answer-reserve": 16,
-        "model-alias": ["small"], "any-model": true, "no-page": true, }
+        "model-alias": ["small"], "any-model": true, "response-memory": 8, "no-page": true, }
       """)
     let server = try ServedProgram(words: ["--config", path])
     let errors = try server.errors
@@ -96,7 +96,7 @@ import Testing
       "chat-format": "qwen3",
       "threads": "1", "quiet": "false", "api-key": "k1, k2", "api-key-file": keys, "no-slots": "true",
       "log-bodies": "100", "thinking": "64", "thinking-close-message": "Enough.", "answer-reserve": "16",
-      "model-alias": "small", "any-model": "true", "no-page": "true",
+      "model-alias": "small", "any-model": "true", "response-memory": "8", "no-page": "true",
     ]
     values["model"] = place.checkpoint.path
     #expect(Set(values.keys) == Set(Self.options.map(\.name) + ["model"]))

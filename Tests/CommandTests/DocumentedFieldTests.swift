@@ -33,6 +33,7 @@ import Testing
     "reasoning_budget_tokens": 5, "min_tokens": 1, "allowed_token_ids": [5, 6], "bad_words": ["ab"],
     "logprob_token_ids": [7], "prompt_logprobs": 1, "return_token_ids": true, "skip_special_tokens": false,
     "include_stop_str_in_output": true, "truncate_prompt_tokens": -1, "truncation_side": "left",
+    "verbose": true,
   ]
 
   private static func sections() throws -> [String: [[String]]] {
@@ -64,6 +65,10 @@ import Testing
     }
     if ["max_completion_tokens", "max_output_tokens", "n_predict"].contains(name) {
       body["max_tokens"] = nil
+    }
+    if name == "echo" && path == chatPath {
+      body["continue_final_message"] = true
+      body["messages"] = [["role": "user", "content": "hi"], ["role": "assistant", "content": "Well"]]
     }
     body[name] = value
     return try server.post(path, .object(body)).status

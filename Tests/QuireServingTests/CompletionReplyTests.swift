@@ -102,7 +102,7 @@ struct CompletionReplyTests {
       choice?["logprobs"] == [
         "tokens": ["t97", "t98", "t99", "b"],
         "token_logprobs": [nil, -1.0, -2.0, -0.125],
-        "top_logprobs": [nil, ["z": -0.25, "t98": -1.0], ["z": -0.25, "t99": -2.0], ["b": -0.125]],
+        "top_logprobs": [nil, ["t98": -1.0, "z": -0.25], ["t99": -2.0, "z": -0.25], ["b": -0.125]],
         "text_offset": [0, 3, 6, 9],
       ])
     let request = try #require(generator.requests.first)
@@ -144,10 +144,10 @@ struct CompletionReplyTests {
       })
     let names = try fixture.post(Self.path, completionBody("x", ["logprobs": 2])).json()[
       "choices"]?[0]
-    #expect(names?["logprobs"]?["top_logprobs"] == [["A": -1.0, "token_id:2": -2.0]])
+    #expect(names?["logprobs"]?["top_logprobs"] == [["A": -2.0, "token_id:1": -1.0]])
     let members: JSONObject = ["logprobs": 2, "return_tokens_as_token_ids": true]
     let ids = try fixture.post(Self.path, completionBody("x", members)).json()["choices"]?[0]
     #expect(ids?["logprobs"]?["tokens"] == ["token_id:2"])
-    #expect(ids?["logprobs"]?["top_logprobs"] == [["token_id:1": -1.0, "token_id:2": -2.0]])
+    #expect(ids?["logprobs"]?["top_logprobs"] == [["token_id:2": -2.0, "token_id:1": -1.0]])
   }
 }

@@ -92,7 +92,8 @@ struct RejectionTests {
     #expect(error["message"]?.stringValue == bad.message)
     #expect(response.status == bad.status)
     #expect(error["param"] == bad.field.map(JSONValue.string) ?? .null)
-    #expect(error["type"] == "invalid_request_error")
+    let isTooLong = error["code"] == "context_length_exceeded"
+    #expect(error["type"] == (isTooLong ? "exceed_context_size_error" : "invalid_request_error"))
     #expect(response.header("Content-Type") == "application/json")
   }
 

@@ -7,7 +7,8 @@ enum Program {
   static let version = "0.1.0"
 
   static let commands: [Command] = [
-    .convert, .calibrate, .inspect, .verify, .generate, .chat, .serve, .evaluate, .bench, .tokenize, .render,
+    .convert, .calibrate, .inspect, .verify, .export, .generate, .chat, .serve, .evaluate, .bench, .tokenize,
+    .render,
     .logits,
   ]
 

@@ -13,24 +13,22 @@ import CKernels
 ///     …                                            // write files in folder.temporaryPath, each synced to the disk
 ///     try folder.commit()
 ///
-/// Without `commit` the temporary folder is removed with the object. A lock prevents a second writer. Folders in it are
-/// not expected. Not for concurrent use by two threads.
+/// Without `commit` the temporary folder is removed with the object. A killed process leaves it, with a file that marks it
+/// as unfinished; only a folder with this mark is emptied and used again. A lock prevents a second writer. Folders in it
+/// are not expected. Not for concurrent use by two threads.
 package final class AtomicFolder {
   package let path: String
   /// Where the files are written.
   package let temporaryPath: String
+  /// The name of the file that marks a temporary folder.
+  package static let mark = ".unfinished"
   private let replaces: Bool
   private let descriptor: Int32
   private var isCommitted = false
 
-  /// - Parameters:
-  ///   - replaces: whether a folder of this name may be replaced. Its files are then removed, so the caller must have
-  ///     checked what they are. An empty folder is always replaced.
-  ///   - owns: whether a file of this name, left in the temporary folder by a killed run, may be removed. If any may
-  ///     not, the folder is refused.
-  package init(
-    path: String, replaces: Bool = false, owns: (String) -> Bool = { _ in true }
-  ) throws(FileFailure) {
+  /// - Parameter replaces: whether a folder of this name may be replaced. Its files are then removed, so the caller must
+  ///   have checked what they are. An empty folder is always replaced.
+  package init(path: String, replaces: Bool = false) throws(FileFailure) {
     var path = try validated(path: path)
     while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
     self.path = path
@@ -38,19 +36,18 @@ package final class AtomicFolder {
     temporaryPath = AtomicFile.temporaryPath(for: path)
     try Self.check(path, replaces: replaces)
     let temporary = temporaryPath
+    // A folder of somebody else's files is refused before it is registered for removal.
     descriptor = try DisposableFiles.add(temporary) { () throws(FileFailure) in
-      try Self.openLocked(temporary)
+      let descriptor = try Self.openLocked(temporary)
+      do throws(FileFailure) {
+        try Self.takeOver(temporary)
+      } catch {
+        _ = close(descriptor)
+        throw error
+      }
+      return descriptor
     }
-    let left = Self.entries(of: temporary)
-    guard left.allSatisfy(owns) else {
-      isCommitted = true
-      _ = close(descriptor)
-      DisposableFiles.forget(temporary)
-      throw FileFailure(
-        reason: "\(temporary) has other files in it", remedy: "remove it or choose another path and run again"
-      )
-    }
-    for name in left { _ = unlink(temporary + "/" + name) }
+    for name in Self.entries(of: temporary) where name != Self.mark { _ = unlink(temporary + "/" + name) }
   }
 
   deinit {
@@ -63,6 +60,7 @@ package final class AtomicFolder {
   /// Syncs the folder to the disk and renames it; nothing can be written after that.
   package func commit() throws(FileFailure) {
     precondition(!isCommitted, "the folder is finished")
+    guard unlink(temporaryPath + "/" + Self.mark) == 0 else { throw .last }
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw .last }
     try moveIntoPlace()
     isCommitted = true
@@ -112,6 +110,18 @@ package final class AtomicFolder {
   private static func remove(_ path: String) {
     for name in entries(of: path) { _ = unlink(path + "/" + name) }
     _ = rmdir(path)
+  }
+
+  /// Marks a new folder. Throws for one that exists with other files in it and without the mark.
+  private static func takeOver(_ path: String) throws(FileFailure) {
+    let found = entries(of: path)
+    guard found.isEmpty || found.contains(mark) else {
+      throw FileFailure(
+        reason: "\(path) is a folder of other files", remedy: "choose another path and run again")
+    }
+    let file = open(path + "/" + mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    guard file >= 0 else { throw .last }
+    _ = close(file)
   }
 
   private static func openLocked(_ path: String) throws(FileFailure) -> Int32 {

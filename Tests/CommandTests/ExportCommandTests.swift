@@ -97,6 +97,13 @@ import Testing
       try run([pack, "--format", "safetensors", "--output", place.path, "--force"]), by: "export",
       ["expected an earlier export at", "found a folder with out.quire in it"])
     #expect(place.outputs == ["out.quire"])
+    // A model with the name of a temporary folder.
+    let model = place.place("m.partial")
+    try FileManager.default.copyItem(atPath: place.checkpoint.path, toPath: model)
+    expectRefusal(
+      try run([model, "--format", "safetensors", "--output", place.place("m")]), by: "export",
+      ["m.partial is a folder of other files; choose another path"])
+    #expect(AtomicFolder.entries(of: model) == AtomicFolder.entries(of: place.checkpoint.path))
   }
 
   @Test func whatExistsIsReplacedOnlyByForceAndIfItIsAnExport() throws {

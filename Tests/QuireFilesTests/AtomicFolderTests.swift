@@ -21,7 +21,8 @@ import Testing
     try fill(folder)
     #expect(AtomicFolder.entries(of: place.path) == ["out.partial"])
     try folder.commit()
-    #expect(AtomicFolder.entries(of: place.path) == ["out"] && (try text()) == "new")
+    #expect(AtomicFolder.entries(of: place.path) == ["out"])
+    #expect(try text() == "new")
   }
 
   @Test func isRemovedWithoutCommit() throws {
@@ -45,7 +46,8 @@ import Testing
     try fill(second)
     #expect(try text() == "old")
     try second.commit()
-    #expect(AtomicFolder.entries(of: place.path) == ["out"] && (try text()) == "new")
+    #expect(AtomicFolder.entries(of: place.path) == ["out"])
+    #expect(try text() == "new")
     place.write("x".utf8, to: "file")
     #expect(throws: FileFailure(reason: "something that is not a folder has that name")) {
       try AtomicFolder(path: place.path + "/file", replaces: true)
@@ -63,15 +65,20 @@ import Testing
 
   @Test func whatAKilledRunLeftIsRemoved() throws {
     try place.makeFolder("out.partial")
+    place.write([], to: "out.partial/" + AtomicFolder.mark)
     place.write("half".utf8, to: "out.partial/old")
-    let folder = try AtomicFolder(path: path, owns: { $0 == "old" })
-    #expect(AtomicFolder.entries(of: folder.temporaryPath) == [])
+    let folder = try AtomicFolder(path: path)
+    #expect(AtomicFolder.entries(of: folder.temporaryPath) == [AtomicFolder.mark])
     #expect(throws: FileFailure(reason: "another process is writing it")) { try AtomicFolder(path: path) }
     try folder.commit()
+    #expect(AtomicFolder.entries(of: path) == [])
+  }
+
+  @Test func aFolderThatOnlyHasTheNameStays() throws {
     try place.makeFolder("out.partial")
     place.write("mine".utf8, to: "out.partial/letter")
-    #expect(throws: FileFailure(reason: "\(path).partial has other files in it")) {
-      try AtomicFolder(path: path, owns: { $0 == "old" })
+    #expect(throws: FileFailure(reason: "\(path).partial is a folder of other files")) {
+      try AtomicFolder(path: path)
     }
     #expect(AtomicFolder.entries(of: path + ".partial") == ["letter"])
   }

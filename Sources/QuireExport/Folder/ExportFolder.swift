@@ -19,7 +19,7 @@ struct ExportFolder {
     to path: String, replaces: Bool, progress: (_ doneBytes: Int) -> Void
   ) throws(ExportError) {
     let folder = try writing(path) { () throws(FileFailure) in
-      try AtomicFolder(path: path, replaces: replaces, owns: { Self.owns(Self.finishedName($0)) })
+      try AtomicFolder(path: path, replaces: replaces)
     }
     let layout = ShardLayout(plan.tensors)
     for (name, json) in try documents(layout) {
@@ -35,6 +35,8 @@ struct ExportFolder {
         progress(done)
       }
     }
+    // Other files may have been added while the export was written.
+    if replaces { try Self.checkReplaceable(path) }
     try writing(path) { () throws(FileFailure) in try folder.commit() }
   }
 
@@ -119,17 +121,12 @@ func writing<Value>(
 
 extension ExportFolder {
   /// Whether an export writes a file of this name.
-  static func owns(_ name: String) -> Bool {
+  private static func owns(_ name: String) -> Bool {
     let documents: [CompanionFile] = [
       .configuration, .tokenizer, .tokenizerConfiguration, .generationConfiguration, .weightIndex,
     ]
     return documents.contains { $0.name == name }
       || (name.hasPrefix("model") && name.hasSuffix(".safetensors"))
-  }
-
-  private static func finishedName(_ name: String) -> String {
-    let ending = AtomicFile.temporaryPath(for: "")
-    return name.hasSuffix(ending) ? String(name.dropLast(ending.count)) : name
   }
 
   /// Throws unless the folder at `path` may be replaced: it is empty, or has only what an export has written.

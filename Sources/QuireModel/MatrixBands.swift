@@ -204,6 +204,7 @@ extension PackReader {
     let destination = UnsafeMutableRawBufferPointer(rebasing: target.bytes[offset..<offset + kept.count])
     if kept == frame.range { return try readFrame(frame, into: destination) }
     let whole = HostBuffer<UInt8>(count: frame.range.count)
+    defer { withExtendedLifetime(whole) {} }
     try readFrame(frame, into: whole.bytes)
     let start = kept.lowerBound - frame.range.lowerBound
     destination.copyMemory(from: UnsafeRawBufferPointer(rebasing: whole.bytes[start..<start + kept.count]))

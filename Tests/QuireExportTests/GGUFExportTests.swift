@@ -39,7 +39,7 @@ import Testing
     ]
     for (name, type) in types { #expect(image.entries[name + ".weight"]?.type == UInt32(type)) }
     for name in model.configuration.tensorNames {
-      let values = name.isNorm ? Array(model.norm(name).buffer) : model.matrix(name).values
+      let values = name.isNorm ? model.norm(name).array : model.matrix(name).values
       let entry = try #require(image.entries[name.gguf])
       #expect(image.values(name.gguf) == values, "\(name)")
       #expect(entry.shape == name.shape(in: model.configuration).reversed() && entry.offset % 32 == 0)
@@ -99,11 +99,13 @@ import Testing
     guard case .quantized(let query) = model.matrix(.layer(0, .queryProjection)) else { return }
     var scales = query.decodedScales()
     scales[5] = 0x1p-30
+    let codes = query.decodedCodes()
     let tiny = try scales.withUnsafeBufferPointer { scales in
       try QuantizedMatrix.encode(
-        codes: query.decodedCodes().pointer, scales: scales.baseAddress!, rows: query.rows,
-        columns: query.columns, format: query.format)
+        codes: codes.pointer, scales: scales.baseAddress!, rows: query.rows, columns: query.columns,
+        format: query.format)
     }
+    withExtendedLifetime(codes) {}
     #expect(!ScaleTable(tiny).areHalf && ScaleTable(query).areHalf)
     #expect(HalfTable.shared.isExact[Int(Float(0x1p-24).bfloat16Bits)])
   }

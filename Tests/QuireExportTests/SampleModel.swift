@@ -79,13 +79,18 @@ struct SampleModel {
   }
 }
 
+extension HostBuffer {
+  /// The values; the buffer lives until they are copied.
+  var array: [Element] { withExtendedLifetime(self) { Array(buffer) } }
+}
+
 extension WeightMatrix {
   /// All weights, [rows][columns].
-  var values: [Float] { Array(dequantized(kernels: Kernels(.portable)).buffer) }
+  var values: [Float] { dequantized(kernels: Kernels(.portable)).array }
 
   var codes: [Int8] {
     guard case .quantized(let matrix) = self else { preconditionFailure("floats have no codes") }
-    return Array(matrix.decodedCodes().buffer)
+    return matrix.decodedCodes().array
   }
 
   var scales: [Float] {

@@ -47,9 +47,9 @@ import Testing
     let cache = KeyValueCache(model.configuration, blockCount: 1, element: .float32)
     let pass = ForwardPass(model: model, cache: cache, compute: Compute(threadCount: 1), maximumRows: 8)
     let slice = ForwardBatch.Slice(rowCount: 8, firstPosition: 0, blocks: [0])
-    return Array(
-      pass.run(
-        ForwardBatch(tokens: [1, 7, 30, 2, 99, 150, 3, 8], sequences: [slice], logitRows: Array(0..<8))))
+    let batch = ForwardBatch(
+      tokens: [1, 7, 30, 2, 99, 150, 3, 8], sequences: [slice], logitRows: Array(0..<8))
+    return withExtendedLifetime((pass, cache)) { Array(pass.run(batch)) }
   }
 
   @Test(arguments: [WeightFormat.int4(group: 32), .int4(group: 64), .int8(group: 32), .int8()])

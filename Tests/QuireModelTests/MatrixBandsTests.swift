@@ -11,13 +11,19 @@ import Testing
   private let folder = TemporaryFolder()
   private let team = ThreadTeam(threadCount: 2)
 
+  /// All weights of a matrix, whose memory lives until they are copied.
+  private static func values(_ matrix: WeightMatrix) -> [Float] {
+    let buffer = matrix.dequantized(kernels: Kernels(.portable))
+    return withExtendedLifetime(buffer) { Array(buffer.buffer) }
+  }
+
   private func joined(_ bands: MatrixBands) throws -> [Float] {
     var values: [Float] = []
     for index in 0..<bands.count {
       #expect(bands.rows(of: index).lowerBound % 32 == 0)
       let band = try bands.read(index, team: team)
       #expect(band.rows == bands.rows(of: index).count && band.columns == bands.columnCount)
-      values += band.dequantized(kernels: Kernels(.portable)).buffer
+      values += Self.values(band)
     }
     #expect(bands.rows(of: bands.count - 1).upperBound == bands.rowCount)
     return values
@@ -37,7 +43,7 @@ import Testing
     try writer.add(model)
     try writer.finish(manifest: PackManifest(members: ["configuration": configuration.json]))
     let pack = try PackReader(path: path)
-    let whole = Array(model.embedding.dequantized(kernels: Kernels(.portable)).buffer)
+    let whole = Self.values(model.embedding)
     for bandBytes in [1, 100_000, 3 << 20, MatrixBands.bandBytes] {
       let bands = try MatrixBands(.embedding, of: configuration, in: .pack(pack), bandBytes: bandBytes)
       #expect(bands.format == format && (bands.element == nil) == (format != .bf16))
@@ -46,7 +52,9 @@ import Testing
     guard case .quantized(let matrix) = model.embedding else { return }
     let bands = try MatrixBands(.embedding, of: configuration, in: .pack(pack))
     let scales = try #require(try bands.scales(team: team))
-    #expect(Array(scales.bytes.bindMemory(to: UInt16.self)) == Array(matrix.scales))
+    withExtendedLifetime((scales, matrix)) {
+      #expect(Array(scales.bytes.bindMemory(to: UInt16.self)) == Array(matrix.scales))
+    }
   }
 
   @Test(arguments: ["BF16", "F16", "F32"])
@@ -58,7 +66,7 @@ import Testing
     for bandBytes in [1, 20_000, MatrixBands.bandBytes] {
       let bands = try MatrixBands(
         .embedding, of: loader.configuration, in: .checkpoint(loader), bandBytes: bandBytes)
-      #expect(try joined(bands) == Array(whole.dequantized(kernels: Kernels(.portable)).buffer))
+      #expect(try joined(bands) == Self.values(whole))
       #expect(try bands.scales(team: team) == nil)
     }
   }

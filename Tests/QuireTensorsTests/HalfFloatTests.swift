@@ -56,6 +56,7 @@ import Testing
         #expect(Array(found.prefix(expected.count)) == expected)
         #expect(found.dropFirst(expected.count).allSatisfy { $0 == 0 })
       }
+      withExtendedLifetime(panel) {}
       #expect(
         Float(bfloat16Bits: matrix.scaleBits(row: rows - 1, group: groups - 1)) == scales[rows * groups - 1])
     }

@@ -84,6 +84,7 @@ package struct ZeroFill: Sendable {
         scales.pointer[row * groups + index] = Float(bfloat16Bits: bits)
       }
     }
+    defer { withExtendedLifetime((codes, scales, panel)) {} }
     return try reading { () throws(TensorError) in
       try QuantizedMatrix.encode(
         codes: codes.pointer, scales: scales.pointer, rows: rowCount, columns: columnCount, format: format)

@@ -55,6 +55,7 @@ final class RowEncoder: Sendable {
       band.dequantizeRow(row, into: values.pointer, kernels: kernels)
       Self.write(values.pointer, count: columns, as: element, into: target + row * rowBytes, hasOverflow)
     }
+    withExtendedLifetime(values) {}
   }
 
   /// Writes floats in another type, rounded to nearest, ties to even.
@@ -97,6 +98,7 @@ final class RowEncoder: Sendable {
         }
       }
     }
+    withExtendedLifetime(codes) {}
   }
 
   /// A code plus 128 as a signed byte.

@@ -21,10 +21,12 @@ final class TensorWriter {
     case .shape:
       let numbers = planned.shape.map { Int64($0).littleEndian }
       let bytes = HostBuffer(numbers)
+      defer { withExtendedLifetime(bytes) {} }
       try sink(UnsafeRawBufferPointer(bytes.bytes))
     case .scales:
       let table = try source.scales(of: name)
       let scales = HostBuffer<UInt16>(count: planned.shape[0] * table.groupCount)
+      defer { withExtendedLifetime(scales) {} }
       table.write(rows: planned.shape[0], into: scales.pointer)
       try sink(UnsafeRawBufferPointer(scales.bytes))
     case .floats(let element) where name.isNorm:

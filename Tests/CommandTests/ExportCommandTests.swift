@@ -101,7 +101,7 @@ import Testing
     let model = place.place("m.partial")
     try FileManager.default.copyItem(atPath: place.checkpoint.path, toPath: model)
     expectRefusal(
-      try run([model, "--format", "safetensors", "--output", place.place("m")]), by: "export",
+      try run([model, "--format", "safetensors", "--output", place.place("m"), "--quiet"]), by: "export",
       ["m.partial is a folder of other files; choose another path"])
     #expect(AtomicFolder.entries(of: model) == AtomicFolder.entries(of: place.checkpoint.path))
   }

@@ -46,59 +46,95 @@ final class RowEncoder: Sendable {
     _ band: WeightMatrix, _ panels: Range<Int>, _ element: ElementType, _ target: UnsafeMutableRawPointer
   ) {
     let rows = rows(ofPanels: panels, band)
-    if case .dense(let dense) = band, dense.element == element {
-      let source = dense.base + rows.lowerBound * rowBytes
-      return (target + rows.lowerBound * rowBytes).copyMemory(from: source, byteCount: rows.count * rowBytes)
-    }
     let values = HostBuffer<Float>(count: columns)
-    for row in rows {
-      band.dequantizeRow(row, into: values.pointer, kernels: kernels)
-      Self.write(values.pointer, count: columns, as: element, into: target + row * rowBytes, hasOverflow)
+    defer { withExtendedLifetime(values) {} }
+    switch band {
+    case .dense(let dense) where dense.element == element:
+      let source = dense.base + rows.lowerBound * rowBytes
+      (target + rows.lowerBound * rowBytes).copyMemory(from: source, byteCount: rows.count * rowBytes)
+    case .dense:
+      for row in rows {
+        band.dequantizeRow(row, into: values.pointer, kernels: kernels)
+        write(values.pointer, as: element, into: target + row * rowBytes)
+      }
+    case .quantized(let matrix):
+      forEachRow(of: matrix, panels) { row, codes in
+        Self.dequantize(codes, matrix, row, into: values.pointer)
+        write(values.pointer, as: element, into: target + row * rowBytes)
+      }
     }
-    withExtendedLifetime(values) {}
   }
 
-  /// Writes floats in another type, rounded to nearest, ties to even.
-  private static func write(
-    _ values: UnsafePointer<Float>, count: Int, as element: ElementType, into target: UnsafeMutableRawPointer,
-    _ hasOverflow: borrowing Atomic<Bool>
+  /// One row of weights from its codes, which is faster than to collect them from their panel. Products are exact.
+  private static func dequantize(
+    _ codes: UnsafePointer<UInt8>, _ matrix: QuantizedMatrix, _ row: Int,
+    into values: UnsafeMutablePointer<Float>
   ) {
+    let zero = Int32(matrix.zeroCode)
+    for group in 0..<matrix.groupCount {
+      let scale = Float(bfloat16Bits: matrix.scaleBits(row: row, group: group))
+      let first = group * matrix.groupSize
+      for index in first..<first + matrix.groupSize {
+        values[index] = Float(Int32(codes[index]) &- zero) * scale
+      }
+    }
+  }
+
+  /// Writes a row of floats in another type, rounded to nearest, ties to even.
+  private func write(
+    _ values: UnsafePointer<Float>, as element: ElementType, into target: UnsafeMutableRawPointer
+  ) {
+    let bits = target.assumingMemoryBound(to: UInt16.self)
     switch element {
-    case .float32: target.copyMemory(from: values, byteCount: count * 4)
+    case .float32: target.copyMemory(from: values, byteCount: columns * 4)
     case .bfloat16:
-      let bits = target.assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count { bits[index] = values[index].bfloat16Bits }
+      for index in 0..<columns { bits[index] = Self.brainFloat(values[index].bitPattern) }
     default:
-      let bits = target.assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count {
+      for index in 0..<columns {
         bits[index] = values[index].halfBits
         if bits[index] & 0x7FFF == 0x7C00 { hasOverflow.store(true, ordering: .relaxed) }
       }
     }
   }
 
+  /// `Float.bfloat16Bits` without a branch, so that the compiler turns a loop into vectors.
+  @inline(__always)
+  private static func brainFloat(_ pattern: UInt32) -> UInt16 {
+    let rounded = (pattern &+ 0x7FFF &+ (pattern &>> 16 & 1)) &>> 16
+    let quiet = pattern &>> 16 | 0x40
+    return UInt16(truncatingIfNeeded: pattern & 0x7FFF_FFFF > 0x7F80_0000 ? quiet : rounded)
+  }
+
   // MARK: Codes
 
-  private func writeCodes(_ matrix: QuantizedMatrix, _ panels: Range<Int>, _ target: UnsafeMutableRawPointer)
-  {
+  /// Calls `body` with each row of some panels and its unsigned codes.
+  private func forEachRow(
+    of matrix: QuantizedMatrix, _ panels: Range<Int>,
+    _ body: (_ row: Int, _ codes: UnsafePointer<UInt8>) -> Void
+  ) {
     let codes = HostBuffer<UInt8>(count: QuantizedMatrix.panelRows * columns)
     for panel in panels {
       matrix.copyCodes(ofPanel: panel, into: codes.pointer)
       let first = panel * QuantizedMatrix.panelRows
       for row in first..<min(first + QuantizedMatrix.panelRows, matrix.rows) {
-        let source = UnsafePointer(codes.pointer + (row - first) * columns)
-        let out = target + row * rowBytes
-        switch content {
-        case .signedCodes: Self.flipSigns(source, count: columns, into: out)
-        case .packedCodes where matrix.format.scheme == .int8:
-          out.copyMemory(from: source, byteCount: columns)
-        case .packedCodes: Self.packPairs(source, count: columns, into: out)
-        case .q8Blocks, .q4Blocks: writeBlocks(source, matrix, row, out)
-        case .floats, .scales, .shape: preconditionFailure("\(content) is no code")
-        }
+        body(row, UnsafePointer(codes.pointer + (row - first) * columns))
       }
     }
     withExtendedLifetime(codes) {}
+  }
+
+  private func writeCodes(_ matrix: QuantizedMatrix, _ panels: Range<Int>, _ target: UnsafeMutableRawPointer)
+  {
+    forEachRow(of: matrix, panels) { row, source in
+      let out = target + row * rowBytes
+      switch content {
+      case .signedCodes: Self.flipSigns(source, count: columns, into: out)
+      case .packedCodes where matrix.format.scheme == .int8: out.copyMemory(from: source, byteCount: columns)
+      case .packedCodes: Self.packPairs(source, count: columns, into: out)
+      case .q8Blocks, .q4Blocks: writeBlocks(source, matrix, row, out)
+      case .floats, .scales, .shape: preconditionFailure("\(content) is no code")
+      }
+    }
   }
 
   /// A code plus 128 as a signed byte.

@@ -102,6 +102,14 @@ let package = Package(
         "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration",
       ]),
 
+    library(
+      "QuireExport",
+      [
+        "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
+        "QuireModel", "QuireModelFiles",
+      ],
+      exclude: ["Formats.md"]),
+
     // Layer 8.
     .executableTarget(
       name: "quire",
@@ -109,7 +117,7 @@ let package = Package(
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
         "QuireModel", "QuireModelFiles",
         "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireServing",
-        "QuireEvaluation",
+        "QuireEvaluation", "QuireExport",
       ],
       exclude: ["Configuration/Configuration.md"],
       swiftSettings: swiftSettings),
@@ -183,6 +191,12 @@ let package = Package(
         "QuireEvaluation", "QuireGeneration", "QuireConversion", "QuireOptimization", "QuireCalibration",
         "QuireModelFiles", "QuireModel", "QuireText",
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks",
+      ]),
+    tests(
+      "QuireExportTests",
+      [
+        "QuireExport", "QuireModelFiles", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireText",
+        "QuireTensors", "QuireFiles", "QuireJSON",
       ]),
     tests("FuzzTests", ["FuzzParsers"]),
     tests(

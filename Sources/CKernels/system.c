@@ -16,6 +16,10 @@ int quire_rename_exclusive(const char *from, const char *to) {
   return renameat2(-100 /* AT_FDCWD */, from, -100, to, 1 /* RENAME_NOREPLACE */);
 }
 
+int quire_rename_exchange(const char *from, const char *to) {
+  return renameat2(-100 /* AT_FDCWD */, from, -100, to, 2 /* RENAME_EXCHANGE */);
+}
+
 void quire_name_thread(const char *name) {
   char text[16] = {0};
   for (int i = 0; i < 15 && name[i]; i++) text[i] = name[i];
@@ -28,6 +32,8 @@ int quire_affinity_count(void) {
 }
 #else
 int quire_rename_exclusive(const char *from, const char *to) { return renamex_np(from, to, RENAME_EXCL); }
+
+int quire_rename_exchange(const char *from, const char *to) { return renamex_np(from, to, RENAME_SWAP); }
 
 void quire_name_thread(const char *name) { pthread_setname_np(name); }
 

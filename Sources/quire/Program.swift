@@ -11,6 +11,7 @@ enum Program {
     ("Make a pack", [.convert, .calibrate]),
     ("Use a model", [.generate, .chat, .serve]),
     ("Measure", [.evaluate, .bench]),
+    ("Write for other programs", [.export]),
     ("Look inside", [.inspect, .verify, .tokenize, .render, .logits]),
   ]
   static let commands: [Command] = groups.flatMap(\.commands)

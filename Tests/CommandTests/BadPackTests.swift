@@ -10,6 +10,7 @@ import Testing
       ["verify", pack, "--quiet"], ["inspect", pack, "--json"],
       ["generate", pack, "--prompt", "x", "--max-tokens", "1", "--quiet"],
       ["logits", pack, "--tokens", "1", "--output", output],
+      ["export", pack, "--format", "gguf", "--output", output, "--quiet"],
     ]
   }
 

@@ -81,6 +81,7 @@ import Testing
     case "calibrate":
       [checkpoint, "--calibration", text, "--windows", "2", "--tokens", "8", "--output", output]
     case "inspect", "verify": [try pack()]
+    case "export": [try pack(), "--format", "safetensors", "--output", output]
     case "generate": [checkpoint, "--prompt", "x", "--max-tokens", "2"]
     case "chat": [checkpoint, "--max-tokens", "2"]
     case "evaluate": [checkpoint, "--text", text, "--text-tokens", "20", "--no-speed"]
@@ -137,6 +138,7 @@ import Testing
     switch command {
     case "convert": try convertTrials()
     case "calibrate": try calibrateTrials()
+    case "export": try exportTrials()
     case "generate":
       ["--prompt": .adding(["--prompt", "y"]), "--raw": .adding(["--raw"])]
     case "chat": ["--no-history": .adding(["--no-history"])]
@@ -163,6 +165,19 @@ import Testing
       ]),
       "--plan": .adding(["--plan"]), "--measure": .adding(["--plan", "--measure"]),
       "--output": .adding(["--force"]), "--recipe": .adding(["--force"]),
+    ]
+  }
+
+  private func exportTrials() throws -> [String: Trial] {
+    func format(_ name: String, _ extra: String...) throws -> Trial {
+      .alone([try pack(), "--format", name, "--output", output, "--force"] + extra)
+    }
+    return [
+      "--format": try format("gguf"), "--output": try format("safetensors"), "--plan": .adding(["--plan"]),
+      "--fill-pruned": .adding(["--fill-pruned", "--force"]),
+      "--dtype": .adding(["--dtype", "float32", "--force"]),
+      "--gguf-type": try format("gguf", "--gguf-type", "f16"),
+      "--quantized-head": try format("compressed-tensors", "--quantized-head"),
     ]
   }
 

@@ -21,6 +21,10 @@ import Testing
         "logits", Workplace.demo, "--tokens", Array(repeating: "7", count: 1000).joined(separator: ","),
         "--output", place.place("l"),
       ],
+      [
+        "export", Workplace.demo, "--format", "safetensors", "--dtype", "float32", "--output",
+        place.place("e"),
+      ],
     ]
   }
 

@@ -15,6 +15,10 @@ import Testing
     ],
     "inspect": ["none", "--json"],
     "verify": ["none", "--quiet"],
+    "export": [
+      "none", "--format", "compressed-tensors", "--output", "F", "--dtype", "float32", "--fill-pruned",
+      "--quantized-head", "--plan",
+    ],
     "generate": [
       "none", "--prompt", "T", "--thinking", "--max-tokens", "5", "--temperature", "0.5", "--seed", "3",
       "--json", "--quiet",

@@ -8,6 +8,9 @@
  * that, errno is EINVAL or ENOSYS. */
 int quire_rename_exclusive(const char *from, const char *to);
 
+/* Renames each to the name of the other in one step. Returns 0, or -1 with errno. */
+int quire_rename_exchange(const char *from, const char *to);
+
 /* Names the calling thread for debuggers; the system keeps 15 bytes. */
 void quire_name_thread(const char *name);
 

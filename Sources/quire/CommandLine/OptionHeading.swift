@@ -33,7 +33,7 @@ enum OptionHeading: String, CaseIterable {
     .measurement: "prompt-tokens generate-tokens batch repeat lookup no-speed plan measure",
     .access: "host port allow-origin allow-host api-key api-key-file no-slots no-page",
     .requests: "slots queue drain-seconds",
-    .output: "output force json store",
+    .output: "output force json store format dtype gguf-type quantized-head fill-pruned",
     .log: "quiet no-request-log log-bodies no-history help",
   ]
 

@@ -1,0 +1,84 @@
+import QuireFiles
+import QuireJSON
+import QuireModelFiles
+import QuireTensors
+import QuireText
+
+/// Writes an export that is one GGUF file, version 3: magic, counts, metadata, the tensors' entries, then their bytes,
+/// each tensor at a multiple of 32.
+struct GGUFFile {
+  private static let magic = Array("GGUF".utf8)
+  private static let version: UInt32 = 3
+  private static let alignment = 32
+
+  let plan: ExportPlan
+
+  /// Writes everything; the file appears under its name at the end.
+  func write(to path: String, progress: (_ doneBytes: Int) -> Void) throws(ExportError) {
+    let file = try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
+    let head = try head()
+    try writing(path) { () throws(FileFailure) in try file.write(head) }
+    let writer = TensorWriter(plan.source)
+    var done = 0
+    for planned in plan.tensors {
+      for output in planned.outputs {
+        try writer.write(output, of: planned) { (bytes) throws(ExportError) in
+          try writing(path) { () throws(FileFailure) in try file.write(bytes) }
+          done += bytes.count
+          progress(done)
+        }
+      }
+      let padding = [UInt8](repeating: 0, count: Self.aligned(file.byteCount) - file.byteCount)
+      try writing(path) { () throws(FileFailure) in try file.write(padding) }
+    }
+    try writing(path) { () throws(FileFailure) in try file.commit() }
+  }
+
+  /// Everything before the first tensor.
+  private func head() throws(ExportError) -> [UInt8] {
+    let tokenizer = try reading { () throws(ModelFileError) in try plan.model.tokenizer() }
+    let generation = try reading { () throws(ModelFileError) in try plan.model.generationConfiguration() }
+    let entries =
+      GGUFMetadata(plan: plan, generation: generation).entries
+      + GGUFTokenizer(tokenizer, plan.configuration).entries
+    var bytes = GGUFBytes()
+    bytes.append(bytes: Self.magic)
+    bytes.append(Self.version)
+    bytes.append(UInt64(plan.tensors.count))
+    bytes.append(UInt64(entries.count))
+    for (key, value) in entries {
+      bytes.append(key)
+      value.append(to: &bytes)
+    }
+    var offset = 0
+    for tensor in plan.tensors {
+      appendEntry(of: tensor, offset: offset, to: &bytes)
+      offset = Self.aligned(offset + tensor.byteCount)
+    }
+    bytes.pad(to: Self.alignment)
+    return bytes.storage
+  }
+
+  private func appendEntry(of tensor: PlannedTensor, offset: Int, to bytes: inout GGUFBytes) {
+    bytes.append(tensor.outputs[0].name)
+    bytes.append(UInt32(tensor.shape.count))
+    // The contiguous dimension comes first.
+    for size in tensor.shape.reversed() { bytes.append(UInt64(size)) }
+    bytes.append(Self.type(tensor.encoding))
+    bytes.append(UInt64(offset))
+  }
+
+  /// ggml's number for a type.
+  private static func type(_ encoding: TensorEncoding) -> UInt32 {
+    switch encoding {
+    case .floats(.float16): 1
+    case .floats(.bfloat16): 30
+    case .floats: 0
+    case .q4Blocks: 2
+    case .q8Blocks: 8
+    case .int8Channels, .packed: preconditionFailure("\(encoding) is not GGUF's")
+    }
+  }
+
+  private static func aligned(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
+}

@@ -1,0 +1,87 @@
+package import QuireModel
+package import QuireModelFiles
+package import QuireTensors
+
+/// What an export will write: the encoding of every tensor, its size, and what is not exact. Only headers and scales
+/// are read to make it.
+///
+///     let plan = try ExportPlan(source, options: ExportOptions(format: .gguf), compute: compute)
+///     print(plan.text)
+package struct ExportPlan {
+  package let options: ExportOptions
+  /// The model as it is exported.
+  package let configuration: ModelConfiguration
+  /// In the order of a forward pass.
+  package let tensors: [PlannedTensor]
+  let source: ExportSource
+  let model: ModelSource
+
+  /// Throws when the format cannot hold the model.
+  package init(_ model: ModelSource, options: ExportOptions, compute: Compute) throws(ExportError) {
+    self.model = model
+    self.options = options
+    source = try ExportSource(model, fillsPruned: options.fillsPruned, compute: compute)
+    configuration = source.configuration
+    var tensors: [PlannedTensor] = []
+    for name in configuration.tensorNames {
+      let format = try source.format(of: name)
+      let shape = name.shape(in: configuration)
+      let encoding = try Self.encoding(
+        of: name, format: format, columns: shape[shape.count - 1], options, source)
+      tensors.append(
+        PlannedTensor(
+          name, shape: shape, format: format, encoding: encoding,
+          outputName: options.format == .gguf ? name.gguf : name.string))
+    }
+    self.tensors = tensors
+    try checkFormat()
+  }
+
+  /// Bytes of all tensors.
+  package var tensorBytes: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+
+  private static func encoding(
+    of name: TensorName, format: StoredFormat, columns: Int, _ options: ExportOptions, _ source: ExportSource
+  ) throws(ExportError) -> TensorEncoding {
+    let element = options.element ?? .bfloat16
+    switch options.format {
+    case .safetensors: return .floats(element)
+    case .compressedTensors:
+      guard case .integers(let integers) = format, isQuantizable(name, options) else {
+        return .floats(element)
+      }
+      return integers == .int8() ? .int8Channels : .packed(integers)
+    case .gguf:
+      if name.isNorm { return .floats(.float32) }
+      switch format {
+      case .floats(let stored): return .floats(options.element ?? stored)
+      case .integers(let integers):
+        guard columns % TensorContent.blockWeights == 0, try source.scales(of: name).areHalf else {
+          return .floats(options.element ?? .float32)
+        }
+        return integers.scheme == .int8 ? .q8Blocks : .q4Blocks
+      }
+    }
+  }
+
+  /// Embeddings are read as plain weights by most programs, and so are lm_heads by older ones.
+  private static func isQuantizable(_ name: TensorName, _ options: ExportOptions) -> Bool {
+    switch name {
+    case .embedding, .finalNorm: false
+    case .head: options.keepsHead
+    case .layer(_, let tensor): !tensor.isNorm
+    }
+  }
+
+  private func checkFormat() throws(ExportError) {
+    switch options.format {
+    case .safetensors: return
+    case .compressedTensors:
+      let isQuantized = tensors.contains { tensor in
+        if case .floats = tensor.encoding { false } else { true }
+      }
+      guard isQuantized else { throw .notQuantized(path: model.path) }
+    case .gguf: try GGUFMetadata.check(configuration.rope)
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import QuireModel
+import QuireTensors
+
+/// Produces the bytes of exported tensors, one after the other, in memory for one band.
+final class TensorWriter {
+  /// Receives the bytes of a tensor in order.
+  typealias Sink = (UnsafeRawBufferPointer) throws(ExportError) -> Void
+
+  private let source: ExportSource
+  private var band: HostBuffer<UInt8>
+
+  init(_ source: ExportSource) {
+    self.source = source
+    band = HostBuffer(count: MatrixBands.bandBytes)
+  }
+
+  /// Writes all bytes of `output`, a tensor of `planned`.
+  func write(_ output: OutputTensor, of planned: PlannedTensor, to sink: Sink) throws(ExportError) {
+    let name = planned.name
+    switch output.content {
+    case .shape:
+      let numbers = planned.shape.map { Int64($0).littleEndian }
+      let bytes = HostBuffer(numbers)
+      defer { withExtendedLifetime(bytes) {} }
+      try sink(UnsafeRawBufferPointer(bytes.bytes))
+    case .scales:
+      let table = try source.scales(of: name)
+      let scales = HostBuffer<UInt16>(count: planned.shape[0] * table.groupCount)
+      defer { withExtendedLifetime(scales) {} }
+      table.write(rows: planned.shape[0], into: scales.pointer)
+      try sink(UnsafeRawBufferPointer(scales.bytes))
+    case .floats(let element) where name.isNorm:
+      let values = try source.norm(name)
+      let row = WeightMatrix.dense(DenseMatrix(rows: 1, columns: values.count, values: values))
+      try encode(
+        row, RowEncoder(output.content, format: .floats(element), columns: values.count, kernels: kernels),
+        name, sink)
+    default:
+      let encoder = RowEncoder(
+        output.content, format: planned.format, columns: planned.shape[1], kernels: kernels)
+      try source.readBands(of: name) { (matrix, _) throws(ExportError) in
+        try encode(matrix, encoder, name, sink)
+      }
+    }
+  }
+
+  private var kernels: Kernels { source.compute.kernels }
+
+  private func encode(
+    _ matrix: WeightMatrix, _ encoder: RowEncoder, _ name: TensorName, _ sink: Sink
+  ) throws(ExportError) {
+    let byteCount = matrix.rows * encoder.rowBytes
+    if band.count < byteCount { band = HostBuffer(count: byteCount) }
+    encoder.encode(matrix, into: UnsafeMutableRawPointer(band.pointer), team: source.compute.team)
+    guard !encoder.overflowed else { throw .tooLarge(tensor: name.string) }
+    try sink(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(band.bytes)[..<byteCount]))
+  }
+}

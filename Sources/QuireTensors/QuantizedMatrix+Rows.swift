@@ -1,0 +1,58 @@
+/// Reads an integer matrix row by row, for formats that store rows.
+extension QuantizedMatrix {
+  /// Output channels that are stored together.
+  package static let panelRows = 32
+
+  /// The unsigned code of weight 0: a stored code is the signed one plus this.
+  package var zeroCode: UInt8 { format.scheme == .int4 ? 8 : 128 }
+
+  /// Writes the unsigned codes of panel `panel` to `target`, (32, columns). Rows beyond the matrix are zero codes.
+  package func copyCodes(ofPanel panel: Int, into target: UnsafeMutablePointer<UInt8>) {
+    precondition(panel >= 0 && panel < (rows + 31) / 32, "panel \(panel) of \(rows) rows")
+    let isInt4 = format.scheme == .int4
+    guard let base = codes.baseAddress else { return }
+    let panelBytes = format.codeByteCount(rows: Self.panelRows, columns: columns)
+    let source = base + panel * panelBytes
+    let quads = columns / 4
+    // A block of quads stays in the L1 cache while its 32 rows are written one after the other.
+    let blockQuads = 64
+    for first in stride(from: 0, to: quads, by: blockQuads) {
+      let block = first..<min(first + blockQuads, quads)
+      isInt4
+        ? copyInt4(source, block, into: target) : copyInt8(source, block, into: target)
+    }
+  }
+
+  private func copyInt8(
+    _ source: UnsafeRawPointer, _ quads: Range<Int>, into target: UnsafeMutablePointer<UInt8>
+  ) {
+    for channel in 0..<32 {
+      let row = UnsafeMutableRawPointer(target + channel * columns)
+      for quad in quads {
+        let codes = source.loadUnaligned(fromByteOffset: (quad * 32 + channel) * 4, as: UInt32.self)
+        row.storeBytes(of: codes, toByteOffset: quad * 4, as: UInt32.self)
+      }
+    }
+  }
+
+  private func copyInt4(
+    _ source: UnsafeRawPointer, _ quads: Range<Int>, into target: UnsafeMutablePointer<UInt8>
+  ) {
+    let nibbles: UInt32 = 0x0F0F_0F0F
+    for channel in 0..<16 {
+      let low = UnsafeMutableRawPointer(target + channel * columns)
+      let high = UnsafeMutableRawPointer(target + (channel + 16) * columns)
+      for quad in quads {
+        let codes = source.loadUnaligned(fromByteOffset: (quad * 16 + channel) * 4, as: UInt32.self)
+        low.storeBytes(of: codes & nibbles, toByteOffset: quad * 4, as: UInt32.self)
+        high.storeBytes(of: codes >> 4 & nibbles, toByteOffset: quad * 4, as: UInt32.self)
+      }
+    }
+  }
+
+  /// The bf16 bits of one scale.
+  @inline(__always)
+  package func scaleBits(row: Int, group: Int) -> UInt16 {
+    scales[(row / 32 * groupCount + group) * 32 + row % 32]
+  }
+}

@@ -40,11 +40,7 @@ package final class ChatTemplateProgram: Sendable {
   /// Whether the template reads a variable, such as `tools` or `enable_thinking`.
   package func reads(_ variable: String) -> Bool { externalNames.contains(variable) }
 
-  /// Renders with variables.
-  ///
-  /// - Parameters:
-  ///   - variables: Of the chat. Their strings are data.
-  ///   - trusted: Strings that count as the template's own, such as `bos_token`; `variables` come first.
+  /// Renders with the variables of a chat.
   func render(
     _ variables: [String: TemplateValue], clock: TemplateClock
   ) throws(TemplateFault) -> TemplateText {
@@ -52,6 +48,7 @@ package final class ChatTemplateProgram: Sendable {
       variables[name] ?? TemplateGlobal(rawValue: name).map { .function(.global($0)) }
     }
     let machine = TemplateMachine(externals: externals, slotCount: scope.slotCount, clock: clock)
+    defer { machine.finish() }
     machine.enter(scope)
     do throws(TemplateFault) {
       _ = try machine.run(statements)

@@ -100,7 +100,8 @@ struct TemplateInput {
     case .text(let text):
       continued = text
       messages[last].set("content", .text(Self.joined(text, mark)))
-    case .list(var parts):
+    case .list(let list):
+      var parts = list.elements
       let index = parts.lastIndex { part in
         if case .dictionary(let part) = part { part["text"] != nil } else { false }
       }

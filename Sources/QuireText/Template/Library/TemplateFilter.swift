@@ -58,7 +58,7 @@ extension TemplateMachine {
       }
       (options.itemSeparator, options.keySeparator) = (item, key)
     }
-    let text = try TemplateJSONWriter.text(of: input, options)
+    let text = try TemplateJSONWriter.text(of: input, options, work)
     try charge(bytes: text.bytes.count)
     return text
   }

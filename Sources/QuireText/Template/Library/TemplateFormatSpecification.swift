@@ -53,14 +53,14 @@ struct TemplateFormatSpecification {
     return value
   }
 
-  func apply(to value: TemplateValue) throws(TemplateFault) -> TemplateText {
+  func apply(to value: TemplateValue, _ work: TemplateWork) throws(TemplateFault) -> TemplateText {
     switch value {
     case .text(let text):
       guard type == nil || type == "s", alignment != "=" else {
         throw .operation("Unknown format code for object of type 'str'")
       }
       return padded(text.prefix(precision), sign: "", defaultAlignment: "<")
-    case .bool where type == nil || type == "s": return padded(try value.printed(), sign: "", defaultAlignment: "<")
+    case .bool where type == nil || type == "s": return padded(try value.printed(work), sign: "", defaultAlignment: "<")
     case .int, .bool:
       guard let integer = value.index, type != "s" else {
         throw .operation("Unknown format code 's' for object of type 'int'")

@@ -42,10 +42,12 @@ extension TemplateMachine {
     case .namespace:
       let members = try dictionary(values)
       for case .text(let name) in members.keys { try Self.checkNamespaceName(name.string) }
-      return .namespace(TemplateNamespace(members))
+      let namespace = TemplateNamespace(members)
+      keep(namespace)
+      return .namespace(namespace)
     case .raiseException:
       let message = try values.bound("raise_exception", ["message"], required: 1)[0] ?? .none
-      throw TemplateFault(.raised, try message.printed().string)
+      throw TemplateFault(.raised, try message.printed(work).string)
     case .strftimeNow:
       let format = try values.bound("strftime_now", ["format"], required: 1)[0] ?? .none
       guard case .text(let text) = format else {
@@ -87,10 +89,15 @@ extension TemplateMachine {
     var dictionary = TemplateDictionary()
     switch values.positional.first {
     case nil: break
-    case .dictionary(let other): dictionary = other
-    case .namespace(let namespace)?: dictionary = namespace.members
+    case .dictionary(let other):
+      try charge(other.count)
+      dictionary = other
+    case .namespace(let namespace)?:
+      try charge(namespace.members.count)
+      dictionary = namespace.members
     case let pairs?:
-      for pair in try pairs.elements() {
+      for pair in try elements(pairs) {
+        try charge()
         let members = try pair.elements()
         guard members.count == 2 else {
           throw .operation(

@@ -6,10 +6,11 @@ extension TemplateMachine {
   ) throws(TemplateFault) -> TemplateIterator {
     var source: TemplateIterator?
     var transform: ((TemplateValue) throws(TemplateFault) -> TemplateValue?)?
-    return TemplateIterator { [unowned self] () throws(TemplateFault) in
+    return TemplateIterator(depth: input.depth) { [unowned self] () throws(TemplateFault) in
       if !input.isTrue { return nil }
       if source == nil {
         transform = try makeTransform(filter, values)
+        try charge(elementsOf: input)
         source = try input.iterate()
       }
       while let element = try source?.next() {
@@ -47,7 +48,7 @@ extension TemplateMachine {
   }
 
   private func namedTest(_ name: TemplateValue) throws(TemplateFault) -> TemplateTest {
-    let string = try name.printed().string
+    let string = try name.printed(work).string
     guard case .text = name, let test = TemplateTest(name: string) else {
       throw .operation("No test named '\(string)'.")
     }
@@ -64,7 +65,7 @@ extension TemplateMachine {
       return try attributeGetter(path.value, default: standard)
     }
     guard let name = values.positional.first else { throw .operation("map requires a filter argument") }
-    let string = try name.printed().string
+    let string = try name.printed(work).string
     guard case .text = name, let filter = TemplateFilter(rawValue: string) else {
       if TemplateFilter.unsupportedNames.contains(string) { throw .unsupported("the filter '\(string)'") }
       throw .operation("No filter named '\(string)'.")

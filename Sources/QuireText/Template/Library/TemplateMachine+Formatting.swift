@@ -44,13 +44,13 @@ extension TemplateMachine {
     var value = try fieldValue(head[0..<mark], values, &nextIndex)
     if mark < head.bytes.count {
       switch head[mark + 1..<head.bytes.count].string {
-      case "s": value = .text(try value.printed())
-      case "r": value = .text(try value.represented())
+      case "s": value = .text(try value.printed(work))
+      case "r": value = .text(try value.represented(work))
       default: throw .unsupported("the conversion of the format field '\(head.string)'")
       }
     }
-    if specification.isEmpty { return try value.printed().withoutMarkup }
-    return try TemplateFormatSpecification(specification).apply(to: value)
+    if specification.isEmpty { return try value.printed(work).withoutMarkup }
+    return try TemplateFormatSpecification(specification).apply(to: value, work)
   }
 
   /// The argument that a name such as `0`, `user.name` or `items[0]` stands for.
@@ -94,7 +94,7 @@ extension TemplateMachine {
   /// `format % value`.
   func formatted(percent format: TemplateText, _ value: TemplateValue) throws(TemplateFault) -> TemplateText {
     switch value {
-    case .tuple(let elements): return try printf(format, elements, nil)
+    case .tuple(let list): return try printf(format, list.elements, nil)
     case .dictionary(let dictionary): return try printf(format, [value], dictionary)
     default: return try printf(format, [value], nil)
     }
@@ -137,7 +137,7 @@ extension TemplateMachine {
         guard let next = rest.popFirst() else { throw .operation("not enough arguments for format string") }
         value = next
       }
-      builder.append(try directive.text(of: value))
+      builder.append(try directive.text(of: value, work))
       try charge(bytes: builder.byteCount)
     }
     builder.append(format[offset..<format.bytes.count])
@@ -201,15 +201,15 @@ private struct PrintfDirective {
     return format[start..<offset].string
   }
 
-  func text(of value: TemplateValue) throws(TemplateFault) -> TemplateText {
+  func text(of value: TemplateValue, _ work: TemplateWork) throws(TemplateFault) -> TemplateText {
     var value = value
     var type = String(conversion)
     var digits = precision.isEmpty ? "" : "." + precision
     switch conversion {
     case "s":
-      value = .text(try value.printed())
+      value = .text(try value.printed(work))
     case "r":
-      value = .text(try value.represented())
+      value = .text(try value.represented(work))
       type = "s"
     case "d", "i":
       guard let number = value.number else {
@@ -232,6 +232,6 @@ private struct PrintfDirective {
       guard let number = value.number else { throw .operation("must be real number, not \(value.typeName)") }
       value = .float(number.double)
     }
-    return try TemplateFormatSpecification(TemplateText(template: specification + digits + type)).apply(to: value)
+    return try TemplateFormatSpecification(TemplateText(template: specification + digits + type)).apply(to: value, work)
   }
 }

@@ -95,7 +95,7 @@ extension TemplateMachine {
         return .view(.init(kind: method == .keys ? .keys : method == .values ? .values : .items, dictionary: dictionary))
       }
     case .loop(let loop):
-      if method == .changed { return .bool(try loop.changed(try values.positionalOnly(name, 0...Int.max))) }
+      if method == .changed { return .bool(try loop.changed(try values.positionalOnly(name, 0...Int.max), work)) }
       let choices = try values.positionalOnly(name, 0...Int.max)
       if choices.isEmpty { throw .operation("no items for cycling given") }
       return choices[loop.index0 % choices.count]
@@ -114,11 +114,11 @@ extension TemplateMachine {
     let elements = try object.elements()
     try charge(elements: elements.count)
     var count = 0
-    for (index, element) in elements.enumerated() where try element.equals(arguments[0]) {
+    for (index, element) in elements.enumerated() where try element.equals(arguments[0], work) {
       if method == .index { return .int(index) }
       count += 1
     }
-    if method == .index { throw .operation("\(try arguments[0].represented().string) is not in \(object.typeName)") }
+    if method == .index { throw .operation("\(try arguments[0].represented(work).string) is not in \(object.typeName)") }
     return .int(count)
   }
 }

@@ -5,6 +5,7 @@ extension TemplateMachine {
     switch filter {
     case .first:
       try values.expectNone(filter)
+      try charge(elementsOf: input)
       return try input.iterate().next() ?? Self.missing("No first item, sequence was empty.")
     case .last: return try last(input, values)
     case .list: return .list(try elements(input))
@@ -30,6 +31,7 @@ extension TemplateMachine {
   static func missing(_ message: String) -> TemplateValue { .undefined(TemplateUndefined(message)) }
 
   func elements(_ value: TemplateValue) throws(TemplateFault) -> [TemplateValue] {
+    try charge(elementsOf: value)
     let elements = try value.elements()
     try charge(elements: elements.count)
     return elements
@@ -56,15 +58,17 @@ extension TemplateMachine {
 
   private func joined(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
     let arguments = try values.bound("join", ["d", "attribute"])
-    let separator = try (arguments[0] ?? .template("")).printed()
+    let separator = try (arguments[0] ?? .template("")).printed(work)
     let getter = try attributeGetter(arguments[1] ?? .none)
     var builder = TemplateTextBuilder()
+    try charge(elementsOf: input)
     let iterator = try input.iterate()
     var isFirst = true
     while let element = try iterator.next() {
+      try charge()
       if !isFirst { builder.append(separator) }
       isFirst = false
-      builder.append(try getter(element).printed())
+      builder.append(try getter(element).printed(work))
       if builder.byteCount > TemplateLimits.textBytes { throw TemplateLimits.tooMuchText }
     }
     try charge(bytes: builder.byteCount)
@@ -118,7 +122,7 @@ extension TemplateMachine {
     var getters: [(TemplateValue) throws(TemplateFault) -> TemplateValue] = []
     for path in paths { getters.append(try attributeGetter(path, ignoresCase: ignoresCase)) }
     return .list(
-      try TemplateSort.sorted(try elements(input), reverse: arguments[0]?.isTrue ?? false) {
+      try TemplateSort.sorted(try elements(input), reverse: arguments[0]?.isTrue ?? false, work) {
         (element) throws(TemplateFault) in
         var keys: [TemplateValue] = []
         for getter in getters { keys.append(try getter(element)) }
@@ -138,7 +142,7 @@ extension TemplateMachine {
     }
     let ignoresCase = arguments[0]?.isTrue != true
     try charge(elements: dictionary.count)
-    let order = try TemplateSort.sorted(Array(0..<dictionary.count), reverse: arguments[2]?.isTrue ?? false) {
+    let order = try TemplateSort.sorted(Array(0..<dictionary.count), reverse: arguments[2]?.isTrue ?? false, work) {
       (index) throws(TemplateFault) in
       let value = by == "key" ? dictionary.keys[index] : dictionary.values[index]
       if ignoresCase, case .text(let text) = value { return .text(text.lowercased) }
@@ -150,11 +154,13 @@ extension TemplateMachine {
   private func unique(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
     let arguments = try values.bound("unique", ["case_sensitive", "attribute"])
     let getter = try attributeGetter(arguments[1] ?? .none, ignoresCase: arguments[0]?.isTrue != true)
+    try charge(elementsOf: input)
     let source = try input.iterate()
     var seen: Set<TemplateKey> = []
     return .iterator(
-      TemplateIterator { [unowned self] () throws(TemplateFault) in
+      TemplateIterator(depth: input.depth) { [unowned self] () throws(TemplateFault) in
         while let element = try source.next() {
+          try charge(4)
           if seen.insert(try hashed(try getter(element))).inserted { return element }
         }
         return nil
@@ -171,7 +177,7 @@ extension TemplateMachine {
     var bestKey = try getter(best)
     for element in elements.dropFirst() {
       let key = try getter(element)
-      let isBetter = filter == .min ? try key.isLess(than: bestKey) : try bestKey.isLess(than: key)
+      let isBetter = filter == .min ? try key.isLess(than: bestKey, work) : try bestKey.isLess(than: key, work)
       if isBetter { (best, bestKey) = (element, key) }
     }
     return best

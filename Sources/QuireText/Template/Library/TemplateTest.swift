@@ -42,21 +42,23 @@ extension TemplateMachine {
     switch test {
     case .divisibleby:
       let divisor = try values.bound("divisibleby", ["num"], required: 1)[0] ?? .none
-      return try apply(.remainder, value, divisor).equals(.int(0))
+      return try apply(.remainder, value, divisor).equals(.int(0), work)
     case .sameas:
       return try isSame(value, try values.bound("sameas", ["other"], required: 1)[0] ?? .none)
     default:
       _ = try values.positionalOnly(test.rawValue, 0...0)
     }
     switch test {
-    case .odd, .even: return try apply(.remainder, value, .int(2)).equals(.int(test == .odd ? 1 : 0))
+    case .odd, .even: return try apply(.remainder, value, .int(2)).equals(.int(test == .odd ? 1 : 0), work)
     case .filter, .test:
       guard case .text(let name) = value else { return false }
       return test == .filter
         ? TemplateFilter(rawValue: name.string) != nil || TemplateFilter.unsupportedNames.contains(name.string)
         : TemplateTest(name: name.string) != nil
-    case .lower: return try value.printed().isLowercase
-    case .upper: return try value.printed().isUppercase
+    case .lower, .upper:
+      let text = try value.printed(work)
+      try charge(characters: text)
+      return test == .lower ? text.isLowercase : text.isUppercase
     default: return Self.isOfKind(test, value)
     }
   }

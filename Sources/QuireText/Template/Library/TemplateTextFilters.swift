@@ -2,7 +2,7 @@ extension TemplateMachine {
   func applyText(
     _ filter: TemplateFilter, to input: TemplateValue, _ values: TemplateCallValues
   ) throws(TemplateFault) -> TemplateText {
-    let text = try input.printed()
+    let text = try input.printed(work)
     try charge(bytes: text.bytes.count)
     switch filter {
     case .trim:
@@ -10,8 +10,8 @@ extension TemplateMachine {
       return try stripped(text, set, left: true, right: true)
     case .replace:
       let arguments = try values.bound("replace", ["old", "new", "count"], required: 2)
-      let old = try (arguments[0] ?? .none).printed()
-      let new = try (arguments[1] ?? .none).printed()
+      let old = try (arguments[0] ?? .none).printed(work)
+      let new = try (arguments[1] ?? .none).printed(work)
       var limit = Int.max
       if let count = arguments[2], !count.isNone {
         guard let index = count.index else {
@@ -20,11 +20,14 @@ extension TemplateMachine {
         if index >= 0 { limit = index }
       }
       return try replace(old, in: text.withoutMarkup, with: new, limit: limit).withoutMarkup
-    case .indent: return try indented(input, values)
+    case .indent:
+      try charge(characters: text)
+      return try indented(input, values)
     case .format: return try printfFormatted(text, values)
     default: break
     }
     try values.expectNone(filter)
+    if filter != .string && filter != .safe { try charge(characters: text) }
     switch filter {
     case .lower: return text.lowercased
     case .upper: return text.uppercased

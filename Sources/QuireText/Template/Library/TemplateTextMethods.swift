@@ -6,6 +6,7 @@ extension TemplateMachine {
     switch method {
     case .split, .rsplit: return .list(try split(text, values, fromRight: method == .rsplit))
     case .splitlines:
+      try charge(characters: text)
       let keeps = try values.bound(name, ["keepends"])[0] ?? .bool(false)
       return .list(text.lines(keepingEnds: keeps.isTrue).map { .text(flagged($0, as: text)) })
     case .strip, .lstrip, .rstrip:
@@ -28,6 +29,7 @@ extension TemplateMachine {
       return .text(text.ends(with: part) ? text[0..<text.bytes.count - part.bytes.count] : text)
     default:
       _ = try values.positionalOnly(name, 0...0)
+      try charge(characters: text)
       return changedOrTested(method, text)
     }
   }
@@ -57,6 +59,12 @@ extension TemplateMachine {
     return part
   }
 
+  /// Comparing from the right is simple and takes the time of both lengths' product.
+  private func charge(backwardSearch text: TemplateText, for part: TemplateText) throws(TemplateFault) {
+    let (work, overflow) = text.bytes.count.multipliedReportingOverflow(by: part.bytes.count)
+    try charge(overflow ? TemplateLimits.steps : min(work / TemplateLimits.stepBytes, TemplateLimits.steps))
+  }
+
   private func texts(_ function: String, _ values: [TemplateValue]) throws(TemplateFault) -> [TemplateText] {
     var texts: [TemplateText] = []
     for value in values {
@@ -83,8 +91,10 @@ extension TemplateMachine {
     if let separator = arguments[0], !separator.isNone {
       let separator = try texts("split", [separator])[0]
       if separator.isEmpty { throw .operation("empty separator") }
+      if fromRight { try charge(backwardSearch: text, for: separator) }
       parts = fromRight ? text.splitFromRight(by: separator, limit: limit) : text.split(by: separator, limit: limit)
     } else {
+      try charge(characters: text)
       parts = text.words(limit: limit, fromRight: fromRight)
     }
     try charge(elements: parts.count)
@@ -99,6 +109,7 @@ extension TemplateMachine {
     guard case .text(let characters) = set else {
       throw .operation("strip arg must be None or str")
     }
+    try charge(characters: text)
     return text[text.range(without: characters, left: left, right: right)]
   }
 
@@ -124,7 +135,7 @@ extension TemplateMachine {
   ) throws(TemplateFault) -> Bool {
     let arguments = try values.positionalOnly(method.rawValue, 1...3)
     let candidates: [TemplateValue]
-    if case .tuple(let elements) = arguments[0] { candidates = elements } else { candidates = [arguments[0]] }
+    if case .tuple(let list) = arguments[0] { candidates = list.elements } else { candidates = [arguments[0]] }
     for candidate in candidates {
       guard case .text = candidate else {
         throw .operation(
@@ -153,7 +164,7 @@ extension TemplateMachine {
     let places = old.isEmpty ? text.bytes.count + 1 : text.bytes.count / old.bytes.count
     let (added, overflow) = min(places, limit).multipliedReportingOverflow(by: new.bytes.count)
     if overflow || added > TemplateLimits.textBytes && old.bytes.count < new.bytes.count {
-      let count = old.isEmpty ? places : text.split(by: old).count
+      let count = old.isEmpty ? places : text.occurrenceCount(of: old.bytes)
       try charge(bytes: min(count, 1 << 30) * new.bytes.count)
     }
     let result = text.replacing(old, with: new, limit: limit)
@@ -167,6 +178,7 @@ extension TemplateMachine {
     let arguments = try values.positionalOnly(method.rawValue, 1...3)
     let part = try texts(method.rawValue, [arguments[0]])[0]
     var offset: Int?
+    if method == .rfind || method == .rindex { try charge(backwardSearch: text, for: part) }
     if let range = try bounds(text, arguments, from: 1) {
       offset =
         method == .find || method == .index
@@ -182,7 +194,7 @@ extension TemplateMachine {
     let arguments = try values.positionalOnly("count", 1...3)
     let part = try texts("count", [arguments[0]])[0]
     guard let range = try bounds(text, arguments, from: 1) else { return 0 }
-    return part.isEmpty ? text[range].scalarCount + 1 : text[range].split(by: part).count - 1
+    return part.isEmpty ? text[range].scalarCount + 1 : text[range].occurrenceCount(of: part.bytes)
   }
 
   /// The texts joined; refuses what is not a text, as Python's `join` does.
@@ -229,6 +241,7 @@ extension TemplateMachine {
   ) throws(TemplateFault) -> [TemplateValue] {
     let separator = try texts("partition", try values.positionalOnly("partition", 1...1))[0]
     if separator.isEmpty { throw .operation("empty separator") }
+    if fromRight { try charge(backwardSearch: text, for: separator) }
     let offset =
       fromRight
       ? text.lastOffset(of: separator.bytes, start: 0, end: text.bytes.count)

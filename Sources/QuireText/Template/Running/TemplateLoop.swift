@@ -8,8 +8,11 @@ final class TemplateLoop {
   /// Elements that were read ahead.
   private var ahead: ArraySlice<TemplateValue> = []
   private var lastChanged: [TemplateValue]?
+  /// How deep it nests, as what it loops over does.
+  let depth: Int
 
   init(_ source: TemplateIterator, count: Int?) {
+    depth = source.depth + 1
     self.source = source
     knownCount = count
   }
@@ -61,8 +64,8 @@ final class TemplateLoop {
   }
 
   /// Whether the values differ from those of the last call.
-  func changed(_ values: [TemplateValue]) throws(TemplateFault) -> Bool {
-    if let lastChanged, try TemplateValue.tuple(lastChanged).equals(.tuple(values)) { return false }
+  func changed(_ values: [TemplateValue], _ work: TemplateWork) throws(TemplateFault) -> Bool {
+    if let lastChanged, try TemplateValue.tuple(lastChanged).equals(.tuple(values), work) { return false }
     lastChanged = values
     return true
   }

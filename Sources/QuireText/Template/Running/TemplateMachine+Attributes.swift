@@ -35,7 +35,7 @@ extension TemplateMachine {
       if let value = try pythonAttribute(name.string, of: object) { return value }
       return TemplateUndefined.attribute(name.string, of: object)
     }
-    let shown = if case .undefined = key { "Undefined" } else { try key.represented().string }
+    let shown = if case .undefined = key { "Undefined" } else { try key.represented(work).string }
     return TemplateUndefined.element(shown, of: object)
   }
 

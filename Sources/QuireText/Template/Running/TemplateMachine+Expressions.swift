@@ -32,7 +32,7 @@ extension TemplateMachine {
       return try apply(operation, left, right)
     case .comparison(let first, let others, let offset): return .bool(try compare(first, others, offset))
     case .call(let callee, let arguments, let offset):
-      return try call(callee, try evaluate(arguments), offset)
+      return try checked(try call(callee, try evaluate(arguments), offset))
     case .test(let input, let test, let arguments, let offset):
       let input = try nested(input)
       let values = arguments.isEmpty ? TemplateCallValues() : try evaluate(arguments)
@@ -42,7 +42,7 @@ extension TemplateMachine {
       let input = if let input { try nested(input, block: block) } else { TemplateValue.text(block ?? .empty) }
       let values = arguments.isEmpty ? TemplateCallValues() : try evaluate(arguments)
       position = offset
-      return try apply(filter, to: input, values)
+      return try checked(try apply(filter, to: input, values))
     default: return try evaluateRare(expression)
     }
   }
@@ -68,7 +68,7 @@ extension TemplateMachine {
       return try signed(value, isNegative: isNegative)
     case .concatenation(let parts, _):
       var builder = TemplateTextBuilder()
-      for part in parts { builder.append(try nested(part).printed()) }
+      for part in parts { builder.append(try nested(part).printed(work)) }
       try charge(bytes: builder.byteCount)
       return .text(builder.text)
     case .conditional(let test, let then, let otherwise, _):
@@ -76,8 +76,8 @@ extension TemplateMachine {
       if let otherwise { return try nested(otherwise) }
       return .undefined(
         TemplateUndefined("the inline if-expression evaluated to false and no else section was defined."))
-    case .list(let elements): return .list(try values(elements))
-    case .tuple(let elements): return .tuple(try values(elements))
+    case .list(let elements): return try checked(.list(try values(elements)))
+    case .tuple(let elements): return try checked(.tuple(try values(elements)))
     case .dictionary(let members, let offset):
       var dictionary = TemplateDictionary()
       for member in members {
@@ -86,7 +86,7 @@ extension TemplateMachine {
         position = offset
         dictionary.set(key, try hashed(key), value)
       }
-      return .dictionary(dictionary)
+      return try checked(.dictionary(dictionary))
     case .unknown(let message, let offset):
       position = offset
       throw .operation(message)
@@ -153,30 +153,30 @@ extension TemplateMachine {
       try charge(bytes: min(left.bytes.count, right.bytes.count))
     }
     switch comparison {
-    case .equal: return try left.equals(right)
-    case .unequal: return !(try left.equals(right))
+    case .equal: return try left.equals(right, work)
+    case .unequal: return !(try left.equals(right, work))
     case .contained, .notContained:
-      try charge(elements: right.knownCount ?? 0)
-      return try right.contains(left) == (comparison == .contained)
-    case .less: return try left.isLess(than: right, "<")
-    case .greater: return try Self.isLess(right, left, found: (left, right), ">")
+      if case .text(let text) = right { try charge(bytes: text.bytes.count) } else { try charge(elementsOf: right) }
+      return try right.contains(left, work) == (comparison == .contained)
+    case .less: return try left.isLess(than: right, work)
+    case .greater: return try isLess(right, left, found: (left, right), ">")
     case .lessOrEqual:
       if let left = left.number, let right = right.number { return left.isLess(than: right) || left == right }
-      return !(try Self.isLess(right, left, found: (left, right), "<="))
+      return !(try isLess(right, left, found: (left, right), "<="))
     case .greaterOrEqual:
       if let left = left.number, let right = right.number { return right.isLess(than: left) || left == right }
-      return !(try left.isLess(than: right, ">="))
+      return !(try left.isLess(than: right, work, ">="))
     }
   }
 
-  private static func isLess(
+  private func isLess(
     _ left: TemplateValue, _ right: TemplateValue, found: (TemplateValue, TemplateValue), _ symbol: String
   ) throws(TemplateFault) -> Bool {
     do throws(TemplateFault) {
-      return try left.isLess(than: right, symbol)
+      return try left.isLess(than: right, work, symbol)
     } catch {
       // The message names the types in the order of the source.
-      return try found.0.isLess(than: found.1, symbol)
+      return try found.0.isLess(than: found.1, work, symbol)
     }
   }
 }

@@ -13,10 +13,10 @@ extension TemplateMachine {
     case (.add, .text(let left), .text(let right)): return .text(try joined(left, right))
     case (.add, .list(let left), .list(let right)):
       try charge(elements: left.count + right.count)
-      return .list(left + right)
+      return .list(left.elements + right.elements)
     case (.add, .tuple(let left), .tuple(let right)):
       try charge(elements: left.count + right.count)
-      return .tuple(left + right)
+      return .tuple(left.elements + right.elements)
     case (.multiply, _, _):
       if let count = right.index, let product = try repeated(left, count) { return product }
       if let count = left.index, let product = try repeated(right, count) { return product }
@@ -54,6 +54,7 @@ extension TemplateMachine {
     try charge(bytes: left.bytes.count + right.bytes.count)
     var builder = TemplateTextBuilder()
     let isMarkup = left.isMarkup || right.isMarkup
+    if isMarkup { try charge(left.bytes.count + right.bytes.count) }
     builder.append(isMarkup && !left.isMarkup ? left.escaped : left)
     builder.append(isMarkup && !right.isMarkup ? right.escaped : right)
     var text = builder.text
@@ -79,7 +80,8 @@ extension TemplateMachine {
     }
   }
 
-  private func repeated(_ elements: [TemplateValue], _ count: Int) throws(TemplateFault) -> [TemplateValue] {
+  private func repeated(_ list: TemplateList, _ count: Int) throws(TemplateFault) -> [TemplateValue] {
+    let elements = list.elements
     let (total, overflow) = elements.count.multipliedReportingOverflow(by: count)
     if overflow { throw TemplateLimits.tooManyElements }
     try charge(elements: total)
@@ -103,11 +105,13 @@ extension TemplateMachine {
       (count) throws(TemplateFault) in
       try Self.sliceIndices(bounds, count: count)
     }
+    if let count = object.knownCount { try charge(elements: count) }
     switch object {
     case .list(let elements): return .list(pick(elements, try indices(elements.count)))
     case .tuple(let elements): return .tuple(pick(elements, try indices(elements.count)))
     case .text(let text):
       try charge(bytes: text.bytes.count)
+      if !bounds.2.isNone { try charge(text.bytes.count) }
       let offsets = text.isASCII ? nil : text.scalarOffsets
       let (first, step, count) = try indices(offsets.map { $0.count - 1 } ?? text.bytes.count)
       if count == 0 { return .text(text[0..<0]) }
@@ -130,9 +134,9 @@ extension TemplateMachine {
   }
 
   private func pick(
-    _ elements: [TemplateValue], _ indices: (first: Int, step: Int, count: Int)
+    _ elements: TemplateList, _ indices: (first: Int, step: Int, count: Int)
   ) -> [TemplateValue] {
-    if indices.step == 1 { return Array(elements[indices.first..<indices.first + indices.count]) }
+    if indices.step == 1 { return Array(elements.elements[indices.first..<indices.first + indices.count]) }
     return (0..<indices.count).map { elements[indices.first + $0 * indices.step] }
   }
 

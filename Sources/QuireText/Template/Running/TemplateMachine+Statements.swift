@@ -16,7 +16,7 @@ extension TemplateMachine {
     case .print(let value, let offset):
       let value = try evaluate(value)
       position = offset
-      try write(try value.printed())
+      try write(try value.printed(work))
     case .branch(let branches, let otherwise):
       for branch in branches where try evaluate(branch.test).isTrue { return try run(branch.body) }
       return try run(otherwise)
@@ -29,19 +29,20 @@ extension TemplateMachine {
     case .assignBlock(let target, let filter, let scope, let body, let offset):
       try runAssignBlock(target, filter, scope, body, offset)
     case .macro(let macro):
+      if frame.parent != nil { keep(frame) }
       frame.set(.function(.macro(TemplateMacro(macro, frame: frame))), at: macro.name.slot)
     case .callBlock(let macro, let callee, let arguments, let offset):
       let caller = TemplateMacro(macro, frame: frame)
       var values = try evaluate(arguments)
       values.named.append(("caller", .function(.macro(caller))))
-      try write(try call(callee, values, offset).printed())
+      try write(try call(callee, values, offset).printed(work))
     case .generation(let macro):
       try write(try call(TemplateMacro(macro, frame: frame), TemplateCallValues()))
     case .filterBlock(let filter, let scope, let body, let offset):
       enter(scope)
       let text = try captured { () throws(TemplateFault) in _ = try run(body) }
       position = offset
-      try write(try evaluate(filter, block: text).printed())
+      try write(try evaluate(filter, block: text).printed(work))
     case .with(let members, let scope, let body, let offset):
       enter(scope)
       for member in members {
@@ -111,8 +112,9 @@ extension TemplateMachine {
   }
 
   private func run(_ loop: TemplateLoopStatement) throws(TemplateFault) {
-    let sequence = try evaluate(loop.sequence)
+    let sequence = try checked(try evaluate(loop.sequence))
     position = loop.offset
+    try charge(elementsOf: sequence)
     var context = TemplateLoop(try sequence.iterate(), count: loop.test == nil ? sequence.knownCount : nil)
     if loop.test != nil {
       context = TemplateLoop(filtered(try sequence.iterate(), by: loop), count: nil)
@@ -145,7 +147,7 @@ extension TemplateMachine {
 
   /// The elements that pass a loop's test; tested when they are read.
   private func filtered(_ values: TemplateIterator, by loop: TemplateLoopStatement) -> TemplateIterator {
-    TemplateIterator { [unowned self] () throws(TemplateFault) in
+    TemplateIterator(depth: values.depth) { [unowned self] () throws(TemplateFault) in
       while let value = try values.next() {
         try charge()
         try assign(value, to: loop.testTarget)

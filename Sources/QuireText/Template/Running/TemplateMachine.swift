@@ -8,8 +8,10 @@ final class TemplateMachine {
   var frame: TemplateFrame
   var output = TemplateTextBuilder()
   var position = 0
-  private(set) var steps = 0
+  let work = TemplateWork()
   private var depth = 0
+  private var frames: [TemplateFrame] = []
+  private var namespaces: [TemplateNamespace] = []
 
   enum Flow { case normal, broken, continued }
 
@@ -21,14 +23,26 @@ final class TemplateMachine {
 
   @inline(__always)
   func charge(_ count: Int = 1) throws(TemplateFault) {
-    steps += count
-    if steps > TemplateLimits.steps { throw TemplateLimits.tooManySteps }
+    try work.charge(count)
   }
 
   /// Charges for text that is made or read.
   func charge(bytes: Int) throws(TemplateFault) {
     if bytes > TemplateLimits.textBytes { throw TemplateLimits.tooMuchText }
     try charge(bytes / TemplateLimits.stepBytes)
+  }
+
+  /// Charges for an operation that looks at each character.
+  func charge(characters text: TemplateText) throws(TemplateFault) { try charge(text.bytes.count / 4) }
+
+  /// Charges for reading all elements of a value.
+  func charge(elementsOf value: TemplateValue) throws(TemplateFault) {
+    if case .text(let text) = value {
+      if text.bytes.count > TemplateLimits.elementCount { throw TemplateLimits.tooManyElements }
+      try charge(text.bytes.count)
+    } else if let count = value.knownCount {
+      try charge(elements: count)
+    }
   }
 
   func charge(elements: Int) throws(TemplateFault) {
@@ -44,6 +58,24 @@ final class TemplateMachine {
 
   @inline(__always)
   func leave() { depth -= 1 }
+
+  /// A new value, unless it nests too deep.
+  @inline(__always)
+  func checked(_ value: TemplateValue) throws(TemplateFault) -> TemplateValue {
+    if value.depth > TemplateLimits.valueDepth { throw TemplateLimits.tooDeepValue }
+    return value
+  }
+
+  /// Holds a frame or namespace until the rendering ends. They can refer to each other in circles and long chains,
+  /// which ``finish()`` breaks up.
+  func keep(_ frame: TemplateFrame) { if frames.last !== frame { frames.append(frame) } }
+  func keep(_ namespace: TemplateNamespace) { namespaces.append(namespace) }
+
+  func finish() {
+    for namespace in namespaces { namespace.members = TemplateDictionary() }
+    for frame in frames { frame.slots = [] }
+    frame.slots = []
+  }
 
   /// Runs `body` and returns the text that it prints.
   func captured(_ body: () throws(TemplateFault) -> Void) throws(TemplateFault) -> TemplateText {

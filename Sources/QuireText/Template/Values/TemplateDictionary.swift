@@ -4,6 +4,8 @@ struct TemplateDictionary {
   private(set) var values: [TemplateValue] = []
   /// Index by key, once there are more than a few members.
   private var indices: [TemplateKey: Int] = [:]
+  /// 1 for plain members.
+  private(set) var depth = 1
 
   private static let linearLimit = 8
 
@@ -13,6 +15,7 @@ struct TemplateDictionary {
   init(keys: [TemplateValue], values: [TemplateValue]) {
     self.keys = keys
     self.values = values
+    depth = values.reduce(0) { max($0, $1.depth) } + 1
     if keys.count > Self.linearLimit { buildIndices() }
   }
 
@@ -42,6 +45,7 @@ struct TemplateDictionary {
 
   /// Sets a member; a key that is there already stays where and as it is.
   mutating func set(_ key: TemplateValue, _ hashed: TemplateKey, _ value: TemplateValue) {
+    depth = max(depth, value.depth + 1, key.depth + 1)
     if let index = index(of: hashed) {
       values[index] = value
       return
@@ -58,13 +62,6 @@ struct TemplateDictionary {
   mutating func set(_ name: String, _ value: TemplateValue) {
     let text = TemplateText(template: name)
     set(.text(text), .text(text.bytes), value)
-  }
-
-  mutating func remove(_ name: String) {
-    guard let index = index(of: Array(name.utf8)) else { return }
-    self = TemplateDictionary(
-      keys: keys.indices.filter { $0 != index }.map { keys[$0] },
-      values: values.indices.filter { $0 != index }.map { values[$0] })
   }
 
   /// What `keys()`, `values()` and `items()` return.
@@ -112,7 +109,7 @@ enum TemplateKey: Hashable, Sendable {
     case .float(let value):
       if let whole = Int(exactly: value) { self = .int(whole) } else { self = .float(value) }
     case .text(let text): self = .text(text.bytes)
-    case .tuple(let elements):
+    case .tuple(let elements) where elements.depth == 1 && elements.count <= 64:
       var keys: [TemplateKey] = []
       for element in elements {
         guard let key = TemplateKey(element) else { return nil }

@@ -4,16 +4,65 @@ extension TemplateText {
   /// The offset where `pattern` first starts at `start` or after it, with its end at most `end`.
   func offset(of pattern: [UInt8], from start: Int, end: Int? = nil) -> Int? {
     let end = end ?? bytes.count
-    guard let first = pattern.first else { return start <= end ? start : nil }
-    let last = end - pattern.count
+    if pattern.isEmpty { return start <= end ? start : nil }
+    if end - start < pattern.count { return nil }
     return bytes.withUnsafeBufferPointer { bytes in
-      var offset = start
-      while offset <= last {
-        if bytes[offset] == first, bytes[offset...].starts(with: pattern) { return offset }
-        offset += 1
+      pattern.withUnsafeBufferPointer { pattern in
+        pattern.count <= Self.simpleLimit
+          ? Self.simpleSearch(bytes, pattern, start, end) : Self.linearSearch(bytes, pattern, start, end)
       }
-      return nil
     }
+  }
+
+  /// Longer patterns could make the simple search quadratic.
+  private static let simpleLimit = 32
+
+  private static func simpleSearch(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ pattern: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int
+  ) -> Int? {
+    let first = pattern[0]
+    var offset = start
+    while offset <= end - pattern.count {
+      if bytes[offset] == first {
+        var length = 1
+        while length < pattern.count && bytes[offset + length] == pattern[length] { length += 1 }
+        if length == pattern.count { return offset }
+      }
+      offset += 1
+    }
+    return nil
+  }
+
+  /// The algorithm of Knuth, Morris and Pratt.
+  private static func linearSearch(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ pattern: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int
+  ) -> Int? {
+    /// Length of the longest border of each prefix.
+    var borders = [Int](repeating: 0, count: pattern.count)
+    var border = 0
+    for index in 1..<pattern.count {
+      while border > 0 && pattern[index] != pattern[border] { border = borders[border - 1] }
+      if pattern[index] == pattern[border] { border += 1 }
+      borders[index] = border
+    }
+    var length = 0
+    for offset in start..<end {
+      while length > 0 && bytes[offset] != pattern[length] { length = borders[length - 1] }
+      if bytes[offset] == pattern[length] { length += 1 }
+      if length == pattern.count { return offset + 1 - length }
+    }
+    return nil
+  }
+
+  /// The number of occurrences of a pattern that is not empty.
+  func occurrenceCount(of pattern: [UInt8]) -> Int {
+    var count = 0
+    var start = 0
+    while let match = offset(of: pattern, from: start) {
+      count += 1
+      start = match + pattern.count
+    }
+    return count
   }
 
   /// The offset where `pattern` last starts, at `start` or after it, with its end at most `end`.

@@ -1,24 +1,22 @@
 extension TemplateValue {
   /// Python's `==`.
-  func equals(_ other: TemplateValue, depth: Int = 0) throws(TemplateFault) -> Bool {
-    guard depth < 200 else {
-      throw TemplateFault(.limit, "expected compared values nested at most 200 deep, found more")
-    }
+  func equals(_ other: TemplateValue, _ work: TemplateWork) throws(TemplateFault) -> Bool {
+    try work.charge()
     switch (self, other) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.text(let left), .text(let right)): return left.bytes == right.bytes
     case (.largeInt(let left), .largeInt(let right)): return left == right
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
-      return try Self.equal(left, right, depth)
+      return try Self.equal(left, right, work)
     case (.dictionary(let left), .dictionary(let right)):
       guard left.count == right.count else { return false }
       for (index, key) in left.keys.enumerated() {
         guard let hashed = TemplateKey(key), let value = right[hashed],
-          try left.values[index].equals(value, depth: depth + 1)
+          try left.values[index].equals(value, work)
         else { return false }
       }
       return true
-    case (.range(let left), .range(let right)): return try Self.equal(left.values, right.values, depth)
+    case (.range(let left), .range(let right)): return try Self.equal(left.values, right.values, work)
     case (.namespace(let left), .namespace(let right)): return left === right
     case (.iterator(let left), .iterator(let right)): return left === right
     case (.loop(let left), .loop(let right)): return left === right
@@ -31,23 +29,26 @@ extension TemplateValue {
   }
 
   private static func equal(
-    _ left: [TemplateValue], _ right: [TemplateValue], _ depth: Int
+    _ left: some Collection<TemplateValue>, _ right: some Collection<TemplateValue>, _ work: TemplateWork
   ) throws(TemplateFault) -> Bool {
     guard left.count == right.count else { return false }
     for (left, right) in zip(left, right) {
-      guard try left.equals(right, depth: depth + 1) else { return false }
+      guard try left.equals(right, work) else { return false }
     }
     return true
   }
 
   /// Python's `<`; `symbol` is the operator for the message.
-  func isLess(than other: TemplateValue, _ symbol: String = "<", depth: Int = 0) throws(TemplateFault) -> Bool {
+  func isLess(
+    than other: TemplateValue, _ work: TemplateWork, _ symbol: String = "<"
+  ) throws(TemplateFault) -> Bool {
+    try work.charge()
     switch (self, other) {
     case (.undefined(let undefined), _), (_, .undefined(let undefined)): throw .operation(undefined.message)
     case (.text(let left), .text(let right)): return left.bytes.lexicographicallyPrecedes(right.bytes)
-    case (.list(let left), .list(let right)) where depth < 200, (.tuple(let left), .tuple(let right)) where depth < 200:
-      for (left, right) in zip(left, right) where try !left.equals(right) {
-        return try left.isLess(than: right, symbol, depth: depth + 1)
+    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+      for (left, right) in zip(left, right) where try !left.equals(right, work) {
+        return try left.isLess(than: right, work, symbol)
       }
       return left.count < right.count
     default:
@@ -60,7 +61,7 @@ extension TemplateValue {
   }
 
   /// Python's `element in self`.
-  func contains(_ element: TemplateValue) throws(TemplateFault) -> Bool {
+  func contains(_ element: TemplateValue, _ work: TemplateWork) throws(TemplateFault) -> Bool {
     switch self {
     case .text(let text):
       guard case .text(let part) = element else {
@@ -70,7 +71,7 @@ extension TemplateValue {
         throw .operation("'in <string>' requires string as left operand, not \(element.typeName)")
       }
       return text.contains(part)
-    case .view(let view) where view.kind == .keys: return try TemplateValue.dictionary(view.dictionary).contains(element)
+    case .view(let view) where view.kind == .keys: return try TemplateValue.dictionary(view.dictionary).contains(element, work)
     case .dictionary(let dictionary):
       if case .undefined = element { return false }
       guard let key = TemplateKey(element) else { throw .operation("unhashable type: '\(element.typeName)'") }
@@ -80,7 +81,7 @@ extension TemplateValue {
     default:
       let iterator = try iterate()
       while let candidate = try iterator.next() {
-        if try candidate.equals(element) { return true }
+        if try candidate.equals(element, work) { return true }
       }
       return false
     }
@@ -90,7 +91,7 @@ extension TemplateValue {
   func iterate() throws(TemplateFault) -> TemplateIterator {
     switch self {
     case .iterator(let iterator): iterator
-    case .loop(let loop): TemplateIterator { () throws(TemplateFault) in
+    case .loop(let loop): TemplateIterator(depth: loop.depth) { () throws(TemplateFault) in
       try loop.advance().map { .tuple([$0, .loop(loop)]) }
     }
     default: TemplateIterator(try elements())
@@ -100,7 +101,7 @@ extension TemplateValue {
   /// The elements as an array; an iterator is read to its end.
   func elements() throws(TemplateFault) -> [TemplateValue] {
     switch self {
-    case .list(let elements), .tuple(let elements): return elements
+    case .list(let list), .tuple(let list): return list.elements
     case .undefined: return []
     case .text(let text): return text.characters.map { .text($0) }
     case .dictionary(let dictionary): return dictionary.keys
@@ -140,14 +141,15 @@ extension TemplateValue {
 /// Sorting as Python's `sorted`: stable, and refusing what cannot be compared.
 enum TemplateSort {
   static func sorted<Element>(
-    _ elements: [Element], reverse: Bool = false, key: (Element) throws(TemplateFault) -> TemplateValue
+    _ elements: [Element], reverse: Bool = false, _ work: TemplateWork,
+    key: (Element) throws(TemplateFault) -> TemplateValue
   ) throws(TemplateFault) -> [Element] {
     var pairs: [(key: TemplateValue, element: Element)] = []
     for element in elements { pairs.append((try key(element), element)) }
     // Reversed before and after, so that equal elements keep their order.
     if reverse { pairs.reverse() }
     var fault: TemplateFault?
-    pairs = merged(pairs, &fault)
+    pairs = merged(pairs, work, &fault)
     if let fault { throw fault }
     if reverse { pairs.reverse() }
     return pairs.map(\.element)
@@ -155,16 +157,16 @@ enum TemplateSort {
 
   private typealias Pair<Element> = (key: TemplateValue, element: Element)
 
-  private static func merged<Element>(_ pairs: [Pair<Element>], _ fault: inout TemplateFault?) -> [Pair<Element>] {
+  private static func merged<Element>(_ pairs: [Pair<Element>], _ work: TemplateWork, _ fault: inout TemplateFault?) -> [Pair<Element>] {
     if pairs.count < 2 || fault != nil { return pairs }
-    let left = merged(Array(pairs[..<(pairs.count / 2)]), &fault)
-    let right = merged(Array(pairs[(pairs.count / 2)...]), &fault)
+    let left = merged(Array(pairs[..<(pairs.count / 2)]), work, &fault)
+    let right = merged(Array(pairs[(pairs.count / 2)...]), work, &fault)
     var result: [Pair<Element>] = []
     result.reserveCapacity(pairs.count)
     var (i, j) = (0, 0)
     do throws(TemplateFault) {
       while i < left.count && j < right.count {
-        if try right[j].key.isLess(than: left[i].key) {
+        if try right[j].key.isLess(than: left[i].key, work) {
           result.append(right[j])
           j += 1
         } else {

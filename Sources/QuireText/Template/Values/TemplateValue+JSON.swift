@@ -12,22 +12,29 @@ struct TemplateJSONOptions {
 /// strings that the template wrote.
 struct TemplateJSONWriter {
   private let options: TemplateJSONOptions
+  private let work: TemplateWork
   private var builder = TemplateTextBuilder()
 
   private static let depthMaximum = 600
 
-  static func text(of value: TemplateValue, _ options: TemplateJSONOptions) throws(TemplateFault) -> TemplateText {
-    var writer = TemplateJSONWriter(options: options)
+  static func text(
+    of value: TemplateValue, _ options: TemplateJSONOptions, _ work: TemplateWork
+  ) throws(TemplateFault) -> TemplateText {
+    var writer = TemplateJSONWriter(options: options, work: work)
     try writer.append(value, depth: 0)
     return writer.builder.text
   }
 
-  private init(options: TemplateJSONOptions) { self.options = options }
+  private init(options: TemplateJSONOptions, work: TemplateWork) {
+    self.options = options
+    self.work = work
+  }
 
   private mutating func append(_ value: TemplateValue, depth: Int) throws(TemplateFault) {
     guard depth < Self.depthMaximum else {
       throw TemplateFault(.limit, "expected values nested at most \(Self.depthMaximum) deep, found more")
     }
+    try work.charge()
     guard builder.byteCount <= TemplateLimits.textBytes else { throw TemplateLimits.tooMuchText }
     switch value {
     case .none: append("null")
@@ -50,7 +57,7 @@ struct TemplateJSONWriter {
     return TemplateValue.pythonFloat(value)
   }
 
-  private mutating func append(_ elements: [TemplateValue], _ depth: Int) throws(TemplateFault) {
+  private mutating func append(_ elements: TemplateList, _ depth: Int) throws(TemplateFault) {
     if elements.isEmpty { return append("[]") }
     append("[")
     for (index, element) in elements.enumerated() {
@@ -81,7 +88,7 @@ struct TemplateJSONWriter {
   private func order(of dictionary: TemplateDictionary) throws(TemplateFault) -> [Int] {
     let indices = Array(0..<dictionary.count)
     if !options.sortsKeys { return indices }
-    return try TemplateSort.sorted(indices) { dictionary.keys[$0] }
+    return try TemplateSort.sorted(indices, work) { dictionary.keys[$0] }
   }
 
   private static func key(_ key: TemplateValue) throws(TemplateFault) -> TemplateText {
@@ -111,7 +118,7 @@ struct TemplateJSONWriter {
       var start = range.lowerBound
       for offset in range {
         let byte = text.bytes[offset]
-        if byte >= 0x20 && byte != 0x22 && byte != 0x5C && (byte < 0x80 || !escapesNonASCII) { continue }
+        if byte >= 0x20 && byte != 0x22 && byte != 0x5C && (byte < 0x7F || !escapesNonASCII) { continue }
         if byte & 0xC0 == 0x80 {
           start = offset + 1
           continue
@@ -134,7 +141,7 @@ struct TemplateJSONWriter {
     case 0x0A: return "\\n"
     case 0x0C: return "\\f"
     case 0x0D: return "\\r"
-    case let byte where byte < 0x20: return "\\u" + Unicode.Scalar(byte).hexadecimal(4)
+    case let byte where byte < 0x20 || byte == 0x7F: return "\\u" + Unicode.Scalar(byte).hexadecimal(4)
     default:
       let scalar = String(decoding: text.bytes[offset...].prefix(4), as: UTF8.self).unicodeScalars.first ?? " "
       return String(scalar).utf16.map { "\\u" + (Unicode.Scalar(UInt32($0) & 0xFFFF)?.hexadecimal(4) ?? surrogate($0)) }

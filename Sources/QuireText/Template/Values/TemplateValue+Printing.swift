@@ -4,7 +4,7 @@ extension TemplateValue {
   /// Python's `str(value)`, as `{{ value }}` prints it.
   ///
   /// Throws for values whose text would be an address in memory.
-  func printed() throws(TemplateFault) -> TemplateText {
+  func printed(_ work: TemplateWork) throws(TemplateFault) -> TemplateText {
     switch self {
     case .text(let text): return text
     case .undefined: return .empty
@@ -14,16 +14,16 @@ extension TemplateValue {
     case .float(let value): return TemplateText(template: Self.pythonFloat(value))
     default:
       var builder = TemplateTextBuilder()
-      try appendRepresentation(to: &builder, depth: 0)
+      try appendRepresentation(to: &builder, work)
       return builder.text
     }
   }
 
   /// Python's `repr(value)`. Quotes and brackets count as data, so that no list of a request can spell a control token
   /// with them.
-  func represented() throws(TemplateFault) -> TemplateText {
+  func represented(_ work: TemplateWork) throws(TemplateFault) -> TemplateText {
     var builder = TemplateTextBuilder()
-    try appendRepresentation(to: &builder, depth: 0)
+    try appendRepresentation(to: &builder, work)
     return builder.text
   }
 
@@ -33,14 +33,15 @@ extension TemplateValue {
     return JSONNumber(exactly: value)?.literal ?? ""
   }
 
-  private static let depthMaximum = 200
+  private static let depthMaximum = 700
 
   private func appendRepresentation(
-    to builder: inout TemplateTextBuilder, depth: Int
+    to builder: inout TemplateTextBuilder, _ work: TemplateWork, depth: Int = 0
   ) throws(TemplateFault) {
     guard depth < Self.depthMaximum else {
       throw TemplateFault(.limit, "expected values nested at most \(Self.depthMaximum) deep, found more")
     }
+    try work.charge()
     guard builder.byteCount <= TemplateLimits.textBytes else { throw TemplateLimits.tooMuchText }
     switch self {
     case .text(let text):
@@ -49,21 +50,21 @@ extension TemplateValue {
       if text.isMarkup { builder.append(")", isTemplate: false) }
     case .undefined: builder.append("Undefined", isTemplate: false)
     case .none, .bool, .int, .float:
-      builder.append(try printed().bytes, isTemplate: false)
+      builder.append(try printed(work).bytes, isTemplate: false)
     case .largeInt(let digits): builder.append(digits, isTemplate: false)
-    case .list(let elements): try Self.append(elements, "[", "]", to: &builder, depth)
+    case .list(let elements): try Self.append(elements, "[", "]", to: &builder, work, depth)
     case .tuple(let elements):
-      try Self.append(elements, "(", elements.count == 1 ? ",)" : ")", to: &builder, depth)
-    case .dictionary(let dictionary): try Self.append(dictionary, to: &builder, depth)
+      try Self.append(elements, "(", elements.count == 1 ? ",)" : ")", to: &builder, work, depth)
+    case .dictionary(let dictionary): try Self.append(dictionary, to: &builder, work, depth)
     case .range(let range):
       let step = range.step == 1 ? "" : ", \(range.step)"
       builder.append("range(\(range.start), \(range.stop)\(step))", isTemplate: false)
     case .view(let view):
       builder.append(view.typeName + "(", isTemplate: false)
-      try Self.append(view.elements, "[", "])", to: &builder, depth)
+      try Self.append(view.elements, "[", "])", to: &builder, work, depth)
     case .namespace(let namespace):
-      builder.append("<TemplateNamespace ", isTemplate: false)
-      try Self.append(namespace.members, to: &builder, depth)
+      builder.append("<Namespace ", isTemplate: false)
+      try Self.append(namespace.members, to: &builder, work, depth)
       builder.append(">", isTemplate: false)
     case .loop(let loop):
       builder.append("<LoopContext \(loop.index0 + 1)/\(try loop.count())>", isTemplate: false)
@@ -73,26 +74,27 @@ extension TemplateValue {
   }
 
   private static func append(
-    _ elements: [TemplateValue], _ open: String, _ close: String, to builder: inout TemplateTextBuilder,
-    _ depth: Int
+    _ elements: some Collection<TemplateValue>, _ open: String, _ close: String, to builder: inout TemplateTextBuilder,
+    _ work: TemplateWork, _ depth: Int
   ) throws(TemplateFault) {
     builder.append(open, isTemplate: false)
     for (index, element) in elements.enumerated() {
       if index > 0 { builder.append(", ", isTemplate: false) }
-      try element.appendRepresentation(to: &builder, depth: depth + 1)
+      try element.appendRepresentation(to: &builder, work, depth: depth + 1)
     }
     builder.append(close, isTemplate: false)
   }
 
   private static func append(
-    _ dictionary: TemplateDictionary, to builder: inout TemplateTextBuilder, _ depth: Int
+    _ dictionary: TemplateDictionary, to builder: inout TemplateTextBuilder, _ work: TemplateWork,
+    _ depth: Int
   ) throws(TemplateFault) {
     builder.append("{", isTemplate: false)
     for index in 0..<dictionary.count {
       if index > 0 { builder.append(", ", isTemplate: false) }
-      try dictionary.keys[index].appendRepresentation(to: &builder, depth: depth + 1)
+      try dictionary.keys[index].appendRepresentation(to: &builder, work, depth: depth + 1)
       builder.append(": ", isTemplate: false)
-      try dictionary.values[index].appendRepresentation(to: &builder, depth: depth + 1)
+      try dictionary.values[index].appendRepresentation(to: &builder, work, depth: depth + 1)
     }
     builder.append("}", isTemplate: false)
   }

@@ -14,8 +14,8 @@ enum TemplateValue {
   case largeInt(String)
   case float(Double)
   case text(TemplateText)
-  case list([TemplateValue])
-  case tuple([TemplateValue])
+  case list(TemplateList)
+  case tuple(TemplateList)
   case dictionary(TemplateDictionary)
   case range(TemplateRange)
   case view(TemplateDictionary.View)
@@ -136,11 +136,18 @@ final class TemplateNamespace {
 /// Values that are read once and in order.
 final class TemplateIterator {
   private let read: () throws(TemplateFault) -> TemplateValue?
-  init(_ read: @escaping () throws(TemplateFault) -> TemplateValue?) { self.read = read }
+  /// How deep it nests, as its elements do.
+  let depth: Int
+
+  /// - Parameter depth: Of the value that it reads from.
+  init(depth: Int, _ read: @escaping () throws(TemplateFault) -> TemplateValue?) {
+    self.depth = depth + 1
+    self.read = read
+  }
 
   convenience init(_ values: [TemplateValue]) {
     var index = 0
-    self.init { () throws(TemplateFault) in
+    self.init(depth: values.reduce(0) { max($0, $1.depth) }) { () throws(TemplateFault) in
       guard index < values.count else { return nil }
       index += 1
       return values[index - 1]
@@ -187,5 +194,9 @@ enum TemplateFunction {
 /// The object of a method; a class, because values hold functions and functions hold values.
 final class TemplateReceiver {
   let value: TemplateValue
-  init(_ value: TemplateValue) { self.value = value }
+  let depth: Int
+  init(_ value: TemplateValue) {
+    self.value = value
+    depth = value.depth + 1
+  }
 }

@@ -20,9 +20,15 @@ import Testing
     ("{% for x in y recursive %}{% endfor %}", "a recursive loop is not supported"),
     ("{{ 'a'.encode() }}", "the method 'encode' is not supported"),
     ("{{ cycler('a') }}", "line 1, column 4: the function 'cycler' is not supported"),
-    ("{{ x | frobnicate }}", "line 1, column 8: expected a Jinja template, found a fault: No filter named 'frobnicate'."),
+    (
+      "{{ x | frobnicate }}",
+      "line 1, column 8: expected a Jinja template, found a fault: No filter named 'frobnicate'."
+    ),
     ("{% if x %}", "expected elif or else or endif before the end of the template"),
-    ("\n\n  {{ messages[0].content.name.x }}", "line 3, column 30: the chat cannot be rendered: 'str object' has no attribute 'name'"),
+    (
+      "\n\n  {{ messages[0].content.name.x }}",
+      "line 3, column 30: the chat cannot be rendered: 'str object' has no attribute 'name'"
+    ),
     ("{{ raise_exception('Only ' ~ 5) }}", "line 1, column 19: the template refuses the chat: Only 5"),
     ("{{ '\\ud800' }}", "half of a surrogate pair is not supported"),
     ("{{ 9223372036854775807 + 1 }}", "an integer beyond 64 bits is not supported"),

@@ -36,7 +36,10 @@ enum TemplateProgram {
         }
         return try render(request)
       } catch let fault as TemplateFault {
-        return ["fault": .string("\(fault.kind)"), "message": .string(fault.message), "sentence": .string(fault.description)]
+        return [
+          "fault": .string("\(fault.kind)"), "message": .string(fault.message),
+          "sentence": .string(fault.description),
+        ]
       } catch {
         return ["fault": "other", "message": .string("\(error)")]
       }
@@ -67,5 +70,7 @@ enum TemplateProgram {
 }
 
 extension Duration {
-  fileprivate var microseconds: Int64 { components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000 }
+  fileprivate var microseconds: Int64 {
+    components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+  }
 }

@@ -30,11 +30,12 @@ extension ChatPrompt {
 extension ChatTemplateProgram {
   /// The tokenizer's added tokens, with this template's control tokens marked.
   func addedTokens(_ tokenizer: Tokenizer) -> AddedTokenSearch {
-    AddedTokenSearch(tokenizer.addedTokens.map { token in
-      var token = token
-      token.isTemplateControl = isControl(token.content)
-      return token
-    })
+    AddedTokenSearch(
+      tokenizer.addedTokens.map { token in
+        var token = token
+        token.isTemplateControl = isControl(token.content)
+        return token
+      })
   }
 
   private func isControl(_ content: [UInt8]) -> Bool {

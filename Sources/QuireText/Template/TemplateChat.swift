@@ -45,7 +45,9 @@ struct TemplateInput {
   private static let reasoningNames = ["reasoning_content", "thinking", "reasoning"]
   /// Roles count as the template's own text, because templates put them into control tokens, as in
   /// `'<|' + message.role + '|>'`. Other roles are data.
-  private static let knownRoles: Set<String> = ["system", "developer", "user", "assistant", "tool", "function"]
+  private static let knownRoles: Set<String> = [
+    "system", "developer", "user", "assistant", "tool", "function",
+  ]
 
   init(_ chat: TemplateChat, template: ChatTemplateProgram) throws(TemplateFault) {
     guard let elements = chat.messages.arrayValue else {
@@ -131,7 +133,8 @@ struct TemplateInput {
     guard text.contains(trimmed),
       let end = text.lastOffset(of: mark.dropLast(), start: 0, end: text.bytes.count)
     else {
-      throw .operation("the template does not write the last message as it is, so that it cannot be continued")
+      throw .operation(
+        "the template does not write the last message as it is, so that it cannot be continued")
     }
     let prompt = text[0..<end]
     if text.bytes[end...].starts(with: mark) { return prompt }

@@ -1,7 +1,9 @@
 /// Jinja's filters, as in `value | trim`, and the `tojson` of `transformers`.
 enum TemplateFilter: String, Sendable {
-  case abs, attr, batch, capitalize, count, d, `default`, dictsort, e, escape, first, float, forceescape, format
-  case indent, int, items, join, last, length, list, lower, map, max, min, reject, rejectattr, replace, reverse
+  case abs, attr, batch, capitalize, count, d, `default`, dictsort, e, escape, first, float, forceescape,
+    format
+  case indent, int, items, join, last, length, list, lower, map, max, min, reject, rejectattr, replace,
+    reverse
   case round, safe, select, selectattr, slice, sort, string, sum, title, tojson, trim, unique, upper
 
   /// Jinja's other filters, which are refused when a template is compiled.
@@ -25,7 +27,8 @@ extension TemplateMachine {
       if case .text(let text) = input { try charge(bytes: text.bytes.count) }
       return .int(try input.length())
     case .tojson: return .text(try json(input, values))
-    case .trim, .lower, .upper, .capitalize, .title, .string, .safe, .escape, .e, .forceescape, .replace, .indent,
+    case .trim, .lower, .upper, .capitalize, .title, .string, .safe, .escape, .e, .forceescape, .replace,
+      .indent,
       .format:
       return .text(try applyText(filter, to: input, values))
     case .int, .float, .abs, .round: return try applyNumber(filter, to: input, values)
@@ -35,7 +38,9 @@ extension TemplateMachine {
     }
   }
 
-  private func json(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateText {
+  private func json(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateText
+  {
     let arguments = try values.bound("tojson", ["ensure_ascii", "indent", "separators", "sort_keys"])
     var options = TemplateJSONOptions()
     options.escapesNonASCII = arguments[0]?.isTrue ?? false

@@ -36,7 +36,9 @@ struct TemplateFormatSpecification {
     }
     if rest.first == "." {
       rest.removeFirst()
-      guard let digits = try Self.number(&rest) else { throw .operation("Format specifier missing precision") }
+      guard let digits = try Self.number(&rest) else {
+        throw .operation("Format specifier missing precision")
+      }
       precision = digits
     }
     type = rest.popFirst()
@@ -49,7 +51,9 @@ struct TemplateFormatSpecification {
     let digits = rest.prefix { "0123456789".contains($0) }
     if digits.isEmpty { return nil }
     rest.removeFirst(digits.count)
-    guard let value = Int(String(digits)), value <= 1000 else { throw .unsupported("a format wider than 1000") }
+    guard let value = Int(String(digits)), value <= 1000 else {
+      throw .unsupported("a format wider than 1000")
+    }
     return value
   }
 
@@ -60,7 +64,8 @@ struct TemplateFormatSpecification {
         throw .operation("Unknown format code for object of type 'str'")
       }
       return padded(text.prefix(precision), sign: "", defaultAlignment: "<")
-    case .bool where type == nil || type == "s": return padded(try value.printed(work), sign: "", defaultAlignment: "<")
+    case .bool where type == nil || type == "s":
+      return padded(try value.printed(work), sign: "", defaultAlignment: "<")
     case .int, .bool:
       guard let integer = value.index, type != "s" else {
         throw .operation("Unknown format code 's' for object of type 'int'")
@@ -103,7 +108,9 @@ struct TemplateFormatSpecification {
       let whole = digits.prefix { $0.isNumber }
       digits = Self.grouped(String(whole)) + digits.dropFirst(whole.count)
     }
-    return padded(TemplateText(template: digits), sign: signText(value.sign == .minus && !value.isNaN), defaultAlignment: ">")
+    return padded(
+      TemplateText(template: digits), sign: signText(value.sign == .minus && !value.isNaN),
+      defaultAlignment: ">")
   }
 
   private func signText(_ isNegative: Bool) -> String { isNegative ? "-" : sign == "-" ? "" : String(sign) }

@@ -53,6 +53,7 @@ extension TemplateMachine {
       guard case .text(let text) = format else {
         throw .operation("strftime() argument 1 must be str, not \(format.typeName)")
       }
+      if text.bytes.count > 1000 { throw .unsupported("a date format of more than 1000 bytes") }
       if text.bytes.contains(0) { throw .operation("embedded null character") }
       return .text(TemplateText(data: clock.text(text.string)))
     }
@@ -72,7 +73,8 @@ extension TemplateMachine {
     let step = numbers.count == 3 ? numbers[2] : 1
     if step == 0 { throw .operation("range() arg 3 must not be zero") }
     let range = TemplateRange(
-      start: numbers.count == 1 ? 0 : numbers[0], stop: numbers.count == 1 ? numbers[0] : numbers[1], step: step)
+      start: numbers.count == 1 ? 0 : numbers[0], stop: numbers.count == 1 ? numbers[0] : numbers[1],
+      step: step)
     guard range.count <= TemplateLimits.rangeCount else {
       throw .operation(
         "Range too big. The sandbox blocks ranges larger than MAX_RANGE (\(TemplateLimits.rangeCount)).")

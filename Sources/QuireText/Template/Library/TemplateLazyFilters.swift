@@ -31,7 +31,9 @@ extension TemplateMachine {
     }
     let isWanted = filter == .select || filter == .selectattr
     var rest = values
-    var getter: (TemplateValue) throws(TemplateFault) -> TemplateValue = { (element) throws(TemplateFault) in element }
+    var getter: (TemplateValue) throws(TemplateFault) -> TemplateValue = { (element) throws(TemplateFault) in
+      element
+    }
     if filter == .selectattr || filter == .rejectattr {
       guard let path = rest.positional.first else { throw .operation("Missing parameter for attribute name") }
       rest.positional.removeFirst()

@@ -9,7 +9,8 @@ extension TemplateMachine {
     var offset = 0
     let bytes = format.bytes
     while offset < bytes.count {
-      guard let brace = bytes[offset...].firstIndex(where: { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") })
+      guard
+        let brace = bytes[offset...].firstIndex(where: { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") })
       else { break }
       builder.append(format[offset..<brace])
       if brace + 1 < bytes.count, bytes[brace + 1] == bytes[brace] {
@@ -72,7 +73,9 @@ extension TemplateMachine {
       }
       value = values.positional[index]
     } else {
-      guard let named = values.named.first(where: { $0.name == first }) else { throw .operation("'\(first)'") }
+      guard let named = values.named.first(where: { $0.name == first }) else {
+        throw .operation("'\(first)'")
+      }
       value = named.value
     }
     var rest = string[first.endIndex...]
@@ -101,7 +104,9 @@ extension TemplateMachine {
   }
 
   /// The filter `format`.
-  func printfFormatted(_ format: TemplateText, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateText {
+  func printfFormatted(_ format: TemplateText, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateText
+  {
     if values.named.isEmpty { return try printf(format, values.positional, nil) }
     if !values.positional.isEmpty {
       throw .operation("can't handle positional and keyword arguments at the same time")
@@ -232,6 +237,7 @@ private struct PrintfDirective {
       guard let number = value.number else { throw .operation("must be real number, not \(value.typeName)") }
       value = .float(number.double)
     }
-    return try TemplateFormatSpecification(TemplateText(template: specification + digits + type)).apply(to: value, work)
+    return try TemplateFormatSpecification(TemplateText(template: specification + digits + type)).apply(
+      to: value, work)
   }
 }

@@ -2,7 +2,8 @@
 enum TemplateMethod: String, Sendable {
   // Of texts.
   case split, rsplit, splitlines, strip, lstrip, rstrip, startswith, endswith, replace, lower, upper, title
-  case capitalize, swapcase, find, rfind, index, rindex, count, join, format, isdigit, isalpha, isalnum, isspace
+  case capitalize, swapcase, find, rfind, index, rindex, count, join, format, isdigit, isalpha, isalnum,
+    isspace
   case isupper, islower, isnumeric, isdecimal, isascii, zfill, ljust, rjust, center, partition, rpartition
   case removeprefix, removesuffix
   // Of dictionaries and lists; lists have `index` and `count` too.
@@ -52,7 +53,8 @@ enum TemplateMethod: String, Sendable {
     "translate",
   ]
   private static let unsupportedNumberNames: Set<String> = [
-    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "fromhex", "hex", "imag",
+    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "fromhex", "hex",
+    "imag",
     "is_integer", "numerator", "real", "to_bytes",
   ]
 
@@ -92,10 +94,13 @@ extension TemplateMachine {
         return object
       default:
         _ = try values.positionalOnly(name, 0...0)
-        return .view(.init(kind: method == .keys ? .keys : method == .values ? .values : .items, dictionary: dictionary))
+        return .view(
+          .init(kind: method == .keys ? .keys : method == .values ? .values : .items, dictionary: dictionary))
       }
     case .loop(let loop):
-      if method == .changed { return .bool(try loop.changed(try values.positionalOnly(name, 0...Int.max), work)) }
+      if method == .changed {
+        return .bool(try loop.changed(try values.positionalOnly(name, 0...Int.max), work))
+      }
       let choices = try values.positionalOnly(name, 0...Int.max)
       if choices.isEmpty { throw .operation("no items for cycling given") }
       return choices[loop.index0 % choices.count]
@@ -118,7 +123,9 @@ extension TemplateMachine {
       if method == .index { return .int(index) }
       count += 1
     }
-    if method == .index { throw .operation("\(try arguments[0].represented(work).string) is not in \(object.typeName)") }
+    if method == .index {
+      throw .operation("\(try arguments[0].represented(work).string) is not in \(object.typeName)")
+    }
     return .int(count)
   }
 }

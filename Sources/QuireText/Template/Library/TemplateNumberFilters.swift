@@ -19,7 +19,9 @@ extension TemplateMachine {
       return .float(value)
     case .abs:
       try values.expectNone(filter)
-      guard let number = input.number else { throw .operation("bad operand type for abs(): '\(input.typeName)'") }
+      guard let number = input.number else {
+        throw .operation("bad operand type for abs(): '\(input.typeName)'")
+      }
       return number.isLess(than: .int(0)) ? try TemplateArithmetic.negated(number) : number.value
     default: return try rounded(input, values)
     }
@@ -66,7 +68,11 @@ extension TemplateMachine {
     if radix == 0 { radix = 10 }
     let parts = digits.split(separator: "_", omittingEmptySubsequences: false)
     guard !parts.contains(where: \.isEmpty),
-      parts.allSatisfy({ $0.utf8.allSatisfy { Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber } })
+      parts.allSatisfy({
+        $0.utf8.allSatisfy {
+          Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber
+        }
+      })
     else { return nil }
     let joined = parts.joined()
     if let value = Int((isNegative ? "-" : "") + joined, radix: radix) { return value }
@@ -94,7 +100,9 @@ extension TemplateMachine {
     return Double(parts.joined())
   }
 
-  private func rounded(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func rounded(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("round", ["precision", "method"])
     guard let precision = (arguments[0] ?? .int(0)).index, (0...300).contains(precision) else {
       throw .unsupported("rounding to another precision than 0 to 300 digits")

@@ -23,7 +23,8 @@ extension TemplateMachine {
       let name = try values.bound("attr", ["name"], required: 1)[0] ?? .none
       guard case .text(let text) = name else { throw .operation("attribute name must be string") }
       if case .undefined(let undefined) = input { throw .operation(undefined.message) }
-      return try pythonAttribute(text.string, of: input) ?? TemplateUndefined.attribute(text.string, of: input)
+      return try pythonAttribute(text.string, of: input)
+        ?? TemplateUndefined.attribute(text.string, of: input)
     default: throw .unsupported("the filter '\(filter.rawValue)'")
     }
   }
@@ -37,7 +38,9 @@ extension TemplateMachine {
     return elements
   }
 
-  private func last(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func last(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     try values.expectNone(.last)
     switch input {
     case .iterator, .none, .bool, .int, .largeInt, .float, .namespace, .function, .loop:
@@ -47,7 +50,9 @@ extension TemplateMachine {
     return try elements(input).last ?? Self.missing("No last item, sequence was empty.")
   }
 
-  private func items(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func items(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     try values.expectNone(.items)
     switch input {
     case .undefined: return .iterator(TemplateIterator([]))
@@ -56,7 +61,9 @@ extension TemplateMachine {
     }
   }
 
-  private func joined(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func joined(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("join", ["d", "attribute"])
     let separator = try (arguments[0] ?? .template("")).printed(work)
     let getter = try attributeGetter(arguments[1] ?? .none)
@@ -75,7 +82,9 @@ extension TemplateMachine {
     return .text(builder.text)
   }
 
-  private func reversed(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func reversed(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     try values.expectNone(.reverse)
     switch input {
     case .text(let text): return try slice(.text(text), (.none, .none, .int(-1)))
@@ -112,7 +121,9 @@ extension TemplateMachine {
     }
   }
 
-  private func sorted(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func sorted(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("sort", ["reverse", "case_sensitive", "attribute"])
     let ignoresCase = arguments[1]?.isTrue != true
     var paths: [TemplateValue] = [arguments[2] ?? .none]
@@ -130,7 +141,9 @@ extension TemplateMachine {
       })
   }
 
-  private func sortedItems(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func sortedItems(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("dictsort", ["case_sensitive", "by", "reverse"])
     let by = (arguments[1] ?? .template("key")).textValue?.string
     guard by == "key" || by == "value" else {
@@ -142,7 +155,9 @@ extension TemplateMachine {
     }
     let ignoresCase = arguments[0]?.isTrue != true
     try charge(elements: dictionary.count)
-    let order = try TemplateSort.sorted(Array(0..<dictionary.count), reverse: arguments[2]?.isTrue ?? false, work) {
+    let order = try TemplateSort.sorted(
+      Array(0..<dictionary.count), reverse: arguments[2]?.isTrue ?? false, work
+    ) {
       (index) throws(TemplateFault) in
       let value = by == "key" ? dictionary.keys[index] : dictionary.values[index]
       if ignoresCase, case .text(let text) = value { return .text(text.lowercased) }
@@ -151,7 +166,9 @@ extension TemplateMachine {
     return .list(order.map { .tuple([dictionary.keys[$0], dictionary.values[$0]]) })
   }
 
-  private func unique(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func unique(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("unique", ["case_sensitive", "attribute"])
     let getter = try attributeGetter(arguments[1] ?? .none, ignoresCase: arguments[0]?.isTrue != true)
     try charge(elementsOf: input)
@@ -177,13 +194,16 @@ extension TemplateMachine {
     var bestKey = try getter(best)
     for element in elements.dropFirst() {
       let key = try getter(element)
-      let isBetter = filter == .min ? try key.isLess(than: bestKey, work) : try bestKey.isLess(than: key, work)
+      let isBetter =
+        filter == .min ? try key.isLess(than: bestKey, work) : try bestKey.isLess(than: key, work)
       if isBetter { (best, bestKey) = (element, key) }
     }
     return best
   }
 
-  private func summed(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func summed(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("sum", ["attribute", "start"])
     let getter = try attributeGetter(arguments[0] ?? .none)
     var total = arguments[1] ?? .int(0)
@@ -199,7 +219,9 @@ extension TemplateMachine {
     return count
   }
 
-  private func batches(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func batches(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("batch", ["linecount", "fill_with"], required: 1)
     let size = try count(arguments[0])
     let elements = try elements(input)
@@ -218,7 +240,9 @@ extension TemplateMachine {
     return .iterator(TemplateIterator(batches))
   }
 
-  private func columns(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateValue {
+  private func columns(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateValue
+  {
     let arguments = try values.bound("slice", ["slices", "fill_with"], required: 1)
     let count = try count(arguments[0])
     try charge(elements: count)

@@ -1,6 +1,7 @@
 /// Jinja's tests, as in `value is string`.
 enum TemplateTest: String, Sendable {
-  case odd, even, divisibleby, defined, undefined, filter, test, none, boolean, `false`, `true`, integer, float
+  case odd, even, divisibleby, defined, undefined, filter, test, none, boolean, `false`, `true`, integer,
+    float
   case lower, upper, string, mapping, number, sequence, iterable, callable, sameas, escaped
   case contained = "in"
   case eq, ne, gt, ge, lt, le
@@ -53,7 +54,8 @@ extension TemplateMachine {
     case .filter, .test:
       guard case .text(let name) = value else { return false }
       return test == .filter
-        ? TemplateFilter(rawValue: name.string) != nil || TemplateFilter.unsupportedNames.contains(name.string)
+        ? TemplateFilter(rawValue: name.string) != nil
+          || TemplateFilter.unsupportedNames.contains(name.string)
         : TemplateTest(name: name.string) != nil
     case .lower, .upper:
       let text = try value.printed(work)

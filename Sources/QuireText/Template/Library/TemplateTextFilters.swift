@@ -43,14 +43,18 @@ extension TemplateMachine {
   /// The first character of each word in upper case. Words start after white space and some brackets, or `-`.
   private static func title(_ text: TemplateText) -> TemplateText {
     text.mapScalars { index, all in
-      func isGap(_ scalar: Unicode.Scalar) -> Bool { scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar) }
+      func isGap(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar)
+      }
       let startsWord = index == 0 || isGap(all[index - 1]) || isGap(all[index])
       return startsWord
         ? all[index].properties.uppercaseMapping : all[index].pythonLowercase(at: index, in: all)
     }.withoutMarkup
   }
 
-  private func indented(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateText {
+  private func indented(_ input: TemplateValue, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateText
+  {
     let arguments = try values.bound("indent", ["width", "first", "blank"])
     guard case .text(let text) = input else {
       if case .undefined(let undefined) = input { throw .operation(undefined.message) }

@@ -20,7 +20,8 @@ extension TemplateMachine {
       let parts = try values.positionalOnly(name, 1...1)[0].elements()
       return .text(try joined(parts, by: text))
     case .zfill, .ljust, .rjust, .center: return .text(try padded(text, values, method))
-    case .partition, .rpartition: return .tuple(try partitioned(text, values, fromRight: method == .rpartition))
+    case .partition, .rpartition:
+      return .tuple(try partitioned(text, values, fromRight: method == .rpartition))
     case .removeprefix, .removesuffix:
       let part = try texts(name, try values.positionalOnly(name, 1...1))[0]
       if method == .removeprefix {
@@ -92,7 +93,8 @@ extension TemplateMachine {
       let separator = try texts("split", [separator])[0]
       if separator.isEmpty { throw .operation("empty separator") }
       if fromRight { try charge(backwardSearch: text, for: separator) }
-      parts = fromRight ? text.splitFromRight(by: separator, limit: limit) : text.split(by: separator, limit: limit)
+      parts =
+        fromRight ? text.splitFromRight(by: separator, limit: limit) : text.split(by: separator, limit: limit)
     } else {
       try charge(characters: text)
       parts = text.words(limit: limit, fromRight: fromRight)
@@ -135,7 +137,11 @@ extension TemplateMachine {
   ) throws(TemplateFault) -> Bool {
     let arguments = try values.positionalOnly(method.rawValue, 1...3)
     let candidates: [TemplateValue]
-    if case .tuple(let list) = arguments[0] { candidates = list.elements } else { candidates = [arguments[0]] }
+    if case .tuple(let list) = arguments[0] {
+      candidates = list.elements
+    } else {
+      candidates = [arguments[0]]
+    }
     for candidate in candidates {
       guard case .text = candidate else {
         throw .operation(
@@ -149,12 +155,15 @@ extension TemplateMachine {
     }
   }
 
-  private func replaced(_ text: TemplateText, _ values: TemplateCallValues) throws(TemplateFault) -> TemplateText {
+  private func replaced(_ text: TemplateText, _ values: TemplateCallValues) throws(TemplateFault)
+    -> TemplateText
+  {
     let arguments = try values.positionalOnly("replace", 2...3)
     let (old, new) = (try texts("replace", [arguments[0]])[0], try texts("replace", [arguments[1]])[0])
     let count = arguments.count == 3 ? try integer("replace", arguments[2]) : -1
     return try replace(
-      old, in: text, with: text.isMarkup && !new.isMarkup ? new.escaped : new, limit: count < 0 ? .max : count)
+      old, in: text, with: text.isMarkup && !new.isMarkup ? new.escaped : new, limit: count < 0 ? .max : count
+    )
   }
 
   func replace(
@@ -198,7 +207,9 @@ extension TemplateMachine {
   }
 
   /// The texts joined; refuses what is not a text, as Python's `join` does.
-  private func joined(_ parts: [TemplateValue], by separator: TemplateText) throws(TemplateFault) -> TemplateText {
+  private func joined(_ parts: [TemplateValue], by separator: TemplateText) throws(TemplateFault)
+    -> TemplateText
+  {
     var texts: [TemplateText] = []
     for (index, part) in parts.enumerated() {
       guard case .text(let text) = part else {
@@ -219,7 +230,9 @@ extension TemplateMachine {
     let width = try integer(method.rawValue, arguments[0])
     var fill = TemplateText(template: method == .zfill ? "0" : " ")
     if arguments.count == 2 { fill = try texts(method.rawValue, [arguments[1]])[0] }
-    guard fill.scalarCount == 1 else { throw .operation("The fill character must be exactly one character long") }
+    guard fill.scalarCount == 1 else {
+      throw .operation("The fill character must be exactly one character long")
+    }
     let missing = width - min(width, text.scalarCount)
     try charge(bytes: missing)
     var builder = TemplateTextBuilder()

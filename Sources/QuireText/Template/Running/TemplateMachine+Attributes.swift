@@ -24,9 +24,13 @@ extension TemplateMachine {
         return value
       }
     case .list(let elements), .tuple(let elements):
-      if let index = key.index, let value = Self.element(index, elements.count, { elements[$0] }) { return value }
+      if let index = key.index, let value = Self.element(index, elements.count, { elements[$0] }) {
+        return value
+      }
     case .range(let range):
-      if let index = key.index, let value = Self.element(index, range.count, { .int(range[$0]) }) { return value }
+      if let index = key.index, let value = Self.element(index, range.count, { .int(range[$0]) }) {
+        return value
+      }
     case .text(let text):
       if let index = key.index, let character = try character(index, of: text) { return .text(character) }
     default: break
@@ -39,7 +43,8 @@ extension TemplateMachine {
     return TemplateUndefined.element(shown, of: object)
   }
 
-  private static func element(_ index: Int, _ count: Int, _ element: (Int) -> TemplateValue) -> TemplateValue? {
+  private static func element(_ index: Int, _ count: Int, _ element: (Int) -> TemplateValue) -> TemplateValue?
+  {
     let (position, _) = index < 0 ? index.addingReportingOverflow(count) : (index, false)
     return position >= 0 && position < count ? element(position) : nil
   }

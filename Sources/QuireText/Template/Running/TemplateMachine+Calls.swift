@@ -6,7 +6,9 @@ struct TemplateCallValues {
   /// The values of parameters in their order; nil for one that is not given.
   ///
   /// - Parameter required: The number of parameters without a default, from the first.
-  func bound(_ function: String, _ parameters: [String], required: Int = 0) throws(TemplateFault) -> [TemplateValue?] {
+  func bound(_ function: String, _ parameters: [String], required: Int = 0) throws(TemplateFault)
+    -> [TemplateValue?]
+  {
     guard positional.count <= parameters.count else {
       throw .operation(
         "\(function)() takes at most \(parameters.count) arguments but \(positional.count) were given")
@@ -27,11 +29,13 @@ struct TemplateCallValues {
   }
 
   /// The values of a function without keywords.
-  func positionalOnly(_ function: String, _ counts: ClosedRange<Int>) throws(TemplateFault) -> [TemplateValue] {
+  func positionalOnly(_ function: String, _ counts: ClosedRange<Int>) throws(TemplateFault) -> [TemplateValue]
+  {
     if !named.isEmpty { throw .operation("\(function)() takes no keyword arguments") }
     guard counts.contains(positional.count) else {
       throw .operation(
-        "\(function)() takes \(counts.lowerBound) to \(counts.upperBound) arguments but \(positional.count) were given")
+        "\(function)() takes \(counts.lowerBound) to \(counts.upperBound) arguments but \(positional.count) were given"
+      )
     }
     return positional
   }

@@ -39,7 +39,8 @@ extension TemplateMachine {
       position = offset
       return .bool(try apply(test, to: input, values))
     case .filter(let input, let filter, let arguments, let offset):
-      let input = if let input { try nested(input, block: block) } else { TemplateValue.text(block ?? .empty) }
+      let input =
+        if let input { try nested(input, block: block) } else { TemplateValue.text(block ?? .empty) }
       let values = arguments.isEmpty ? TemplateCallValues() : try evaluate(arguments)
       position = offset
       return try checked(try apply(filter, to: input, values))
@@ -156,7 +157,11 @@ extension TemplateMachine {
     case .equal: return try left.equals(right, work)
     case .unequal: return !(try left.equals(right, work))
     case .contained, .notContained:
-      if case .text(let text) = right { try charge(bytes: text.bytes.count) } else { try charge(elementsOf: right) }
+      if case .text(let text) = right {
+        try charge(bytes: text.bytes.count)
+      } else {
+        try charge(elementsOf: right)
+      }
       return try right.contains(left, work) == (comparison == .contained)
     case .less: return try left.isLess(than: right, work)
     case .greater: return try isLess(right, left, found: (left, right), ">")

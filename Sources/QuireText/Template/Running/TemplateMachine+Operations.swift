@@ -128,7 +128,8 @@ extension TemplateMachine {
     case .range(let range):
       let (first, step, count) = try indices(range.count)
       let start = range.start + first * range.step
-      return .range(TemplateRange(start: start, stop: start + count * step * range.step, step: step * range.step))
+      return .range(
+        TemplateRange(start: start, stop: start + count * step * range.step, step: step * range.step))
     default: throw .operation("'\(object.typeName)' object is not subscriptable")
     }
   }

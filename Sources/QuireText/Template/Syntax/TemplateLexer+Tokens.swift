@@ -7,7 +7,8 @@ extension TemplateLexer {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): try lexNumber()
     case UInt8(ascii: "'"), UInt8(ascii: "\""): try lexString(byte)
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"), 0x80...:
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
+      0x80...:
       try lexName()
     default: try lexSymbol(byte)
     }
@@ -90,12 +91,15 @@ extension TemplateLexer {
   private mutating func lexInteger(_ start: Int, _ decimalEnd: Int) throws(TemplateFault) {
     var (radix, digits, end) = (10, start, decimalEnd)
     if source[start] == UInt8(ascii: "0") {
-      for (mark, base) in [("b", 2), ("o", 8), ("x", 16)] where has("0" + mark, at: start) || has("0" + mark.uppercased(), at: start) {
+      for (mark, base) in [("b", 2), ("o", 8), ("x", 16)]
+      where has("0" + mark, at: start) || has("0" + mark.uppercased(), at: start) {
         let prefixed = endOfDigits(from: start + 2, radix: base)
         if prefixed > start + 2 { (radix, digits, end) = (base, start + 2, prefixed) }
       }
       // Jinja reads "007" as two numbers, which no statement allows.
-      if radix == 10, source[start..<end].contains(where: { $0 != UInt8(ascii: "0") && $0 != UInt8(ascii: "_") }) {
+      if radix == 10,
+        source[start..<end].contains(where: { $0 != UInt8(ascii: "0") && $0 != UInt8(ascii: "_") })
+      {
         throw TemplateFault(.syntax, "a number that starts with 0")
       }
     }
@@ -155,7 +159,9 @@ extension TemplateLexer {
     return String(decoding: output, as: UTF8.self)
   }
 
-  private static func scalar(_ rest: inout ArraySlice<UInt8>, digits: Int) throws(TemplateFault) -> Unicode.Scalar {
+  private static func scalar(_ rest: inout ArraySlice<UInt8>, digits: Int) throws(TemplateFault)
+    -> Unicode.Scalar
+  {
     let text = String(decoding: rest.prefix(digits), as: UTF8.self)
     guard text.utf8.count == digits, text.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
       let value = UInt32(text, radix: 16)

@@ -95,7 +95,8 @@ struct TemplateLexer {
     let lineStart = text.bytes.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
     guard lineStart > 0 || startsLine else { return range.upperBound }
     let rest = text[lineStart..<text.bytes.count]
-    return rest.rangeWithoutSpace(left: true, right: false).isEmpty ? range.lowerBound + lineStart : range.upperBound
+    return rest.rangeWithoutSpace(left: true, right: false).isEmpty
+      ? range.lowerBound + lineStart : range.upperBound
   }
 
   private func nextTag(from start: Int) -> (Int, Tag)? {
@@ -132,7 +133,8 @@ struct TemplateLexer {
   private func spaceWidth(at index: Int) -> Int {
     let byte = source[index]
     if byte < 0x80 { return (0x09...0x0D).contains(byte) || (0x1C...0x20).contains(byte) ? 1 : 0 }
-    return TemplateText(bytes: Array(source[index..<min(index + 4, source.count)]), origin: .template).spaceWidth(at: 0)
+    return TemplateText(bytes: Array(source[index..<min(index + 4, source.count)]), origin: .template)
+      .spaceWidth(at: 0)
   }
 
   func has(_ text: String, at index: Int) -> Bool {
@@ -209,7 +211,8 @@ struct TemplateLexer {
       }
       if brackets.isEmpty {
         if isPrint {
-          let end = has("-}}", at: offset) ? endOfSpace(from: offset + 3) : has("}}", at: offset) ? offset + 2 : nil
+          let end =
+            has("-}}", at: offset) ? endOfSpace(from: offset + 3) : has("}}", at: offset) ? offset + 2 : nil
           if let end {
             add(.printEnd, offset)
             return finish(at: end)

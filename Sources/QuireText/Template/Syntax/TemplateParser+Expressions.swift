@@ -37,7 +37,9 @@ extension TemplateParser {
       advance()
       // Jinja reports unknown filters in a conditional expression only when they are reached.
       let test = try parseOr()
-      let otherwise = skip(name: "else") ? try nested { parser throws(TemplateFault) in try parser.parseConditional() } : nil
+      let otherwise =
+        skip(name: "else")
+        ? try nested { parser throws(TemplateFault) in try parser.parseConditional() } : nil
       value = .conditional(test: test, then: value, else: otherwise, offset: offset)
     }
     return value

@@ -11,7 +11,8 @@ extension TemplateParser {
   }
 
   /// Filters, tests and calls after an expression.
-  mutating func parseFiltersAndTests(_ start: TemplateExpression) throws(TemplateFault) -> TemplateExpression {
+  mutating func parseFiltersAndTests(_ start: TemplateExpression) throws(TemplateFault) -> TemplateExpression
+  {
     var value = start
     var count = 0
     while true {
@@ -64,7 +65,9 @@ extension TemplateParser {
         guard arguments.map == nil else { throw fault("arguments in a wrong order") }
         advance()
         advance()
-        if arguments.named.contains(where: { $0.name == name }) { throw fault("the argument '\(name)' twice") }
+        if arguments.named.contains(where: { $0.name == name }) {
+          throw fault("the argument '\(name)' twice")
+        }
         arguments.named.append((name, try parseExpression()))
       } else {
         guard arguments.list == nil, arguments.map == nil, arguments.named.isEmpty else {
@@ -77,7 +80,9 @@ extension TemplateParser {
     return arguments
   }
 
-  private mutating func parseSubscript(_ object: TemplateExpression) throws(TemplateFault) -> TemplateExpression {
+  private mutating func parseSubscript(_ object: TemplateExpression) throws(TemplateFault)
+    -> TemplateExpression
+  {
     let offset = current.offset
     if skip(symbol: ".") {
       let token = current

@@ -17,8 +17,11 @@ extension TemplateParser {
     case "generation":
       advance()
       let body = try parseScoped(isFunction: true, until: ["endgeneration"]).body
-      return [.generation(TemplateMacroStatement(
-        name: TemplateName("caller", offset: offset), parameters: [], defaults: [], body: body))]
+      return [
+        .generation(
+          TemplateMacroStatement(
+            name: TemplateName("caller", offset: offset), parameters: [], defaults: [], body: body))
+      ]
     case "break", "continue":
       guard loopDepth > 0 else { throw fault("'\(tag)' outside of a loop") }
       advance()
@@ -45,11 +48,14 @@ extension TemplateParser {
     loopDepth += 1
     let (body, end) = try parseScoped(until: ["endfor", "else"])
     loopDepth -= 1
-    if TemplateStatement.assigned(in: body).contains("loop") { throw fault("cannot assign to 'loop' in a loop") }
+    if TemplateStatement.assigned(in: body).contains("loop") {
+      throw fault("cannot assign to 'loop' in a loop")
+    }
     let otherwise = end == "else" ? try parseScoped(until: ["endfor"]).body : []
     return .loop(
       TemplateLoopStatement(
-        target: target, testTarget: testTarget, sequence: sequence, test: test, body: body, otherwise: otherwise,
+        target: target, testTarget: testTarget, sequence: sequence, test: test, body: body,
+        otherwise: otherwise,
         usesLoop: TemplateUses.undeclared(["loop"], in: body).contains("loop"), offset: offset))
   }
 
@@ -105,7 +111,9 @@ extension TemplateParser {
     let (parameters, defaults) = try parseSignature()
     let body = try parseScoped(isFunction: true, until: ["endmacro"]).body
     let macro = TemplateMacroStatement(name: name, parameters: parameters, defaults: defaults, body: body)
-    if let caller = parameters.firstIndex(where: { $0.name == "caller" }), caller < parameters.count - defaults.count {
+    if let caller = parameters.firstIndex(where: { $0.name == "caller" }),
+      caller < parameters.count - defaults.count
+    {
       throw .unsupported("a parameter 'caller' without a default")
     }
     return .macro(macro)
@@ -183,7 +191,9 @@ extension TemplateParser {
 
   private mutating func parseSingleTarget(_ allowsAttributes: Bool) throws(TemplateFault) -> TemplateTarget {
     if skip(symbol: "(") {
-      let target = try nested { parser throws(TemplateFault) in try parser.parseTarget(allowsAttributes: allowsAttributes) }
+      let target = try nested { parser throws(TemplateFault) in
+        try parser.parseTarget(allowsAttributes: allowsAttributes)
+      }
       try expect(.symbol(")"))
       return target
     }
@@ -222,7 +232,8 @@ extension TemplateStatement {
     case .loop(let loop): Self.assigned(in: loop.body + loop.otherwise).union(loop.target.names)
     case .assign(let target, _, _): Set(target.names)
     case .assignBlock(let target, _, _, let body, _): Self.assigned(in: body).union(target.names)
-    case .macro(let macro), .callBlock(let macro, _, _, _), .generation(let macro): Self.assigned(in: macro.body)
+    case .macro(let macro), .callBlock(let macro, _, _, _), .generation(let macro):
+      Self.assigned(in: macro.body)
     case .filterBlock(_, _, let body, _), .with(_, _, let body, _): Self.assigned(in: body)
     }
   }

@@ -9,7 +9,6 @@ struct TemplateParser {
   /// Whether the current statement or expression is a branch. There, Jinja reports unknown filters when they are reached.
   var isInBranch = false
 
-
   private static let depthMaximum = 100
   static let chainMaximum = 300
   static let treeDepthMaximum = 400
@@ -72,7 +71,8 @@ struct TemplateParser {
   ) throws(TemplateFault) -> Result {
     guard depth < Self.depthMaximum else {
       throw TemplateFault(
-        .limit, "expected statements and brackets nested at most \(Self.depthMaximum) deep, found deeper ones")
+        .limit, "expected statements and brackets nested at most \(Self.depthMaximum) deep, found deeper ones"
+      )
     }
     depth += 1
     defer { depth -= 1 }

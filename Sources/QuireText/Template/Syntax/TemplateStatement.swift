@@ -6,14 +6,16 @@ indirect enum TemplateStatement: Sendable {
   case loop(TemplateLoopStatement)
   case assign(TemplateTarget, TemplateExpression, offset: Int)
   /// The filter's innermost input is the text of the body.
-  case assignBlock(TemplateTarget, filter: TemplateExpression?, TemplateScope, [TemplateStatement], offset: Int)
+  case assignBlock(
+    TemplateTarget, filter: TemplateExpression?, TemplateScope, [TemplateStatement], offset: Int)
   case macro(TemplateMacroStatement)
   /// A call with its `caller`.
   case callBlock(TemplateMacroStatement, callee: TemplateExpression, TemplateArguments, offset: Int)
   /// A block whose text `transformers` marks as the assistant's; it renders as its body does.
   case generation(TemplateMacroStatement)
   case filterBlock(TemplateExpression, TemplateScope, [TemplateStatement], offset: Int)
-  case with([(target: TemplateTarget, value: TemplateExpression)], TemplateScope, [TemplateStatement], offset: Int)
+  case with(
+    [(target: TemplateTarget, value: TemplateExpression)], TemplateScope, [TemplateStatement], offset: Int)
   case breakLoop
   case continueLoop
 }
@@ -42,7 +44,8 @@ final class TemplateLoopStatement: Sendable {
 
   init(
     target: TemplateTarget, testTarget: TemplateTarget, sequence: TemplateExpression,
-    test: TemplateExpression?, body: [TemplateStatement], otherwise: [TemplateStatement], usesLoop: Bool, offset: Int
+    test: TemplateExpression?, body: [TemplateStatement], otherwise: [TemplateStatement], usesLoop: Bool,
+    offset: Int
   ) {
     self.target = target
     self.testTarget = testTarget

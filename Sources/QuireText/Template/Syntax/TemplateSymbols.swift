@@ -138,7 +138,8 @@ final class TemplateSymbols {
   }
 
   private func analyze(
-    _ branches: ArraySlice<(test: TemplateExpression, body: [TemplateStatement])>, _ otherwise: [TemplateStatement]
+    _ branches: ArraySlice<(test: TemplateExpression, body: [TemplateStatement])>,
+    _ otherwise: [TemplateStatement]
   ) {
     guard let first = branches.first else { return }
     load(first.test)

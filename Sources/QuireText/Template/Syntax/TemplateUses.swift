@@ -106,12 +106,14 @@ extension TemplateExpression {
     case .constant, .unknown, .name: []
     case .attribute(let object, _, _): [object]
     case .item(let object, let key, _): [object, key]
-    case .slice(let object, let start, let stop, let step, _): [object] + [start, stop, step].compactMap(\.self)
+    case .slice(let object, let start, let stop, let step, _):
+      [object] + [start, stop, step].compactMap(\.self)
     case .call(let callee, let arguments, _): [callee] + arguments.values
     case .filter(let input, _, let arguments, _): (input.map { [$0] } ?? []) + arguments.values
     case .test(let input, _, let arguments, _): [input] + arguments.values
     case .not(let value), .sign(let value, _, _): [value]
-    case .and(let left, let right), .or(let left, let right), .binary(_, let left, let right, _): [left, right]
+    case .and(let left, let right), .or(let left, let right), .binary(_, let left, let right, _):
+      [left, right]
     case .comparison(let first, let others, _): [first] + others.map(\.1)
     case .concatenation(let values, _), .list(let values), .tuple(let values): values
     case .conditional(let test, let then, let otherwise, _): [test, then] + (otherwise.map { [$0] } ?? [])

@@ -75,7 +75,9 @@ enum TemplateArithmetic {
       }
       return .float(result)
     case .divide, .floorDivide, .remainder:
-      if right == 0 { throw .operation(operation == .divide ? "float division by zero" : "float floor division by zero") }
+      if right == 0 {
+        throw .operation(operation == .divide ? "float division by zero" : "float floor division by zero")
+      }
       if operation == .divide { return .float(left / right) }
       var remainder = fmod(left, right)
       var quotient = (left - remainder) / right

@@ -55,7 +55,8 @@ extension Unicode.Scalar {
   /// Python's `str.isspace`.
   var isPythonSpace: Bool {
     switch value {
-    case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000:
+    case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F,
+      0x3000:
       true
     default: false
     }
@@ -77,7 +78,8 @@ extension TemplateText {
     if byte < 0x80 { return (0x09...0x0D).contains(byte) || (0x1C...0x20).contains(byte) ? 1 : 0 }
     if byte == 0xC2 { return bytes[offset + 1] == 0x85 || bytes[offset + 1] == 0xA0 ? 2 : 0 }
     guard byte == 0xE1 || byte == 0xE2 || byte == 0xE3 else { return 0 }
-    let value = UInt32(byte & 0x0F) << 12 | UInt32(bytes[offset + 1] & 0x3F) << 6 | UInt32(bytes[offset + 2] & 0x3F)
+    let value =
+      UInt32(byte & 0x0F) << 12 | UInt32(bytes[offset + 1] & 0x3F) << 6 | UInt32(bytes[offset + 2] & 0x3F)
     return Unicode.Scalar(value)?.isPythonSpace == true ? 3 : 0
   }
 

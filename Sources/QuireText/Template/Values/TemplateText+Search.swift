@@ -77,7 +77,8 @@ extension TemplateText {
 
   func starts(with prefix: TemplateText) -> Bool { bytes.starts(with: prefix.bytes) }
   func ends(with suffix: TemplateText) -> Bool {
-    bytes.count >= suffix.bytes.count && bytes[(bytes.count - suffix.bytes.count)...].elementsEqual(suffix.bytes)
+    bytes.count >= suffix.bytes.count
+      && bytes[(bytes.count - suffix.bytes.count)...].elementsEqual(suffix.bytes)
   }
 
   func contains(_ part: TemplateText) -> Bool { offset(of: part.bytes, from: 0) != nil }

@@ -71,7 +71,8 @@ extension TemplateValue {
         throw .operation("'in <string>' requires string as left operand, not \(element.typeName)")
       }
       return text.contains(part)
-    case .view(let view) where view.kind == .keys: return try TemplateValue.dictionary(view.dictionary).contains(element, work)
+    case .view(let view) where view.kind == .keys:
+      return try TemplateValue.dictionary(view.dictionary).contains(element, work)
     case .dictionary(let dictionary):
       if case .undefined = element { return false }
       guard let key = TemplateKey(element) else { throw .operation("unhashable type: '\(element.typeName)'") }
@@ -91,9 +92,10 @@ extension TemplateValue {
   func iterate() throws(TemplateFault) -> TemplateIterator {
     switch self {
     case .iterator(let iterator): iterator
-    case .loop(let loop): TemplateIterator(depth: loop.depth) { () throws(TemplateFault) in
-      try loop.advance().map { .tuple([$0, .loop(loop)]) }
-    }
+    case .loop(let loop):
+      TemplateIterator(depth: loop.depth) { () throws(TemplateFault) in
+        try loop.advance().map { .tuple([$0, .loop(loop)]) }
+      }
     default: TemplateIterator(try elements())
     }
   }
@@ -157,7 +159,9 @@ enum TemplateSort {
 
   private typealias Pair<Element> = (key: TemplateValue, element: Element)
 
-  private static func merged<Element>(_ pairs: [Pair<Element>], _ work: TemplateWork, _ fault: inout TemplateFault?) -> [Pair<Element>] {
+  private static func merged<Element>(
+    _ pairs: [Pair<Element>], _ work: TemplateWork, _ fault: inout TemplateFault?
+  ) -> [Pair<Element>] {
     if pairs.count < 2 || fault != nil { return pairs }
     let left = merged(Array(pairs[..<(pairs.count / 2)]), work, &fault)
     let right = merged(Array(pairs[(pairs.count / 2)...]), work, &fault)

@@ -127,7 +127,9 @@ struct TemplateJSONWriter {
         builder.append(Self.escape(text, offset), isTemplate: isTemplate)
         start = offset + 1
       }
-      if start < range.upperBound { builder.append(text.bytes[start..<range.upperBound], isTemplate: isTemplate) }
+      if start < range.upperBound {
+        builder.append(text.bytes[start..<range.upperBound], isTemplate: isTemplate)
+      }
     }
     append("\"")
   }
@@ -143,9 +145,12 @@ struct TemplateJSONWriter {
     case 0x0D: return "\\r"
     case let byte where byte < 0x20 || byte == 0x7F: return "\\u" + Unicode.Scalar(byte).hexadecimal(4)
     default:
-      let scalar = String(decoding: text.bytes[offset...].prefix(4), as: UTF8.self).unicodeScalars.first ?? " "
-      return String(scalar).utf16.map { "\\u" + (Unicode.Scalar(UInt32($0) & 0xFFFF)?.hexadecimal(4) ?? surrogate($0)) }
-        .joined()
+      let scalar =
+        String(decoding: text.bytes[offset...].prefix(4), as: UTF8.self).unicodeScalars.first ?? " "
+      return String(scalar).utf16.map {
+        "\\u" + (Unicode.Scalar(UInt32($0) & 0xFFFF)?.hexadecimal(4) ?? surrogate($0))
+      }
+      .joined()
     }
   }
 

@@ -74,7 +74,8 @@ extension TemplateValue {
   }
 
   private static func append(
-    _ elements: some Collection<TemplateValue>, _ open: String, _ close: String, to builder: inout TemplateTextBuilder,
+    _ elements: some Collection<TemplateValue>, _ open: String, _ close: String,
+    to builder: inout TemplateTextBuilder,
     _ work: TemplateWork, _ depth: Int
   ) throws(TemplateFault) {
     builder.append(open, isTemplate: false)

@@ -61,7 +61,7 @@ enum TemplateProgram {
       let time = ContinuousClock.now - start
       var answer: JSONObject = ["text": .string(prompt.text), "microseconds": .int(time.microseconds)]
       if let tokenizer {
-        answer["ids"] = .array(prompt.tokens(tokenizer, program).map { .int($0) })
+        answer["ids"] = .array(TemplateTokenizer(tokenizer, program).ids(of: prompt).map { .int($0) })
         answer["forgeable"] = .array(prompt.tokens(tokenizer, forgeable: true).map { .int($0) })
       }
       return answer

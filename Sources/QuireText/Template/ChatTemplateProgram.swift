@@ -62,12 +62,12 @@ package final class ChatTemplateProgram: Sendable {
   func contains(_ word: String) -> Bool { source[...].firstOccurrence(of: word.utf8) != nil }
 
   /// The texts that the template writes: outside of tags, and string literals.
-  func literals() -> [String] {
+  func literals() -> [TemplateText] {
     let tokens = (try? TemplateLexer.tokens(source)) ?? []
     return tokens.compactMap { token in
       switch token.kind {
-      case .data(let text): text.string
-      case .string(let text): text
+      case .data(let text): text
+      case .string(let text): TemplateText(template: text)
       default: nil
       }
     }

@@ -81,6 +81,7 @@ extension TemplateText {
       && bytes[(bytes.count - suffix.bytes.count)...].elementsEqual(suffix.bytes)
   }
 
+  func contains(_ part: [UInt8]) -> Bool { offset(of: part, from: 0) != nil }
   func contains(_ part: TemplateText) -> Bool { offset(of: part.bytes, from: 0) != nil }
 
   /// The parts between occurrences of a separator that is not empty, at most `limit` cuts from the left.

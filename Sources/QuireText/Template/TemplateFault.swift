@@ -43,13 +43,13 @@ package struct TemplateFault: Error, Equatable, Sendable {
 
 extension TemplateFault: CustomStringConvertible {
   package var description: String {
-    let place = position.map { "\($0): " } ?? ""
+    let location = position.map { "\($0): " } ?? ""
     return switch kind {
-    case .syntax: "chat template, \(place)expected a Jinja template, found a fault: \(message)"
-    case .unsupported: "chat template, \(place)\(message) is not supported; use another chat template"
-    case .operation: "chat template, \(place)the chat cannot be rendered: \(message)"
-    case .raised: "chat template, \(place)the template refuses the chat: \(message)"
-    case .limit: "chat template, \(place)\(message); shorten the chat or use another chat template"
+    case .syntax: "chat template, \(location)expected a Jinja template, found a fault: \(message)"
+    case .unsupported: "chat template, \(location)\(message) is not supported; use another chat template"
+    case .operation: "chat template, \(location)the chat cannot be rendered: \(message)"
+    case .raised: "chat template, \(location)the template refuses the chat: \(message)"
+    case .limit: "chat template, \(location)\(message); shorten the chat or use another chat template"
     }
   }
 }

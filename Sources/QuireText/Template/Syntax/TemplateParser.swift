@@ -6,7 +6,7 @@ struct TemplateParser {
   var depth = 0
   /// Loops around the current statement within its function.
   var loopDepth = 0
-  /// Whether the current statement or expression is a branch. There, Jinja reports unknown filters when they are reached.
+  /// Whether the current statement or expression is a branch. There, Jinja reports unknown filters when it reaches them.
   var isInBranch = false
 
   private static let depthMaximum = 100

@@ -205,6 +205,15 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
+// The program of `tools/check-templates`; other builds do not see it.
+if Context.environment["QUIRE_TEMPLATES"] != nil {
+  package.targets += [
+    .executableTarget(
+      name: "quire-templates", dependencies: ["QuireJSON", "QuireText"], path: "Tests/Templates",
+      swiftSettings: swiftSettings)
+  ]
+}
+
 // The libFuzzer program of `tools/fuzz`; other builds do not see it.
 if Context.environment["QUIRE_FUZZ"] != nil {
   package.targets += [

@@ -12,6 +12,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case tokenizer
   case messages
   case answer
+  case template
   case chatRequest = "chat-request"
   case completionRequest = "completion-request"
   case nativeRequest = "native-request"
@@ -38,6 +39,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .tokenizer: TextInputs.tokenizer(input)
     case .messages: TextInputs.messages(input)
     case .answer: TextInputs.answer(input)
+    case .template: TemplateInputs.template(input)
     case .chatRequest: RequestInputs.chat(input)
     case .completionRequest: RequestInputs.completion(input)
     case .nativeRequest: RequestInputs.native(input)
@@ -66,6 +68,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .configuration: JSONInputs.configurationWords
     case .tokenizer: TextInputs.tokenizerWords
     case .answer: TextInputs.answerWords
+    case .template: TemplateInputs.words
     case .shardIndex, .safetensors, .statistics: FileInputs.words
     case .pack, .manifest, .journal: PackInputs.words
     case .regex, .grammar: GrammarInputs.words

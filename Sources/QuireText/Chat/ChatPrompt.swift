@@ -22,8 +22,13 @@ package struct ChatPrompt: Sendable, Equatable {
   /// - Parameter forgeable: Whether control tokens are recognised in messages too, as in Hugging Face's
   ///   `apply_chat_template`.
   package func tokens(_ tokenizer: Tokenizer, forgeable: Bool = false) -> [Int32] {
-    var text = self.text
     if forgeable { return tokenizer.encode(text) }
+    return tokens(tokenizer, recognizing: tokenizer.allAddedTokens)
+  }
+
+  /// The prompt's ids, with the control tokens of `search` recognised only in text of the template.
+  func tokens(_ tokenizer: Tokenizer, recognizing search: AddedTokenSearch) -> [Int32] {
+    var text = self.text
     var ranges: [Range<Int>] = []
     var start = 0
     for piece in pieces {
@@ -32,7 +37,7 @@ package struct ChatPrompt: Sendable, Equatable {
       start = end
     }
     return text.withUTF8 {
-      tokenizer.encode($0, recognizing: tokenizer.allAddedTokens, controlRanges: ranges)
+      tokenizer.encode($0, recognizing: search, controlRanges: ranges)
     }
   }
 

@@ -23,9 +23,11 @@ struct AddedToken: Sendable, Equatable {
   var stripsLeft = false
   /// The match includes the white space after it.
   var stripsRight = false
+  /// Whether it is part of a chat template's structure.
+  var isTemplateControl = false
 
   /// Whether it is part of the chat format, so that it is not recognised in the text of messages.
-  var isControl: Bool { isSpecial || ChatFormat.allTags.contains(content) }
+  var isControl: Bool { isSpecial || isTemplateControl || ChatFormat.allTags.contains(content) }
 }
 
 /// The added tokens that one policy recognises.

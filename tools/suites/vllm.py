@@ -33,6 +33,7 @@ USES_SERVER = re.compile(
 )
 
 CHAT = "entrypoints/openai/chat_completion/"
+RESPONSES = "entrypoints/openai/responses/"
 USAGE = (
     "usage == openai.types.CompletionUsage(\n        completion_tokens=5, prompt_tokens={}, total_tokens={}\n    )"
 )
@@ -57,6 +58,13 @@ TEXTS = [
     # The schema requires neither.
     ("tool_use/test_tool_calls.py", None, '.get("city"), str', '.get("city", ""), str'),
     ("tool_use/test_tool_calls.py", None, '.get("state"), str', '.get("state", ""), str'),
+    (RESPONSES + "test_basic.py", None, '"312" in output', "output"),
+    (RESPONSES + "test_basic.py", None, '"QED" in output_text', "output_text"),
+    (RESPONSES + "test_basic.py", None, '"30" in output_text', "output_text"),
+    (RESPONSES + "test_stateful.py", None, '"Mark" in response3.', "response3."),
+    (RESPONSES + "test_stateful.py", None, '"John" not in response3.', "response3."),
+    (RESPONSES + "test_stateful.py", None, '"John" in response3_result.', "response3_result."),
+    (RESPONSES + "test_stateful.py", None, '"Mark" not in response3_result.', "response3_result."),
     # Counts of tokens.
     (CHAT + "test_chat.py", None, "chat_completion." + USAGE.format(37, 42),
      "chat_completion.usage.total_tokens == chat_completion.usage.prompt_tokens + 5"),

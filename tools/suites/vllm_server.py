@@ -12,8 +12,9 @@ ROCM_EXTRA_ARGS: list[str] = []
 ROCM_ENV_OVERRIDES: dict[str, str] = {}
 # Files that need a model that thinks, or that ends its answer; the others are given one that writes until its limit.
 THINKING = (
-    "test_include_reasoning", "test_thinking_token_budget", "test_reasoning", "test_chat_echo", "openai/responses/",
-    "anthropic/", "test_completion_with_function_calling", "test_return_token_ids", "test_root_path",
+    "test_include_reasoning", "test_thinking_token_budget", "test_reasoning", "test_chat_echo", "anthropic/",
+    "test_completion_with_function_calling", "test_root_path", "responses/test_basic",
+    "responses/test_simple", "responses/test_stateful",
 )
 # Suites with long descriptions of tools and a context that the demo model's small vocabulary needs four times of.
 LONG_PROMPTS = ("tool_use/",)

@@ -113,11 +113,10 @@ final class EngineLoop {
 
   private func step() {
     let position = scheduler.nextPromptPosition { requests[$0]?.tokens ?? [] }
-    let answerCount = scheduler.decodingCount
+    let short = scheduler.nextShortPromptCount(limit: PromptPacing.shortCount) { requests[$0]?.tokens ?? [] }
+    let paced = pacing.promptTokenCount(answerCount: scheduler.decodingCount, position: position ?? 0)
     let budget = StepBudget(
-      tokenCount: shape.tokenBudget,
-      promptTokenCount: min(
-        shape.tokenBudget, pacing.promptTokenCount(answerCount: answerCount, position: position ?? 0)),
+      tokenCount: shape.tokenBudget, promptTokenCount: min(shape.tokenBudget, max(paced, short ?? 0)),
       logitRowCount: shape.logitRowBudget)
     scheduler.plan(budget, into: &plan) { requests[$0]?.tokens ?? [] }
     drafting.extend(&plan, scheduler: &scheduler, budget: budget, requests: requests)

@@ -6,12 +6,15 @@
 ///     pacing.promptTokenCount(answerCount: 16, position: 0)   // 40: such a step takes 2.4 times 0.090 s
 ///
 /// The time between two tokens of an answer is the time of a step. A step that only decodes is the shortest; a step with
-/// prompt tokens may take `stretch` times as long. Both times are estimated from measured steps: decoding for each number
+/// prompt tokens may take `stretch` times as long. A short prompt is an exception: it is computed in one step, because in
+/// parts it would wait for several more decode steps and save the others one longer wait. Both times are estimated from measured steps: decoding for each number
 /// of answers, prompt tokens for each range of positions, because attention reads all positions before a token.
 package struct PromptPacing: Sendable {
   /// Planned time of a step with prompt tokens, divided by the time of a step that only decodes. The interface promises
   /// three; the difference allows for the variation of step times.
   package static let stretch = 2.4
+  /// A prompt with at most this many tokens to compute is short.
+  package static let shortCount = 128
   /// A step may always compute this many prompt tokens.
   package static let countMinimum = 4
   /// Prompt tokens of a step before anything is measured.

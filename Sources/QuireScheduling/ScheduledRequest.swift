@@ -9,6 +9,8 @@ package struct ScheduledRequest: Sendable, Hashable {
   package let maximumTokenCount: Int
   /// Tokens whose keys and values are in the cache; never more than `tokenCount`.
   package internal(set) var computedCount = 0
+  /// Tokens that were in blocks of other requests when this one got its blocks.
+  var reusedCount = 0
   /// Positions 0 ..< scoredCount need logits, because the caller asked for the prompt's log-probabilities.
   package let scoredCount: Int
   /// Whether it may use blocks of other requests with the same first tokens, and lists its own blocks for others.

@@ -44,6 +44,7 @@ extension Scheduler {
     }
     line[index].listedCount = line[index].blocks.count
     line[index].computedCount = line[index].blocks.count * blockSize
+    line[index].reusedCount = line[index].computedCount
   }
 
   /// Number of blocks that a waiting request would share and that other requests hold.

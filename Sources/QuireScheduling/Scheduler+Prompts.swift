@@ -29,6 +29,17 @@ extension Scheduler {
     return furthest
   }
 
+  /// Remaining tokens of the prompt that the next step continues or begins first, if it had at most `limit` to compute
+  /// when it began; otherwise `nil`. Such a prompt may be computed in one step: see `PromptPacing`.
+  package func nextShortPromptCount(limit: Int, tokens: (UInt64) -> [Int32] = { _ in [] }) -> Int? {
+    if let oldest = line[..<runningCount].first(where: { $0.pendingCount > 1 }) {
+      return oldest.tokenCount - oldest.reusedCount <= limit ? oldest.pendingCount : nil
+    }
+    guard waitingCount > 0, runningCount < maximumSlots else { return nil }
+    let count = line[runningCount].tokenCount - sharedPrefixCount(at: runningCount, tokens)
+    return count <= limit ? count : nil
+  }
+
   /// Adds prompts to a plan that already contains the decoding requests.
   mutating func planPrompts(_ budget: StepBudget, _ plan: inout StepPlan, _ tokens: (UInt64) -> [Int32]) {
     let end = min(budget.tokenCount, plan.tokenCount + budget.promptTokenCount)

@@ -235,6 +235,22 @@ import TestSupport
     #expect(scheduler.nextPromptPosition() == 5)
   }
 
+  /// What remains of a long prompt is not a short prompt.
+  @Test func shortPromptsAreThoseThatBeginShort() {
+    var scheduler = Scheduler(blockCount: 64, blockSize: 32, maximumSlots: 8)
+    #expect(scheduler.nextShortPromptCount(limit: 128) == nil)
+    scheduler.submit(id: 0, tokenCount: 128, maximumTokenCount: 140)
+    #expect(scheduler.nextShortPromptCount(limit: 128) == 128)
+    #expect(planned(&scheduler, tokens: 100).work.map(\.rowCount) == [100])
+    #expect(scheduler.nextShortPromptCount(limit: 128) == 28)
+    _ = planned(&scheduler, tokens: 100)
+    scheduler.submit(id: 1, tokenCount: 150, maximumTokenCount: 160)
+    #expect(scheduler.nextShortPromptCount(limit: 128) == nil)
+    scheduler.append(id: 0)
+    #expect(planned(&scheduler, tokens: 101).work.map(\.rowCount) == [1, 100])
+    #expect(scheduler.nextShortPromptCount(limit: 128) == nil)
+  }
+
   @Test func theYoungestLosesItsBlocksAndComputesAgain() {
     var scheduler = Scheduler(blockCount: 4, blockSize: 2, maximumSlots: 2)
     scheduler.submit(id: 0, tokenCount: 1, maximumTokenCount: 8)

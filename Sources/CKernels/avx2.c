@@ -18,8 +18,11 @@
 #define QUIRE_INT8_DOTS 256
 #include "floats.inc"
 
-INLINE __m256 bf16_scales(const uint16_t *p) {
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+// 8 scales: float16 where `half`, otherwise bf16.
+INLINE __m256 wide_scales(const uint16_t *p, int half) {
+  __m128i bits = _mm_loadu_si128((const __m128i *)p);
+  if (half) return _mm256_cvtph_ps(bits);
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
 }
 
 INLINE __m256i broadcast_quad(const int8_t *x) {
@@ -39,10 +42,32 @@ INLINE __m256i int4_codes(const uint8_t *quad, int v) {
   return _mm256_and_si256(v < 2 ? c : _mm256_srli_epi16(c, 4), _mm256_set1_epi8(15));
 }
 
-// One group times MR rows for vectors first..<first + V: total[r][v] gets the integer sums, zero point included.
-INLINE void group_int4(const uint8_t *codes, const int8_t *x, int32_t quads, const int32_t *row_sums, int first, __m256i total[][VECTORS], int MR, int V) {
-  for (int r = 0; r < MR; r++)
-    for (int v = 0; v < V; v++) total[r][v] = _mm256_set1_epi32(-QUIRE_ZERO_INT4 * row_sums[r]);
+// The zero points of the channels of vector v, negated, in the low 16 bits of their lanes; 0 in the high ones.
+INLINE __m256i negated_zeros(const uint8_t *p, int packed, int v) {
+  __m128i bytes = _mm_loadl_epi64((const __m128i *)(p + (packed ? v % 2 : v) * 8));
+  if (packed) bytes = _mm_and_si128(v < 2 ? bytes : _mm_srli_epi16(bytes, 4), _mm_set1_epi8(15));
+  return _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_cvtepu8_epi32(bytes));
+}
+
+// Starts the integer sums of vectors first..<first + V. `zero` is the zero point of the plain product, and `offset`
+// what the codes are smaller by when they are multiplied.
+INLINE void start(panel_source w, int packed, int general, int32_t g, const int32_t *row_sums, int32_t zero, int32_t offset,
+                  int first, __m256i total[][VECTORS], int MR, int V) {
+  for (int v = 0; v < V; v++) {
+    __m256i zeros = general ? negated_zeros(w.zeros + (size_t)g * w.zero_step, packed, first + v) : _mm256_setzero_si256();
+    for (int r = 0; r < MR; r++) {
+      if (general) {
+        total[r][v] = _mm256_madd_epi16(zeros, _mm256_set1_epi32(row_sums[r]));
+        if (offset) total[r][v] = _mm256_add_epi32(total[r][v], _mm256_set1_epi32(offset * row_sums[r]));
+      } else {
+        total[r][v] = zero == offset ? _mm256_setzero_si256() : _mm256_set1_epi32((offset - zero) * row_sums[r]);
+      }
+    }
+  }
+}
+
+// Adds one group times MR rows for vectors first..<first + V to total[r][v].
+INLINE void group_int4(const uint8_t *codes, const int8_t *x, int32_t quads, int first, __m256i total[][VECTORS], int MR, int V) {
   for (int32_t q = 0; q < quads; q += NARROW_QUADS) {
     int32_t end = q + NARROW_QUADS < quads ? q + NARROW_QUADS : quads;
     __m256i narrow[QUIRE_TILE][VECTORS];
@@ -62,10 +87,8 @@ INLINE void group_int4(const uint8_t *codes, const int8_t *x, int32_t quads, con
   }
 }
 
-// The same for int8: the code's offset of 128 is subtracted first, so that there is no zero point.
+// The same for int8, whose codes are multiplied after 128 has been subtracted.
 INLINE void group_int8(const uint8_t *codes, const int8_t *x, int32_t quads, int first, __m256i total[][VECTORS], int MR, int V) {
-  for (int r = 0; r < MR; r++)
-    for (int v = 0; v < V; v++) total[r][v] = _mm256_setzero_si256();
   for (int32_t q = 0; q < quads; q++) {
     __m256i sign[VECTORS], magnitude[VECTORS];
     for (int v = 0; v < V; v++) {
@@ -83,7 +106,7 @@ INLINE void group_int8(const uint8_t *codes, const int8_t *x, int32_t quads, int
 }
 
 // MR rows against one panel, V vectors of channels at a time.
-INLINE void panel_pass(panel_source w, int packed, const quire_activations *a, int32_t t, float *y, size_t stride, int accumulate,
+INLINE void panel_pass(panel_source w, int packed, int general, const quire_activations *a, int32_t t, float *y, size_t stride, int accumulate,
                        int32_t channels, int MR, int V) {
   int32_t groups = a->columns / a->group, quads = a->group / QUIRE_QUAD;
   size_t bytes = (size_t)quads * (packed ? 64 : 128), side = (size_t)t * QUIRE_TILE * (size_t)groups;
@@ -95,10 +118,13 @@ INLINE void panel_pass(panel_source w, int packed, const quire_activations *a, i
     const float *row_scales = a->scales + side + (size_t)g * QUIRE_TILE;
     for (int first = 0; first < VECTORS; first += V) {
       __m256i total[QUIRE_TILE][VECTORS];
-      if (packed) group_int4(codes, x, quads, a->sums + side + (size_t)g * QUIRE_TILE, first, total, MR, V);
+      start(w, packed, general, g, a->sums + side + (size_t)g * QUIRE_TILE, packed ? QUIRE_ZERO_INT4 : QUIRE_ZERO_INT8,
+            packed ? 0 : QUIRE_ZERO_INT8, first, total, MR, V);
+      if (packed) group_int4(codes, x, quads, first, total, MR, V);
       else group_int8(codes, x, quads, first, total, MR, V);
       for (int v = 0; v < V; v++) {
-        __m256 scale = w.channelwise ? _mm256_setzero_ps() : bf16_scales(w.scales + g * QUIRE_PANEL + (first + v) * 8);
+        __m256 scale = w.channelwise ? _mm256_setzero_ps()
+                                     : wide_scales(w.scales + g * QUIRE_PANEL + (first + v) * 8, general && w.half_scales);
         for (int r = 0; r < MR; r++) {
           __m256 row_scale = _mm256_set1_ps(row_scales[r]), factor = w.channelwise ? row_scale : _mm256_mul_ps(scale, row_scale);
           float *sum = sums[r] + (first + v) * 8;
@@ -108,10 +134,13 @@ INLINE void panel_pass(panel_source w, int packed, const quire_activations *a, i
     }
     x += (size_t)a->group * QUIRE_TILE;
   }
+  float channel_scales[QUIRE_PANEL] __attribute__((aligned(32)));
+  for (int v = 0; w.channelwise && v < VECTORS; v++)
+    _mm256_store_ps(channel_scales + v * 8, wide_scales(w.scales + v * 8, general && w.half_scales));
   for (int r = 0; r < MR; r++) {
     float *out = y + (size_t)r * stride;
     for (int32_t c = 0; c < channels; c++) {
-      float value = w.channelwise ? sums[r][c] * bits_float((uint32_t)w.scales[c] << 16) : sums[r][c];
+      float value = w.channelwise ? sums[r][c] * channel_scales[c] : sums[r][c];
       out[c] = accumulate ? out[c] + value : value;
     }
   }
@@ -119,11 +148,11 @@ INLINE void panel_pass(panel_source w, int packed, const quire_activations *a, i
 
 #define PASS(MR, V4, V8) \
   case MR: \
-    if (packed) panel_pass(w, 1, a, t, y, stride, accumulate, channels, MR, V4); \
-    else panel_pass(w, 0, a, t, y, stride, accumulate, channels, MR, V8); \
+    if (packed) panel_pass(w, 1, general, a, t, y, stride, accumulate, channels, MR, V4); \
+    else panel_pass(w, 0, general, a, t, y, stride, accumulate, channels, MR, V8); \
     break;
 
-INLINE void panel_rows(panel_source w, int packed, int cold, const quire_activations *a, int32_t t, int32_t rows, float *y,
+INLINE void panel_rows(panel_source w, int packed, int general, int cold, const quire_activations *a, int32_t t, int32_t rows, float *y,
                        size_t stride, int accumulate, int32_t channels) {
   (void)cold;  // software prefetching gave no gain here (tried 2026-11)
   switch (rows) { PASS(1, 4, 4) PASS(2, 4, 4) PASS(3, 2, 2) PASS(4, 2, 2) PASS(5, 2, 2) PASS(6, 2, 1) }

@@ -1,5 +1,5 @@
 // AVX-512 with VNNI. vpdpbusd takes the unsigned weights first and the signed activations as a broadcast operand;
-// the zero point is compensated by starting each sum at -zero * sum(x), a number per row and group.
+// the zero point is compensated by starting each sum at -zero * sum(x) (gemm.inc).
 //
 // Limit: 64 multiply-adds per vpdpbusd, one per cycle on Zen 4. A 6-row tile over a group of 128 issues 384 of
 // them, 64 weight loads and 12 x 3 float operations, so up to 90% of the peak is reachable. One row is limited by
@@ -17,8 +17,24 @@
 #define QUIRE_INT8_DOTS 512
 #include "floats.inc"
 
-INLINE __m512 bf16_scales(const uint16_t *p) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+// 16 scales: float16 where `half`, otherwise bf16.
+INLINE __m512 wide_scales(const uint16_t *p, int half) {
+  __m256i bits = _mm256_loadu_si256((const __m256i *)p);
+  if (half) return _mm512_cvtph_ps(bits);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+// The zero points of a panel's channels, negated, in the low 16 bits of their lanes; 0 in the high ones.
+INLINE void negated_zeros(const uint8_t *p, int packed, __m512i zeros[2]) {
+  __m128i low = _mm_loadu_si128((const __m128i *)p), high;
+  if (packed) {
+    high = _mm_and_si128(_mm_srli_epi16(low, 4), _mm_set1_epi8(15));
+    low = _mm_and_si128(low, _mm_set1_epi8(15));
+  } else {
+    high = _mm_loadu_si128((const __m128i *)(p + 16));
+  }
+  zeros[0] = _mm512_sub_epi16(_mm512_setzero_si512(), _mm512_cvtepu8_epi32(low));
+  zeros[1] = _mm512_sub_epi16(_mm512_setzero_si512(), _mm512_cvtepu8_epi32(high));
 }
 
 // The most rows of one pass: twenty sums, two registers of weights and the float operations fill the 32 registers.
@@ -42,7 +58,7 @@ INLINE __m512i broadcast_quad(const int8_t *x) {
 // rows of the next one, so that up to ten rows read the weights once. CHAINS independent sums per row hide the
 // latency of vpdpbusd where there are few rows; integer sums may be split freely. AHEAD: prefetch distance in bytes
 // for a block that comes from memory.
-INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t tile_index, __m512 sums[][2], int MR, int CHAINS, int AHEAD) {
+INLINE void tile(panel_source w, int packed, int general, const quire_activations *a, int32_t tile_index, __m512 sums[][2], int MR, int CHAINS, int AHEAD) {
   int32_t groups = a->columns / a->group, quads = a->group / QUIRE_QUAD;
   const int8_t *x = a->codes + (size_t)tile_index * QUIRE_TILE * (size_t)a->columns, *next = x + (size_t)QUIRE_TILE * (size_t)a->columns;
   size_t side = (size_t)QUIRE_TILE * (size_t)groups;
@@ -50,9 +66,16 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
   const int32_t *row_sums = a->sums + (size_t)tile_index * side;
   const uint8_t *codes = w.codes;
   for (int32_t g = 0; g < groups; g++) {
-    __m512i acc[MOST_ROWS][4][2];
+    __m512i acc[MOST_ROWS][4][2], zeros[2];
+    if (general) negated_zeros(w.zeros + (size_t)g * w.zero_step, packed, zeros);
     for (int i = 0; i < MR; i++) {
-      acc[i][0][0] = acc[i][0][1] = _mm512_set1_epi32(-w.zero * row_sums[ROW_SIDE(i)]);
+      if (general) {
+        __m512i sum = _mm512_set1_epi32(row_sums[ROW_SIDE(i)]);
+        acc[i][0][0] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), zeros[0], sum);
+        acc[i][0][1] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), zeros[1], sum);
+      } else {
+        acc[i][0][0] = acc[i][0][1] = _mm512_set1_epi32(-w.zero * row_sums[ROW_SIDE(i)]);
+      }
       for (int c = 1; c < CHAINS; c++) acc[i][c][0] = acc[i][c][1] = _mm512_setzero_si512();
     }
     int32_t q = 0;
@@ -89,8 +112,8 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
     }
     __m512 s0 = _mm512_setzero_ps(), s1 = s0;
     if (!w.channelwise) {
-      s0 = bf16_scales(w.scales + g * QUIRE_PANEL);
-      s1 = bf16_scales(w.scales + g * QUIRE_PANEL + 16);
+      s0 = wide_scales(w.scales + g * QUIRE_PANEL, general && w.half_scales);
+      s1 = wide_scales(w.scales + g * QUIRE_PANEL + 16, general && w.half_scales);
     }
     for (int i = 0; i < MR; i++) {
       for (int c = 1; c < CHAINS; c++) {
@@ -111,15 +134,15 @@ INLINE void tile(panel_source w, int packed, const quire_activations *a, int32_t
 }
 
 // Writes the finished sums of a tile's rows to y.
-INLINE void store_tile(__m512 sums[][2], int MR, const uint16_t *channel_scales, float *y, size_t stride, int accumulate, int32_t channels) {
+INLINE void store_tile(__m512 sums[][2], int MR, const uint16_t *channel_scales, int half, float *y, size_t stride, int accumulate, int32_t channels) {
   __mmask16 m0 = channels >= 16 ? 0xffff : (__mmask16)((1u << channels) - 1);
   __mmask16 m1 = channels >= 32 ? 0xffff : channels <= 16 ? 0 : (__mmask16)((1u << (channels - 16)) - 1);
   for (int i = 0; i < MR; i++) {
     float *out = y + (size_t)i * stride;
     __m512 r0 = sums[i][0], r1 = sums[i][1];
     if (channel_scales) {
-      r0 = _mm512_mul_ps(r0, bf16_scales(channel_scales));
-      r1 = _mm512_mul_ps(r1, bf16_scales(channel_scales + 16));
+      r0 = _mm512_mul_ps(r0, wide_scales(channel_scales, half));
+      r1 = _mm512_mul_ps(r1, wide_scales(channel_scales + 16, half));
     }
     if (accumulate) {
       r0 = _mm512_add_ps(_mm512_maskz_loadu_ps(m0, out), r0);
@@ -131,12 +154,12 @@ INLINE void store_tile(__m512 sums[][2], int MR, const uint16_t *channel_scales,
 }
 
 // One pass of rows against one panel, y at the pass's first row and the panel's first channel.
-INLINE void panel_tile(panel_source w, int packed, const quire_activations *a, int32_t t, float *y, size_t stride, int accumulate,
+INLINE void panel_tile(panel_source w, int packed, int general, const quire_activations *a, int32_t t, float *y, size_t stride, int accumulate,
                        int32_t channels, int MR, int CHAINS, int AHEAD) {
   __m512 sums[MOST_ROWS][2];
   for (int i = 0; i < MR; i++) sums[i][0] = sums[i][1] = _mm512_setzero_ps();
-  tile(w, packed, a, t, sums, MR, CHAINS, AHEAD);
-  store_tile(sums, MR, w.channelwise ? w.scales : 0, y, stride, accumulate, channels);
+  tile(w, packed, general, a, t, sums, MR, CHAINS, AHEAD);
+  store_tile(sums, MR, w.channelwise ? w.scales : 0, general && w.half_scales, y, stride, accumulate, channels);
 }
 
 // Prefetch distance for the lines of a pass that reads from memory, into L2. Prefetching into L1 is limited by its
@@ -146,9 +169,9 @@ enum { PREFETCH_AHEAD = 8192 };
 #define AHEAD(packed, rows, cold) ((cold) && (rows) >= ((packed) ? 3 : 6) ? PREFETCH_AHEAD : 0)
 
 #define PANEL_TILE(MR, CHAINS) \
-  case MR: panel_tile(w, packed, a, t, y, stride, accumulate, channels, MR, CHAINS, AHEAD(packed, MR, cold)); break;
+  case MR: panel_tile(w, packed, general, a, t, y, stride, accumulate, channels, MR, CHAINS, AHEAD(packed, MR, cold)); break;
 
-INLINE void panel_rows(panel_source w, int packed, int cold, const quire_activations *a, int32_t t, int32_t rows, float *y,
+INLINE void panel_rows(panel_source w, int packed, int general, int cold, const quire_activations *a, int32_t t, int32_t rows, float *y,
                        size_t stride, int accumulate, int32_t channels) {
   switch (rows) {
     PANEL_TILE(1, 4) PANEL_TILE(2, 4) PANEL_TILE(3, 2) PANEL_TILE(4, 2) PANEL_TILE(5, 1)

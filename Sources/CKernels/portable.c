@@ -20,7 +20,6 @@ INLINE void add_quad(const quire_weights *w, const uint8_t *quad, const int8_t *
 
 INLINE void panel_row(const quire_weights *w, const quire_activations *a, int32_t panel, int32_t row, float *total) {
   int32_t groups = a->columns / a->group, tile = row / QUIRE_TILE, lane = row % QUIRE_TILE;
-  int32_t zero = w->bits == 8 ? QUIRE_ZERO_INT8 : QUIRE_ZERO_INT4;
   int channelwise = w->bits == 8 && w->group == w->columns;
   size_t quad_bytes = w->bits == 8 ? 128 : 64;
   const uint8_t *quad = w->codes + (size_t)panel * (size_t)(w->columns / QUIRE_QUAD) * quad_bytes;
@@ -30,16 +29,18 @@ INLINE void panel_row(const quire_weights *w, const quire_activations *a, int32_
   for (int c = 0; c < QUIRE_PANEL; c++) total[c] = 0;
   for (int32_t g = 0; g < groups; g++) {
     int32_t sums[QUIRE_PANEL];
-    for (int c = 0; c < QUIRE_PANEL; c++) sums[c] = -zero * a->sums[side + (size_t)g * QUIRE_TILE];
+    size_t group = channelwise ? 0 : (size_t)g;
+    for (int c = 0; c < QUIRE_PANEL; c++)
+      sums[c] = -zero_point(w, (size_t)panel, group, (size_t)c) * a->sums[side + (size_t)g * QUIRE_TILE];
     for (int32_t q = 0; q < a->group / QUIRE_QUAD; q++, quad += quad_bytes, x += QUIRE_TILE * QUIRE_QUAD) add_quad(w, quad, x, sums);
     float scale = a->scales[side + (size_t)g * QUIRE_TILE];
     for (int c = 0; c < QUIRE_PANEL; c++) {
-      float factor = channelwise ? scale : bits_float((uint32_t)scales[g * QUIRE_PANEL + c] << 16) * scale;
+      float factor = channelwise ? scale : weight_scale(w, scales[g * QUIRE_PANEL + c]) * scale;
       total[c] = fmaf((float)sums[c], factor, total[c]);
     }
   }
   if (channelwise)
-    for (int c = 0; c < QUIRE_PANEL; c++) total[c] *= bits_float((uint32_t)scales[c] << 16);
+    for (int c = 0; c < QUIRE_PANEL; c++) total[c] *= weight_scale(w, scales[c]);
 }
 
 static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,

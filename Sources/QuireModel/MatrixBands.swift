@@ -78,7 +78,7 @@ package struct MatrixBands {
     }
   }
 
-  /// The bf16 scales of the whole matrix, [rows/32][groups][32]; nil for floats.
+  /// The scales of the whole matrix, of the format's scale type, [rows/32][groups][32]; nil for floats.
   package func scales(team: ThreadTeam) throws(ModelError) -> HostBuffer<UInt8>? {
     guard case .pack(let pack) = source, element == nil, let tensor = pack.tensor(name.string) else {
       return nil
@@ -114,11 +114,16 @@ package struct MatrixBands {
       tensor.streams[0], panelBytes: format.codeByteCount(rows: Self.panelRows, columns: columnCount))
     let scales = try part(
       tensor.streams[1], panelBytes: 2 * format.scaleCount(rows: Self.panelRows, columns: columnCount))
+    let zeros =
+      format.isSymmetric
+      ? HostBuffer<UInt8>(count: 0)
+      : try part(
+        tensor.streams[2], panelBytes: format.zeroByteCount(rows: Self.panelRows, columns: columnCount))
     do {
       return try QuantizedMatrix(
         rows: rows.count, columns: columnCount, format: format, codes: UnsafeRawBufferPointer(codes.bytes),
         scales: UnsafeBufferPointer(scales.bytes.bindMemory(to: UInt16.self)),
-        owner: BandMemory(codes: codes, scales: scales))
+        zeros: UnsafeRawBufferPointer(zeros.bytes), owner: BandMemory([codes, scales, zeros]))
     } catch {
       throw .pack("\(pack.path): tensor \(name): \(error.description)")
     }
@@ -126,13 +131,8 @@ package struct MatrixBands {
 
   /// Keeps the memory of a band alive.
   private final class BandMemory: Sendable {
-    let codes: HostBuffer<UInt8>
-    let scales: HostBuffer<UInt8>
-
-    init(codes: HostBuffer<UInt8>, scales: HostBuffer<UInt8>) {
-      self.codes = codes
-      self.scales = scales
-    }
+    let streams: [HostBuffer<UInt8>]
+    init(_ streams: [HostBuffer<UInt8>]) { self.streams = streams }
   }
 }
 
@@ -162,8 +162,7 @@ package struct StoredNumbers {
       }
       element = PackScheme.element(tensor.scheme)
       codes = tensor.streams.first
-      let scheme = WeightFormat.Scheme(rawValue: tensor.scheme)
-      format = element == nil ? WeightFormat(scheme: scheme ?? .bf16, group: tensor.group) : .bf16
+      format = element == nil ? WeightFormat(name: tensor.scheme, group: tensor.group) ?? .bf16 : .bf16
     }
   }
 }

@@ -94,15 +94,17 @@ package struct PackWeights: WeightSource {
   private func quantized(
     _ unpacked: Unpacked, rows: Int, columns: Int
   ) throws(ModelError) -> QuantizedMatrix {
-    guard let scheme = WeightFormat.Scheme(rawValue: unpacked.tensor.scheme), unpacked.streams.count == 2
+    guard let format = WeightFormat(name: unpacked.tensor.scheme, group: unpacked.tensor.group),
+      unpacked.streams.count == (format.isSymmetric ? 2 : 3)
     else { preconditionFailure("the pack reader accepted scheme \(unpacked.tensor.scheme)") }
     let scales = unpacked.streams[1]
     do {
       return try QuantizedMatrix(
-        rows: rows, columns: columns,
-        format: WeightFormat(scheme: scheme, group: unpacked.tensor.group),
+        rows: rows, columns: columns, format: format,
         codes: UnsafeRawBufferPointer(unpacked.streams[0].bytes),
         scales: UnsafeBufferPointer(scales.bytes.bindMemory(to: UInt16.self)),
+        zeros: UnsafeRawBufferPointer(
+          format.isSymmetric ? .init(start: nil, count: 0) : unpacked.streams[2].bytes),
         owner: Streams(unpacked.streams))
     } catch {
       throw .pack("\(path): tensor \(unpacked.tensor.name): \(error.description)")

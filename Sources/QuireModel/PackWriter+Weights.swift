@@ -3,7 +3,7 @@ package import QuireTensors
 
 /// Writes weights as a pack's tensors: names and shapes are the model's, bytes are in the kernels' layout.
 extension PackWriter {
-  /// Appends a matrix as it is stored: codes and scales, or the floats of a dense matrix.
+  /// Appends a matrix as it is stored: codes, scales and zero points, or the floats of a dense matrix.
   package func add(_ matrix: WeightMatrix, as name: TensorName) throws(ModelError) {
     switch matrix {
     case .dense(let dense):
@@ -16,7 +16,7 @@ extension PackWriter {
     case .quantized(let quantized):
       let format = quantized.format
       let panel = 32
-      let streams = [
+      var streams = [
         PackStream(
           kind: .codes, bytes: quantized.codes,
           rowBytes: format.codeByteCount(rows: panel, columns: quantized.columns)),
@@ -24,8 +24,14 @@ extension PackWriter {
           kind: .scales, bytes: UnsafeRawBufferPointer(quantized.scales),
           rowBytes: 2 * format.scaleCount(rows: panel, columns: quantized.columns)),
       ]
+      if !format.isSymmetric {
+        streams.append(
+          PackStream(
+            kind: .zeros, bytes: quantized.zeros,
+            rowBytes: format.zeroByteCount(rows: panel, columns: quantized.columns)))
+      }
       try add(
-        name, shape: [quantized.rows, quantized.columns], scheme: format.scheme.rawValue, group: format.group,
+        name, shape: [quantized.rows, quantized.columns], scheme: format.name, group: format.group,
         streams: streams)
     }
   }

@@ -46,18 +46,22 @@ package struct RandomWeights: WeightSource {
           rows: rows, columns: columns, element: .bfloat16, base: UnsafeRawPointer(bits.pointer), owner: bits)
       )
     }
-    let codes = HostBuffer<UInt8>(count: format.codeByteCount(rows: rows, columns: columns))
-    RandomBytes.fill(codes.bytes, seed: seed, team: team) { $0 }
-    let scales = HostBuffer<UInt16>(count: format.scaleCount(rows: rows, columns: columns))
+    let parts = QuantizedMatrix.Parts(format, rows: rows, columns: columns)
+    RandomBytes.fill(parts.codes.bytes, seed: seed, team: team) { $0 }
+    // Zero points are one of the two codes in the middle of the range.
+    let middle: UInt64 = format.scheme == .int4 ? 0x7777_7777_7777_7777 : 0x7F7F_7F7F_7F7F_7F7F
+    let one: UInt64 = format.scheme == .int4 ? 0x1111_1111_1111_1111 : 0x0101_0101_0101_0101
+    RandomBytes.fill(parts.zeros.bytes, seed: seed &+ 1, team: team) { ($0 & one) &+ middle }
     // Codes are uniform over their range, whose deviation is range / √12.
     let deviation = Float(format.codeRange.count) / Float(12).squareRoot()
-    let scale = representableScale(1 / (deviation * Float(columns).squareRoot())).bfloat16Bits
-    scales.buffer.update(repeating: scale)
+    let scale = representableScale(1 / (deviation * Float(columns).squareRoot()))
+    parts.scales.buffer.update(repeating: format.scaleType.bits(scale))
     do {
       return .quantized(
         try QuantizedMatrix(
-          rows: rows, columns: columns, format: format, codes: UnsafeRawBufferPointer(codes.bytes),
-          scales: UnsafeBufferPointer(scales.buffer), owner: Parts(codes: codes, scales: scales)))
+          rows: rows, columns: columns, format: format, codes: UnsafeRawBufferPointer(parts.codes.bytes),
+          scales: UnsafeBufferPointer(parts.scales.buffer), zeros: UnsafeRawBufferPointer(parts.zeros.bytes),
+          owner: parts))
     } catch {
       throw .unsupported(
         field: "width of \(name)", found: "\(columns)", supported: "widths that \(format) can store",
@@ -69,15 +73,6 @@ package struct RandomWeights: WeightSource {
     let ones = HostBuffer<Float>(count: count)
     ones.buffer.update(repeating: 1)
     return ones
-  }
-
-  private final class Parts: Sendable {
-    let codes: HostBuffer<UInt8>
-    let scales: HostBuffer<UInt16>
-    init(codes: HostBuffer<UInt8>, scales: HostBuffer<UInt16>) {
-      self.codes = codes
-      self.scales = scales
-    }
   }
 
   /// The bf16 exponent field of a power of two near `deviation`.

@@ -30,22 +30,26 @@ package enum PackSchema {
       guard group == nil else { return .failure(Misfit(found: "a group where the scheme has none")) }
       return .success([Stream(kind: element.kind, rawBytes: elementCount * element.bytes)])
     }
-    guard let known = WeightFormat.Scheme(rawValue: scheme) else {
+    guard let format = WeightFormat(name: scheme, group: group) else {
       return .failure(Misfit(found: "the unknown scheme \"\(scheme.prefix(40))\""))
     }
     guard shape.count == 2 else {
       return .failure(Misfit(found: "\(shape.count) sizes where \(scheme) has rows and columns"))
     }
-    let format = WeightFormat(scheme: known, group: group)
     do throws(TensorError) {
       try format.validate(columns: shape[1], name: scheme)
     } catch {
       return .failure(Misfit(found: "that \(error.description)"))
     }
-    return .success([
+    var streams = [
       Stream(kind: .codes, rawBytes: format.codeByteCount(rows: shape[0], columns: shape[1])),
       Stream(kind: .scales, rawBytes: 2 * format.scaleCount(rows: shape[0], columns: shape[1])),
-    ])
+    ]
+    if !format.isSymmetric {
+      let bytes = format.zeroByteCount(rows: shape[0], columns: shape[1])
+      streams.append(Stream(kind: .zeros, rawBytes: bytes))
+    }
+    return .success(streams)
   }
 
   private static let elementCountMax = 1 << 48

@@ -2,6 +2,8 @@
 package enum PackStreamKind: String, Sendable, CaseIterable {
   case codes
   case scales
+  /// Zero points of asymmetric weights.
+  case zeros
   /// bfloat16 numbers; stored as byte planes (see `BrainFloatPlanes`), read as numbers.
   case bf16
   case raw

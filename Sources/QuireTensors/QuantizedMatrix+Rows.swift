@@ -3,10 +3,7 @@ extension QuantizedMatrix {
   /// Output channels that are stored together.
   package static let panelRows = 32
 
-  /// The unsigned code of weight 0: a stored code is the signed one plus this.
-  package var zeroCode: UInt8 { format.scheme == .int4 ? 8 : 128 }
-
-  /// Writes the unsigned codes of panel `panel` to `target`, (32, columns). Rows beyond the matrix are zero codes.
+  /// Writes the unsigned codes of panel `panel` to `target`, (32, columns). Rows beyond the matrix are zero weights.
   package func copyCodes(ofPanel panel: Int, into target: UnsafeMutablePointer<UInt8>) {
     precondition(panel >= 0 && panel < (rows + 31) / 32, "panel \(panel) of \(rows) rows")
     let isInt4 = format.scheme == .int4
@@ -50,9 +47,24 @@ extension QuantizedMatrix {
     }
   }
 
-  /// The bf16 bits of one scale.
+  /// The bits of one scale, of the format's scale type.
   @inline(__always)
   package func scaleBits(row: Int, group: Int) -> UInt16 {
     scales[(row / 32 * groupCount + group) * 32 + row % 32]
+  }
+
+  /// One scale.
+  package func scale(row: Int, group: Int) -> Float {
+    format.scaleType.value(scaleBits(row: row, group: group))
+  }
+
+  /// The unsigned code of weight 0 in one group of a row: a weight is its code minus this, times the scale.
+  @inline(__always)
+  package func zeroCode(row: Int, group: Int) -> UInt8 {
+    guard !zeros.isEmpty else { return format.symmetricZero }
+    let block = row / 32 * groupCount + group
+    guard format.scheme == .int4 else { return zeros[block * 32 + row % 32] }
+    let pair = zeros[block * 16 + row % 16]
+    return row % 32 < 16 ? pair & 15 : pair >> 4
   }
 }

@@ -1,24 +1,51 @@
 import CKernels
 
-/// How a matrix is stored: `bf16`, or integers of one symmetric grid with a scale per group of input columns.
-package struct WeightFormat: Hashable, Sendable, Codable, CustomStringConvertible {
+/// How a matrix is stored: `bf16`, or integers of one grid with a scale per group of input columns.
+///
+/// In a symmetric grid a weight is q · scale with a signed q; in an asymmetric one it is (code − zero) · scale with
+/// an unsigned code and an integer zero point per output channel and group.
+package struct WeightFormat: Hashable, Sendable {
   package enum Scheme: String, Sendable, CaseIterable, Codable { case bf16, int8, int4 }
+
+  /// The type of scales.
+  package enum ScaleType: String, Sendable, CaseIterable, Codable { case bfloat16, float16 }
 
   package let scheme: Scheme
   /// Input columns that share a scale; nil means one scale per output channel (int8 only).
   package let group: Int?
+  /// Whether weight 0 has the same code in every group: 8 for int4, 128 for int8.
+  package let isSymmetric: Bool
+  package let scaleType: ScaleType
 
   package static let bf16 = WeightFormat(scheme: .bf16, group: nil)
-  package static func int8(group: Int? = nil) -> WeightFormat { .init(scheme: .int8, group: group) }
-  package static func int4(group: Int = 128) -> WeightFormat { .init(scheme: .int4, group: group) }
 
-  package init(scheme: Scheme, group: Int?) {
-    self.scheme = scheme
-    self.group = group
+  package static func int8(
+    group: Int? = nil, isSymmetric: Bool = true, scaleType: ScaleType = .bfloat16
+  ) -> WeightFormat {
+    .init(scheme: .int8, group: group, isSymmetric: isSymmetric, scaleType: scaleType)
   }
 
-  /// "bf16", "int8", "int4 g128".
-  package var description: String { scheme.rawValue + (group.map { " g\($0)" } ?? "") }
+  package static func int4(
+    group: Int = 128, isSymmetric: Bool = true, scaleType: ScaleType = .bfloat16
+  ) -> WeightFormat {
+    .init(scheme: .int4, group: group, isSymmetric: isSymmetric, scaleType: scaleType)
+  }
+
+  package init(
+    scheme: Scheme, group: Int?, isSymmetric: Bool = true, scaleType: ScaleType = .bfloat16
+  ) {
+    precondition(
+      scheme != .bf16 || (isSymmetric && scaleType == .bfloat16), "bf16 has neither zeros nor scales")
+    self.scheme = scheme
+    self.group = group
+    self.isSymmetric = isSymmetric
+    self.scaleType = scaleType
+  }
+
+  /// The same grid with another group.
+  package func grouped(by group: Int) -> WeightFormat {
+    WeightFormat(scheme: scheme, group: group, isSymmetric: isSymmetric, scaleType: scaleType)
+  }
 
   /// Group sizes that the kernels and export formats support.
   package static let groups = [32, 64, 128]
@@ -29,18 +56,7 @@ package struct WeightFormat: Hashable, Sendable, Codable, CustomStringConvertibl
     case .bf16:
       if group != nil { throw .format("\(name): bf16 has no groups; leave the group out") }
     case .int8, .int4:
-      guard let group else {
-        if scheme == .int4 { throw .format("\(name): int4 needs a group; choose 32, 64 or 128") }
-        if columns % 4 != 0 {
-          throw .format(
-            "\(name): \(self) needs a width divisible by 4, found \(columns); keep this matrix in bf16")
-        }
-        if columns > 65_000 {
-          throw .format(
-            "\(name): channel-wise int8 holds at most 65000 inputs, found \(columns); choose a group")
-        }
-        return
-      }
+      guard let group else { return try validateChannels(columns: columns, name: name) }
       guard Self.groups.contains(group) else {
         throw .format("\(name): expected a group of 32, 64 or 128, found \(group)")
       }
@@ -49,6 +65,21 @@ package struct WeightFormat: Hashable, Sendable, Codable, CustomStringConvertibl
           "\(name): group \(group) does not divide its width \(columns); choose a group that does, or another scheme"
         )
       }
+    }
+  }
+
+  /// For one scale per output channel. Activations have their groups in any case: of 32 to 128 inputs, or of all
+  /// where 32 does not divide the width, for which zero points have no kernel.
+  private func validateChannels(columns: Int, name: String) throws(TensorError) {
+    if scheme == .int4 { throw .format("\(name): int4 needs a group; choose 32, 64 or 128") }
+    let divisor = isSymmetric && scaleType == .bfloat16 ? 4 : 32
+    if columns % divisor != 0 {
+      throw .format(
+        "\(name): \(self) needs a width divisible by \(divisor), found \(columns); keep this matrix in bf16")
+    }
+    if columns > 65_000 {
+      throw .format(
+        "\(name): channel-wise int8 holds at most 65000 inputs, found \(columns); choose a group")
     }
   }
 
@@ -69,11 +100,24 @@ package struct WeightFormat: Hashable, Sendable, Codable, CustomStringConvertibl
     return panels * 32 * (columns / (group ?? columns))
   }
 
-  /// Bytes of codes and scales together.
-  package func byteCount(rows: Int, columns: Int) -> Int {
-    codeByteCount(rows: rows, columns: columns) + 2 * scaleCount(rows: rows, columns: columns)
+  /// Bytes of the zero points of a matrix, padded to whole panels; 0 where the format is symmetric.
+  package func zeroByteCount(rows: Int, columns: Int) -> Int {
+    guard !isSymmetric else { return 0 }
+    return scaleCount(rows: rows, columns: columns) / (scheme == .int4 ? 2 : 1)
   }
 
-  /// Smallest and largest signed code.
+  /// Bytes of codes, scales and zero points together.
+  package func byteCount(rows: Int, columns: Int) -> Int {
+    codeByteCount(rows: rows, columns: columns) + 2 * scaleCount(rows: rows, columns: columns)
+      + zeroByteCount(rows: rows, columns: columns)
+  }
+
+  /// Smallest and largest signed code of the symmetric grid.
   package var codeRange: ClosedRange<Int> { scheme == .int4 ? -8...7 : -128...127 }
+
+  /// The largest unsigned code, and the largest zero point.
+  package var largestUnsignedCode: UInt8 { scheme == .int4 ? 15 : 255 }
+
+  /// The unsigned code of weight 0 in the symmetric grid.
+  package var symmetricZero: UInt8 { scheme == .int4 ? 8 : 128 }
 }

@@ -34,17 +34,21 @@ import Testing
     "quantize": Section(
       required: ["scheme": "\"int4\"", "group": "32"],
       fields: [
-        "scheme": ["\"int8\"", "\"int4\""], "group": ["32"], "method": ["\"nearest\"", "\"gptq\""],
+        "scheme": ["\"int8\"", "\"int4\""], "group": ["32"], "symmetric": ["false", "true"],
+        "method": ["\"nearest\"", "\"gptq\""],
         "scaleSearch": ["\"weights\"", "\"activations\""],
         "overrides": [
-          "[{ match: \"lm_head\", scheme: \"bf16\" }, { match: \"mlp\", scheme: \"int8\", group: 32 }]"
+          "[{ match: \"lm_head\", scheme: \"bf16\" }, { match: \"mlp\", scheme: \"int8\", group: 32 }]",
+          "[{ match: \"mlp\", scheme: \"int8\", group: 32, symmetric: false }]",
         ],
       ]),
     "budget": Section(
       required: ["bitsPerWeight": "7"],
       fields: [
         "bitsPerWeight": ["7"], "bytes": ["400000"], "kl": ["0.5"],
-        "choices": ["[{ scheme: \"int4\", group: 32 }, { scheme: \"int8\" }, { scheme: \"bf16\" }]"],
+        "choices": [
+          "[{ scheme: \"int4\", group: 32, symmetric: false }, { scheme: \"int8\" }, { scheme: \"bf16\" }]"
+        ],
       ],
       instead: ["bytes": ["bitsPerWeight"], "kl": ["bitsPerWeight"]]),
     "calibration": Section(

@@ -31,6 +31,10 @@ import Testing
     "quantize": [
       "scheme": ["scheme: 'int8'"],
       "group": ["scheme: 'int4', group: 32"],
+      "symmetric": [
+        "scheme: 'int4', group: 32, symmetric: false, scaleSearch: 'weights'",
+        "scheme: 'int4', group: 32, symmetric: false, method: 'gptq'", "scheme: 'int8', symmetric: true",
+      ],
       "method": ["scheme: 'int8', method: 'gptq'"],
       "scaleSearch": [
         "scheme: 'int8', scaleSearch: 'weights'", "scheme: 'int8', scaleSearch: 'activations'",

@@ -35,6 +35,7 @@ struct ExportedFolder {
     let tensor = try tensor(name)
     switch tensor.element {
     case .bfloat16: return numbers(tensor.bytes, UInt16.self).map { Float(bfloat16Bits: $0) }
+    case .float16: return numbers(tensor.bytes, UInt16.self).map { Float(halfBits: $0) }
     case .float32: return numbers(tensor.bytes, UInt32.self).map { Float(bitPattern: $0) }
     default:
       Issue.record("\(name) has type \(tensor.element)")

@@ -29,7 +29,10 @@ import Testing
     return values
   }
 
-  @Test(arguments: [WeightFormat.bf16, .int8(), .int8(group: 64), .int4(group: 32)])
+  @Test(arguments: [
+    WeightFormat.bf16, .int8(), .int8(group: 64), .int4(group: 32), .int4(group: 64, isSymmetric: false),
+    .int8(isSymmetric: false, scaleType: .float16),
+  ])
   func ofAPack(_ format: WeightFormat) throws {
     // Large enough that its streams have several frames.
     let layer = LayerShape(queryHeadCount: 2, keyValueHeadCount: 1, intermediateSize: 64)

@@ -63,6 +63,13 @@ import Testing
       source.format = format
       models.append(try Model(configuration: checkpoint.configuration, source: source))
     }
+    for format in [WeightFormat.int4(isSymmetric: false), .int8(isSymmetric: false, scaleType: .float16)] {
+      models.append(
+        try Model.random(
+          checkpoint.configuration, format: format, embeddingFormat: format, seed: 3,
+          team: ThreadTeam(threadCount: 1)))
+    }
+    source.format = .int4()
     source.embeddingFormat = .int8(group: 128)
     models.append(try Model(configuration: checkpoint.configuration, source: source))
     let pruned = [

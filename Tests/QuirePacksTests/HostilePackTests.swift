@@ -168,6 +168,22 @@ import Testing
       "streams of another scheme", .oneTensor(shape: "[2,64]", scheme: "\"int8\""),
       "list of 2 streams for tensor \"t\" in FILE, found 1"),
     .init(
+      "zero points missing", .oneTensor(shape: "[2,64]", scheme: "\"int4-asymmetric\"", group: "32"),
+      "list of 3 streams for tensor \"t\" in FILE, found 1"),
+    .init(
+      "zero points with an odd width", .oneTensor(shape: "[2,36]", scheme: "\"int8-asymmetric\""),
+      "scheme and shape of tensor \"t\" in FILE, found that int8-asymmetric: int8-asymmetric needs a width divisible "
+        + "by 32, found 36; keep this matrix in bf16"),
+    .init(
+      "zero points of another size", .zeroPoints(kind: "zeros", rawBytes: 31),
+      "rawBytes of zeros of tensor \"t\" (32 by its shape and scheme) in FILE, found 31"),
+    .init(
+      "zero points with a byte each", .zeroPoints(kind: "zeros", rawBytes: 64),
+      "rawBytes of zeros of tensor \"t\" (32 by its shape and scheme) in FILE, found 64"),
+    .init(
+      "zero points under another kind", .zeroPoints(kind: "scales", rawBytes: 32),
+      "kind of the stream zeros of tensor \"t\" in FILE, found \"scales\""),
+    .init(
       "another kind", .oneTensor(kind: "\"raw\""),
       "kind of the stream bf16 of tensor \"t\" in FILE, found \"raw\""),
   ]
@@ -258,6 +274,8 @@ import Testing
     try reader.read("t", stream: .bf16, into: back.bytes)
     #expect(back.buffer.allSatisfy { $0 == 0x8383 })
     #expect(try PackReader(path: folder.write(PackForge().bytes, to: "b.quire")).tensors == [])
+    try PackReader(path: folder.write(PackForge.zeroPoints(kind: "zeros", rawBytes: 32).bytes, to: "z.quire"))
+      .verify()
   }
 
   /// Frames that lie about themselves are met when they are read.

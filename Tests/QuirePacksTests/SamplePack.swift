@@ -41,6 +41,9 @@ struct SamplePack {
     var pack = small()
     pack.addBrainFloats("wide", [1000, 1500], seed: 7)
     pack.addQuantized("deep", [3000, 1024], "int8", 128, seed: 8)
+    pack.addQuantized("zeros4", [70, 256], "int4-asymmetric", 64, seed: 10)
+    pack.addQuantized("zeros8", [40, 64], "int8-asymmetric-float16", nil, seed: 11)
+    pack.addQuantized("halves", [33, 128], "int4-float16", 128, seed: 12)
     pack.addRaw("noise", [1300, 1001], "float32", 4, seed: 9)
     return pack
   }
@@ -59,16 +62,18 @@ struct SamplePack {
   }
 
   mutating func addQuantized(_ name: String, _ shape: [Int], _ scheme: String, _ group: Int?, seed: UInt64) {
-    let format = WeightFormat(scheme: .init(rawValue: scheme)!, group: group)
+    let format = WeightFormat(name: scheme, group: group)!
     let codes = format.codeByteCount(rows: shape[0], columns: shape[1])
     let scales = 2 * format.scaleCount(rows: shape[0], columns: shape[1])
-    tensors.append(
-      Tensor(
-        name: name, shape: shape, scheme: scheme, group: group,
-        streams: [
-          (.codes, Self.bytes(codes, seed: seed, spread: 20), 32 * shape[1]),
-          (.scales, Self.bytes(scales, seed: seed &+ 100, spread: 90), 64),
-        ]))
+    var tensor = Tensor(
+      name: name, shape: shape, scheme: scheme, group: group,
+      streams: [
+        (.codes, Self.bytes(codes, seed: seed, spread: 20), 32 * shape[1]),
+        (.scales, Self.bytes(scales, seed: seed &+ 100, spread: 90), 64),
+      ])
+    let zeros = format.zeroByteCount(rows: shape[0], columns: shape[1])
+    if zeros > 0 { tensor.streams.append((.zeros, Self.bytes(zeros, seed: seed &+ 200, spread: 9), 32)) }
+    tensors.append(tensor)
   }
 
   mutating func addRaw(_ name: String, _ shape: [Int], _ scheme: String, _ size: Int, seed: UInt64) {

@@ -9,6 +9,11 @@ import Testing
     (.int8(), .int8(), .int8(), 320), (.int4(group: 64), .int4(group: 64), .int4(group: 32), 224),
     (.bf16, .bf16, .bf16, 48), (.bf16, .int8(group: 32), .bf16, 96),
     (.int4(group: 32), .int4(group: 128), .int8(), 100), (.int8(), .int8(), .int8(), 20),
+    (
+      .int4(isSymmetric: false), .int4(isSymmetric: false),
+      .int4(group: 64, isSymmetric: false, scaleType: .float16),
+      320
+    ), (.int8(isSymmetric: false), .int4(group: 32), .int8(isSymmetric: false), 96),
   ]
 
   @Test(arguments: mixes.indices) func gatedProductsEqualSingleOnes(index: Int) throws {
@@ -41,7 +46,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [WeightFormat.bf16, .int8(), .int8(group: 32), .int4(group: 128)])
+  @Test(arguments: [
+    WeightFormat.bf16, .int8(), .int8(group: 32), .int4(group: 128), .int4(isSymmetric: false),
+  ])
   func normsIntoAnInputEqualNormsOfTheirOwn(format: WeightFormat) throws {
     let columns = 256
     let matrix = try randomMatrix(rows: 45, columns: columns, format: format, seed: 4)

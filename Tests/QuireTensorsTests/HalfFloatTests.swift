@@ -50,7 +50,9 @@ import Testing
       let panel = HostBuffer<UInt8>(count: 32 * columns)
       for index in 0..<(rows + 31) / 32 {
         matrix.copyCodes(ofPanel: index, into: panel.pointer)
-        let found = panel.buffer.map { Int8(truncatingIfNeeded: Int($0) - Int(matrix.zeroCode)) }
+        let found = panel.buffer.map {
+          Int8(truncatingIfNeeded: Int($0) - Int(matrix.zeroCode(row: 0, group: 0)))
+        }
         let expected = Array(
           codes[min(codes.count, index * 32 * columns)..<min(codes.count, (index + 1) * 32 * columns)])
         #expect(Array(found.prefix(expected.count)) == expected)

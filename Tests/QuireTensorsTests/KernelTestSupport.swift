@@ -30,9 +30,12 @@ func randomMatrix(rows: Int, columns: Int, format: WeightFormat, seed: UInt64) t
     let values = random.floats(rows * columns)
     return .dense(DenseMatrix(rows: rows, columns: columns, roundingToBfloat16: values.pointer))
   }
+  let groups = columns / (format.group ?? columns)
+  if !format.isSymmetric || format.scaleType == .float16 {
+    return .quantized(try RandomGrid(rows: rows, columns: columns, format: format, seed: seed).matrix)
+  }
   let codes = HostBuffer<Int8>(
     (0..<rows * columns).map { _ in Int8(Int.random(in: format.codeRange, using: &random)) })
-  let groups = columns / (format.group ?? columns)
   let scales = HostBuffer<Float>(
     (0..<rows * groups).map { _ in representableScale(.random(in: 0.001...0.1, using: &random)) })
   return .quantized(
@@ -52,4 +55,51 @@ func product(
   input.set(rows: x.pointer, count: rows, columns: matrix.columns)
   compute.multiply(input, MatrixProduct(matrix, into: y.pointer, accumulates: residual != nil))
   return y
+}
+
+/// Unsigned codes, zero points and scales as other quantizers store them.
+struct RandomGrid {
+  let rows: Int
+  let columns: Int
+  let format: WeightFormat
+  let codes: HostBuffer<UInt8>  // (row, column)
+  let zeros: HostBuffer<UInt8>  // (row, group)
+  let scales: HostBuffer<Float>  // (row, group)
+
+  var groupCount: Int { columns / (format.group ?? columns) }
+
+  /// - Parameter powersOfTwo: scales whose products with small integers are exact.
+  init(rows: Int, columns: Int, format: WeightFormat, seed: UInt64, powersOfTwo: Bool = false) {
+    var random = SplitMix(seed)
+    let groups = columns / (format.group ?? columns)
+    let range = 0...format.largestUnsignedCode
+    (self.rows, self.columns, self.format) = (rows, columns, format)
+    codes = HostBuffer((0..<rows * columns).map { _ in UInt8.random(in: range, using: &random) })
+    zeros = HostBuffer(
+      (0..<rows * groups).map { _ in
+        format.isSymmetric ? format.symmetricZero : UInt8.random(in: range, using: &random)
+      })
+    scales = HostBuffer(
+      (0..<rows * groups).map { _ in
+        if powersOfTwo {
+          return Float(sign: .plus, exponent: .random(in: -4 ... -2, using: &random), significand: 1)
+        }
+        let scale = Float.random(in: 0.001...0.1, using: &random)
+        return format.scaleType.value(format.scaleType.bits(scale))
+      })
+  }
+
+  var matrix: QuantizedMatrix {
+    get throws {
+      try QuantizedMatrix.encode(
+        unsignedCodes: codes.pointer, zeros: format.isSymmetric ? nil : UnsafePointer(zeros.pointer),
+        scales: scales.pointer, rows: rows, columns: columns, format: format)
+    }
+  }
+
+  /// (code − zero) and the scale of one weight.
+  func weight(_ row: Int, _ column: Int) -> (integer: Int, scale: Float) {
+    let group = row * groupCount + column / (columns / groupCount)
+    return (Int(codes[row * columns + column]) - Int(zeros[group]), scales[group])
+  }
 }

@@ -5,6 +5,9 @@ import Testing
   static let formats: [WeightFormat] = [
     .bf16, .int8(), .int8(group: 32), .int8(group: 128), .int4(group: 32), .int4(group: 64),
     .int4(group: 128),
+    .int8(isSymmetric: false), .int8(group: 64, isSymmetric: false), .int4(group: 32, isSymmetric: false),
+    .int4(group: 64, isSymmetric: false, scaleType: .float16), .int4(isSymmetric: false),
+    .int8(scaleType: .float16), .int4(group: 64, scaleType: .float16),
   ]
   static let rowCounts = Array(1...18) + [22, 37]
   static let shapes = [(32, 128), (1, 128), (31, 256), (33, 384), (96, 640), (160, 1152)]
@@ -124,6 +127,7 @@ import Testing
     let mixes: [[WeightFormat]] = [
       [.int4(group: 128), .int4(group: 128), .int8()], [.int4(group: 32), .int8(), .bf16],
       [.bf16, .int8(group: 64), .int8()],
+      [.int4(isSymmetric: false), .int4(), .int8(group: 128, isSymmetric: false, scaleType: .float16)],
     ]
     var random = SplitMix(12)
     let x = random.floats(9 * columns)

@@ -96,4 +96,24 @@ package struct PackForge {
       """
     return forge
   }
+
+  /// A pack of one tensor "t" of 2 rows of 64 weights in int4-asymmetric, groups of 32, whose third stream has this
+  /// kind and size.
+  package static func zeroPoints(kind: String, rawBytes: Int) -> PackForge {
+    var forge = PackForge()
+    let parts = [("codes", 1024), ("scales", 128), (kind, rawBytes)].enumerated().map { index, part in
+      let contents = [UInt8](repeating: UInt8(index), count: part.1)
+      let frame = Frame(contents)
+      forge.frames.append(frame)
+      return """
+        {"kind":"\(part.0)","rawBytes":\(part.1),"frameBytes":\(part.1),"firstFrame":\(index + 1),
+        "hash":"\(digits(contents))","packedHash":"\(digits(frame.bytes))"}
+        """
+    }
+    forge.manifest = """
+      {"tensors":[{"name":"t","shape":[2,64],"scheme":"int4-asymmetric","group":32,"streams":[
+      \(parts.joined(separator: ","))]}]}
+      """
+    return forge
+  }
 }

@@ -24,8 +24,27 @@ extension QuantizedMatrix {
     var out = [Float](repeating: 0, count: rows * groupCount)
     for row in 0..<rows {
       for group in 0..<groupCount {
-        out[row * groupCount + group] = Float(
-          bfloat16Bits: scales[(row / 32 * groupCount + group) * 32 + row % 32])
+        let bits = scales[(row / 32 * groupCount + group) * 32 + row % 32]
+        out[row * groupCount + group] =
+          format.scaleType == .float16 ? Float(halfBits: bits) : Float(bfloat16Bits: bits)
+      }
+    }
+    return out
+  }
+
+  /// The unsigned zero points, [rows][groups].
+  package func decodedZeros() -> [UInt8] {
+    var out = [UInt8](repeating: format.scheme == .int4 ? 8 : 128, count: rows * groupCount)
+    guard !format.isSymmetric else { return out }
+    for row in 0..<rows {
+      for group in 0..<groupCount {
+        let block = row / 32 * groupCount + group
+        if format.scheme == .int8 {
+          out[row * groupCount + group] = zeros[block * 32 + row % 32]
+        } else {
+          let byte = zeros[block * 16 + row % 16]
+          out[row * groupCount + group] = row % 32 < 16 ? byte & 15 : byte >> 4
+        }
       }
     }
     return out

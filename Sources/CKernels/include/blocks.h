@@ -5,8 +5,11 @@
 //   int8: code = q + 128, one byte each, 128 bytes a quad.
 //   int4: code = q + 8; byte j of the 64-byte quad holds channel j/4 in its low nibble and channel 16 + j/4
 //         in its high nibble, both for quad position j%4.
-// Scales: bf16, [N/32][groups][32]; channel-wise weights have one group.
+// Scales: bf16 or float16, [N/32][groups][32]; channel-wise weights have one group.
 // A last panel with fewer than 32 channels is padded: code = zero point, scale = 0.
+// Asymmetric weights have a zero point per channel and group, the unsigned code of weight 0; a weight is
+// (code - zero) * scale. int8: a byte, [N/32][groups][32]. int4: two in a byte, [N/32][groups][16], byte j with channel
+// j in its low nibble and channel 16 + j in its high one; the padding's zero points are 128 and 8.
 //
 // Activations. Rows in tiles of 6: codes [M/6][K/4][6][4], scales and code sums [M/6][groups][6]. A tile's rows are
 // interleaved because rows at a stride of 4096 bytes would map to the same L1 set. Missing rows of the last tile
@@ -28,6 +31,7 @@ enum {
   QUIRE_HEAD_MAX = 512,  // dimensions of a head in an int8 cache at most
   QUIRE_ZERO_INT8 = 128, // unsigned code of weight 0
   QUIRE_ZERO_INT4 = 8,
+  QUIRE_GROUP_MAX = 256, // inputs in a group of activations whose code sum fits 16 bits
 };
 
 _Static_assert(QUIRE_PANEL == 32, "the vector kernels hold a panel in two 16-lane registers");

@@ -13,11 +13,13 @@ typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2, QUIRE_I8 = 3 } quir
 // Quantized weights in the layout of blocks.h.
 typedef struct {
   const uint8_t *codes;
-  const uint16_t *scales;  // bf16
+  const uint16_t *scales;  // bf16, or float16 where has_half_scales
+  const uint8_t *zeros;    // zero points; NULL for symmetric weights, whose zero point is 128 or 8
   int32_t rows;            // output channels
   int32_t columns;         // inputs
   int32_t group;           // inputs that share a scale; == columns for channel-wise scales
   int32_t bits;            // 8 or 4
+  int32_t has_half_scales;
 } quire_weights;
 
 // Quantized activations in the layout of blocks.h.
@@ -27,7 +29,8 @@ typedef struct {
   int32_t *sums;    // sum of a group's codes
   int32_t rows;     // tokens
   int32_t columns;  // inputs
-  int32_t group;    // inputs that share a scale; equals the weights' group unless those are channel-wise
+  int32_t group;    // inputs that share a scale; equals the weights' group unless those are channel-wise.
+                    // At most QUIRE_GROUP_MAX for weights with zero points or float16 scales.
 } quire_activations;
 
 // One query vector and the row it produces.

@@ -56,7 +56,8 @@ struct ExportFolder {
 
   private var configuration: JSONValue {
     var members = plan.configuration.json.objectValue ?? JSONObject()
-    members["torch_dtype"] = .string(plan.options.element == .float32 ? "float32" : "bfloat16")
+    let element = plan.options.element == .float32 ? "float32" : plan.hasHalfScales ? "float16" : "bfloat16"
+    members["torch_dtype"] = .string(element)
     if plan.options.format == .compressedTensors {
       members["quantization_config"] = QuantizationConfiguration(plan).json
     }

@@ -96,7 +96,8 @@ struct QuantizationConfiguration {
       ]
     }
     return [
-      "num_bits": format.scheme == .int4 ? 4 : 8, "type": "int", "symmetric": true, "strategy": "group",
+      "num_bits": format.scheme == .int4 ? 4 : 8, "type": "int", "symmetric": .bool(format.isSymmetric),
+      "strategy": .string(format.group == nil ? "channel" : "group"),
       "group_size": format.group.map { JSONValue.int($0) } ?? .null, "dynamic": false,
     ]
   }

@@ -53,8 +53,8 @@ extension ExportPlan {
   /// What a user should know, one sentence each.
   var sentences: [String] {
     [
-      dequantizedSentence, roundedSentence, inexactBlockSentence, activationSentence, siblingSentence,
-      fillSentence, tieSentence, parallelSentence,
+      dequantizedSentence, roundedSentence, inexactBlockSentence, wideBlockSentence, activationSentence,
+      zeroPointSentence, halfScaleSentence, siblingSentence, fillSentence, tieSentence, parallelSentence,
     ].compactMap(\.self)
   }
 
@@ -97,7 +97,34 @@ extension ExportPlan {
     }
     guard count > 0 else { return nil }
     return
-      "dequantized: \(count) \(count == 1 ? "matrix" : "matrices"), which Q8_0 and Q4_0 do not hold exactly: a width that 32 does not divide, or a scale that float16 does not hold; --gguf-type chooses their type"
+      "dequantized: \(count) \(count == 1 ? "matrix" : "matrices"), which Q8_0 and Q4_0 do not hold exactly: a width that 32 does not divide, a scale that float16 does not hold, or 8-bit codes with zero points; --gguf-type chooses their type"
+  }
+
+  private var wideBlockSentence: String? {
+    let wide = tensors.filter { tensor in
+      guard case .integers(let format) = tensor.format else { return false }
+      return tensor.encoding == .q8Blocks && format.scheme == .int4
+    }
+    guard !wide.isEmpty else { return nil }
+    let added = wide.reduce(0) { $0 + $1.byteCount - $1.storedBytes }
+    return
+      "zero points: \(wide.count) int4 \(wide.count == 1 ? "matrix" : "matrices") become Q8_0, \(ByteText.of(added)) more than in the model, because Q4_0 has no zero points and Q4_1 would round them"
+  }
+
+  private var zeroPointSentence: String? {
+    let count = tensors.count { tensor in
+      if case .packed(let format) = tensor.encoding { !format.isSymmetric } else { false }
+    }
+    guard count > 0 else { return nil }
+    return
+      "zero points: \(count) \(count == 1 ? "matrix has" : "matrices have") them, which not every program reads; transformers 5.23 with compressed-tensors 0.20 needs dequantize=True"
+  }
+
+  /// Programs load scales in the type that config.json names.
+  private var halfScaleSentence: String? {
+    guard hasHalfScales else { return nil }
+    return
+      "float16: the model has float16 scales, so config.json names float16; a program that computes in bfloat16 rounds them"
   }
 
   private var activationSentence: String? {
@@ -154,7 +181,8 @@ extension TensorEncoding {
     case .floats(let element): element.exportName
     case .int8Channels: "W8A8"
     case .packed(let format):
-      (format.scheme == .int4 ? "W4A16" : "W8A16") + (format.group.map { " g\($0)" } ?? "")
+      (format.scheme == .int4 ? "W4A16" : "W8A16") + (format.isSymmetric ? "" : " asymmetric")
+        + (format.group.map { " g\($0)" } ?? "")
     case .q8Blocks: "Q8_0"
     case .q4Blocks: "Q4_0"
     }

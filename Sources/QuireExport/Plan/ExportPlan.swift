@@ -37,6 +37,13 @@ package struct ExportPlan {
     try checkFormat()
   }
 
+  /// Whether the export has float16 scales, which only a program that computes in float16 keeps.
+  var hasHalfScales: Bool {
+    tensors.contains { tensor in
+      if case .packed(let format) = tensor.encoding { format.scaleType == .float16 } else { false }
+    }
+  }
+
   /// Bytes of all tensors.
   package var tensorBytes: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 
@@ -59,7 +66,12 @@ package struct ExportPlan {
         guard columns % TensorContent.blockWeights == 0, try source.scales(of: name).areHalf else {
           return .floats(options.element ?? .float32)
         }
-        return integers.scheme == .int8 ? .q8Blocks : .q4Blocks
+        switch (integers.scheme, integers.isSymmetric) {
+        case (.int4, true): return .q4Blocks
+        // A code minus its zero point is in -15...15, or in -255...255, which a byte does not hold.
+        case (.int8, true), (.int4, false): return .q8Blocks
+        default: return .floats(options.element ?? .float32)
+        }
       }
     }
   }

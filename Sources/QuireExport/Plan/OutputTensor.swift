@@ -15,8 +15,9 @@ package struct OutputTensor: Equatable, Sendable {
     switch content {
     case .floats(let element): element
     case .signedCodes: .int8
-    case .packedCodes: .int32
-    case .scales: .bfloat16
+    case .packedCodes, .packedZeros: .int32
+    case .scales(.bfloat16): .bfloat16
+    case .scales(.float16): .float16
     case .shape: .int64
     case .q8Blocks, .q4Blocks: preconditionFailure("blocks are GGUF's")
     }
@@ -53,7 +54,7 @@ enum TensorEncoding: Hashable, Sendable {
   case int8Channels
   /// compressed-tensors' pack-quantized: 4 or 8 bits with a scale per group, activations in bf16.
   case packed(WeightFormat)
-  /// GGUF's Q8_0 and Q4_0.
+  /// GGUF's Q8_0, which also holds 4-bit codes minus their zero points, and Q4_0.
   case q8Blocks
   case q4Blocks
 
@@ -79,15 +80,23 @@ enum TensorEncoding: Hashable, Sendable {
     case .q8Blocks: return [rows(name, .q8Blocks, shape)]
     case .q4Blocks: return [rows(name, .q4Blocks, shape)]
     case .int8Channels:
-      return [rows(name, .signedCodes, shape), rows(name + "_scale", .scales, [shape[0], 1])]
+      return [rows(name, .signedCodes, shape), rows(name + "_scale", .scales(.bfloat16), [shape[0], 1])]
     case .packed(let packed):
-      let codesPerWord = packed.scheme == .int4 ? 8 : 4
+      let codesPerWord = TensorContent.codesPerWord(packed)
       let groups = shape[1] / (packed.group ?? shape[1])
-      return [
+      var outputs = [
         rows(name + "_packed", .packedCodes, [shape[0], shape[1] / codesPerWord]),
-        rows(name + "_scale", .scales, [shape[0], groups]),
+        rows(name + "_scale", .scales(packed.scaleType), [shape[0], groups]),
         OutputTensor(name: name + "_shape", content: .shape, shape: [2], byteCount: 16),
       ]
+      if !packed.isSymmetric {
+        let words = (shape[0] + codesPerWord - 1) / codesPerWord
+        outputs.append(
+          OutputTensor(
+            name: name + "_zero_point", content: .packedZeros, shape: [words, groups],
+            byteCount: 4 * words * groups))
+      }
+      return outputs
     }
   }
 }

@@ -108,7 +108,7 @@ struct ExportSource {
     let bands = try bands(name)
     let scales = try reading { () throws(ModelError) in try bands.scales(team: compute.team) }
     guard let scales else { preconditionFailure("\(name) has scales") }
-    return ScaleTable(scales, groupCount: bands.columnCount / (bands.format.group ?? bands.columnCount))
+    return ScaleTable(scales, bands.format, columns: bands.columnCount)
   }
 
   /// A norm's weights.
@@ -136,20 +136,23 @@ struct ExportSource {
   }
 }
 
-/// The bf16 scales of an integer matrix, in the kernels' order.
+/// The scales of an integer matrix, in the kernels' order.
 package struct ScaleTable {
   let groupCount: Int
+  private let type: WeightFormat.ScaleType
   private let bits: UnsafeBufferPointer<UInt16>  // [rows/32][groups][32]
   private let owner: AnyObject
 
   package init(_ matrix: QuantizedMatrix) {
     groupCount = matrix.groupCount
+    type = matrix.format.scaleType
     bits = matrix.scales
     owner = matrix
   }
 
-  init(_ bytes: HostBuffer<UInt8>, groupCount: Int) {
-    self.groupCount = groupCount
+  init(_ bytes: HostBuffer<UInt8>, _ format: WeightFormat, columns: Int) {
+    groupCount = columns / (format.group ?? columns)
+    type = format.scaleType
     bits = UnsafeBufferPointer(bytes.bytes.bindMemory(to: UInt16.self))
     owner = bytes
   }
@@ -166,6 +169,7 @@ package struct ScaleTable {
 
   /// Whether float16 holds every scale exactly; so do the zeros of missing rows.
   package var areHalf: Bool {
+    if type == .float16 { return true }
     let table = HalfTable.shared
     let all = bits.allSatisfy { table.isExact[Int($0)] }
     return withExtendedLifetime(owner) { all }

@@ -28,7 +28,7 @@ package struct ZeroFill: Sendable {
       return fits ? format : .bf16
     }
     let kept = WeightFormat.groups.last { group % $0 == 0 && columns.blockSize % $0 == 0 }
-    return kept.map { WeightFormat(scheme: format.scheme, group: $0) } ?? .bf16
+    return kept.map(format.grouped) ?? .bf16
   }
 
   /// The filled matrix. Integers that no group fits become float32, which holds their values exactly.
@@ -65,7 +65,10 @@ package struct ZeroFill: Sendable {
     let (rowCount, columnCount) = (rows?.count ?? matrix.rows, columns?.count ?? matrix.columns)
     let group = format.group ?? columnCount
     let groups = columnCount / group
-    let codes = HostBuffer<Int8>(count: rowCount * columnCount)
+    let codes = HostBuffer<UInt8>(count: rowCount * columnCount)
+    let zeros = HostBuffer<UInt8>(count: rowCount * groups)
+    codes.buffer.update(repeating: format.symmetricZero)
+    zeros.buffer.update(repeating: format.symmetricZero)
     let scales = HostBuffer<Float>(count: rowCount * groups)
     let panel = HostBuffer<UInt8>(count: QuantizedMatrix.panelRows * matrix.columns)
     var panelIndex = -1
@@ -74,20 +77,26 @@ package struct ZeroFill: Sendable {
       if source / QuantizedMatrix.panelRows != panelIndex {
         panelIndex = source / QuantizedMatrix.panelRows
         matrix.copyCodes(ofPanel: panelIndex, into: panel.pointer)
-        for index in 0..<panel.count { panel.pointer[index] &-= matrix.zeroCode }
+      }
+      // A whole row has one zero point, which the columns of zeros have as their code.
+      if format.group == nil {
+        let zero = matrix.zeroCode(row: source, group: 0)
+        (codes.pointer + row * columnCount).update(repeating: zero, count: columnCount)
       }
       let from = panel.pointer + source % QuantizedMatrix.panelRows * matrix.columns
       copy(codes.pointer + row * columnCount, UnsafeRawPointer(from), columns: matrix.columns, width: 1)
       for index in 0..<groups {
         guard let column = columns.map({ $0.source(of: index * group) }) ?? index * group else { continue }
-        let bits = matrix.scaleBits(row: source, group: format.group == nil ? 0 : column / matrix.groupSize)
-        scales.pointer[row * groups + index] = Float(bfloat16Bits: bits)
+        let storedGroup = format.group == nil ? 0 : column / matrix.groupSize
+        scales.pointer[row * groups + index] = matrix.scale(row: source, group: storedGroup)
+        zeros.pointer[row * groups + index] = matrix.zeroCode(row: source, group: storedGroup)
       }
     }
-    defer { withExtendedLifetime((codes, scales, panel)) {} }
+    defer { withExtendedLifetime((codes, zeros, scales, panel)) {} }
     return try reading { () throws(TensorError) in
       try QuantizedMatrix.encode(
-        codes: codes.pointer, scales: scales.pointer, rows: rowCount, columns: columnCount, format: format)
+        unsignedCodes: codes.pointer, zeros: format.isSymmetric ? nil : UnsafePointer(zeros.pointer),
+        scales: scales.pointer, rows: rowCount, columns: columnCount, format: format)
     }
   }
 

@@ -70,9 +70,9 @@ final class RowEncoder: Sendable {
     _ codes: UnsafePointer<UInt8>, _ matrix: QuantizedMatrix, _ row: Int,
     into values: UnsafeMutablePointer<Float>
   ) {
-    let zero = Int32(matrix.zeroCode)
     for group in 0..<matrix.groupCount {
-      let scale = Float(bfloat16Bits: matrix.scaleBits(row: row, group: group))
+      let zero = Int32(matrix.zeroCode(row: row, group: group))
+      let scale = matrix.scale(row: row, group: group)
       let first = group * matrix.groupSize
       for index in first..<first + matrix.groupSize {
         values[index] = Float(Int32(codes[index]) &- zero) * scale
@@ -132,7 +132,7 @@ final class RowEncoder: Sendable {
       case .packedCodes where matrix.format.scheme == .int8: out.copyMemory(from: source, byteCount: columns)
       case .packedCodes: Self.packPairs(source, count: columns, into: out)
       case .q8Blocks, .q4Blocks: writeBlocks(source, matrix, row, out)
-      case .floats, .scales, .shape: preconditionFailure("\(content) is no code")
+      case .floats, .scales, .packedZeros, .shape: preconditionFailure("\(content) is no code")
       }
     }
   }
@@ -163,16 +163,27 @@ final class RowEncoder: Sendable {
     HalfTable.shared.bits.withUnsafeBufferPointer { halves in
       for block in 0..<columns / weights {
         let out = target + block * blockBytes
-        let scale = matrix.scaleBits(row: row, group: block / blocksPerGroup)
-        out.storeBytes(of: halves[Int(scale)].littleEndian, as: UInt16.self)
+        let group = block / blocksPerGroup
+        let bits = matrix.scaleBits(row: row, group: group)
+        let scale = matrix.format.scaleType == .float16 ? bits : halves[Int(bits)]
+        out.storeBytes(of: scale.littleEndian, as: UInt16.self)
         let source = codes + block * weights
         if isQ4 {
           Self.packHalves(source, into: out + 2)
         } else {
-          Self.flipSigns(source, count: weights, into: out + 2)
+          Self.subtract(
+            matrix.zeroCode(row: row, group: group), from: source, count: weights, into: out + 2)
         }
       }
     }
+  }
+
+  /// Codes minus their zero point as signed bytes.
+  private static func subtract(
+    _ zero: UInt8, from codes: UnsafePointer<UInt8>, count: Int, into target: UnsafeMutableRawPointer
+  ) {
+    let out = target.assumingMemoryBound(to: UInt8.self)
+    for index in 0..<count { out[index] = codes[index] &- zero }
   }
 
   /// 32 codes in 16 bytes: the first half of them in the low halves of the bytes, the second in the high ones.

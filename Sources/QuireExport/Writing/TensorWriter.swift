@@ -29,6 +29,13 @@ final class TensorWriter {
       defer { withExtendedLifetime(scales) {} }
       table.write(rows: planned.shape[0], into: scales.pointer)
       try sink(UnsafeRawBufferPointer(scales.bytes))
+    case .packedZeros:
+      try source.readBands(of: name) { (band, _) throws(ExportError) in
+        guard case .quantized(let matrix) = band else { preconditionFailure("\(name) has zero points") }
+        let words = HostBuffer(matrix.packedZeros)
+        defer { withExtendedLifetime(words) {} }
+        try sink(UnsafeRawBufferPointer(words.bytes))
+      }
     case .floats(let element) where name.isNorm:
       let values = try source.norm(name)
       let row = WeightMatrix.dense(DenseMatrix(rows: 1, columns: values.count, values: values))
@@ -54,5 +61,23 @@ final class TensorWriter {
     encoder.encode(matrix, into: UnsafeMutableRawPointer(band.pointer), team: source.compute.team)
     guard !encoder.overflowed else { throw .tooLarge(tensor: name.string) }
     try sink(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(band.bytes)[..<byteCount]))
+  }
+}
+
+extension QuantizedMatrix {
+  /// The zero points as compressed-tensors packs them: eight rows of int4 or four of int8 in a word, the first in the
+  /// lowest bits; (row / rows in a word, group). A band of whole panels has whole words.
+  fileprivate var packedZeros: [UInt32] {
+    let rowsPerWord = TensorContent.codesPerWord(format)
+    let bits = UInt32(32 / rowsPerWord)
+    var words = [UInt32](repeating: 0, count: (rows + rowsPerWord - 1) / rowsPerWord * groupCount)
+    for row in 0..<rows {
+      let shift = UInt32(row % rowsPerWord) * bits
+      for group in 0..<groupCount {
+        let zero = UInt32(zeroCode(row: row, group: group))
+        words[row / rowsPerWord * groupCount + group] |= zero << shift
+      }
+    }
+    return words.map(\.littleEndian)
   }
 }

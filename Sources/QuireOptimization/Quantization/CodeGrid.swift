@@ -8,7 +8,8 @@ package import QuireTensors
 /// Every quantization method takes scales and codes from here, so that all share one grid that exports bit for bit.
 /// Scales are rounded to values that both bf16 and fp16 represent **before** codes are chosen.
 ///
-/// int8 puts the largest weight of a group on code 127 (as GGUF's Q8_0 does); int4 on 7.5, half a step beyond code
+/// An asymmetric grid reaches from the least weight of a group to the greatest (`GroupScale`). A symmetric one is
+/// centred: int8 puts the largest weight of a group on code 127 (as GGUF's Q8_0 does); int4 on 7.5, half a step beyond code
 /// 7 and half a step inside -8 (as compressed-tensors does), so that no weight moves by more than half a step,
 /// apart from the rounding of the scale. Root mean square error relative to the weights, int4, measured:
 ///
@@ -44,22 +45,24 @@ package struct CodeGrid: Sendable {
 
   /// Rounds `count` weights to the nearest codes, ties to even.
   package func encode(
-    _ weights: UnsafePointer<Float>, count: Int, scale: Float, into codes: UnsafeMutablePointer<Int8>
+    _ weights: UnsafePointer<Float>, count: Int, _ group: GroupScale,
+    into codes: UnsafeMutablePointer<Int8>
   ) {
+    let (scale, zero) = (group.scale, group.zero)
     guard scale > 0 else { return codes.update(repeating: 0, count: count) }
     let (lowest, highest) = (self.codes.lowerBound, self.codes.upperBound)
     // The choice of the scale keeps quotients far below 2²².
     for index in 0..<count {
-      let rounded = Self.rounded(weights[index] / scale)
+      let rounded = Self.rounded(weights[index] / scale) &+ zero
       codes[index] = Int8(truncatingIfNeeded: min(max(rounded, lowest), highest))
     }
   }
 
   /// The code nearest to one weight, which may be far outside of the grid, ties to even. NaN gets a code too.
-  func code(of weight: Float, scale: Float) -> Int8 {
-    guard scale > 0 else { return 0 }
+  func code(of weight: Float, _ group: GroupScale) -> Int8 {
+    guard group.scale > 0 else { return 0 }
     let far: Float = 1024
-    let rounded = Self.rounded(max(min(weight / scale, far), -far))
+    let rounded = Self.rounded(max(min(weight / group.scale, far), -far)) &+ group.zero
     return Int8(truncatingIfNeeded: min(max(rounded, codes.lowerBound), codes.upperBound))
   }
 

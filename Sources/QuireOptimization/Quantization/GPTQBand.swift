@@ -7,7 +7,7 @@ import QuireTensors
 /// as large as the band's weights.
 final class GPTQBand {
   let codes: HostBuffer<Int8>  // (row, column), columns as stored
-  let scales: HostBuffer<Float>  // (row, group)
+  let scales: HostBuffer<GroupScale>  // (row, group)
 
   private let rowScales: RowScales
   private let weights: WeightMatrix
@@ -62,7 +62,7 @@ final class GPTQBand {
       let isFinite = rowScales.choose(
         for: values, columns: columns, kernels: kernels, into: scales.pointer + line * groups)
       // Weights that are not finite get codes of zero; `costs` reports them.
-      if !isFinite { (scales.pointer + line * groups).update(repeating: 0, count: groups) }
+      if !isFinite { (scales.pointer + line * groups).update(repeating: GroupScale(), count: groups) }
     }
   }
 
@@ -96,11 +96,11 @@ final class GPTQBand {
     var squared = 0.0
     for position in block {
       let column = order[position]
-      let scale = scales[column / groupSize]
-      let code = grid.code(of: current[position], scale: scale)
+      let group = scales[column / groupSize]
+      let code = grid.code(of: current[position], group)
       codes[column] = code
       let across = factor.values.pointer + position * columns
-      let error = (current[position] - Float(code) * scale) / across[position]
+      let error = (current[position] - Float(Int32(code) &- group.zero) * group.scale) / across[position]
       delta[position - block.lowerBound] = error
       squared += Double(error) * Double(error)
       for next in (position + 1)..<max(position + 1, block.upperBound) {
@@ -148,7 +148,7 @@ final class GPTQBand {
       for group in 0..<groups {
         costs[row].add(
           values + group * groupSize, codes.pointer + row * columns + group * groupSize, count: groupSize,
-          scale: scales.pointer[row * groups + group])
+          scales.pointer[row * groups + group])
       }
     }
   }

@@ -9,29 +9,41 @@ final class MatrixAssembly: @unchecked Sendable {
   let rows: Int
   let columns: Int
   let format: WeightFormat
-  let codes: HostBuffer<UInt8>  // kernel layout
-  let scales: HostBuffer<UInt16>  // kernel layout
+  private let parts: QuantizedMatrix.Parts
   let rowCosts: HostBuffer<RoundingCost>  // (row)
 
   init(rows: Int, columns: Int, format: WeightFormat) {
     self.rows = rows
     self.columns = columns
     self.format = format
-    codes = HostBuffer(count: format.codeByteCount(rows: rows, columns: columns))
-    scales = HostBuffer(count: format.scaleCount(rows: rows, columns: columns))
+    parts = QuantizedMatrix.Parts(format, rows: rows, columns: columns)
     rowCosts = HostBuffer(count: rows)
   }
 
   /// Stores a band in the kernels' layout. Panels are contiguous, so a band that begins on a panel is a contiguous
   /// part of the whole.
-  func store(_ codes: HostBuffer<Int8>, _ scales: HostBuffer<Float>, rows: Range<Int>) {
+  func store(_ codes: HostBuffer<Int8>, _ groups: HostBuffer<GroupScale>, rows: Range<Int>) {
+    let used = groups.buffer.prefix(rows.count * (columns / (format.group ?? columns)))
+    let scales = used.map(\.scale)
+    let zeros: [Int8]? = format.isSymmetric ? nil : used.map { Int8(truncatingIfNeeded: $0.zero) }
     do throws(TensorError) {
       let band = try QuantizedMatrix.encode(
-        codes: codes.pointer, scales: scales.pointer, rows: rows.count, columns: columns, format: format)
-      let codeOffset = format.codeByteCount(rows: rows.lowerBound, columns: columns)
-      let scaleOffset = format.scaleCount(rows: rows.lowerBound, columns: columns)
-      UnsafeMutableRawBufferPointer(rebasing: self.codes.bytes[codeOffset...]).copyMemory(from: band.codes)
-      _ = UnsafeMutableBufferPointer(rebasing: self.scales.buffer[scaleOffset...]).update(from: band.scales)
+        codes: codes.pointer, scales: scales, zeros: zeros, rows: rows.count, columns: columns, format: format
+      )
+      func copy(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, from offset: Int
+      ) {
+        UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: source)
+      }
+      copy(
+        band.codes, into: parts.codes.bytes,
+        from: format.codeByteCount(rows: rows.lowerBound, columns: columns))
+      copy(
+        UnsafeRawBufferPointer(band.scales), into: parts.scales.bytes,
+        from: 2 * format.scaleCount(rows: rows.lowerBound, columns: columns))
+      copy(
+        band.zeros, into: parts.zeros.bytes,
+        from: format.zeroByteCount(rows: rows.lowerBound, columns: columns))
     } catch {
       preconditionFailure("the format was validated: \(error)")
     }
@@ -50,8 +62,9 @@ final class MatrixAssembly: @unchecked Sendable {
   var matrix: QuantizedMatrix {
     do throws(TensorError) {
       return try QuantizedMatrix(
-        rows: rows, columns: columns, format: format, codes: UnsafeRawBufferPointer(codes.bytes),
-        scales: UnsafeBufferPointer(scales.buffer), owner: self)
+        rows: rows, columns: columns, format: format, codes: UnsafeRawBufferPointer(parts.codes.bytes),
+        scales: UnsafeBufferPointer(parts.scales.buffer), zeros: UnsafeRawBufferPointer(parts.zeros.bytes),
+        owner: parts)
     } catch {
       preconditionFailure("the format was validated: \(error)")
     }
@@ -70,8 +83,9 @@ struct RoundingCost {
 
   /// Adds a group, in four lanes so that the sums do not depend on each other.
   mutating func add(
-    _ weights: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>, count: Int, scale: Float
+    _ weights: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>, count: Int, _ group: GroupScale
   ) {
+    let (scale, zero) = (group.scale, Float(group.zero))
     var errors = SIMD4<Float>()
     var energies = SIMD4<Float>()
     var index = 0
@@ -79,7 +93,7 @@ struct RoundingCost {
       let weight = SIMD4(weights[index], weights[index + 1], weights[index + 2], weights[index + 3])
       let code = SIMD4(
         Float(codes[index]), Float(codes[index + 1]), Float(codes[index + 2]), Float(codes[index + 3]))
-      let difference = weight - code * scale
+      let difference = weight - (code - zero) * scale
       errors += difference * difference
       energies += weight * weight
       index += 4
@@ -87,7 +101,7 @@ struct RoundingCost {
     squaredError += Double(errors.sum())
     squaredWeights += Double(energies.sum())
     for index in index..<count {
-      let difference = Double(weights[index]) - Double(codes[index]) * Double(scale)
+      let difference = Double(weights[index]) - (Double(codes[index]) - Double(zero)) * Double(scale)
       squaredError += difference * difference
       squaredWeights += Double(weights[index]) * Double(weights[index])
     }

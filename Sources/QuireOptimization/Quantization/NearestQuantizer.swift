@@ -60,7 +60,7 @@ package struct NearestQuantizer: Sendable {
     let groups = columns / (grid.format.group ?? columns)
     let row = HostBuffer<Float>(count: columns)
     let codes = HostBuffer<Int8>(count: rows.count * columns)  // (row, column)
-    let scales = HostBuffer<Float>(count: rows.count * groups)  // (row, group)
+    let scales = HostBuffer<GroupScale>(count: rows.count * groups)  // (row, group)
     for (line, index) in rows.enumerated() {
       weights.dequantizeRow(index, into: row.pointer, kernels: kernels)
       output.rowCosts.pointer[index] = quantizeRow(
@@ -73,7 +73,7 @@ package struct NearestQuantizer: Sendable {
   /// One row: a scale for each group, then codes. The cost is infinite when a weight is not finite.
   private func quantizeRow(
     _ row: UnsafePointer<Float>, columns: Int, kernels: Kernels, codes: UnsafeMutablePointer<Int8>,
-    scales: UnsafeMutablePointer<Float>
+    scales: UnsafeMutablePointer<GroupScale>
   ) -> RoundingCost {
     guard rowScales.choose(for: row, columns: columns, kernels: kernels, into: scales) else {
       return RoundingCost(squaredWeights: .infinity)
@@ -82,8 +82,8 @@ package struct NearestQuantizer: Sendable {
     var cost = RoundingCost()
     for group in 0..<(columns / groupSize) {
       let weights = row + group * groupSize
-      grid.encode(weights, count: groupSize, scale: scales[group], into: codes + group * groupSize)
-      cost.add(weights, codes + group * groupSize, count: groupSize, scale: scales[group])
+      grid.encode(weights, count: groupSize, scales[group], into: codes + group * groupSize)
+      cost.add(weights, codes + group * groupSize, count: groupSize, scales[group])
     }
     return cost
   }

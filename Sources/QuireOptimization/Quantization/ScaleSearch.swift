@@ -6,7 +6,8 @@ import QuireTensors
 ///
 /// A scale that clips the largest weights has finer steps for all others; the optimum depends on the group. Every
 /// ratio is tried, so there are no local minima. With importances the error is weighted: `Σ hⱼ(wⱼ − ŵⱼ)²`, the
-/// output's error if inputs were uncorrelated, hⱼ the mean square of input j.
+/// output's error if inputs were uncorrelated, hⱼ the mean square of input j. In an asymmetric grid both ends of the
+/// range are divided by the ratio, and the zero point follows.
 struct ScaleSearch {
   let grid: CodeGrid
   let kernels: Kernels
@@ -25,19 +26,25 @@ struct ScaleSearch {
   ///   - importances: h (count), not negative
   func scale(
     of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int
-  ) -> Float {
+  ) -> GroupScale {
     let largest = CodeGrid.largestMagnitude(weights, count: count)
-    var best = grid.scale(largest: largest)
-    guard best > 0 else { return 0 }
+    let range = grid.format.isSymmetric ? (lowest: 0, highest: 0) : CodeGrid.range(weights, count: count)
+    var best = grid.groupScale(of: weights, count: count)
+    guard best.scale > 0 else { return best }
     var least = Float.infinity
-    var last: Float = 0
+    var last = GroupScale()
     for ratio in Self.ratios {
-      let scale = grid.scale(largest: largest / ratio)
-      guard scale != last else { continue }
-      last = scale
+      let group =
+        grid.format.isSymmetric
+        ? GroupScale(scale: grid.scale(largest: largest / ratio))
+        : grid.groupScale(lowest: range.lowest / ratio, highest: range.highest / ratio)
+      guard group != last else { continue }
+      last = group
+      // The kernel rounds to multiples of the scale: codes minus the zero point.
+      let multiples = grid.codes.lowerBound - group.zero...grid.codes.upperBound - group.zero
       let error = kernels.roundingError(
-        of: weights, importances: importances, count: count, scale: scale, codes: grid.codes)
-      if error < least { (least, best) = (error, scale) }
+        of: weights, importances: importances, count: count, scale: group.scale, codes: multiples)
+      if error < least { (least, best) = (error, group) }
     }
     return best
   }
@@ -51,14 +58,15 @@ struct RowScales: Sendable {
 
   /// Fills `scales` (group). Returns false, with unusable scales, when a weight is not finite or beyond the grid.
   func choose(
-    for row: UnsafePointer<Float>, columns: Int, kernels: Kernels, into scales: UnsafeMutablePointer<Float>
+    for row: UnsafePointer<Float>, columns: Int, kernels: Kernels,
+    into scales: UnsafeMutablePointer<GroupScale>
   ) -> Bool {
     let groupSize = grid.format.group ?? columns
     for group in 0..<(columns / groupSize) {
       let start = group * groupSize
       let largest = CodeGrid.largestMagnitude(row + start, count: groupSize)
       guard largest <= grid.largestWeight else { return false }
-      scales[group] = grid.scale(largest: largest)
+      scales[group] = grid.groupScale(of: row + start, count: groupSize)
       importances?.withUnsafeBufferPointer { values in
         guard let base = values.baseAddress else { return }
         scales[group] = ScaleSearch(grid: grid, kernels: kernels).scale(

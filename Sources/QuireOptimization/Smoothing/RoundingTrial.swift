@@ -77,7 +77,7 @@ package final class RoundingTrial: @unchecked Sendable {
     let result = HostBuffer<Float>(count: band.weights.count)
     let codes = HostBuffer<Int8>(count: columns)
     let groupSize = band.scales.grid.format.group ?? columns
-    let steps = HostBuffer<Float>(count: columns / groupSize)
+    let steps = HostBuffer<GroupScale>(count: columns / groupSize)
     let factors = HostBuffer(scales ?? [Float](repeating: 1, count: columns))
     // Weighted by the scaled activations.
     let choice = RowScales(
@@ -93,9 +93,10 @@ package final class RoundingTrial: @unchecked Sendable {
       for group in 0..<(columns / groupSize) {
         let start = group * groupSize
         let step = steps.pointer[group]
-        band.scales.grid.encode(target + start, count: groupSize, scale: step, into: codes.pointer + start)
+        band.scales.grid.encode(target + start, count: groupSize, step, into: codes.pointer + start)
         for column in start..<(start + groupSize) {
-          target[column] = Float(codes.pointer[column]) * step / factors.pointer[column] - source[column]
+          let multiple = Float(Int32(codes.pointer[column]) - step.zero)
+          target[column] = multiple * step.scale / factors.pointer[column] - source[column]
         }
       }
     }

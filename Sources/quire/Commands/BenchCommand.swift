@@ -22,7 +22,10 @@ extension Command {
     positionals: ["[MODEL]"],
     options: [
       Option("--shape", "NAME", PublishedShape.all.map(\.name).joined(separator: ", ")),
-      Option("--scheme", "TYPE", "how a shape's matrices are stored: int4 (default), int8 or bf16"),
+      Option(
+        "--scheme", "TYPE",
+        "how a shape's matrices are stored: int4 (default), int8 or bf16; int4-asymmetric and int8-asymmetric have zero points, and all but bf16 may end in -float16, the type of their scales"
+      ),
       Option(
         "--group", "N",
         "inputs that share a scale: 32, 64 or 128 (default: 128 for int4; int8: one per channel)"),
@@ -132,14 +135,15 @@ private enum BenchSubject {
       let known = PublishedShape.all.map(\.name).joined(separator: ", ")
       throw UsageError(command, "--shape: expected one of \(known), found '\(name)'")
     }
-    let scheme = try arguments.scheme("--scheme") ?? .int4
-    let headScheme = try arguments.scheme("--head-scheme") ?? (scheme == .bf16 ? .bf16 : .int8)
     let group = try arguments.integer("--group", in: 32...128)
-    let format = WeightFormat(scheme: scheme, group: group ?? (scheme == .int4 ? 128 : nil))
+    let format =
+      try arguments.format("--scheme", group: group, int4Group: group ?? 128) ?? .int4(group: group ?? 128)
+    let headFormat =
+      try arguments.format("--head-scheme", group: nil, int4Group: group ?? 128)
+      ?? (format.scheme == .bf16 ? .bf16 : .int8())
     self = .shape(
       shape, layerCount: try arguments.integer("--layers", in: 1...shape.configuration.layerCount),
-      format: format,
-      headFormat: WeightFormat(scheme: headScheme, group: headScheme == .int4 ? group ?? 128 : nil))
+      format: format, headFormat: headFormat)
     let matrices = shape.configuration.tensorNames.filter { !$0.isNorm }
     for width in Set(matrices.map { $0.shape(in: shape.configuration)[1] }) {
       do { try format.validate(columns: width, name: "--group") } catch {
@@ -170,12 +174,16 @@ private enum BenchSubject {
 }
 
 extension Arguments {
-  fileprivate func scheme(_ option: String) throws -> WeightFormat.Scheme? {
+  /// A format by its name, with `int4Group` for int4 and `group` for the others; nil when the option is absent.
+  fileprivate func format(_ option: String, group: Int?, int4Group: Int) throws -> WeightFormat? {
     guard let name = string(option) else { return nil }
-    guard let scheme = WeightFormat.Scheme(rawValue: name) else {
+    guard let format = WeightFormat(name: name, group: group) else {
       let known = WeightFormat.Scheme.allCases.map(\.rawValue).joined(separator: ", ")
-      throw UsageError(command, "\(option): expected one of \(known), found '\(name)'")
+      throw UsageError(
+        command,
+        "\(option): expected one of \(known), or int8 or int4 with -asymmetric, -float16 or both, found '\(name)'"
+      )
     }
-    return scheme
+    return format.scheme == .int4 ? WeightFormat(name: name, group: int4Group) : format
   }
 }

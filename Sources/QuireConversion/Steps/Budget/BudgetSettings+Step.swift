@@ -22,7 +22,7 @@ extension BudgetSettings: ConversionStep {
     }
     var choices: [WeightFormat] = []
     for choice in try node.member("choices")?.elements("the choices") ?? [] {
-      try choice.checkMembers(["scheme", "group"], of: "a choice")
+      try choice.checkMembers(["scheme", "group", "symmetric"], of: "a choice")
       choices.append(try choice.format(in: "the choice"))
     }
     if let member = node.member("choices"), choices.isEmpty {

@@ -10,7 +10,8 @@ extension QuantizationSettings: ConversionStep {
 
   init(_ node: RecipeNode) throws(ConversionError) {
     let what = "the step \"\(Self.name)\""
-    try node.checkMembers(["step", "scheme", "group", "method", "scaleSearch", "overrides"], of: what)
+    try node.checkMembers(
+      ["step", "scheme", "group", "symmetric", "method", "scaleSearch", "overrides"], of: what)
     let target = try node.format(in: what)
     if target.scheme == .bf16 {
       throw (node.member("scheme") ?? node).refusal(
@@ -67,7 +68,7 @@ extension RecipeNode {
   }
 
   private func override() throws(ConversionError) -> QuantizationOverride {
-    try checkMembers(["match", "scheme", "group"], of: "an override")
+    try checkMembers(["match", "scheme", "group", "symmetric"], of: "an override")
     let match = try required("match", in: "the override")
     let pattern = try match.string("match")
     do throws(NamePatternError) { _ = try NameMatcher(pattern) } catch {
@@ -76,15 +77,20 @@ extension RecipeNode {
     return QuantizationOverride(pattern: pattern, target: try format(in: "the override"))
   }
 
-  /// `scheme` and `group`: int4 needs a group, for int8 it is optional, bf16 has none.
+  /// `scheme`, `group` and `symmetric`: int4 needs a group, for int8 it is optional, bf16 has neither.
   func format(in what: String) throws(ConversionError) -> WeightFormat {
     let scheme = try required("scheme", in: what).choice("scheme", as: WeightFormat.Scheme.self)
+    let symmetric = member("symmetric")
+    if let symmetric, scheme == .bf16 {
+      throw symmetric.refusal("the scheme \"bf16\" has no zero points; remove the field \"symmetric\"")
+    }
+    let isSymmetric = try symmetric?.boolean("symmetric") ?? true
     guard let node = member("group") else {
       guard scheme != .int4 else {
         throw refusal(
           "the scheme \"int4\" needs a group of 32, 64 or 128 in \(what); add the field \"group\"")
       }
-      return WeightFormat(scheme: scheme, group: nil)
+      return WeightFormat(scheme: scheme, group: nil, isSymmetric: isSymmetric)
     }
     guard scheme != .bf16 else {
       throw node.refusal("the scheme \"bf16\" has no group; remove the field \"group\"")
@@ -92,6 +98,6 @@ extension RecipeNode {
     guard let group = node.value.intValue, WeightFormat.groups.contains(group) else {
       throw node.refusal(expected: "group to be 32, 64 or 128")
     }
-    return WeightFormat(scheme: scheme, group: group)
+    return WeightFormat(scheme: scheme, group: group, isSymmetric: isSymmetric)
   }
 }

@@ -13,13 +13,22 @@ extension Checkpoint {
   package func fingerprint(of names: [String]) throws(CheckpointError) -> String {
     var hash = ContentHash()
     for name in names {
-      let (file, record) = try find(name)
-      Array("\(name) \(record.element.rawValue) \(record.shape)\n".utf8).withUnsafeBytes { hash.update($0) }
-      for range in Self.pieces(of: record.range) {
-        withUnsafeBytes(of: try file.hash(range).littleEndian) { hash.update($0) }
+      for (file, record) in try parts(of: name) {
+        Array("\(record.name) \(record.element.rawValue) \(record.shape)\n".utf8).withUnsafeBytes {
+          hash.update($0)
+        }
+        for range in Self.pieces(of: record.range) {
+          withUnsafeBytes(of: try file.hash(range).littleEndian) { hash.update($0) }
+        }
       }
     }
     return hash.hexadecimal
+  }
+
+  /// The tensors of the files that hold a weight, by name.
+  private func parts(of name: String) throws(CheckpointError) -> [(file: SafetensorsFile, record: TensorRecord)] {
+    guard let matrix = encoded[name] else { return [try find(name)] }
+    return matrix.parts.sorted { $0.key < $1.key }.map { ($0.value.file, $0.value.record) }
   }
 
   private static func pieces(of range: Range<Int>) -> [Range<Int>] {

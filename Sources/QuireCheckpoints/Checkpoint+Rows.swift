@@ -10,6 +10,7 @@ extension Checkpoint {
   ) throws(CheckpointError) -> TensorView {
     precondition(shape.count == 2 && rows.lowerBound >= 0 && rows.upperBound <= shape[0], "rows of a matrix")
     let record = try check(name, shape: shape)
+    if let matrix = encoded[name] { return try view(matrix, rows, noting: nil) }
     let (file, _) = try find(name)
     // bounded: a part of the tensor's range, which is in the file
     let rowBytes = shape[1] * record.element.byteCount

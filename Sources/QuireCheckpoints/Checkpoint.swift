@@ -21,6 +21,11 @@ package final class Checkpoint: Sendable {
 
   let files: [SafetensorsFile]
   private let tensors: [String: (file: Int, record: TensorRecord)]
+  /// How the weights are quantized; nil where they are not.
+  let quantization: StoredQuantization?
+  /// Matrices of integers or 8-bit floats, by the names that a model asks for.
+  let encoded: [String: EncodedMatrix]
+  let held = HeldContents()
 
   /// Opens the folder at `path` and checks everything but the values of the weights.
   package init(path: String) throws(CheckpointError) {
@@ -33,15 +38,25 @@ package final class Checkpoint: Sendable {
     generationConfiguration = try source.object(CompanionFile.generationConfiguration.name)
     let weights = try WeightFiles(source)
     files = weights.files
-    tensors = weights.tensors
     unlistedTensors = weights.unlistedTensors
-    notices = weights.notices
+    quantization = try StoredQuantization(configuration, path: source.path(CompanionFile.configuration.name))
+    let decoding = try QuantizedWeights(weights, quantization)
+    tensors = decoding.plain
+    encoded = decoding.encoded
+    notices = weights.notices + decoding.notices
   }
 
   /// All tensors that can be read, sorted.
-  package var tensorNames: [String] { tensors.keys.sorted() }
+  package var tensorNames: [String] { (Array(tensors.keys) + encoded.keys).sorted() }
 
-  package func record(_ name: String) -> TensorRecord? { tensors[name]?.record }
+  /// A quantized matrix has the shape and type of its values; its range is that of its codes.
+  package func record(_ name: String) -> TensorRecord? {
+    if let matrix = encoded[name] {
+      return TensorRecord(
+        name: name, element: .float32, shape: matrix.shape, file: matrix.main.file, range: matrix.main.range)
+    }
+    return tensors[name]?.record
+  }
 
   /// The types that weights may have.
   package static let weightElements: Set<ElementType> = [.bfloat16, .float16, .float32]
@@ -55,6 +70,7 @@ package final class Checkpoint: Sendable {
     noting hashes: TensorHashes? = nil
   ) throws(CheckpointError) -> TensorView {
     let record = try check(name, elements: elements, shape: shape)
+    if let matrix = encoded[name] { return try view(matrix, 0..<matrix.rows, noting: hashes) }
     let (file, _) = try find(name)
     let contents = try file.read(record, hashing: hashes != nil)
     if let hash = contents.hash { hashes?.note(name, hash) }
@@ -66,7 +82,7 @@ package final class Checkpoint: Sendable {
   package func check(
     _ name: String, elements: Set<ElementType> = weightElements, shape: [Int]
   ) throws(CheckpointError) -> TensorRecord {
-    let (_, record) = try find(name)
+    guard let record = record(name) else { throw .missingTensor(folder: folder, name: name) }
     guard elements.contains(record.element), record.shape == shape else {
       let types = elements.map(\.rawValue).sorted().joined(separator: ", ")
       throw .mismatch(
@@ -88,7 +104,9 @@ package final class Checkpoint: Sendable {
 
 extension Checkpoint {
   /// Whether two tensors have the same type, shape and bytes. Stops reading at the first difference.
+  /// A quantized matrix equals no other.
   package func areEqual(_ first: String, _ second: String) throws(CheckpointError) -> Bool {
+    if encoded[first] != nil || encoded[second] != nil { return false }
     let (one, other) = (try find(first), try find(second))
     guard one.record.element == other.record.element, one.record.shape == other.record.shape else {
       return false

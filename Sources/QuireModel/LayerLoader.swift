@@ -18,11 +18,17 @@ package struct LayerLoader: WeightSource, Sendable {
   package let notices: [String]
   /// Receives the hashes of the tensors that are read.
   package let hashes: TensorHashes?
+  /// Whether quantized matrices are read as integers where a weight format holds them exactly; otherwise their float32
+  /// values are read.
+  package let keepsGrids: Bool
 
   /// Reads the checkpoint's configuration and checks that every tensor of the model exists with its shape, and that
   /// no other stored tensor would change the model.
-  package init(_ checkpoint: Checkpoint, hashes: TensorHashes? = nil) throws(ModelError) {
+  package init(
+    _ checkpoint: Checkpoint, hashes: TensorHashes? = nil, keepsGrids: Bool = false
+  ) throws(ModelError) {
     self.checkpoint = checkpoint
+    self.keepsGrids = keepsGrids
     self.hashes = hashes
     let written = try ModelConfiguration(json: checkpoint.configuration)
     var notices = checkpoint.notices
@@ -55,12 +61,20 @@ package struct LayerLoader: WeightSource, Sendable {
   }
 
   package func matrix(_ name: TensorName, rows: Int, columns: Int) throws(ModelError) -> WeightMatrix {
-    .dense(try dense(name, rows: rows, columns: columns, shape: [rows, columns]))
+    if keepsGrids, let matrix = try grid(name) { return .quantized(matrix) }
+    return .dense(try dense(name, rows: rows, columns: columns, shape: [rows, columns]))
   }
 
   package func norm(_ name: TensorName, count: Int) throws(ModelError) -> HostBuffer<Float> {
     WeightMatrix.dense(try dense(name, rows: 1, columns: count, shape: [count]))
       .dequantized(kernels: Kernels(.portable))
+  }
+
+  /// Nil where the matrix is not quantized, or no weight format holds it.
+  private func grid(_ name: TensorName) throws(ModelError) -> QuantizedMatrix? {
+    let grid: StoredGrid?
+    do { grid = try checkpoint.grid(name.string, noting: hashes) } catch { throw .checkpoint(error.description) }
+    do { return try grid?.matrix() } catch { throw .checkpoint("\(name): \(error.description)") }
   }
 
   private func dense(

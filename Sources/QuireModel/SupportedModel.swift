@@ -1,3 +1,4 @@
+import QuireCheckpoints
 import QuireJSON
 
 /// The fields of a config.json that would change the model's function and that Quire does not implement: each is
@@ -76,6 +77,7 @@ enum SupportedModel {
 
   /// Weights that another tool has quantized; the field depends on the tool.
   private static func checkQuantization(_ fields: ConfigurationFields) throws(ModelError) {
+    if StoredQuantization.isRead(.object(fields.members)) { return }
     for field in ["quantization_config", "compression_config", "quantization"] {
       guard let value = fields.value(field) else { continue }
       let method = ["quant_method", "quant_algo", "format", "mode"].lazy
@@ -83,7 +85,7 @@ enum SupportedModel {
       throw .unsupported(
         field: fields.prefix + field,
         found: method.map { "\"\($0)\"" } ?? ConfigurationFields.shown(value),
-        supported: "unquantized weights",
+        supported: "unquantized weights, or those of AWQ, GPTQ, compressed-tensors or FP8",
         advice: "use the original checkpoint in bfloat16, which Quire quantizes itself")
     }
   }

@@ -45,7 +45,12 @@ extension ModelSource {
     }
     let checkpoint = try checkpoint(for: "its tensors").checkpoint
     return checkpoint.tensorNames.compactMap(checkpoint.record).map {
-      StoredTensor(
+      if let stored = checkpoint.storedFormat($0.name) {
+        return StoredTensor(
+          name: $0.name, shape: $0.shape, scheme: stored.scheme, group: stored.hasOneGroup ? nil : stored.group,
+          rawBytes: stored.byteCount, packedBytes: stored.byteCount)
+      }
+      return StoredTensor(
         name: $0.name, shape: $0.shape, scheme: $0.element.rawValue, group: nil, rawBytes: $0.byteCount,
         packedBytes: $0.byteCount)
     }
@@ -56,5 +61,12 @@ extension ModelSource {
   package var origin: (recipe: String?, lastStep: String?) {
     // The first row is the checkpoint before any step.
     return (pack?.manifest.recipe?.name, pack?.manifest.stepNames.dropFirst().last)
+  }
+}
+
+extension Checkpoint.StoredFormat {
+  /// "int4", "int4-asymmetric", "fp8".
+  fileprivate var scheme: String {
+    isInteger ? "int\(bits)\(hasZeros ? "-asymmetric" : "")" : "fp\(bits)"
   }
 }

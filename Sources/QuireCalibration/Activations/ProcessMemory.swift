@@ -17,10 +17,13 @@ package enum ProcessMemory {
 package struct SourceSizes: Sendable, Equatable {
   /// The tokenizer's files and the chat template, which go into a pack's manifest.
   package var tokenizerBytes = 0
+  /// Bytes of a weight in memory: dequantized ones are float32.
+  package var weightBytes = 2
 
   package init() {}
 
   package init(_ checkpoint: Checkpoint) {
+    if checkpoint.quantizationName != nil { weightBytes = 4 }
     for name in ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"] {
       let attributes = try? FileManager.default.attributesOfItem(atPath: checkpoint.folder + "/" + name)
       tokenizerBytes += attributes?[.size] as? Int ?? 0

@@ -77,12 +77,13 @@ extension ConversionPlan {
       let role: String
       let before: [Int]
       let after: [Int]
-      let format: WeightFormat
+      let format: String
     }
     var order: [Kind] = []
     var totals: [Kind: (count: Int, before: Int, after: Int)] = [:]
     for (old, new) in zip(source.tensors, result.tensors) {
-      let kind = Kind(role: new.name.role, before: old.shape, after: new.shape, format: new.format)
+      let format = new.isFloat32 ? "float32" : new.format.description
+      let kind = Kind(role: new.name.role, before: old.shape, after: new.shape, format: format)
       if totals[kind] == nil { order.append(kind) }
       let total = totals[kind] ?? (0, 0, 0)
       totals[kind] = (total.count + 1, total.before + old.byteCount, total.after + new.byteCount)
@@ -92,7 +93,7 @@ extension ConversionPlan {
       let shape = Self.shape(kind.before)
       return [
         kind.role, "\(total.count)",
-        kind.before == kind.after ? shape : "\(shape) → \(Self.shape(kind.after))", kind.format.description,
+        kind.before == kind.after ? shape : "\(shape) → \(Self.shape(kind.after))", kind.format,
         "\(ByteText.of(total.before)) → \(ByteText.of(total.after))",
       ]
     }

@@ -42,26 +42,35 @@ package struct ConversionPlan: Sendable {
     package let name: TensorName
     package let shape: [Int]
     package let format: WeightFormat
+    /// Whether a matrix of floats is stored as float32: the exact values of a quantized one.
+    package var isFloat32 = false
 
     package var parameterCount: Int { shape.reduce(1, *) }
     /// Bytes in memory, before compression.
     package var byteCount: Int {
-      shape.count == 2 ? format.byteCount(rows: shape[0], columns: shape[1]) : 2 * parameterCount
+      if isFloat32 { return 4 * parameterCount }
+      return shape.count == 2 ? format.byteCount(rows: shape[0], columns: shape[1]) : 2 * parameterCount
     }
   }
 
   /// - Parameters:
   ///   - calibration: the calibration text, when it is known
   ///   - sources: sizes of the checkpoint's files, which count in memory
+  ///   - source: the checkpoint's quantized matrices; without steps they are kept
   package init(
     recipe: Recipe, configuration: ModelConfiguration, threadCount: Int, calibration: CalibrationSet? = nil,
-    sources: SourceSizes = SourceSizes()
+    sources: SourceSizes = SourceSizes(), source: QuantizedSource? = nil
   ) throws(ConversionError) {
     self.recipe = recipe
     self.calibration = calibration
     let effective = recipe.replacingCalibration(recipe.calibration.limited(to: calibration))
     windows = effective.calibration
-    var stages = [Stage(step: "checkpoint", configuration: configuration, formats: { _ in .bf16 })]
+    let kept = recipe.steps.isEmpty ? source : nil
+    var stages = [
+      Stage(
+        step: "checkpoint", configuration: configuration,
+        isFloat32: { kept?.isStoredAsFloat32($0) ?? false }, formats: { kept?.kept[$0.string] ?? .bf16 })
+    ]
     var isExact = true
     for step in recipe.steps {
       let before = stages[stages.count - 1].configuration
@@ -102,13 +111,14 @@ package struct ConversionPlan: Sendable {
 
 extension ConversionPlan.Stage {
   init(
-    step: String, configuration: ModelConfiguration, formats: (TensorName) -> WeightFormat
+    step: String, configuration: ModelConfiguration, isFloat32: (TensorName) -> Bool = { _ in false },
+    formats: (TensorName) -> WeightFormat
   ) {
     self.step = step
     self.configuration = configuration
     tensors = configuration.tensorNames.map { name in
       ConversionPlan.PlannedTensor(
-        name: name, shape: name.shape(in: configuration), format: formats(name))
+        name: name, shape: name.shape(in: configuration), format: formats(name), isFloat32: isFloat32(name))
     }
   }
 

@@ -49,7 +49,8 @@ package struct MemoryEstimate: Sendable, Equatable {
           threadCount: threadCount, runsLayers: recipe.needsCalibration)),
       Part(what: "tokenizer and manifest", byteCount: sources.heldBytes),
     ]
-    let layer = Self.layerParts(recipe, source, result, threadCount, isSurveyed: survey != nil)
+    let layer = Self.layerParts(
+      recipe, source, result, threadCount, sources, isSurveyed: survey != nil)
     let table = [
       Part(what: "embedding or lm_head", byteCount: Self.largestTable(source, result))
     ]
@@ -64,11 +65,13 @@ package struct MemoryEstimate: Sendable, Equatable {
   /// Memory held while one layer is processed.
   private static func layerParts(
     _ recipe: Recipe, _ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage, _ threadCount: Int,
+    _ sources: SourceSizes,
     isSurveyed: Bool
   ) -> [Part] {
     let readsStatistics = recipe.calibration.statistics != nil
     var layer = [
-      Part(what: "two layers of the checkpoint", byteCount: 4 * layerParameters(source)),
+      Part(
+        what: "two layers of the checkpoint", byteCount: 2 * sources.weightBytes * layerParameters(source)),
       Part(what: "one optimized layer", byteCount: largestLayer(result)),
     ]
     if recipe.steps.contains(where: { $0.settings.preparesRounding }) {

@@ -33,7 +33,9 @@ package struct Converter {
     _ checkpoint: Checkpoint, recipe: Recipe, compute: Compute, toolVersion: String,
     chatFormat: ChatFormat? = nil
   ) throws(ConversionError) {
-    loader = try wrapping(ConversionError.model, try LayerLoader(checkpoint, hashes: TensorHashes()))
+    loader = try wrapping(
+      ConversionError.model,
+      try LayerLoader(checkpoint, hashes: TensorHashes(), keepsGrids: recipe.steps.isEmpty))
     tokenizer = try wrapping(
       ConversionError.text, try Tokenizer(folder: checkpoint.folder, chatFormat: chatFormat))
     askedChatFormat = chatFormat
@@ -46,7 +48,7 @@ package struct Converter {
       ? try recipe.calibrationSet(loader, tokenizer) : nil
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
-      calibration: calibration, sources: SourceSizes(checkpoint))
+      calibration: calibration, sources: SourceSizes(checkpoint), source: QuantizedSource(checkpoint))
     optimizer = LayerOptimizer(
       recipe: recipe, formats: try TensorFormats(recipe, loader.configuration),
       headSize: loader.configuration.headSize, compute: compute)
@@ -55,7 +57,10 @@ package struct Converter {
   }
 
   /// The plan and the chat format as text.
-  package var text: String { "\(plan.text)\nchat format: \(tokenizer.chatFormat.summary)" }
+  package var text: String {
+    let source = QuantizedSource(loader.checkpoint).map { $0.sentence(keepsGrids: loader.keepsGrids) + "\n" } ?? ""
+    return "\(plan.text)\n\(source)chat format: \(tokenizer.chatFormat.summary)"
+  }
 
   /// What is known about a layer's activations without running the text.
   func knownStatistics(layer: Int) -> (any ActivationStatistics)? { statistics?.layer(layer) }

@@ -14,7 +14,10 @@ extension Command {
       + "A stopped conversion leaves .partial files next to the pack; the same command resumes after its last layer.",
     positionals: ["CHECKPOINT"],
     options: [
-      Option("--recipe", "FILE", "the steps, in JSON5, or the name of a recipe that comes with quire: int4"),
+      Option(
+        "--recipe", "FILE",
+        "the steps, in JSON5, or the name of a recipe that comes with quire: int4 (default for "
+          + "quantized checkpoints: keep)"),
       Option("--output", "FILE", "the pack to write"), .force,
       Option("--statistics", "FILE", "what quire calibrate has written, instead of the recipe's calibration"),
       Option("--plan", nil, "print the plan and stop"),
@@ -27,7 +30,6 @@ extension Command {
 }
 
 private func runConvert(_ arguments: Arguments) throws {
-  let recipePath = try arguments.required("--recipe")
   let isPlanOnly = arguments.has("--plan")
   if arguments.has("--measure"), !isPlanOnly {
     throw CommandError("--measure: expected --plan with it, found none; add --plan, or leave it out")
@@ -35,6 +37,9 @@ private func runConvert(_ arguments: Arguments) throws {
   let output = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
   let loader = try arguments.modelSource().checkpoint(for: "convert")
+  // What another program has quantized stays as it is unless a recipe says otherwise.
+  let isQuantized = loader.checkpoint.quantizationName != nil
+  let recipePath = try isQuantized ? arguments.string("--recipe") ?? "keep" : arguments.required("--recipe")
   showNotices(loader.notices)
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()

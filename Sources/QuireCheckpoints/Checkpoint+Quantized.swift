@@ -1,0 +1,55 @@
+package import QuireTensors
+
+// Matrices that the files hold as integers or 8-bit floats: everything that reads tensors gets their float32 values.
+
+extension Checkpoint {
+  /// How a quantized matrix is stored, for people and plans.
+  package struct StoredFormat: Sendable, Equatable {
+    package let isInteger: Bool
+    package let bits: Int
+    /// Columns that share a scale.
+    package let group: Int
+    package let hasOneGroup: Bool
+    /// Whether the checkpoint has zero points.
+    package let hasZeros: Bool
+    /// Whether columns of a group are not consecutive.
+    package let isPermuted: Bool
+    package let scaleElement: ElementType
+    package let byteCount: Int
+  }
+
+  /// "AWQ" for a checkpoint with quantized weights; nil for others.
+  package var quantizationName: String? { encoded.isEmpty ? nil : quantization?.name }
+
+  /// Names of the quantized matrices, sorted.
+  package var quantizedNames: [String] { encoded.keys.sorted() }
+
+  package func storedFormat(_ name: String) -> StoredFormat? {
+    guard let matrix = encoded[name] else { return nil }
+    let scale = ["scales", "weight_scale", "weight_scale_inv"].compactMap { matrix.parts[$0] }.first
+    return StoredFormat(
+      isInteger: matrix.layout != .float8, bits: matrix.bits, group: matrix.columnsPerScale,
+      hasOneGroup: matrix.groupCount == 1,
+      hasZeros: matrix.parts["qzeros"] != nil && !(quantization?.isSymmetric ?? false)
+        || matrix.parts["weight_zero_point"] != nil,
+      isPermuted: matrix.parts["weight_g_idx"] != nil || (quantization?.permutes ?? false),
+      scaleElement: scale?.record.element ?? .float16, byteCount: matrix.byteCount)
+  }
+
+  /// The codes, scales and zero points of a matrix; nil where it has none, as floats.
+  package func grid(
+    _ name: String, noting hashes: TensorHashes? = nil
+  ) throws(CheckpointError) -> StoredGrid? {
+    guard let matrix = encoded[name], matrix.layout != .float8 else { return nil }
+    return try matrix.grid(0..<matrix.rows, of: matrix.read(noting: hashes))
+  }
+
+  func view(_ matrix: EncodedMatrix, _ rows: Range<Int>, noting hashes: TensorHashes?) throws(CheckpointError) -> TensorView {
+    let contents = try held.contents(of: matrix, noting: hashes, keeps: rows.count < matrix.rows)
+    let values = try matrix.values(rows, of: contents)
+    let record = TensorRecord(
+      name: matrix.name, element: .float32, shape: [rows.count, matrix.columns], file: matrix.main.file,
+      range: 0..<values.byteCount)
+    return TensorView(record: record, bytes: UnsafeRawBufferPointer(values.bytes), owner: values)
+  }
+}

@@ -1,0 +1,20 @@
+/// Unsigned integers of 4 or 8 bits in 32-bit words, the first in the lowest bits.
+struct PackedWords {
+  let words: UnsafeBufferPointer<UInt32>
+  let bits: Int
+
+  var countPerWord: Int { 32 / bits }
+
+  init(_ bytes: UnsafeRawBufferPointer, bits: Int) {
+    words = bytes.bindMemory(to: UInt32.self)
+    self.bits = bits
+  }
+
+  func value(word: Int, at position: Int) -> UInt8 {
+    let shifted = words[word] >> UInt32(truncatingIfNeeded: position * bits)
+    return UInt8(truncatingIfNeeded: shifted) & UInt8(truncatingIfNeeded: (1 << bits) - 1)
+  }
+}
+
+/// AutoAWQ's order of the eight numbers in a word: the number of column i is at position `awqPositions[i]`.
+let awqPositions = [0, 4, 1, 5, 2, 6, 3, 7]

@@ -1,0 +1,42 @@
+package import QuireTensors
+
+/// Some rows of a matrix of integers: weight = scale · (code − zero point), one scale and zero point for each row and group
+/// of columns.
+package struct StoredGrid: Sendable {
+  package let rows: Int
+  package let columns: Int
+  package let bits: Int
+  package let groupCount: Int
+  /// Unsigned codes, [rows, columns].
+  package let codes: HostBuffer<UInt8>
+  /// [rows, groups]; may be one more than the largest code.
+  package let zeros: [Int32]
+  /// [rows, groups].
+  package let scales: [Float]
+  /// The group of each column, where they are not consecutive (GPTQ with `desc_act`).
+  package let groupOfColumn: [Int32]?
+
+  /// All weights as float32, [rows, columns]: exactly those of the file, because a product of at most 9 by 11 bits
+  /// (float16 scales) or 24 bits (float32 scales, rounded once) is one float32 operation.
+  func values() -> HostBuffer<Float> {
+    let result = HostBuffer<Float>(count: rows * columns)
+    let width = columns / groupCount
+    for row in 0..<rows {
+      let (source, target) = (codes.pointer + row * columns, result.pointer + row * columns)
+      if let groupOfColumn {
+        for column in 0..<columns {
+          let index = row * groupCount + Int(groupOfColumn[column])
+          target[column] = scales[index] * Float(Int32(source[column]) - zeros[index])
+        }
+        continue
+      }
+      for group in 0..<groupCount {
+        let (scale, zero) = (scales[row * groupCount + group], zeros[row * groupCount + group])
+        for column in group * width..<(group + 1) * width {
+          target[column] = scale * Float(Int32(source[column]) - zero)
+        }
+      }
+    }
+    return result
+  }
+}

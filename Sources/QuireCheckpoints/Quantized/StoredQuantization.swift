@@ -1,0 +1,145 @@
+package import QuireJSON
+
+/// How a checkpoint's weights were quantized by another program, from `quantization_config` in config.json.
+///
+/// Read are AWQ (AutoAWQ's `gemm` layout), GPTQ, compressed-tensors (integers and FP8) and block-wise FP8. Which matrices
+/// are quantized, in which groups and with which zero points, follows from the tensors themselves (`EncodedMatrix`).
+package struct StoredQuantization: Sendable, Equatable {
+  package enum Method: String, Sendable, CaseIterable {
+    case awq, gptq, float8 = "fp8"
+    case compressedTensors = "compressed-tensors"
+  }
+
+  package let method: Method
+  /// The number types of weights, such as int4 or float8.
+  let numbers: Set<Number>
+  /// GPTQ's first version stores each zero point minus one.
+  let addsOneToZeros: Bool
+  /// Rows and columns that share a scale of block-wise FP8.
+  let block: [Int]
+  /// Whether all zero points are those of weight 0, though they are stored.
+  let isSymmetric: Bool
+  /// Whether GPTQ took the columns in the order of their importance.
+  let permutes: Bool
+
+  struct Number: Hashable {
+    let isInteger: Bool
+    let bits: Int
+  }
+
+  /// Whether config.json names a method that is read; all others are refused with the model's configuration.
+  package static func isRead(_ configuration: JSONValue) -> Bool { method(configuration) != nil }
+
+  private static func settings(_ configuration: JSONValue) -> JSONValue? {
+    for field in ["quantization_config", "compression_config"] {
+      if let value = configuration[field], !value.isNull { return value }
+    }
+    return nil
+  }
+
+  private static func method(_ configuration: JSONValue) -> Method? {
+    settings(configuration)?["quant_method"]?.stringValue.flatMap(Method.init)
+  }
+
+  /// Nil for weights that are not quantized, or by a method that is not read.
+  /// - Parameter path: the path of config.json, for errors.
+  init?(_ configuration: JSONValue, path: String) throws(CheckpointError) {
+    guard let settings = Self.settings(configuration), let method = Self.method(configuration) else { return nil }
+    let fields = Fields(settings: settings, path: path)
+    self.method = method
+    var block = [128, 128]
+    var adds = false
+    switch method {
+    case .awq:
+      numbers = [Number(isInteger: true, bits: try fields.bits([4]))]
+      let version = settings["version"]?.stringValue ?? "gemm"
+      guard version.lowercased() == "gemm" else { throw fields.refusal("version \"gemm\" of AWQ", "\"\(version)\"") }
+    case .gptq:
+      numbers = [Number(isInteger: true, bits: try fields.bits([4, 8]))]
+      if let rules = settings["dynamic"]?.objectValue, !rules.members.isEmpty {
+        throw fields.refusal("one format for all matrices", "rules for some in \"dynamic\"")
+      }
+      let format = settings["checkpoint_format"]?.stringValue ?? "gptq"
+      guard format == "gptq" || format == "gptq_v2" else {
+        throw fields.refusal("checkpoint_format \"gptq\" or \"gptq_v2\"", "\"\(format)\"")
+      }
+      adds = format == "gptq"
+    case .float8:
+      numbers = [Number(isInteger: false, bits: 8)]
+      let type = settings["fmt"]?.stringValue ?? "e4m3"
+      guard type == "e4m3" || type == "float8_e4m3fn" else { throw fields.refusal("fmt \"e4m3\"", "\"\(type)\"") }
+      if let sizes = settings["weight_block_size"], !sizes.isNull { block = try fields.block(sizes) }
+    case .compressedTensors:
+      numbers = try fields.numbers()
+    }
+    self.block = block
+    isSymmetric = method == .gptq && settings["sym"]?.boolValue ?? true
+    permutes = method == .gptq && settings["desc_act"]?.boolValue ?? false
+    addsOneToZeros = adds
+  }
+
+  /// "AWQ", as sentences for people name it.
+  package var name: String {
+    switch method {
+    case .awq: "AWQ"
+    case .gptq: "GPTQ"
+    case .float8: "FP8"
+    case .compressedTensors: "compressed-tensors"
+    }
+  }
+}
+
+/// The members of `quantization_config`.
+private struct Fields {
+  let settings: JSONValue
+  let path: String
+
+  func refusal(_ expected: String, _ found: String) -> CheckpointError {
+    .foreign(
+      path: path, expected: "quantized weights with \(expected)", found: found,
+      advice: "use the original checkpoint in bfloat16, which Quire quantizes itself")
+  }
+
+  func bits(_ known: [Int]) throws(CheckpointError) -> Int {
+    let value = settings["bits"] ?? settings["w_bit"]
+    guard let bits = value?.intValue, known.contains(bits) else {
+      let found = value.map { "\($0.serialized())" } ?? "none"
+      throw refusal("bits \(known.map(String.init).joined(separator: " or "))", found)
+    }
+    return bits
+  }
+
+  func block(_ value: JSONValue) throws(CheckpointError) -> [Int] {
+    guard let sizes = value.arrayValue?.map(\.intValue), sizes.count == 2,
+      let rows = sizes[0], let columns = sizes[1], (1...65_536).contains(rows), (1...65_536).contains(columns)
+    else { throw refusal("a weight_block_size of two sizes", value.serialized()) }
+    return [rows, columns]
+  }
+
+  /// The types of all config groups. Transforms that change activations while the model runs are refused.
+  func numbers() throws(CheckpointError) -> Set<StoredQuantization.Number> {
+    let formats = ["dense", "int-quantized", "pack-quantized", "naive-quantized", "float-quantized", "mixed-precision"]
+    if let format = settings["format"]?.stringValue, !formats.contains(format) {
+      throw refusal("the format " + formats.dropFirst().joined(separator: ", "), "\"\(format)\"")
+    }
+    if let transforms = settings["transform_config"]?["config_groups"]?.objectValue, !transforms.members.isEmpty {
+      throw refusal("no transform_config", "transforms of activations")
+    }
+    if let sparsity = settings["sparsity_config"]?["format"]?.stringValue, sparsity != "dense" {
+      throw refusal("no sparsity", "the sparse format \"\(sparsity)\"")
+    }
+    guard let groups = settings["config_groups"]?.objectValue else { throw refusal("config_groups", "none") }
+    var found: Set<StoredQuantization.Number> = []
+    for member in groups.members {
+      let (name, group) = (member.key, member.value)
+      guard let weights = group["weights"], !weights.isNull else { continue }
+      let type = weights["type"]?.stringValue ?? "int"
+      let bits = weights["num_bits"]?.intValue ?? 0
+      let number = StoredQuantization.Number(isInteger: type == "int", bits: bits)
+      let isRead = type == "int" ? bits == 4 || bits == 8 : type == "float" && bits == 8
+      guard isRead else { throw refusal("4- or 8-bit integers or 8-bit floats in \(name)", "\(bits)-bit \(type)") }
+      found.insert(number)
+    }
+    return found
+  }
+}

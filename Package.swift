@@ -45,7 +45,8 @@ let package = Package(
     library("QuireTensors", ["CKernels", "COpenBLAS"]),
 
     // Layer 2.
-    library("QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"]),
+    library(
+      "QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"], exclude: ["Quantized/Quantized.md"]),
     library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
     library("QuireText", ["QuireJSON", "QuireFiles"]),
 

@@ -26,7 +26,9 @@ extension Checkpoint {
   }
 
   /// The tensors of the files that hold a weight, by name.
-  private func parts(of name: String) throws(CheckpointError) -> [(file: SafetensorsFile, record: TensorRecord)] {
+  private func parts(of name: String) throws(CheckpointError) -> [(
+    file: SafetensorsFile, record: TensorRecord
+  )] {
     guard let matrix = encoded[name] else { return [try find(name)] }
     return matrix.parts.sorted { $0.key < $1.key }.map { ($0.value.file, $0.value.record) }
   }

@@ -44,7 +44,9 @@ extension Checkpoint {
     return try matrix.grid(0..<matrix.rows, of: matrix.read(noting: hashes))
   }
 
-  func view(_ matrix: EncodedMatrix, _ rows: Range<Int>, noting hashes: TensorHashes?) throws(CheckpointError) -> TensorView {
+  func view(_ matrix: EncodedMatrix, _ rows: Range<Int>, noting hashes: TensorHashes?) throws(CheckpointError)
+    -> TensorView
+  {
     let contents = try held.contents(of: matrix, noting: hashes, keeps: rows.count < matrix.rows)
     let values = try matrix.values(rows, of: contents)
     let record = TensorRecord(

@@ -20,6 +20,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case responsesRequest = "responses-request"
   case shardIndex = "shard-index"
   case safetensors
+  case quantization
   case statistics
   case pack
   case manifest
@@ -47,6 +48,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .responsesRequest: RequestInputs.responses(input)
     case .shardIndex: FileInputs.shardIndex(input)
     case .safetensors: FileInputs.safetensors(input)
+    case .quantization: FileInputs.quantization(input)
     case .statistics: FileInputs.statistics(input)
     case .pack: PackInputs.pack(input)
     case .manifest: PackInputs.manifest(input)
@@ -69,7 +71,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .tokenizer: TextInputs.tokenizerWords
     case .answer: TextInputs.answerWords
     case .template: TemplateInputs.words
-    case .shardIndex, .safetensors, .statistics: FileInputs.words
+    case .shardIndex, .safetensors, .quantization, .statistics: FileInputs.words
     case .pack, .manifest, .journal: PackInputs.words
     case .regex, .grammar: GrammarInputs.words
     case .schema: JSONInputs.words + GrammarInputs.schemaWords

@@ -58,7 +58,8 @@ package struct Converter {
 
   /// The plan and the chat format as text.
   package var text: String {
-    let source = QuantizedSource(loader.checkpoint).map { $0.sentence(keepsGrids: loader.keepsGrids) + "\n" } ?? ""
+    let source =
+      QuantizedSource(loader.checkpoint).map { $0.sentence(keepsGrids: loader.keepsGrids) + "\n" } ?? ""
     return "\(plan.text)\n\(source)chat format: \(tokenizer.chatFormat.summary)"
   }
 

@@ -99,9 +99,9 @@ import Testing
     .configuration("partial_rotary_factor", 0.25, ["found partial_rotary_factor = 0.25"]),
     .configuration("attn_logit_softcapping", 50, ["found attn_logit_softcapping = 50"]),
     .configuration(
-      "quantization_config", ["quant_method": "awq"],
+      "quantization_config", ["quant_method": "bitsandbytes"],
       [
-        "with unquantized weights", "found quantization_config = \"awq\"",
+        "with unquantized weights, or those of AWQ, GPTQ", "found quantization_config = \"bitsandbytes\"",
         "use the original checkpoint in bfloat16",
       ]),
     .configuration(

@@ -132,7 +132,8 @@ struct EncodedMatrixFinder {
   private func float8(_ module: String) throws(CheckpointError) -> EncodedMatrix {
     var parts = Parts(module: module, tensors: tensors)
     let shape = try parts.take("weight", [.float8E4M3], dimensions: 2)
-    if parts.record("weight_scale_inv") != nil {
+    let hasOneScale = parts.record("weight_scale") != nil && parts.record("weight_scale_inv") == nil
+    if !hasOneScale, quantization.method == .float8 || parts.record("weight_scale_inv") != nil {
       _ = try parts.take("weight_scale_inv", [.float32, .bfloat16, .float16], dimensions: 2)
       let block = quantization.block
       let groups = (shape[1] + block[1] - 1) / block[1]

@@ -37,9 +37,7 @@ private func runConvert(_ arguments: Arguments) throws {
   let output = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
   let loader = try arguments.modelSource().checkpoint(for: "convert")
-  // What another program has quantized stays as it is unless a recipe says otherwise.
-  let isQuantized = loader.checkpoint.quantizationName != nil
-  let recipePath = try isQuantized ? arguments.string("--recipe") ?? "keep" : arguments.required("--recipe")
+  let recipePath = try recipeName(arguments)
   showNotices(loader.notices)
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
@@ -76,6 +74,13 @@ private func runConvert(_ arguments: Arguments) throws {
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   Terminal.remarkLine("\nwrote \(output): \(ByteText.of(report.packBytes)) in \(seconds)")
   Terminal.remarkLine(sentence(report.times))
+}
+
+/// What another program has quantized stays as it is unless a recipe says otherwise.
+private func recipeName(_ arguments: Arguments) throws -> String {
+  if let name = arguments.string("--recipe") { return name }
+  let loader = try? arguments.modelSource().checkpoint(for: "convert")
+  return try loader?.checkpoint.quantizationName == nil ? arguments.required("--recipe") : "keep"
 }
 
 private func conversionRecipe(

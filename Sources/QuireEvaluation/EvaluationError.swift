@@ -14,7 +14,8 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   /// An option that is out of range or contradicts another.
   case invalidOption(name: String, sentence: String)
   /// A reference that cannot be compared with the model token by token.
-  case mismatchedReference(reference: String, model: String, difference: String)
+  case mismatchedReference(
+    reference: String, role: String = "the reference of", model: String, difference: String)
   /// A model that could not be opened or loaded; the sentence is the reader's.
   case model(String)
   /// The logits of a model overflow or are not numbers.
@@ -37,8 +38,8 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
         + "give one with --tasks or --text"
     case .invalidOption(_, let sentence):
       sentence
-    case .mismatchedReference(let reference, let model, let difference):
-      "\(reference) cannot be the reference of \(model): \(difference); "
+    case .mismatchedReference(let reference, let role, let model, let difference):
+      "\(reference) cannot be \(role) \(model): \(difference); "
         + "give the checkpoint that the model was made from"
     case .notFinite(let isReference):
       "expected finite logits from the \(isReference ? "reference" : "model") on the text, found a NaN or an infinity; "

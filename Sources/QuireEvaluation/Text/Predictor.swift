@@ -5,6 +5,9 @@ package import QuireTensors
 package protocol Predictor: AnyObject {
   /// The logits of a step's rows, (logit row, vocabulary), valid until the next call.
   func logits(of step: ScoringPlan.Step) throws(EvaluationError) -> UnsafeBufferPointer<Float>
+
+  /// The next step is that of this index, at which only whole windows begin.
+  func begin(at index: Int)
 }
 
 /// A model in memory.
@@ -19,4 +22,6 @@ package final class LoadedPredictor: Predictor {
   }
 
   package func logits(of step: ScoringPlan.Step) -> UnsafeBufferPointer<Float> { pass.run(step.batch) }
+
+  package func begin(at index: Int) {}
 }

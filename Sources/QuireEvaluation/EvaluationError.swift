@@ -20,6 +20,8 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   case model(String)
   /// The logits of a model overflow or are not numbers.
   case notFinite(isReference: Bool)
+  /// A file that should have been written by an evaluation.
+  case malformedReport(path: String, found: String)
   /// A recipe that could not be applied; the sentence is the converter's.
   case conversion(String)
   /// The engine refused or failed; the sentence is the engine's.
@@ -44,6 +46,8 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
     case .notFinite(let isReference):
       "expected finite logits from the \(isReference ? "reference" : "model") on the text, found a NaN or an infinity; "
         + "its weights are damaged or too large, so there is nothing to score"
+    case .malformedReport(let path, let found):
+      "expected a report of an evaluation at \(path), found \(found); give the file that `quire evaluate --json` writes"
     case .model(let sentence), .conversion(let sentence), .generation(let sentence):
       sentence
     }

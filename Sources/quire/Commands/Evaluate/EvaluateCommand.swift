@@ -36,6 +36,16 @@ extension Command {
       Option("--fresh", nil, "measure again what earlier runs have kept"),
       .thinking, .noThinking, .seed,
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
+      Option("--html", "FILE", "write the report as a page of one HTML file"),
+      Option(
+        "--gate", "CONDITIONS",
+        "exit with 1 unless every model meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\"; pt: points against the reference, %: "
+          + "an accuracy, or a change of decode, prompt or size"),
+      Option(
+        "--gate-undecided", "WORD",
+        "fail (default) or pass: what a value within two standard errors of its limit does"),
+      Option(
+        "--baseline", "FILE", "an earlier report of the same material to compare with; the gate counts changes from it"),
       .force,
       Option("--store", nil, "for one pack: keep the row in its manifest"),
       .chatFormat, .threads, .quiet,
@@ -107,6 +117,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
   let evaluator = try Evaluator(
     models: models, recipes: recipes.map(\.recipe), reference: arguments.string("--reference"),
     options: options)
+  let judge = try ReportJudge(arguments)
   let outputs = try ReportOutputs(arguments, recipes.map { ($0.recipe, $0.path) }, options.tasks)
   let report = try measure(evaluator, arguments)
   // The report is shown even if it cannot be written to a file or pack.
@@ -119,6 +130,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
   }
   try written.get()
   try stored.get()
+  try judge.judge(report)
 }
 
 private func measure(_ evaluator: Evaluator, _ arguments: Arguments) throws -> EvaluationReport {

@@ -7,6 +7,7 @@ import QuireJSON
 /// The files of a report, opened before the long evaluation.
 struct ReportOutputs {
   private let json: AtomicFile?
+  private let html: AtomicFile?
 
   init(_ arguments: Arguments, _ recipes: [(recipe: Recipe, path: String)], _ tasks: [TaskSource]) throws {
     var files = OutputGuard()
@@ -18,7 +19,9 @@ struct ReportOutputs {
       source.shotFile.map { files.reads($0, as: "the solved examples") }
     }
     arguments.string("--text").map { files.reads($0, as: "the text") }
+    arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
     json = try Self.open(arguments, "--json", &files)
+    html = try Self.open(arguments, "--html", &files)
   }
 
   private static func open(
@@ -31,6 +34,9 @@ struct ReportOutputs {
 
   func write(_ report: EvaluationReport) throws {
     try Self.write(report.json.serialized(pretty: true) + "\n", to: json)
+    if html != nil {
+      try Self.write(ReportPage(ReportView(json: report.json, name: "the report")).html, to: html)
+    }
   }
 
   static func write(_ text: String, to file: AtomicFile?) throws {

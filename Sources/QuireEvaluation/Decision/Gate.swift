@@ -123,7 +123,8 @@ package struct GateCondition: Sendable, Equatable {
     let task = parts[0] == "tasks" ? TaskProblem.aggregateName : parts[0]
     let word = parts.count > 1 ? parts[1] : nil
     let modes = report.modes.filter {
-      word.map { [$0, $0.lowercased()] }?.contains($0) ?? true || word == "non-thinking" && $0 == "nonThinking"
+      word.map { [$0, $0.lowercased()] }?.contains($0) ?? true
+        || word == "non-thinking" && $0 == "nonThinking"
     }
     guard report.tasks.contains(task), !modes.isEmpty else {
       let known = Self.keys.keys.sorted() + report.tasks
@@ -180,7 +181,8 @@ package struct GateCondition: Sendable, Equatable {
     guard let value, value.value.isFinite else {
       return GateOutcome(
         verdict: .failed,
-        sentence: "\(label): expected \(name), found no such measurement; measure it or leave the condition out")
+        sentence:
+          "\(label): expected \(name), found no such measurement; measure it or leave the condition out")
     }
     let isMet = isUpper ? value.value <= limit : value.value >= limit
     let width = Estimate.noiseWidth * (value.standardError ?? 0)
@@ -189,6 +191,11 @@ package struct GateCondition: Sendable, Equatable {
       verdict: isUndecided ? .undecided : isMet ? .met : .failed,
       sentence: "\(label): expected \(name), found \(shown(value))"
         + (isUndecided ? ", which is within two standard errors of the limit" : ""))
+  }
+
+  private func fixed(_ value: Estimate, _ decimals: Int) -> String {
+    NumberText.fixed(value.value, decimals)
+      + (value.standardError.map { " ± " + NumberText.fixed($0, decimals) } ?? "")
   }
 
   private func shown(_ value: Estimate) -> String {
@@ -202,7 +209,8 @@ package struct GateCondition: Sendable, Equatable {
     case .bytes: return ByteText.of(Int(exactly: value.value) ?? 0)
     case .plain:
       return quantity == "size" || quantity == "memory"
-        ? ByteText.of(Int(exactly: value.value) ?? 0) : NumberText.significant(value)
+        ? ByteText.of(Int(exactly: value.value) ?? 0)
+        : quantity == "ratio" ? fixed(value, 4) : NumberText.significant(value)
     }
   }
 }

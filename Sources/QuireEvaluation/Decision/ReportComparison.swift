@@ -18,7 +18,10 @@ package struct ReportComparison: Sendable {
       ("text", part(report, "text", "scoredTokens"), part(baseline, "text", "scoredTokens")),
     ]
     for (name, own, other) in parts where own != nil && other != nil && own != other {
-      throw .malformedReport(path: path, found: "other \(name) in it; give a report of the same material")
+      throw .invalidOption(
+        name: "baseline",
+        sentence: "--baseline: expected a report of the same \(name), found others in \(path); "
+          + "give a report of the same material")
     }
     self.report = report
     self.baseline = baseline
@@ -28,7 +31,8 @@ package struct ReportComparison: Sendable {
   static func change(of own: ReportView.Score, from other: ReportView.Score) -> Estimate {
     if let new = own.outcomes, let old = other.outcomes, new.utf8.count == old.utf8.count, !new.isEmpty {
       let one = UInt8(ascii: "1")
-      return AnswerFlips(reference: old.utf8.map { $0 == one }, row: new.utf8.map { $0 == one }).accuracyChange
+      return AnswerFlips(reference: old.utf8.map { $0 == one }, row: new.utf8.map { $0 == one })
+        .accuracyChange
     }
     let errors = [own, other].map { $0.accuracy.standardError ?? 0 }
     return Estimate(
@@ -59,7 +63,9 @@ package struct ReportComparison: Sendable {
   }
 
   private func percent(_ key: String, _ row: ReportView.Row, _ old: ReportView.Row) -> String {
-    guard let own = row.number(key), let other = old.number(key), other != 0 else { return NumberText.missing }
+    guard let own = row.number(key), let other = old.number(key), other != 0 else {
+      return NumberText.missing
+    }
     let share = 100 * (own / other - 1)
     return (share > 0 ? "+" : "") + NumberText.fixed(share, 1) + "%"
   }

@@ -87,7 +87,8 @@ package struct EvaluationOptions: Sendable, Equatable {
     }
     if Set(thinkingBudgets).count != thinkingBudgets.count || thinkingBudgets.contains(where: { $0 < 0 }) {
       throw invalid(
-        "thinkingBudgets", "expected each thinking budget once and none below 0, found others; name them again")
+        "thinkingBudgets",
+        "expected each thinking budget once and none below 0, found others; name them again")
     }
     if let speed {
       try check("speed.promptTokens", speed.promptTokens, "the prompt tokens of the speed measurement")

@@ -77,7 +77,9 @@ struct RequestRunner {
       switch event {
       case .progress: break
       case .prompt(let tokens):
-        state.withLock { $0.partials[index, default: Partial()].promptLogprobs = tokens.compactMap(\.logprob) }
+        state.withLock {
+          $0.partials[index, default: Partial()].promptLogprobs = tokens.compactMap(\.logprob)
+        }
       case .delta(let parts, let token):
         state.withLock { state in
           var partial = state.partials[index] ?? Partial()

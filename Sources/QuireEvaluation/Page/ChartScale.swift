@@ -30,7 +30,8 @@ struct ChartScale {
     let power = pow(10, log10(raw).rounded(.down))
     let step = power * ([1, 2, 2.5, 5, 10].first { $0 * power >= raw } ?? 10)
     let start = (first - 0.06 * span).rounded(toStep: step, up: false)
-    low = includesZero && first == 0 ? 0 : start
+    // Quantities that are never negative have no axis below 0.
+    low = first >= 0 ? max(0, start) : start
     high = (most + 0.06 * span).rounded(toStep: step, up: true)
     let count = min(20, max(1, Int(((high - low) / step).rounded())))
     let bottom = low

@@ -13,7 +13,8 @@ indirect enum Markup {
     .element("\(name)", attributes, children)
   }
 
-  static func tag(_ name: StaticString, _ attributes: [(String, String)] = [], _ children: [Markup]) -> Markup {
+  static func tag(_ name: StaticString, _ attributes: [(String, String)] = [], _ children: [Markup]) -> Markup
+  {
     .element("\(name)", attributes, children)
   }
 

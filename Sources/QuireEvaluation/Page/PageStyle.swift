@@ -21,7 +21,7 @@ enum PageStyle {
     th:first-child,td:first-child{text-align:left}
     thead th{font-weight:600;color:var(--muted)}
     tbody th{font-weight:600}
-    .choice td:nth-child(2){text-align:left;font-weight:600}
+    .choice :is(th,td):nth-child(2){text-align:left;font-weight:600}
     .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem}
     figure{margin:0}
     figcaption{font-size:.9rem}

@@ -77,7 +77,8 @@ extension ReportPage {
         let cells = zip(report.rows, scores).map { row, score -> String in
           guard let score else { return NumberText.missing }
           let change = row.isReference ? nil : score.flips?.accuracyChange
-          return NumberText.percent(score.accuracy.value) + ((change?.isWithinNoise(of: 0) ?? false) ? " ≈" : "")
+          return NumberText.percent(score.accuracy.value)
+            + ((change?.isWithinNoise(of: 0) ?? false) ? " ≈" : "")
         }
         table.add(name, cells)
       }
@@ -112,7 +113,8 @@ extension ReportPage {
       "Answers that flipped",
       [
         Self.muted(
-          "\(shown.count) answers that are right on one side only, with the reference first. Thoughts are left out.")
+          "\(shown.count) answers that are right on one side only, with the reference first. Thoughts are left out."
+        )
       ] + shown.map(Self.flip))
   }
 

@@ -74,7 +74,8 @@ package struct ReportPage {
         losses == nil
           ? nil
           : Self.muted(
-            "The smallest row that loses at most so many percentage points of right answers in its worse mode."),
+            "The smallest row that loses at most so many percentage points of right answers in its worse mode."
+          ),
         losses,
       ])
   }
@@ -87,7 +88,8 @@ package struct ReportPage {
 
   private var charts: Markup? {
     guard report.rows.count > 1 else { return nil }
-    let size = ScatterChart.Axis(title: "size", format: { ByteText.of(Int($0.rounded())) }, lessIsBetter: true)
+    let size = ScatterChart.Axis(
+      title: "size", format: { ByteText.of(Int($0.rounded())) }, lessIsBetter: true)
     let percent = { (value: Double) in NumberText.fixed(value, 0) + "%" }
     func sizeOf(_ row: ReportView.Row) -> Estimate? { Estimate(value: row.sizeBytes, standardError: nil) }
     func right(_ mode: String) -> (ReportView.Row) -> Estimate? {

@@ -22,9 +22,10 @@ struct RowChoice {
   /// Modes without a limit of the thought.
   private var modes: [String] { report.modes.filter { !$0.hasPrefix("thinking-") } }
   private var hasTasks: Bool {
-    report.reference != nil && rows.contains { row in
-      modes.contains { row.score(TaskProblem.aggregateName, $0)?.flips != nil }
-    }
+    report.reference != nil
+      && rows.contains { row in
+        modes.contains { row.score(TaskProblem.aggregateName, $0)?.flips != nil }
+      }
   }
 
   /// Limits of size in round numbers between the smallest row and the reference.
@@ -74,8 +75,11 @@ struct RowChoice {
     var loss: String
     if hasTasks {
       let parts = modes.compactMap { mode -> String? in
-        guard let change = row.score(TaskProblem.aggregateName, mode)?.flips?.accuracyChange else { return nil }
-        return "\(Ledger.signed(100 * change.value, 1)) ± \(NumberText.percent(change.standardError)) \(ReportView.title(ofMode: mode))"
+        guard let change = row.score(TaskProblem.aggregateName, mode)?.flips?.accuracyChange else {
+          return nil
+        }
+        return
+          "\(Ledger.signed(100 * change.value, 1)) ± \(NumberText.percent(change.standardError)) \(ReportView.title(ofMode: mode))"
       }
       loss = parts.joined(separator: ", ")
     } else {

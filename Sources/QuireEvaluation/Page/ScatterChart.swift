@@ -39,7 +39,7 @@ struct ScatterChart {
   }
 
   private static let (width, height) = (420.0, 300.0)
-  private static let (left, right, top, bottom) = (64.0, 404.0, 24.0, 252.0)
+  private static let (left, right, top, bottom) = (70.0, 404.0, 24.0, 252.0)
 
   var figure: Markup {
     let beaten = dominated
@@ -94,14 +94,16 @@ struct ScatterChart {
       parts.append(Self.line(place, Self.bottom, place, Self.bottom + 5, "axis"))
       let text = x.format(tick)
       let half = Double(text.count) * 3.6 + 3
+      let center = min(place, Self.width - half)
       // A number that would touch the one before is left out.
-      guard place - half > free else { continue }
-      parts.append(Self.text(text, place, Self.bottom + 19, "middle"))
-      free = place + half
+      guard center - half > free else { continue }
+      parts.append(Self.text(text, center, Self.bottom + 19, "middle"))
+      free = center + half
     }
     parts.append(Self.line(Self.left, Self.bottom, Self.right, Self.bottom, "axis"))
     parts.append(Self.line(Self.left, Self.top, Self.left, Self.bottom, "axis"))
-    let hint = { (axis: Axis) in axis.title + (axis.lessIsBetter ? " (less is better)" : " (more is better)") }
+    let hint = { (axis: Axis) in axis.title + (axis.lessIsBetter ? " (less is better)" : " (more is better)")
+    }
     parts.append(Self.text(hint(x), (Self.left + Self.right) / 2, Self.height - 8, "middle"))
     parts.append(Self.text(hint(y), 4, 14, "start"))
     return parts

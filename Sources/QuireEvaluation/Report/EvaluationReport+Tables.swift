@@ -51,7 +51,8 @@ extension EvaluationReport {
     )
     if method.tasks != nil && method.speed != nil {
       lines.append(
-        "s/answer: seconds that one stream needs for a prompt and an answer of mean length, from the speeds above")
+        "s/answer: seconds that one stream needs for a prompt and an answer of mean length, from the speeds above"
+      )
     }
     lines += (method.tasks?.sources ?? []).map(extraction)
     if referenceRow != nil && method.tasks != nil {
@@ -160,7 +161,7 @@ extension EvaluationReport {
     ])
     for row in rows {
       for mode in tasks.askModes {
-        guard let total = row.total(mode) else { continue }
+        guard let total = row.total(asked: mode) else { continue }
         let seconds = row.secondsPerAnswer(total)
         table.add([row.label, mode.title] + cells(total, seconds, isReference: row.isReference))
       }

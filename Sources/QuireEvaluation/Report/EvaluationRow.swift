@@ -47,9 +47,9 @@ package struct EvaluationRow: Sendable, Equatable {
   package var isReference: Bool { identity == .reference }
 
   /// The sum of all tasks in a mode.
-  package func total(_ mode: ThinkingMode) -> TaskScore? { total(AskMode(mode)) }
+  package func total(_ mode: ThinkingMode) -> TaskScore? { total(asked: AskMode(mode)) }
 
-  package func total(_ mode: AskMode) -> TaskScore? {
+  package func total(asked mode: AskMode) -> TaskScore? {
     tasks.last { $0.name == TaskProblem.aggregateName }?.scores[mode]
   }
 

@@ -51,7 +51,7 @@ package enum TaskKind: String, Sendable, CaseIterable {
   }
 
   /// Judges a reply to a problem of this kind.
-  func judge(_ reply: ReplyRecord, to problem: TaskProblem, mode: ThinkingMode) -> Judgement {
+  package func judge(_ reply: ReplyRecord, to problem: TaskProblem, mode: ThinkingMode) -> Judgement {
     if hasChoices, mode == .nonThinking { return ChoiceTask.judge(scores: reply.choiceScores, problem) }
     // In thinking mode a reply without a thought has no closed one either.
     let isThoughtClosed = mode == .thinking ? reply.thoughtTokens > 0 : nil

@@ -33,7 +33,8 @@ package struct TaskSource: Sendable, Equatable {
     if argument.hasSuffix(Self.ending) {
       let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
       let isWhole = parts.count < 2 || FileManager.default.fileExists(atPath: argument)
-      try self.init(description: isWhole ? argument : String(parts[1]), file: isWhole ? nil : String(parts[0]))
+      try self.init(
+        description: isWhole ? argument : String(parts[1]), file: isWhole ? nil : String(parts[0]))
       return
     }
     guard let colon = argument.lastIndex(of: ":"), !FileManager.default.fileExists(atPath: argument) else {
@@ -44,7 +45,8 @@ package struct TaskSource: Sendable, Equatable {
     guard let kind = TaskKind(rawValue: word) else {
       throw .invalidOption(
         name: "tasks",
-        sentence: "expected FILE:KIND with one of the kinds \(Self.kindList), found '\(word)' in \(argument); "
+        sentence:
+          "expected FILE:KIND with one of the kinds \(Self.kindList), found '\(word)' in \(argument); "
           + "name a kind or the path of a description (.json5)")
     }
     self.init(path: String(argument[..<colon]), kind: kind)

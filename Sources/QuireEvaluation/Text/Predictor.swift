@@ -10,6 +10,11 @@ package protocol Predictor: AnyObject {
   func begin(at index: Int)
 }
 
+extension Predictor {
+  /// For predictors whose steps need not come in order.
+  package func begin(at index: Int) {}
+}
+
 /// A model in memory.
 package final class LoadedPredictor: Predictor {
   private let pass: ForwardPass
@@ -22,6 +27,4 @@ package final class LoadedPredictor: Predictor {
   }
 
   package func logits(of step: ScoringPlan.Step) -> UnsafeBufferPointer<Float> { pass.run(step.batch) }
-
-  package func begin(at index: Int) {}
 }

@@ -9,7 +9,8 @@ enum ChoiceTask {
   static let letterMetrics = ["exact_match,letter"]
   static let letterExtraction = "the last letter of a choice that stands alone, or follows \"answer is\""
 
-  static func problem(_ line: TaskLine, kind: TaskKind, task: String) throws(EvaluationError) -> TaskProblem? {
+  static func problem(_ line: TaskLine, kind: TaskKind, task: String) throws(EvaluationError) -> TaskProblem?
+  {
     switch kind {
     case .arc: try arc(line, task)
     case .hellaswag: try hellaswag(line, task)

@@ -135,7 +135,8 @@ extension Instruction {
       let trimmed = stripped.drop { $0 == "\"" }.reversed().drop { $0 == "\"" }.reversed()
       return String(trimmed).lowercased().hasSuffix(
         TaskProblem.stripped(text("end_phrase")).lowercased())
-    case "startend:quotation": return stripped.count > 1 && stripped.hasPrefix("\"") && stripped.hasSuffix("\"")
+    case "startend:quotation":
+      return stripped.count > 1 && stripped.hasPrefix("\"") && stripped.hasSuffix("\"")
     case "combination:repeat_prompt":
       return stripped.lowercased().hasPrefix(TaskProblem.stripped(text("prompt_to_repeat")).lowercased())
     case "combination:two_responses":

@@ -45,7 +45,8 @@ extension Command {
         "--gate-undecided", "WORD",
         "fail (default) or pass: what a value within two standard errors of its limit does"),
       Option(
-        "--baseline", "FILE", "an earlier report of the same material to compare with; the gate counts changes from it"),
+        "--baseline", "FILE",
+        "an earlier report of the same material to compare with; the gate counts changes from it"),
       .force,
       Option("--store", nil, "for one pack: keep the row in its manifest"),
       .chatFormat, .threads, .quiet,
@@ -93,7 +94,8 @@ private func thinkingBudgets(_ arguments: Arguments) throws -> [Int] {
     guard let budget = Int(part), (0...Int(Int32.max)).contains(budget), !budgets.contains(budget) else {
       throw UsageError(
         arguments.command,
-        "--thinking-budget: expected different numbers of tokens and none, separated by commas, found '\(text)'")
+        "--thinking-budget: expected different numbers of tokens and none, separated by commas, found '\(text)'"
+      )
     }
     budgets.append(budget)
   }

@@ -4,7 +4,8 @@ import QuireFiles
 extension Command {
   static let report = Command(
     name: "report",
-    summary: "Shows a report that evaluate has written, without measuring: as a page, against conditions or an earlier one.",
+    summary:
+      "Shows a report that evaluate has written, without measuring: as a page, against conditions or an earlier one.",
     positionals: ["REPORT.json"],
     options: [
       Option("--html", "FILE", "write the page of one HTML file"),

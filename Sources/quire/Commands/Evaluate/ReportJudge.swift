@@ -45,7 +45,8 @@ struct ReportJudge {
       case .undecided:
         if !passesUndecided { failures += 1 }
         Terminal.errorLine(
-          "gate undecided: \(outcome.sentence), and \(passesUndecided ? "passes" : "fails") by --gate-undecided")
+          "gate undecided: \(outcome.sentence), and \(passesUndecided ? "passes" : "fails") by --gate-undecided"
+        )
       }
     }
     guard failures == 0 else {

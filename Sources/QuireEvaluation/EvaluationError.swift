@@ -14,11 +14,14 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   /// An option that is out of range or contradicts another.
   case invalidOption(name: String, sentence: String)
   /// A reference that cannot be compared with the model token by token.
-  case mismatchedReference(reference: String, model: String, difference: String)
+  case mismatchedReference(
+    reference: String, role: String = "the reference of", model: String, difference: String)
   /// A model that could not be opened or loaded; the sentence is the reader's.
   case model(String)
   /// The logits of a model overflow or are not numbers.
   case notFinite(isReference: Bool)
+  /// A file that should have been written by an evaluation.
+  case malformedReport(path: String, found: String)
   /// A recipe that could not be applied; the sentence is the converter's.
   case conversion(String)
   /// The engine refused or failed; the sentence is the engine's.
@@ -37,12 +40,14 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
         + "give one with --tasks or --text"
     case .invalidOption(_, let sentence):
       sentence
-    case .mismatchedReference(let reference, let model, let difference):
-      "\(reference) cannot be the reference of \(model): \(difference); "
+    case .mismatchedReference(let reference, let role, let model, let difference):
+      "\(reference) cannot be \(role) \(model): \(difference); "
         + "give the checkpoint that the model was made from"
     case .notFinite(let isReference):
       "expected finite logits from the \(isReference ? "reference" : "model") on the text, found a NaN or an infinity; "
         + "its weights are damaged or too large, so there is nothing to score"
+    case .malformedReport(let path, let found):
+      "expected a report of an evaluation at \(path), found \(found); give the file that `quire evaluate --json` writes"
     case .model(let sentence), .conversion(let sentence), .generation(let sentence):
       sentence
     }

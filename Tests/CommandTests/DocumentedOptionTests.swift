@@ -85,6 +85,7 @@ import Testing
     case "generate": [checkpoint, "--prompt", "x", "--max-tokens", "2"]
     case "chat": [checkpoint, "--max-tokens", "2"]
     case "evaluate": [checkpoint, "--text", text, "--text-tokens", "20", "--no-speed"]
+    case "report": [try report(), "--html", output]
     case "bench": [checkpoint] + Self.shortBench
     case "tokenize": [checkpoint]
     case "render": [checkpoint, "--messages", messages]
@@ -143,6 +144,7 @@ import Testing
       ["--prompt": .adding(["--prompt", "y"]), "--raw": .adding(["--raw"])]
     case "chat": ["--no-history": .adding(["--no-history"])]
     case "evaluate": evaluateTrials()
+    case "report": try reportTrials()
     case "bench": benchTrials()
     case "tokenize": ["--decode": .alone([checkpoint, "--decode", "--help"])]
     case "render":
@@ -205,9 +207,36 @@ import Testing
       "--tasks": .adding(asking), "--text": .adding([]), "--problems": .adding(asking + ["--problems", "1"]),
       "--text-tokens": .adding([]), "--max-tokens": .adding(asking), "--no-speed": .adding([]),
       "--thinking": .adding(asking + ["--thinking"]), "--no-thinking": .adding(asking + ["--no-thinking"]),
+      "--no-tasks": .adding(["--no-tasks"]),
+      "--no-text": .alone([checkpoint] + asking + ["--no-text", "--no-speed"]),
+      "--thinking-budget": .adding(asking + ["--thinking-budget", "0,2,none"]),
+      "--fresh": .adding(["--json", place.place("r.json"), "--fresh", "--force"]),
+      "--html": .adding(["--html", place.place("r.html"), "--force"]),
+      "--gate": .adding(["--gate", "size<=1GB"]),
+      "--gate-undecided": .adding(["--gate", "size<=1GB", "--gate-undecided", "pass"]),
+      "--baseline": .adding((try? ["--baseline", report()]) ?? []),
       "--json": .adding(["--json", "-"]), "--force": .adding(["--json", place.place("r.json"), "--force"]),
       "--store": .alone([(try? pack()) ?? "", "--text", text, "--text-tokens", "20", "--no-speed", "--store"]
       ),
+    ]
+  }
+
+  /// A report's file.
+  private func report() throws -> String {
+    let path = place.place("base.json")
+    if FileManager.default.fileExists(atPath: path) { return path }
+    let words = try ["evaluate"] + base("evaluate") + ["--json", path, "--quiet"]
+    let outcome = try BuiltProgram.quire.run(words)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return path
+  }
+
+  private func reportTrials() throws -> [String: Trial] {
+    [
+      "--html": .adding(["--force"]), "--force": .adding(["--force"]),
+      "--gate": .adding(["--gate", "kl<=100", "--force"]),
+      "--gate-undecided": .adding(["--gate", "size<=1GB", "--gate-undecided", "pass", "--force"]),
+      "--baseline": .adding(["--baseline", try report(), "--force"]),
     ]
   }
 

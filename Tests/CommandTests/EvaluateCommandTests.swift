@@ -51,7 +51,7 @@ import Testing
     for word in ["reference", "prune-heads", "quantize", "perplexity"] {
       #expect(outcome.output.contains(word))
     }
-    #expect(subject.place.outputs == ["bill.json"])
+    #expect(subject.place.outputs == ["bill.json", "evaluation-results"])
     let report = try JSONValue.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
     let rows = try #require(report["rows"]?.arrayValue)
     #expect(rows.map { $0["step"] } == ["reference", "prune-heads", "quantize"])

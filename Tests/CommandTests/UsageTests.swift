@@ -29,6 +29,7 @@ import Testing
       "none", "--reference", "none", "--tasks", "T.jsonl", "--text", "T.txt", "--json", "bill.json",
       "--quiet",
     ],
+    "report": ["none", "--html", "F.html", "--gate", "kl<=1", "--gate-undecided", "pass"],
     "bench": [
       "none", "--prompt-tokens", "512", "--generate-tokens", "64", "--batch", "1,4,16", "--json", "--quiet",
     ],

@@ -12,7 +12,7 @@ import TestSupport
 import Testing
 
 /// A tiny random checkpoint with tasks and text beside it, as the demo model has them.
-private final class TinySubject: Sendable {
+final class TinySubject: Sendable {
   let folder = TemporaryFolder()
   var path: String { folder.path + "/checkpoint" }
   var work: String { folder.path + "/inner" }

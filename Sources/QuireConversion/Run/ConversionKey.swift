@@ -15,6 +15,17 @@ struct ConversionKey {
     checkpoint: Checkpoint, recipe: Recipe, calibration: CalibrationSet?, statistics: StatisticsFile?,
     chatFormat: ChatFormatChoice, toolVersion: String
   ) throws(ConversionError) {
+    let stamps = try wrapping(ConversionError.checkpoint, try checkpoint.fileStamps())
+    self.init(
+      checkpoint: stamps, recipe: recipe, calibration: calibration, statistics: statistics,
+      chatFormat: chatFormat, toolVersion: toolVersion)
+  }
+
+  /// - Parameter checkpoint: What identifies the checkpoint.
+  init(
+    checkpoint: String, recipe: Recipe, calibration: CalibrationSet?, statistics: StatisticsFile?,
+    chatFormat: ChatFormatChoice, toolVersion: String
+  ) {
     func hash(_ text: String) -> JSONValue {
       var hash = ContentHash()
       var text = text
@@ -23,8 +34,7 @@ struct ConversionKey {
     }
     var parts = JSONObject()
     parts["program"] = .string(toolVersion)
-    parts["checkpoint"] = hash(
-      try wrapping(ConversionError.checkpoint, try checkpoint.fileStamps()))
+    parts["checkpoint"] = hash(checkpoint)
     // The recipe's text goes into the pack; the steps may be only the beginning of those in the text.
     parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(recipe.calibration)")
     parts["calibration text"] = hash(calibration.map { "\($0)" } ?? "")
@@ -40,5 +50,15 @@ struct ConversionKey {
     guard let other = try? JSONValue.parse(Array(text.utf8)).objectValue else { return "program" }
     let names = parts.members.map(\.key).filter { parts[$0] != other[$0] }
     return names.isEmpty ? "program" : names.joined(separator: " and ")
+  }
+}
+
+extension Converter {
+  /// Everything that decides the pack's bytes, where `checkpoint` identifies the checkpoint.
+  package func identity(checkpoint: String) -> String {
+    ConversionKey(
+      checkpoint: checkpoint, recipe: optimizer.recipe, calibration: calibration, statistics: statistics,
+      chatFormat: tokenizer.chatFormat, toolVersion: toolVersion
+    ).text
   }
 }

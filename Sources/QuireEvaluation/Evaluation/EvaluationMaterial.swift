@@ -16,24 +16,37 @@ struct EvaluationMaterial {
   /// The most positions that a chat or the speed measurement takes.
   let contextLength: Int
 
+  /// The version of the program, for the keys of kept results.
+  let programVersion: String
+
   init(plan: RowPlan, options: EvaluationOptions) throws(EvaluationError) {
     let configuration = try opening(plan.model.configuration)
     tokenizer = try opening { () throws(ModelFileError) in
       try plan.model.tokenizer(chatFormat: options.chatFormat)
     }
     askedChatFormat = options.chatFormat
-    if let reference = plan.reference, reference !== plan.model {
-      try Self.compare(reference, configuration, tokenizer, plan.model)
+    programVersion = options.programVersion
+    for model in plan.models {
+      if let reference = plan.reference {
+        if reference !== model { try Self.compare(reference, as: "the reference of", model) }
+      } else if model !== plan.model {
+        try Self.compare(plan.model, as: "a row next to", model)
+      }
     }
     let home = (plan.reference ?? plan.model).path
-    let taskFile = options.taskFile ?? Self.sibling("tasks.jsonl", of: home)
-    let textFile = options.textFile ?? Self.sibling("heldout.txt", of: home)
-    if taskFile == nil && textFile == nil { throw .nothingToMeasure(model: plan.model.path) }
+    var tasks = options.asksTasks ? options.tasks : []
+    if options.asksTasks, tasks.isEmpty, let file = Self.sibling("tasks.jsonl", of: home) {
+      tasks = [TaskSource(path: file)]
+    }
+    let textFile = options.predictsText ? options.textFile ?? Self.sibling("heldout.txt", of: home) : nil
+    if tasks.isEmpty, textFile == nil, options.asksTasks || options.predictsText || options.speed == nil {
+      throw .nothingToMeasure(model: plan.model.path)
+    }
 
     let positions = configuration.contextPositions
-    let asked = try taskFile.map { [tokenizer] file throws(EvaluationError) in
-      try Self.problems(file, options, tokenizer, positions)
-    }
+    let asked =
+      try tasks.isEmpty
+      ? nil : Self.problems(tasks, options, tokenizer, positions)
     let text = try textFile.map { [tokenizer] file throws(EvaluationError) in
       try Self.windows(file, options, tokenizer, positions)
     }
@@ -47,19 +60,37 @@ struct EvaluationMaterial {
       positions,
       max(
         method.speed.map { $0.promptTokens + $0.generatedTokens } ?? 0,
-        try Self.longestChat(problems, method.tasks, tokenizer)))
+        try Self.longestSequence(problems, method.tasks, tokenizer)))
   }
 
   private static func problems(
-    _ file: String, _ options: EvaluationOptions, _ tokenizer: Tokenizer, _ positions: Int
+    _ sources: [TaskSource], _ options: EvaluationOptions, _ tokenizer: Tokenizer, _ positions: Int
   ) throws(EvaluationError) -> (problems: [TaskProblem], method: TaskMethod) {
-    let available = try TaskFile.read(path: file)
+    var available: [TaskProblem] = []
+    var owners: [String: String] = [:]
+    for source in sources {
+      let problems = try source.problems()
+      for name in Set(problems.map(\.task)).sorted() {
+        if let other = owners[name] {
+          throw .invalidOption(
+            name: "tasks",
+            sentence: "expected files of different tasks, found the task \"\(name)\" in \(other) and in "
+              + "\(source.path); name one of them in a task description")
+        }
+        owners[name] = source.path
+      }
+      available += problems
+    }
     let problems = TaskSelection.choose(available, limit: options.problemLimit, seed: options.seed)
-    let method = TaskMethod(
-      file: file, availableCount: available.count, problemCount: problems.count, modes: options.modes,
+    var method = TaskMethod(
+      file: sources.map(\.path).joined(separator: ", "), availableCount: available.count,
+      problemCount: problems.count, modes: options.modes,
       thinkingTokens: min(options.thinkingTokens, max(1, positions / 4)),
       nonThinkingTokens: min(options.nonThinkingTokens, max(1, positions / 16)),
       concurrency: options.concurrency, chatFormat: tokenizer.chatFormat.summary)
+    method.thinkingBudgets = options.thinkingBudgets
+    if sources != [TaskSource(path: sources[0].path)] { method.sources = sources }
+    method.problemHash = Digest.of(problems.map { "\($0)" }.joined(separator: "\n"))
     return (problems, method)
   }
 
@@ -84,23 +115,23 @@ struct EvaluationMaterial {
     return FileManager.default.fileExists(atPath: file) ? file : nil
   }
 
-  /// The reference must have the same tokens as the model.
+  /// Models that are compared must have the same tokens.
   private static func compare(
-    _ reference: ModelSource, _ configuration: ModelConfiguration, _ tokenizer: Tokenizer,
-    _ model: ModelSource
+    _ first: ModelSource, as role: String, _ second: ModelSource
   ) throws(EvaluationError) {
     func check(_ what: String, _ expected: Int, _ found: Int) throws(EvaluationError) {
       guard expected != found else { return }
       throw .mismatchedReference(
-        reference: reference.path, model: model.path,
+        reference: first.path, role: role, model: second.path,
         difference: "its \(what) is \(expected), the model's \(found)")
     }
     try check(
-      "vocabulary size", try opening(reference.configuration).vocabularySize, configuration.vocabularySize)
+      "vocabulary size", try opening(first.configuration).vocabularySize,
+      try opening(second.configuration).vocabularySize)
     try check(
       "number of tokens",
-      try opening { () throws(ModelFileError) in try reference.tokenizer() }.vocabularySize,
-      tokenizer.vocabularySize)
+      try opening { () throws(ModelFileError) in try first.tokenizer() }.vocabularySize,
+      try opening { () throws(ModelFileError) in try second.tokenizer() }.vocabularySize)
   }
 
   private static func windows(
@@ -120,14 +151,16 @@ struct EvaluationMaterial {
     )
   }
 
-  private static func longestChat(
+  private static func longestSequence(
     _ problems: [TaskProblem], _ method: TaskMethod?, _ tokenizer: Tokenizer
   ) throws(EvaluationError) -> Int {
     var longest = 0
-    for mode in method?.modes ?? [] {
+    for mode in method?.askModes ?? [] {
       for problem in problems {
-        let prompt = try TaskRunner.prompt(problem, mode: mode, tokenizer: tokenizer)
-        longest = max(longest, prompt.count + (method?.maximumTokens(mode) ?? 0))
+        longest = max(
+          longest,
+          try TaskRunner.positions(
+            problem, mode: mode, maximumTokens: method?.maximumTokens(mode) ?? 0, tokenizer: tokenizer))
       }
     }
     return longest

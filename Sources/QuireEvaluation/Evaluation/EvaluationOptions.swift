@@ -3,9 +3,12 @@ package import QuireText
 
 /// What to measure and how much of it.
 package struct EvaluationOptions: Sendable, Equatable {
-  /// A task file (see `TaskFile`). Nil: `tasks.jsonl` next to the checkpoint's folder (next to the pack when there
-  /// is no reference), if it exists.
-  package var taskFile: String?
+  /// Files of problems (see `TaskFile`). Empty: `tasks.jsonl` next to the checkpoint's folder (next to the pack when
+  /// there is no reference), if it exists.
+  package var tasks: [TaskSource]
+  /// Whether problems are asked, and a text is predicted.
+  package var asksTasks = true
+  package var predictsText = true
   /// A text file. Nil: `heldout.txt` in the same folder.
   package var textFile: String?
   /// How the text is cut into sequences. Nil: decided by its blank lines (see `TextProtocol.detected`).
@@ -15,6 +18,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   /// The most problems to ask, spread evenly over the tasks. Nil: all.
   package var problemLimit: Int?
   package var modes: [ThinkingMode]
+  /// Further modes: thoughts of at most so many tokens.
+  package var thinkingBudgets: [Int] = []
   /// The most tokens of an answer per mode. An answer also takes at most a quarter of the model's context with
   /// thinking and a sixteenth without, so that a small model that never stops does not delay the report.
   package var thinkingTokens: Int
@@ -33,15 +38,21 @@ package struct EvaluationOptions: Sendable, Equatable {
   /// Folder for the packs of a recipe's steps, which exist one at a time. Nil: the system's folder for temporary
   /// files.
   package var workFolder: String?
+  /// Folder in which results are kept for later runs. Nil: nothing is kept.
+  package var resultsFolder: String?
+  /// Whether kept results are measured again.
+  package var isFresh = false
+  /// Results of another version of the program are not used.
+  package var programVersion = ""
 
   package init(
-    taskFile: String? = nil, textFile: String? = nil, textProtocol: TextProtocol? = nil,
+    tasks: [TaskSource] = [], textFile: String? = nil, textProtocol: TextProtocol? = nil,
     textTokenLimit: Int? = nil, problemLimit: Int? = nil, modes: [ThinkingMode] = [.thinking, .nonThinking],
     thinkingTokens: Int = 4096, nonThinkingTokens: Int = 1024, seed: UInt64 = 1, concurrency: Int = 32,
     speed: SpeedSettings? = SpeedSettings(), threadCount: Int? = nil,
     instructionSet: InstructionSet = .detected, chatFormat: ChatFormat? = nil, workFolder: String? = nil
   ) {
-    self.taskFile = taskFile
+    self.tasks = tasks
     self.textFile = textFile
     self.textProtocol = textProtocol
     self.textTokenLimit = textTokenLimit
@@ -73,6 +84,11 @@ package struct EvaluationOptions: Sendable, Equatable {
     if Set(modes).count != modes.count || modes.isEmpty {
       throw invalid(
         "modes", "expected each mode once and at least one, found \(modes.count) modes; name them again")
+    }
+    if Set(thinkingBudgets).count != thinkingBudgets.count || thinkingBudgets.contains(where: { $0 < 0 }) {
+      throw invalid(
+        "thinkingBudgets",
+        "expected each thinking budget once and none below 0, found others; name them again")
     }
     if let speed {
       try check("speed.promptTokens", speed.promptTokens, "the prompt tokens of the speed measurement")

@@ -1,5 +1,3 @@
-package import QuireText
-
 /// What an evaluation is doing, for a progress bar.
 package struct EvaluationProgress: Sendable, Equatable {
   package enum Stage: Sendable, Equatable {
@@ -8,7 +6,7 @@ package struct EvaluationProgress: Sendable, Equatable {
     case loading
     case measuringSpeed
     /// Finished answers, of all problems in this mode.
-    case answering(ThinkingMode)
+    case answering(AskMode)
     /// Layers of the reference that the text has passed through.
     case readingReference
     /// Predicted tokens of the text.
@@ -23,6 +21,8 @@ package struct EvaluationProgress: Sendable, Equatable {
   /// Work done and total work of the stage; equal numbers: finished; 0 of 0: the stage has no measure of progress.
   package let done: Int
   package let total: Int
+  /// Time until the last row is measured; nil before the first one is.
+  package var secondsLeft: Double?
 
   /// The stage in a few words: "answers, thinking".
   package var title: String {
@@ -30,7 +30,7 @@ package struct EvaluationProgress: Sendable, Equatable {
     case .converting: "converting"
     case .loading: "loading"
     case .measuringSpeed: "speed"
-    case .answering(let mode): "answers, \(mode.tableName)"
+    case .answering(let mode): "answers, \(mode.title)"
     case .readingReference: "reference's text"
     case .predicting: "text"
     }

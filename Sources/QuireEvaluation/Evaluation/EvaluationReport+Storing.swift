@@ -28,7 +28,7 @@ extension EvaluationReport {
     let steps = rows.map { $0["step"]?.stringValue }
     let recipe = pack.manifest.recipe?.name
     var measured = [EvaluationRow?](repeating: nil, count: rows.count)
-    if model == pack.path, let own = self.rows.first(where: { $0.identity == .pack }) {
+    if let own = self.rows.first(where: { $0.path == pack.path && !$0.isReference }) {
       measured[rows.count - 1] = own
     } else if let own = rowsOfRecipe(named: recipe, steps: steps.dropFirst().compactMap({ $0 })) {
       for (index, row) in own.enumerated() { measured[index + 1] = row }
@@ -59,7 +59,9 @@ extension JSONValue {
   /// The members of both objects; on a conflict those of `other` are used, except for the keys in `kept`.
   fileprivate func merging(_ other: JSONValue, keeping kept: [String]) -> JSONValue {
     guard var object = objectValue, let members = other.objectValue?.members else { return self }
-    for member in members where !kept.contains(member.key) || object[member.key] == nil {
+    // The path is that of the machine that measured.
+    for member in members
+    where member.key != "path" && (!kept.contains(member.key) || object[member.key] == nil) {
       object[member.key] = member.value
     }
     return .object(object)

@@ -5,70 +5,130 @@ import QuireFiles
 import QuireTensors
 import QuireModelFiles
 
-/// Evaluates a model: what each step of its recipes saves and what it costs.
+/// Evaluates models: what each step of a recipe, or each pack, saves and what it costs.
 ///
 ///     let evaluator = try Evaluator(model: "Qwen3-8B", recipes: [recipe])
 ///     let report = try evaluator.run { progress in … }
 ///     print(report.table())
 ///
-/// Rows, in this order: the reference, which is the checkpoint run in float32 throughout; then, for each recipe,
-/// the model after its first step, after its first two steps and so on, each converted to a pack, loaded and run as
-/// users run packs. A pack given as the model is one row.
+/// Rows, in this order: the reference, which is the checkpoint run in float32 throughout; the other models; then, for
+/// each recipe, the model after its first step, after its first two steps and so on, each converted to a pack, loaded and
+/// run as users run packs.
 package struct Evaluator: Sendable {
-  package let model: String
+  package let models: [String]
   package let recipes: [Recipe]
   package let reference: String?
   package let options: EvaluationOptions
 
   /// - Parameters:
-  ///   - model: a checkpoint's folder or a pack.
-  ///   - recipes: only for a checkpoint; their steps become rows.
-  ///   - reference: for a pack, the checkpoint to compare it with; a checkpoint is its own reference.
+  ///   - models: checkpoints' folders and packs; at least one.
+  ///   - recipes: their steps become rows; they need a checkpoint, given as a model or as the reference.
+  ///   - reference: the checkpoint to compare with; nil: the first checkpoint among the models.
   ///
   /// Throws for options that are out of range or contradict each other.
   package init(
-    model: String, recipes: [Recipe] = [], reference: String? = nil,
+    models: [String], recipes: [Recipe] = [], reference: String? = nil,
     options: EvaluationOptions = EvaluationOptions()
   ) throws(EvaluationError) {
+    precondition(!models.isEmpty, "a model to evaluate")
     try options.validate()
-    self.model = model
+    self.models = models
     self.recipes = recipes
     self.reference = reference
     self.options = options
   }
 
+  /// One model.
+  package init(
+    model: String, recipes: [Recipe] = [], reference: String? = nil,
+    options: EvaluationOptions = EvaluationOptions()
+  ) throws(EvaluationError) {
+    try self.init(models: [model], recipes: recipes, reference: reference, options: options)
+  }
+
   /// Measure every row.
   ///
   /// - Parameters:
-  ///   - onStart: called once, before any model is loaded.
   ///   - onProgress: called often, on the calling thread.
   ///   - onRow: called with each row as soon as it is complete.
+  ///   - onKept: called at the end with the number of results that earlier runs had kept, if there are any.
+  ///   - onStart: called once, before any model is loaded.
   package func run(
     onProgress: (EvaluationProgress) -> Void = { _ in }, onRow: (EvaluationRow) -> Void = { _ in },
-    onStart: (EvaluationMethod) -> Void = { _ in }
+    onKept: (Int) -> Void = { _ in }, onStart: (EvaluationMethod) -> Void = { _ in }
   ) throws(EvaluationError) -> EvaluationReport {
-    let plan = try RowPlan.plan(model: model, recipes: recipes, reference: reference)
+    let plan = try RowPlan.plan(models: models, recipes: recipes, reference: reference)
     let material = try EvaluationMaterial(plan: plan, options: options)
     onStart(material.method)
     let compute = Compute(threadCount: material.method.threadCount, instructionSet: options.instructionSet)
     let folder = try WorkFolder(inside: options.workFolder)
-    var report = EvaluationReport(model: model, reference: plan.reference?.path, method: material.method)
+    let store = try ResultStore(folder: options.resultsFolder, isFresh: options.isFresh)
+    let conversion = RowConversion(
+      compute: compute, chatFormat: material.askedChatFormat, folder: folder, store: store)
+    var report = EvaluationReport(
+      model: models[0], reference: plan.reference?.path, method: material.method)
+    report.otherModels = Array(models.dropFirst())
     var referenceSheet: AnswerSheet?
     let reference = plan.reference.map { TextReference($0, compute: compute) }
+    let referenceIdentity = try plan.reference.map { source throws(EvaluationError) in
+      try source.identity()
+    }
+    var clock = EvaluationClock(rowCount: plan.rows.count)
     for (index, entry) in plan.rows.enumerated() {
+      let keys = RowKeys(
+        model: try conversion.identity(entry), reference: referenceIdentity,
+        isReference: entry.identity == .reference, material: material, compute: compute)
       let measurement = RowMeasurement(
-        plan: entry, reference: reference, material: material, compute: compute, folder: folder)
+        plan: entry, reference: reference, material: material, compute: compute, conversion: conversion,
+        store: store, keys: keys)
       let (row, sheet) = try measurement.run(referenceSheet: referenceSheet) { stage, done, total in
         onProgress(
           EvaluationProgress(
             row: entry.label, rowIndex: index, rowCount: plan.rows.count, stage: stage, done: done,
-            total: total))
+            total: total, secondsLeft: clock.secondsLeft))
       }
+      clock.finishRow()
       if row.isReference { referenceSheet = sheet }
       report.rows.append(row)
+      report.flipped += flips(row, sheet, referenceSheet, material)
       onRow(row)
     }
+    if store.usedCount > 0 { onKept(store.usedCount) }
     return report
+  }
+
+  private func flips(
+    _ row: EvaluationRow, _ own: AnswerSheet, _ reference: AnswerSheet?, _ material: EvaluationMaterial
+  ) -> [FlippedAnswer] {
+    guard let reference, !row.isReference else { return [] }
+    return (material.method.tasks?.askModes ?? []).flatMap { mode -> [FlippedAnswer] in
+      guard let before = reference.answers[mode], let after = own.answers[mode] else { return [] }
+      return FlippedAnswer.list(
+        row: row.label, mode: mode, problems: material.problems, reference: before, own: after)
+    }
+  }
+}
+
+/// Predicts when all rows are measured, from the rows that are.
+private struct EvaluationClock {
+  private let start = ContinuousClock.now
+  private let rowCount: Int
+  private var rowsDone = 0
+  private var rowsEnd = ContinuousClock.now
+
+  init(rowCount: Int) { self.rowCount = rowCount }
+
+  mutating func finishRow() {
+    rowsDone += 1
+    rowsEnd = ContinuousClock.now
+  }
+
+  /// Nil before the first row is finished.
+  var secondsLeft: Double? {
+    guard rowsDone > 0 else { return nil }
+    let perRow = (rowsEnd - start).seconds / Double(rowsDone)
+    let inRow = (ContinuousClock.now - rowsEnd).seconds
+    return max(0, perRow - inRow) + perRow * Double(rowCount - rowsDone - 1)
   }
 }
 

@@ -1,13 +1,13 @@
 import Foundation
 import QuireCheckpoints
 import QuireGeneration
+import QuireJSON
 import QuireModel
-import QuireConversion
 import QuireModelFiles
 import QuireTensors
 import QuireText
 
-/// Measures one row.
+/// Measures one row, except for what an earlier run has kept.
 ///
 /// First the model alone: load, speed, answers; the peak memory is of this part. Then the text, compared with the
 /// reference, whose layers are streamed, so that it is never loaded whole.
@@ -16,7 +16,9 @@ struct RowMeasurement {
   let reference: TextReference?
   let material: EvaluationMaterial
   let compute: Compute
-  let folder: WorkFolder
+  let conversion: RowConversion
+  let store: ResultStore
+  let keys: RowKeys
 
   typealias Progress = (_ stage: EvaluationProgress.Stage, _ done: Int, _ total: Int) -> Void
 
@@ -25,72 +27,56 @@ struct RowMeasurement {
   ) throws(EvaluationError) -> (EvaluationRow, AnswerSheet) {
     let start = ContinuousClock.now
     var row = plan.row
-    let source = try prepare(&row, onProgress: onProgress)
-    defer { if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: source.path) } }
-    let tellsPeak = PeakMemory.reset()
-    row.size = try opening(source.size)
-    let model = try load(source, &row, onProgress: onProgress)
-    let sheet =
-      try model.map { model throws(EvaluationError) in
-        try converse(model, source, &row, onProgress: onProgress)
-      } ?? AnswerSheet()
-    row.peakMemoryBytes = tellsPeak ? PeakMemory.bytes : nil
+    var kept = KeptRow(store, keys, material)
+    if let basics = kept.basics, kept.isComplete(material) {
+      basics.restore(&row)
+    } else {
+      let source = try conversion.source(plan, &row, keys, onProgress: onProgress)
+      row.size = try opening(source.size)
+      try measure(source, &row, &kept, onProgress: onProgress)
+      row.wallSeconds = (ContinuousClock.now - start).seconds
+      try store.keep(KeptBasics(row).json, keys.row)
+      conversion.remove(plan, source)
+    }
+    row.speed = kept.speed
+    row.text = kept.text
+    let sheet = judged(kept.replies)
     row.tasks = sheet.results(
       problems: material.problems, reference: row.isReference ? sheet : referenceSheet)
-    if let windows = material.windows {
-      row.text = try score(model, source, windows, onProgress: onProgress)
-    }
-    row.wallSeconds = (ContinuousClock.now - start).seconds
     return (row, sheet)
   }
 
-  /// The model of this row on disk; converts the checkpoint when the row is a recipe's step.
-  private func prepare(_ row: inout EvaluationRow, onProgress: Progress) throws(EvaluationError)
-    -> ModelSource
-  {
-    switch plan.source {
-    case .existing(let source):
-      return source
-    case .conversion(let recipe, let checkpoint):
+  private func judged(_ replies: [AskMode: [ReplyRecord]]) -> AnswerSheet {
+    var sheet = AnswerSheet()
+    sheet.answers = Dictionary(
+      uniqueKeysWithValues: replies.map { mode, records in
+        (mode, zip(records, material.problems).map { TaskAnswer($0, to: $1, mode: mode.mode) })
+      })
+    return sheet
+  }
+
+  private func measure(
+    _ source: ModelSource, _ row: inout EvaluationRow, _ kept: inout KeptRow, onProgress: Progress
+  ) throws(EvaluationError) {
+    let tellsPeak = PeakMemory.reset()
+    let needsEngine = !kept.hasAnswers(material) || material.method.speed != nil && kept.speed == nil
+    let needsText = material.windows != nil && kept.text == nil
+    let isStreamed = source === reference?.source
+    var model: Model?
+    if needsEngine || needsText && !isStreamed {
+      onProgress(.loading, 0, 0)
       let start = ContinuousClock.now
-      onProgress(.converting, 0, 0)
-      let path = folder.path + "/row.quire"
-      row.notes = try convert(checkpoint, by: recipe, to: path, onProgress: onProgress)
-      row.conversionSeconds = (ContinuousClock.now - start).seconds
-      return try opening { () throws(ModelFileError) in try ModelSource(path: path) }
+      let loaded = try opening { () throws(ModelFileError) in try source.load(team: compute.team) }
+      row.loadSeconds = (ContinuousClock.now - start).seconds
+      model = loaded
+      if needsEngine { try converse(loaded, source, &kept, onProgress: onProgress) }
+    }
+    row.peakMemoryBytes = tellsPeak ? PeakMemory.bytes : nil
+    if needsText, let windows = material.windows {
+      let score = try score(model, source, windows, onProgress: onProgress)
+      kept.text = score
     }
   }
-
-  /// - Returns: notices, a sentence each
-  private func convert(
-    _ checkpoint: ModelSource, by recipe: Recipe, to path: String, onProgress: Progress
-  ) throws(EvaluationError) -> [String] {
-    let source = try checkpoint.asCheckpoint()
-    let steps = 1000
-    // The converter takes an escaping closure; this one does not escape, so it is lent.
-    let outcome: Result<ConversionReport, ConversionError>
-    outcome = withoutActuallyEscaping(onProgress) { onProgress in
-      do throws(ConversionError) {
-        let converter = try Converter(
-          source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion,
-          chatFormat: material.askedChatFormat)
-        let report = try converter.run(output: path, resumes: false) {
-          onProgress(.converting, Int($0.fractionDone * Double(steps)), steps)
-        }
-        return .success(report)
-      } catch {
-        return .failure(error)
-      }
-    }
-    do throws(ConversionError) {
-      return try outcome.get().rows.flatMap(\.remarks)
-    } catch {
-      throw .conversion(error.description)
-    }
-  }
-
-  /// The tool version that temporary packs name; they are deleted after the row.
-  private static let toolVersion = "evaluation"
 
   private func engine(_ model: Model, _ source: ModelSource) throws(EvaluationError) -> Engine {
     let slots = material.method.tasks?.concurrency ?? 1
@@ -100,57 +86,55 @@ struct RowMeasurement {
         model: model, tokenizer: material.tokenizer,
         options: EngineOptions(
           threadCount: compute.team.threadCount, instructionSet: compute.kernels.instructionSet,
-          maximumSlots: slots, maximumWaiting: max(1, material.problems.count),
-          contextLength: material.contextLength, keyValueElement: source.keyValueElement,
-          endOfSequenceIDs: endIDs))
+          maximumSlots: slots, maximumWaiting: slots, contextLength: material.contextLength,
+          keyValueElement: keyValueElement(source), endOfSequenceIDs: endIDs))
     } catch {
       throw .generation(error.description)
     }
   }
 
-  /// Nil for a reference that only predicts the text.
-  private func load(
-    _ source: ModelSource, _ row: inout EvaluationRow, onProgress: Progress
-  ) throws(EvaluationError) -> Model? {
-    let isAsked = material.method.speed != nil || !material.problems.isEmpty
-    guard isAsked || source !== reference?.source else { return nil }
-    onProgress(.loading, 0, 0)
-    let start = ContinuousClock.now
-    let model = try opening { () throws(ModelFileError) in try source.load(team: compute.team) }
-    row.loadSeconds = (ContinuousClock.now - start).seconds
-    return model
+  /// The reference runs in float32 throughout; any other model runs as it does for its users.
+  private func keyValueElement(_ source: ModelSource) -> KeyValueElement {
+    source === reference?.source ? .float32 : .float16
   }
 
   /// Speed and answers, with an engine that exists only during this call.
   private func converse(
-    _ model: Model, _ source: ModelSource, _ row: inout EvaluationRow, onProgress: Progress
-  ) throws(EvaluationError) -> AnswerSheet {
-    guard material.method.speed != nil || !material.problems.isEmpty else { return AnswerSheet() }
+    _ model: Model, _ source: ModelSource, _ kept: inout KeptRow, onProgress: Progress
+  ) throws(EvaluationError) {
     let engine = try engine(model, source)
     defer { engine.stop() }
-    let runner = RequestRunner(engine: engine)
-    if let settings = material.method.speed {
-      row.speed = try StreamSpeed(
+    if let settings = material.method.speed, kept.speed == nil {
+      let speed = try StreamSpeed(
         settings: settings, vocabularySize: material.tokenizer.vocabularySize
-      ).run(on: runner) { onProgress(.measuringSpeed, $0, $1) }
+      ).run(on: RequestRunner(engine: engine)) { onProgress(.measuringSpeed, $0, $1) }
+      try store.keep(speed.keptJSON, keys.speed)
+      kept.speed = speed
     }
-    return try ask(runner, onProgress: onProgress)
+    guard let method = material.method.tasks else { return }
+    let tasks = TaskRunner(
+      runner: RequestRunner(engine: engine, outstandingMaximum: 2 * method.concurrency),
+      tokenizer: material.tokenizer)
+    for mode in method.askModes where kept.replies[mode] == nil {
+      kept.replies[mode] = try ask(tasks, mode, method.maximumTokens(mode), onProgress: onProgress)
+    }
   }
 
-  private func ask(_ runner: RequestRunner, onProgress: Progress) throws(EvaluationError) -> AnswerSheet {
-    var sheet = AnswerSheet()
-    guard let method = material.method.tasks else { return sheet }
-    let tasks = TaskRunner(runner: runner, tokenizer: material.tokenizer)
-    for mode in method.modes {
-      let answers = try tasks.answers(
-        to: material.problems, mode: mode, maximumTokens: method.maximumTokens(mode)
-      ) { onProgress(.answering(mode), $0, material.problems.count) }
-      switch mode {
-      case .thinking: sheet.thinking = answers
-      case .nonThinking: sheet.nonThinking = answers
-      }
+  private func ask(
+    _ tasks: TaskRunner, _ mode: AskMode, _ maximumTokens: Int, onProgress: Progress
+  ) throws(EvaluationError) -> [ReplyRecord] {
+    let count = material.problems.count
+    let file = try store.log(keys.answers(mode))
+    var log = ReplyLog(file, count: count)
+    try tasks.ask(material.problems, mode: mode, maximumTokens: maximumTokens, log: &log) {
+      onProgress(.answering(mode), $0, count)
     }
-    return sheet
+    let records = (0..<count).compactMap { log.records[$0] }
+    precondition(records.count == count, "every problem has a reply")
+    try store.keep(
+      .array(records.enumerated().map { $0.element.json(index: $0.offset) }), keys.answers(mode))
+    file.finish()
+    return records
   }
 
   private func score(
@@ -159,18 +143,28 @@ struct RowMeasurement {
     let scorer = TextScorer(windows: windows, compute: compute)
     let vocabularySize = try opening(source.configuration).vocabularySize
     let plan = scorer.plan(vocabularySize: vocabularySize)
-    let other = try reference?.predictor(plan) { onProgress(.readingReference, $0, $1) }
+    let other = try reference?.predictor(plan, KeptStates(store, keys.states)) {
+      onProgress(.readingReference, $0, $1)
+    }
     let own: any Predictor
     if let other, reference?.source === source {
       own = other
     } else if let model {
-      own = LoadedPredictor(model, keyValueElement: source.keyValueElement, plan: plan, compute: compute)
+      own = LoadedPredictor(
+        model, keyValueElement: keyValueElement(source), plan: plan, compute: compute)
     } else {
       preconditionFailure("a model that is not the reference is loaded")
     }
-    return try scorer.score(own, reference: other, plan: plan, vocabularySize: vocabularySize) {
+    let file = try store.log(keys.text)
+    var log = ScoreLog(file)
+    let score = try scorer.score(
+      own, reference: other, plan: plan, vocabularySize: vocabularySize, log: &log
+    ) {
       onProgress(.predicting, $0, $1)
     }
+    try store.keep(score.keptJSON, keys.text)
+    file.finish()
+    return score
   }
 }
 
@@ -186,21 +180,18 @@ final class TextReference {
   }
 
   func predictor(
-    _ plan: ScoringPlan, onLayer: (_ done: Int, _ total: Int) -> Void
+    _ plan: ScoringPlan, _ states: KeptStates?, onLayer: (_ done: Int, _ total: Int) -> Void
   ) throws(EvaluationError) -> StreamedPredictor {
     if let predictor { return predictor }
     let made = try StreamedPredictor(
-      source.asCheckpoint(), plan: plan, compute: compute, onLayer: onLayer)
+      source.asCheckpoint(), plan: plan, compute: compute, states: states, onLayer: onLayer)
     predictor = made
     return made
   }
 }
 
 extension ModelSource {
-  /// A checkpoint is the reference and runs in float32 throughout; a pack runs as it does for its users.
-  fileprivate var keyValueElement: KeyValueElement { isPack ? .float16 : .float32 }
-
-  fileprivate func asCheckpoint() throws(EvaluationError) -> Checkpoint {
+  func asCheckpoint() throws(EvaluationError) -> Checkpoint {
     try opening { () throws(ModelFileError) in try checkpoint(for: "an evaluation").checkpoint }
   }
 }

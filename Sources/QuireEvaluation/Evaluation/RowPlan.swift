@@ -18,64 +18,96 @@ struct RowPlan {
     /// Unique among the rows once the plan is made.
     var label: String
 
-    init(_ identity: RowIdentity, step: String, recipe: String?, source: Source) {
+    init(_ identity: RowIdentity, step: String, recipe: String?, label: String? = nil, source: Source) {
       self.identity = identity
       self.step = step
       self.recipe = recipe
       self.source = source
-      label = EvaluationRow.label(step: step, recipe: recipe)
+      self.label = label ?? EvaluationRow.label(step: step, recipe: recipe)
     }
 
     /// The row before any measurement.
-    var row: EvaluationRow { EvaluationRow(identity, step: step, recipe: recipe, label: label) }
+    var row: EvaluationRow {
+      var row = EvaluationRow(identity, step: step, recipe: recipe, label: label)
+      if case .existing(let source) = source { row.path = source.path }
+      return row
+    }
   }
 
   /// What the rows are compared with.
   let reference: ModelSource?
-  /// The model whose tokenizer and configuration the evaluation uses.
-  let model: ModelSource
+  /// All models of rows that exist already, the reference included.
+  let models: [ModelSource]
   let rows: [Entry]
 
+  /// The model whose tokenizer and configuration the evaluation uses.
+  var model: ModelSource { models[0] }
+
+  /// - Parameters:
+  ///   - models: at least one
+  ///   - reference: nil: the first checkpoint among the models, if there is one
   static func plan(
-    model: String, recipes: [Recipe], reference: String?
+    models paths: [String], recipes: [Recipe], reference: String?
   ) throws(EvaluationError) -> RowPlan {
-    let source = try opening { () throws(ModelFileError) in try ModelSource(path: model) }
-    guard source.isPack else {
-      if reference != nil {
-        throw .invalidOption(
-          name: "reference",
-          sentence:
-            "expected no reference for the checkpoint \(model), which is its own reference, "
-            + "found one; leave it out")
-      }
-      return RowPlan(
-        reference: source, model: source,
-        rows: labelled(
-          [referenceEntry(source)]
-            + recipes.enumerated().flatMap { steps($0.element, index: $0.offset, source) }))
+    var models: [ModelSource] = []
+    for path in paths {
+      models.append(try opening { () throws(ModelFileError) in try ModelSource(path: path) })
     }
-    if !recipes.isEmpty {
+    let other = try reference.map { path throws(EvaluationError) in try self.reference(path, models) }
+    let reference = other ?? models.first { !$0.isPack }
+    if !recipes.isEmpty, reference == nil {
       throw .invalidOption(
         name: "recipes",
-        sentence: "expected a checkpoint's folder to carry out a recipe on, found the pack \(model); "
+        sentence: "expected a checkpoint's folder to carry out a recipe on, found the pack \(paths[0]); "
           + "give the checkpoint or leave the recipe out")
     }
-    let row = Entry(
-      .pack, step: source.origin.lastStep ?? EvaluationRow.unchangedStep, recipe: source.origin.recipe,
-      source: .existing(source))
-    guard let reference else { return RowPlan(reference: nil, model: source, rows: [row]) }
-    let other = try opening { () throws(ModelFileError) in try ModelSource(path: reference) }
-    guard !other.isPack else {
-      throw .invalidOption(
-        name: "reference",
-        sentence: "expected a checkpoint's folder as the reference, found the pack \(reference); "
-          + "give the checkpoint that \(model) was made from")
+    var rows: [Entry] = []
+    var existing: [ModelSource] = []
+    if let reference {
+      rows.append(
+        Entry(
+          .reference, step: EvaluationRow.referenceStep, recipe: nil, source: .existing(reference)))
+      // The first model's tokenizer is used, as when there is no reference.
+      if !models.contains(where: { $0 === reference }) { existing.append(reference) }
     }
-    return RowPlan(reference: other, model: source, rows: [referenceEntry(other), row])
+    existing = models + existing
+    let own = models.filter { $0 !== reference }
+    rows += own.enumerated().map { entry($0.element, index: $0.offset, isAlone: own.count == 1) }
+    if let reference {
+      rows += recipes.enumerated().flatMap { steps($0.element, index: $0.offset, reference) }
+    }
+    return RowPlan(reference: reference, models: existing, rows: RowLabels.unique(rows))
   }
 
-  private static func referenceEntry(_ source: ModelSource) -> Entry {
-    Entry(.reference, step: EvaluationRow.referenceStep, recipe: nil, source: .existing(source))
+  private static func reference(
+    _ path: String, _ models: [ModelSource]
+  ) throws(EvaluationError) -> ModelSource {
+    if let same = models.first(where: { $0.path == path && !$0.isPack }) {
+      guard models.count > 1 else {
+        throw .invalidOption(
+          name: "reference",
+          sentence: "expected no reference for the checkpoint \(path), which is its own reference, "
+            + "found one; leave it out")
+      }
+      return same
+    }
+    let source = try opening { () throws(ModelFileError) in try ModelSource(path: path) }
+    guard !source.isPack else {
+      throw .invalidOption(
+        name: "reference",
+        sentence: "expected a checkpoint's folder as the reference, found the pack \(path); "
+          + "give the checkpoint that \(models[0].path) was made from")
+    }
+    return source
+  }
+
+  /// Several models are named after their files, because many may have the same last step.
+  private static func entry(_ source: ModelSource, index: Int, isAlone: Bool) -> Entry {
+    Entry(
+      index == 0 && source.isPack ? .pack : .model(index: index + 1),
+      step: source.isPack ? source.origin.lastStep ?? EvaluationRow.unchangedStep : "checkpoint",
+      recipe: source.origin.recipe, label: isAlone && source.isPack ? nil : source.name,
+      source: .existing(source))
   }
 
   private static func steps(_ recipe: Recipe, index: Int, _ checkpoint: ModelSource) -> [Entry] {
@@ -85,28 +117,37 @@ struct RowPlan {
         source: .conversion(recipe.prefix(step + 1), checkpoint: checkpoint))
     }
   }
+}
 
-  /// Makes labels unique: rows of one recipe with the same label get the number of the step, then rows of several
-  /// recipes the number of the recipe.
-  private static func labelled(_ entries: [Entry]) -> [Entry] {
-    func renamed<Key: Hashable>(
-      _ entries: [Entry], sharing key: (Entry) -> Key, _ suffix: (_ recipe: Int, _ stepCount: Int) -> String
-    ) -> [Entry] {
-      let counts = Dictionary(grouping: entries, by: key).mapValues(\.count)
-      return entries.map { entry in
-        guard counts[key(entry), default: 0] > 1, case .recipe(let index, let stepCount) = entry.identity
-        else {
-          return entry
-        }
-        var entry = entry
-        entry.label += suffix(index, stepCount)
-        return entry
-      }
-    }
+/// Makes labels unique: rows of one recipe with the same label get the number of the step, then rows of several
+/// recipes the number of the recipe, then any others a number.
+private enum RowLabels {
+  static func unique(_ entries: [RowPlan.Entry]) -> [RowPlan.Entry] {
     let byStep = renamed(entries, sharing: { [$0.label, $0.recipeIndex.map(String.init) ?? ""] }) {
       " (step \($1))"
     }
-    return renamed(byStep, sharing: \.label) { recipe, _ in " (recipe \(recipe + 1))" }
+    var entries = renamed(byStep, sharing: \.label) { recipe, _ in " (recipe \(recipe + 1))" }
+    var counts: [String: Int] = [:]
+    for index in entries.indices {
+      let count = counts[entries[index].label, default: 0] + 1
+      counts[entries[index].label] = count
+      if count > 1 { entries[index].label += " (\(count))" }
+    }
+    return entries
+  }
+
+  private static func renamed<Key: Hashable>(
+    _ entries: [RowPlan.Entry], sharing key: (RowPlan.Entry) -> Key,
+    _ suffix: (_ recipe: Int, _ stepCount: Int) -> String
+  ) -> [RowPlan.Entry] {
+    let counts = Dictionary(grouping: entries, by: key).mapValues(\.count)
+    return entries.map { entry in
+      guard counts[key(entry), default: 0] > 1, case .recipe(let index, let stepCount) = entry.identity
+      else { return entry }
+      var entry = entry
+      entry.label += suffix(index, stepCount)
+      return entry
+    }
   }
 }
 

@@ -9,7 +9,8 @@ import QuireModelFiles
 //
 // | key | meaning |
 // |---|---|
-// | row | identifies the row: "reference", "pack", "recipe-0-step-2" |
+// | row, label | identifies the row: "reference", "pack", "recipe-0-step-2"; its name in tables |
+// | path | the model's path; null for a recipe's step |
 // | step, recipe | "reference" and null; then a step's name and its recipe's; several rows may have the same |
 // | sizeBytes | bytes on disk: the pack, or the checkpoint's files that Quire reads |
 // | bitsPerWeight, weightBytes, parameters | of the weights in memory, scales included |
@@ -20,22 +21,34 @@ import QuireModelFiles
 // | perplexityRatio | to the reference, with `…Error` of the paired differences between documents |
 // | klMean, klP99, klMax | divergence from the reference in nats per token; `klMeanError` |
 // | topOneAgreement | share of positions with the reference's most probable token; `…Error` |
-// | tasks | per task, and for "all", `thinking` and `nonThinking` |
+// | tasks | per task, and for "all", `thinking` and `nonThinking`, and for thinking budgets `thinking-128` |
+// | results | per mode, what lm-evaluation-harness writes as `results`: per task, its metrics with their errors |
 // | notes | notices of the conversion, a sentence each |
 //
+// A report may also have `models` (the paths, when there are several), `provenance` (program, command, machine) and
+// `flipped` (up to ten answers per row and mode that are right on one side only: `row`, `task`, `mode`, `prompt`, `expected`,
+// and `reference` and `own` with `content`, `extracted`, `isRight`, `tokens`).
+//
 // A task's mode: `accuracy` (share of right answers), `standardError`, `tokensPerAnswer`, `tokensPerAnswerError`,
-// `problems`, `truncatedShare` (answers that reached the token limit and count as wrong) and `flips` against the reference:
-// `rightToWrong`, `wrongToRight`, `probability` (McNemar's exact test).
+// `secondsPerAnswer` (one stream, from the row's speeds), `problems`, `truncatedShare` (answers that reached the token limit)
+// and `flips` against the reference: `rightToWrong`, `wrongToRight`, `probability` (McNemar's exact test). The mode of "all"
+// has `outcomes` too: a digit per problem, 1 for a right answer.
 
 extension EvaluationReport {
   /// The whole report.
   package var json: JSONValue {
-    [
+    var report: JSONObject = [
       "model": .string(model),
       "reference": reference.map { .string($0) } ?? .null,
       "method": method.json,
       "rows": .array(rows.map(\.json)),
     ]
+    if !otherModels.isEmpty {
+      report["models"] = .array(([model] + otherModels).map { .string($0) })
+    }
+    report["provenance"] = provenance?.json
+    if !flipped.isEmpty { report["flipped"] = .array(flipped.map(\.json)) }
+    return .object(report)
   }
 }
 
@@ -45,6 +58,8 @@ extension EvaluationRow {
     let comparison = text?.comparison
     return [
       "row": .string(identity.text),
+      "label": .string(label),
+      "path": path.map { .string($0) } ?? .null,
       "step": .string(step),
       "recipe": recipe.map { .string($0) } ?? .null,
       "sizeBytes": .int(size.fileBytes),
@@ -69,33 +84,95 @@ extension EvaluationRow {
       "topOneAgreement": number(comparison?.topOneAgreement.value),
       "topOneAgreementError": number(comparison?.topOneAgreement.standardError),
       "tasks": .object(
-        JSONObject(uniqueMembers: tasks.map { JSONObject.Member(key: $0.name, value: $0.json) })),
+        JSONObject(
+          uniqueMembers: tasks.map { JSONObject.Member(key: $0.name, value: $0.json(of: self)) })),
+      "results": resultsJSON,
       "notes": .array(notes.map { .string($0) }),
     ]
   }
 }
 
-extension TaskResult {
-  /// The modes that were asked.
-  fileprivate var json: JSONValue {
+extension EvaluationRow {
+  /// lm-evaluation-harness's `results`, per mode.
+  private var resultsJSON: JSONValue {
     var modes = JSONObject()
-    for mode in ThinkingMode.allCases {
-      if let score = score(mode) { modes[mode.rawValue] = score.json }
+    for task in tasks where task.name != TaskProblem.aggregateName {
+      for (mode, score) in task.orderedScores {
+        var own: JSONObject = ["alias": .string(task.name)]
+        for metric in score.metrics {
+          let parts = metric.name.split(separator: ",", maxSplits: 1).map(String.init)
+          own[metric.name] = .double(metric.estimate.value)
+          own[parts.joined(separator: "_stderr,")] = number(metric.estimate.standardError)
+        }
+        var object = modes[mode.key]?.objectValue ?? JSONObject()
+        object[task.name] = .object(own)
+        modes[mode.key] = .object(object)
+      }
+    }
+    return .object(modes)
+  }
+}
+
+extension TaskResult {
+  /// The scores, thinking first, then non-thinking, then thinking budgets by size.
+  var orderedScores: [(mode: AskMode, score: TaskScore)] {
+    let order = ThinkingMode.allCases.map { AskMode($0) }
+    let budgets = scores.keys.filter { $0.budget != nil }
+      .sorted { ($0.budget ?? 0, $0.key) < ($1.budget ?? 0, $1.key) }
+    return (order + budgets).compactMap { mode in scores[mode].map { (mode, $0) } }
+  }
+
+  /// The modes that were asked.
+  fileprivate func json(of row: EvaluationRow) -> JSONValue {
+    var modes = JSONObject()
+    for (mode, score) in orderedScores {
+      modes[mode.key] = score.json(
+        seconds: row.secondsPerAnswer(score), hasOutcomes: name == TaskProblem.aggregateName)
     }
     return .object(modes)
   }
 }
 
 extension TaskScore {
-  fileprivate var json: JSONValue {
-    [
+  fileprivate func json(seconds: Double?, hasOutcomes: Bool) -> JSONValue {
+    var json: JSONObject = [
       "accuracy": .double(accuracy.value),
       "standardError": number(accuracy.standardError),
       "tokensPerAnswer": .double(tokensPerAnswer.value),
       "tokensPerAnswerError": number(tokensPerAnswer.standardError),
+      "secondsPerAnswer": number(seconds),
       "problems": .int(problemCount),
       "truncatedShare": .double(truncatedShare),
       "flips": flips?.json ?? .null,
+    ]
+    if hasOutcomes { json["outcomes"] = .string(outcomes) }
+    return .object(json)
+  }
+}
+
+extension FlippedAnswer {
+  fileprivate var json: JSONValue {
+    [
+      "row": .string(row), "task": .string(task), "mode": .string(mode.key), "prompt": .string(prompt),
+      "expected": .string(expected), "reference": reference.json, "own": own.json,
+    ]
+  }
+}
+
+extension FlippedAnswer.Side {
+  fileprivate var json: JSONValue {
+    [
+      "content": .string(content), "extracted": extracted.map { .string($0) } ?? .null,
+      "isRight": .bool(isRight), "tokens": .int(tokenCount),
+    ]
+  }
+}
+
+extension ReportProvenance {
+  fileprivate var json: JSONValue {
+    [
+      "program": .string(program), "command": .string(command), "processor": .string(processor),
+      "cores": .int(coreCount), "memoryBytes": .int(memoryBytes), "date": .string(date),
     ]
   }
 }
@@ -131,7 +208,7 @@ extension SpeedSettings {
 
 extension TaskMethod {
   fileprivate var json: JSONValue {
-    [
+    var json: JSONObject = [
       "file": .string(file),
       "problems": .int(problemCount),
       "available": .int(availableCount),
@@ -140,6 +217,22 @@ extension TaskMethod {
       "sampling": "greedy",
       "concurrency": .int(concurrency),
       "chatFormat": .string(chatFormat),
+      "problemHash": .string(problemHash),
+    ]
+    if !thinkingBudgets.isEmpty { json["thinkingBudgets"] = .array(thinkingBudgets.map { .int($0) }) }
+    if !sources.isEmpty { json["sources"] = .array(sources.map { $0.json(modes) }) }
+    return .object(json)
+  }
+}
+
+extension TaskSource {
+  fileprivate func json(_ modes: [ThinkingMode]) -> JSONValue {
+    var extraction = JSONObject()
+    for mode in modes { extraction[mode.rawValue] = .string(kind.extraction(mode)) }
+    return [
+      "task": .string(name), "kind": .string(kind.rawValue), "file": .string(path),
+      "shots": .int(shotCount), "system": system.map { .string($0) } ?? .null,
+      "extraction": .object(extraction),
     ]
   }
 }

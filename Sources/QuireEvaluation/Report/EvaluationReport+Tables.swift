@@ -8,7 +8,7 @@ extension EvaluationReport {
   ///
   /// A figure that ends in ≈ is within two standard errors of the reference's: no difference is claimed.
   package func table(width: Int = 120) -> String {
-    var text = "Evaluation of \(model)"
+    var text = "Evaluation of \(([model] + otherModels).joined(separator: ", "))"
     if let reference, reference != model { text += " against \(reference)" }
     text +=
       " (\(method.threadCount) \(method.threadCount == 1 ? "thread" : "threads"), \(method.instructionSet))\n"
@@ -49,6 +49,12 @@ extension EvaluationReport {
     lines.append(
       "peak memory: the whole process while the row's model is loaded, timed and answers"
     )
+    if method.tasks != nil && method.speed != nil {
+      lines.append(
+        "s/answer: seconds that one stream needs for a prompt and an answer of mean length, from the speeds above"
+      )
+    }
+    lines += (method.tasks?.sources ?? []).map(extraction)
     if referenceRow != nil && method.tasks != nil {
       lines.append(
         "lost/won: answers that are right in the reference and wrong here, and the other way round; change in points"
@@ -65,6 +71,16 @@ extension EvaluationReport {
       lines += row.notes.filter { !known.contains($0) }.map { "note: \(row.label): \($0)" }
     }
     return lines.map { Self.wrapped($0, width: width) }.joined()
+  }
+
+  /// How answers are found in replies.
+  private func extraction(_ source: TaskSource) -> String {
+    let modes = method.tasks?.modes ?? []
+    let texts = modes.map { source.kind.extraction($0) }
+    let isSame = Set(texts).count == 1
+    let text = isSame ? texts[0] : zip(modes, texts).map { "\($0.tableName): \($1)" }.joined(separator: "; ")
+    return "\(source.name) (\(source.kind.rawValue)): \(text)"
+      + (source.shotCount > 0 ? "; \(source.shotCount) solved examples first" : "")
   }
 
   // MARK: Size and speed
@@ -140,19 +156,20 @@ extension EvaluationReport {
     guard let tasks = method.tasks else { return nil }
     var table = TextTable(columns: [
       .init("step", .left), .init("mode", .left), .init("right % ± "), .init("change"),
-      .init("tokens/answer "),
+      .init("tokens/answer "), .init("s/answer"),
       .init("cut %"), .init("lost/won"), .init("McNemar p"),
     ])
     for row in rows {
-      for mode in tasks.modes {
-        guard let total = row.total(mode) else { continue }
-        table.add([row.label, mode.tableName] + cells(total, isReference: row.isReference))
+      for mode in tasks.askModes {
+        guard let total = row.total(asked: mode) else { continue }
+        let seconds = row.secondsPerAnswer(total)
+        table.add([row.label, mode.title] + cells(total, seconds, isReference: row.isReference))
       }
     }
     return Section(title: "Answers — " + tasks.sentence, table: table, keyCount: 2)
   }
 
-  private func cells(_ score: TaskScore, isReference: Bool) -> [String] {
+  private func cells(_ score: TaskScore, _ seconds: Double?, isReference: Bool) -> [String] {
     let flips = isReference ? nil : score.flips
     let isWithinNoise = flips?.accuracyChange.isWithinNoise(of: 0) ?? false
     let change = flips.map { flips in
@@ -164,6 +181,7 @@ extension EvaluationReport {
       marked(plusMinus(score.accuracy, NumberText.percent), isWithinNoise),
       change ?? NumberText.missing,
       marked(NumberText.significant(score.tokensPerAnswer.value), tokensWithinNoise),
+      NumberText.significant(seconds),
       NumberText.percent(score.truncatedShare),
       flips.map { "\($0.rightToWrong)/\($0.wrongToRight)" } ?? NumberText.missing,
       NumberText.probability(flips?.probability),
@@ -178,13 +196,13 @@ extension EvaluationReport {
     var table = TextTable(
       columns: [.init("step", .left), .init("mode", .left)] + names.map { .init($0 + " ") })
     for row in rows {
-      for mode in tasks.modes {
+      for mode in tasks.askModes {
         let cells = row.tasks.map { task in
-          guard let score = task.score(mode) else { return NumberText.missing + " " }
+          guard let score = task.scores[mode] else { return NumberText.missing + " " }
           return marked(
             NumberText.fixed(100 * score.accuracy.value, 0), !row.isReference && score.isAccuracyWithinNoise)
         }
-        table.add([row.label, mode.tableName] + cells)
+        table.add([row.label, mode.title] + cells)
       }
     }
     return Section(title: "Right answers by task, %", table: table, keyCount: 2)
@@ -219,7 +237,8 @@ extension TaskMethod {
   /// What was asked, and how, in words.
   fileprivate var sentence: String {
     let limits = modes.map { "\(maximumTokens($0)) tokens \($0.tableName)" }.joined(separator: " and ")
-    return "\(file): \(problemCount) of \(availableCount) problems, greedy, at most \(limits); "
-      + "an answer cut there is wrong"
+    let cut = sources.isEmpty || sources.contains { $0.kind.requiresEnd }
+    return "\(file): \(problemCount) of \(availableCount) problems, greedy, at most \(limits)"
+      + (cut ? "; an answer cut there is wrong" : "")
   }
 }

@@ -6,13 +6,19 @@ package import QuireText
 ///     print(report.table())
 ///     write(report.json.serialized(pretty: true))
 package struct EvaluationReport: Sendable, Equatable {
-  /// Path of the model that was evaluated.
+  /// Path of the model that was evaluated; of several, the first.
   package var model: String
+  /// Paths of the others.
+  package var otherModels: [String] = []
   /// Path of the checkpoint that rows are compared with; nil when there is none.
   package var reference: String?
   package var method: EvaluationMethod
-  /// The reference first, if there is one; then every recipe's steps in order.
+  /// The reference first, if there is one; then the other models and every recipe's steps, in order.
   package var rows: [EvaluationRow]
+  /// Which program measured on which machine; nil when unknown.
+  package var provenance: ReportProvenance?
+  /// Answers that are right in one row and wrong in the reference, or the other way round.
+  package var flipped: [FlippedAnswer] = []
 
   package init(model: String, reference: String?, method: EvaluationMethod, rows: [EvaluationRow] = []) {
     self.model = model
@@ -56,6 +62,12 @@ package struct TaskMethod: Sendable, Equatable {
   package var availableCount: Int
   package var problemCount: Int
   package var modes: [ThinkingMode]
+  /// Further modes: thoughts of at most so many tokens.
+  package var thinkingBudgets: [Int] = []
+  /// The files with their kinds; empty when there is one of the kind `exact`.
+  package var sources: [TaskSource] = []
+  /// The hash of the problems, which are the same in reports with the same hash.
+  package var problemHash = ""
   /// The most tokens of an answer, per mode.
   package var thinkingTokens: Int
   package var nonThinkingTokens: Int
@@ -83,6 +95,13 @@ package struct TaskMethod: Sendable, Equatable {
     case .thinking: thinkingTokens
     case .nonThinking: nonThinkingTokens
     }
+  }
+
+  package func maximumTokens(_ mode: AskMode) -> Int { maximumTokens(mode.mode) }
+
+  /// All modes that are asked.
+  package var askModes: [AskMode] {
+    modes.map { AskMode($0) } + thinkingBudgets.map { AskMode(.thinking, budget: $0) }
   }
 }
 

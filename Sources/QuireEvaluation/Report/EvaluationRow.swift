@@ -28,6 +28,8 @@ package struct EvaluationRow: Sendable, Equatable {
 
   /// The row's name in tables: "reference", "int4: quantize".
   package var label: String
+  /// The model's path; nil for a recipe's step, whose pack is temporary.
+  package var path: String?
 
   package static let referenceStep = "reference"
   package static let unchangedStep = "none"
@@ -45,18 +47,21 @@ package struct EvaluationRow: Sendable, Equatable {
   package var isReference: Bool { identity == .reference }
 
   /// The sum of all tasks in a mode.
-  package func total(_ mode: ThinkingMode) -> TaskScore? {
-    tasks.last { $0.name == TaskProblem.aggregateName }?.score(mode)
+  package func total(_ mode: ThinkingMode) -> TaskScore? { total(asked: AskMode(mode)) }
+
+  package func total(asked mode: AskMode) -> TaskScore? {
+    tasks.last { $0.name == TaskProblem.aggregateName }?.scores[mode]
+  }
+
+  /// Seconds that one stream needs for a prompt and its answer, both of mean length; nil where no speed was measured.
+  package func secondsPerAnswer(_ score: TaskScore) -> Double? {
+    guard let speed, speed.prompt.value > 0, speed.decode.value > 0 else { return nil }
+    return score.tokensPerPrompt / speed.prompt.value + score.tokensPerAnswer.value / speed.decode.value
   }
 }
 
 extension TaskResult {
-  package func score(_ mode: ThinkingMode) -> TaskScore? {
-    switch mode {
-    case .thinking: thinking
-    case .nonThinking: nonThinking
-    }
-  }
+  package func score(_ mode: ThinkingMode) -> TaskScore? { scores[AskMode(mode)] }
 }
 
 /// Tokens per second of a single stream, medians of repeats.

@@ -3,8 +3,10 @@
 package enum RowIdentity: Sendable, Hashable {
   /// The unmodified checkpoint.
   case reference
-  /// A finished pack.
+  /// A finished pack: the first that was given.
   case pack
+  /// A further model, by its position among those that were given, from 1.
+  case model(index: Int)
   /// The model after the first `stepCount` steps of the evaluation's recipe of that index.
   case recipe(index: Int, stepCount: Int)
   /// Any other variant of the model, by a name that is unique within the evaluation.
@@ -15,6 +17,7 @@ package enum RowIdentity: Sendable, Hashable {
     switch self {
     case .reference: "reference"
     case .pack: "pack"
+    case .model(let index): "model-\(index)"
     case .recipe(let index, let stepCount): "recipe-\(index)-step-\(stepCount)"
     case .variant(let name): "variant-\(name)"
     }

@@ -1,82 +1,91 @@
 import QuireFiles
 import QuireJSON
 
-/// Reads task files: one JSON object per line with the members `task`, `prompt` and `answer`. A number as the
-/// answer stands for its text.
+/// Reads task files: one JSON object per line, whose members depend on the kind of the task.
 ///
-///     {"task": "add", "prompt": "What is 2311+9744?", "answer": "12055"}
-/// Blank lines are skipped. `id` and `source` are allowed and ignored. Any other member is refused, since it may
-/// ask for something that is not implemented, such as multiple choice.
-/// something that is not done, such as a choice among answers.
+///     {"task": "add", "prompt": "What is 2311+9744?", "answer": "12055"}            exact
+///     {"question": "Who wrote Emma?", "answer": "Jane Austen"}                      qa
+///     {"question": "Tom has 3 …", "answer": "3 + 4 = 7\n#### 7"}                    gsm8k
+///     {"question": "…", "choices": ["…", "…"], "answer": 1, "subject": "anatomy"}   mmlu
+/// Blank lines are skipped. In a file of the kind `exact`, `id` and `source` are allowed and ignored, and any other
+/// member is refused, since it may ask for something that is not implemented; in files of published data sets further
+/// members are ignored.
 package enum TaskFile {
   private static let members = ["task", "prompt", "answer", "id", "source"]
 
   /// Every problem of the file, in its order.
   ///
+  /// - Parameter task: the name of the task, where lines do not name one.
   /// Throws when the file cannot be read, a line is not a problem, or there is no problem at all.
-  package static func read(path: String) throws(EvaluationError) -> [TaskProblem] {
-    try parse(EvaluationError.text(path: path, purpose: "tasks, one JSON object a line,"), file: path)
+  package static func read(
+    path: String, kind: TaskKind = .exact, task: String? = nil
+  ) throws(EvaluationError) -> [TaskProblem] {
+    try parse(
+      EvaluationError.text(path: path, purpose: "tasks, one JSON object a line,"), file: path, kind: kind,
+      task: task)
   }
 
   /// As `read(path:)` for bytes in memory; `file` is the name in error sentences.
-  package static func parse(_ bytes: [UInt8], file: String) throws(EvaluationError) -> [TaskProblem] {
+  package static func parse(
+    _ bytes: [UInt8], file: String, kind: TaskKind = .exact, task: String? = nil
+  ) throws(EvaluationError) -> [TaskProblem] {
     let text: [UInt8]
     do throws(TextProblem) { text = try TextFile.bytes(bytes) } catch {
       throw .unreadableFile(path: file, purpose: "tasks", found: error.description)
     }
     var problems: [TaskProblem] = []
     for line in JSONLines(text) {
-      problems.append(try problem(line.bytes, file: file, line: line.number))
+      let read = try self.line(line.bytes, file: file, number: line.number)
+      if let problem = try problem(read, kind: kind, task: task ?? kind.rawValue) {
+        if problem.task == TaskProblem.aggregateName {
+          throw read.refusal(
+            "a task name other than \"\(TaskProblem.aggregateName)\"",
+            "the name that the sum of all tasks has in reports")
+        }
+        problems.append(problem)
+      }
     }
     if problems.isEmpty { throw .emptyFile(path: file, expected: "at least one problem") }
     return problems
   }
 
-  private static func problem(
-    _ bytes: ArraySlice<UInt8>, file: String, line: Int
-  ) throws(EvaluationError) -> TaskProblem {
-    func refused(_ expected: String, _ found: String) -> EvaluationError {
-      .malformedTask(file: file, line: line, expected: expected, found: found)
-    }
-    let value: JSONValue
+  private static func line(
+    _ bytes: ArraySlice<UInt8>, file: String, number: Int
+  ) throws(EvaluationError) -> TaskLine {
     do throws(JSONError) {
-      value = try JSONValue.parse(bytes)
+      return TaskLine(value: try JSONValue.parse(bytes), file: file, number: number)
     } catch {
-      throw refused("a JSON object", "an error (\(error))")
+      throw .malformedTask(
+        file: file, line: number, expected: "a JSON object", found: "an error (\(error))")
     }
-    func member(_ key: String, takesNumbers: Bool = false) throws(EvaluationError) -> String {
-      let expected =
-        "the member \"\(key)\", a string\(takesNumbers ? " or a number" : "") that is not blank"
-      guard let member = value[key] else {
-        throw refused(expected, value.objectValue == nil ? value.kindDescription : "no such member")
-      }
-      if takesNumbers, case .number(let number) = member { return number.literal }
-      guard let text = member.stringValue else { throw refused(expected, member.kindDescription) }
-      guard !TaskProblem.stripped(text).isEmpty else { throw refused(expected, "a blank one") }
-      return text
+  }
+
+  /// Nil for a question that the data set marks as faulty.
+  private static func problem(
+    _ line: TaskLine, kind: TaskKind, task: String
+  ) throws(EvaluationError) -> TaskProblem? {
+    switch kind {
+    case .exact: try exact(line)
+    case .qa: try QuestionTask.problem(line, task: task)
+    case .gsm8k: try GSM8KTask.problem(line, task: task)
+    case .mmlu, .arc, .hellaswag: try ChoiceTask.problem(line, kind: kind, task: task)
+    case .ifeval: try InstructionTask.problem(line, task: task)
     }
+  }
+
+  private static func exact(_ line: TaskLine) throws(EvaluationError) -> TaskProblem {
     let problem = TaskProblem(
-      task: try member("task"), prompt: try member("prompt"),
-      answer: try member("answer", takesNumbers: true))
-    if let other = value.objectValue?.keys.first(where: { !members.contains($0) }) {
-      throw refused(
+      task: try line.text("task"), prompt: try line.text("prompt"),
+      answer: try line.text("answer", takesNumbers: true))
+    if let other = line.value.objectValue?.keys.first(where: { !members.contains($0) }) {
+      throw line.refusal(
         "only the members task, prompt and answer (and id or source, which are ignored)",
         "\"\(other)\", which nothing here reads")
     }
-    try check(problem, file: file, line: line)
-    return problem
-  }
-
-  private static func check(_ problem: TaskProblem, file: String, line: Int) throws(EvaluationError) {
-    if problem.task == TaskProblem.aggregateName {
-      throw .malformedTask(
-        file: file, line: line, expected: "a task name other than \"\(TaskProblem.aggregateName)\"",
-        found: "the name that the sum of all tasks has in reports")
-    }
     if !TaskProblem.stripped(problem.answer).utf8.elementsEqual(problem.answer.utf8) {
-      throw .malformedTask(
-        file: file, line: line, expected: "an answer without white space at its ends",
-        found: "one with it, which no reply can equal")
+      throw line.refusal(
+        "an answer without white space at its ends", "one with it, which no reply can equal")
     }
+    return problem
   }
 }

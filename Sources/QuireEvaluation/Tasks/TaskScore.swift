@@ -1,16 +1,37 @@
+import QuireText
+
 /// The outcome of one problem in one mode.
 package struct TaskAnswer: Sendable, Equatable {
-  /// Never true for a truncated answer.
   package let isRight: Bool
   /// Generated tokens, thought and end included.
   package let tokenCount: Int
   /// Whether the answer reached its token limit.
   package let isTruncated: Bool
+  package var promptTokens = 0
+  /// The reply without its thought; empty for a problem that is answered by log-probabilities.
+  package var content = ""
+  /// The answer that was found in the reply.
+  package var extracted: String?
+  /// All scores of the reply.
+  package var scores: [MetricScore] = []
 
+  /// An answer that must end by itself: a truncated one is wrong.
   package init(isRight: Bool, tokenCount: Int, isTruncated: Bool) {
     self.isRight = isRight && !isTruncated
     self.tokenCount = tokenCount
     self.isTruncated = isTruncated
+  }
+
+  /// The judged reply.
+  init(_ reply: ReplyRecord, to problem: TaskProblem, mode: ThinkingMode) {
+    let judgement = problem.kind.judge(reply, to: problem, mode: mode)
+    isRight = judgement.isRight
+    tokenCount = reply.tokenCount
+    isTruncated = reply.isTruncated
+    promptTokens = reply.promptTokens
+    content = reply.content
+    extracted = judgement.extracted
+    scores = judgement.scores
   }
 }
 
@@ -27,6 +48,12 @@ package struct TaskScore: Sendable, Equatable {
   package let flips: AnswerFlips?
   /// Mean change of tokens per answer from the reference, paired; nil where there is none.
   package let tokenChange: Estimate?
+  /// Mean number of tokens of a prompt.
+  package let tokensPerPrompt: Double
+  /// A digit per answer, in order: 1 for a right one.
+  package let outcomes: String
+  /// The means of all scores that every answer has, by name; their errors are of the mean of answers.
+  package let metrics: [MetricEstimate]
 
   /// Precondition: at least one answer; the reference's answers are to the same problems.
   package init(_ answers: [TaskAnswer], reference: [TaskAnswer]?) {
@@ -39,33 +66,59 @@ package struct TaskScore: Sendable, Equatable {
     tokenChange = reference.map { reference in
       Estimate(meanOf: zip(answers, reference).map { Double($0.tokenCount - $1.tokenCount) })
     }
+    outcomes = answers.map { $0.isRight ? "1" : "0" }.joined()
+    tokensPerPrompt = Moments.mean(answers.map { Double($0.promptTokens) })
+    metrics = answers[0].scores.indices.compactMap { MetricEstimate(answers, index: $0) }
   }
 
   /// Whether the accuracy does not differ significantly from the reference's; false without a reference.
   package var isAccuracyWithinNoise: Bool { flips?.accuracyChange.isWithinNoise(of: 0) ?? false }
 }
 
-/// One task in all requested modes, or all tasks together.
-package struct TaskResult: Sendable, Equatable {
+/// The mean of one score.
+package struct MetricEstimate: Sendable, Equatable {
   package let name: String
-  package let thinking: TaskScore?
-  package let nonThinking: TaskScore?
+  package let estimate: Estimate
 
-  package init(name: String, thinking: TaskScore?, nonThinking: TaskScore?) {
+  /// Nil when an answer has no such score, which happens in the sum of tasks of several kinds.
+  fileprivate init?(_ answers: [TaskAnswer], index: Int) {
+    let name = answers[0].scores[index].name
+    let scores = answers.compactMap { $0.scores.indices.contains(index) ? $0.scores[index] : nil }
+    guard scores.count == answers.count, scores.allSatisfy({ $0.name == name }) else { return nil }
     self.name = name
-    self.thinking = thinking
-    self.nonThinking = nonThinking
+    let weight = scores.reduce(0) { $0 + $1.weight }
+    let values = scores.map { $0.value * $0.weight }
+    // A score of one part is a plain mean; of several parts the error is that of the mean of answers.
+    estimate =
+      scores.allSatisfy { $0.weight == 1 }
+      ? Estimate(meanOf: values)
+      : Estimate(
+        value: values.reduce(0, +) / max(1, weight),
+        standardError: Estimate(meanOf: scores.map(\.value)).standardError)
   }
 }
 
-/// All answers of one row: per mode, one answer per problem; nil for a mode that was not requested.
+/// One task in all requested modes, or all tasks together.
+package struct TaskResult: Sendable, Equatable {
+  package let name: String
+  package let scores: [AskMode: TaskScore]
+
+  package init(name: String, scores: [AskMode: TaskScore]) {
+    self.name = name
+    self.scores = scores
+  }
+
+  package var thinking: TaskScore? { scores[.thinking] }
+  package var nonThinking: TaskScore? { scores[.nonThinking] }
+}
+
+/// All answers of one row: for each mode that was asked, one answer per problem.
 package struct AnswerSheet: Sendable, Equatable {
-  package var thinking: [TaskAnswer]?
-  package var nonThinking: [TaskAnswer]?
+  package var answers: [AskMode: [TaskAnswer]] = [:]
 
   package init(thinking: [TaskAnswer]? = nil, nonThinking: [TaskAnswer]? = nil) {
-    self.thinking = thinking
-    self.nonThinking = nonThinking
+    answers[.thinking] = thinking
+    answers[.nonThinking] = nonThinking
   }
 
   /// One result per task, in order of first appearance, then the sum of all; empty when there are no problems.
@@ -80,18 +133,13 @@ package struct AnswerSheet: Sendable, Equatable {
     members[TaskProblem.aggregateName] = Array(problems.indices)
     return (names + [TaskProblem.aggregateName]).map { name in
       let indices = members[name] ?? []
-      return TaskResult(
-        name: name,
-        thinking: Self.score(thinking, reference?.thinking, indices),
-        nonThinking: Self.score(nonThinking, reference?.nonThinking, indices))
-    }
-  }
-
-  private static func score(
-    _ answers: [TaskAnswer]?, _ reference: [TaskAnswer]?, _ indices: [Int]
-  ) -> TaskScore? {
-    answers.map { answers in
-      TaskScore(indices.map { answers[$0] }, reference: reference.map { sheet in indices.map { sheet[$0] } })
+      let scores = answers.map { mode, answers in
+        let other = reference?.answers[mode]
+        let score = TaskScore(
+          indices.map { answers[$0] }, reference: other.map { sheet in indices.map { sheet[$0] } })
+        return (mode, score)
+      }
+      return TaskResult(name: name, scores: Dictionary(uniqueKeysWithValues: scores))
     }
   }
 }

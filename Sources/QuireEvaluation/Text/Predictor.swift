@@ -5,6 +5,14 @@ package import QuireTensors
 package protocol Predictor: AnyObject {
   /// The logits of a step's rows, (logit row, vocabulary), valid until the next call.
   func logits(of step: ScoringPlan.Step) throws(EvaluationError) -> UnsafeBufferPointer<Float>
+
+  /// The next step is that of this index, at which only whole windows begin.
+  func begin(at index: Int)
+}
+
+extension Predictor {
+  /// For predictors whose steps need not come in order.
+  package func begin(at index: Int) {}
 }
 
 /// A model in memory.

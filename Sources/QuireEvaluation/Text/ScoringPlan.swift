@@ -21,6 +21,17 @@ package struct ScoringPlan: Sendable, Equatable {
   package var maximumRows: Int { max(1, steps.map(\.batch.tokens.count).max() ?? 1) }
   package var maximumLogitRows: Int { max(1, steps.map(\.targets.count).max() ?? 1) }
 
+  /// The last step up to `count` that begins with whole windows, so that it needs nothing of the steps before.
+  func restart(atMost count: Int) -> Int {
+    var index = min(count, steps.count)
+    while index > 0, index < steps.count,
+      steps[index].batch.sequences.contains(where: { $0.firstPosition > 0 })
+    {
+      index -= 1
+    }
+    return index
+  }
+
   /// - Parameter rowLimit: the most rows of a batch.
   package init(windows: [[Int32]], rowLimit: Int) {
     precondition(rowLimit > 0)

@@ -17,11 +17,21 @@ package final class StreamedPredictor: Predictor {
   private let logits: HostBuffer<Float>  // (logit row, vocabulary)
   private var next = 0
 
-  /// Runs all layers.
-  ///
-  /// - Parameter onLayer: called with the number of layers done and the total.
-  package init(
+  /// As `init(_:plan:compute:states:onLayer:)`, without keeping the hidden states.
+  package convenience init(
     _ checkpoint: Checkpoint, plan: ScoringPlan, compute: Compute,
+    onLayer: (_ done: Int, _ total: Int) -> Void
+  ) throws(EvaluationError) {
+    try self.init(checkpoint, plan: plan, compute: compute, states: nil, onLayer: onLayer)
+  }
+
+  /// Runs all layers that the kept states have not been through.
+  ///
+  /// - Parameters:
+  ///   - states: keeps the hidden states for later runs; nil for an anonymous file
+  ///   - onLayer: called with the number of layers done and the total.
+  init(
+    _ checkpoint: Checkpoint, plan: ScoringPlan, compute: Compute, states: KeptStates?,
     onLayer: (_ done: Int, _ total: Int) -> Void
   ) throws(EvaluationError) {
     let loader = try wrapping(EvaluationError.opening, try LayerLoader(checkpoint))
@@ -33,19 +43,31 @@ package final class StreamedPredictor: Predictor {
       configuration: configuration, compute: compute, maximumRows: plan.maximumLogitRows)
     let embedding = try wrapping(EvaluationError.opening, try loader.embedding(of: configuration))
     head = try wrapping(EvaluationError.opening, try loader.head(of: configuration)) ?? embedding
-    stream = try wrapping(
-      EvaluationError.states,
-      try LayerStream(
-        plan.steps.map(\.batch), blockCount: plan.blockCount, configuration: configuration, compute: compute))
-    try wrapping(EvaluationError.states, try stream.embed(embedding))
-    let layers = LayerQueue(loader, layers: 0..<configuration.layerCount)
-    for index in 0..<configuration.layerCount {
+    func makeStream(_ storage: LayerStream.Storage) throws(EvaluationError) -> LayerStream {
+      try wrapping(
+        EvaluationError.states,
+        try LayerStream(
+          plan.steps.map(\.batch), blockCount: plan.blockCount, configuration: configuration,
+          compute: compute, storage: storage))
+    }
+    if let states, let found = states.found(layerCount: configuration.layerCount, open: makeStream) {
+      stream = found
+    } else {
+      states?.remove()
+      stream = try makeStream(LayerStream.Storage(path: states?.path))
+      try wrapping(EvaluationError.states, try stream.embed(embedding))
+    }
+    let layers = LayerQueue(loader, layers: stream.boundary..<configuration.layerCount)
+    for index in stream.boundary..<configuration.layerCount {
       onLayer(index, configuration.layerCount)
       let layer = try wrapping(EvaluationError.opening, try layers.next())
       try wrapping(EvaluationError.states, try stream.advance(through: layer))
+      try states?.note(stream)
     }
     onLayer(configuration.layerCount, configuration.layerCount)
   }
+
+  package func begin(at index: Int) { next = index % plan.steps.count }
 
   /// The steps may be requested again from the first one on.
   package func logits(of step: ScoringPlan.Step) throws(EvaluationError) -> UnsafeBufferPointer<Float> {
@@ -62,7 +84,7 @@ package final class StreamedPredictor: Predictor {
 extension EvaluationError {
   fileprivate static func opening(_ error: ModelError) -> EvaluationError { .model(error.description) }
 
-  fileprivate static func states(_ failure: HiddenStates.Failure) -> EvaluationError {
+  static func states(_ failure: HiddenStates.Failure) -> EvaluationError {
     .model(
       "expected to keep the text's hidden states among the temporary files, found: \(failure.reason), "
         + "for which TMPDIR may name another folder")

@@ -24,6 +24,12 @@ package struct TextScore: Sendable, Equatable {
 
   package var perplexity: Double { exp(surprise.value) }
 
+  init(tokenCount: Int, surprise: Estimate, comparison: Comparison?) {
+    self.tokenCount = tokenCount
+    self.surprise = surprise
+    self.comparison = comparison
+  }
+
   /// Aggregates the scores of all positions.
   ///
   /// - Parameters:

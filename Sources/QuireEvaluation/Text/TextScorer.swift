@@ -43,20 +43,37 @@ package struct TextScorer {
     LoadedPredictor(scored.model, keyValueElement: scored.keyValueElement, plan: plan, compute: compute)
   }
 
+  /// As `score(_:reference:plan:vocabularySize:log:onProgress:)`, without keeping anything.
+  package func score(
+    _ own: any Predictor, reference: (any Predictor)?, plan: ScoringPlan, vocabularySize: Int,
+    onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(EvaluationError) -> TextScore {
+    var log = ScoreLog(ResultLog())
+    return try score(
+      own, reference: reference, plan: plan, vocabularySize: vocabularySize, log: &log,
+      onProgress: onProgress)
+  }
+
   /// Scores every window.
   ///
   /// - Parameters:
   ///   - own: predicts the text.
   ///   - reference: what it is compared with; `own` itself compares each row of logits with itself.
+  ///   - log: has the scores of the first steps, and gets the others.
   ///   - onProgress: called after each batch with the number of predicted tokens and the total.
   /// Precondition: there is at least one window.
-  package func score(
+  func score(
     _ own: any Predictor, reference: (any Predictor)?, plan: ScoringPlan, vocabularySize: Int,
-    onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    log: inout ScoreLog, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(EvaluationError) -> TextScore {
-    var scores: [TokenScore] = []
+    // A log of other batches has nothing to use.
+    let isUsable = zip(log.steps, plan.steps).allSatisfy { $0.count == $1.targets.count }
+    let first = isUsable ? plan.restart(atMost: log.steps.count) : 0
+    var scores = Array(log.steps.prefix(first).joined())
     scores.reserveCapacity(windows.scoredCount)
-    for step in plan.steps {
+    own.begin(at: first)
+    if let reference, reference !== own { reference.begin(at: first) }
+    for (index, step) in plan.steps.enumerated().dropFirst(first) {
       let logits = try own.logits(of: step)
       let referenceLogits =
         if let reference { reference === own ? logits : try reference.logits(of: step) } else {
@@ -65,6 +82,7 @@ package struct TextScorer {
       let found = compare(logits, referenceLogits, targets: step.targets, vocabularySize: vocabularySize)
       try check(found)
       scores += found
+      if index >= log.steps.count { try log.append(found) }
       onProgress(scores.count, windows.scoredCount)
     }
     return TextScore(

@@ -30,10 +30,14 @@ enum OptionHeading: String, CaseIterable {
     """,
     .memoryAndSpeed:
       "context kv-cache kv-memory token-budget response-memory threads no-lookup no-prefix-cache",
-    .measurement: "prompt-tokens generate-tokens batch repeat lookup no-speed plan measure",
+    .measurement:
+      """
+    prompt-tokens generate-tokens batch repeat lookup no-speed no-tasks no-text fresh plan measure gate gate-undecided
+    baseline
+    """,
     .access: "host port allow-origin allow-host api-key api-key-file no-slots no-page",
     .requests: "slots queue drain-seconds",
-    .output: "output force json store format dtype gguf-type quantized-head fill-pruned",
+    .output: "output force json html store format dtype gguf-type quantized-head fill-pruned",
     .log: "quiet no-request-log log-bodies no-history help",
   ]
 

@@ -33,10 +33,19 @@ struct ServedReport {
       let found = value.objectValue == nil ? value.kindDescription : "no list \"rows\" of steps"
       throw CommandError("\(expectation(path)), found \(found); \(advice)")
     }
+    // Names of folders, and answers, which are not for clients.
+    for key in ["models", "provenance", "flipped"] { report[key] = nil }
+    report["rows"] = .array(
+      rows.map { row in
+        guard var row = row.objectValue else { return row }
+        row["path"] = row["path"].map(withoutFolder)
+        return .object(row)
+      })
     for key in ["model", "reference"] { report[key] = report[key].map(withoutFolder) }
     if var method = report["method"]?.objectValue {
       for key in ["tasks", "text"] {
         guard var part = method[key]?.objectValue else { continue }
+        part["sources"] = nil
         part["file"] = part["file"].map(withoutFolder)
         method[key] = .object(part)
       }

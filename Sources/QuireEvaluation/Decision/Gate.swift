@@ -1,0 +1,216 @@
+import QuireFiles
+
+/// Conditions that a model must meet: "kl<=0.02, gsm8k>=-1pt, size<=5GB".
+///
+/// | quantity | meaning and unit |
+/// |---|---|
+/// | kl, kl-p99, kl-max | divergence from the reference in nats |
+/// | perplexity, ratio | and that divided by the reference's |
+/// | top1 | agreement with the reference, in % |
+/// | size, memory | of the file, and peak memory: GB, MB, kB or bytes |
+/// | bits | per weight |
+/// | prompt, decode | tokens/s, or % more or less than the reference |
+/// | a task's name, or all | accuracy in %, or change from the reference in pt (points); `gsm8k.thinking` for one mode |
+///
+/// A task without a mode is a condition for every mode that was asked. A value within two standard errors of its limit
+/// decides nothing.
+package struct Gate: Sendable, Equatable {
+  package let conditions: [GateCondition]
+
+  /// Throws one sentence for a condition that cannot be read.
+  package init(_ text: String) throws(EvaluationError) {
+    var conditions: [GateCondition] = []
+    for part in text.split(separator: ",") {
+      let word = TaskProblem.stripped(String(part))
+      if !word.isEmpty { conditions.append(try GateCondition(word)) }
+    }
+    guard !conditions.isEmpty else {
+      throw GateCondition.refusal(text, "conditions such as kl<=0.02, separated by commas")
+    }
+    self.conditions = conditions
+  }
+
+  /// The outcome of every condition for every model that could be used.
+  ///
+  /// - Parameter baseline: an earlier report, whose rows of the same names changes are counted from instead of from the
+  ///   reference.
+  package func outcomes(
+    of report: ReportView, baseline: ReportView? = nil
+  ) throws(EvaluationError) -> [GateOutcome] {
+    let rows = report.rows.filter(\.isFinal)
+    var outcomes: [GateOutcome] = []
+    for row in rows.isEmpty ? report.rows : rows {
+      let other = baseline.map { $0.rows.first { $0.label == row.label } } ?? report.reference
+      for condition in conditions {
+        outcomes += try condition.outcomes(for: row, against: other, in: report)
+      }
+    }
+    return outcomes
+  }
+}
+
+/// What a condition says of a row.
+package struct GateOutcome: Sendable, Equatable {
+  package enum Verdict: Sendable { case met, failed, undecided }
+
+  package let verdict: Verdict
+  /// "int4: expected kl<=0.02, found 0.031 ± 0.001".
+  package let sentence: String
+}
+
+/// One condition.
+package struct GateCondition: Sendable, Equatable {
+  /// The unit of the limit, and so what it is compared with.
+  enum Unit: Equatable {
+    case plain, bytes
+    /// Of an accuracy or an agreement.
+    case percent
+    /// A change from the reference in percentage points.
+    case points
+  }
+
+  let text: String
+  let quantity: String
+  let isUpper: Bool
+  let limit: Double
+  let unit: Unit
+
+  init(_ text: String) throws(EvaluationError) {
+    self.text = text
+    guard let sign = text.firstRange(of: "<=") ?? text.firstRange(of: ">=") else {
+      throw Self.refusal(text, "a quantity, <= or >=, and a number")
+    }
+    isUpper = text[sign] == "<="
+    quantity = TaskProblem.stripped(String(text[..<sign.lowerBound]))
+    var number = TaskProblem.stripped(String(text[sign.upperBound...]))
+    var factor = 1.0
+    var unit = Unit.plain
+    for (ending, scale, kind) in Self.units where number.hasSuffix(ending) {
+      number = TaskProblem.stripped(String(number.dropLast(ending.count)))
+      (factor, unit) = (scale, kind)
+      break
+    }
+    guard !quantity.isEmpty, let value = Double(number), value.isFinite else {
+      throw Self.refusal(text, "a quantity, <= or >=, and a number with one of the units %, pt, kB, MB, GB")
+    }
+    limit = value * factor
+    self.unit = unit
+  }
+
+  private static let units: [(String, Double, Unit)] = [
+    ("GB", 1e9, .bytes), ("MB", 1e6, .bytes), ("kB", 1e3, .bytes), ("pt", 0.01, .points),
+    ("%", 0.01, .percent),
+  ]
+
+  static func refusal(_ text: String, _ expected: String) -> EvaluationError {
+    .invalidOption(
+      name: "gate", sentence: "--gate: expected \(expected), found '\(text)'; see quire evaluate --help")
+  }
+
+  private static let keys = [
+    "kl": "klMean", "kl-p99": "klP99", "kl-max": "klMax", "perplexity": "perplexity",
+    "ratio": "perplexityRatio", "top1": "topOneAgreement", "size": "sizeBytes", "memory": "peakMemoryBytes",
+    "bits": "bitsPerWeight", "prompt": "promptTokensPerSecond", "decode": "decodeTokensPerSecond",
+  ]
+
+  func outcomes(
+    for row: ReportView.Row, against other: ReportView.Row?, in report: ReportView
+  ) throws(EvaluationError) -> [GateOutcome] {
+    if let key = Self.keys[quantity] {
+      return [outcome(row.label, text, try value(key, row, other))]
+    }
+    let parts = quantity.split(separator: ".", maxSplits: 1).map(String.init)
+    let task = parts[0] == "tasks" ? TaskProblem.aggregateName : parts[0]
+    let word = parts.count > 1 ? parts[1] : nil
+    let modes = report.modes.filter {
+      word.map { [$0, $0.lowercased()] }?.contains($0) ?? true
+        || word == "non-thinking" && $0 == "nonThinking"
+    }
+    guard report.tasks.contains(task), !modes.isEmpty else {
+      let known = Self.keys.keys.sorted() + report.tasks
+      throw Self.refusal(text, "one of the quantities of this report (\(known.joined(separator: ", ")))")
+    }
+    guard unit == .percent || unit == .points else {
+      throw Self.refusal(text, "an accuracy in % or a change in pt")
+    }
+    return modes.compactMap { mode in
+      guard let score = row.score(task, mode) else { return nil }
+      let name = modes.count > 1 ? "\(text) (\(ReportView.title(ofMode: mode)))" : text
+      guard unit == .points else { return outcome(row.label, name, score.accuracy) }
+      return outcome(row.label, name, change(score, other?.score(task, mode), row, other))
+    }
+  }
+
+  /// The paired change; of two reports without each problem's outcome, the difference of the accuracies.
+  private func change(
+    _ own: ReportView.Score, _ other: ReportView.Score?, _ row: ReportView.Row, _ otherRow: ReportView.Row?
+  ) -> Estimate? {
+    if otherRow?.isReference ?? false, let flips = own.flips { return flips.accuracyChange }
+    return other.map { ReportComparison.change(of: own, from: $0) }
+  }
+
+  private func value(
+    _ key: String, _ row: ReportView.Row, _ other: ReportView.Row?
+  ) throws(EvaluationError) -> Estimate? {
+    let isSpeed = quantity == "prompt" || quantity == "decode"
+    let isBytes = quantity == "size" || quantity == "memory"
+    let fits =
+      switch unit {
+      case .plain: true
+      case .bytes: isBytes
+      case .percent: isSpeed || isBytes || quantity == "top1"
+      case .points: quantity == "top1"
+      }
+    guard fits else { throw Self.refusal(text, "a limit in the unit of \(quantity)") }
+    guard let own = row.estimate(key) else { return nil }
+    if quantity == "top1", unit == .points {
+      return Estimate(value: own.value - 1, standardError: own.standardError)
+    }
+    guard unit == .percent, quantity != "top1" else { return own }
+    // "+20%": relative to the other row.
+    guard let base = other?.estimate(key), base.value > 0 else { return nil }
+    let ratio = own.value / base.value
+    let errors = [(own, own.value), (base, base.value)].compactMap { estimate, value in
+      estimate.standardError.map { $0 / value }
+    }
+    let error = isBytes ? nil : errors.reduce(0) { $0 + $1 * $1 }.squareRoot() * ratio
+    return Estimate(value: ratio - 1, standardError: error)
+  }
+
+  private func outcome(_ label: String, _ name: String, _ value: Estimate?) -> GateOutcome {
+    guard let value, value.value.isFinite else {
+      return GateOutcome(
+        verdict: .failed,
+        sentence:
+          "\(label): expected \(name), found no such measurement; measure it or leave the condition out")
+    }
+    let isMet = isUpper ? value.value <= limit : value.value >= limit
+    let width = Estimate.noiseWidth * (value.standardError ?? 0)
+    let isUndecided = width > 0 && abs(value.value - limit) <= width
+    return GateOutcome(
+      verdict: isUndecided ? .undecided : isMet ? .met : .failed,
+      sentence: "\(label): expected \(name), found \(shown(value))"
+        + (isUndecided ? ", which is within two standard errors of the limit" : ""))
+  }
+
+  private func fixed(_ value: Estimate, _ decimals: Int) -> String {
+    NumberText.fixed(value.value, decimals)
+      + (value.standardError.map { " ± " + NumberText.fixed($0, decimals) } ?? "")
+  }
+
+  private func shown(_ value: Estimate) -> String {
+    switch unit {
+    case .points, .percent:
+      let scaled = Estimate(value: 100 * value.value, standardError: value.standardError.map { 100 * $0 })
+      let sign = unit == .points && scaled.value > 0 ? "+" : ""
+      return sign + NumberText.fixed(scaled.value, 2)
+        + (scaled.standardError.map { " ± " + NumberText.fixed($0, 2) } ?? "")
+        + (unit == .points ? " pt" : "%")
+    case .bytes: return ByteText.of(Int(exactly: value.value) ?? 0)
+    case .plain:
+      return quantity == "size" || quantity == "memory"
+        ? ByteText.of(Int(exactly: value.value) ?? 0)
+        : quantity == "ratio" ? fixed(value, 4) : NumberText.significant(value)
+    }
+  }
+}

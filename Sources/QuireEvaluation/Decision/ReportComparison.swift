@@ -1,0 +1,86 @@
+import QuireJSON
+import QuireText
+
+/// An earlier report of the same material next to a new one.
+package struct ReportComparison: Sendable {
+  private let report: ReportView
+  private let baseline: ReportView
+
+  /// Throws one sentence when the two measured other problems or another text.
+  package init(
+    _ report: ReportView, baseline: ReportView, path: String
+  ) throws(EvaluationError) {
+    func part(_ report: ReportView, _ keys: String...) -> JSONValue? {
+      keys.reduce(report.json["method"]) { $0?[$1] }
+    }
+    let parts = [
+      ("problems", part(report, "tasks", "problemHash"), part(baseline, "tasks", "problemHash")),
+      ("text", part(report, "text", "scoredTokens"), part(baseline, "text", "scoredTokens")),
+    ]
+    for (name, own, other) in parts where own != nil && other != nil && own != other {
+      throw .invalidOption(
+        name: "baseline",
+        sentence: "--baseline: expected a report of the same \(name), found others in \(path); "
+          + "give a report of the same material")
+    }
+    self.report = report
+    self.baseline = baseline
+  }
+
+  /// The change of an accuracy: paired where both reports know each problem's outcome.
+  static func change(of own: ReportView.Score, from other: ReportView.Score) -> Estimate {
+    if let new = own.outcomes, let old = other.outcomes, new.utf8.count == old.utf8.count, !new.isEmpty {
+      let one = UInt8(ascii: "1")
+      return AnswerFlips(reference: old.utf8.map { $0 == one }, row: new.utf8.map { $0 == one })
+        .accuracyChange
+    }
+    let errors = [own, other].map { $0.accuracy.standardError ?? 0 }
+    return Estimate(
+      value: own.accuracy.value - other.accuracy.value,
+      standardError: errors.reduce(0) { $0 + $1 * $1 }.squareRoot())
+  }
+
+  /// The changes as tables of at most `width` columns.
+  package func table(width: Int) -> String {
+    var columns: [TextTable.Column] = [.init("row", .left)]
+    let modes = report.modes
+    columns += [.init("size"), .init("decode tok/s"), .init("KL mean"), .init("perplexity")]
+    columns += modes.map { .init(ReportView.title(ofMode: $0) + ", points") }
+    var table = TextTable(columns: columns)
+    var missing: [String] = []
+    for row in report.rows {
+      guard let old = baseline.rows.first(where: { $0.label == row.label }) else {
+        missing.append(row.label)
+        continue
+      }
+      table.add(
+        [row.label, percent("sizeBytes", row, old), percent("decodeTokensPerSecond", row, old)]
+          + [difference("klMean", row, old), percent("perplexity", row, old)]
+          + modes.map { points($0, row, old) })
+    }
+    let lines = missing.map { "not in the earlier report: \($0)\n" }.joined()
+    return table.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n") + lines
+  }
+
+  private func percent(_ key: String, _ row: ReportView.Row, _ old: ReportView.Row) -> String {
+    guard let own = row.number(key), let other = old.number(key), other != 0 else {
+      return NumberText.missing
+    }
+    let share = 100 * (own / other - 1)
+    return (share > 0 ? "+" : "") + NumberText.fixed(share, 1) + "%"
+  }
+
+  private func difference(_ key: String, _ row: ReportView.Row, _ old: ReportView.Row) -> String {
+    guard let own = row.number(key), let other = old.number(key) else { return NumberText.missing }
+    return (own > other ? "+" : "") + NumberText.significant(own - other)
+  }
+
+  private func points(_ mode: String, _ row: ReportView.Row, _ old: ReportView.Row) -> String {
+    guard let own = row.score(TaskProblem.aggregateName, mode),
+      let other = old.score(TaskProblem.aggregateName, mode)
+    else { return NumberText.missing }
+    let change = Self.change(of: own, from: other)
+    if change.isWithinNoise(of: 0) { return "≈" }
+    return (change.value > 0 ? "+" : "") + NumberText.percent(change.value)
+  }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import QuireConversion
+import QuireFiles
+import QuireJSON
+import QuireModelFiles
+import QuireTensors
+import QuireText
+
+/// Makes the packs of recipes' steps, one at a time. With kept results, a killed conversion is resumed, and a finished
+/// pack is used until its row is measured.
+struct RowConversion {
+  let compute: Compute
+  let chatFormat: ChatFormat?
+  let folder: WorkFolder
+  let store: ResultStore
+
+  /// The model of a row on disk; converts the checkpoint when the row is a recipe's step.
+  func source(
+    _ plan: RowPlan.Entry, _ row: inout EvaluationRow, _ keys: RowKeys,
+    onProgress: RowMeasurement.Progress
+  ) throws(EvaluationError) -> ModelSource {
+    switch plan.source {
+    case .existing(let source): return source
+    case .conversion(let recipe, let checkpoint):
+      let start = ContinuousClock.now
+      onProgress(.converting, 0, 0)
+      let path = store.path(keys.conversion, ".quire") ?? folder.path + "/row.quire"
+      if FileManager.default.fileExists(atPath: path) {
+        // An earlier run was killed while it measured the pack.
+        let note = store.value(keys.conversion)
+        row.notes = (note?["notes"]?.arrayValue ?? []).compactMap(\.stringValue)
+        row.conversionSeconds = note?["seconds"]?.doubleValue
+        if note != nil, let source = try? ModelSource(path: path) { return source }
+        try? FileManager.default.removeItem(atPath: path)
+      }
+      row.notes = try convert(checkpoint, by: recipe, to: path, onProgress: onProgress)
+      let seconds = (ContinuousClock.now - start).seconds
+      row.conversionSeconds = seconds
+      try store.keep(
+        ["notes": .array(row.notes.map { .string($0) }), "seconds": .double(seconds)], keys.conversion)
+      return try opening { () throws(ModelFileError) in try ModelSource(path: path) }
+    }
+  }
+
+  func remove(_ plan: RowPlan.Entry, _ source: ModelSource) {
+    if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: source.path) }
+  }
+
+  /// What identifies the model of a row, without making it.
+  func identity(_ plan: RowPlan.Entry) throws(EvaluationError) -> String {
+    switch plan.source {
+    case .existing(let source): return try source.identity()
+    case .conversion(let recipe, let checkpoint):
+      let identity = try checkpoint.identity()
+      return try "recipe-" + Digest.of(converter(checkpoint, recipe).identity(checkpoint: identity))
+    }
+  }
+
+  /// The tool version that temporary packs name; they are deleted after the row.
+  private static let toolVersion = "evaluation"
+
+  private func converter(_ checkpoint: ModelSource, _ recipe: Recipe) throws(EvaluationError) -> Converter {
+    let source = try checkpoint.asCheckpoint()
+    return try wrapping(
+      EvaluationError.converting,
+      try Converter(
+        source, recipe: recipe, compute: compute, toolVersion: Self.toolVersion, chatFormat: chatFormat))
+  }
+
+  /// - Returns: notices, a sentence each
+  private func convert(
+    _ checkpoint: ModelSource, by recipe: Recipe, to path: String, onProgress: RowMeasurement.Progress
+  ) throws(EvaluationError) -> [String] {
+    let converter = try converter(checkpoint, recipe)
+    let steps = 1000
+    // The converter takes an escaping closure; this one does not escape, so it is lent.
+    let outcome: Result<ConversionReport, ConversionError>
+    outcome = withoutActuallyEscaping(onProgress) { onProgress in
+      do throws(ConversionError) {
+        let report = try converter.run(output: path, resumes: store.folder != nil) {
+          onProgress(.converting, Int($0.fractionDone * Double(steps)), steps)
+        }
+        return .success(report)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try wrapping(EvaluationError.converting, try outcome.get()).rows.flatMap(\.remarks)
+  }
+}
+
+extension EvaluationError {
+  fileprivate static func converting(_ error: ConversionError) -> EvaluationError {
+    .conversion(error.description)
+  }
+}

@@ -1,0 +1,188 @@
+import Foundation
+import QuireEvaluation
+import QuireFiles
+import QuireJSON
+import QuireConversion
+import QuireModelFiles
+import QuireText
+
+extension Command {
+  static let evaluate = Command(
+    name: "evaluate",
+    summary:
+      "Measures size, speed and accuracy of models: a row for the reference, one for each pack, and one after each step of "
+      + "a recipe.\n"
+      + "With --json or --html, results are kept in the folder evaluation-results next to the report as they are measured. A "
+      + "run that was stopped resumes from them, and further models are compared without measuring the reference again.",
+    positionals: ["MODEL…"],
+    options: [
+      Option(
+        "--recipe", "FILE", "measure the checkpoint after each step of this recipe", isRepeatable: true),
+      Option("--reference", "CHECKPOINT", "the checkpoint to compare packs with"),
+      Option(
+        "--tasks", "FILE:KIND",
+        "problems to ask, of the kind exact, qa, gsm8k, mmlu, arc, hellaswag or ifeval, or as a .json5 description says "
+          + "(default: tasks.jsonl next to the checkpoint's folder)", isRepeatable: true),
+      Option("--text", "FILE", "text to predict (default: heldout.txt next to the checkpoint's folder)"),
+      Option("--problems", "N", "ask at most N problems, spread evenly over the tasks (default: all)"),
+      Option("--text-tokens", "N", "predict at most N tokens of the text (default: all)"),
+      Option("--max-tokens", "N", "tokens of a thinking answer at most (default: 4096)"),
+      Option(
+        "--thinking-budget", "LIST",
+        "ask also with thoughts of at most so many tokens: 0,128,512,none; none is a thought without limit"),
+      Option("--no-speed", nil, "measure no speed; with only a text, a checkpoint need not fit into memory"),
+      Option("--no-tasks", nil, "ask no problems"),
+      Option("--no-text", nil, "predict no text"),
+      Option("--fresh", nil, "measure again what earlier runs have kept"),
+      .thinking, .noThinking, .seed,
+      Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
+      Option("--html", "FILE", "write the report as a page of one HTML file"),
+      Option(
+        "--gate", "CONDITIONS",
+        "exit with 1 unless every model meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\"; pt: points against the reference, %: "
+          + "an accuracy, or a change of decode, prompt or size"),
+      Option(
+        "--gate-undecided", "WORD",
+        "fail (default) or pass: what a value within two standard errors of its limit does"),
+      Option(
+        "--baseline", "FILE",
+        "an earlier report of the same material to compare with; the gate counts changes from it"),
+      .force,
+      Option("--store", nil, "for one pack: keep the row in its manifest"),
+      .chatFormat, .threads, .quiet,
+    ],
+    example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
+    stop: .ends(
+      advice: "with --json or --html what was measured is kept, so run the same command to resume"),
+    run: runEvaluate)
+}
+
+private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptions {
+  var options = EvaluationOptions(
+    textFile: arguments.string("--text"),
+    textTokenLimit: try arguments.integer("--text-tokens", in: 1...Int.max),
+    problemLimit: try arguments.integer("--problems", in: 1...Int.max),
+    threadCount: try arguments.threadCount(), instructionSet: try Environment.instructionSet(),
+    chatFormat: try arguments.chatFormat())
+  for name in arguments.all("--tasks") { options.tasks.append(try TaskSource(argument: name)) }
+  if arguments.has("--no-speed") { options.speed = nil }
+  options.asksTasks = !arguments.has("--no-tasks")
+  options.predictsText = !arguments.has("--no-text")
+  for (option, other) in [("--tasks", "--no-tasks"), ("--text", "--no-text")]
+  where arguments.has(option) && arguments.has(other) {
+    throw UsageError(arguments.command, "expected \(option) or \(other), found both; leave one out")
+  }
+  // By default both modes are measured; each option selects only its mode.
+  if arguments.has("--thinking") || arguments.has("--no-thinking") { options.modes = [try arguments.mode()] }
+  options.thinkingBudgets = try thinkingBudgets(arguments)
+  if let limit = try arguments.integer("--max-tokens", in: 1...Int(Int32.max)) {
+    options.thinkingTokens = limit
+  }
+  if let seed = try arguments.integer("--seed", in: 0...Int.max) { options.seed = UInt64(seed) }
+  options.resultsFolder = ["--json", "--html"].compactMap { arguments.string($0) }.first { $0 != "-" }
+    .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path + "/evaluation-results" }
+  options.isFresh = arguments.has("--fresh")
+  options.programVersion = Program.version
+  return options
+}
+
+/// The limits of `--thinking-budget`; "none" is the thinking mode itself, which is asked anyway.
+private func thinkingBudgets(_ arguments: Arguments) throws -> [Int] {
+  guard let text = arguments.string("--thinking-budget") else { return [] }
+  var budgets: [Int] = []
+  for part in text.split(separator: ",", omittingEmptySubsequences: false) where part != "none" {
+    guard let budget = Int(part), (0...Int(Int32.max)).contains(budget), !budgets.contains(budget) else {
+      throw UsageError(
+        arguments.command,
+        "--thinking-budget: expected different numbers of tokens and none, separated by commas, found '\(text)'"
+      )
+    }
+    budgets.append(budget)
+  }
+  guard !arguments.has("--no-thinking") else {
+    throw UsageError(
+      arguments.command, "expected --thinking-budget or --no-thinking, found both; leave one out")
+  }
+  return budgets.sorted()
+}
+
+private func runEvaluate(_ arguments: Arguments) throws {
+  let options = try evaluationOptions(arguments)
+  let models = arguments.positionals
+  if arguments.has("--store"), try models.count > 1 || !arguments.modelSource().isPack {
+    throw CommandError(
+      "--store: expected one pack to keep the row in, found "
+        + (models.count > 1 ? "\(models.count) models" : "the folder \(models[0])")
+        + "; evaluate a pack or leave it out")
+  }
+  let recipes = try arguments.all("--recipe").map { try arguments.recipe($0) }
+  let evaluator = try Evaluator(
+    models: models, recipes: recipes.map(\.recipe), reference: arguments.string("--reference"),
+    options: options)
+  let judge = try ReportJudge(arguments)
+  let outputs = try ReportOutputs(arguments, recipes.map { ($0.recipe, $0.path) }, options.tasks)
+  let report = try measure(evaluator, arguments)
+  // The report is shown even if it cannot be written to a file or pack.
+  let stored = Result { if arguments.has("--store") { try report.store(inPack: models[0]) } }
+  let written = Result { try outputs.write(report) }
+  if arguments.string("--json") == "-" {
+    Terminal.output(report.json.serialized(pretty: true) + "\n")
+  } else {
+    Terminal.report(report.table(width: Terminal.outputScreen.width))
+  }
+  try written.get()
+  try stored.get()
+  try judge.judge(report)
+}
+
+private func measure(_ evaluator: Evaluator, _ arguments: Arguments) throws -> EvaluationReport {
+  let isQuiet = arguments.has("--quiet")
+  var bars = ProgressSeries(quiet: isQuiet)
+  defer { bars.close() }
+  var report = try evaluator.run(
+    onProgress: { bars.update($0) },
+    onKept: { count in
+      guard !isQuiet else { return }
+      Terminal.errorLine(
+        "note: \(count) \(count == 1 ? "result" : "results") of earlier runs used; --fresh measures again")
+    },
+    onStart: { method in
+      guard let tasks = method.tasks, !isQuiet else { return }
+      Terminal.errorLine("chat format: \(tasks.chatFormat)")
+    })
+  report.provenance = .current(command: CommandText.quoted(CommandLine.arguments.dropFirst()))
+  return report
+}
+
+extension ReportProvenance {
+  fileprivate static func current(command: String) -> ReportProvenance {
+    let date = Date().formatted(.iso8601.year().month().day())
+    return ReportProvenance(
+      program: "quire \(Program.version)", command: command, processor: Machine.processor,
+      coreCount: ProcessInfo.processInfo.activeProcessorCount,
+      memoryBytes: Int(clamping: ProcessInfo.processInfo.physicalMemory), date: date)
+  }
+}
+
+/// A progress bar for each stage of each row.
+private struct ProgressSeries {
+  private let isQuiet: Bool
+  private var label = ""
+  private var bar: Progress?
+
+  init(quiet: Bool) { isQuiet = quiet }
+
+  mutating func update(_ state: EvaluationProgress) {
+    let next = "row \(state.rowIndex + 1) of \(state.rowCount), \(state.row), \(state.title)"
+    if next != label {
+      bar?.close()
+      label = next
+      bar = Progress(next, unit: .percent, quiet: isQuiet)
+    }
+    bar?.update(
+      state.done, of: state.total,
+      note: state.secondsLeft.map { "(all rows: \(Terminal.seconds($0)) left)" } ?? "")
+  }
+
+  func close() { bar?.close() }
+}

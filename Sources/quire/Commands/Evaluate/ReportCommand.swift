@@ -1,0 +1,41 @@
+import QuireEvaluation
+import QuireFiles
+
+extension Command {
+  static let report = Command(
+    name: "report",
+    summary:
+      "Shows a report that evaluate has written, without measuring: as a page, against conditions or an earlier one.",
+    positionals: ["REPORT.json"],
+    options: [
+      Option("--html", "FILE", "write the page of one HTML file"),
+      Option("--gate", "CONDITIONS", "exit with 1 unless every model meets them; see quire evaluate --help"),
+      Option(
+        "--gate-undecided", "WORD",
+        "fail (default) or pass: what a value within two standard errors of its limit does"),
+      Option("--baseline", "FILE", "an earlier report of the same material to compare with"),
+      .force,
+    ],
+    example: "quire report evaluation.json --html evaluation.html",
+    stop: .ends(advice: "nothing was written, so run it again from the start"),
+    run: runReport)
+}
+
+private func runReport(_ arguments: Arguments) throws {
+  let path = arguments.positionals[0]
+  guard ["--html", "--gate", "--baseline"].contains(where: arguments.has) else {
+    throw UsageError(
+      arguments.command, "expected --html, --gate or --baseline, found none; see quire report --help")
+  }
+  let view = try ReportView(path: path)
+  let judge = try ReportJudge(arguments)
+  if let output = arguments.string("--html") {
+    var files = OutputGuard()
+    files.reads(path, as: "the report")
+    arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
+    try files.check(output, option: "--html", replaces: arguments.has("--force"))
+    let file = try writing(output) { () throws(FileFailure) in try AtomicFile(path: output) }
+    try ReportOutputs.write(ReportPage(view).html, to: file)
+  }
+  try judge.judge(view)
+}

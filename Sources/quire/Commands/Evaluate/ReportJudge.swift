@@ -1,0 +1,58 @@
+import QuireEvaluation
+
+/// What `--gate` and `--baseline` ask of a report. Both are read before the long evaluation.
+struct ReportJudge {
+  private let gate: Gate?
+  private let passesUndecided: Bool
+  private let baseline: (view: ReportView, path: String)?
+  private let isJSON: Bool
+
+  init(_ arguments: Arguments) throws {
+    gate = try arguments.string("--gate").map { try Gate($0) }
+    baseline = try arguments.string("--baseline").map { (try ReportView(path: $0), $0) }
+    isJSON = arguments.string("--json") == "-"
+    let word = arguments.string("--gate-undecided") ?? "fail"
+    guard ["pass", "fail"].contains(word) else {
+      throw UsageError(
+        arguments.command, "--gate-undecided: expected pass or fail, found '\(word)'")
+    }
+    passesUndecided = word == "pass"
+  }
+
+  /// Compares and judges; throws when a condition is not met.
+  func judge(_ report: EvaluationReport) throws {
+    try judge(ReportView(json: report.json, name: "the report"))
+  }
+
+  func judge(_ view: ReportView) throws {
+    if let baseline {
+      let comparison = try ReportComparison(view, baseline: baseline.view, path: baseline.path)
+      if !isJSON {
+        Terminal.report(
+          "\nChanges from \(baseline.path) (≈ within two standard errors)\n"
+            + comparison.table(width: Terminal.outputScreen.width))
+      }
+    }
+    guard let gate else { return }
+    let outcomes = try gate.outcomes(of: view, baseline: baseline?.view)
+    var failures = 0
+    for outcome in outcomes {
+      switch outcome.verdict {
+      case .met: continue
+      case .failed:
+        failures += 1
+        Terminal.errorLine("gate failed: \(outcome.sentence)")
+      case .undecided:
+        if !passesUndecided { failures += 1 }
+        Terminal.errorLine(
+          "gate undecided: \(outcome.sentence), and \(passesUndecided ? "passes" : "fails") by --gate-undecided"
+        )
+      }
+    }
+    guard failures == 0 else {
+      throw CommandError(
+        "expected every model to meet the conditions of --gate, found \(failures) of \(outcomes.count) that "
+          + "\(failures == 1 ? "is" : "are") not met; the lines above name them")
+    }
+  }
+}

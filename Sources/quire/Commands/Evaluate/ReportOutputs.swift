@@ -1,0 +1,72 @@
+import Foundation
+import QuireConversion
+import QuireEvaluation
+import QuireFiles
+import QuireJSON
+
+/// The files of a report, opened before the long evaluation.
+struct ReportOutputs {
+  private let json: AtomicFile?
+  private let html: AtomicFile?
+
+  init(_ arguments: Arguments, _ recipes: [(recipe: Recipe, path: String)], _ tasks: [TaskSource]) throws {
+    var files = OutputGuard()
+    for model in arguments.positionals { files.reads(model: model) }
+    for (recipe, path) in recipes { files.reads(recipe, at: path) }
+    arguments.string("--reference").map { files.reads(model: $0) }
+    for source in tasks {
+      files.reads(source.path, as: "the tasks")
+      source.shotFile.map { files.reads($0, as: "the solved examples") }
+    }
+    arguments.string("--text").map { files.reads($0, as: "the text") }
+    arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
+    json = try Self.open(arguments, "--json", &files)
+    html = try Self.open(arguments, "--html", &files)
+  }
+
+  private static func open(
+    _ arguments: Arguments, _ option: String, _ files: inout OutputGuard
+  ) throws -> AtomicFile? {
+    guard let path = arguments.string(option), path != "-" else { return nil }
+    try files.check(path, option: option, replaces: arguments.has("--force"))
+    return try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
+  }
+
+  func write(_ report: EvaluationReport) throws {
+    try Self.write(report.json.serialized(pretty: true) + "\n", to: json)
+    if html != nil {
+      try Self.write(ReportPage(ReportView(json: report.json, name: "the report")).html, to: html)
+    }
+  }
+
+  static func write(_ text: String, to file: AtomicFile?) throws {
+    try file.map { file in
+      try writing(file.path) { () throws(FileFailure) in
+        try file.write(Array(text.utf8))
+        try file.commit()
+      }
+    }
+  }
+}
+
+func writing<Value>(_ path: String, _ body: () throws(FileFailure) -> Value) throws -> Value {
+  do throws(FileFailure) {
+    return try body()
+  } catch {
+    throw CommandError(
+      "expected to write \(path), found: \(error.reason); free disk space or choose another path and run again"
+    )
+  }
+}
+
+/// Commands as a user types them.
+enum CommandText {
+  /// "quire" and the words, each quoted for a shell where it needs to be.
+  static func quoted(_ words: some Sequence<String>) -> String {
+    let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%")
+    let shown = words.map { word in
+      !word.isEmpty && word.allSatisfy(plain.contains) ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+    }
+    return (["quire"] + shown).joined(separator: " ")
+  }
+}

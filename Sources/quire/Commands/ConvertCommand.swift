@@ -30,6 +30,7 @@ extension Command {
 }
 
 private func runConvert(_ arguments: Arguments) throws {
+  let recipePath = try recipeName(arguments)
   let isPlanOnly = arguments.has("--plan")
   if arguments.has("--measure"), !isPlanOnly {
     throw CommandError("--measure: expected --plan with it, found none; add --plan, or leave it out")
@@ -37,7 +38,6 @@ private func runConvert(_ arguments: Arguments) throws {
   let output = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
   let loader = try arguments.modelSource().checkpoint(for: "convert")
-  let recipePath = try recipeName(arguments)
   showNotices(loader.notices)
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()

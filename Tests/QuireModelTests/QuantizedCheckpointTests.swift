@@ -55,7 +55,8 @@ import QuireModel
         continue
       }
       #expect(quantized.format == source.kept[name])
-      let values = Array(matrix.dequantized(kernels: Kernels(.portable)).buffer)
+      let dequantized = matrix.dequantized(kernels: Kernels(.portable))
+      let values = withExtendedLifetime(dequantized) { Array(dequantized.buffer) }
       #expect(values == floats(try checkpoint.tensor(name, shape: shape)), "\(name)")
     }
   }

@@ -83,6 +83,25 @@ import Testing
     #expect(html.contains("&lt;/li&gt;&lt;script&gt;x&lt;/script&gt;&quot;&#39;&amp;"))
   }
 
+  /// No number of a report ends the program.
+  @Test(arguments: ["1e300", "-1e300", "9223372036854775807", "0", "-1", "1e-300"])
+  func numbersOfReportsMayBeAny(_ number: String) throws {
+    let row = { (name: String) in
+      """
+      {"row": "\(name)", "step": "x", "sizeBytes": SIZE, "klMean": N, "klMeanError": N, "peakMemoryBytes": 1,
+      "decodeTokensPerSecond": N, "perplexity": N, "tasks": {"all": {"thinking": {"accuracy": N, "standardError": N,
+      "tokensPerAnswer": N, "secondsPerAnswer": N, "problems": 3,
+      "flips": {"rightToWrong": 9223372036854775807, "wrongToRight": 1}}}}}
+      """
+    }
+    let size = number.contains("e") ? "9223372036854775807" : number
+    let text = "{\"rows\": [\(row("reference")), \(row("pack")), \(row("model-2"))]}"
+      .replacing("SIZE", with: size).replacing("N,", with: number + ",")
+    let view = try ReportView(json: JSONValue.parse(text), name: "r")
+    #expect(ReportPage(view).html.contains("</html>"))
+    #expect(try Gate("kl<=1, size<=1GB, all>=50%, decode>=1%").outcomes(of: view).count == 8)
+  }
+
   @Test func whatIsNoReportIsRefused() {
     for json: JSONValue in [[], ["rows": []], ["rows": [["step": "x"]]], 3] {
       #expect(throws: EvaluationError.self) { try ReportView(json: json, name: "r") }

@@ -206,10 +206,10 @@ package struct GateCondition: Sendable, Equatable {
       return sign + NumberText.fixed(scaled.value, 2)
         + (scaled.standardError.map { " ± " + NumberText.fixed($0, 2) } ?? "")
         + (unit == .points ? " pt" : "%")
-    case .bytes: return ByteText.of(Int(exactly: value.value) ?? 0)
+    case .bytes: return NumberText.bytes(value.value)
     case .plain:
       return quantity == "size" || quantity == "memory"
-        ? ByteText.of(Int(exactly: value.value) ?? 0)
+        ? NumberText.bytes(value.value)
         : quantity == "ratio" ? fixed(value, 4) : NumberText.significant(value)
     }
   }

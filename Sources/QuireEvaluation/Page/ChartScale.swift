@@ -11,9 +11,11 @@ struct ChartScale {
   ///   - values: at least one
   ///   - includesZero: whether a linear axis starts at 0
   init(_ values: [Double], includesZero: Bool = false, prefersLogarithm: Bool = false) {
-    let least = values.min() ?? 0
-    let most = values.max() ?? 1
-    if prefersLogarithm, least > 0, most / least > 8 {
+    // Values of a report may be any numbers; a chart of larger ones has nothing to show.
+    let bounded = values.map { $0.isFinite ? min(max($0, -1e15), 1e15) : 0 }
+    let least = bounded.min() ?? 0
+    let most = bounded.max() ?? 1
+    if prefersLogarithm, least > 1e-15, most / least > 8 {
       isLogarithmic = true
       let exponents = Int(log10(least).rounded(.down))...Int(log10(most).rounded(.up))
       low = log10(least) - 0.15

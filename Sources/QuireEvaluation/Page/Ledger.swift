@@ -19,7 +19,7 @@ struct Ledger {
 
   /// The row's own figures, where there is no reference.
   private func figures(_ row: ReportView.Row) -> [String] {
-    var parts = [ByteText.of(Int(row.sizeBytes))]
+    var parts = [NumberText.bytes(row.sizeBytes)]
     if let speed = row.number("decodeTokensPerSecond") {
       parts.append("\(NumberText.significant(speed)) tokens/s while generating")
     }
@@ -37,7 +37,7 @@ struct Ledger {
   private func size(_ row: ReportView.Row, _ reference: ReportView.Row) -> String {
     let change = row.sizeBytes - reference.sizeBytes
     let share = reference.sizeBytes > 0 ? row.sizeBytes / reference.sizeBytes : 1
-    return (change < 0 ? "−" : "+") + ByteText.of(Int(abs(change)))
+    return (change < 0 ? "−" : "+") + NumberText.bytes(abs(change))
       + " (\(NumberText.fixed(100 * share, 0))% of the reference's size)"
   }
 

@@ -53,7 +53,7 @@ package struct ReportPage {
     var text = "\(count) \(count == 1 ? "row" : "rows")"
     if let reference = report.reference, count > 1 {
       text +=
-        ", compared with the unmodified checkpoint in float32 (\(ByteText.of(Int(reference.sizeBytes))))"
+        ", compared with the unmodified checkpoint in float32 (\(NumberText.bytes(reference.sizeBytes)))"
     }
     if let date = report.json["provenance"]?["date"]?.stringValue { text += ", measured \(date)" }
     return Self.muted(
@@ -89,7 +89,7 @@ package struct ReportPage {
   private var charts: Markup? {
     guard report.rows.count > 1 else { return nil }
     let size = ScatterChart.Axis(
-      title: "size", format: { ByteText.of(Int($0.rounded())) }, lessIsBetter: true)
+      title: "size", format: { NumberText.bytes($0.rounded()) }, lessIsBetter: true)
     let percent = { (value: Double) in NumberText.fixed(value, 0) + "%" }
     func sizeOf(_ row: ReportView.Row) -> Estimate? { Estimate(value: row.sizeBytes, standardError: nil) }
     func right(_ mode: String) -> (ReportView.Row) -> Estimate? {
@@ -175,7 +175,7 @@ package struct ReportPage {
       table.add(
         "\(number) \(row.label)",
         [
-          ByteText.of(Int(row.sizeBytes)), NumberText.fixed(row.number("bitsPerWeight"), 2),
+          NumberText.bytes(row.sizeBytes), NumberText.fixed(row.number("bitsPerWeight"), 2),
           row.json["peakMemoryBytes"]?.intValue.map(ByteText.of) ?? NumberText.missing,
           NumberText.significant(row.number("promptTokensPerSecond")),
           NumberText.significant(row.number("decodeTokensPerSecond")),

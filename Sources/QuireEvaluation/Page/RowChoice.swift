@@ -31,8 +31,8 @@ struct RowChoice {
   /// Limits of size in round numbers between the smallest row and the reference.
   private var sizeLimits: [Double] {
     let sizes = rows.map(\.sizeBytes)
-    guard let least = sizes.min(), least > 0 else { return [] }
-    let most = max(sizes.max() ?? least, report.reference?.sizeBytes ?? 0)
+    guard let least = sizes.min(), least > 0, sizes.allSatisfy({ $0 < 1e16 }) else { return [] }
+    let most = max(sizes.max() ?? least, min(report.reference?.sizeBytes ?? 0, 1e16))
     let digits = [1, 1.5, 2, 3, 4, 5, 6, 8]
     let powers = Int(log10(least).rounded(.down))...Int(log10(max(most, least)).rounded(.up))
     let limits = powers.flatMap { power in digits.map { $0 * pow(10, Double(power)) } }
@@ -49,7 +49,7 @@ struct RowChoice {
     var table = MarkupTable(["at most", "take", "size", lossTitle])
     for limit in sizeLimits {
       guard let row = best(atMost: limit) else { continue }
-      table.add(ByteText.of(Int(limit)), cells(row))
+      table.add(NumberText.bytes(limit), cells(row))
     }
     return .tag("div", [("class", "choice")], table.markup)
   }
@@ -86,6 +86,6 @@ struct RowChoice {
       loss = NumberText.significant(self.loss(row))
     }
     if loss.isEmpty { loss = NumberText.missing }
-    return [row.label, ByteText.of(Int(row.sizeBytes)), loss]
+    return [row.label, NumberText.bytes(row.sizeBytes), loss]
   }
 }

@@ -53,6 +53,11 @@ enum NumberText {
     fixed(share.map { 100 * $0 }, 1)
   }
 
+  /// Of a size from a report, which may be any number.
+  static func bytes(_ count: Double) -> String {
+    count.isFinite ? ByteText.of(Int(exactly: count.rounded()) ?? (count > 0 ? .max : 0)) : missing
+  }
+
   static func bytes(_ count: Int?) -> String { count.map(ByteText.of) ?? "n/a" }
 
   static func seconds(_ value: Double?) -> String {

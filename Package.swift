@@ -45,12 +45,15 @@ let package = Package(
     library("QuireTensors", ["CKernels", "COpenBLAS"]),
 
     // Layer 2.
-    library("QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"]),
+    library(
+      "QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"], exclude: ["GGUF/GGUF.md"]),
     library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
     library("QuireText", ["QuireJSON", "QuireFiles"]),
 
     // Layer 3.
-    library("QuireModel", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks"]),
+    library(
+      "QuireModel",
+      ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText"]),
     library("QuireScheduling", []),
     library("QuireGrammar", ["QuireJSON", "QuireText"]),
 

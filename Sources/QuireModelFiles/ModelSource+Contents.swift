@@ -47,7 +47,8 @@ extension ModelSource {
     return checkpoint.tensorNames.compactMap(checkpoint.record).map {
       if let stored = checkpoint.storedFormat($0.name) {
         return StoredTensor(
-          name: $0.name, shape: $0.shape, scheme: stored.scheme, group: stored.hasOneGroup ? nil : stored.group,
+          name: $0.name, shape: $0.shape, scheme: stored.scheme,
+          group: stored.hasOneGroup ? nil : stored.group,
           rawBytes: stored.byteCount, packedBytes: stored.byteCount)
       }
       return StoredTensor(
@@ -67,6 +68,6 @@ extension ModelSource {
 extension Checkpoint.StoredFormat {
   /// "int4", "int4-asymmetric", "fp8".
   fileprivate var scheme: String {
-    isInteger ? "int\(bits)\(hasZeros ? "-asymmetric" : "")" : "fp\(bits)"
+    typeName ?? (isInteger ? "int\(bits)\(hasZeros ? "-asymmetric" : "")" : "fp\(bits)")
   }
 }

@@ -21,6 +21,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case shardIndex = "shard-index"
   case safetensors
   case statistics
+  case gguf
   case pack
   case manifest
   case journal
@@ -48,6 +49,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .shardIndex: FileInputs.shardIndex(input)
     case .safetensors: FileInputs.safetensors(input)
     case .statistics: FileInputs.statistics(input)
+    case .gguf: FileInputs.gguf(input)
     case .pack: PackInputs.pack(input)
     case .manifest: PackInputs.manifest(input)
     case .journal: PackInputs.journal(input)
@@ -70,6 +72,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .answer: TextInputs.answerWords
     case .template: TemplateInputs.words
     case .shardIndex, .safetensors, .statistics: FileInputs.words
+    case .gguf: FileInputs.ggufWords
     case .pack, .manifest, .journal: PackInputs.words
     case .regex, .grammar: GrammarInputs.words
     case .schema: JSONInputs.words + GrammarInputs.schemaWords

@@ -25,6 +25,10 @@ struct ConversionKey {
     parts["program"] = .string(toolVersion)
     parts["checkpoint"] = hash(
       try wrapping(ConversionError.checkpoint, try checkpoint.fileStamps()))
+    // Without adapters the key is the same as before there were any.
+    if !checkpoint.adapters.isEmpty {
+      parts["adapters"] = .string(try wrapping(ConversionError.checkpoint, try checkpoint.adapterIdentity()))
+    }
     // The recipe's text goes into the pack; the steps may be only the beginning of those in the text.
     parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(recipe.calibration)")
     parts["calibration text"] = hash(calibration.map { "\($0)" } ?? "")
@@ -38,7 +42,9 @@ struct ConversionKey {
   /// The parts that differ from another key: "recipe", "checkpoint and program".
   func differences(from text: String) -> String {
     guard let other = try? JSONValue.parse(Array(text.utf8)).objectValue else { return "program" }
-    let names = parts.members.map(\.key).filter { parts[$0] != other[$0] }
+    let keys =
+      parts.members.map(\.key) + (parts["adapters"] == nil && other["adapters"] != nil ? ["adapters"] : [])
+    let names = keys.filter { parts[$0] != other[$0] }
     return names.isEmpty ? "program" : names.joined(separator: " and ")
   }
 }

@@ -46,7 +46,8 @@ let package = Package(
 
     // Layer 2.
     library(
-      "QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"], exclude: ["GGUF/GGUF.md"]),
+      "QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"],
+      exclude: ["GGUF/GGUF.md", "Quantized/Quantized.md"]),
     library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
     library("QuireText", ["QuireJSON", "QuireFiles"]),
 

@@ -71,8 +71,8 @@ INLINE void tile(panel_source w, int packed, int general, const quire_activation
     for (int i = 0; i < MR; i++) {
       if (general) {
         __m512i sum = _mm512_set1_epi32(row_sums[ROW_SIDE(i)]);
-        acc[i][0][0] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), zeros[0], sum);
-        acc[i][0][1] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), zeros[1], sum);
+        acc[i][0][0] = _mm512_madd_epi16(zeros[0], sum);
+        acc[i][0][1] = _mm512_madd_epi16(zeros[1], sum);
       } else {
         acc[i][0][0] = acc[i][0][1] = _mm512_set1_epi32(-w.zero * row_sums[ROW_SIDE(i)]);
       }

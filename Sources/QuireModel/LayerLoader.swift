@@ -73,7 +73,9 @@ package struct LayerLoader: WeightSource, Sendable {
   /// Nil where the matrix is not quantized, or no weight format holds it.
   private func grid(_ name: TensorName) throws(ModelError) -> QuantizedMatrix? {
     let grid: StoredGrid?
-    do { grid = try checkpoint.grid(name.string, noting: hashes) } catch { throw .checkpoint(error.description) }
+    do { grid = try checkpoint.grid(name.string, noting: hashes) } catch {
+      throw .checkpoint(error.description)
+    }
     do { return try grid?.matrix() } catch { throw .checkpoint("\(name): \(error.description)") }
   }
 

@@ -50,7 +50,8 @@ package struct QuantizedSource: Sendable {
 
 extension WeightFormat {
   fileprivate init?(holding stored: Checkpoint.StoredFormat, columns: Int) {
-    guard stored.isInteger, !stored.isPermuted, let group = StoredGrid.kernelGroup(stored.group, columns, stored.bits)
+    guard stored.isInteger, !stored.isPermuted,
+      let group = StoredGrid.kernelGroup(stored.group, columns, stored.bits)
     else { return nil }
     let format = WeightFormat(
       scheme: stored.bits == 4 ? .int4 : .int8, group: group, isSymmetric: !stored.hasZeros,

@@ -5,8 +5,12 @@ extension StoredGrid {
   /// The matrix with exactly these codes, scales and zero points; nil where no weight format holds them: columns out of
   /// order, other group sizes, scales of more precision than 16 bits, a zero point that is no code.
   func matrix() throws(TensorError) -> QuantizedMatrix? {
-    guard groupOfColumn == nil, let group = Self.kernelGroup(columns / groupCount, columns, bits) else { return nil }
-    guard let scaleType = scales.withUnsafeBufferPointer({ WeightFormat.ScaleType.holding($0) }) else { return nil }
+    guard groupOfColumn == nil, let group = Self.kernelGroup(columns / groupCount, columns, bits) else {
+      return nil
+    }
+    guard let scaleType = scales.withUnsafeBufferPointer({ WeightFormat.ScaleType.holding($0) }) else {
+      return nil
+    }
     let middle = Int32(1 << (bits - 1))
     let isSymmetric = zeros.allSatisfy { $0 == middle }
     guard isSymmetric || zeros.allSatisfy({ (0..<1 << bits).contains(Int($0)) }) else { return nil }
@@ -20,7 +24,8 @@ extension StoredGrid {
     return try codeZeros.withOptionalPointer { zeros throws(TensorError) in
       try wideScales.withPointer { scales throws(TensorError) in
         try QuantizedMatrix.encode(
-          unsignedCodes: codes.pointer, zeros: zeros, scales: scales, rows: rows, columns: columns, format: format)
+          unsignedCodes: codes.pointer, zeros: zeros, scales: scales, rows: rows, columns: columns,
+          format: format)
       }
     }
   }
@@ -40,7 +45,7 @@ extension Array {
     _ body: (UnsafePointer<Element>) throws(TensorError) -> Result
   ) throws(TensorError) -> Result {
     try withUnsafeBufferPointer { buffer throws(TensorError) in
-      guard let base = buffer.baseAddress else { preconditionFailure("a matrix has groups") }
+      guard let base = buffer.baseAddress else { throw .format("expected a matrix with groups, found none") }
       return try body(base)
     }
   }

@@ -47,6 +47,10 @@ import Testing
     .init(quantize: "scheme: \"int8\", bits: 8", ["unknown field \"bits\"", "expected one of \"step\""]),
     .init(quantize: "scheme: \"int4\"", ["\"int4\" needs a group", "add the field \"group\""]),
     .init(quantize: "scheme: \"int4\", group: 48", ["expected group to be 32, 64 or 128", "found 48"]),
+    .init(quantize: "scheme: \"int8\", symmetric: 0", ["expected symmetric, true or false", "found 0"]),
+    .init(
+      quantize: "scheme: \"int8\", overrides: [{ match: \"q_proj\", scheme: \"bf16\", symmetric: false }]",
+      ["the scheme \"bf16\" has no zero points", "remove the field \"symmetric\""]),
     .init(quantize: "scheme: \"int8\", method: \"magic\"", ["expected method to be", "found \"magic\""]),
     .init(
       quantize: "scheme: \"int8\", overrides: [{ match: \"(\", scheme: \"int8\" }]",

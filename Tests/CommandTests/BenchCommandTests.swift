@@ -48,6 +48,13 @@ import Testing
     #expect(outcome.errors.contains(" of memory, "))
   }
 
+  @Test(arguments: ["int4-asymmetric", "int8-asymmetric-float16"])
+  func measuresZeroPoints(_ scheme: String) throws {
+    let outcome = try BuiltProgram.quire.run(Self.quick + ["--scheme", scheme, "--group", "64"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("qwen3-0.6b, 1 layers, \(scheme)"))
+  }
+
   @Test func lookupHasARowForEachText() throws {
     let outcome = try BuiltProgram.quire.run([
       "bench", "--shape", "qwen3-0.6b", "--layers", "1", "--threads", "1", "--prompt-tokens", "0",
@@ -68,7 +75,8 @@ import Testing
       "--shape: expected one of qwen3-0.6b, qwen3-1.7b, qwen3-4b, qwen3-8b, qwen3-14b, qwen3-32b, found 'qwen3'"
     ),
     (
-      ["--shape", "qwen3-8b", "--scheme", "int3"], "--scheme: expected one of bf16, int8, int4, found 'int3'"
+      ["--shape", "qwen3-8b", "--scheme", "int4-asym"],
+      "--scheme: expected one of bf16, int8, int4, or int8 or int4 with -asymmetric, -float16 or both, found 'int4-asym'"
     ),
     (["--shape", "qwen3-8b", "--group", "48"], "--group: expected a group of 32, 64 or 128, found 48"),
     (

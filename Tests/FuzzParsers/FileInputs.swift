@@ -13,7 +13,13 @@ enum FileInputs {
     "\"dtype\"", "\"shape\"", "\"data_offsets\"", "\"F32\"", "\"BF16\"", "\"U64\"", "\"F8_E4M3\"",
     "\"__metadata__\"",
     "\"format\"", "\"quire-statistics\"", "\"version\"", "\"tokens\"", "\"texts\"", "\"weight_map\"",
-    "\"hashes\"", "model.layers.0.mlp.down_proj.weight.gram", "[0,4]", "../", "\\u0000",
+    "\"hashes\"", "\"quantization_config\"", "\"quant_method\"", "\"awq\"", "\"gptq\"", "\"fp8\"",
+    "\"compressed-tensors\"", "\"config_groups\"", "\"num_bits\"", "\"bits\"", "\"weight_block_size\"",
+    "\"I32\"",
+    "\"I8\"", "a.qweight", "a.qzeros", "a.scales", "a.g_idx", "a.weight_packed", "a.weight_scale",
+    "a.weight_shape",
+    "a.weight_zero_point", "a.weight", "a.weight_scale_inv", "model.layers.0.mlp.down_proj.weight.gram",
+    "[0,4]", "../", "\\u0000",
   ]
 
   /// All files of one run; removed with the process.
@@ -65,6 +71,25 @@ enum FileInputs {
           configuration: tokens.configuration)
       }
       _ = try? ModelConfiguration(json: checkpoint.configuration)
+    } catch {
+      _ = error.description
+    }
+  }
+
+  /// A config.json and, after a line feed, the header of its weights; the length before the header and bytes after it
+  /// are added.
+  static func quantization(_ input: [UInt8]) {
+    let end = input.firstIndex(of: 10) ?? input.endIndex
+    folder.write(Array(input[..<end]), to: "config.json")
+    folder.write(
+      Self.file(header: Array(input[end...].dropFirst()), dataBytes: 2048), to: "model.safetensors")
+    do throws(CheckpointError) {
+      let checkpoint = try Checkpoint(path: folder.path)
+      for name in checkpoint.quantizedNames {
+        guard let shape = checkpoint.record(name)?.shape else { continue }
+        _ = try? checkpoint.tensor(name, shape: shape).bytes.count
+        _ = try? checkpoint.grid(name)?.rows
+      }
     } catch {
       _ = error.description
     }

@@ -20,6 +20,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case responsesRequest = "responses-request"
   case shardIndex = "shard-index"
   case safetensors
+  case quantization
   case statistics
   case gguf
   case pack
@@ -48,6 +49,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .responsesRequest: RequestInputs.responses(input)
     case .shardIndex: FileInputs.shardIndex(input)
     case .safetensors: FileInputs.safetensors(input)
+    case .quantization: FileInputs.quantization(input)
     case .statistics: FileInputs.statistics(input)
     case .gguf: FileInputs.gguf(input)
     case .pack: PackInputs.pack(input)
@@ -71,7 +73,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .tokenizer: TextInputs.tokenizerWords
     case .answer: TextInputs.answerWords
     case .template: TemplateInputs.words
-    case .shardIndex, .safetensors, .statistics: FileInputs.words
+    case .shardIndex, .safetensors, .quantization, .statistics: FileInputs.words
     case .gguf: FileInputs.ggufWords
     case .pack, .manifest, .journal: PackInputs.words
     case .regex, .grammar: GrammarInputs.words

@@ -8,6 +8,7 @@ enum PackInputs {
   static let words = [
     "\"tensors\"", "\"name\"", "\"shape\"", "\"scheme\"", "\"group\"", "\"streams\"", "\"kind\"", "\"codes\"",
     "\"scales\"", "\"raw\"", "\"bf16\"", "\"float32\"", "\"int4\"", "\"int8\"", "\"rawBytes\"",
+    "\"zeros\"", "\"int4-asymmetric\"", "\"int8-asymmetric-float16\"",
     "\"frameBytes\"",
     "\"firstFrame\"", "\"hash\"", "\"packedHash\"", "\"configuration\"", "\"key\"", "\"note\"", "\"tensor\"",
     "\"frames\"",

@@ -74,6 +74,8 @@ import Testing
     #expect(try settings("scaleSearch: 'weights'")?.needsCalibration == false)
     #expect(try settings("scaleSearch: 'weights'")?.scaleSearch == .weights)
     #expect(try settings("method: 'nearest'")?.scaleSearch == nil)
+    #expect(try settings("symmetric: false")?.target == .int4(group: 32, isSymmetric: false))
+    #expect(try settings("symmetric: true")?.target == .int4(group: 32))
   }
 
   @Test func stepsThatNeedASurvey() throws {
@@ -122,7 +124,7 @@ import Testing
     (
       "{ step: 'quantize', schema: 'int8' }",
       "unknown field \"schema\" in the step \"quantize\"; "
-        + "expected one of \"step\", \"scheme\", \"group\", \"method\", \"scaleSearch\" and \"overrides\""
+        + "expected one of \"step\", \"scheme\", \"group\", \"symmetric\", \"method\", \"scaleSearch\" and \"overrides\""
     ),
     (
       "{ step: 'quantize', scheme: 'int5' }",

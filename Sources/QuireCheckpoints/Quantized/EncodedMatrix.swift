@@ -48,11 +48,11 @@ struct EncodedMatrix: Sendable {
     }
   }
   /// The tensor with the codes.
-  var main: TensorRecord {
-    for name in ["qweight", "weight_packed", "weight"] {
-      if let part = parts[name] { return part.record }
-    }
-    preconditionFailure("every encoded matrix has codes")
+  var main: TensorRecord { part(layout.codesName).record }
+
+  private func part(_ name: String) -> Part {
+    guard let part = parts[name] else { preconditionFailure("\(name) was found when the checkpoint opened") }
+    return part
   }
 
   /// The tensors in memory.
@@ -60,6 +60,14 @@ struct EncodedMatrix: Sendable {
     let views: [String: TensorView]
 
     subscript(name: String) -> TensorView? { views[name] }
+
+    /// A tensor that every matrix of its layout has.
+    func required(_ name: String) -> TensorView {
+      guard let view = views[name] else {
+        preconditionFailure("\(name) was found when the checkpoint opened")
+      }
+      return view
+    }
   }
 
   func read(noting hashes: TensorHashes?) throws(CheckpointError) -> Contents {
@@ -79,12 +87,15 @@ struct EncodedMatrix: Sendable {
     check.add(UnsafeRawBufferPointer(values.bytes))
     let largest = check.largestMagnitude
     guard largest.isFinite else { throw .notFinite(file: main.file, name: main.name) }
-    guard largest <= FiniteCheck.limit else { throw .tooLarge(file: main.file, name: main.name, value: largest) }
+    guard largest <= FiniteCheck.limit else {
+      throw .tooLarge(file: main.file, name: main.name, value: largest)
+    }
     return values
   }
 
   /// Rows as codes, scales and zero points. Precondition: not FP8.
   func grid(_ range: Range<Int>, of contents: Contents) throws(CheckpointError) -> StoredGrid {
+    precondition(layout != .float8, "FP8 has no grid of integers")
     let codes = HostBuffer<UInt8>(count: range.count * columns)
     var zeros = [Int32](repeating: 1 << (bits - 1), count: range.count * groupCount)
     switch layout {
@@ -103,7 +114,7 @@ struct EncodedMatrix: Sendable {
         let source = view.bytes.bindMemory(to: Int8.self)
         forEachScale(range) { zeros[$0] = 128 + Int32(source[$1]) }
       }
-    case .float8: preconditionFailure("FP8 has no grid of integers")
+    case .float8: break
     }
     return StoredGrid(
       rows: range.count, columns: columns, bits: bits, groupCount: groupCount, codes: codes, zeros: zeros,
@@ -112,23 +123,23 @@ struct EncodedMatrix: Sendable {
 
   // MARK: Codes
 
-  private func words(_ contents: Contents, _ name: String) -> PackedWords {
-    guard let view = contents[name] else { preconditionFailure("\(name) was checked when the checkpoint opened") }
-    return PackedWords(view.bytes, bits: bits)
+  private func words(_ contents: Contents) -> PackedWords {
+    PackedWords(contents.required(layout.codesName).bytes, bits: bits)
   }
 
   private func awqCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    let source = words(contents, "qweight")
+    let source = words(contents)
     for column in 0..<columns {
       for row in range {
         let word = column * (rows / 8) + row / 8
-        codes.pointer[(row - range.lowerBound) * columns + column] = source.value(word: word, at: awqPositions[row % 8])
+        codes.pointer[(row - range.lowerBound) * columns + column] = source.value(
+          word: word, at: awqPositions[row % 8])
       }
     }
   }
 
   private func gptqCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    let source = words(contents, "qweight")
+    let source = words(contents)
     let count = source.countPerWord
     for block in 0..<columns / count {
       for row in range {
@@ -139,7 +150,7 @@ struct EncodedMatrix: Sendable {
   }
 
   private func packedCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    let source = words(contents, "weight_packed")
+    let source = words(contents)
     let count = source.countPerWord
     let width = (columns + count - 1) / count
     for row in range {
@@ -151,8 +162,7 @@ struct EncodedMatrix: Sendable {
   }
 
   private func integerCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    guard let view = contents["weight"] else { preconditionFailure("checked when the checkpoint opened") }
-    let source = view.bytes.baseAddress.map { $0 + range.lowerBound * columns }
+    let source = contents.required("weight").bytes.baseAddress.map { $0 + range.lowerBound * columns }
     for index in 0..<range.count * columns {
       // Signed to unsigned: −128 is 0.
       codes.pointer[index] = (source?.load(fromByteOffset: index, as: UInt8.self) ?? 128) ^ 0x80
@@ -175,8 +185,7 @@ struct EncodedMatrix: Sendable {
   }
 
   private func scales(_ range: Range<Int>, _ contents: Contents) -> [Float] {
-    guard let view = contents[scaleName] else { preconditionFailure("checked when the checkpoint opened") }
-    let stored = view.floats
+    let stored = contents.required(scaleName).floats
     var scales = [Float](repeating: 0, count: range.count * groupCount)
     if layout.hasTransposedScales {
       for row in range {
@@ -228,7 +237,8 @@ struct EncodedMatrix: Sendable {
     if groups.allSatisfy({ $0 == -1 }) { return nil }
     if let fault = groups.first(where: { !(0..<groupCount).contains(Int($0)) }) {
       throw .malformed(
-        path: main.file, expected: "groups from 0 to \(groupCount - 1) in \"\(view.name)\"", found: "\(fault)")
+        path: main.file, expected: "groups from 0 to \(groupCount - 1) in \"\(view.name)\"", found: "\(fault)"
+      )
     }
     return groups
   }
@@ -236,7 +246,7 @@ struct EncodedMatrix: Sendable {
   // MARK: FP8
 
   private func floats(_ range: Range<Int>, _ contents: Contents) -> HostBuffer<Float> {
-    guard let view = contents["weight"] else { preconditionFailure("checked when the checkpoint opened") }
+    let codes = contents.required("weight").bytes
     let values = HostBuffer<Float>(count: range.count * columns)
     let scales = scales(range, contents)
     let width = columnsPerScale
@@ -244,7 +254,7 @@ struct EncodedMatrix: Sendable {
       let source = (range.lowerBound + row) * columns
       for column in 0..<columns {
         values.pointer[row * columns + column] =
-          Float8.values[Int(view.bytes[source + column])] * scales[row * groupCount + column / width]
+          Float8.values[Int(codes[source + column])] * scales[row * groupCount + column / width]
       }
     }
     return values
@@ -255,6 +265,15 @@ struct EncodedMatrix: Sendable {
 }
 
 extension EncodedMatrix.Layout {
+  /// The name of the tensor with the codes, after the module's.
+  var codesName: String {
+    switch self {
+    case .awq, .gptq: "qweight"
+    case .packed: "weight_packed"
+    case .integers, .float8: "weight"
+    }
+  }
+
   /// Whether scales are [groups, rows].
   var hasTransposedScales: Bool {
     switch self {

@@ -8,7 +8,9 @@ final class HeldContents: Sendable {
   func contents(
     of matrix: EncodedMatrix, noting hashes: TensorHashes?, keeps: Bool
   ) throws(CheckpointError) -> EncodedMatrix.Contents {
-    if hashes == nil, let found = last.withLock({ $0?.name == matrix.name ? $0?.contents : nil }) { return found }
+    if hashes == nil, let found = last.withLock({ $0?.name == matrix.name ? $0?.contents : nil }) {
+      return found
+    }
     let contents = try matrix.read(noting: hashes)
     last.withLock { $0 = keeps ? (matrix.name, contents) : nil }
     return contents

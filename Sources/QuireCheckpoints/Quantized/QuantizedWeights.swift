@@ -11,7 +11,9 @@ struct QuantizedWeights {
     }
     let finder = EncodedMatrixFinder(
       quantization: quantization,
-      tensors: weights.tensors.mapValues { EncodedMatrix.Part(file: weights.files[$0.file], record: $0.record) })
+      tensors: weights.tensors.mapValues {
+        EncodedMatrix.Part(file: weights.files[$0.file], record: $0.record)
+      })
     encoded = try finder.matrices()
     var rest = weights.tensors
     for matrix in encoded.values {

@@ -44,7 +44,9 @@ package struct StoredQuantization: Sendable, Equatable {
   /// Nil for weights that are not quantized, or by a method that is not read.
   /// - Parameter path: the path of config.json, for errors.
   init?(_ configuration: JSONValue, path: String) throws(CheckpointError) {
-    guard let settings = Self.settings(configuration), let method = Self.method(configuration) else { return nil }
+    guard let settings = Self.settings(configuration), let method = Self.method(configuration) else {
+      return nil
+    }
     let fields = Fields(settings: settings, path: path)
     self.method = method
     var block = [128, 128]
@@ -53,7 +55,9 @@ package struct StoredQuantization: Sendable, Equatable {
     case .awq:
       numbers = [Number(isInteger: true, bits: try fields.bits([4]))]
       let version = settings["version"]?.stringValue ?? "gemm"
-      guard version.lowercased() == "gemm" else { throw fields.refusal("version \"gemm\" of AWQ", "\"\(version)\"") }
+      guard version.lowercased() == "gemm" else {
+        throw fields.refusal("version \"gemm\" of AWQ", "\"\(version)\"")
+      }
     case .gptq:
       numbers = [Number(isInteger: true, bits: try fields.bits([4, 8]))]
       if let rules = settings["dynamic"]?.objectValue, !rules.members.isEmpty {
@@ -67,7 +71,9 @@ package struct StoredQuantization: Sendable, Equatable {
     case .float8:
       numbers = [Number(isInteger: false, bits: 8)]
       let type = settings["fmt"]?.stringValue ?? "e4m3"
-      guard type == "e4m3" || type == "float8_e4m3fn" else { throw fields.refusal("fmt \"e4m3\"", "\"\(type)\"") }
+      guard type == "e4m3" || type == "float8_e4m3fn" else {
+        throw fields.refusal("fmt \"e4m3\"", "\"\(type)\"")
+      }
       if let sizes = settings["weight_block_size"], !sizes.isNull { block = try fields.block(sizes) }
     case .compressedTensors:
       numbers = try fields.numbers()
@@ -118,11 +124,15 @@ private struct Fields {
 
   /// The types of all config groups. Transforms that change activations while the model runs are refused.
   func numbers() throws(CheckpointError) -> Set<StoredQuantization.Number> {
-    let formats = ["dense", "int-quantized", "pack-quantized", "naive-quantized", "float-quantized", "mixed-precision"]
+    let formats = [
+      "dense", "int-quantized", "pack-quantized", "naive-quantized", "float-quantized", "mixed-precision",
+    ]
     if let format = settings["format"]?.stringValue, !formats.contains(format) {
       throw refusal("the format " + formats.dropFirst().joined(separator: ", "), "\"\(format)\"")
     }
-    if let transforms = settings["transform_config"]?["config_groups"]?.objectValue, !transforms.members.isEmpty {
+    if let transforms = settings["transform_config"]?["config_groups"]?.objectValue,
+      !transforms.members.isEmpty
+    {
       throw refusal("no transform_config", "transforms of activations")
     }
     if let sparsity = settings["sparsity_config"]?["format"]?.stringValue, sparsity != "dense" {
@@ -137,7 +147,9 @@ private struct Fields {
       let bits = weights["num_bits"]?.intValue ?? 0
       let number = StoredQuantization.Number(isInteger: type == "int", bits: bits)
       let isRead = type == "int" ? bits == 4 || bits == 8 : type == "float" && bits == 8
-      guard isRead else { throw refusal("4- or 8-bit integers or 8-bit floats in \(name)", "\(bits)-bit \(type)") }
+      guard isRead else {
+        throw refusal("4- or 8-bit integers or 8-bit floats in \(name)", "\(bits)-bit \(type)")
+      }
       found.insert(number)
     }
     return found

@@ -46,12 +46,15 @@ let package = Package(
 
     // Layer 2.
     library(
-      "QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"], exclude: ["Quantized/Quantized.md"]),
+      "QuireCheckpoints", ["QuireJSON", "QuireFiles", "QuireTensors"],
+      exclude: ["GGUF/GGUF.md", "Quantized/Quantized.md"]),
     library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
     library("QuireText", ["QuireJSON", "QuireFiles"]),
 
     // Layer 3.
-    library("QuireModel", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks"]),
+    library(
+      "QuireModel",
+      ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText"]),
     library("QuireScheduling", []),
     library("QuireGrammar", ["QuireJSON", "QuireText"]),
 

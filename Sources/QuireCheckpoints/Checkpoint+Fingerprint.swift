@@ -22,12 +22,13 @@ extension Checkpoint {
         }
       }
     }
+    if !adapters.isEmpty { Array(try adapterIdentity().utf8).withUnsafeBytes { hash.update($0) } }
     return hash.hexadecimal
   }
 
   /// The tensors of the files that hold a weight, by name.
   private func parts(of name: String) throws(CheckpointError) -> [(
-    file: SafetensorsFile, record: TensorRecord
+    file: any TensorFile, record: TensorRecord
   )] {
     guard let matrix = encoded[name] else { return [try find(name)] }
     return matrix.parts.sorted { $0.key < $1.key }.map { ($0.value.file, $0.value.record) }

@@ -16,16 +16,27 @@ extension Checkpoint {
     package let isPermuted: Bool
     package let scaleElement: ElementType
     package let byteCount: Int
+    /// The name of a type that is neither integers with a scale nor 8-bit floats: "Q4_K".
+    package var typeName: String?
   }
 
   /// "AWQ" for a checkpoint with quantized weights; nil for others.
-  package var quantizationName: String? { encoded.isEmpty ? nil : quantization?.name }
+  package var quantizationName: String? {
+    if isFile { return quantizedNames.isEmpty ? nil : "GGUF" }
+    return encoded.isEmpty ? nil : quantization?.name
+  }
 
   /// Names of the quantized matrices, sorted.
-  package var quantizedNames: [String] { encoded.keys.sorted() }
+  package var quantizedNames: [String] {
+    isFile
+      ? tensorNames.filter { record($0)?.encoding != nil } : encoded.keys.filter { !isAdapted($0) }.sorted()
+  }
 
   package func storedFormat(_ name: String) -> StoredFormat? {
-    guard let matrix = encoded[name] else { return nil }
+    if let record = record(name), let type = record.encoding.flatMap(GGUFType.init(name:)) {
+      return type.storedFormat(record)
+    }
+    guard let matrix = encoded[name], !isAdapted(name) else { return nil }
     let scale = ["scales", "weight_scale", "weight_scale_inv"].compactMap { matrix.parts[$0] }.first
     return StoredFormat(
       isInteger: matrix.layout != .float8, bits: matrix.bits, group: matrix.columnsPerScale,
@@ -40,6 +51,8 @@ extension Checkpoint {
   package func grid(
     _ name: String, noting hashes: TensorHashes? = nil
   ) throws(CheckpointError) -> StoredGrid? {
+    if isAdapted(name) { return nil }
+    if isFile { return try ggufGrid(name, noting: hashes) }
     guard let matrix = encoded[name], matrix.layout != .float8 else { return nil }
     return try matrix.grid(0..<matrix.rows, of: matrix.read(noting: hashes))
   }

@@ -9,17 +9,9 @@ extension Checkpoint {
     _ rows: Range<Int>, of name: String, shape: [Int]
   ) throws(CheckpointError) -> TensorView {
     precondition(shape.count == 2 && rows.lowerBound >= 0 && rows.upperBound <= shape[0], "rows of a matrix")
-    let record = try check(name, shape: shape)
-    if let matrix = encoded[name] { return try view(matrix, rows, noting: nil) }
-    let (file, _) = try find(name)
-    // bounded: a part of the tensor's range, which is in the file
-    let rowBytes = shape[1] * record.element.byteCount
-    let start = record.range.lowerBound + rows.lowerBound * rowBytes
-    let end = start + rows.count * rowBytes
-
-    let part = TensorRecord(
-      name: name, element: record.element, shape: [rows.count, shape[1]], file: record.file,
-      range: start..<end)
-    return try file.read(part).view
+    try check(name, shape: shape)
+    if let matrix = encoded[name] { return try adapted(view(matrix, rows, noting: nil), rows: rows) }
+    let (file, record) = try find(name)
+    return try adapted(file.readRows(rows, of: record), rows: rows)
   }
 }

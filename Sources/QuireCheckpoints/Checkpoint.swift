@@ -1,7 +1,8 @@
 package import QuireJSON
 package import QuireTensors
 
-/// A Hugging Face checkpoint folder: config.json and the weights, in one safetensors file or in shards.
+/// A Hugging Face checkpoint folder: config.json and the weights, in one safetensors file or in shards. Or a GGUF
+/// file, whose metadata is given as the contents of the files of such a folder.
 ///
 ///     let checkpoint = try Checkpoint(path: "Qwen3-8B")
 ///     let norm = try checkpoint.tensor("model.norm.weight", shape: [4096])
@@ -11,15 +12,18 @@ package import QuireTensors
 package final class Checkpoint: Sendable {
   package static let weightsName = "model.safetensors"
 
+  /// The folder; for a GGUF file the path of the file.
   package let folder: String
   package let configuration: JSONValue
   package let generationConfiguration: JSONValue?
+  /// The tokenizer of a GGUF file; nil for folders, which have files of their own for it.
+  package let tokens: GGUFTokens?
   /// Tensors that are in a shard but not in the index; they cannot be read.
   package let unlistedTensors: [String]
   /// Notices about the files for the user, one sentence each.
   package let notices: [String]
 
-  let files: [SafetensorsFile]
+  let files: [any TensorFile]
   private let tensors: [String: (file: Int, record: TensorRecord)]
   /// How the weights are quantized; nil where they are not.
   let quantization: StoredQuantization?
@@ -27,30 +31,46 @@ package final class Checkpoint: Sendable {
   let encoded: [String: EncodedMatrix]
   let held = HeldContents()
 
-  /// Opens the folder at `path` and checks everything but the values of the weights.
-  package init(path: String) throws(CheckpointError) {
+  /// LoRA adapters that are added to the weights, in order.
+  package let adapters: [LoRAAdapter]
+
+  /// Opens the folder, or the GGUF file, at `path` and checks everything but the values of the weights.
+  ///
+  /// - Parameter adapters: folders of LoRA adapters, whose products are added to the weights in this order
+  package init(path: String, adapters paths: [String] = []) throws(CheckpointError) {
     folder = path
-    let source = try CheckpointFolder(path: path)
-    guard let configuration = try source.object(CompanionFile.configuration.name) else {
-      throw ForeignFolder(source).withoutConfiguration
-    }
-    self.configuration = configuration
-    generationConfiguration = try source.object(CompanionFile.generationConfiguration.name)
-    let weights = try WeightFiles(source)
-    files = weights.files
-    unlistedTensors = weights.unlistedTensors
-    quantization = try StoredQuantization(configuration, path: source.path(CompanionFile.configuration.name))
-    let decoding = try QuantizedWeights(weights, quantization)
-    tensors = decoding.plain
-    encoded = decoding.encoded
-    notices = weights.notices + decoding.notices
+    let contents = try CheckpointContents(path: path)
+    configuration = contents.configuration
+    generationConfiguration = contents.generationConfiguration
+    tokens = contents.tokens
+    files = contents.files
+    tensors = contents.tensors
+    unlistedTensors = contents.unlistedTensors
+    quantization = contents.quantization
+    encoded = contents.encoded
+    var adapters: [LoRAAdapter] = []
+    for path in paths { adapters.append(try LoRAAdapter(path: path)) }
+    self.adapters = adapters
+    notices = contents.notices + adapters.flatMap(\.notices)
+    let ties = configuration["tie_word_embeddings"]?.boolValue ?? false
+    for adapter in adapters { try adapter.check(storedRecord, folder: folder, tiesEmbeddings: ties) }
   }
+
+  /// Whether this is one file, or a file in several parts, with everything in it.
+  package var isFile: Bool { tokens != nil }
 
   /// All tensors that can be read, sorted.
   package var tensorNames: [String] { (Array(tensors.keys) + encoded.keys).sorted() }
 
-  /// A quantized matrix has the shape and type of its values; its range is that of its codes.
+  /// A matrix that is quantized or changed by an adapter has the shape and type of its values; its range is that of its
+  /// codes or stored values.
   package func record(_ name: String) -> TensorRecord? {
+    guard let record = storedRecord(name), isAdapted(name) else { return storedRecord(name) }
+    return TensorRecord(
+      name: name, element: .float32, shape: record.shape, file: record.file, range: record.range)
+  }
+
+  private func storedRecord(_ name: String) -> TensorRecord? {
     if let matrix = encoded[name] {
       return TensorRecord(
         name: name, element: .float32, shape: matrix.shape, file: matrix.main.file, range: matrix.main.range)
@@ -69,9 +89,14 @@ package final class Checkpoint: Sendable {
     _ name: String, elements: Set<ElementType> = weightElements, shape: [Int],
     noting hashes: TensorHashes? = nil
   ) throws(CheckpointError) -> TensorView {
-    let record = try check(name, elements: elements, shape: shape)
+    try check(name, elements: elements, shape: shape)
+    return try adapted(stored(name, noting: hashes), rows: nil)
+  }
+
+  /// The tensor without adapters.
+  private func stored(_ name: String, noting hashes: TensorHashes?) throws(CheckpointError) -> TensorView {
     if let matrix = encoded[name] { return try view(matrix, 0..<matrix.rows, noting: hashes) }
-    let (file, _) = try find(name)
+    let (file, record) = try find(name)
     let contents = try file.read(record, hashing: hashes != nil)
     if let hash = contents.hash { hashes?.note(name, hash) }
     return contents.view
@@ -93,7 +118,7 @@ package final class Checkpoint: Sendable {
   }
 
   /// The file that holds a tensor, and the header's entry of it.
-  func find(_ name: String) throws(CheckpointError) -> (file: SafetensorsFile, record: TensorRecord) {
+  func find(_ name: String) throws(CheckpointError) -> (file: any TensorFile, record: TensorRecord) {
     guard let (file, record) = tensors[name] else { throw .missingTensor(folder: folder, name: name) }
     return (files[file], record)
   }
@@ -106,15 +131,17 @@ extension Checkpoint {
   /// Whether two tensors have the same type, shape and bytes. Stops reading at the first difference.
   /// A quantized matrix equals no other.
   package func areEqual(_ first: String, _ second: String) throws(CheckpointError) -> Bool {
-    if encoded[first] != nil || encoded[second] != nil { return false }
-    let (one, other) = (try find(first), try find(second))
-    guard one.record.element == other.record.element, one.record.shape == other.record.shape else {
+    if encoded[first] != nil || encoded[second] != nil || isAdapted(first) || isAdapted(second) {
       return false
     }
+    let (one, other) = (try find(first), try find(second))
+    guard one.record.element == other.record.element, one.record.shape == other.record.shape,
+      one.record.encoding == other.record.encoding
+    else { return false }
     let pieceBytes = 1 << 20
     for offset in stride(from: 0, to: one.record.byteCount, by: pieceBytes) {
       let count = min(pieceBytes, one.record.byteCount - offset)
-      func piece(_ tensor: (file: SafetensorsFile, record: TensorRecord)) throws(CheckpointError) -> UInt64 {
+      func piece(_ tensor: (file: any TensorFile, record: TensorRecord)) throws(CheckpointError) -> UInt64 {
         let start = tensor.record.range.lowerBound + offset
         return try tensor.file.hash(start..<start + count)
       }

@@ -21,9 +21,7 @@ package struct ForeignFile: Equatable, Sendable {
   }
 
   static let gguf = ForeignFile(
-    what: "a GGUF file",
-    advice:
-      "use the original checkpoint in safetensors, for example hf download Qwen/Qwen3-8B --local-dir Qwen3-8B"
+    what: "a GGUF file", advice: "give the path of the GGUF file itself"
   )
   static let pyTorch = ForeignFile(
     what: "PyTorch weights",

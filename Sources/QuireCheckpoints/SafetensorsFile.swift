@@ -11,7 +11,7 @@ import QuireTensors
 /// pages are multiplied faster afterwards.
 ///
 /// For a whole checkpoint use `Checkpoint`, which handles shards.
-package final class SafetensorsFile: Sendable {
+package final class SafetensorsFile: TensorFile {
   package let path: String
   /// In the order of their bytes.
   package let records: [TensorRecord]
@@ -66,6 +66,24 @@ package final class SafetensorsFile: Sendable {
     }
     let view = TensorView(record: record, bytes: UnsafeRawBufferPointer(copy.bytes), owner: copy)
     return (view, hashing ? hash.value : nil)
+  }
+
+  func read(_ record: TensorRecord, hashing: Bool) throws(CheckpointError) -> (
+    view: TensorView, hash: UInt64?
+  ) {
+    try read(record, hashing: hashing, checking: true)
+  }
+
+  func readRows(_ rows: Range<Int>, of record: TensorRecord) throws(CheckpointError) -> TensorView {
+    // bounded: a part of the tensor's range, which is in the file
+    let rowBytes = record.shape[1] * record.element.byteCount
+    let start = record.range.lowerBound + rows.lowerBound * rowBytes
+    let end = start + rows.count * rowBytes
+
+    let part = TensorRecord(
+      name: record.name, element: record.element, shape: [rows.count, record.shape[1]], file: record.file,
+      range: start..<end)
+    return try read(part).view
   }
 
   /// The hash of the bytes before the first tensor: the header.

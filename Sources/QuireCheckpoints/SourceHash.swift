@@ -70,6 +70,7 @@ extension Checkpoint {
         SourceHash(
           file: Self.name(path), byteCount: bytes, algorithm: .file, hash: ContentHash.hexadecimal(hash)))
     }
+    hashes += try adapterHashes()
     let total = files.reduce(0) { $0 + $1.byteCount }
     var done = 0
     for file in files {
@@ -108,17 +109,19 @@ extension Checkpoint {
     return total
   }
 
+  /// None for a GGUF file, which contains everything.
   private func companionPaths() throws(CheckpointError) -> [String] {
+    if isFile { return [] }
     let source = try CheckpointFolder(path: folder)
     return CompanionFile.allCases.map(\.name).filter(source.has).map(source.path)
   }
 
-  private static func name(_ path: String) -> String {
+  static func name(_ path: String) -> String {
     path.split(separator: "/").last.map(String.init) ?? path
   }
 
   /// Size and hash of a small file.
-  private static func hash(_ path: String) throws(CheckpointError) -> (byteCount: Int, hash: UInt64) {
+  static func hash(_ path: String) throws(CheckpointError) -> (byteCount: Int, hash: UInt64) {
     do throws(FileFailure) {
       let file = try InputFile(path: path)
       let contents = HostBuffer<UInt8>(count: file.byteCount)
@@ -130,7 +133,7 @@ extension Checkpoint {
   }
 }
 
-extension SafetensorsFile {
+extension TensorFile {
   /// The hash of header and tensors; tensors whose hash is not known are read.
   fileprivate func hash(
     known: [String: UInt64], progress: (_ doneBytes: Int) -> Void

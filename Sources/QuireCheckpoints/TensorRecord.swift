@@ -1,6 +1,6 @@
 package import QuireTensors
 
-/// A safetensors header's entry of one tensor.
+/// A header's entry of one tensor.
 package struct TensorRecord: Sendable, Equatable {
   package let name: String
   package let element: ElementType
@@ -9,6 +9,8 @@ package struct TensorRecord: Sendable, Equatable {
   package let file: String
   /// The range of its bytes, from the start of the file.
   package let range: Range<Int>
+  /// The type of the stored bytes when it is not `element`, which is then computed from them: "Q4_K".
+  package var encoding: String?
 
   package var byteCount: Int { range.count }
 }

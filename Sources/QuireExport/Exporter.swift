@@ -32,7 +32,7 @@ package struct Exporter {
     if plan.options.format.isFolder {
       try ExportFolder(plan: plan).write(to: path, replaces: replaces) { progress($0, total) }
     } else {
-      try GGUFFile(plan: plan).write(to: path) { progress($0, total) }
+      try GGUFWriter(plan: plan).write(to: path) { progress($0, total) }
     }
   }
 

@@ -18,9 +18,9 @@ package enum ModelFileError: Error, Equatable, Sendable, CustomStringConvertible
   package var description: String {
     switch self {
     case .notFound(let path, let advice):
-      "expected a checkpoint folder or a .quire pack at \(path), found nothing; \(advice)"
+      "expected a checkpoint folder, a GGUF file or a .quire pack at \(path), found nothing; \(advice)"
     case .foreign(let path, let found, let advice):
-      "expected a checkpoint folder or a .quire pack at \(path), found \(found); \(advice)"
+      "expected a checkpoint folder, a GGUF file or a .quire pack at \(path), found \(found); \(advice)"
     case .wrongKind(let path, let expected, let found, let advice):
       "expected \(expected) at \(path), found \(found); \(advice)"
     case .incomplete(let path, let lacks):

@@ -5,6 +5,8 @@ import QuireFiles
 /// What is at the path that a user gave as MODEL.
 enum ModelPath {
   case folder
+  /// A GGUF file.
+  case file
   case pack
 
   /// Packs begin with these bytes; the four before them are a size.
@@ -20,6 +22,10 @@ enum ModelPath {
       return
     }
     let start = Self.start(path)
+    if start.starts(with: GGUFFormat.magic) {
+      self = .file
+      return
+    }
     self = .pack
     guard !start.starts(with: Self.packMagic), !path.hasSuffix(".quire") else { return }
     if let (found, advice) = Self.foreign(start, path) {
@@ -97,5 +103,6 @@ func displayName(_ path: String) -> String {
     }
   }
   let last = parts.last ?? path
-  return last.hasSuffix(".quire") ? String(last.dropLast(".quire".count)) : last
+  let ending = [".quire", ".gguf"].first(where: last.hasSuffix)
+  return String(last.dropLast(ending?.count ?? 0))
 }

@@ -68,6 +68,6 @@ extension ModelSource {
 extension Checkpoint.StoredFormat {
   /// "int4", "int4-asymmetric", "fp8".
   fileprivate var scheme: String {
-    isInteger ? "int\(bits)\(hasZeros ? "-asymmetric" : "")" : "fp\(bits)"
+    typeName ?? (isInteger ? "int\(bits)\(hasZeros ? "-asymmetric" : "")" : "fp\(bits)")
   }
 }

@@ -6,7 +6,7 @@ package import QuireTensors
 package import QuireText
 import Synchronization
 
-/// A model on disk: a checkpoint's folder or a pack, opened once.
+/// A model on disk: a checkpoint's folder, a GGUF file or a pack, opened once.
 ///
 ///     let source = try ModelSource(path: "Qwen3-8B")
 ///     for notice in source.notices() { print(notice) }
@@ -20,15 +20,28 @@ package final class ModelSource: Sendable {
   package let name: String
   /// The open pack; nil for a checkpoint.
   package let pack: PackReader?
+  private let isFile: Bool
+  private let adapters: [String]
   private let opened = Mutex<LayerLoader?>(nil)
 
   /// Decides by what is at the path. A pack's manifest is read here, a checkpoint's files on first use.
-  package init(path: String) throws(ModelFileError) {
+  ///
+  /// - Parameter adapters: folders of LoRA adapters, which are added to a checkpoint's weights in this order
+  package init(path: String, adapters: [String] = []) throws(ModelFileError) {
     self.path = path
+    self.adapters = adapters
     name = displayName(path)
-    switch try ModelPath(path) {
-    case .folder: pack = nil
-    case .pack: pack = try reading { () throws(PackError) in try PackReader(path: path) }
+    let kind = try ModelPath(path)
+    isFile = kind == .file
+    switch kind {
+    case .folder, .file: pack = nil
+    case .pack:
+      guard adapters.isEmpty else {
+        throw .wrongKind(
+          path: path, expected: "a checkpoint for --adapter", found: "a pack",
+          advice: "give the checkpoint that it was made from, or leave --adapter out")
+      }
+      pack = try reading { () throws(PackError) in try PackReader(path: path) }
     }
   }
 
@@ -48,7 +61,9 @@ package final class ModelSource: Sendable {
 
   private func loader() throws(ModelFileError) -> LayerLoader {
     if let loader = opened.withLock({ $0 }) { return loader }
-    let checkpoint = try reading { [path] () throws(CheckpointError) in try Checkpoint(path: path) }
+    let checkpoint = try reading { [path, adapters] () throws(CheckpointError) in
+      try Checkpoint(path: path, adapters: adapters)
+    }
     let loader = try reading { () throws(ModelError) in try LayerLoader(checkpoint) }
     opened.withLock { $0 = loader }
     return loader
@@ -81,7 +96,9 @@ package final class ModelSource: Sendable {
 
   /// The origin of `generationConfiguration`, for errors.
   package var generationConfigurationPath: String {
-    isPack ? path + ": generationConfiguration" : "\(path)/\(CompanionFile.generationConfiguration.name)"
+    if isFile { return path + ": general.sampling" }
+    return isPack
+      ? path + ": generationConfiguration" : "\(path)/\(CompanionFile.generationConfiguration.name)"
   }
 
   /// The end-of-sequence ids in generation_config.json.
@@ -97,6 +114,11 @@ package final class ModelSource: Sendable {
   /// - Parameter chatFormat: the format to render chats in; nil: that of the model's template.
   package func tokenizer(chatFormat: ChatFormat? = nil) throws(ModelFileError) -> Tokenizer {
     guard let pack else {
+      if isFile {
+        // A file may have a tokenizer and no weights.
+        let checkpoint = try reading { [path] () throws(CheckpointError) in try Checkpoint(path: path) }
+        return try reading { () throws(TextError) in try checkpoint.tokenizer(chatFormat: chatFormat) }
+      }
       return try reading { [path] () throws(TextError) in try Tokenizer(folder: path, chatFormat: chatFormat)
       }
     }

@@ -66,7 +66,9 @@ extension ModelSource {
 
 extension Arguments {
   /// MODEL or CHECKPOINT, opened.
-  func modelSource() throws -> ModelSource { try ModelSource(path: positionals[0]) }
+  func modelSource() throws -> ModelSource {
+    try ModelSource(path: positionals[0], adapters: all("--adapter"))
+  }
 }
 
 /// Prints notices about a model, one per line.

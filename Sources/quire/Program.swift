@@ -76,7 +76,7 @@ enum Program {
       usage: quire COMMAND … (quire COMMAND --help lists its options and an example)
 
       Makes Qwen3 models smaller and faster on ordinary CPUs, measures what each step costs, and serves the result.
-      MODEL is a checkpoint folder or a .quire pack.
+      MODEL is a checkpoint folder, a .gguf file or a .quire pack.
 
       """
     let codes = """

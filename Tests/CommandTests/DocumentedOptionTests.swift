@@ -130,6 +130,7 @@ import Testing
       "--output": .adding(["--output", output]), "--tokens": .adding(["--tokens", "4"]),
       "--thinking-budget": .adding(["--thinking-budget", "2"]),
       "--chat-format": .adding(["--chat-format", "qwen3"]),
+      "--adapter": .adding(["--adapter", TinyAdapter.write(to: texts)]),
     ]
     for (option, trial) in try ownTrials(command) { trials[option] = trial }
     return trials

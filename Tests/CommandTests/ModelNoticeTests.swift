@@ -55,7 +55,7 @@ import Testing
     let gguf = folder.write("GGUF\u{3}\0\0\0\0".utf8, to: "qwen3-8b-Q4_K_M.gguf")
     expectRefusal(
       try BuiltProgram.quire.run(command, gguf), by: command,
-      ["expected a checkpoint folder or a .quire pack", "found a GGUF file", "use the original checkpoint"])
+      ["expected the number of tensors in", "found the file's end before it", "download the file again"])
     expectRefusal(
       try BuiltProgram.quire.run(command, "Qwen/Qwen3-8B"), by: command,
       ["found nothing", "download it with hf download Qwen/Qwen3-8B --local-dir Qwen3-8B"])

@@ -2,6 +2,8 @@ import QuireCheckpoints
 import QuireFiles
 import QuireJSON
 import QuireCalibration
+import QuireModel
+import QuireText
 import TestSupport
 
 /// Files of a checkpoint and of statistics. Lengths and checksums are put right first, so that what is wrong is met by
@@ -43,6 +45,32 @@ enum FileInputs {
     do throws(CheckpointError) {
       let file = try SafetensorsFile(path: path)
       for record in file.records { _ = try? file.read(record).view.bytes.count }
+    } catch {
+      _ = error.description
+    }
+  }
+
+  static let ggufWords =
+    GGUFForge.model().fields.map(\.key) + ["qwen3", "gpt2", "qwen2", "split.count", "split.no"]
+
+  /// A file; the magic and a version before it are put right.
+  static func gguf(_ input: [UInt8]) {
+    let start = Array("GGUF".utf8) + GGUFForge.number(UInt32(3))
+    let path = folder.write(start + input.dropFirst(start.count), to: "fuzz.gguf")
+    do throws(CheckpointError) {
+      let checkpoint = try Checkpoint(path: path)
+      for name in checkpoint.tensorNames {
+        guard let record = checkpoint.record(name) else { continue }
+        _ = try? checkpoint.tensor(name, shape: record.shape).bytes.count
+        if record.shape.count == 2 { _ = try? checkpoint.rows(0..<1, of: name, shape: record.shape) }
+        _ = try? checkpoint.grid(name)
+      }
+      if let tokens = checkpoint.tokens {
+        _ = try? Tokenizer(
+          vocabulary: tokens.vocabulary, added: tokens.added, merges: tokens.merges,
+          configuration: tokens.configuration)
+      }
+      _ = try? ModelConfiguration(json: checkpoint.configuration)
     } catch {
       _ = error.description
     }

@@ -22,6 +22,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case safetensors
   case quantization
   case statistics
+  case gguf
   case pack
   case manifest
   case journal
@@ -50,6 +51,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .safetensors: FileInputs.safetensors(input)
     case .quantization: FileInputs.quantization(input)
     case .statistics: FileInputs.statistics(input)
+    case .gguf: FileInputs.gguf(input)
     case .pack: PackInputs.pack(input)
     case .manifest: PackInputs.manifest(input)
     case .journal: PackInputs.journal(input)
@@ -72,6 +74,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .answer: TextInputs.answerWords
     case .template: TemplateInputs.words
     case .shardIndex, .safetensors, .quantization, .statistics: FileInputs.words
+    case .gguf: FileInputs.ggufWords
     case .pack, .manifest, .journal: PackInputs.words
     case .regex, .grammar: GrammarInputs.words
     case .schema: JSONInputs.words + GrammarInputs.schemaWords

@@ -25,7 +25,7 @@ import Testing
       ["config.json", "adapter_model.safetensors"],
       "an adapter (adapter_model.safetensors) without its model; merge it"
     ),
-    (["qwen.Q4_K_M.gguf"], "the GGUF file qwen.Q4_K_M.gguf; use the original checkpoint"),
+    (["qwen.Q4_K_M.gguf"], "the GGUF file qwen.Q4_K_M.gguf; give the path of the GGUF file itself"),
     (["model.safetensors"], "model.safetensors without config.json; download the config.json"),
     (["pytorch_model.bin"], "pytorch_model.bin without config.json; download the config.json"),
     (
@@ -40,7 +40,7 @@ import Testing
       ["config.json", "tf_model.h5"],
       "the weights of another framework (tf_model.h5); save them as safetensors"
     ),
-    (["config.json", "qwen.gguf"], "the GGUF file qwen.gguf; use the original checkpoint"),
+    (["config.json", "qwen.gguf"], "the GGUF file qwen.gguf; give the path of the GGUF file itself"),
     (
       ["config.json", "model-00001-of-00002.safetensors"],
       "model-00001-of-00002.safetensors, but neither model.safetensors nor model.safetensors.index.json; download"
@@ -74,7 +74,7 @@ import Testing
       "a Git LFS pointer instead of the file; run git lfs"
     ),
     (Array("<!DOCTYPE html><html>".utf8), "a web page; download the file itself"),
-    (Array("GGUF\u{3}\0\0\0\0\0\0".utf8), "a GGUF file; use the original checkpoint"),
+    (Array("GGUF\u{3}\0\0\0\0\0\0".utf8), "a GGUF file; give the path of the GGUF file itself"),
     (
       Array("PK\u{3}\u{4}\0\0\0\0\0\0archive/data.pkl".utf8),
       "a zip archive, as PyTorch writes its weights; save them"

@@ -276,7 +276,8 @@ final class TinySubject: Sendable {
   @Test func modelsThatAreNotThere() {
     #expect(
       sentence("/nowhere/model")
-        == "expected a checkpoint folder or a .quire pack at /nowhere/model, found nothing; check the path")
+        == "expected a checkpoint folder, a GGUF file or a .quire pack at /nowhere/model, found nothing; check the path"
+    )
   }
 
   @Test func nothingToMeasure() {

@@ -85,12 +85,12 @@ private enum MadeUp {
 
       Answers — tasks.jsonl: 200 of 873 problems, greedy, at most 256 tokens thinking and 64 tokens non-thinking; an answer
         cut there is wrong
-      step            mode           right % ±   change  tokens/answer   cut %  lost/won  McNemar p
-      ─────────────────────────────────────────────────────────────────────────────────────────────
-      reference       thinking      99.5 ± 0.5        –           40.5     0.0         –          –
-      reference       non-thinking  25.0 ± 3.1        –           8.50     0.0         –          –
-      int4: quantize  thinking      99.0 ± 0.7≈       ≈           40.5≈    0.0       2/1      1.000
-      int4: quantize  non-thinking   5.0 ± 1.5    -20.0           9.50     0.0      40/0     <0.001
+      step            mode           right % ±   change  tokens/answer   s/answer  cut %  lost/won  McNemar p
+      ───────────────────────────────────────────────────────────────────────────────────────────────────────
+      reference       thinking      99.5 ± 0.5        –           40.5      0.405    0.0         –          –
+      reference       non-thinking  25.0 ± 3.1        –           8.50     0.0850    0.0         –          –
+      int4: quantize  thinking      99.0 ± 0.7≈       ≈           40.5≈     0.162    0.0       2/1      1.000
+      int4: quantize  non-thinking   5.0 ± 1.5    -20.0           9.50     0.0380    0.0      40/0     <0.001
 
       Right answers by task, %
       step            mode          add   sort   all
@@ -102,6 +102,7 @@ private enum MadeUp {
 
       ± one standard error   ≈ within two standard errors of the reference: no difference is claimed
       peak memory: the whole process while the row's model is loaded, timed and answers
+      s/answer: seconds that one stream needs for a prompt and an answer of mean length, from the speeds above
       lost/won: answers that are right in the reference and wrong here, and the other way round; change in points
       reference: the checkpoint's weights in float32 arithmetic with a float32 cache; packs run with a float16 cache
 

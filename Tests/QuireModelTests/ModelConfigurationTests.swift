@@ -143,11 +143,12 @@ private func refusal(_ changes: [String: String?]) -> String {
     #expect(refusal(["hidden_act": "\"gelu\""]).contains("with hidden_act \"silu\""))
     #expect(refusal(["quantization_config": "{\"bits\": 4}"]).contains("quantization_config = {\"bits\":4}"))
     for (field, value) in [
-      ("quantization_config", #"{"quant_method": "gptq", "bits": 4}"#),
-      ("quantization", #"{"mode": "gptq"}"#),
+      ("quantization_config", #"{"quant_method": "hqq", "bits": 4}"#),
+      ("quantization", #"{"mode": "hqq"}"#),
     ] {
       let sentence = refusal([field: value])
-      #expect(sentence.contains("with unquantized weights, found \(field) = \"gptq\" in its"))
+      #expect(sentence.contains("with unquantized weights, or those of AWQ, GPTQ, compressed-tensors or FP8, "))
+      #expect(sentence.contains("found \(field) = \"hqq\" in its"))
       #expect(sentence.hasSuffix("; use the original checkpoint in bfloat16, which Quire quantizes itself"))
     }
     #expect(refusal(["model_type": "\"qwen3_moe\""]).contains("; models with experts do not run; "))

@@ -23,7 +23,8 @@ package struct SourceSizes: Sendable, Equatable {
   package init() {}
 
   package init(_ checkpoint: Checkpoint) {
-    if checkpoint.quantizationName != nil { weightBytes = 4 }
+    if checkpoint.quantizationName != nil || !checkpoint.adapters.isEmpty { weightBytes = 4 }
+    tokenizerBytes = checkpoint.tokens?.byteCount ?? 0
     for name in ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"] {
       let attributes = try? FileManager.default.attributesOfItem(atPath: checkpoint.folder + "/" + name)
       tokenizerBytes += attributes?[.size] as? Int ?? 0

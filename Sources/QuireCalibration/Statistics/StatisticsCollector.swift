@@ -33,7 +33,7 @@ package struct StatisticsCollector {
   ) throws(CalibrationError) {
     loader = try wrapping(CalibrationError.model, try LayerLoader(checkpoint))
     let tokenizer = try wrapping(
-      CalibrationError.tokenizer, try Tokenizer(folder: checkpoint.folder, chatFormat: chatFormat))
+      CalibrationError.tokenizer, try checkpoint.tokenizer(chatFormat: chatFormat))
     self.chatFormat = tokenizer.chatFormat
     calibration = try CalibrationSet(
       settings, relativeTo: folder, checkpointFolder: checkpoint.folder, configuration: loader.configuration,

@@ -16,14 +16,19 @@ struct ConversionKey {
     chatFormat: ChatFormatChoice, toolVersion: String
   ) throws(ConversionError) {
     let stamps = try wrapping(ConversionError.checkpoint, try checkpoint.fileStamps())
+    let adapters =
+      checkpoint.adapters.isEmpty
+      ? nil : try wrapping(ConversionError.checkpoint, try checkpoint.adapterIdentity())
     self.init(
-      checkpoint: stamps, recipe: recipe, calibration: calibration, statistics: statistics,
+      checkpoint: stamps, adapters: adapters, recipe: recipe, calibration: calibration, statistics: statistics,
       chatFormat: chatFormat, toolVersion: toolVersion)
   }
 
-  /// - Parameter checkpoint: What identifies the checkpoint.
+  /// - Parameters:
+  ///   - checkpoint: What identifies the checkpoint.
+  ///   - adapters: What identifies the adapters that are merged into it; nil without adapters.
   init(
-    checkpoint: String, recipe: Recipe, calibration: CalibrationSet?, statistics: StatisticsFile?,
+    checkpoint: String, adapters: String? = nil, recipe: Recipe, calibration: CalibrationSet?, statistics: StatisticsFile?,
     chatFormat: ChatFormatChoice, toolVersion: String
   ) {
     func hash(_ text: String) -> JSONValue {
@@ -35,6 +40,8 @@ struct ConversionKey {
     var parts = JSONObject()
     parts["program"] = .string(toolVersion)
     parts["checkpoint"] = hash(checkpoint)
+    // Without adapters the key is the same as before there were any.
+    if let adapters { parts["adapters"] = .string(adapters) }
     // The recipe's text goes into the pack; the steps may be only the beginning of those in the text.
     parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(recipe.calibration)")
     parts["calibration text"] = hash(calibration.map { "\($0)" } ?? "")
@@ -48,7 +55,9 @@ struct ConversionKey {
   /// The parts that differ from another key: "recipe", "checkpoint and program".
   func differences(from text: String) -> String {
     guard let other = try? JSONValue.parse(Array(text.utf8)).objectValue else { return "program" }
-    let names = parts.members.map(\.key).filter { parts[$0] != other[$0] }
+    let keys =
+      parts.members.map(\.key) + (parts["adapters"] == nil && other["adapters"] != nil ? ["adapters"] : [])
+    let names = keys.filter { parts[$0] != other[$0] }
     return names.isEmpty ? "program" : names.joined(separator: " and ")
   }
 }

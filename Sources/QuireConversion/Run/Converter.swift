@@ -37,7 +37,7 @@ package struct Converter {
       ConversionError.model,
       try LayerLoader(checkpoint, hashes: TensorHashes(), keepsGrids: recipe.steps.isEmpty))
     tokenizer = try wrapping(
-      ConversionError.text, try Tokenizer(folder: checkpoint.folder, chatFormat: chatFormat))
+      ConversionError.text, try checkpoint.tokenizer(chatFormat: chatFormat))
     askedChatFormat = chatFormat
     // A recipe that does not fit the model is refused before its text is read.
     _ = try ConversionPlan(
@@ -60,7 +60,10 @@ package struct Converter {
   package var text: String {
     let source =
       QuantizedSource(loader.checkpoint).map { $0.sentence(keepsGrids: loader.keepsGrids) + "\n" } ?? ""
-    return "\(plan.text)\n\(source)chat format: \(tokenizer.chatFormat.summary)"
+    let adapters = loader.checkpoint.adapters.map {
+      "adapter: \($0.description), merged in float32 before the first step\n"
+    }
+    return "\(plan.text)\n\(source)\(adapters.joined())chat format: \(tokenizer.chatFormat.summary)"
   }
 
   /// What is known about a layer's activations without running the text.

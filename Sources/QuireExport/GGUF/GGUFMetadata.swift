@@ -1,3 +1,4 @@
+import QuireCheckpoints
 import QuireJSON
 import QuireModel
 import QuireModelFiles
@@ -7,7 +8,6 @@ import QuireTensors
 struct GGUFMetadata {
   typealias Entry = (key: String, value: GGUFValue)
 
-  static let architecture = "qwen3"
   /// Of llama.cpp's block types, Q8_0 and Q4_0 among them.
   private static let quantizationVersion: UInt32 = 2
 
@@ -16,7 +16,7 @@ struct GGUFMetadata {
 
   var entries: [Entry] {
     let general: [Entry] = [
-      ("general.architecture", .string(Self.architecture)), ("general.type", .string("model")),
+      ("general.architecture", .string(GGUFFormat.architecture)), ("general.type", .string("model")),
       ("general.name", .string(plan.model.name)), ("general.file_type", .uint32(fileType)),
       ("general.quantization_version", .uint32(Self.quantizationVersion)),
     ]

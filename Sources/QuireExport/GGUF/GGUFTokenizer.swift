@@ -1,17 +1,10 @@
+import QuireCheckpoints
 import QuireJSON
 import QuireModel
 import QuireText
 
 /// The tokenizer as keys and values of a GGUF file: byte-level BPE with the split pattern that llama.cpp calls qwen2.
 struct GGUFTokenizer {
-  /// llama.cpp's kinds of tokens.
-  private enum Kind: Int32 {
-    case normal = 1
-    case control = 3
-    case userDefined = 4
-    case unused = 5
-  }
-
   private let tokens: [String]
   private let kinds: [Int32]
   private let merges: [String]
@@ -26,8 +19,8 @@ struct GGUFTokenizer {
     configuration = tokenizer.configuration
     let json = tokenizer.sourceJSON
     var tokens = (0..<model.vocabularySize).map { "[PAD\($0)]" }
-    var kinds = [Kind](repeating: .unused, count: model.vocabularySize)
-    func set(_ id: JSONValue?, _ text: String, _ kind: Kind) {
+    var kinds = [GGUFTokenKind](repeating: .unused, count: model.vocabularySize)
+    func set(_ id: JSONValue?, _ text: String, _ kind: GGUFTokenKind) {
       guard let id = id?.intValue, tokens.indices.contains(id) else { return }
       (tokens[id], kinds[id]) = (text, kind)
     }
@@ -39,7 +32,7 @@ struct GGUFTokenizer {
       set(token["id"], token["content"]?.stringValue ?? "", isSpecial ? .control : .userDefined)
     }
     self.tokens = tokens
-    self.kinds = kinds.map(\.rawValue)
+    self.kinds = kinds.map { Int32($0.rawValue) }
     merges = (json["model"]?["merges"]?.arrayValue ?? []).map { merge in
       "\(merge[0]?.stringValue ?? "") \(merge[1]?.stringValue ?? "")"
     }

@@ -1,3 +1,5 @@
+import QuireCheckpoints
+
 /// A value of a GGUF file's metadata.
 enum GGUFValue: Equatable, Sendable {
   case uint32(UInt32)
@@ -8,21 +10,20 @@ enum GGUFValue: Equatable, Sendable {
   case strings([String])
   case int32s([Int32])
 
-  /// The number of its type in files.
-  private var type: UInt32 {
+  private var kind: GGUFKind {
     switch self {
-    case .uint32: 4
-    case .int32: 5
-    case .float32: 6
-    case .bool: 7
-    case .string: 8
-    case .strings, .int32s: 9
+    case .uint32: .uint32
+    case .int32: .int32
+    case .float32: .float32
+    case .bool: .bool
+    case .string: .string
+    case .strings, .int32s: .array
     }
   }
 
   /// Appends the type and the value.
   func append(to bytes: inout GGUFBytes) {
-    bytes.append(type)
+    bytes.append(kind.rawValue)
     switch self {
     case .uint32(let number): bytes.append(number)
     case .int32(let number): bytes.append(number)
@@ -30,11 +31,11 @@ enum GGUFValue: Equatable, Sendable {
     case .bool(let value): bytes.append(UInt8(value ? 1 : 0))
     case .string(let text): bytes.append(text)
     case .strings(let texts):
-      bytes.append(UInt32(8))
+      bytes.append(GGUFKind.string.rawValue)
       bytes.append(UInt64(texts.count))
       for text in texts { bytes.append(text) }
     case .int32s(let numbers):
-      bytes.append(UInt32(5))
+      bytes.append(GGUFKind.int32.rawValue)
       bytes.append(UInt64(numbers.count))
       for number in numbers { bytes.append(number) }
     }

@@ -110,6 +110,10 @@ struct HelpList {
 extension Command.Option {
   static let chatFormat = Self(
     "--chat-format", "NAME", "render chats as qwen3 does, whatever template the model has")
+  static let adapter = Self(
+    "--adapter", "DIR",
+    "a LoRA adapter in PEFT's layout to merge into the checkpoint's weights; repeat it to add several in order"
+  )
   static let threads = Self(
     "--threads", "N",
     "threads to compute with (default: all processors that this process may use, which is also the most)")

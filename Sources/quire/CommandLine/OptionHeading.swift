@@ -18,7 +18,8 @@ enum OptionHeading: String, CaseIterable {
 
   private static let names: [OptionHeading: String] = [
     .configuration: "config",
-    .model: "chat-format model-name model-alias any-model report shape scheme group head-scheme layers",
+    .model:
+      "adapter chat-format model-name model-alias any-model report shape scheme group head-scheme layers",
     .input: """
     prompt system raw messages recipe calibration statistics windows tokens mode merge reference tasks text problems
     text-tokens decode

@@ -22,7 +22,7 @@ extension Command {
       Option("--mode", "MODE", "how chats are shown: as-written, thinking, non-thinking or both"),
       Option("--merge", nil, "add up the statistics in the FILEs"),
       Option("--output", "FILE", "the statistics file to write"), .force,
-      .chatFormat, .threads, .quiet,
+      .adapter, .chatFormat, .threads, .quiet,
     ],
     example: "quire calibrate Qwen3-8B --calibration chats.jsonl --output chats.safetensors",
     stop: .ends(advice: "nothing was written, so run it again from the start"),
@@ -35,6 +35,9 @@ private func runCalibrate(_ arguments: Arguments) throws {
   let progress = Progress("calibrate", unit: .percent, quiet: isQuiet)
   let begin = Date()
   if arguments.has("--merge") {
+    if arguments.has("--adapter") {
+      throw CommandError("--adapter: expected no --merge with it, found both; leave one of them out")
+    }
     try merge(arguments, to: output, progress)
   } else {
     try collect(arguments, to: output, progress)
@@ -56,6 +59,7 @@ private func collect(
   let (recipe, recipePath) = try calibrationRecipe(arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
+  for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
   files.reads(recipe, at: recipePath)
   try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let collector = try StatisticsCollector(

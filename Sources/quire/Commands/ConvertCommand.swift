@@ -22,7 +22,7 @@ extension Command {
       Option("--statistics", "FILE", "what quire calibrate has written, instead of the recipe's calibration"),
       Option("--plan", nil, "print the plan and stop"),
       Option("--measure", nil, "with --plan: survey the model and print the predicted error of every unit"),
-      .chatFormat, .threads, .quiet,
+      .adapter, .chatFormat, .threads, .quiet,
     ],
     example: "quire convert Qwen3-8B --recipe int4 --output qwen3-8b-int4.quire",
     stop: .ends(advice: "run the same command again to resume after the last finished layer"),
@@ -42,6 +42,7 @@ private func runConvert(_ arguments: Arguments) throws {
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
+  for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
   files.reads(recipe.recipe, at: recipe.path)
   if let output { try files.check(output, option: "--output", replaces: arguments.has("--force")) }
   var converter = try Converter(

@@ -13,7 +13,7 @@ extension Command {
       Option("--tokens", "IDS", "token ids separated by commas"),
       Option("--output", "FILE", "the safetensors file to write"), .force,
       Option("--kv-cache", "TYPE", "float32 (default), float16 or int8"),
-      .threads, .quiet,
+      .adapter, .threads, .quiet,
     ],
     example: "quire logits recipes/demo/checkpoint --tokens 1,2,3 --output logits.safetensors",
     stop: .ends(advice: "nothing was written, so run it again from the start"),
@@ -29,6 +29,7 @@ private func runLogits(_ arguments: Arguments) throws {
   let asked = try arguments.keyValueElement()
   var files = OutputGuard()
   files.reads(model: arguments.positionals[0])
+  for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
   try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let compute = try arguments.compute()
   let model = try arguments.modelSource().model(compute.team)

@@ -1,3 +1,4 @@
+import QuireCheckpoints
 import QuireFiles
 import QuireJSON
 import QuireModelFiles
@@ -6,11 +7,7 @@ import QuireText
 
 /// Writes an export that is one GGUF file, version 3: magic, counts, metadata, the tensors' entries, then their bytes,
 /// each tensor at a multiple of 32.
-struct GGUFFile {
-  private static let magic = Array("GGUF".utf8)
-  private static let version: UInt32 = 3
-  private static let alignment = 32
-
+struct GGUFWriter {
   let plan: ExportPlan
 
   /// Writes everything; the file appears under its name at the end.
@@ -42,8 +39,8 @@ struct GGUFFile {
       GGUFMetadata(plan: plan, generation: generation).entries
       + GGUFTokenizer(tokenizer, plan.configuration).entries
     var bytes = GGUFBytes()
-    bytes.append(bytes: Self.magic)
-    bytes.append(Self.version)
+    bytes.append(bytes: GGUFFormat.magic)
+    bytes.append(GGUFFormat.version)
     bytes.append(UInt64(plan.tensors.count))
     bytes.append(UInt64(entries.count))
     for (key, value) in entries {
@@ -55,7 +52,7 @@ struct GGUFFile {
       appendEntry(of: tensor, offset: offset, to: &bytes)
       offset = Self.aligned(offset + tensor.byteCount)
     }
-    bytes.pad(to: Self.alignment)
+    bytes.pad(to: GGUFFormat.alignment)
     return bytes.storage
   }
 
@@ -71,14 +68,16 @@ struct GGUFFile {
   /// ggml's number for a type.
   private static func type(_ encoding: TensorEncoding) -> UInt32 {
     switch encoding {
-    case .floats(.float16): 1
-    case .floats(.bfloat16): 30
-    case .floats: 0
-    case .q4Blocks: 2
-    case .q8Blocks: 8
+    case .floats(.float16): GGUFType.f16.rawValue
+    case .floats(.bfloat16): GGUFType.bf16.rawValue
+    case .floats: GGUFType.f32.rawValue
+    case .q4Blocks: GGUFType.q40.rawValue
+    case .q8Blocks: GGUFType.q80.rawValue
     case .int8Channels, .packed: preconditionFailure("\(encoding) is not GGUF's")
     }
   }
 
-  private static func aligned(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
+  private static func aligned(_ count: Int) -> Int {
+    (count + GGUFFormat.alignment - 1) / GGUFFormat.alignment * GGUFFormat.alignment
+  }
 }

@@ -1,0 +1,96 @@
+import QuireTensors
+
+/// Codes and scales of the types that have one float16 scale and no offset for 32 values.
+///
+/// A weight is a code times the scale, in ggml as in Quire's integer formats, so that they can hold it exactly: Q4_0
+/// as int4, Q5_0 and Q8_0 as int8. The other types have offsets that are no whole codes, or scales of more than 16 bits.
+extension GGUFType {
+  /// Bits of the integer format that holds a type's codes; nil where none does.
+  fileprivate var gridBits: Int? {
+    switch self {
+    case .q40: 4
+    case .q50, .q80: 8
+    default: nil
+    }
+  }
+
+  func storedFormat(_ record: TensorRecord) -> Checkpoint.StoredFormat {
+    let columns = record.shape[record.shape.count - 1]
+    return Checkpoint.StoredFormat(
+      isInteger: gridBits != nil, bits: gridBits ?? 8, group: gridBits == nil ? blockValues : 32,
+      hasOneGroup: columns == 32, hasZeros: false, isPermuted: false, scaleElement: .float16,
+      byteCount: record.byteCount, typeName: name)
+  }
+}
+
+extension Checkpoint {
+  /// Nil for types that no integer format holds.
+  func ggufGrid(_ name: String, noting hashes: TensorHashes?) throws(CheckpointError) -> StoredGrid? {
+    let (file, record) = try find(name)
+    guard let type = record.encoding.flatMap(GGUFType.init(name:)), let bits = type.gridBits,
+      record.shape.count == 2, let file = file as? GGUFFile
+    else { return nil }
+    let (blocks, hash) = try file.readBlocks(of: record, hashing: hashes != nil)
+    if let hash { hashes?.note(name, hash) }
+    let (rows, columns) = (record.shape[0], record.shape[1])
+    let codes = HostBuffer<UInt8>(count: rows * columns)
+    let scales = type.split(UnsafeRawBufferPointer(blocks.bytes), codes: codes.pointer)
+    withExtendedLifetime(blocks) {}
+    guard scales.allSatisfy({ $0.isFinite }) else { throw .notFinite(file: record.file, name: name) }
+    let (merged, groupCount) = Self.merged(scales, rows: rows, columns: columns, bits: bits)
+    return StoredGrid(
+      rows: rows, columns: columns, bits: bits, groupCount: groupCount, codes: codes,
+      zeros: [Int32](repeating: 1 << (bits - 1), count: merged.count), scales: merged, groupOfColumn: nil)
+  }
+
+  /// One scale for several blocks where they are equal in the whole matrix: a file made from larger groups repeats the
+  /// scale of a group.
+  private static func merged(
+    _ scales: [Float], rows: Int, columns: Int, bits: Int
+  ) -> (scales: [Float], groupCount: Int) {
+    let blocks = columns / 32
+    let wanted = (bits == 8 ? [columns] : []) + [128, 64]
+    for width in wanted where width > 32 && columns % width == 0 {
+      let count = width / 32
+      let firsts = stride(from: 0, to: scales.count, by: count)
+      let areEqual = firsts.allSatisfy { first in
+        scales[first..<first + count].allSatisfy { $0.bitPattern == scales[first].bitPattern }
+      }
+      if areEqual { return (firsts.map { scales[$0] }, blocks / count) }
+    }
+    return (scales, blocks)
+  }
+}
+
+extension GGUFType {
+  /// Writes the unsigned codes of all blocks and returns their scales. Precondition: a type with `gridBits`.
+  fileprivate func split(_ blocks: UnsafeRawBufferPointer, codes: UnsafeMutablePointer<UInt8>) -> [Float] {
+    var scales: [Float] = []
+    guard let start = blocks.baseAddress else { return [] }
+    scales.reserveCapacity(blocks.count / blockBytes)
+    for index in 0..<blocks.count / blockBytes {
+      let (block, target) = (start + index * blockBytes, codes + index * 32)
+      func byte(_ offset: Int) -> UInt8 { block.load(fromByteOffset: offset, as: UInt8.self) }
+      let scale = block.loadUnaligned(as: UInt16.self)
+      scales.append(Float(halfBits: UInt16(littleEndian: scale)))
+      switch self {
+      case .q80:
+        for j in 0..<32 { target[j] = byte(2 + j) ^ 0x80 }
+      case .q40:
+        for j in 0..<16 {
+          target[j] = byte(2 + j) & 15
+          target[j + 16] = byte(2 + j) >> 4
+        }
+      default:
+        let fifth = UInt32(littleEndian: block.loadUnaligned(fromByteOffset: 2, as: UInt32.self))
+        for j in 0..<16 {
+          let (low, high) = (fifth >> UInt32(j) & 1, fifth >> UInt32(j + 16) & 1)
+          // Codes of int8 are centred on 128, those of Q5_0 on 16.
+          target[j] = (byte(6 + j) & 15 | UInt8(low) << 4) + 112
+          target[j + 16] = (byte(6 + j) >> 4 | UInt8(high) << 4) + 112
+        }
+      }
+    }
+    return scales
+  }
+}

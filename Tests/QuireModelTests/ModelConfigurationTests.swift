@@ -147,7 +147,8 @@ private func refusal(_ changes: [String: String?]) -> String {
       ("quantization", #"{"mode": "hqq"}"#),
     ] {
       let sentence = refusal([field: value])
-      #expect(sentence.contains("with unquantized weights, or those of AWQ, GPTQ, compressed-tensors or FP8, "))
+      #expect(
+        sentence.contains("with unquantized weights, or those of AWQ, GPTQ, compressed-tensors or FP8, "))
       #expect(sentence.contains("found \(field) = \"hqq\" in its"))
       #expect(sentence.hasSuffix("; use the original checkpoint in bfloat16, which Quire quantizes itself"))
     }

@@ -20,7 +20,8 @@ struct ConversionKey {
       checkpoint.adapters.isEmpty
       ? nil : try wrapping(ConversionError.checkpoint, try checkpoint.adapterIdentity())
     self.init(
-      checkpoint: stamps, adapters: adapters, recipe: recipe, calibration: calibration, statistics: statistics,
+      checkpoint: stamps, adapters: adapters, recipe: recipe, calibration: calibration,
+      statistics: statistics,
       chatFormat: chatFormat, toolVersion: toolVersion)
   }
 
@@ -28,7 +29,8 @@ struct ConversionKey {
   ///   - checkpoint: What identifies the checkpoint.
   ///   - adapters: What identifies the adapters that are merged into it; nil without adapters.
   init(
-    checkpoint: String, adapters: String? = nil, recipe: Recipe, calibration: CalibrationSet?, statistics: StatisticsFile?,
+    checkpoint: String, adapters: String? = nil, recipe: Recipe, calibration: CalibrationSet?,
+    statistics: StatisticsFile?,
     chatFormat: ChatFormatChoice, toolVersion: String
   ) {
     func hash(_ text: String) -> JSONValue {

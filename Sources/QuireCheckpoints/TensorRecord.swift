@@ -11,6 +11,8 @@ package struct TensorRecord: Sendable, Equatable {
   package let range: Range<Int>
   /// The type of the stored bytes when it is not `element`, which is then computed from them: "Q4_K".
   package var encoding: String?
+  /// Inputs that share a scale, where a file says so besides its encoding.
+  package var groupSize: Int?
 
   package var byteCount: Int { range.count }
 }

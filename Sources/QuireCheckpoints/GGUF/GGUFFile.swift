@@ -29,7 +29,8 @@ final class GGUFFile: TensorFile {
       types[name] = tensor.type
       return TensorRecord(
         name: name, element: tensor.type.element ?? .float32, shape: tensor.shape, file: path,
-        range: tensor.range, encoding: tensor.type.element == nil ? tensor.type.name : nil)
+        range: tensor.range, encoding: tensor.type.element == nil ? tensor.type.name : nil,
+        groupSize: tensor.groupSize)
     }
     self.types = types
     guard types.count == records.count else {

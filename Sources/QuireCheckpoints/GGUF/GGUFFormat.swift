@@ -8,6 +8,9 @@ package enum GGUFFormat {
   static let versions: ClosedRange<UInt32> = 2...3
   /// The alignment of tensors in files that do not name another.
   package static let alignment = 32
+  /// A key of Quire's exports: of each tensor in the header's order the inputs that shared a scale, 0 for floats. Blocks
+  /// repeat the scale of a larger group.
+  package static let groupSizesKey = "quire.group_sizes"
   /// The architecture that Quire runs.
   package static let architecture = "qwen3"
 }

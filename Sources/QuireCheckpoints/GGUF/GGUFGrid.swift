@@ -16,9 +16,9 @@ extension GGUFType {
 
   func storedFormat(_ record: TensorRecord) -> Checkpoint.StoredFormat {
     let columns = record.shape[record.shape.count - 1]
+    let group = gridBits == nil ? blockValues : record.largeGroup ?? 32
     return Checkpoint.StoredFormat(
-      isInteger: gridBits != nil, bits: gridBits ?? 8, group: gridBits == nil ? blockValues : 32,
-      hasOneGroup: columns == 32, hasZeros: false, isPermuted: false, scaleElement: .float16,
+      isInteger: gridBits != nil, bits: gridBits ?? 8, group: group, hasOneGroup: columns == group, hasZeros: false, isPermuted: false, scaleElement: .float16,
       byteCount: record.byteCount, typeName: name)
   }
 }
@@ -37,28 +37,32 @@ extension Checkpoint {
     let scales = type.split(UnsafeRawBufferPointer(blocks.bytes), codes: codes.pointer)
     withExtendedLifetime(blocks) {}
     guard scales.allSatisfy({ $0.isFinite }) else { throw .notFinite(file: record.file, name: name) }
-    let (merged, groupCount) = Self.merged(scales, rows: rows, columns: columns, bits: bits)
+    let (merged, groupCount) = Self.merged(scales, columns: columns, group: record.largeGroup ?? 32)
     return StoredGrid(
       rows: rows, columns: columns, bits: bits, groupCount: groupCount, codes: codes,
       zeros: [Int32](repeating: 1 << (bits - 1), count: merged.count), scales: merged, groupOfColumn: nil)
   }
 
-  /// One scale for several blocks where they are equal in the whole matrix: a file made from larger groups repeats the
-  /// scale of a group.
+  /// One scale for the blocks of a group, if they are equal in every group of the matrix.
   private static func merged(
-    _ scales: [Float], rows: Int, columns: Int, bits: Int
+    _ scales: [Float], columns: Int, group: Int
   ) -> (scales: [Float], groupCount: Int) {
-    let blocks = columns / 32
-    let wanted = (bits == 8 ? [columns] : []) + [128, 64]
-    for width in wanted where width > 32 && columns % width == 0 {
-      let count = width / 32
-      let firsts = stride(from: 0, to: scales.count, by: count)
-      let areEqual = firsts.allSatisfy { first in
-        scales[first..<first + count].allSatisfy { $0.bitPattern == scales[first].bitPattern }
-      }
-      if areEqual { return (firsts.map { scales[$0] }, blocks / count) }
+    let (blocks, count) = (columns / 32, group / 32)
+    let firsts = stride(from: 0, to: scales.count, by: count)
+    let areEqual = firsts.allSatisfy { first in
+      scales[first..<first + count].allSatisfy { $0.bitPattern == scales[first].bitPattern }
     }
-    return (scales, blocks)
+    return areEqual ? (firsts.map { scales[$0] }, blocks / count) : (scales, blocks)
+  }
+}
+
+extension TensorRecord {
+  /// The group size that the file names, if it is possible: several blocks that divide a row.
+  fileprivate var largeGroup: Int? {
+    guard let groupSize, let columns = shape.last, groupSize > 32, groupSize % 32 == 0, groupSize <= columns,
+      columns % groupSize == 0
+    else { return nil }
+    return groupSize
   }
 }
 

@@ -10,6 +10,8 @@ struct GGUFTensor: Equatable, Sendable {
   let shape: [Int]
   /// The range of its bytes, from the start of the file.
   let range: Range<Int>
+  /// Inputs that share a scale, where a file of Quire's says so.
+  var groupSize: Int?
 }
 
 /// The header of a GGUF file, version 2 or 3: magic, counts, metadata and the tensors' entries.
@@ -96,6 +98,9 @@ struct GGUFHeader {
     self.dataStart = min(dataStart, fileBytes)
     for entry in entries {
       tensors.append(try tensor(entry, alignment: alignment))
+    }
+    if case .integers(let sizes)? = metadata[GGUFFormat.groupSizesKey], sizes.count == tensors.count {
+      for index in tensors.indices { tensors[index].groupSize = sizes[index] }
     }
     try checkOverlap()
   }

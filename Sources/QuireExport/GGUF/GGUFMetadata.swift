@@ -20,7 +20,15 @@ struct GGUFMetadata {
       ("general.name", .string(plan.model.name)), ("general.file_type", .uint32(fileType)),
       ("general.quantization_version", .uint32(Self.quantizationVersion)),
     ]
-    return general + sampling + shape + rope
+    return general + sampling + shape + rope + [(GGUFFormat.groupSizesKey, .int32s(groupSizes))]
+  }
+
+  /// Of each tensor the inputs that share a scale in the model, 0 for floats.
+  private var groupSizes: [Int32] {
+    plan.tensors.map { tensor in
+      guard case .integers(let format) = tensor.format else { return 0 }
+      return Int32(clamping: format.group ?? tensor.shape[tensor.shape.count - 1])
+    }
   }
 
   private var shape: [Entry] {

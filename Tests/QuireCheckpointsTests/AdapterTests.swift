@@ -2,7 +2,7 @@ import QuireTensors
 import TestSupport
 import Testing
 
-@testable import QuireCheckpoints
+import QuireCheckpoints
 
 /// LoRA adapters that are added to a checkpoint's weights.
 @Suite struct AdapterTests {

@@ -2,7 +2,7 @@ import QuireJSON
 import TestSupport
 import Testing
 
-@testable import QuireCheckpoints
+import QuireCheckpoints
 
 /// Headers of GGUF files, well-formed and not.
 @Suite struct GGUFHeaderTests {

@@ -3,7 +3,7 @@ import QuireTensors
 import TestSupport
 import Testing
 
-@testable import QuireCheckpoints
+import QuireCheckpoints
 
 /// Values of GGUF files against those of the gguf package (`tools/make-gguf-fixtures`).
 @Suite struct GGUFValueTests {

@@ -1,8 +1,10 @@
 import QuireCheckpoints
 import QuireExport
+import QuireJSON
 import QuireModel
 import QuireModelFiles
 import QuireTensors
+import QuireText
 import TestSupport
 import Testing
 

@@ -11,12 +11,12 @@ package struct LoRAAdapter: Sendable {
   private static let prefix = "base_model.model."
 
   /// The pair of matrices of one module.
-  struct Module: Sendable {
-    let inner: TensorRecord  // A, [r, inputs]
-    let outer: TensorRecord  // B, [outputs, r]
-    let scale: Float
+  package struct Module: Sendable {
+    package let inner: TensorRecord  // A, [r, inputs]
+    package let outer: TensorRecord  // B, [outputs, r]
+    package let scale: Float
 
-    var rank: Int { inner.shape[0] }
+    package var rank: Int { inner.shape[0] }
     var shape: [Int] { [outer.shape[0], inner.shape[1]] }
   }
 
@@ -24,12 +24,12 @@ package struct LoRAAdapter: Sendable {
   /// The folder's name.
   package let name: String
   /// By the name of the weight that a module is added to.
-  let modules: [String: Module]
+  package let modules: [String: Module]
   let notices: [String]
   private let file: SafetensorsFile
 
   /// Reads the configuration and the header, not the matrices.
-  init(path: String) throws(CheckpointError) {
+  package init(path: String) throws(CheckpointError) {
     self.path = path
     name = path.split(separator: "/").last.map(String.init) ?? path
     let folder = try Self.folder(path)

@@ -2,11 +2,11 @@ import QuireTensors
 
 /// Computes the values of quantized blocks in float32, with the operations and their order as in ggml's reference
 /// code and in the gguf package, without fused multiply-add: all results have the same bits.
-enum GGUFBlocks {
+package enum GGUFBlocks {
   /// - Parameters:
   ///   - blocks: whole blocks of `type`, which is no plain float
   ///   - values: receives the values of all blocks
-  static func dequantize(
+  package static func dequantize(
     _ type: GGUFType, _ blocks: UnsafeRawBufferPointer, into values: UnsafeMutablePointer<Float>
   ) {
     guard let base = blocks.baseAddress else { return }

@@ -285,7 +285,7 @@ extension EncodedMatrix.Layout {
 
 extension TensorView {
   /// All values as float32. Precondition: bf16, float16 or float32.
-  var floats: [Float] {
+  package var floats: [Float] {
     switch element {
     case .bfloat16: bytes.bindMemory(to: UInt16.self).map { Float(bfloat16Bits: $0) }
     case .float16: bytes.bindMemory(to: UInt16.self).map { Float(halfBits: $0) }

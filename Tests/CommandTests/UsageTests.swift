@@ -85,9 +85,14 @@ import Testing
     let outcome = try Self.quire.run(
       [command] + (try #require(Self.promised[command])), folder: folder.path)
     let parts =
-      command == "verify"
-      ? ["expected a readable pack at none", "found: no such file", "give the path of a .quire file"]
-      : ["expected a checkpoint folder or a ", " pack at none, found nothing", "check the path"]
+      switch command {
+      case "verify":
+        ["expected a readable pack at none", "found: no such file", "give the path of a .quire file"]
+      case "report":
+        ["expected a report of an evaluation at none, found no such file", "quire evaluate --json"]
+      default:
+        ["expected a checkpoint folder, a GGUF file or a ", " pack at none, found nothing", "check the path"]
+      }
     expectRefusal(outcome, by: command, parts)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
   }
@@ -108,11 +113,15 @@ import Testing
       case "calibrate": "CHECKPOINT|FILE…"
       case "verify": "PACK"
       case "bench": "[MODEL]"
+      case "evaluate": "MODEL…"
+      case "report": "REPORT.json"
       case "generate": "MODEL [PROMPT]"
       default: "MODEL"
       }
-    // Statistics of any number of files can be merged.
-    if command != "calibrate" { try expectUsage(["m", "n", "o"], "expected \(place), found m n o" + help) }
+    // Statistics of any number of files can be merged, and any number of models compared.
+    if !["calibrate", "evaluate"].contains(command) {
+      try expectUsage(["m", "n", "o"], "expected \(place), found m n o" + help)
+    }
     if command != "bench" { try expectUsage([], "expected \(place), found none" + help) }
   }
 

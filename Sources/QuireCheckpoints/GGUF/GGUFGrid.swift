@@ -18,7 +18,8 @@ extension GGUFType {
     let columns = record.shape[record.shape.count - 1]
     let group = gridBits == nil ? blockValues : record.largeGroup ?? 32
     return Checkpoint.StoredFormat(
-      isInteger: gridBits != nil, bits: gridBits ?? 8, group: group, hasOneGroup: columns == group, hasZeros: false, isPermuted: false, scaleElement: .float16,
+      isInteger: gridBits != nil, bits: gridBits ?? 8, group: group, hasOneGroup: columns == group,
+      hasZeros: false, isPermuted: false, scaleElement: .float16,
       byteCount: record.byteCount, typeName: name)
   }
 }

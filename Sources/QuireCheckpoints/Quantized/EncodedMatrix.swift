@@ -14,7 +14,7 @@ import QuireTensors
 struct EncodedMatrix: Sendable {
   enum Layout: Equatable, Sendable {
     case awq
-    case gptq(bits: Int, zeroOffset: Int32)
+    case gptq(bits: Int, addsOneToZeros: Bool)
     case packed(bits: Int)
     case integers
     case float8
@@ -101,10 +101,10 @@ struct EncodedMatrix: Sendable {
     switch layout {
     case .awq:
       awqCodes(range, contents, codes)
-      setZeros(range, contents["qzeros"], &zeros, positions: awqPositions, offset: 0)
-    case .gptq(_, let offset):
+      setZeros(range, contents["qzeros"], &zeros, positions: awqPositions, addsOne: false)
+    case .gptq(_, let addsOne):
       gptqCodes(range, contents, codes)
-      setZeros(range, contents["qzeros"], &zeros, positions: Array(0..<32 / bits), offset: offset)
+      setZeros(range, contents["qzeros"], &zeros, positions: Array(0..<32 / bits), addsOne: addsOne)
     case .packed:
       packedCodes(range, contents, codes)
       setPackedZeros(range, contents["weight_zero_point"], &zeros)
@@ -200,16 +200,19 @@ struct EncodedMatrix: Sendable {
   }
 
   /// Zero points of AWQ and GPTQ, packed along the rows: [groups, rows / n].
+  ///
+  /// Programs that write GPTQ's first version subtract one from all numbers of a word in one subtraction, so
+  /// a zero point of 0 borrows from the next. `addsOne` reverses exactly this.
   private func setZeros(
-    _ range: Range<Int>, _ view: TensorView?, _ zeros: inout [Int32], positions: [Int], offset: Int32
+    _ range: Range<Int>, _ view: TensorView?, _ zeros: inout [Int32], positions: [Int], addsOne: Bool
   ) {
     guard let view else { return }
-    let source = PackedWords(view.bytes, bits: bits)
+    let source = PackedWords(view.bytes, bits: bits, addsOne: addsOne)
     let count = source.countPerWord
     for group in 0..<groupCount {
       for row in range {
         let value = source.value(word: group * (rows / count) + row / count, at: positions[row % count])
-        zeros[(row - range.lowerBound) * groupCount + group] = Int32(value) + offset
+        zeros[(row - range.lowerBound) * groupCount + group] = Int32(value)
       }
     }
   }

@@ -46,10 +46,10 @@ struct EncodedMatrixFinder {
 
   private func matrix(_ module: String) throws(CheckpointError) -> EncodedMatrix {
     switch quantization.method {
-    case .awq: return try transposed(module, bits: 4, zeroOffset: nil)
+    case .awq: return try transposed(module, bits: 4, addsOneToZeros: nil)
     case .gptq:
       let bits = quantization.numbers.first?.bits ?? 4
-      return try transposed(module, bits: bits, zeroOffset: quantization.addsOneToZeros ? 1 : 0)
+      return try transposed(module, bits: bits, addsOneToZeros: quantization.addsOneToZeros)
     case .float8: return try float8(module)
     case .compressedTensors:
       if tensors[module + ".weight_packed"] != nil { return try packed(module) }
@@ -60,14 +60,15 @@ struct EncodedMatrixFinder {
 
   // MARK: Layouts
 
-  /// AWQ and GPTQ. `zeroOffset` is nil for AWQ.
+  /// AWQ and GPTQ. `addsOneToZeros` is nil for AWQ.
   private func transposed(
-    _ module: String, bits: Int, zeroOffset: Int32?
+    _ module: String, bits: Int, addsOneToZeros: Bool?
   ) throws(CheckpointError) -> EncodedMatrix {
     let perWord = 32 / bits
     var parts = Parts(module: module, tensors: tensors)
     let codes = try parts.take("qweight", [.int32], dimensions: 2)
-    let (rows, columns) = zeroOffset == nil ? (codes[1] * perWord, codes[0]) : (codes[1], codes[0] * perWord)
+    let isAWQ = addsOneToZeros == nil
+    let (rows, columns) = isAWQ ? (codes[1] * perWord, codes[0]) : (codes[1], codes[0] * perWord)
     let scales = try parts.take("scales", [.float16, .bfloat16, .float32], dimensions: 2)
     let groups = scales[0]
     try parts.require("scales", [groups, rows])
@@ -76,13 +77,13 @@ struct EncodedMatrixFinder {
     }
     _ = try parts.take("qzeros", [.int32], dimensions: 2)
     try parts.require("qzeros", [groups, rows / perWord])
-    if zeroOffset != nil, try parts.takeOptional("g_idx", [.int32], dimensions: 1) != nil {
+    if !isAWQ, try parts.takeOptional("g_idx", [.int32], dimensions: 1) != nil {
       try parts.require("g_idx", [columns])
     }
     try parts.requireGroups(groups, columns, "scales")
     return EncodedMatrix(
       name: module + ".weight", rows: rows, columns: columns,
-      layout: zeroOffset.map { .gptq(bits: bits, zeroOffset: $0) } ?? .awq, groupCount: groups,
+      layout: addsOneToZeros.map { .gptq(bits: bits, addsOneToZeros: $0) } ?? .awq, groupCount: groups,
       rowsPerScale: 1,
       parts: parts.taken, columnsPerScale: columns / groups)
   }

@@ -9,7 +9,7 @@ package struct StoredGrid: Sendable {
   package let groupCount: Int
   /// Unsigned codes, [rows, columns].
   package let codes: HostBuffer<UInt8>
-  /// [rows, groups]; may be one more than the largest code.
+  /// [rows, groups]; each is a code.
   package let zeros: [Int32]
   /// [rows, groups].
   package let scales: [Float]

@@ -1,3 +1,4 @@
+import Foundation
 import QuireJSON
 import TestSupport
 import Testing
@@ -81,7 +82,10 @@ import Testing
 
   @Test func tasksOfAnEvaluationAreRefused() throws {
     let place = foreignPlace()
-    let tasks = place.recipe(#"{"task": "t", "prompt": "x", "answer": "yes"}"# + "\n")
+    // A name that ends with .json5 would be a description of tasks.
+    let tasks = place.place("tasks.jsonl")
+    try Data((#"{"task": "t", "prompt": "x", "answer": "yes"}"# + "\n").utf8).write(
+      to: URL(fileURLWithPath: tasks))
     let evaluate = ["evaluate", place.checkpoint.path, "--tasks", tasks, "--no-speed", "--thinking"]
     expectRefusal(try BuiltProgram.quire.run(evaluate), by: "evaluate", [Self.found])
     let asked = try BuiltProgram.quire.run(evaluate + Self.askedFor + ["--json", "-"])

@@ -116,7 +116,7 @@ import Testing
     let pack = try place.pack()
     try refuse(subject.words(model: pack, ["--recipe", place.recipe(Self.recipe)]), ["recipe", "pack"])
     try refuse(
-      subject.words(["--store"]), ["--store: expected a pack", "found the folder", "or leave it out"])
+      subject.words(["--store"]), ["--store: expected one pack", "found the folder", "or leave it out"])
     let other = Workplace(TinyCheckpoint(vocabularySize: 352))
     try refuse(
       subject.words(model: pack, ["--reference", other.checkpoint.path]),

@@ -35,7 +35,10 @@ import Testing
       let outcome = try BuiltProgram.quire.run(
         words + ["--quiet"], environment: ["TMPDIR": temporary.path], seconds: seconds, signal: signal)
       // A command that was faster has done its work.
-      if outcome.status == 0 { continue }
+      if outcome.status == 0 {
+        for name in place.outputs { try FileManager.default.removeItem(atPath: place.place(name)) }
+        continue
+      }
       #expect(outcome.status == 128 + signal, "\(words[0]) \(outcome.errors)")
       #expect(
         outcome.errors.hasPrefix("quire \(words[0]): stopped by \(signal == SIGINT ? "SIGINT" : "SIGTERM")"))

@@ -48,6 +48,51 @@ import Testing
     #expect(plan.output.contains("\nstatistics: those of the unmodified model in \(place.place("c"))"))
   }
 
+  /// The parts of a text, collected apart, make the pack that the whole text makes, but for the last bits of sums.
+  @Test func mergedShardsConvertAsTheWhole() throws {
+    let place = Workplace()
+    #expect(try collect(place, "whole.safetensors", "--quiet").status == 0)
+    for shard in 1...3 {
+      let outcome = try collect(place, "\(shard).safetensors", "--shard", "\(shard)/3")
+      #expect(outcome.status == 0 && outcome.output.contains(", shard \(shard)/3\n"), "\(outcome.errors)")
+    }
+    let shards = (1...3).map { place.place("\($0).safetensors") }
+    let merged = try BuiltProgram.quire.run(
+      ["calibrate", "--merge"] + shards + ["--output", place.place("merged.safetensors")])
+    #expect(merged.status == 0 && merged.errors.split(separator: "\n").allSatisfy { !$0.contains("note") })
+    #expect(merged.output.hasPrefix("merging 192 tokens\n  4 windows of bundled, 192 tokens, seed 3\n"))
+    var logits: [[Float]] = []
+    var records: [JSONValue?] = []
+    for name in ["whole", "merged"] {
+      let words =
+        place.conversion(Self.recipe) + ["--force", "--statistics", place.place("\(name).safetensors")]
+      #expect(try BuiltProgram.quire.run(words).status == 0)
+      let pack = place.place("out.quire")
+      records.append(
+        try json(BuiltProgram.quire.run("inspect", pack, "--json"))["provenance"]?["calibration"])
+      let path = place.place("\(name)-logits.safetensors")
+      let outcome = try BuiltProgram.quire.run(
+        "logits", pack, "--tokens", "1,2,3,4,5,6,7,8", "--output", path, "--quiet")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let data = try Data(contentsOf: URL(fileURLWithPath: path))
+      let header = data.prefix(8).enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
+      logits.append(
+        data.dropFirst(8 + header).withUnsafeBytes { bytes in
+          (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        })
+    }
+    #expect(records[0]?["texts"] != nil && records[0]?["texts"] == records[1]?["texts"])
+    #expect(logits[0].count == logits[1].count && !logits[0].isEmpty)
+    let size = logits[0].map(abs).max() ?? 0
+    // A rounding that sums decided by their last bits may differ; the model does not otherwise.
+    let differences = zip(logits[0], logits[1]).map { abs($0 - $1) }.sorted()
+    #expect(differences[differences.count / 2] <= 0.01 * size, "\(differences.suffix(3)) of \(size)")
+    expectRefusal(
+      try collect(place, "x.safetensors", "--quiet", "--shard", "1/5"), by: "calibrate",
+      ["gives 4 windows, but --shard asks for 5 shards"])
+    #expect(try collect(place, "x.safetensors", "--shard", "5").status == 2)
+  }
+
   @Test func oneTextTwiceIsTold() throws {
     let place = Workplace()
     #expect(try collect(place, "a.safetensors", "--quiet").status == 0)

@@ -191,6 +191,7 @@ import Testing
       ]),
       "--calibration": .adding(["--force"]), "--windows": .adding(["--windows", "1", "--force"]),
       "--tokens": .adding(["--tokens", "4", "--force"]), "--mode": .adding(["--mode", "both", "--force"]),
+      "--shard": .adding(["--windows", "2", "--shard", "2/2", "--force"]),
       "--merge": .alone([try statistics(), try statistics(), "--merge", "--output", output, "--force"]),
       "--output": .adding(["--force"]),
     ]

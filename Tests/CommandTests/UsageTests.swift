@@ -150,6 +150,9 @@ import Testing
     .init(
       words: ["calibrate", "a", "b", "--merge", "--seed", "2", "--output", "s"],
       sentence: "--seed is for collecting; leave it out with --merge"),
+    .init(
+      words: ["calibrate", "a", "b", "--merge", "--shard", "1/2", "--output", "s"],
+      sentence: "--shard is for collecting; leave it out with --merge"),
     .init(words: ["render", "m"], sentence: "--messages is missing; see quire render --help"),
     .init(
       words: ["logits", "m", "--output", "f"], sentence: "--tokens is missing; see quire logits --help"),

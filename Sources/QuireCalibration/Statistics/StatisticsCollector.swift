@@ -15,7 +15,10 @@ package import QuireText
 /// Creation checks everything that can be checked without reading weights.
 package struct StatisticsCollector {
   private let loader: LayerLoader
+  /// The windows to run, and those of the whole text, which are the same without a shard.
   private let calibration: CalibrationSet
+  private let whole: CalibrationSet
+  private let shard: CalibrationShard?
   /// The requested settings, and those after the text's length is known.
   private let asked: CalibrationSettings
   private let settings: CalibrationSettings
@@ -26,18 +29,21 @@ package struct StatisticsCollector {
 
   /// - Parameters:
   ///   - folder: the start of relative paths in the settings; empty, or with a slash at its end
+  ///   - shard: the part of the windows to run; nil: all
   ///   - chatFormat: the format to render chats in; nil: that of the checkpoint's template
   package init(
     _ checkpoint: Checkpoint, _ settings: CalibrationSettings, relativeTo folder: String = "",
-    compute: Compute, toolVersion: String, chatFormat: ChatFormat? = nil
+    shard: CalibrationShard? = nil, compute: Compute, toolVersion: String, chatFormat: ChatFormat? = nil
   ) throws(CalibrationError) {
     loader = try wrapping(CalibrationError.model, try LayerLoader(checkpoint))
     let tokenizer = try wrapping(
       CalibrationError.tokenizer, try checkpoint.tokenizer(chatFormat: chatFormat))
     self.chatFormat = tokenizer.chatFormat
-    calibration = try CalibrationSet(
+    whole = try CalibrationSet(
       settings, relativeTo: folder, checkpointFolder: checkpoint.folder, configuration: loader.configuration,
       tokenizer: tokenizer)
+    self.shard = shard
+    calibration = if let shard { try whole.windows(of: shard) } else { whole }
     asked = settings
     self.settings = settings.limited(to: calibration)
     self.compute = compute
@@ -60,7 +66,7 @@ package struct StatisticsCollector {
     let peak = ByteText.of(parts.reduce(0) { $0 + $1.1 })
     return """
       statistics of \(configuration.layerCount) layers on \(calibration.windows.count) windows of \
-      \(calibration.sourceName), \(calibration.tokenCount) tokens
+      \(calibration.sourceName), \(calibration.tokenCount) tokens\(shard.map { ", shard \($0.text)" } ?? "")
       file: \(ByteText.of(layout.byteCount)); hidden states in a temporary file while it is made: \
       \(ByteText.of(CalibrationRun.diskBytes(settings, configuration)))
       memory: at most \(peak) (\(parts.map { "\($0.0) \(ByteText.of($0.1))" }.joined(separator: ", ")))
@@ -79,13 +85,14 @@ package struct StatisticsCollector {
     progress(0, configuration.layerCount)
     let origin = StatisticsOrigin(
       checkpoint: try StatisticsOrigin.fingerprint(loader),
-      texts: [StatisticsOrigin.Text(calibration, settings)], toolVersion: toolVersion)
+      texts: [StatisticsOrigin.Text(calibration, settings, shard: shard, of: whole)], toolVersion: toolVersion
+    )
     let writer = try StatisticsWriter(path: path, layout: layout, origin: origin)
     let run = try CalibrationRun(
       calibration, embedding: try wrapping(CalibrationError.model, try loader.embedding(of: configuration)),
       configuration: configuration, compute: compute)
     let layers = LayerQueue(loader, layers: 0..<configuration.layerCount)
-    var notes = calibration.shortfall(of: asked).map { [$0] } ?? []
+    var notes = whole.shortfall(of: asked).map { [$0] } ?? []
     for index in 0..<configuration.layerCount {
       let layer = try wrapping(CalibrationError.model, try layers.next())
       let square = try run.meanSquare()

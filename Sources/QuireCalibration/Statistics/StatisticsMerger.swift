@@ -38,18 +38,19 @@ package struct StatisticsMerger {
     }
   }
 
-  /// The texts of all files.
-  package var texts: [StatisticsOrigin.Text] { files.flatMap(\.origin.texts) }
+  /// The texts of all files. All shards of a text are that text.
+  package var texts: [StatisticsOrigin.Text] { StatisticsOrigin.joined(files.flatMap(\.origin.texts)) }
 
-  /// Texts that are counted more than once, or may be; a sentence each.
+  /// Texts that are counted more than once, or may be, and those that are not complete; a sentence each.
   package var notes: [String] {
     let texts = texts
-    return texts.indices.compactMap { index in
+    let repeated: [String] = texts.indices.compactMap { index in
       guard let other = texts[..<index].first(where: texts[index].overlaps) else { return nil }
       return texts[index].hash == other.hash
         ? "\(texts[index].sentence), are there twice and count double; merge each file once"
         : "\(texts[index].sentence), may share windows with \(other.sentence); collect with another --seed"
     }
+    return repeated + StatisticsOrigin.missingShards(texts)
   }
 
   /// The plan as text.

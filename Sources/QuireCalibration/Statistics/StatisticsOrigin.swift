@@ -16,6 +16,8 @@ package struct StatisticsOrigin: Sendable, Equatable {
     package let mode: String
     /// The hash of the tokens in the order of the windows.
     package let hash: String
+    /// nil: the whole text.
+    package var shard: Shard?
 
     package init(source: String, windows: Int, tokens: Int, seed: UInt64, mode: String, hash: String) {
       self.source = source
@@ -44,16 +46,24 @@ package struct StatisticsOrigin: Sendable, Equatable {
 }
 
 extension StatisticsOrigin.Text {
-  init(_ set: CalibrationSet, _ settings: CalibrationSettings) {
+  /// - Parameter shard: with it, `set` has the windows of that shard of `whole`
+  init(
+    _ set: CalibrationSet, _ settings: CalibrationSettings, shard: CalibrationShard?, of whole: CalibrationSet
+  ) {
+    self.init(
+      source: set.sourceName, windows: set.windows.count, tokens: set.tokenCount, seed: settings.seed,
+      mode: settings.chatMode.rawValue, hash: Self.hash(of: set))
+    self.shard = shard.map { Shard($0, whole: Self.hash(of: whole)) }
+  }
+
+  private static func hash(of set: CalibrationSet) -> String {
     var hash = ContentHash()
     for sequence in set.windows.lazy.flatMap(\.sequences) {
       // Lengths are hashed first: sequence boundaries decide which tokens attend to which.
       withUnsafeBytes(of: UInt64(sequence.count).littleEndian) { hash.update($0) }
       sequence.withUnsafeBytes { hash.update($0) }
     }
-    self.init(
-      source: set.sourceName, windows: set.windows.count, tokens: set.tokenCount, seed: settings.seed,
-      mode: settings.chatMode.rawValue, hash: hash.hexadecimal)
+    return hash.hexadecimal
   }
 
   /// nil for an invalid one: a missing member, or a number that is negative, zero or fractional.
@@ -64,22 +74,33 @@ extension StatisticsOrigin.Text {
       let mode = json["mode"]?.stringValue, let hash = json["hash"]?.stringValue
     else { return nil }
     self.init(source: source, windows: windows, tokens: tokens, seed: seed, mode: mode, hash: hash)
+    if let value = json["shard"] {
+      guard let shard = Shard(json: value) else { return nil }
+      self.shard = shard
+    }
   }
 
   /// Whether both share windows, or may: the same seed begins with the same windows.
   func overlaps(_ other: Self) -> Bool {
-    hash == other.hash || (source == other.source && seed == other.seed && mode == other.mode)
+    if let shard, let second = other.shard, shard.whole == second.whole, shard.count == second.count {
+      return shard.index == second.index
+    }
+    return hash == other.hash || (shard?.whole ?? hash) == (other.shard?.whole ?? other.hash)
+      || (source == other.source && seed == other.seed && mode == other.mode)
   }
 
   package var sentence: String {
     "\(windows) windows of \(source), \(tokens) tokens, seed \(seed)"
+      + (shard.map { ", shard \($0.text)" } ?? "")
   }
 
   package var json: JSONValue {
-    [
+    var members: JSONObject = [
       "source": .string(source), "windows": .int(windows), "tokens": .int(tokens), "seed": .int(seed),
       "mode": .string(mode),
     ]
+    if let shard { members["shard"] = .string(shard.text) }
+    return .object(members)
   }
 }
 

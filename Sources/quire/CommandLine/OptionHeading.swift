@@ -21,7 +21,7 @@ enum OptionHeading: String, CaseIterable {
     .model:
       "adapter chat-format model-name model-alias any-model report shape scheme group head-scheme layers",
     .input: """
-    prompt system raw messages recipe calibration statistics windows tokens mode merge reference tasks text problems
+    prompt system raw messages recipe calibration statistics windows tokens mode shard merge reference tasks text problems
     text-tokens decode
     """,
     .generation:

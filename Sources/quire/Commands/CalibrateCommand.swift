@@ -20,6 +20,8 @@ extension Command {
       Option("--tokens", "N", "tokens of a window (default: the recipe's, or 512)"),
       Option("--seed", "N", "decides which windows (default: the recipe's, or 1)"),
       Option("--mode", "MODE", "how chats are shown: as-written, thinking, non-thinking or both"),
+      Option(
+        "--shard", "I/N", "only part I of N of the windows, for collecting on N machines; merge all parts"),
       Option("--merge", nil, "add up the statistics in the FILEs"),
       Option("--output", "FILE", "the statistics file to write"), .force,
       .adapter, .chatFormat, .threads, .quiet,
@@ -63,12 +65,24 @@ private func collect(
   files.reads(recipe, at: recipePath)
   try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let collector = try StatisticsCollector(
-    loader.checkpoint, recipe.calibration, relativeTo: recipe.folder, compute: arguments.compute(),
+    loader.checkpoint, recipe.calibration, relativeTo: recipe.folder, shard: shard(arguments),
+    compute: arguments.compute(),
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
   if !arguments.has("--quiet") { Terminal.remarkLine(collector.text) }
   defer { progress.close() }
   let notes = try collector.run(output: output) { progress.update($0, of: $1, note: "layers") }
   for note in notes { Terminal.errorLine("note: \(note)") }
+}
+
+private func shard(_ arguments: Arguments) throws -> CalibrationShard? {
+  guard let text = arguments.string("--shard") else { return nil }
+  guard let shard = CalibrationShard(text) else {
+    throw UsageError(
+      "calibrate",
+      "--shard: expected I/N, two numbers from 1 to \(CalibrationShard.countMax) of which I is not above N, such as "
+        + "2/3, found '\(text)'")
+  }
+  return shard
 }
 
 /// The text to run, as a recipe or the options say.
@@ -103,7 +117,7 @@ private func merge(
   _ arguments: Arguments, to output: String, _ progress: Progress
 ) throws {
   let collecting = [
-    "--recipe", "--calibration", "--windows", "--tokens", "--seed", "--mode", "--chat-format",
+    "--recipe", "--calibration", "--windows", "--tokens", "--seed", "--mode", "--shard", "--chat-format",
   ]
   if let option = collecting.first(where: arguments.has) {
     throw UsageError("calibrate", "\(option) is for collecting; leave it out with --merge")

@@ -1,4 +1,4 @@
-package import QuireTensors
+import QuireTensors
 
 // Matrices that the files hold as integers or 8-bit floats: everything that reads tensors gets their float32 values.
 
@@ -12,9 +12,6 @@ extension Checkpoint {
     package let hasOneGroup: Bool
     /// Whether the checkpoint has zero points.
     package let hasZeros: Bool
-    /// Whether columns of a group are not consecutive.
-    package let isPermuted: Bool
-    package let scaleElement: ElementType
     package let byteCount: Int
     /// The name of a type that is neither integers with a scale nor 8-bit floats: "Q4_K".
     package var typeName: String?
@@ -37,14 +34,18 @@ extension Checkpoint {
       return type.storedFormat(record)
     }
     guard let matrix = encoded[name], !isAdapted(name) else { return nil }
-    let scale = ["scales", "weight_scale", "weight_scale_inv"].compactMap { matrix.parts[$0] }.first
     return StoredFormat(
       isInteger: matrix.layout != .float8, bits: matrix.bits, group: matrix.columnsPerScale,
       hasOneGroup: matrix.groupCount == 1,
       hasZeros: matrix.parts["qzeros"] != nil && !(quantization?.isSymmetric ?? false)
-        || matrix.parts["weight_zero_point"] != nil,
-      isPermuted: matrix.parts["weight_g_idx"] != nil || (quantization?.permutes ?? false),
-      scaleElement: scale?.record.element ?? .float16, byteCount: matrix.byteCount)
+        || matrix.parts["weight_zero_point"] != nil, byteCount: matrix.byteCount)
+  }
+
+  /// Scales and zero points of a matrix, without reading its codes; nil where it has none, as floats, and for GGUF
+  /// files, whose blocks hold both together.
+  package func gridScales(_ name: String) throws(CheckpointError) -> GridScales? {
+    guard let matrix = encoded[name], !isAdapted(name), matrix.layout != .float8 else { return nil }
+    return try matrix.gridScales(0..<matrix.rows, of: matrix.read(withCodes: false))
   }
 
   /// The codes, scales and zero points of a matrix; nil where it has none, as floats.

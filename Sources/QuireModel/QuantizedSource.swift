@@ -11,30 +11,35 @@ package struct QuantizedSource: Sendable {
   /// Number of quantized matrices.
   package var count: Int { names.count }
 
-  /// Nil for a checkpoint without quantized matrices. Reads no weights: a matrix whose zero points are all those of weight
-  /// 0, or whose float32 scales are not float16, turns out to have another format when it is read.
-  package init?(_ checkpoint: Checkpoint) {
+  private let keepsGrids: Bool
+
+  /// Nil for a checkpoint without quantized matrices. Reads scales and zero points, because they decide what a weight
+  /// format holds; codes are not read, nor the blocks of GGUF files.
+  ///
+  /// - Parameter keepsGrids: whether the recipe leaves all weights as they are.
+  package init?(_ checkpoint: Checkpoint, keepsGrids: Bool) throws(ModelError) {
     guard let name = checkpoint.quantizationName else { return nil }
     self.name = name
+    self.keepsGrids = keepsGrids
     names = Set(checkpoint.quantizedNames)
     var kept: [String: WeightFormat] = [:]
-    for name in names {
-      guard let stored = checkpoint.storedFormat(name), let columns = checkpoint.record(name)?.shape.last,
-        let format = WeightFormat(holding: stored, columns: columns)
-      else { continue }
-      kept[name] = format
+    if keepsGrids {
+      do throws(CheckpointError) {
+        for name in names { kept[name] = try checkpoint.heldFormat(name) }
+      } catch {
+        throw .checkpoint(error.description)
+      }
     }
     self.kept = kept
   }
 
   /// Whether a conversion that keeps the weights stores the matrix as float32.
   package func isStoredAsFloat32(_ name: TensorName) -> Bool {
-    names.contains(name.string) && kept[name.string] == nil
+    keepsGrids && names.contains(name.string) && kept[name.string] == nil
   }
 
   /// What a conversion does with the matrices.
-  /// - Parameter keepsGrids: whether the recipe leaves all weights as they are.
-  package func sentence(keepsGrids: Bool) -> String {
+  package var sentence: String {
     let matrices = count == 1 ? "1 matrix" : "\(count) matrices"
     let opening = "quantized checkpoint: \(matrices) in \(name)"
     guard keepsGrids else {
@@ -48,15 +53,15 @@ package struct QuantizedSource: Sendable {
   }
 }
 
-extension WeightFormat {
-  fileprivate init?(holding stored: Checkpoint.StoredFormat, columns: Int) {
-    guard stored.isInteger, !stored.isPermuted,
-      let group = StoredGrid.kernelGroup(stored.group, columns, stored.bits)
-    else { return nil }
-    let format = WeightFormat(
-      scheme: stored.bits == 4 ? .int4 : .int8, group: group, isSymmetric: !stored.hasZeros,
-      scaleType: stored.scaleElement == .bfloat16 ? .bfloat16 : .float16)
-    do { try format.validate(columns: columns, name: "") } catch { return nil }
-    self = format
+extension Checkpoint {
+  /// The weight format that holds a matrix exactly; nil where none does.
+  fileprivate func heldFormat(_ name: String) throws(CheckpointError) -> WeightFormat? {
+    if let grid = try gridScales(name) { return WeightFormat(holding: grid) }
+    guard isFile, let stored = storedFormat(name), stored.isInteger, let columns = record(name)?.shape.last
+    else {
+      return nil
+    }
+    return WeightFormat(
+      bits: stored.bits, width: stored.group, columns: columns, isSymmetric: true, scaleType: .float16)
   }
 }

@@ -42,10 +42,10 @@ import QuireModel
   @Test(arguments: kept) func integersAreKept(variant: GoldenVariant) throws {
     let checkpoint = try Checkpoint(path: variant.folder)
     let loader = try LayerLoader(checkpoint, keepsGrids: true)
-    let source = try #require(QuantizedSource(checkpoint))
+    let source = try #require(try QuantizedSource(checkpoint, keepsGrids: true))
     #expect(source.kept.count == 14 && source.count == 14)
     #expect(
-      source.sentence(keepsGrids: true).hasSuffix("kept exactly: the same codes, scales and zero points"))
+      source.sentence.hasSuffix("kept exactly: the same codes, scales and zero points"))
     for name in checkpoint.quantizedNames {
       let shape = try #require(checkpoint.record(name)?.shape)
       let tensor = try #require(loader.configuration.tensorNames.first { $0.string == name })
@@ -64,8 +64,8 @@ import QuireModel
   @Test(arguments: ["fp8", "gptq-permuted"]) func othersAreFloats(name: String) throws {
     let checkpoint = try Checkpoint(path: TestPaths.modelFixtures + "/quantized/" + name)
     let loader = try LayerLoader(checkpoint, keepsGrids: true)
-    let source = try #require(QuantizedSource(checkpoint))
-    #expect(source.kept.isEmpty && source.sentence(keepsGrids: true).contains("stored as float32"))
+    let source = try #require(try QuantizedSource(checkpoint, keepsGrids: true))
+    #expect(source.kept.isEmpty && source.sentence.contains("stored as float32"))
     let layer = try loader.layer(0)
     guard case .dense(let matrix) = layer.queryProjection else {
       Issue.record("expected floats")

@@ -19,7 +19,7 @@ extension GGUFType {
     let group = gridBits == nil ? blockValues : record.largeGroup ?? 32
     return Checkpoint.StoredFormat(
       isInteger: gridBits != nil, bits: gridBits ?? 8, group: group, hasOneGroup: columns == group,
-      hasZeros: false, isPermuted: false, scaleElement: .float16,
+      hasZeros: false,
       byteCount: record.byteCount, typeName: name)
   }
 }
@@ -40,8 +40,10 @@ extension Checkpoint {
     guard scales.allSatisfy({ $0.isFinite }) else { throw .notFinite(file: record.file, name: name) }
     let (merged, groupCount) = Self.merged(scales, columns: columns, group: record.largeGroup ?? 32)
     return StoredGrid(
-      rows: rows, columns: columns, bits: bits, groupCount: groupCount, codes: codes,
-      zeros: [Int32](repeating: 1 << (bits - 1), count: merged.count), scales: merged, groupOfColumn: nil)
+      grid: GridScales(
+        rows: rows, columns: columns, bits: bits, groupCount: groupCount,
+        zeros: [Int32](repeating: 1 << (bits - 1), count: merged.count), scales: merged, groupOfColumn: nil),
+      codes: codes)
   }
 
   /// One scale for the blocks of a group, if they are equal in every group of the matrix.

@@ -70,9 +70,12 @@ struct EncodedMatrix: Sendable {
     }
   }
 
-  func read(noting hashes: TensorHashes?) throws(CheckpointError) -> Contents {
+  /// - Parameter withCodes: false leaves out the largest tensor, that with the codes.
+  func read(
+    noting hashes: TensorHashes? = nil, withCodes: Bool = true
+  ) throws(CheckpointError) -> Contents {
     var views: [String: TensorView] = [:]
-    for (name, part) in parts {
+    for (name, part) in parts where withCodes || name != layout.codesName {
       let contents = try part.file.read(part.record, hashing: hashes != nil)
       if let hash = contents.hash { hashes?.note(part.record.name, hash) }
       views[name] = contents.view
@@ -97,27 +100,32 @@ struct EncodedMatrix: Sendable {
   func grid(_ range: Range<Int>, of contents: Contents) throws(CheckpointError) -> StoredGrid {
     precondition(layout != .float8, "FP8 has no grid of integers")
     let codes = HostBuffer<UInt8>(count: range.count * columns)
+    switch layout {
+    case .awq: awqCodes(range, contents, codes)
+    case .gptq: gptqCodes(range, contents, codes)
+    case .packed: packedCodes(range, contents, codes)
+    case .integers, .float8: integerCodes(range, contents, codes)
+    }
+    return StoredGrid(grid: try gridScales(range, of: contents), codes: codes)
+  }
+
+  /// Scales and zero points of rows; `contents` needs no codes. Precondition: not FP8.
+  func gridScales(_ range: Range<Int>, of contents: Contents) throws(CheckpointError) -> GridScales {
     var zeros = [Int32](repeating: 1 << (bits - 1), count: range.count * groupCount)
     switch layout {
     case .awq:
-      awqCodes(range, contents, codes)
       setZeros(range, contents["qzeros"], &zeros, positions: awqPositions, addsOne: false)
     case .gptq(_, let addsOne):
-      gptqCodes(range, contents, codes)
       setZeros(range, contents["qzeros"], &zeros, positions: Array(0..<32 / bits), addsOne: addsOne)
-    case .packed:
-      packedCodes(range, contents, codes)
-      setPackedZeros(range, contents["weight_zero_point"], &zeros)
-    case .integers:
-      integerCodes(range, contents, codes)
+    case .packed: setPackedZeros(range, contents["weight_zero_point"], &zeros)
+    case .integers, .float8:
       if let view = contents["weight_zero_point"] {
         let source = view.bytes.bindMemory(to: Int8.self)
         forEachScale(range) { zeros[$0] = 128 + Int32(source[$1]) }
       }
-    case .float8: break
     }
-    return StoredGrid(
-      rows: range.count, columns: columns, bits: bits, groupCount: groupCount, codes: codes, zeros: zeros,
+    return GridScales(
+      rows: range.count, columns: columns, bits: bits, groupCount: groupCount, zeros: zeros,
       scales: scales(range, contents), groupOfColumn: try groupOfColumn(contents))
   }
 
@@ -129,11 +137,15 @@ struct EncodedMatrix: Sendable {
 
   private func awqCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
     let source = words(contents)
-    for column in 0..<columns {
-      for row in range {
-        let word = column * (rows / 8) + row / 8
-        codes.pointer[(row - range.lowerBound) * columns + column] = source.value(
-          word: word, at: awqPositions[row % 8])
+    // The eight rows of a word together, so that writing goes along the rows.
+    for block in range.lowerBound / 8..<(range.upperBound + 7) / 8 {
+      let blockRows = (block * 8..<block * 8 + 8).clamped(to: range)
+      for column in 0..<columns {
+        let word = column * (rows / 8) + block
+        for row in blockRows {
+          codes.pointer[(row - range.lowerBound) * columns + column] = source.value(
+            word: word, at: awqPositions[row % 8])
+        }
       }
     }
   }

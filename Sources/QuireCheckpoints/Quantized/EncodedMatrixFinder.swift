@@ -133,17 +133,18 @@ struct EncodedMatrixFinder {
   private func float8(_ module: String) throws(CheckpointError) -> EncodedMatrix {
     var parts = Parts(module: module, tensors: tensors)
     let shape = try parts.take("weight", [.float8E4M3], dimensions: 2)
-    let hasOneScale = parts.record("weight_scale") != nil && parts.record("weight_scale_inv") == nil
-    if !hasOneScale, quantization.method == .float8 || parts.record("weight_scale_inv") != nil {
-      _ = try parts.take("weight_scale_inv", [.float32, .bfloat16, .float16], dimensions: 2)
-      let block = quantization.block
-      let groups = (shape[1] + block[1] - 1) / block[1]
-      try parts.require("weight_scale_inv", [(shape[0] + block[0] - 1) / block[0], groups])
+    let inverse = "weight_scale_inv"
+    let isInverse = parts.record("weight_scale") == nil && quantization.method == .float8
+    let name = isInverse || parts.record(inverse) != nil ? inverse : "weight_scale"
+    let block = quantization.block
+    let blocks = [(shape[0] + block[0] - 1) / block[0], (shape[1] + block[1] - 1) / block[1]]
+    if parts.record(name)?.shape == blocks {
+      _ = try parts.take(name, [.float32, .bfloat16, .float16], dimensions: 2)
       return EncodedMatrix(
-        name: module + ".weight", rows: shape[0], columns: shape[1], layout: .float8, groupCount: groups,
+        name: module + ".weight", rows: shape[0], columns: shape[1], layout: .float8, groupCount: blocks[1],
         rowsPerScale: block[0], parts: parts.taken, columnsPerScale: block[1])
     }
-    let (groups, rowsPerScale) = try scales(&parts, "weight_scale", shape)
+    let (groups, rowsPerScale) = try scales(&parts, name, shape)
     return EncodedMatrix(
       name: module + ".weight", rows: shape[0], columns: shape[1], layout: .float8, groupCount: groups,
       rowsPerScale: rowsPerScale, parts: parts.taken, columnsPerScale: shape[1] / groups)

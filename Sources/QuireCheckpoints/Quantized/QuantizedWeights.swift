@@ -19,6 +19,11 @@ struct QuantizedWeights {
     for matrix in encoded.values {
       for part in matrix.parts.values { rest[part.record.name] = nil }
     }
+    if let both = encoded.values.first(where: { rest[$0.name] != nil }) {
+      throw .malformed(
+        path: both.main.file, expected: "one form of the matrix \"\(both.name)\"",
+        found: "\"\(both.main.name)\" as well")
+    }
     let unused = finder.activationScales
     for name in unused { rest[name] = nil }
     plain = rest

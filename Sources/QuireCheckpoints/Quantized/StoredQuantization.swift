@@ -19,8 +19,6 @@ package struct StoredQuantization: Sendable, Equatable {
   let block: [Int]
   /// Whether all zero points are those of weight 0, though they are stored.
   let isSymmetric: Bool
-  /// Whether GPTQ took the columns in the order of their importance.
-  let permutes: Bool
 
   struct Number: Hashable {
     let isInteger: Bool
@@ -77,10 +75,10 @@ package struct StoredQuantization: Sendable, Equatable {
       if let sizes = settings["weight_block_size"], !sizes.isNull { block = try fields.block(sizes) }
     case .compressedTensors:
       numbers = try fields.numbers()
+      if let sizes = try fields.blockStructure() { block = sizes }
     }
     self.block = block
     isSymmetric = method == .gptq && settings["sym"]?.boolValue ?? true
-    permutes = method == .gptq && settings["desc_act"]?.boolValue ?? false
     addsOneToZeros = adds
   }
 
@@ -120,6 +118,16 @@ private struct Fields {
       let rows = sizes[0], let columns = sizes[1], (1...65_536).contains(rows), (1...65_536).contains(columns)
     else { throw refusal("a weight_block_size of two sizes", value.serialized()) }
     return [rows, columns]
+  }
+
+  /// The block of FP8 weights in compressed-tensors: [128, 128], or "128x128" in older files.
+  func blockStructure() throws(CheckpointError) -> [Int]? {
+    for group in settings["config_groups"]?.objectValue?.members ?? [] {
+      guard let value = group.value["weights"]?["block_structure"], !value.isNull else { continue }
+      guard let text = value.stringValue else { return try block(value) }
+      return try block(.array(text.split(separator: "x").map { Int($0).map { .int($0) } ?? .null }))
+    }
+    return nil
   }
 
   /// The types of all config groups. Transforms that change activations while the model runs are refused.

@@ -65,11 +65,10 @@ package struct ConversionPlan: Sendable {
     self.calibration = calibration
     let effective = recipe.replacingCalibration(recipe.calibration.limited(to: calibration))
     windows = effective.calibration
-    let kept = recipe.steps.isEmpty ? source : nil
     var stages = [
       Stage(
         step: "checkpoint", configuration: configuration,
-        isFloat32: { kept?.isStoredAsFloat32($0) ?? false }, formats: { kept?.kept[$0.string] ?? .bf16 })
+        isFloat32: { source?.isStoredAsFloat32($0) ?? false }, formats: { source?.kept[$0.string] ?? .bf16 })
     ]
     var isExact = true
     for step in recipe.steps {

@@ -18,6 +18,8 @@ package struct Converter {
   package let plan: ConversionPlan
 
   let loader: LayerLoader
+  /// The checkpoint's quantized matrices; nil where it has none.
+  let source: QuantizedSource?
   let tokenizer: Tokenizer
   /// Nil when the checkpoint's template decides.
   let askedChatFormat: ChatFormat?
@@ -42,13 +44,15 @@ package struct Converter {
     // A recipe that does not fit the model is refused before its text is read.
     _ = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount)
+    let keepsGrids = loader.keepsGrids
+    source = try wrapping(ConversionError.model, try QuantizedSource(checkpoint, keepsGrids: keepsGrids))
     statistics = try recipe.statisticsFile(for: loader)
     calibration =
       recipe.needsCalibration && statistics == nil
       ? try recipe.calibrationSet(loader, tokenizer) : nil
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
-      calibration: calibration, sources: SourceSizes(checkpoint), source: QuantizedSource(checkpoint))
+      calibration: calibration, sources: SourceSizes(checkpoint), source: source)
     optimizer = LayerOptimizer(
       recipe: recipe, formats: try TensorFormats(recipe, loader.configuration),
       headSize: loader.configuration.headSize, compute: compute)
@@ -58,8 +62,7 @@ package struct Converter {
 
   /// The plan and the chat format as text.
   package var text: String {
-    let source =
-      QuantizedSource(loader.checkpoint).map { $0.sentence(keepsGrids: loader.keepsGrids) + "\n" } ?? ""
+    let source = source.map { $0.sentence + "\n" } ?? ""
     let adapters = loader.checkpoint.adapters.map {
       "adapter: \($0.description), merged in float32 before the first step\n"
     }

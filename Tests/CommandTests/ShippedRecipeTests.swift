@@ -7,9 +7,7 @@ import Testing
 @Suite struct ShippedRecipeTests {
   private static let folder = TestPaths.repository + "/recipes"
   static let names =
-    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
-    // QuantizedCheckpointCommandTests try the recipe without steps.
-    .filter { $0.hasSuffix(".json5") && $0 != "keep.json5" }
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".json5") }
     .sorted()
 
   @Test(arguments: names)

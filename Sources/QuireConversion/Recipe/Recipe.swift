@@ -36,6 +36,9 @@ package struct Recipe: Sendable, Equatable {
     self.folder = folder
   }
 
+  /// No steps: the weights as the checkpoint stores them, with the codes of a quantized one.
+  package static let keep = Recipe(name: "keep", steps: [], text: "{ name: \"keep\", steps: [] }\n")
+
   /// The recipe with its first `count` steps only; the evaluator measures these row by row.
   package func prefix(_ count: Int) -> Recipe {
     Recipe(

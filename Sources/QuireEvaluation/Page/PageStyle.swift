@@ -25,7 +25,7 @@ enum PageStyle {
     .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem}
     figure{margin:0}
     figcaption{font-size:.9rem}
-    svg{width:100%;height:auto;display:block}
+    svg{width:100%;max-width:40rem;height:auto;display:block}
     svg text{fill:var(--text);font:13px system-ui,"Noto Sans","DejaVu Sans",sans-serif}
     svg .axis{stroke:var(--muted);fill:none}
     svg .grid{stroke:var(--line);fill:none}

@@ -85,7 +85,7 @@ private func recipeName(_ arguments: Arguments) throws -> String {
     return try arguments.required("--recipe")
   }
   let loader = try arguments.modelSource().checkpoint(for: "convert")
-  return try loader.checkpoint.quantizationName == nil ? arguments.required("--recipe") : "keep"
+  return try loader.checkpoint.quantizationName == nil ? arguments.required("--recipe") : Recipe.keep.name
 }
 
 private func conversionRecipe(

@@ -1,13 +1,15 @@
 import Foundation
 import QuireConversion
 
-/// Finds the recipe that `--recipe` names: a file, or one of the recipes that come with the program.
+/// Finds the recipe that `--recipe` names: a file, one of the recipes that come with the program, or `keep`, which is part
+/// of it.
 ///
 /// Searched in this order: the given path; `../share/quire/recipes` relative to the program, the folder of an
 /// installation; `recipes` in the source tree in which the program was built. The extension is optional.
 enum RecipeSearch {
   /// Reads the recipe; `notice` reports the path of a shipped one.
   static func recipe(_ name: String, notice: (String) -> Void) throws -> (recipe: Recipe, path: String) {
+    if name == Recipe.keep.name, !FileManager.default.fileExists(atPath: name) { return (.keep, name) }
     let path = try path(name)
     if path != name { notice("--recipe \(name): taking \(path)") }
     return (try Recipe(path: path), path)
@@ -21,8 +23,8 @@ enum RecipeSearch {
     if let found = candidates.first(where: isFile) { return found }
     // A word that looks like a path gets the message about a missing file.
     guard !name.contains("/"), !name.hasSuffix(ending) else { return name }
-    let shipped = Set(folders.flatMap(names)).sorted()
-    guard !shipped.isEmpty else { return name }
+    let shipped = Set(folders.flatMap(names) + [Recipe.keep.name]).sorted()
+    guard shipped.count > 1 else { return name }
     throw CommandError(
       "--recipe: expected a file or one of the recipes \(shipped.joined(separator: ", ")), found '\(name)'\(Suggestion.clause(for: name, among: shipped)); check the name"
     )

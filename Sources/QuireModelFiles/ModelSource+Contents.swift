@@ -28,6 +28,25 @@ extension ModelSource {
       fileBytes: try fileBytes(), weightBytes: weightBytes, parameterCount: configuration.parameterCount)
   }
 
+  /// Whether it is a checkpoint with quantized matrices, which `load` dequantizes to float32.
+  package var hasQuantizedMatrices: Bool {
+    get throws(ModelFileError) { try !isPack && loader().checkpoint.quantizationName != nil }
+  }
+
+  /// Bytes of the weights as `load` holds them: a checkpoint's quantized matrices, and those that an adapter changes, as
+  /// float32.
+  package func loadedBytes() throws(ModelFileError) -> Int {
+    let configuration = try configuration()
+    if isPack { return try size().weightBytes }
+    let checkpoint = try loader().checkpoint
+    return configuration.tensorNames.reduce(0) { sum, name in
+      guard let record = checkpoint.record(name.string) else { return sum }
+      let isDequantized = checkpoint.storedFormat(name.string) != nil
+      let elementBytes = isDequantized ? ElementType.float32.byteCount : record.element.byteCount
+      return sum + record.shape.reduce(elementBytes, *)
+    }
+  }
+
   private func fileBytes() throws(ModelFileError) -> Int {
     if let pack { return pack.fileBytes }
     let checkpoint = try checkpoint(for: "its size").checkpoint

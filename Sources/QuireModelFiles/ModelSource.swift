@@ -59,7 +59,7 @@ package final class ModelSource: Sendable {
     return try loader()
   }
 
-  private func loader() throws(ModelFileError) -> LayerLoader {
+  func loader() throws(ModelFileError) -> LayerLoader {
     if let loader = opened.withLock({ $0 }) { return loader }
     let checkpoint = try reading { [path, adapters] () throws(CheckpointError) in
       try Checkpoint(path: path, adapters: adapters)

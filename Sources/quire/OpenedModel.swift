@@ -54,7 +54,7 @@ extension ModelSource {
     // A checkpoint that does not fit into memory would end the process or swap for hours, so it is checked first. A
     // pack is checked while it is decompressed.
     if !isPack {
-      let (needed, available) = (try size().weightBytes, Machine.availableBytes)
+      let (needed, available) = (try loadedBytes(), Machine.availableBytes)
       guard needed <= available else {
         throw ModelFileError.memory(
           path: path, needed: ByteText.of(needed), available: ByteText.of(available))

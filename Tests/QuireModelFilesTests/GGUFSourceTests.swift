@@ -34,6 +34,8 @@ import Testing
     #expect(Set(tensors.map(\.scheme)) == ["F32", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_0"])
     #expect(try source.configuration().layerCount == 1 && source.notices() == [])
     #expect(try source.size().fileBytes > 300_000)
+    // All are read as float32, whatever they take in the file.
+    #expect(try source.hasQuantizedMatrices && source.loadedBytes() == 4 * source.size().parameterCount)
     #expect(try source.generationConfiguration()?["top_k"] == 20)
     #expect(source.generationConfigurationPath.hasSuffix("k.gguf: general.sampling"))
   }

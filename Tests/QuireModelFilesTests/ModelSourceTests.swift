@@ -28,6 +28,7 @@ import Testing
     let size = try source.size()
     #expect(size.parameterCount == (try source.configuration().parameterCount))
     #expect(size.weightBytes == 2 * size.parameterCount && size.fileBytes > size.weightBytes)
+    #expect(try !source.hasQuantizedMatrices && source.loadedBytes() == size.weightBytes)
     #expect(
       try source.tensors().map(\.name) == TinyCheckpoint(layerCount: 1).tensorShapes.map(\.name).sorted())
     let model = try source.load(team: ThreadTeam(threadCount: 1))

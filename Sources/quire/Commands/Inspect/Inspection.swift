@@ -21,6 +21,8 @@ extension StoredTensor {
 struct Inspection {
   let path: String
   let bytes: Int
+  /// Bytes in memory of a checkpoint with quantized matrices, which run as float32; nil for others.
+  private let dequantizedBytes: Int?
   let configuration: JSONValue
   let lines: [StoredTensor]
   let members: [(String, JSONValue)]  // recipe, provenance, rows
@@ -30,6 +32,7 @@ struct Inspection {
     configuration = try source.configurationJSON()
     lines = try source.tensors()
     bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.rawBytes }
+    dequantizedBytes = try source.hasQuantizedMatrices ? source.loadedBytes() : nil
     let manifest = source.pack?.manifest
     members = [
       ("recipe", manifest?.recipe?.json ?? .null), ("provenance", manifest?.provenance ?? .null),
@@ -74,7 +77,11 @@ struct Inspection {
     func bits(_ bytes: Int) -> String {
       String(format: "%.2f", 8 * Double(bytes) / Double(max(1, configuration.parameterCount)))
     }
-    return "weights in memory \(ByteText.of(weightBytes)), \(bits(weightBytes)) bits per weight; "
+    let opening = dequantizedBytes.map {
+      "weights in memory \(ByteText.of($0)) as float32; as stored, and after a conversion that keeps them, "
+    }
+    return (opening ?? "weights in memory ")
+      + "\(ByteText.of(weightBytes)), \(bits(weightBytes)) bits per weight; "
       + "on disk \(ByteText.of(bytes)), \(bits(bytes)) bits per weight"
   }
 

@@ -37,7 +37,7 @@ import Testing
       "expected version 1 of the pack format in FILE, found version 2; read it with the program that wrote it, or "
         + "convert the checkpoint again", isWhole: true),
     .init(
-      "flags in the head", changed(.oneTensor()) { $0.flags = 1 },
+      "flags in the head", changed(.oneTensor()) { $0.flags = 2 },
       "expected an intact head in FILE, found flags that version 1 does not have" + damagedAdvice,
       isWhole: true),
     .init(

@@ -29,7 +29,7 @@ extension Command {
       Option(
         "--quantized-head", nil,
         "compressed-tensors: keep a quantized lm_head quantized, which older programs cannot load"),
-      .threads, .quiet,
+      .parent, .threads, .quiet,
     ],
     example: "quire export qwen3-8b-int4.quire --format compressed-tensors --output qwen3-8b-int4-vllm",
     stop: .ends(advice: "nothing was written, so run it again from the start"),

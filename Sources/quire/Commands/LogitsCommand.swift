@@ -13,7 +13,7 @@ extension Command {
       Option("--tokens", "IDS", "token ids separated by commas"),
       Option("--output", "FILE", "the safetensors file to write"), .force,
       Option("--kv-cache", "TYPE", "float32 (default), float16 or int8"),
-      .adapter, .threads, .quiet,
+      .adapter, .parent, .threads, .quiet,
     ],
     example: "quire logits recipes/demo/checkpoint --tokens 1,2,3 --output logits.safetensors",
     stop: .ends(advice: "nothing was written, so run it again from the start"),

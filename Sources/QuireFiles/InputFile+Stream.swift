@@ -10,7 +10,7 @@ extension InputFile {
 
   /// The contents of a stream that can be read only once, such as a pipe, as a file that can be read at any offset.
   ///
-  /// A regular file is used as it is. Anything else is first copied, up to its end, to a file without a name in the folder
+  /// A regular file of which nothing has been read is used as it is. Anything else is first copied, up to its end, to a file without a name in the folder
   /// for temporary files. The copy ends early when `accepts` refuses the first bytes, so that something else than expected
   /// does not fill the disk; the file then consists of these bytes, and the caller reports what is wrong with them.
   ///
@@ -23,7 +23,7 @@ extension InputFile {
   ) throws(FileFailure) -> InputFile {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw .last }
-    if status.st_mode & S_IFMT == S_IFREG {
+    if status.st_mode & S_IFMT == S_IFREG, lseek(descriptor, 0, SEEK_CUR) == 0 {
       let own = dup(descriptor)
       guard own >= 0 else { throw .last }
       return InputFile(owning: own, byteCount: Int(status.st_size))

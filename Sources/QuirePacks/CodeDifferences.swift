@@ -76,6 +76,7 @@ struct CodeDifferences: Sendable {
       from: matrix, format: format, scales: numbers(scales, panels, format),
       zeros: UnsafeRawBufferPointer(zeros), factors: factors, firstRow: rows.lowerBound
     ).apply(direction, to: codes)
+    withExtendedLifetime(self) {}
   }
 
   /// Some rows of the parent's tensor.
@@ -135,7 +136,8 @@ struct CodeDifferences: Sendable {
   }
 }
 
-/// The last used `CodeDifferences` of a delta pack: threads that share a tensor's frames prepare it once.
+/// The last used `CodeDifferences` of a delta pack: threads that share a tensor's frames prepare it once, or once each
+/// if they begin together.
 final class RecentDifferences: Sendable {
   private static let capacity = 4
   private let recent = Mutex<[(tensor: Int, value: CodeDifferences)]>([])
@@ -166,6 +168,7 @@ extension PackReader {
       let factors = try whole(tensor.factors).map { bits in
         let numbers = bits.bytes.bindMemory(to: UInt16.self)
         let columns = tensor.shape[1]
+        defer { withExtendedLifetime(bits) {} }
         return CodePrediction.Factors(
           columns: HostBuffer(numbers[..<columns].map { Float(bfloat16Bits: $0) }),
           rows: HostBuffer(numbers[columns...].map { Float(bfloat16Bits: $0) }))

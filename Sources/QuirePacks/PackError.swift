@@ -28,7 +28,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .unreadable(let path, let reason):
-      "expected a readable pack at \(path), found: \(reason); give the path of a .quire file"
+      "expected a readable pack at \(path), found: \(reason); give the path of a .quire file, or - for one on the standard input"
     case .notAPack(let path, let found):
       "expected a pack at \(path), found \(found); make packs with `quire convert`"
     case .otherVersion(let path, let found):
@@ -44,7 +44,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
       "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
     case .parent(let path, let parent, let found):
       "expected the pack \(parent.file) with the contents \(ContentHash.hexadecimal(parent.contentsHash)), "
-        + "from which \(path) takes tensors, found \(found); copy it next to \(path) or give its path with --parent"
+        + "from which \(path) takes tensors, found \(found); \(Self.copying(nextTo: path)) or give its path with --parent"
     case .isDelta(let path):
       "expected a whole pack at \(path), found a delta pack; make it whole with `quire flatten`"
     case .incompleteModel(let path, let found):
@@ -53,5 +53,9 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
     case .unwritable(let path, let reason):
       "expected to write \(path), found: \(reason)"
     }
+  }
+
+  private static func copying(nextTo path: String) -> String {
+    path == PackOpening.standardInputName ? "copy it to the current folder" : "copy it next to \(path)"
   }
 }

@@ -42,6 +42,16 @@ package struct PackParent: Sendable, Equatable {
 }
 
 extension PackReader {
+  /// Throws when a delta pack at `path` could not name this pack as its parent.
+  func checkIsParent(of path: String) throws(PackError) {
+    guard parent == nil else { throw .isDelta(path: self.path) }
+    guard PackParent.isFileName(PackParent.fileName(of: self.path)) else {
+      throw .unwritable(
+        path: path,
+        reason: "a parent whose file name has control characters or more than 255 bytes; rename the parent")
+    }
+  }
+
   /// The hash of the tensors' names, shapes, schemes and contents: equal for packs with the same weights, however these
   /// are compressed and whatever else the manifests hold.
   package var contentsHash: UInt64 { Self.contentsHash(tensors) }

@@ -1,5 +1,5 @@
-import QuireFiles
 import Foundation
+import QuireFiles
 package import QuireTensors
 import Synchronization
 
@@ -60,10 +60,10 @@ extension PackReader {
       tensor.storedStreams.filter { seen[$0.source == .parent ? 1 : 0].insert($0.firstFrame).inserted }
         .map { StreamCheck(tensorName: tensor.name, stream: $0) }
     }
-    func place(_ check: StreamCheck) -> (Int, Int) {
+    func position(_ check: StreamCheck) -> (Int, Int) {
       (check.stream.source == .parent ? 1 : 0, check.stream.firstFrame)
     }
-    return checks.sorted { place($0) < place($1) }
+    return checks.sorted { position($0) < position($1) }
   }
 }
 

@@ -42,7 +42,7 @@ package final class PackWriter {
   package init(
     path: String, team: ThreadTeam? = nil, resumeKey: String? = nil, parent: PackReader? = nil
   ) throws(PackError) {
-    if let parent, parent.parent != nil { throw .isDelta(path: parent.path) }
+    try parent?.checkIsParent(of: path)
     self.path = path
     self.parent = parent
     namedParent = parent.map {

@@ -27,7 +27,8 @@ package struct ParentSearch: Sendable, Equatable {
         failure = failure ?? error
       }
     }
-    throw failure ?? .parent(path: path, parent: parent, found: "none")
+    let given = paths.isEmpty ? "" : " at \(paths.joined(separator: ", ")), nor next to the delta pack"
+    throw failure ?? .parent(path: path, parent: parent, found: "none" + given)
   }
 
   private func candidates(_ parent: PackParent, of path: String) -> [String] {
@@ -39,8 +40,9 @@ package struct ParentSearch: Sendable, Equatable {
     }
     // A pack from the standard input is in no folder, so the current one is as good.
     candidates.append(inFolder(DiskSpace.folder(of: path)))
+    // The delta pack may be a link into another folder.
     let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
-    candidates.append(inFolder(resolved))
+    if !candidates.contains(inFolder(resolved)) { candidates.append(inFolder(resolved)) }
     return candidates
   }
 }

@@ -37,10 +37,14 @@ enum Program {
   }
 
   private static func run(_ command: Command, _ words: [String]) -> Int32 {
-    if case .ends(let advice) = command.stop { StopSignals().answer(for: command.name, advice: advice) }
     VariableSettings.showNotices(for: command.name, among: commands)
     do {
       let arguments = try Arguments(words, for: command)
+      if case .ends(let advice) = command.stop {
+        // Nothing of an output to stdout is kept for a later run.
+        let isKept = arguments.string("--output") != "-"
+        StopSignals().answer(for: command.name, advice: isKept ? advice : Command.Stop.startAgain)
+      }
       ParentSearch.standard.withLock { $0 = ParentSearch(arguments.parents) }
       try command.run(arguments)
       return Terminal.exitCode

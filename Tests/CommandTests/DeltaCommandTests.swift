@@ -103,6 +103,31 @@ import Testing
     #expect(!place.outputs.contains { $0.hasPrefix("x.quire") })
   }
 
+  /// No command writes to the pack that its model takes tensors from, whatever name it is given by.
+  @Test func theParentIsNeverOverwritten() throws {
+    try makePacks()
+    let delta = place.place("delta.quire")
+    let before = try bytes("base.quire")
+    try FileManager.default.createSymbolicLink(
+      atPath: place.place("link.quire"), withDestinationPath: "base.quire")
+    for output in [place.place("base.quire"), place.place("link.quire")] {
+      for words in [
+        ["logits", delta, "--tokens", "1", "--output", output],
+        ["export", delta, "--format", "gguf", "--output", output],
+        ["export", delta, "--format", "safetensors", "--output", output],
+        ["flatten", delta, "--output", output], ["evaluate", delta, "--json", output],
+      ] {
+        expectRefusal(
+          try BuiltProgram.quire.run(words + ["--force"]), by: words[0],
+          ["found \(output), which is the parent of the model"])
+      }
+    }
+    #expect(try bytes("base.quire") == before)
+    expectRefusal(
+      try BuiltProgram.quire.run(["evaluate", "-", "--store"], input: before), by: "evaluate",
+      ["--store: expected the path of a pack"])
+  }
+
   @Test func packsGoThroughPipes() throws {
     try makePacks()
     let convert =
@@ -120,7 +145,7 @@ import Testing
     let cut = try shell("head -c 3000 other.quire | \"$QUIRE\" verify -")
     expectRefusal(cut, by: "verify", ["expected a whole pack in the standard input, found "])
     expectRefusal(
-      try shell("yes | \"$QUIRE\" inspect -"), by: "inspect",
+      try shell("yes 2> /dev/null | \"$QUIRE\" inspect -"), by: "inspect",
       ["expected a pack at the standard input, found a file that starts with the bytes 79 0a"])
     expectRefusal(
       try shell("true | \"$QUIRE\" verify -"), by: "verify",
@@ -130,6 +155,9 @@ import Testing
       #expect(
         outcome.status == 2 && outcome.errors.contains("expected the path of a model, found -"), "\(words)")
     }
+    expectRefusal(
+      try shell("\"$QUIRE\" verify <(cat other.quire 2> /dev/null)"), by: "verify",
+      ["found: it is a pipe; give the path of a .quire file, or - for one on the standard input"])
     // A reader that goes away ends the command as it does any other.
     #expect(
       try shell("\"$QUIRE\" flatten delta.quire --output - | true; echo ${PIPESTATUS[0]}").output == "141\n")

@@ -17,8 +17,7 @@ import Testing
     var bytes: [String: [UInt8]] = [:]
     for tensor in pack.tensors {
       for stream in tensor.streams {
-        let buffer = try pack.contents(0..<stream.rawBytes, of: stream)
-        bytes["\(tensor.name) \(stream.kind)"] = Array(buffer.buffer)
+        bytes["\(tensor.name) \(stream.kind)"] = try pack.bytes(0..<stream.rawBytes, of: stream)
       }
     }
     return bytes
@@ -62,6 +61,26 @@ import Testing
     }
   }
 
+  /// The parent may be in any format; the second reader checks the same in `agreesOnParentsOfAllFormats`.
+  @Test func theParentMayHaveAnyFormat() throws {
+    let sample = VersionedPack.versions[0].sample
+    let whole = try sample.write(to: folder, "whole.quire")
+    for (index, parent) in VersionedPack.parents.enumerated() {
+      let delta = try writeDelta(fromParent: index)
+      let pack = try PackReader(path: delta)
+      try pack.verify()
+      #expect(try streams(pack) == streams(PackReader(path: whole)), "\(parent.name)")
+      #expect(try contents(flatten(delta, "flat.quire")) == contents(whole), "\(parent.name)")
+      let differences = pack.tensors.count { $0.streams[0].source != .file }
+      #expect(differences >= 3, "\(parent.name): \(differences)")
+    }
+  }
+
+  func writeDelta(fromParent index: Int) throws -> String {
+    let parent = try VersionedPack.parents[index].sample.write(to: folder, "parent\(index).quire")
+    return try write(VersionedPack.versions[0].sample, "from\(index).quire", parent: parent)
+  }
+
   @Test func itsBytesDoNotDependOnThreadsOrOnTheWay() throws {
     let parent = try VersionedPack.parent.write(to: folder, "base.quire")
     let sample = VersionedPack.versions[1].sample
@@ -97,13 +116,13 @@ import Testing
     let pack = try PackReader(path: write(VersionedPack.versions[2].sample, "a.quire", parent: parent))
     let codes = try #require(pack.tensor("deep")?.stream(.codes))
     #expect(codes.frameCount > 1)
-    let whole = Array(try pack.contents(0..<codes.rawBytes, of: codes).buffer)
+    let whole = try pack.bytes(0..<codes.rawBytes, of: codes)
     var generator = SeededGenerator(seed: 3)
     for _ in 0..<20 {
       let start = Int.random(in: 0..<codes.rawBytes, using: &generator)
       let end = Int.random(in: start...codes.rawBytes, using: &generator)
-      let part = try pack.contents(start..<end, of: codes, team: ThreadTeam(threadCount: 2))
-      #expect(part.buffer.elementsEqual(whole[start..<end]))
+      let part = try pack.bytes(start..<end, of: codes, team: ThreadTeam(threadCount: 2))
+      #expect(part.elementsEqual(whole[start..<end]))
     }
     #expect(PackReader.framePositions(of: 0..<1, in: codes) == 0..<1)
     #expect(PackReader.framePositions(of: codes.frameBytes - 1..<codes.frameBytes + 1, in: codes) == 0..<2)
@@ -131,13 +150,21 @@ import Testing
 extension SecondReaderTests {
   @Test(.enabled(if: hasNumpy, "needs numpy"))
   func agreesOnDeltaPacks() throws {
-    let folder = TemporaryFolder()
     let tests = DeltaPackTests()
     let parent = try VersionedPack.parent.write(to: tests.folder, "base.quire")
-    var paths: [String] = []
-    for (index, version) in VersionedPack.versions.enumerated() {
-      paths.append(try tests.write(version.sample, "\(index).quire", parent: parent))
-    }
+    try expectAgreement(
+      VersionedPack.versions.enumerated().map { index, version in
+        try tests.write(version.sample, "\(index).quire", parent: parent)
+      })
+  }
+
+  @Test(.enabled(if: hasNumpy, "needs numpy"))
+  func agreesOnParentsOfAllFormats() throws {
+    let tests = DeltaPackTests()
+    try expectAgreement(VersionedPack.parents.indices.map(tests.writeDelta(fromParent:)))
+  }
+
+  private func expectAgreement(_ paths: [String]) throws {
     for (path, report) in zip(paths, try reports(paths)) {
       let found = try #require(report["tensors"]?.arrayValue, "\(report)")
       let expected = try PackReader(path: path).tensors.map { tensor -> JSONValue in
@@ -150,7 +177,6 @@ extension SecondReaderTests {
       }
       #expect(found == expected)
     }
-    withExtendedLifetime(folder) {}
   }
 
   private static let hasNumpy = (try? Tool("python3")?.run("-c", "import numpy").status) == 0

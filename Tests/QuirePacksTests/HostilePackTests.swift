@@ -346,7 +346,7 @@ import Testing
     #expect(
       try sentence(folder.path + "/nowhere")
         == "expected a readable pack at FOLDER/nowhere, found: no such file or directory; "
-        + "give the path of a .quire file")
+        + "give the path of a .quire file, or - for one on the standard input")
     #expect(try sentence(folder.path).contains("found: it is a folder; "))
     #expect(try sentence("/dev/zero").contains("found: it is not a regular file; "))
     #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)

@@ -30,6 +30,12 @@ struct VersionedPack: CustomTestStringConvertible {
     .init(testDescription: "another model", sample: pack(.int4(group: 128), seed: 99), factor: 1),
   ]
 
+  /// The same weights in every kind of format that differences can be from.
+  static let parents: [(name: String, sample: SamplePack)] = [
+    ("int8", parent), ("int4 with zero points", versions[3].sample), ("int8 per channel", versions[2].sample),
+    ("bf16", pack("bf16")), ("float16", pack("float16")), ("float32", pack("float32")),
+  ]
+
   /// - Parameter smoothing: scales the inputs and outputs of every matrix.
   private static func pack(_ format: WeightFormat, smoothing: Bool = false, seed: UInt64 = 1) -> SamplePack {
     var pack = SamplePack()
@@ -42,12 +48,39 @@ struct VersionedPack: CustomTestStringConvertible {
     return pack
   }
 
-  private static func matrix(
-    _ name: String, _ rows: Int, _ columns: Int, _ format: WeightFormat, _ smoothing: Bool, seed: UInt64
-  ) -> SamplePack.Tensor {
+  /// Not quantized.
+  private static func pack(_ scheme: String) -> SamplePack {
+    var pack = SamplePack()
+    for (index, shape) in shapes.enumerated() {
+      let weights = weights(shape.rows, shape.columns, seed: UInt64(1 + index))
+      let bytes: [UInt8] = weights.buffer.flatMap { weight in
+        switch scheme {
+        case "bf16": withUnsafeBytes(of: weight.bfloat16Bits) { Array($0) }
+        case "float16": withUnsafeBytes(of: weight.halfBits) { Array($0) }
+        default: withUnsafeBytes(of: weight) { Array($0) }
+        }
+      }
+      pack.tensors.append(
+        SamplePack.Tensor(
+          name: shape.name, shape: [shape.rows, shape.columns], scheme: scheme, group: nil,
+          streams: [
+            (scheme == "bf16" ? .bf16 : .raw, HostBuffer(bytes), bytes.count / shape.rows)
+          ]))
+    }
+    return pack
+  }
+
+  private static func weights(_ rows: Int, _ columns: Int, seed: UInt64) -> HostBuffer<Float> {
     var generator = SeededGenerator(seed: seed)
     let weights = HostBuffer<Float>(count: rows * columns)
     for index in 0..<weights.count { weights[index] = Float(generator.nextGaussian()) * 0.03 }
+    return weights
+  }
+
+  private static func matrix(
+    _ name: String, _ rows: Int, _ columns: Int, _ format: WeightFormat, _ smoothing: Bool, seed: UInt64
+  ) -> SamplePack.Tensor {
+    let weights = weights(rows, columns, seed: seed)
     if smoothing {
       for row in 0..<rows {
         for column in 0..<columns {

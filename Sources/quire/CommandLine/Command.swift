@@ -35,6 +35,8 @@ struct Command: Sendable {
     case ends(advice: String)
     /// The command handles the signals itself.
     case isHandled
+
+    static let startAgain = "nothing was written, so run it again from the start"
   }
 
   /// The text of `quire NAME --help`, in lines of at most `width` columns.

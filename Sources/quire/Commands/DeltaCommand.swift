@@ -16,7 +16,7 @@ extension Command {
     ],
     example:
       "quire delta qwen3-8b-int4.quire --parent qwen3-8b-int8.quire --output qwen3-8b-int4-delta.quire",
-    stop: .ends(advice: "nothing was written, so run it again from the start"),
+    stop: .ends(advice: Stop.startAgain),
     run: { try rewrite($0, isDelta: true) })
 
   static let flatten = Command(
@@ -29,7 +29,7 @@ extension Command {
       .quiet,
     ],
     example: "quire flatten qwen3-8b-int4-delta.quire --output qwen3-8b-int4.quire",
-    stop: .ends(advice: "nothing was written, so run it again from the start"),
+    stop: .ends(advice: Stop.startAgain),
     run: { try rewrite($0, isDelta: false) })
 }
 
@@ -38,10 +38,10 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
   let named = try arguments.required("--output")
   var files = OutputGuard()
   if isDelta { _ = try arguments.required("--parent") }
-  let parent = isDelta ? try arguments.parentPack(&files) : nil
   let pack = try PackReader(path: arguments.positionals[0])
+  let parent = isDelta ? try arguments.parentPack(&files) : nil
   files.reads(pack.path, as: "the pack")
-  if let own = pack.parent { files.reads(own.path, as: "the pack's parent") }
+  files.reads(parentOf: pack)
   let output = try PackOutput(named)
   defer { output.cleanUp() }
   try files.check(output.path, option: "--output", replaces: arguments.has("--force"))

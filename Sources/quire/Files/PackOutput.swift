@@ -20,17 +20,18 @@ struct PackOutput {
     }
     guard isatty(STDOUT_FILENO) == 0 else {
       throw CommandError(
-        "--output: expected a pipe or a file behind -, found a terminal, which shows no pack; add '> FILE' or '| PROGRAM'"
+        "--output: expected a pipe or a file for -, found a terminal, which shows no pack; add '> FILE' or '| PROGRAM'"
       )
     }
-    let temporary = NSTemporaryDirectory() + "/quire-" + UUID().uuidString
+    let temporaries = URL(fileURLWithPath: NSTemporaryDirectory())
+    let temporary = temporaries.appendingPathComponent("quire-" + UUID().uuidString).path
     DisposableFiles.add(temporary)
     do {
       try FileManager.default.createDirectory(
         atPath: temporary, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
     } catch {
       throw CommandError(
-        "expected a folder for temporary files at \(temporary), found that none can be made; set TMPDIR to a folder that can be written to"
+        "expected a folder for temporary files, found that none can be made in \(temporaries.path); set TMPDIR to a folder that can be written to"
       )
     }
     folder = temporary

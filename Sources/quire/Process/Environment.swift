@@ -42,7 +42,9 @@ enum Environment {
   }
 
   /// The paths in QUIRE_PARENT.
-  static let parents: [String] = value("QUIRE_PARENT")?.split(separator: ",").map(String.init) ?? []
+  static let parents: [String] =
+    value("QUIRE_PARENT")?.split(separator: ",").map { String($0.trimmingPrefix(while: \.isWhitespace)) }
+    ?? []
 
   static let variablePrefix = "QUIRE_"
   /// Variables that are not options of a command.

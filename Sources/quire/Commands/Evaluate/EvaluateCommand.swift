@@ -115,6 +115,10 @@ private func runEvaluate(_ arguments: Arguments) throws {
         + (models.count > 1 ? "\(models.count) models" : "the folder \(models[0])")
         + "; evaluate a pack or leave it out")
   }
+  if arguments.has("--store"), models[0] == InputFile.standardInputPath {
+    throw CommandError(
+      "--store: expected the path of a pack to keep the row in, found -; save the pack and give its path")
+  }
   let recipes = try arguments.all("--recipe").map { try arguments.recipe($0) }
   let evaluator = try Evaluator(
     models: models, recipes: recipes.map(\.recipe), reference: arguments.string("--reference"),

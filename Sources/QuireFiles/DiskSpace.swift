@@ -15,7 +15,7 @@ package enum DiskSpace {
   }
 
   /// The folder that contains the entry of `path`.
-  static func folder(of path: String) -> String {
+  package static func folder(of path: String) -> String {
     var path = Substring(path)
     while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }

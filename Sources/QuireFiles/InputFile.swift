@@ -26,6 +26,12 @@ package final class InputFile: Sendable {
     if let failure { throw failure }
   }
 
+  /// Takes over the open regular file `descriptor`.
+  init(owning descriptor: Int32, byteCount: Int) {
+    self.descriptor = descriptor
+    self.byteCount = byteCount
+  }
+
   deinit { _ = close(descriptor) }
 
   /// Fills `target` with the bytes from `offset` on; fails when the file has become shorter.

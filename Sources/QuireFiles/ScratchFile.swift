@@ -24,10 +24,21 @@ package final class ScratchFile {
 
   /// Creates a file without a name in the folder for temporary files; no other process can open it.
   package init(temporary: Void = ()) throws(FileFailure) {
+    (descriptor, path) = try Self.openUnnamed()
+    keeps = true
+  }
+
+  /// The folder for temporary files.
+  static var temporaryFolder: String {
     let given = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    let folder = given.isEmpty ? "/tmp" : given
+    return given.isEmpty ? "/tmp" : given
+  }
+
+  /// Opens a new file without a name; the path is the one that it had for a moment.
+  static func openUnnamed() throws(FileFailure) -> (descriptor: Int32, path: String) {
+    let folder = temporaryFolder
     var template = Array((folder + "/quire-XXXXXX").utf8CString)
-    descriptor = try DisposableFiles.beforeExit { () throws(FileFailure) in
+    let descriptor = try DisposableFiles.beforeExit { () throws(FileFailure) in
       let descriptor = mkstemp(&template)
       guard descriptor >= 0 else {
         let code = errno
@@ -40,8 +51,7 @@ package final class ScratchFile {
       _ = unlink(template)
       return descriptor
     }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    keeps = true
+    return (descriptor, String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
   }
 
   deinit {

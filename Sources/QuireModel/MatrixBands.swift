@@ -1,7 +1,6 @@
 import QuireCheckpoints
 package import QuirePacks
 package import QuireTensors
-import Synchronization
 
 /// One matrix of a pack or of a checkpoint, read in bands of rows, so that a large one is never in memory as a whole.
 ///
@@ -61,7 +60,14 @@ package struct MatrixBands {
 
   /// Reads a band as a matrix of its own.
   package func read(_ band: Int, team: ThreadTeam) throws(ModelError) -> WeightMatrix {
-    let rows = rows(of: band)
+    try read(rows: rows(of: band), team: team)
+  }
+
+  /// Reads some rows as a matrix of their own; of a pack only the frames that hold them. The first is a multiple of 32.
+  package func read(rows: Range<Int>, team: ThreadTeam) throws(ModelError) -> WeightMatrix {
+    precondition(
+      rows.lowerBound % Self.panelRows == 0 && rows.upperBound <= rowCount && !rows.isEmpty,
+      "rows of the matrix from a panel's start on")
     switch source {
     case .checkpoint(let loader):
       return .dense(try dense(rows, loader))
@@ -69,7 +75,7 @@ package struct MatrixBands {
       guard let tensor = pack.tensor(name.string) else { preconditionFailure("\(name) was found before") }
       guard let element else { return .quantized(try quantized(rows, tensor, pack, team)) }
       let rowBytes = columnCount * element.byteCount
-      let values = try pack.contents(
+      let values = try pack.values(
         rows.lowerBound * rowBytes..<rows.upperBound * rowBytes, of: tensor.streams[0], team: team)
       return .dense(
         DenseMatrix(
@@ -84,7 +90,7 @@ package struct MatrixBands {
       return nil
     }
     let stream = tensor.streams[1]
-    return try pack.contents(0..<stream.rawBytes, of: stream, team: team)
+    return try pack.values(0..<stream.rawBytes, of: stream, team: team)
   }
 
   private func dense(_ rows: Range<Int>, _ loader: LayerLoader) throws(ModelError) -> DenseMatrix {
@@ -108,7 +114,7 @@ package struct MatrixBands {
     func part(_ stream: PackTensor.Stream, panelBytes: Int) throws(ModelError) -> HostBuffer<UInt8> {
       let first = rows.lowerBound / Self.panelRows
       let end = (rows.upperBound + Self.panelRows - 1) / Self.panelRows
-      return try pack.contents(first * panelBytes..<end * panelBytes, of: stream, team: team)
+      return try pack.values(first * panelBytes..<end * panelBytes, of: stream, team: team)
     }
     let codes = try part(
       tensor.streams[0], panelBytes: format.codeByteCount(rows: Self.panelRows, columns: columnCount))
@@ -169,43 +175,13 @@ package struct StoredNumbers {
 
 extension PackReader {
   /// Some raw bytes of a stream, decompressed by the team.
-  func contents(
+  func values(
     _ range: Range<Int>, of stream: PackTensor.Stream, team: ThreadTeam
   ) throws(ModelError) -> HostBuffer<UInt8> {
-    let target = HostBuffer<UInt8>(count: range.count)
-    guard !range.isEmpty else { return target }
-    let first = range.lowerBound / stream.frameBytes
-    let end = (range.upperBound - 1) / stream.frameBytes + 1
-    let next = Atomic<Int>(first)
-    let failure = Mutex<PackError?>(nil)
-    team.run { _, _ in
-      while true {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < end else { return }
-        do throws(PackError) {
-          try self.copy(self.frame(at: index, of: stream), within: range, into: target)
-        } catch {
-          failure.withLock { $0 = $0 ?? error }
-          next.store(end, ordering: .relaxed)
-        }
-      }
+    do throws(PackError) {
+      return try contents(range, of: stream, team: team)
+    } catch {
+      throw .pack(error.description)
     }
-    if let error = failure.withLock({ $0 }) { throw .pack(error.description) }
-    return target
-  }
-
-  /// Decompresses a frame and keeps what of it is in `range`, whose start is the start of `target`.
-  private func copy(
-    _ frame: PackFrame, within range: Range<Int>, into target: HostBuffer<UInt8>
-  ) throws(PackError) {
-    let kept = frame.range.clamped(to: range)
-    let offset = kept.lowerBound - range.lowerBound
-    let destination = UnsafeMutableRawBufferPointer(rebasing: target.bytes[offset..<offset + kept.count])
-    if kept == frame.range { return try readFrame(frame, into: destination) }
-    let whole = HostBuffer<UInt8>(count: frame.range.count)
-    defer { withExtendedLifetime(whole) {} }
-    try readFrame(frame, into: whole.bytes)
-    let start = kept.lowerBound - frame.range.lowerBound
-    destination.copyMemory(from: UnsafeRawBufferPointer(rebasing: whole.bytes[start..<start + kept.count]))
   }
 }

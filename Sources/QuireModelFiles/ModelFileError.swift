@@ -8,6 +8,8 @@ package enum ModelFileError: Error, Equatable, Sendable, CustomStringConvertible
   case wrongKind(path: String, expected: String, found: String, advice: String)
   /// A pack lacks a part.
   case incomplete(path: String, lacks: String)
+  /// The model has no such tensor.
+  case noTensor(path: String, name: String)
   /// The tokenizer has ids that the model does not have.
   case tokenizer(path: String, tokens: Int, rows: Int)
   /// The weights do not fit into memory.
@@ -25,6 +27,8 @@ package enum ModelFileError: Error, Equatable, Sendable, CustomStringConvertible
       "expected \(expected) at \(path), found \(found); \(advice)"
     case .incomplete(let path, let lacks):
       "expected \(lacks) in the pack \(path), found none; convert the checkpoint again"
+    case .noTensor(let path, let name):
+      "expected a tensor of the model \(path), found \"\(name.prefix(200))\"; `quire inspect` lists its tensors"
     case .tokenizer(let path, let tokens, let rows):
       "expected at most \(rows) tokens, as the model has, in the tokenizer of \(path), found \(tokens); "
         + "give a model and a tokenizer that belong together"

@@ -13,6 +13,11 @@ enum ModelPath {
   private static let packMagic: [UInt8] = [0x51, 0x2A, 0x4D, 0x18]
 
   init(_ path: String) throws(ModelFileError) {
+    // Of the two only a pack is one stream.
+    guard path != InputFile.standardInputPath else {
+      self = .pack
+      return
+    }
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw .notFound(path: path, advice: Self.advice(missing: path))
@@ -93,6 +98,7 @@ enum ModelPath {
 
 /// A model's name: the last part of its path, or its name on the hub for a path in a download cache.
 func displayName(_ path: String) -> String {
+  if path == InputFile.standardInputPath { return "model" }
   let parts = URL(fileURLWithPath: path).standardizedFileURL.pathComponents
   // …/models--Qwen--Qwen3-8B/snapshots/0123abcd
   if parts.count >= 3, parts[parts.count - 2] == "snapshots" {

@@ -1,6 +1,6 @@
 /// The size of a model in bytes.
 package struct ModelSize: Sendable, Equatable {
-  /// Bytes on disk: the pack, or the files of a checkpoint that Quire reads.
+  /// Bytes on disk: the pack, with its parent if it is a delta pack, or the files of a checkpoint that Quire reads.
   package var fileBytes = 0
   /// Bytes of all weights in memory as their schemes store them, scales included, norms as 16-bit numbers.
   package var weightBytes = 0

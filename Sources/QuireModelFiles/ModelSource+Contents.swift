@@ -48,7 +48,7 @@ extension ModelSource {
   }
 
   private func fileBytes() throws(ModelFileError) -> Int {
-    if let pack { return pack.fileBytes }
+    if let pack { return pack.fileBytes + (pack.parent?.fileBytes ?? 0) }
     let checkpoint = try checkpoint(for: "its size").checkpoint
     return try reading { () throws(CheckpointError) in try checkpoint.fileBytes() }
   }

@@ -7,6 +7,8 @@ import QuireTensors
 struct ManifestValidator {
   let path: String
   let frames: FrameTable
+  /// Of a delta pack.
+  let parent: PackReader?
   /// The most bytes that all tensors together may decompress to.
   let totalRawBytesMax: Int
 
@@ -15,12 +17,15 @@ struct ManifestValidator {
   /// For each data frame the stream that it belongs to: an index into `owners`, -1 for none.
   private var ownerOfFrame: [Int32]
   private var owners: [PackTensor.Stream] = []
+  let parentStreams: [PackTensor.Stream.Contents: PackTensor.Stream]
 
   private var dataFrames: Range<Int> { frames.dataFrames }
 
-  init(path: String, frames: FrameTable, totalRawBytesMax: Int) {
+  init(path: String, frames: FrameTable, parent: PackReader?, totalRawBytesMax: Int) {
     self.path = path
     self.frames = frames
+    self.parent = parent
+    parentStreams = parent?.streamOfContents ?? [:]
     self.totalRawBytesMax = totalRawBytesMax
     ownerOfFrame = [Int32](repeating: -1, count: frames.dataFrames.count)
   }
@@ -40,7 +45,7 @@ struct ManifestValidator {
     var rawBytes = CheckedCount(0)
     for (index, value) in list.enumerated() {
       let tensor = try tensor(value, index: index)
-      rawBytes += CheckedCount.sum(tensor.streams.map(\.rawBytes))
+      rawBytes += CheckedCount.sum(tensor.storedStreams.map(\.rawBytes))
       // Streams may be shared, so the sizes of the frames do not bound the sum.
       guard rawBytes.value(atMost: totalRawBytesMax) != nil else {
         throw invalid("total size of tensors (at most \(totalRawBytesMax) bytes)", "more")
@@ -56,7 +61,7 @@ struct ManifestValidator {
 
   private mutating func tensor(_ value: JSONValue, index: Int) throws(PackError) -> PackTensor {
     let label = "tensor \(index)"
-    try require(value, keys: PackTensor.keys, label)
+    try require(value, keys: PackTensor.keys(hasParent: parent != nil), label)
     let name = try self.name(value["name"], label)
     let called = "tensor \"\(name)\""
     let shape = try self.shape(value["shape"], called)
@@ -75,11 +80,21 @@ struct ManifestValidator {
         "list of \(expected.count) streams for \(called)",
         value["streams"]?.arrayValue.map { "\($0.count)" } ?? "none")
     }
+    var tensor = PackTensor(name: name, shape: shape, scheme: scheme, group: group, streams: [])
+    // Factors come first in the file.
+    if parent != nil, let factors = value[PackTensor.factorsKey], !factors.isNull {
+      tensor.factors = try self.factors(factors, of: tensor, index, called)
+    }
     var streams: [PackTensor.Stream] = []
     for (value, expected) in zip(list, expected) {
-      streams.append(try stream(value, expected, "\(expected.kind.rawValue) of \(called)"))
+      let label = "\(expected.kind.rawValue) of \(called)"
+      streams.append(try stream(value, expected, tensor, index, label))
     }
-    return PackTensor(name: name, shape: shape, scheme: scheme, group: group, streams: streams)
+    let isDifference = streams.contains { $0.source == .difference(tensor: index) }
+    guard isDifference || tensor.factors == nil else {
+      throw invalid("factors of \(called) (null without differences)", "a stream")
+    }
+    return tensor.with(streams)
   }
 
   private mutating func name(_ value: JSONValue?, _ label: String) throws(PackError) -> String {
@@ -110,10 +125,11 @@ struct ManifestValidator {
     return shape
   }
 
-  private mutating func stream(
-    _ value: JSONValue, _ expected: PackSchema.Stream, _ label: String
+  mutating func stream(
+    _ value: JSONValue, _ expected: PackSchema.Stream, _ tensor: PackTensor, _ tensorIndex: Int,
+    _ label: String
   ) throws(PackError) -> PackTensor.Stream {
-    try require(value, keys: PackTensor.Stream.keys, label)
+    try require(value, keys: PackTensor.Stream.keys(hasParent: parent != nil), label)
     guard value["kind"]?.stringValue == expected.kind.rawValue else {
       throw invalid(
         "kind of the stream \(label)", value["kind"]?.stringValue.map { "\"\($0)\"" } ?? "none")
@@ -121,6 +137,16 @@ struct ManifestValidator {
     let rawBytes = try integer(value["rawBytes"], in: 1...Int.max, "rawBytes of \(label)")
     guard rawBytes == expected.rawBytes else {
       throw invalid("rawBytes of \(label) (\(expected.rawBytes) by its shape and scheme)", "\(rawBytes)")
+    }
+    var source = PackTensor.Stream.Source.file
+    if let parent {
+      switch value[PackTensor.Stream.sourceKey]?.stringValue {
+      case PackTensor.Stream.Source.fileName: break
+      case PackTensor.Stream.Source.parentName: return try inherited(value, expected, parent, label)
+      case PackTensor.Stream.Source.differenceName: source = .difference(tensor: tensorIndex)
+      default:
+        throw invalid("source of \(label) (\"file\", \"parent\" or \"difference\")", "something else")
+      }
     }
     let frameBytes = try integer(
       value["frameBytes"], in: 1...PackLayout.frameRawBytesMax, "frameBytes of \(label)")
@@ -138,11 +164,13 @@ struct ManifestValidator {
         "position of \(label) among the frames from \(dataFrames.lowerBound) to before \(dataFrames.upperBound)",
         "\(frameCount) frames from \(first) on")
     }
-    let stream = PackTensor.Stream(
+    var stream = PackTensor.Stream(
       kind: expected.kind, rawBytes: rawBytes, frameBytes: frameBytes, firstFrame: first,
       hash: try hash(value["hash"], "hash of \(label)"),
       packedHash: try hash(value["packedHash"], "packedHash of \(label)"),
       packedBytes: frames.bytes(of: range).count)
+    stream.source = source
+    if source != .file { try checkDifference(stream, tensor, label) }
     try claim(stream, label)
     return stream
   }
@@ -197,7 +225,7 @@ struct ManifestValidator {
     return integer
   }
 
-  private func hash(_ value: JSONValue?, _ label: String) throws(PackError) -> UInt64 {
+  func hash(_ value: JSONValue?, _ label: String) throws(PackError) -> UInt64 {
     // Compared as text: `UInt64(_:radix:)` would also accept signs and capitals.
     guard let text = value?.stringValue, let hash = UInt64(text, radix: 16),
       ContentHash.hexadecimal(hash) == text
@@ -205,7 +233,7 @@ struct ManifestValidator {
     return hash
   }
 
-  private func invalid(_ member: String, _ found: String) -> PackError {
+  func invalid(_ member: String, _ found: String) -> PackError {
     .invalid(path: path, member: member, found: found)
   }
 }
@@ -215,5 +243,6 @@ extension PackTensor.Stream {
   func sharesStorage(with other: Self) -> Bool {
     firstFrame == other.firstFrame && rawBytes == other.rawBytes && frameBytes == other.frameBytes
       && hash == other.hash && packedHash == other.packedHash && (kind == .bf16) == (other.kind == .bf16)
+      && source == other.source
   }
 }

@@ -1,3 +1,5 @@
+import QuireFiles
+
 /// What can go wrong with a pack that is read or written. Each description is one sentence.
 package enum PackError: Error, Equatable, CustomStringConvertible {
   /// The file cannot be opened or read at all.
@@ -14,6 +16,10 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   case invalid(path: String, member: String, found: String)
   /// The pack is valid but has no such tensor or stream.
   case missing(path: String, name: String)
+  /// The pack that a delta pack takes tensors from is missing, or is another one.
+  case parent(path: String, parent: PackParent, found: String)
+  /// A delta pack where only a whole one will do.
+  case isDelta(path: String)
   /// The tensors in an unfinished pack are not those of the model.
   case incompleteModel(path: String, found: String)
   /// The file cannot be written. The reason ends with the remedy.
@@ -22,7 +28,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .unreadable(let path, let reason):
-      "expected a readable pack at \(path), found: \(reason); give the path of a .quire file"
+      "expected a readable pack at \(path), found: \(reason); give the path of a .quire file, or - for one on the standard input"
     case .notAPack(let path, let found):
       "expected a pack at \(path), found \(found); make packs with `quire convert`"
     case .otherVersion(let path, let found):
@@ -36,11 +42,20 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
       "expected a valid \(member) in \(path), found \(found); do not trust this file"
     case .missing(let path, let name):
       "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
+    case .parent(let path, let parent, let found):
+      "expected the pack \(parent.file) with the contents \(ContentHash.hexadecimal(parent.contentsHash)), "
+        + "from which \(path) takes tensors, found \(found); \(Self.copying(nextTo: path)) or give its path with --parent"
+    case .isDelta(let path):
+      "expected a whole pack at \(path), found a delta pack; make it whole with `quire flatten`"
     case .incompleteModel(let path, let found):
       "expected all tensors of the model in the unfinished pack \(path), found \(found); "
         + "delete the .partial files next to it and convert again"
     case .unwritable(let path, let reason):
       "expected to write \(path), found: \(reason)"
     }
+  }
+
+  private static func copying(nextTo path: String) -> String {
+    path == PackOpening.standardInputName ? "copy it to the current folder" : "copy it next to \(path)"
   }
 }

@@ -37,6 +37,7 @@ final class PackJournal {
   private static let noteKey = "note"
 
   private let path: String
+  private let parent: PackReader?
   private let lines: LineJournal
 
   private static func path(nextTo path: String) -> String { path + ".journal" }
@@ -46,8 +47,11 @@ final class PackJournal {
   }
 
   /// Opens or creates the journal of the pack at `path`.
-  init(path: String) throws(FileFailure) {
+  ///
+  /// - Parameter parent: the pack that the unfinished one takes tensors from.
+  init(path: String, parent: PackReader? = nil) throws(FileFailure) {
     self.path = path
+    self.parent = parent
     lines = try LineJournal(path: Self.path(nextTo: path))
   }
 
@@ -59,7 +63,7 @@ final class PackJournal {
 
   func append(_ tensor: PackTensor, newFrames: ArraySlice<SeekTable.Entry>) throws(FileFailure) {
     try lines.append([
-      Self.tensorKey: tensor.json,
+      Self.tensorKey: tensor.json(hasParent: parent != nil),
       Self.framesKey: .array(newFrames.map { [.int($0.packedBytes), .int($0.rawBytes)] }),
     ])
   }
@@ -158,7 +162,7 @@ final class PackJournal {
     entries += [.init(packedBytes: 1, rawBytes: 1), .init(packedBytes: PackLayout.tailBytes, rawBytes: 0)]
     guard let frames = FrameTable(SeekTable(entries: entries)) else { return nil }
     // The limit for the complete pack is known when it is finished.
-    var validator = ManifestValidator(path: path, frames: frames, totalRawBytesMax: .max)
+    var validator = ManifestValidator(path: path, frames: frames, parent: parent, totalRawBytesMax: .max)
     return try? validator.tensors([PackTensor.listKey: .array(lines.map(\.tensor))])
   }
 
@@ -170,8 +174,8 @@ final class PackJournal {
     let chunk = HostBuffer<UInt8>(count: Self.chunkBytes)
     var offset = start
     var nextFrame = firstFrame
-    for stream in tensor.streams.sorted(by: { $0.firstFrame < $1.firstFrame })
-    where stream.firstFrame == nextFrame {
+    for stream in tensor.storedStreams.sorted(by: { $0.firstFrame < $1.firstFrame })
+    where stream.firstFrame == nextFrame && stream.source != .parent {
       nextFrame = stream.frames.upperBound
       guard
         let range = CheckedCount(offset).range(
@@ -195,6 +199,6 @@ final class PackJournal {
     guard file.byteCount >= PackLayout.headBytes else { return false }
     let head = HostBuffer<UInt8>(count: PackLayout.headBytes)
     try file.read(at: 0, into: head.bytes)
-    return head.buffer.elementsEqual(PackLayout.head)
+    return head.buffer.elementsEqual(PackLayout.head(flags: parent == nil ? 0 : PackLayout.parentFlag))
   }
 }

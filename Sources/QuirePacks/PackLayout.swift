@@ -6,6 +6,9 @@ import QuireTensors
 enum PackLayout {
   static let version: UInt32 = 1
 
+  /// The flag of a pack that takes tensors from a parent.
+  static let parentFlag: UInt32 = 1
+
   /// The skippable frames of a pack have this magic number; the seek table has the one of its specification.
   static let skippableMagic: UInt32 = 0x184D_2A51
   static let seekTableFrameMagic: UInt32 = 0x184D_2A5E
@@ -20,6 +23,8 @@ enum PackLayout {
   static let seekFooterBytes = 9  // frame count, descriptor, magic
 
   static let frameRawBytesMax = 4 << 20
+  /// Of differences in more than one frame; smaller ones would read the parent's frames again and again.
+  static let differenceFrameBytesMin = 1 << 20
   static let frameRawBytesTarget = 2 << 20
   /// A frame decompresses to at most this many times its size in the file, and all tensors to as many times the
   /// file's.
@@ -40,19 +45,19 @@ enum PackLayout {
   }
 
   /// The first frame of every pack.
-  static var head: [UInt8] {
+  static func head(flags: UInt32) -> [UInt8] {
     var bytes = LittleEndianBytes()
     bytes.append(skippableMagic)
     bytes.append(UInt32(headBytes - skippableHeadBytes))  // bounded: constants
     bytes.append(headMark)
     bytes.append(version)
-    bytes.append(UInt32(0))
+    bytes.append(flags)
     return bytes.storage
   }
 
   /// The most bytes that all tensors of a file may decompress to, shared streams counted each time.
-  static func totalRawBytesMax(fileBytes: Int) -> Int {
-    (CheckedCount(fileBytes) * CheckedCount(expansionMax)).value ?? .max
+  static func totalRawBytesMax(fileBytes: Int, _ parentBytes: Int? = nil) -> Int {
+    ((CheckedCount(fileBytes) + CheckedCount(parentBytes ?? 0)) * CheckedCount(expansionMax)).value ?? .max
   }
 
   /// Number of frames of a stream of `rawBytes`.

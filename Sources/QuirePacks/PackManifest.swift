@@ -10,7 +10,7 @@ package import QuireJSON
 package struct PackManifest: Sendable, Equatable {
   private enum Key: String {
     case configuration, tokenizer, tokenizerConfiguration, generationConfiguration, chatFormat, recipe,
-      provenance, rows
+      provenance, rows, parent
   }
 
   /// The members in the order of the file, without `tensors`.
@@ -84,10 +84,20 @@ package struct PackManifest: Sendable, Equatable {
   /// The names of the rows' steps, the checkpoint's first.
   package var stepNames: [String] { rows.compactMap { $0["step"]?.stringValue } }
 
+  /// The pack that a delta pack takes tensors from; nil for other packs.
+  package internal(set) var parent: PackParent? {
+    get { value(.parent).flatMap(PackParent.init(json:)) }
+    set { setValue(.parent, newValue?.json) }
+  }
+
+  /// Whether there is a member of that name, valid or not.
+  var namesParent: Bool { value(.parent) != nil }
+
   /// The complete manifest as in the file.
   package func json(tensors: [PackTensor]) -> JSONValue {
     var object = members
-    object[PackTensor.listKey] = .array(tensors.map(\.json))
+    let hasParent = namesParent
+    object[PackTensor.listKey] = .array(tensors.map { $0.json(hasParent: hasParent) })
     return .object(object)
   }
 }

@@ -3,39 +3,82 @@ import QuireJSON
 import QuireTensors
 
 /// Opens and validates a pack in steps, each of which uses only what the steps before have checked: head, footer,
-/// tail, seek table, sizes, manifest, tensors.
+/// tail, seek table, sizes, manifest, parent, tensors.
 struct PackOpening {
   let path: String
   let file: InputFile
   private(set) var frames: FrameTable
   private(set) var manifest = PackManifest()
   private(set) var tensors: [PackTensor] = []
+  private(set) var parent: PackReader?
+  private var flags: UInt32 = 0
 
-  init(path: String) throws(PackError) {
-    self.path = path
+  /// What messages call the standard input.
+  static let standardInputName = "the standard input"
+
+  /// The standard input, which can be copied only once.
+  private static let standardInput: Result<InputFile, FileFailure> = {
     do throws(FileFailure) {
-      file = try InputFile(path: path)
+      return .success(
+        try InputFile.stream(0, startBytes: PackLayout.headBytes) { start in
+          start.prefix(markedBytes).elementsEqual(PackLayout.head(flags: 0).prefix(markedBytes))
+        })
     } catch {
-      throw .unreadable(path: path, reason: error.reason)
+      return .failure(error)
+    }
+  }()
+
+  /// Magic number, size and mark.
+  private static var markedBytes: Int {
+    PackLayout.skippableHeadBytes + PackLayout.headMark.count  // bounded: constants
+  }
+
+  /// - Parameters:
+  ///   - path: `-` for the standard input.
+  ///   - parents: where to look for the parent of a delta pack; nil: delta packs are refused.
+  init(path: String, parents: ParentSearch?) throws(PackError) {
+    let isStream = path == InputFile.standardInputPath
+    self.path = isStream ? Self.standardInputName : path
+    do throws(FileFailure) {
+      file = isStream ? try Self.standardInput.get() : try InputFile(path: path)
+    } catch {
+      throw .unreadable(path: self.path, reason: error.reason)
     }
     frames = .empty
     try checkHead()
+    guard flags == 0 || parents != nil else { throw .isDelta(path: self.path) }
     let tableStart = try seekTableStart()
     let tail = try tail(before: tableStart)
     frames = try frameTable(tail, tableStart: tableStart)
     let json = try readManifest(tail)
-    var validator = ManifestValidator(
-      path: path, frames: frames,
-      totalRawBytesMax: PackLayout.totalRawBytesMax(fileBytes: file.byteCount))
-    tensors = try validator.tensors(json)
     manifest = PackManifest(members: json.objectValue ?? JSONObject())
+    parent = try findParent(parents)
+    var validator = ManifestValidator(
+      path: self.path, frames: frames, parent: parent,
+      totalRawBytesMax: PackLayout.totalRawBytesMax(fileBytes: file.byteCount, parent?.fileBytes))
+    tensors = try validator.tensors(json)
   }
 
-  private func checkHead() throws(PackError) {
+  /// The pack that this one takes tensors from, if its flags say so.
+  private func findParent(_ parents: ParentSearch?) throws(PackError) -> PackReader? {
+    guard flags == PackLayout.parentFlag, let parents else {
+      guard !manifest.namesParent else {
+        throw invalid("manifest of a whole pack", "the member \"parent\"")
+      }
+      return nil
+    }
+    guard let named = manifest.parent else {
+      throw invalid(
+        "member \"parent\"", manifest.namesParent ? "something else than a file and a hash" : "none")
+    }
+    return try parents.find(named, of: path)
+  }
+
+  private mutating func checkHead() throws(PackError) {
     guard file.byteCount > 0 else { throw .notAPack(path: path, found: "an empty file") }
-    let expected = PackLayout.head
+    let expected = PackLayout.head(flags: 0)
     let found = try bytes(0..<min(expected.count, file.byteCount))
-    let marked = PackLayout.skippableHeadBytes + PackLayout.headMark.count  // bounded: constants
+    let marked = Self.markedBytes
     guard found.prefix(marked).elementsEqual(expected.prefix(min(marked, found.count))) else {
       let start = found.prefix(8).map { "0" + String($0, radix: 16) }.map { $0.suffix(2) }
       throw .notAPack(path: path, found: "a file that starts with the bytes \(start.joined(separator: " "))")
@@ -45,7 +88,8 @@ struct PackOpening {
     }
     let version = found.withUnsafeBytes { $0.number(at: marked, as: UInt32.self) }
     guard version == PackLayout.version else { throw .otherVersion(path: path, found: version) }
-    guard found == expected else {
+    flags = found.withUnsafeBytes { $0.number(at: expected.count - 4, as: UInt32.self) }
+    guard found == PackLayout.head(flags: flags), flags & ~PackLayout.parentFlag == 0 else {
       throw .damaged(path: path, part: "head", found: "flags that version \(version) does not have")
     }
   }
@@ -82,7 +126,7 @@ struct PackOpening {
     guard let tail = bytes.withUnsafeBytes({ PackTail($0) }) else {
       throw .damaged(path: path, part: "tail", found: "a wrong checksum")
     }
-    guard tail.version == PackLayout.version, tail.flags == 0 else {
+    guard tail.version == PackLayout.version, tail.flags == flags else {
       throw .invalid(path: path, member: "tail", found: "version \(tail.version) and flags \(tail.flags)")
     }
     guard tail.fileBytes == UInt64(file.byteCount) else {

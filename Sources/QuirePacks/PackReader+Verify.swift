@@ -1,5 +1,5 @@
-import QuireFiles
 import Foundation
+import QuireFiles
 package import QuireTensors
 import Synchronization
 
@@ -48,17 +48,22 @@ extension PackReader {
     if let team { team.run(body) } else { body(0, 1) }
     // Threads without memory have processed no frame; if all had none, nothing was checked.
     if let error = refusal.withLock({ $0 }), done.load(ordering: .relaxed) < total { throw error }
-    for check in checks { try check.verdict(path: path) }
+    for check in checks {
+      try check.verdict(path: check.stream.source == .parent ? parent?.path ?? path : path)
+    }
   }
 
-  /// Each stored stream once, in the order of the file.
+  /// Each stream once, in the order of the file; of a delta pack's parent those that it takes.
   private func storedStreams() -> [StreamCheck] {
-    var seen: Set<Int> = []
+    var seen: [Set<Int>] = [[], []]
     let checks = tensors.flatMap { tensor in
-      tensor.streams.filter { seen.insert($0.firstFrame).inserted }
+      tensor.storedStreams.filter { seen[$0.source == .parent ? 1 : 0].insert($0.firstFrame).inserted }
         .map { StreamCheck(tensorName: tensor.name, stream: $0) }
     }
-    return checks.sorted { $0.stream.firstFrame < $1.stream.firstFrame }
+    func position(_ check: StreamCheck) -> (Int, Int) {
+      (check.stream.source == .parent ? 1 : 0, check.stream.firstFrame)
+    }
+    return checks.sorted { position($0) < position($1) }
   }
 }
 

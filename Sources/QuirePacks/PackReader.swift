@@ -18,17 +18,32 @@ package final class PackReader: Sendable {
   package let manifest: PackManifest
   /// In the order in which they were written.
   package let tensors: [PackTensor]
+  /// The pack that a delta pack takes tensors from; nil for a whole pack.
+  package let parent: PackReader?
 
   let file: InputFile
   let frames: FrameTable
   private let indexOfName: [String: Int]
   /// Decoders that no thread is using.
   private let idleDecoders = Mutex<[FrameDecoder]>([])
+  /// What is needed to read stored differences, of the tensors read last.
+  let recentDifferences = RecentDifferences()
 
-  /// Opens and validates the pack at `path`.
-  package init(path: String) throws(PackError) {
-    let opening = try PackOpening(path: path)
-    self.path = path
+  /// Opens and validates the pack at `path`, or on the standard input for `-`, and the parent of a delta pack.
+  ///
+  /// - Parameter parents: where to look for the parent; nil: where the program's user says.
+  package convenience init(path: String, parents: ParentSearch? = nil) throws(PackError) {
+    self.init(try PackOpening(path: path, parents: parents ?? ParentSearch.standard.withLock { $0 }))
+  }
+
+  /// Opens a pack that is no delta pack.
+  package convenience init(wholePackAt path: String) throws(PackError) {
+    self.init(try PackOpening(path: path, parents: nil))
+  }
+
+  private init(_ opening: PackOpening) {
+    path = opening.path
+    parent = opening.parent
     file = opening.file
     fileBytes = opening.file.byteCount
     frames = opening.frames
@@ -62,7 +77,7 @@ package final class PackReader: Sendable {
   package func frame(at position: Int, of stream: PackTensor.Stream) -> PackFrame {
     let start = position * stream.frameBytes
     return PackFrame(
-      index: stream.firstFrame + position, joinsBrainFloats: stream.kind == .bf16,
+      index: stream.firstFrame + position, source: stream.source, joinsBrainFloats: stream.kind == .bf16,
       range: start..<min(start + stream.frameBytes, stream.rawBytes))
   }
 
@@ -80,14 +95,18 @@ package final class PackReader: Sendable {
     _ frame: PackFrame, into target: UnsafeMutableRawBufferPointer, with decoder: FrameDecoder
   ) throws(PackError) {
     precondition(target.count == frame.range.count, "the target has the frame's size")
-    let range = frames.bytes(of: frame.index)
+    let owner = frame.source == .parent ? parent ?? self : self
+    let range = owner.frames.bytes(of: frame.index)
     do throws(FileFailure) {
-      try decoder.load(range, read: file.read)
+      try decoder.load(range, read: owner.file.read)
     } catch {
-      throw .unreadable(path: path, reason: error.reason)
+      throw .unreadable(path: owner.path, reason: error.reason)
     }
     if let fault = decoder.unpack(into: target, joinsBrainFloats: frame.joinsBrainFloats) {
-      throw .damaged(path: path, part: "frame \(frame.index)", found: fault)
+      throw .damaged(path: owner.path, part: "frame \(frame.index)", found: fault)
+    }
+    if case .difference(let tensor) = frame.source {
+      try differences(ofTensor: tensor).apply(.add, to: target, of: frame.range)
     }
   }
 

@@ -56,9 +56,11 @@ struct PackTail: Equatable {
   }
 
   init(
-    fileBytes: UInt64, manifestOffset: UInt64, manifestPackedBytes: UInt64, manifestRawBytes: UInt64,
+    flags: UInt32, fileBytes: UInt64, manifestOffset: UInt64, manifestPackedBytes: UInt64,
+    manifestRawBytes: UInt64,
     manifestHash: UInt64, seekTableHash: UInt64, dataRawBytes: UInt64
   ) {
+    self.flags = flags
     self.fileBytes = fileBytes
     self.manifestOffset = manifestOffset
     self.manifestPackedBytes = manifestPackedBytes

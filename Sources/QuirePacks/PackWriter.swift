@@ -20,6 +20,10 @@ package final class PackWriter {
   /// The key of an unfinished pack that was discarded because it belongs to other work.
   package let discardedKey: String?
 
+  /// The pack that this one takes tensors from, if it is to be a delta pack.
+  private let parent: PackReader?
+  private let namedParent: PackParent?
+  private let team: ThreadTeam?
   private let file: AtomicFile
   private let journal: PackJournal?
   private let resumeKey: String?
@@ -34,16 +38,25 @@ package final class PackWriter {
   ///   - team: threads that compress; nil: only the calling thread. The bytes written do not depend on it.
   ///   - resumeKey: everything that decides the contents (say, a hash of sources and recipe); a temporary of
   ///     another key is discarded.
-  package init(path: String, team: ThreadTeam? = nil, resumeKey: String? = nil) throws(PackError) {
+  ///   - parent: a whole pack; the new one then holds only what differs from it.
+  package init(
+    path: String, team: ThreadTeam? = nil, resumeKey: String? = nil, parent: PackReader? = nil
+  ) throws(PackError) {
+    try parent?.checkIsParent(of: path)
     self.path = path
+    self.parent = parent
+    namedParent = parent.map {
+      PackParent(file: PackParent.fileName(of: $0.path), contentsHash: $0.contentsHash)
+    }
+    self.team = team
     self.resumeKey = resumeKey
     do throws(FileFailure) {
       file = try AtomicFile(path: path, resumes: resumeKey != nil)
       // Until the journal has been read, the files of an earlier run must not be removed.
       file.keepsTemporary = resumeKey != nil
-      frameWriter = try FrameWriter(file: file, team: team)
+      frameWriter = try FrameWriter(file: file, team: team, parent: parent)
       if let resumeKey {
-        let journal = try PackJournal(path: path)
+        let journal = try PackJournal(path: path, parent: parent)
         self.journal = journal
         let progress = try journal.resume(key: resumeKey, file: file)
         frameWriter.adopt(progress)
@@ -67,12 +80,15 @@ package final class PackWriter {
   /// manifest.
   package init(path: String, copying pack: PackReader) throws(PackError) {
     self.path = path
+    parent = pack.parent
+    namedParent = pack.manifest.parent
+    team = nil
     journal = nil
     resumeKey = nil
     discardedKey = nil
     do throws(FileFailure) {
       file = try AtomicFile(path: path)
-      frameWriter = try FrameWriter(file: file, team: nil)
+      frameWriter = try FrameWriter(file: file, team: nil, parent: pack.parent)
       try frameWriter.copy(pack)
     } catch {
       throw .unwritable(path: path, reason: error.reasonAndRemedy)
@@ -95,17 +111,54 @@ package final class PackWriter {
         expected == streams.map { .init(kind: $0.kind, rawBytes: $0.bytes.count) },
         "tensor \(name) needs the streams \(expected)")
     }
+    let firstFrame = frameWriter.entries.count
+    let tensor = PackTensor(name: name, shape: shape, scheme: scheme, group: group, streams: [])
+    do throws(PackError) {
+      tensors.append(try store(streams, of: tensor))
+    } catch {
+      isClosed = true
+      throw error
+    }
     do throws(FileFailure) {
-      let firstFrame = frameWriter.entries.count
-      var stored: [PackTensor.Stream] = []
-      for stream in streams { stored.append(try frameWriter.store(stream)) }
-      let tensor = PackTensor(name: name, shape: shape, scheme: scheme, group: group, streams: stored)
-      tensors.append(tensor)
-      try journal?.append(tensor, newFrames: frameWriter.entries[firstFrame...])
+      try journal?.append(tensors[tensors.count - 1], newFrames: frameWriter.entries[firstFrame...])
     } catch {
       isClosed = true
       throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
+  }
+
+  /// The tensor with its streams, of which those are written that are new.
+  private func store(_ streams: [PackStream], of tensor: PackTensor) throws(PackError) -> PackTensor {
+    var tensor = tensor
+    var stored: [PackTensor.Stream] = []
+    for stream in streams {
+      let hash = ContentHash.of(stream.bytes)
+      if let twin = try frameWriter.twin(of: stream, hash: hash) {
+        stored.append(twin)
+        continue
+      }
+      let plan = stream.kind == .codes ? try differencePlan(tensor, streams) : nil
+      if let bits = plan?.factorBits {
+        let factors = PackStream(kind: .bf16, bytes: UnsafeRawBufferPointer(bits.bytes), rowBytes: 2)
+        tensor.factors = try frameWriter.append(factors, hash: ContentHash.of(factors.bytes))
+        withExtendedLifetime(bits) {}
+      }
+      stored.append(
+        try frameWriter.append(stream, hash: hash, differences: plan?.differences, tensor: tensors.count))
+    }
+    return tensor.with(stored)
+  }
+
+  private func differencePlan(
+    _ tensor: PackTensor, _ streams: [PackStream]
+  ) throws(PackError) -> DifferencePlan? {
+    guard let parent, let panelBytes = CodeDifferences.panelBytes(tensor) else { return nil }
+    let frameBytes = FrameWriter.frameBytes(of: streams[0])
+    let least = PackLayout.differenceFrameBytesMin
+    guard frameBytes >= streams[0].bytes.count || (frameBytes % panelBytes == 0 && frameBytes >= least) else {
+      return nil
+    }
+    return try DifferencePlan(tensor, streams: streams, parent: parent, team: team)
   }
 
   /// Ends a part, which a later writer with the same key will find together with `note`.
@@ -164,6 +217,8 @@ package final class PackWriter {
     if let shapes, let misfit = tensors.misfit(to: shapes) {
       throw .incompleteModel(path: path, found: misfit)
     }
+    var manifest = manifest
+    manifest.parent = namedParent
     let text = manifest.json(tensors: tensors).serializedBytes()
     try checkLimits(manifestBytes: text.count)
     do throws(FileFailure) {
@@ -185,7 +240,8 @@ package final class PackWriter {
     }
     try check("a manifest", manifestBytes, atMost: PackLayout.manifestRawBytesMax)
     try check("a number of tensors", tensors.count, atMost: PackLayout.tensorCountMax)
-    let rawBytes = CheckedCount.sum(tensors.flatMap { $0.streams.map(\.rawBytes) }).value ?? .max
-    try check("tensors", rawBytes, atMost: PackLayout.totalRawBytesMax(fileBytes: file.byteCount))
+    let rawBytes = CheckedCount.sum(tensors.flatMap { $0.storedStreams.map(\.rawBytes) }).value ?? .max
+    let limit = PackLayout.totalRawBytesMax(fileBytes: file.byteCount, parent?.fileBytes)
+    try check("tensors", rawBytes, atMost: limit)
   }
 }

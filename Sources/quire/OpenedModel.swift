@@ -65,10 +65,22 @@ extension ModelSource {
 }
 
 extension Arguments {
-  /// MODEL or CHECKPOINT, opened.
+  /// MODEL or CHECKPOINT, opened. `-` is a pack on the standard input, which must not be needed for something else.
   func modelSource() throws -> ModelSource {
-    try ModelSource(path: positionals[0], adapters: all("--adapter"))
+    let path = positionals[0]
+    if path == InputFile.standardInputPath {
+      let others = ["--prompt", "--messages"].compactMap(string) + positionals.dropFirst()
+      if ["chat", "tokenize"].contains(command) || others.contains(path) {
+        throw UsageError(
+          command, "expected the path of a model, found -: the standard input is read for something else here"
+        )
+      }
+    }
+    return try ModelSource(path: path, adapters: all("--adapter"))
   }
+
+  /// Packs that delta packs may take tensors from, or their folders.
+  var parents: [String] { all("--parent") + Environment.parents }
 }
 
 /// Prints notices about a model, one per line.

@@ -1,4 +1,6 @@
+import QuirePacks
 import QuireText
+import Synchronization
 
 /// The program: finds the command, runs it, turns errors into one message and an exit code.
 ///
@@ -8,7 +10,7 @@ enum Program {
 
   /// All commands, under the headings of `quire --help`.
   static let groups: [(heading: String, commands: [Command])] = [
-    ("Make a pack", [.convert, .calibrate]),
+    ("Make a pack", [.convert, .calibrate, .delta, .flatten]),
     ("Use a model", [.generate, .chat, .serve]),
     ("Measure", [.evaluate, .report, .bench]),
     ("Write for other programs", [.export]),
@@ -35,10 +37,16 @@ enum Program {
   }
 
   private static func run(_ command: Command, _ words: [String]) -> Int32 {
-    if case .ends(let advice) = command.stop { StopSignals().answer(for: command.name, advice: advice) }
     VariableSettings.showNotices(for: command.name, among: commands)
     do {
-      try command.run(Arguments(words, for: command))
+      let arguments = try Arguments(words, for: command)
+      if case .ends(let advice) = command.stop {
+        // Nothing of an output to stdout is kept for a later run.
+        let isKept = arguments.string("--output") != "-"
+        StopSignals().answer(for: command.name, advice: isKept ? advice : Command.Stop.startAgain)
+      }
+      ParentSearch.standard.withLock { $0 = ParentSearch(arguments.parents) }
+      try command.run(arguments)
       return Terminal.exitCode
     } catch let error as UsageError {
       Terminal.errorLine("quire \(error.command): \(error)")

@@ -61,7 +61,8 @@ import Testing
         "kv-cache": "float32", "no-lookup": true, "no-prefix-cache": true, "chat-format": "qwen3",
         threads: 1.0, quiet: false, "api-key": ["k1", "k2"], "api-key-file": ["keys"], "no-slots": true,
         "log-bodies": 100, thinking: "64", "thinking-close-message": "Enough.", "answer-reserve": 16,
-        "model-alias": ["small"], "any-model": true, "response-memory": 8, "no-page": true, }
+        "model-alias": ["small"], "any-model": true, "response-memory": 8, "no-page": true,
+        parent: ["base.quire"], }
       """)
     let server = try ServedProgram(words: ["--config", path])
     let errors = try server.errors
@@ -97,6 +98,7 @@ import Testing
       "threads": "1", "quiet": "false", "api-key": "k1, k2", "api-key-file": keys, "no-slots": "true",
       "log-bodies": "100", "thinking": "64", "thinking-close-message": "Enough.", "answer-reserve": "16",
       "model-alias": "small", "any-model": "true", "response-memory": "8", "no-page": "true",
+      "parent": "base.quire",
     ]
     values["model"] = place.checkpoint.path
     #expect(Set(values.keys) == Set(Self.options.map(\.name) + ["model"]))

@@ -81,6 +81,8 @@ import Testing
     case "calibrate":
       [checkpoint, "--calibration", text, "--windows", "2", "--tokens", "8", "--output", output]
     case "inspect", "verify": [try pack()]
+    case "delta": [try pack(), "--parent", try pack(), "--output", output]
+    case "flatten": [try pack(), "--output", output]
     case "export": [try pack(), "--format", "safetensors", "--output", output]
     case "generate": [checkpoint, "--prompt", "x", "--max-tokens", "2"]
     case "chat": [checkpoint, "--max-tokens", "2"]
@@ -130,6 +132,7 @@ import Testing
       "--output": .adding(["--output", output]), "--tokens": .adding(["--tokens", "4"]),
       "--thinking-budget": .adding(["--thinking-budget", "2"]),
       "--chat-format": .adding(["--chat-format", "qwen3"]),
+      "--parent": .adding(["--parent", place.path]),
       "--adapter": .adding(["--adapter", TinyAdapter.write(to: texts)]),
     ]
     for (option, trial) in try ownTrials(command) { trials[option] = trial }
@@ -152,6 +155,13 @@ import Testing
       ["--messages": .adding([]), "--no-generation-prompt": .adding(["--no-generation-prompt"])]
     // The command has an output already, a new one every time.
     case "logits": ["--output": .adding([])]
+    case "delta": ["--output": .adding([]), "--parent": .adding([])]
+    case "flatten": ["--output": .adding([])]
+    case "inspect":
+      [
+        "--tensor": .adding(["--tensor", "model.norm.weight"]),
+        "--rows": .adding(["--tensor", "model.embed_tokens.weight", "--rows", "1:3"]),
+      ]
     default: [:]
     }
   }
@@ -168,6 +178,7 @@ import Testing
       ]),
       "--plan": .adding(["--plan"]), "--measure": .adding(["--plan", "--measure"]),
       "--output": .adding(["--force"]), "--recipe": .adding(["--force"]),
+      "--parent": .adding(["--parent", try pack()]),
     ]
   }
 

@@ -15,6 +15,8 @@ import Testing
     ],
     "inspect": ["none", "--json"],
     "verify": ["none", "--quiet"],
+    "delta": ["none", "--parent", "P.quire", "--output", "D.quire", "--quiet"],
+    "flatten": ["none", "--parent", "P.quire", "--output", "P.quire", "--quiet"],
     "export": [
       "none", "--format", "compressed-tensors", "--output", "F", "--dtype", "float32", "--fill-pruned",
       "--quantized-head", "--plan",
@@ -86,7 +88,7 @@ import Testing
       [command] + (try #require(Self.promised[command])), folder: folder.path)
     let parts =
       switch command {
-      case "verify":
+      case "verify", "delta", "flatten":
         ["expected a readable pack at none", "found: no such file", "give the path of a .quire file"]
       case "report":
         ["expected a report of an evaluation at none, found no such file", "quire evaluate --json"]
@@ -111,7 +113,7 @@ import Testing
       switch command {
       case "convert": "CHECKPOINT"
       case "calibrate": "CHECKPOINT|FILE…"
-      case "verify": "PACK"
+      case "verify", "delta", "flatten": "PACK"
       case "bench": "[MODEL]"
       case "evaluate": "MODEL…"
       case "report": "REPORT.json"

@@ -25,6 +25,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case gguf
   case pack
   case manifest
+  case delta
   case journal
   case regex
   case grammar
@@ -54,6 +55,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .gguf: FileInputs.gguf(input)
     case .pack: PackInputs.pack(input)
     case .manifest: PackInputs.manifest(input)
+    case .delta: PackInputs.delta(input)
     case .journal: PackInputs.journal(input)
     case .regex: GrammarInputs.run(.regex(String(decoding: input, as: UTF8.self)))
     case .grammar: GrammarInputs.run(.grammar(String(decoding: input, as: UTF8.self)))
@@ -75,7 +77,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .template: TemplateInputs.words
     case .shardIndex, .safetensors, .quantization, .statistics: FileInputs.words
     case .gguf: FileInputs.ggufWords
-    case .pack, .manifest, .journal: PackInputs.words
+    case .pack, .manifest, .delta, .journal: PackInputs.words
     case .regex, .grammar: GrammarInputs.words
     case .schema: JSONInputs.words + GrammarInputs.schemaWords
     }

@@ -11,7 +11,9 @@ enum PackInputs {
     "\"zeros\"", "\"int4-asymmetric\"", "\"int8-asymmetric-float16\"",
     "\"frameBytes\"",
     "\"firstFrame\"", "\"hash\"", "\"packedHash\"", "\"configuration\"", "\"key\"", "\"note\"", "\"tensor\"",
-    "\"frames\"",
+    "\"frames\"", "\"parent\"", "\"file\"", "\"contents\"", "\"from\"", "\"difference\"", "\"factors\"",
+    "CONTENTS",
+    "null", "\"fuzz-parent.quire\"", "\"fuzz-delta.quire\"",
   ]
 
   /// A whole pack, whose checksums are put right where its parts can be found.
@@ -34,14 +36,72 @@ enum PackInputs {
     open(forge.bytes)
   }
 
+  /// As `manifest`, in a delta pack next to its parent `fuzz-parent.quire`, which has the int4 matrix "m", [32, 64], and the
+  /// bf16 vector "v", [64]. CONTENTS stands for the parent's hash, MATRIX, SCALES and VECTOR for those of its streams.
+  static func delta(_ input: [UInt8]) {
+    let parent = parentForge
+    FileInputs.folder.write(parent.bytes, to: "fuzz-parent.quire")
+    var forge = PackForge()
+    forge.flags = 1
+    // The codes' differences are 0; factors and scales are small numbers.
+    forge.frames = [
+      .init([UInt8](repeating: 0x88, count: 1024)), .init([UInt8](repeating: 0x3C, count: 64)),
+      .init([UInt8](repeating: 0x7E, count: 192)), .init([UInt8](repeating: 7, count: 128)),
+    ]
+    var text = String(decoding: input, as: UTF8.self)
+    for (index, frame) in forge.frames.enumerated() {
+      let byte = frame.bytes[frame.bytes.count / 2]
+      let numbers = (0..<frame.rawBytes / 2).flatMap { _ in PackForge.number(rotated(byte)) }
+      text.replace(
+        "PLAIN\(index + 1)", with: PackForge.digits([UInt8](repeating: byte, count: frame.rawBytes)))
+      text.replace("RAW\(index + 1)", with: PackForge.digits(numbers))
+      text.replace("PACKED\(index + 1)", with: PackForge.digits(frame.bytes))
+    }
+    text.replace("MATRIX", with: PackForge.digits([UInt8](repeating: 0x9A, count: 1024)))
+    text.replace("SCALES", with: PackForge.digits([UInt8](repeating: 0x3C, count: 64)))
+    text.replace("VECTOR", with: PackForge.digits((0..<64).flatMap { _ in PackForge.number(rotated(7)) }))
+    text.replace("CONTENTS", with: parentContents)
+    forge.manifest = text
+    open(forge.bytes, name: "fuzz-delta.quire")
+  }
+
+  private static let parentForge: PackForge = {
+    var forge = PackForge()
+    forge.frames = [
+      .init([UInt8](repeating: 0x9A, count: 1024)), .init([UInt8](repeating: 0x3C, count: 64)),
+      .init([UInt8](repeating: 7, count: 128)),
+    ]
+    func stream(_ kind: String, _ frame: Int, _ hash: [UInt8]) -> String {
+      let bytes = forge.frames[frame]
+      return """
+        {"kind":"\(kind)","rawBytes":\(bytes.rawBytes),"frameBytes":\(bytes.rawBytes),"firstFrame":\(frame + 1),\
+        "hash":"\(PackForge.digits(hash))","packedHash":"\(PackForge.digits(bytes.bytes))"}
+        """
+    }
+    let vector = (0..<64).flatMap { _ in PackForge.number(rotated(7)) }
+    let codes = stream("codes", 0, [UInt8](repeating: 0x9A, count: 1024))
+    let scales = stream("scales", 1, [UInt8](repeating: 0x3C, count: 64))
+    forge.manifest = """
+      {"tensors":[{"name":"m","shape":[32,64],"scheme":"int4","group":64,"streams":[\(codes),\(scales)]},\
+      {"name":"v","shape":[64],"scheme":"bf16","group":null,"streams":[\(stream("bf16", 2, vector))]}]}
+      """
+    return forge
+  }()
+
+  private static let parentContents: String = {
+    let path = FileInputs.folder.write(parentForge.bytes, to: "fuzz-parent.quire")
+    guard let pack = try? PackReader(path: path) else { return "" }
+    return PackForge.hexadecimal(pack.contentsHash)
+  }()
+
   /// A bfloat16 number whose two planes are this byte.
   private static func rotated(_ byte: UInt8) -> UInt16 {
     let bits = UInt16(byte) << 8 | UInt16(byte)
     return bits >> 1 | bits << 15
   }
 
-  private static func open(_ bytes: [UInt8]) {
-    let path = FileInputs.folder.write(bytes, to: "fuzz.quire")
+  private static func open(_ bytes: [UInt8], name: String = "fuzz.quire") {
+    let path = FileInputs.folder.write(bytes, to: name)
     do throws(PackError) {
       let pack = try PackReader(path: path)
       try pack.verify()

@@ -37,7 +37,7 @@ import Testing
       "expected version 1 of the pack format in FILE, found version 2; read it with the program that wrote it, or "
         + "convert the checkpoint again", isWhole: true),
     .init(
-      "flags in the head", changed(.oneTensor()) { $0.flags = 1 },
+      "flags in the head", changed(.oneTensor()) { $0.flags = 2 },
       "expected an intact head in FILE, found flags that version 1 does not have" + damagedAdvice,
       isWhole: true),
     .init(
@@ -346,7 +346,7 @@ import Testing
     #expect(
       try sentence(folder.path + "/nowhere")
         == "expected a readable pack at FOLDER/nowhere, found: no such file or directory; "
-        + "give the path of a .quire file")
+        + "give the path of a .quire file, or - for one on the standard input")
     #expect(try sentence(folder.path).contains("found: it is a folder; "))
     #expect(try sentence("/dev/zero").contains("found: it is not a regular file; "))
     #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)

@@ -115,3 +115,14 @@ struct SamplePack {
     return path
   }
 }
+
+extension PackReader {
+  /// A copy of some raw bytes of a stream.
+  func bytes(
+    _ range: Range<Int>, of stream: PackTensor.Stream, team: ThreadTeam? = nil
+  ) throws -> [UInt8] {
+    let buffer = try contents(range, of: stream, team: team)
+    defer { withExtendedLifetime(buffer) {} }
+    return Array(buffer.buffer)
+  }
+}

@@ -24,6 +24,7 @@ package struct PackForge {
   }
 
   package var version: UInt32 = 1
+  /// In head and tail; 1 makes a delta pack.
   package var flags: UInt32 = 0
   package var headSize: UInt32 = 16
   /// The data frames.
@@ -73,7 +74,7 @@ package struct PackForge {
     for (index, change) in tailChanges { numbers[index] = change }
     var tail =
       Self.number(UInt32(0x184D_2A51)) + Self.number(UInt32(80)) + Array("QUIREEND".utf8)
-      + Self.number(tailVersion) + Self.number(UInt32(0)) + numbers.flatMap { Self.number($0) }
+      + Self.number(tailVersion) + Self.number(flags) + numbers.flatMap { Self.number($0) }
     tail += Self.number(Self.hash(tail))
     return head + data + manifestFrame.bytes + tail + seek
   }

@@ -3,5 +3,6 @@
 #include "blocks.h"
 #include "kernels.h"
 #include "limits.h"
+#include "prediction.h"
 #include "spin.h"
 #include "system.h"

@@ -1,15 +1,17 @@
+import Foundation
 import QuireCalibration
 import QuireOptimization
 import QuireModel
 import QuireFiles
 import QuireCheckpoints
 import QuireJSON
+import QuirePacks
 import QuireTensors
 import QuireText
 
 /// Everything that decides the bytes of a pack. A conversion only resumes one with the same key.
 struct ConversionKey {
-  private let parts: JSONObject
+  private var parts: JSONObject
 
   init(
     checkpoint: Checkpoint, recipe: Recipe, calibration: CalibrationSet?, statistics: StatisticsFile?,
@@ -50,6 +52,12 @@ struct ConversionKey {
     parts["statistics"] = .string(statistics?.identity ?? "")
     parts["chat format"] = .string(chatFormat.format?.name ?? "")
     self.parts = parts
+  }
+
+  /// Adds the pack that a delta pack takes tensors from.
+  mutating func add(_ parent: PackReader) {
+    let name = URL(fileURLWithPath: parent.path).lastPathComponent
+    parts["parent"] = .string("\(name) \(ContentHash.hexadecimal(parent.contentsHash))")
   }
 
   var text: String { JSONValue.object(parts).serialized() }

@@ -31,7 +31,8 @@ final class ConversionRun {
 
   /// Opens the pack and finds which parts an earlier run has finished.
   init(
-    _ converter: Converter, output path: String, resumes: Bool, progress: ((ConversionProgress) -> Void)?
+    _ converter: Converter, output path: String, resumes: Bool, parent: PackReader?,
+    progress: ((ConversionProgress) -> Void)?
   ) throws(ConversionError) {
     self.converter = converter
     self.path = path
@@ -40,13 +41,15 @@ final class ConversionRun {
     resumable = ResumableRun(
       work: .conversion, unfinished: unfinished, parts: UnfinishedFiles.Part.ofConversion,
       basis: UnfinishedFiles.Part.ofSurvey)
-    let key = try ConversionKey(
+    var key = try ConversionKey(
       checkpoint: converter.loader.checkpoint, recipe: converter.optimizer.recipe,
       calibration: converter.calibration, statistics: converter.statistics,
       chatFormat: converter.tokenizer.chatFormat, toolVersion: converter.toolVersion)
+    if let parent { key.add(parent) }
     writer = try wrapping(
       ConversionError.pack,
-      try PackWriter(path: path, team: converter.compute.team, resumeKey: resumes ? key.text : nil))
+      try PackWriter(
+        path: path, team: converter.compute.team, resumeKey: resumes ? key.text : nil, parent: parent))
     meter = ProgressMeter(converter.plan, report: progress)
     record = ConversionRecord(
       recipe: converter.optimizer.recipe, configuration: converter.loader.configuration)

@@ -3,6 +3,7 @@ import QuireOptimization
 import QuireFiles
 package import QuireCheckpoints
 import QuireModel
+package import QuirePacks
 package import QuireTensors
 package import QuireText
 
@@ -80,9 +81,11 @@ package struct Converter {
   ///
   /// - Parameters:
   ///   - resumes: whether to keep such files and to look for them.
+  ///   - parent: a whole pack; the new one holds only what differs from it.
   ///   - onStart: called once, before any work.
   package func run(
-    output path: String, resumes: Bool = true, progress: ((ConversionProgress) -> Void)? = nil,
+    output path: String, resumes: Bool = true, parent: PackReader? = nil,
+    progress: ((ConversionProgress) -> Void)? = nil,
     onStart: (RunStart) -> Void = { _ in }
   ) throws(ConversionError) -> ConversionReport {
     var converter = self
@@ -93,7 +96,8 @@ package struct Converter {
         "expected the survey to decide every step of \(converter.optimizer.recipe.name), found one that it could "
           + "not measure; give its counts or formats in the recipe")
     }
-    let run = try ConversionRun(converter, output: path, resumes: resumes, progress: progress)
+    let run = try ConversionRun(
+      converter, output: path, resumes: resumes, parent: parent, progress: progress)
     onStart(run.start)
     return try run.perform()
   }

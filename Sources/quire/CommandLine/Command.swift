@@ -35,6 +35,8 @@ struct Command: Sendable {
     case ends(advice: String)
     /// The command handles the signals itself.
     case isHandled
+
+    static let startAgain = "nothing was written, so run it again from the start"
   }
 
   /// The text of `quire NAME --help`, in lines of at most `width` columns.
@@ -117,6 +119,10 @@ extension Command.Option {
   static let threads = Self(
     "--threads", "N",
     "threads to compute with (default: all processors that this process may use, which is also the most)")
+  static let parent = Self(
+    "--parent", "FILE",
+    "the pack from which MODEL takes tensors, if it is a delta pack, or that pack's folder (default: the folder of MODEL); "
+      + "also the variable QUIRE_PARENT", isRepeatable: true)
   static let quiet = Self("--quiet", nil, "no progress on stderr")
   static let config = Self(
     "--config", "FILE",

@@ -42,7 +42,7 @@ extension Command {
       Option(
         "--lookup", nil,
         "measure drafts from the text itself as well: one sequence, --generate-tokens of them"),
-      .cacheType, .threads, .json, .quiet,
+      .cacheType, .parent, .threads, .json, .quiet,
     ],
     example: "quire bench --shape qwen3-8b --scheme int4 --batch 1,8 --json",
     run: runBench)

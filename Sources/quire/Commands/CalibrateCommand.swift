@@ -27,7 +27,7 @@ extension Command {
       .adapter, .chatFormat, .threads, .quiet,
     ],
     example: "quire calibrate Qwen3-8B --calibration chats.jsonl --output chats.safetensors",
-    stop: .ends(advice: "nothing was written, so run it again from the start"),
+    stop: .ends(advice: Stop.startAgain),
     run: runCalibrate)
 }
 

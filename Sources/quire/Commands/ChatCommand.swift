@@ -11,7 +11,7 @@ extension Command {
       """,
     positionals: ["MODEL"],
     options: [
-      .system, .thinking, .noThinking, .quiet,
+      .system, .thinking, .noThinking, .parent, .quiet,
       Option("--no-history", nil, "recall only lines of this chat and write none to the history file"),
     ] + samplingOptions,
     example: "quire chat demo.quire",

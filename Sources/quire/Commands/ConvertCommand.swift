@@ -18,7 +18,10 @@ extension Command {
         "--recipe", "FILE",
         "the steps, in JSON5, or the name of a recipe that comes with quire: int4 (default for "
           + "quantized checkpoints: keep)"),
-      Option("--output", "FILE", "the pack to write"), .force,
+      Option("--output", "FILE", "the pack to write; - writes it to stdout once it is complete"), .force,
+      Option(
+        "--parent", "FILE",
+        "write a delta pack, which holds only what differs from this pack and is read together with it"),
       Option("--statistics", "FILE", "what quire calibrate has written, instead of the recipe's calibration"),
       Option("--plan", nil, "print the plan and stop"),
       Option("--measure", nil, "with --plan: survey the model and print the predicted error of every unit"),
@@ -35,7 +38,7 @@ private func runConvert(_ arguments: Arguments) throws {
   if arguments.has("--measure"), !isPlanOnly {
     throw CommandError("--measure: expected --plan with it, found none; add --plan, or leave it out")
   }
-  let output = isPlanOnly ? nil : try arguments.required("--output")
+  let named = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
   let loader = try arguments.modelSource().checkpoint(for: "convert")
   showNotices(loader.notices)
@@ -44,37 +47,42 @@ private func runConvert(_ arguments: Arguments) throws {
   files.reads(model: loader.checkpoint.folder)
   for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
   files.reads(recipe.recipe, at: recipe.path)
-  if let output { try files.check(output, option: "--output", replaces: arguments.has("--force")) }
+  let parent = try arguments.parentPack(&files)
+  let output = try named.map(PackOutput.init)
+  defer { output?.cleanUp() }
+  if let output { try files.check(output.path, option: "--output", replaces: arguments.has("--force")) }
   var converter = try Converter(
     loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
   guard let output else {
     return try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)
   }
-  if !isQuiet { Terminal.remarkLine(converter.text) }
+  if !isQuiet { output.remarkLine(converter.text) }
   if !converter.isSettled {
-    let survey = try converter.survey(forPack: output, quiet: isQuiet)
+    let survey = try converter.survey(forPack: output.path, quiet: isQuiet)
     converter = try converter.settled(by: survey)
-    if !isQuiet { Terminal.remarkLine("\n" + survey.text + "\n\n" + converter.text) }
+    if !isQuiet { output.remarkLine("\n" + survey.text + "\n\n" + converter.text) }
   }
   // A survey takes hours; meanwhile another program may have written the file.
-  try files.checkAgain(output, option: "--output", replaces: arguments.has("--force"))
+  try files.checkAgain(output.path, option: "--output", replaces: arguments.has("--force"))
   let begin = Date()
   let progress = Progress("convert", unit: .percent, quiet: isQuiet)
   let report: ConversionReport
   do {
     defer { progress.close() }
     report = try converter.run(
-      output: output, progress: { progress.show($0) }, onStart: { $0.sentence.map(notify) })
+      output: output.path, resumes: !output.isStream, parent: parent, progress: { progress.show($0) },
+      onStart: { $0.sentence.map(notify) })
   }
   // Deviations from the recipe are reported even with --quiet.
   for row in report.rows {
     for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
   }
+  try output.deliver()
   guard !isQuiet else { return }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
-  Terminal.remarkLine("\nwrote \(output): \(ByteText.of(report.packBytes)) in \(seconds)")
-  Terminal.remarkLine(sentence(report.times))
+  output.remarkLine("\nwrote \(output.name): \(ByteText.of(report.packBytes)) in \(seconds)")
+  output.remarkLine(sentence(report.times))
 }
 
 /// What another program has quantized stays as it is unless a recipe says otherwise.

@@ -29,10 +29,10 @@ extension Command {
       Option(
         "--quantized-head", nil,
         "compressed-tensors: keep a quantized lm_head quantized, which older programs cannot load"),
-      .threads, .quiet,
+      .parent, .threads, .quiet,
     ],
     example: "quire export qwen3-8b-int4.quire --format compressed-tensors --output qwen3-8b-int4-vllm",
-    stop: .ends(advice: "nothing was written, so run it again from the start"),
+    stop: .ends(advice: Stop.startAgain),
     run: runExport)
 }
 
@@ -41,8 +41,8 @@ private func runExport(_ arguments: Arguments) throws {
   let isPlanOnly = arguments.has("--plan")
   let output = isPlanOnly ? arguments.string("--output") : try arguments.required("--output")
   let replaces = arguments.has("--force")
-  if let output { try checkOutput(output, arguments, options.format) }
   let model = try arguments.modelSource()
+  if let output { try checkOutput(output, arguments, model) }
   showNotices(try model.notices())
   let plan = try ExportPlan(model, options: options, compute: arguments.compute())
   if isPlanOnly { return Terminal.report(plan.text + "\n") }
@@ -63,13 +63,13 @@ private func runExport(_ arguments: Arguments) throws {
 }
 
 /// Refuses an output that is the input, or that exists without `--force`.
-private func checkOutput(_ output: String, _ arguments: Arguments, _ format: ExportFormat) throws {
-  let model = arguments.positionals[0]
+private func checkOutput(_ output: String, _ arguments: Arguments, _ model: ModelSource) throws {
   var files = OutputGuard()
-  files.reads(model: model)
+  files.reads(model: model.path)
+  files.reads(parentOf: model.pack)
   // A plan looks at no output; a folder's contents are checked by the exporter.
   let replaces = arguments.has("--force") || arguments.has("--plan")
-  if let identity = FileIdentity(output), identity == FileIdentity(model) {
+  if let identity = FileIdentity(output), identity == FileIdentity(model.path) {
     throw CommandError(
       "--output: expected a path that is not read, found \(output), which is the model; choose another path")
   }

@@ -19,7 +19,7 @@ extension Command {
       Option("--prompt", "TEXT", "what the user says, instead of PROMPT; - reads stdin", short: "-p"),
       .system,
       Option("--raw", nil, "continue the text itself, without the chat template"), .thinking, .noThinking,
-      .json, .quiet,
+      .json, .parent, .quiet,
     ] + samplingOptions,
     example: #"quire generate demo.quire "What is 347+285?" --no-thinking --seed 1"#,
     run: runGenerate)
@@ -27,6 +27,7 @@ extension Command {
 
 private func runGenerate(_ arguments: Arguments) throws {
   let given = try prompt(arguments)
+  if given == "-", arguments.positionals[0] == "-" { _ = try arguments.modelSource() }
   let prompt = given == "-" ? String(decoding: try inputData("-"), as: UTF8.self) : given
   let mode = try arguments.mode()
   let isRaw = arguments.has("--raw")

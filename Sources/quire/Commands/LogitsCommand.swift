@@ -1,6 +1,7 @@
 import Foundation
 import QuireCheckpoints
 import QuireModel
+import QuireModelFiles
 import QuireTensors
 
 extension Command {
@@ -13,10 +14,10 @@ extension Command {
       Option("--tokens", "IDS", "token ids separated by commas"),
       Option("--output", "FILE", "the safetensors file to write"), .force,
       Option("--kv-cache", "TYPE", "float32 (default), float16 or int8"),
-      .adapter, .threads, .quiet,
+      .adapter, .parent, .threads, .quiet,
     ],
     example: "quire logits recipes/demo/checkpoint --tokens 1,2,3 --output logits.safetensors",
-    stop: .ends(advice: "nothing was written, so run it again from the start"),
+    stop: .ends(advice: Stop.startAgain),
     run: runLogits)
 }
 
@@ -30,9 +31,11 @@ private func runLogits(_ arguments: Arguments) throws {
   var files = OutputGuard()
   files.reads(model: arguments.positionals[0])
   for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
+  let source = try arguments.modelSource()
+  files.reads(parentOf: source.pack)
   try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let compute = try arguments.compute()
-  let model = try arguments.modelSource().model(compute.team)
+  let model = try source.model(compute.team)
   let configuration = model.configuration
   if let bad = tokens.first(where: { $0 >= configuration.vocabularySize }) {
     throw CommandError("--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")

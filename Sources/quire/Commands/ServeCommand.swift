@@ -67,7 +67,7 @@ extension Command {
           + "the log"),
       Option("--no-page", nil, "no chat page at /"),
       Option("--no-slots", nil, "do not show running requests at /slots"),
-      .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
+      .parent, .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .threads, .quiet,
     ],
     example: "quire serve demo.quire --port 8080",
     stop: .isHandled,

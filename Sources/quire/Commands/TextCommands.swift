@@ -8,7 +8,7 @@ extension Command {
     name: "tokenize",
     summary: "Turns text into token ids: JSON strings in, one a line; JSON arrays out, one a line.",
     positionals: ["MODEL"],
-    options: [Option("--decode", nil, "the other way: arrays of ids in, strings out")],
+    options: [Option("--decode", nil, "the other way: arrays of ids in, strings out"), .parent],
     example: #"echo '"What is 3+4?"' | quire tokenize recipes/demo/checkpoint"#,
     run: runTokenize)
 
@@ -17,7 +17,8 @@ extension Command {
     summary: "Prints the prompt that the chat template renders from messages and tools.",
     positionals: ["MODEL"],
     options: [
-      .chatFormat, Option("--messages", "FILE", #"JSON: {"messages": […], "tools": […]}; - reads stdin"#),
+      .chatFormat, .parent,
+      Option("--messages", "FILE", #"JSON: {"messages": […], "tools": […]}; - reads stdin"#),
       Option("--no-thinking", nil, "close the thought at once, as non-thinking mode does"),
       Option("--no-generation-prompt", nil, "stop after the last message"),
     ],

@@ -7,8 +7,10 @@ import QuireTensors
 extension Command {
   static let verify = Command(
     name: "verify",
-    summary: "Checks every byte of a pack against its checksums, and its tensors against its configuration.",
-    positionals: ["PACK"], options: [.threads, .quiet],
+    summary:
+      "Checks every byte of a pack against its checksums, and its tensors against its configuration.\n"
+      + "Of a delta pack's parent it checks what the delta pack takes. - reads a pack from stdin.",
+    positionals: ["PACK"], options: [.parent, .threads, .quiet],
     example: "quire verify demo.quire",
     run: runVerify)
 }
@@ -23,6 +25,6 @@ private func runVerify(_ arguments: Arguments) throws {
   }
   let raw = pack.tensors.reduce(0) { $0 + $1.rawBytes }
   Terminal.report(
-    "\(pack.path): sound; \(pack.tensors.count) tensors, \(ByteText.of(raw)) in \(ByteText.of(pack.fileBytes))\n"
+    "\(pack.path): sound; \(pack.tensors.count) tensors, \(ByteText.of(raw)) in \(ByteText.of(pack.fileBytes))\(pack.parent.map { " and in its parent \($0.path)" } ?? "")\n"
   )
 }

@@ -1,6 +1,7 @@
 import Foundation
 import QuireCalibration
 import QuireConversion
+import QuirePacks
 
 /// Prevents a command from destroying files: an output must not be one of the command's inputs, and replaces another
 /// existing file only with `--force`.
@@ -44,6 +45,11 @@ struct OutputGuard {
       reads(path + "/" + name, as: "the checkpoint's own \(name)")
       reads(path + "/../" + name, as: "the checkpoint's own \(name)")
     }
+  }
+
+  /// Registers that the command reads a delta pack's parent.
+  mutating func reads(parentOf pack: PackReader?) {
+    if let parent = pack?.parent { reads(parent.path, as: "the parent of the model") }
   }
 
   /// Registers that the command reads a recipe and the files that it names.

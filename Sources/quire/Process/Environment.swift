@@ -8,6 +8,7 @@ import Synchronization
 /// |---|---|---|---|
 /// | QUIRE_ISA | portable, avx2 or avx512 | the widest this CPU has | forces the kernels of one instruction set |
 /// | QUIRE_API_KEY | text | unset | a key that clients of `serve` must present, besides those of its options |
+/// | QUIRE_PARENT | packs or folders, separated by commas | the folder of the delta pack | where the parents of delta packs are |
 /// | COLUMNS | whole number | 80 | the width of tables and help when the output is not a terminal |
 /// | NO_COLOR | anything | unset | no dim text (no-color.org) |
 /// | TERM | name of a terminal | unset | `dumb`: plain lines instead of bars, no dim text, no line editing |
@@ -39,6 +40,11 @@ enum Environment {
   static let quireVariables = ProcessInfo.processInfo.environment.filter {
     $0.key.hasPrefix(variablePrefix) && !$0.value.isEmpty
   }
+
+  /// The paths in QUIRE_PARENT.
+  static let parents: [String] =
+    value("QUIRE_PARENT")?.split(separator: ",").map { String($0.trimmingPrefix(while: \.isWhitespace)) }
+    ?? []
 
   static let variablePrefix = "QUIRE_"
   /// Variables that are not options of a command.

@@ -19,14 +19,16 @@ enum StandardStreams {
 
 /// Writes all of `text`; returns 0, or the number of the error that stopped it.
 func write(_ text: String, to descriptor: Int32) -> Int32 {
-  if text.isEmpty { return 0 }
+  Array(text.utf8).withUnsafeBytes { write($0, to: descriptor) }
+}
+
+/// Writes all of `bytes`; returns 0, or the number of the error that stopped it.
+func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
+  guard let base = bytes.baseAddress, !bytes.isEmpty else { return 0 }
   if StandardStreams.isClosed(descriptor) { return EBADF }
-  let bytes = Array(text.utf8)
   var offset = 0
   while offset < bytes.count {
-    let written = bytes.withUnsafeBytes {
-      Foundation.write(descriptor, $0.baseAddress! + offset, bytes.count - offset)
-    }
+    let written = Foundation.write(descriptor, base + offset, bytes.count - offset)
     if written > 0 {
       offset += written
     } else if errno == EAGAIN {

@@ -20,6 +20,12 @@ enum Terminal {
     if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }
   }
 
+  /// Writes a result that is no text; the program ends when it cannot.
+  static func outputBytes(_ bytes: UnsafeRawBufferPointer) {
+    let failure = write(bytes, to: STDOUT_FILENO)
+    if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }
+  }
+
   static func outputLine(_ text: String = "") { output(text + "\n") }
 
   /// Writes lines for people that are the result of a command.

@@ -49,7 +49,7 @@ extension Command {
         "an earlier report of the same material to compare with; the gate counts changes from it"),
       .force,
       Option("--store", nil, "for one pack: keep the row in its manifest"),
-      .chatFormat, .threads, .quiet,
+      .chatFormat, .parent, .threads, .quiet,
     ],
     example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
     stop: .ends(
@@ -114,6 +114,10 @@ private func runEvaluate(_ arguments: Arguments) throws {
       "--store: expected one pack to keep the row in, found "
         + (models.count > 1 ? "\(models.count) models" : "the folder \(models[0])")
         + "; evaluate a pack or leave it out")
+  }
+  if arguments.has("--store"), models[0] == InputFile.standardInputPath {
+    throw CommandError(
+      "--store: expected the path of a pack to keep the row in, found -; save the pack and give its path")
   }
   let recipes = try arguments.all("--recipe").map { try arguments.recipe($0) }
   let evaluator = try Evaluator(

@@ -17,7 +17,7 @@ extension Command {
       .force,
     ],
     example: "quire report evaluation.json --html evaluation.html",
-    stop: .ends(advice: "nothing was written, so run it again from the start"),
+    stop: .ends(advice: Stop.startAgain),
     run: runReport)
 }
 

@@ -3,6 +3,7 @@ import QuireConversion
 import QuireEvaluation
 import QuireFiles
 import QuireJSON
+import QuireModelFiles
 
 /// The files of a report, opened before the long evaluation.
 struct ReportOutputs {
@@ -11,9 +12,11 @@ struct ReportOutputs {
 
   init(_ arguments: Arguments, _ recipes: [(recipe: Recipe, path: String)], _ tasks: [TaskSource]) throws {
     var files = OutputGuard()
-    for model in arguments.positionals { files.reads(model: model) }
+    for model in arguments.positionals + arguments.all("--reference") {
+      files.reads(model: model)
+      files.reads(parentOf: try ModelSource(path: model).pack)
+    }
     for (recipe, path) in recipes { files.reads(recipe, at: path) }
-    arguments.string("--reference").map { files.reads(model: $0) }
     for source in tasks {
       files.reads(source.path, as: "the tasks")
       source.shotFile.map { files.reads($0, as: "the solved examples") }

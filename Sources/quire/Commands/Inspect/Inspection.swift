@@ -26,6 +26,7 @@ struct Inspection {
   let configuration: JSONValue
   let lines: [StoredTensor]
   let members: [(String, JSONValue)]  // recipe, provenance, rows
+  private let pack: PackReader?
 
   init(_ source: ModelSource) throws {
     path = source.path
@@ -33,7 +34,8 @@ struct Inspection {
     lines = try source.tensors()
     bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.rawBytes }
     dequantizedBytes = try source.hasQuantizedMatrices ? source.loadedBytes() : nil
-    let manifest = source.pack?.manifest
+    pack = source.pack
+    let manifest = pack?.manifest
     members = [
       ("recipe", manifest?.recipe?.json ?? .null), ("provenance", manifest?.provenance ?? .null),
       ("rows", .array(manifest?.rows ?? [])),
@@ -45,6 +47,8 @@ struct Inspection {
     object["tensors"] = .array(lines.map(\.json))
     object["configuration"] = configuration
     for (key, value) in members { object[key] = value }
+    object["contents"] = pack.map { .string(ContentHash.hexadecimal($0.contentsHash)) } ?? .null
+    object["parent"] = pack?.parentJSON ?? .null
     return .object(object)
   }
 
@@ -54,7 +58,7 @@ struct Inspection {
     let headText = Set(heads).count == 1 ? heads.first ?? "" : heads.joined(separator: " ")
     var text = """
       \(path): \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize), \(configuration.parameterCount) parameters
-      \(sizeSentence(configuration))
+      \(sizeSentence(configuration))\(pack?.parentSentence ?? "")
       query/KV heads: \(headText)
 
       \(tensorTable.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n"))

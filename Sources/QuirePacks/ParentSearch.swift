@@ -1,0 +1,48 @@
+import Foundation
+import QuireFiles
+package import Synchronization
+
+/// Where to look for the parent of a delta pack: first at paths that the user gives, then under its recorded name next to
+/// the delta pack.
+package struct ParentSearch: Sendable, Equatable {
+  /// Packs, or folders that hold them.
+  package let paths: [String]
+
+  /// Where every pack's parent is looked for that is opened without a search of its own. The program sets it once, before
+  /// it opens a pack.
+  package static let standard = Mutex(ParentSearch([]))
+
+  package init(_ paths: [String]) { self.paths = paths }
+
+  /// The parent of the pack at `path`: the first candidate with the recorded contents.
+  func find(_ parent: PackParent, of path: String) throws(PackError) -> PackReader {
+    var failure: PackError?
+    for candidate in candidates(parent, of: path) where FileManager.default.fileExists(atPath: candidate) {
+      do throws(PackError) {
+        let pack = try PackReader(wholePackAt: candidate)
+        if pack.contentsHash == parent.contentsHash { return pack }
+        let found = "\(candidate) with the contents \(ContentHash.hexadecimal(pack.contentsHash))"
+        failure = failure ?? .parent(path: path, parent: parent, found: found)
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    let given = paths.isEmpty ? "" : " at \(paths.joined(separator: ", ")), nor next to the delta pack"
+    throw failure ?? .parent(path: path, parent: parent, found: "none" + given)
+  }
+
+  private func candidates(_ parent: PackParent, of path: String) -> [String] {
+    func inFolder(_ folder: String) -> String { folder + "/" + parent.file }
+    var candidates = paths.map { path in
+      var isFolder: ObjCBool = false
+      _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      return isFolder.boolValue ? inFolder(path) : path
+    }
+    // A pack from the standard input is in no folder, so the current one is as good.
+    candidates.append(inFolder(DiskSpace.folder(of: path)))
+    // The delta pack may be a link into another folder.
+    let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
+    if !candidates.contains(inFolder(resolved)) { candidates.append(inFolder(resolved)) }
+    return candidates
+  }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import QuireFiles
+import QuireText
+
+/// Where a command writes a pack: to a file, or for `-` to the standard output.
+///
+/// A pack for the standard output is first written to a folder for temporary files: the output is a whole pack or nothing,
+/// unless the reader closes the pipe.
+struct PackOutput {
+  /// The file to write.
+  let path: String
+  let isStream: Bool
+  private let folder: String?
+
+  init(_ output: String) throws {
+    isStream = output == InputFile.standardInputPath
+    guard isStream else {
+      (path, folder) = (output, nil)
+      return
+    }
+    guard isatty(STDOUT_FILENO) == 0 else {
+      throw CommandError(
+        "--output: expected a pipe or a file for -, found a terminal, which shows no pack; add '> FILE' or '| PROGRAM'"
+      )
+    }
+    let temporaries = URL(fileURLWithPath: NSTemporaryDirectory())
+    let temporary = temporaries.appendingPathComponent("quire-" + UUID().uuidString).path
+    DisposableFiles.add(temporary)
+    do {
+      try FileManager.default.createDirectory(
+        atPath: temporary, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw CommandError(
+        "expected a folder for temporary files, found that none can be made in \(temporaries.path); set TMPDIR to a folder that can be written to"
+      )
+    }
+    folder = temporary
+    path = temporary + "/pack.quire"
+  }
+
+  /// The name for messages.
+  var name: String { isStream ? "the standard output" : path }
+
+  /// Writes a line in addition to the result.
+  func remarkLine(_ text: String) {
+    if isStream { Terminal.errorText(text.visible + "\n") } else { Terminal.remarkLine(text) }
+  }
+
+  /// Removes temporary files, also after an error.
+  func cleanUp() {
+    guard let folder else { return }
+    try? FileManager.default.removeItem(atPath: folder)
+    DisposableFiles.forget(folder)
+  }
+
+  /// Copies the finished pack to the standard output, if it is for that.
+  func deliver() throws {
+    guard isStream else { return }
+    do throws(FileFailure) {
+      let file = try InputFile(path: path)
+      let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+      defer { chunk.deallocate() }
+      for start in stride(from: 0, to: file.byteCount, by: chunk.count) {
+        let part = UnsafeMutableRawBufferPointer(rebasing: chunk.prefix(file.byteCount - start))
+        try file.read(at: start, into: part)
+        Terminal.outputBytes(UnsafeRawBufferPointer(part))
+      }
+    } catch {
+      throw CommandError("expected to read the finished pack at \(path), found: \(error.reasonAndRemedy)")
+    }
+  }
+}

@@ -10,7 +10,7 @@ enum Program {
   static let groups: [(heading: String, commands: [Command])] = [
     ("Make a pack", [.convert, .calibrate]),
     ("Use a model", [.generate, .chat, .serve]),
-    ("Measure", [.evaluate, .report, .bench]),
+    ("Measure", [.evaluate, .report, .ablate, .bench]),
     ("Write for other programs", [.export]),
     ("Look inside", [.inspect, .verify, .tokenize, .render, .logits]),
   ]

@@ -12,7 +12,7 @@ enum Program {
   static let groups: [(heading: String, commands: [Command])] = [
     ("Make a pack", [.convert, .calibrate, .delta, .flatten]),
     ("Use a model", [.generate, .chat, .serve]),
-    ("Measure", [.evaluate, .report, .bench]),
+    ("Measure", [.evaluate, .report, .ablate, .bench]),
     ("Write for other programs", [.export]),
     ("Look inside", [.inspect, .verify, .tokenize, .render, .logits]),
   ]

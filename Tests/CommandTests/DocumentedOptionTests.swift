@@ -88,6 +88,7 @@ import Testing
     case "chat": [checkpoint, "--max-tokens", "2"]
     case "evaluate": [checkpoint, "--text", text, "--text-tokens", "20", "--no-speed"]
     case "report": [try report(), "--html", output]
+    case "ablate": [checkpoint, "--requests", requests, "--techniques", "lookup", "--rounds", "1"]
     case "bench": [checkpoint] + Self.shortBench
     case "tokenize": [checkpoint]
     case "render": [checkpoint, "--messages", messages]
@@ -99,6 +100,11 @@ import Testing
   private static let shortBench = [
     "--prompt-tokens", "8", "--generate-tokens", "2", "--batch", "1", "--repeat", "1", "--threads", "1",
   ]
+
+  private var requests: String {
+    texts.write(
+      #"{"messages": [{"role": "user", "content": "hi"}], "max_tokens": 2}"#.utf8, to: "r.jsonl")
+  }
 
   private var messages: String {
     texts.write(#"{"messages": [{"role": "user", "content": "hi"}]}"#.utf8, to: "m.json")
@@ -149,6 +155,7 @@ import Testing
     case "chat": ["--no-history": .adding(["--no-history"])]
     case "evaluate": evaluateTrials()
     case "report": try reportTrials()
+    case "ablate": ablateTrials()
     case "bench": benchTrials()
     case "tokenize": ["--decode": .alone([checkpoint, "--decode", "--help"])]
     case "render":
@@ -223,6 +230,7 @@ import Testing
       "--no-tasks": .adding(["--no-tasks"]),
       "--no-text": .alone([checkpoint] + asking + ["--no-text", "--no-speed"]),
       "--thinking-budget": .adding(asking + ["--thinking-budget", "0,2,none"]),
+      "--sensitivity": .adding(["--sensitivity"]),
       "--fresh": .adding(["--json", place.place("r.json"), "--fresh", "--force"]),
       "--html": .adding(["--html", place.place("r.html"), "--force"]),
       "--gate": .adding(["--gate", "size<=1GB"]),
@@ -250,6 +258,16 @@ import Testing
       "--gate": .adding(["--gate", "kl<=100", "--force"]),
       "--gate-undecided": .adding(["--gate", "size<=1GB", "--gate-undecided", "pass", "--force"]),
       "--baseline": .adding(["--baseline", try report(), "--force"]),
+    ]
+  }
+
+  private func ablateTrials() -> [String: Trial] {
+    [
+      "--requests": .adding([]), "--techniques": .adding(["--techniques", "prefix-cache,threads"]),
+      "--rounds": .adding(["--rounds", "2"]), "--slots": .adding(["--slots", "2"]),
+      "--no-alone": .adding(["--no-alone"]), "--json": .adding(["--json", "-"]),
+      "--html": .adding(["--html", place.place("a.html"), "--force"]),
+      "--force": .adding(["--json", place.place("a.json"), "--force"]),
     ]
   }
 

@@ -32,6 +32,7 @@ import Testing
       "--quiet",
     ],
     "report": ["none", "--html", "F.html", "--gate", "kl<=1", "--gate-undecided", "pass"],
+    "ablate": ["none", "--techniques", "weights,lookup", "--rounds", "2", "--no-alone", "--quiet"],
     "bench": [
       "none", "--prompt-tokens", "512", "--generate-tokens", "64", "--batch", "1,4,16", "--json", "--quiet",
     ],

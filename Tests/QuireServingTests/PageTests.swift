@@ -139,6 +139,26 @@ struct PageTests {
     #expect(model["chat"] == true)
   }
 
+  /// A list of models says what a pack's last step measured, and nothing where nothing was measured.
+  @Test func theListOfModelsHasTheMainFigures() throws {
+    let measured: JSONValue = [
+      "step": "quantize", "klMean": 0.25, "perplexity": 1.5, "bitsPerWeight": 4.5,
+      "tasks": ["all": ["thinking": ["accuracy": 0.75]]],
+    ]
+    func evaluation(_ change: @escaping (inout ServerOptions) -> Void) throws -> JSONValue? {
+      let models = try ServerFixture(ScriptedGenerator(), change).get("/v1/models").json()
+      return models["data"]?.arrayValue?.first?["evaluation"]
+    }
+    let expected: JSONValue = ["perplexity": 1.5, "kl_mean": 0.25, "accuracy_thinking": 0.75]
+    #expect(try evaluation { $0.facts.steps = [["step": "checkpoint"], measured] } == expected)
+    #expect(
+      try evaluation {
+        $0.facts.kind = .checkpoint
+        $0.facts.report = ["rows": [measured, ["step": "later", "klMean": 9.0]]]
+      } == expected)
+    #expect(try evaluation { $0.facts.steps = [["step": "quantize"]] } == nil)
+  }
+
   @Test func whatIsNotKnownIsNull() throws {
     let model = try ServerFixture(ScriptedGenerator()).get("/quire/model").json()
     for key in ["kind", "parameters", "weight_bytes", "file_bytes", "bits_per_weight", "recipe", "report"] {

@@ -19,6 +19,8 @@ final class SensitivityMeter {
   struct FormatError: Codable {
     let format: WeightFormat
     let error: Double
+    /// The error as a share of the output's mean square, or of that of the weights.
+    var share: Double?
   }
 
   /// nil when there is no budget.
@@ -47,9 +49,10 @@ final class SensitivityMeter {
       let choices = choices(name, columns: gram.order)
       guard let smallest = choices.first else { continue }
       errors[name] = choices.map { format in
-        guard format.scheme != .bf16 else { return FormatError(format: format, error: 0) }
+        guard format.scheme != .bf16 else { return FormatError(format: format, error: 0, share: 0) }
         let trial = RoundingTrial([(layer[tensor], format, importances)], gram: gram, compute: compute)
-        return FormatError(format: format, error: trial.error(scales: nil))
+        let (error, energy) = (trial.error(scales: nil), trial.outputEnergy)
+        return FormatError(format: format, error: error, share: energy > 0 ? error / energy : nil)
       }
       guard smallest.scheme != .bf16 else { continue }
       var changed = layer
@@ -72,13 +75,14 @@ final class SensitivityMeter {
     var first: WeightMatrix?
     for format in choices(name, columns: matrix.columns) {
       guard format.scheme != .bf16 else {
-        found.append(FormatError(format: format, error: 0))
+        found.append(FormatError(format: format, error: 0, share: 0))
         continue
       }
       let result = try wrapping(
         ConversionError.optimization,
         try NearestQuantizer(format, importances: importances).quantize(matrix, named: name.string, compute))
-      found.append(FormatError(format: format, error: result.relativeError * result.relativeError))
+      let error = result.relativeError * result.relativeError
+      found.append(FormatError(format: format, error: error, share: error))
       if first == nil { first = .quantized(result.matrix) }
     }
     if !found.isEmpty { errors[name] = found }
@@ -100,7 +104,8 @@ final class SensitivityMeter {
         options: options.map { option in
           Sensitivity.Option(
             format: option.format,
-            divergence: smallest.error > 0 ? measured * option.error / smallest.error : 0)
+            divergence: smallest.error > 0 ? measured * option.error / smallest.error : 0,
+            outputError: option.share)
         })
     }
   }

@@ -96,10 +96,13 @@ package struct Sensitivity: Sendable, Equatable, Codable {
     /// Mean KL divergence of the model with only this matrix rounded to the format: measured for the smallest
     /// format, for the others in proportion to the squared error of the matrix's output.
     package let divergence: Double
+    /// The share of the mean square of the matrix's output that is lost; of its weights where its inputs are not known.
+    package let outputError: Double?
 
-    package init(format: WeightFormat, divergence: Double) {
+    package init(format: WeightFormat, divergence: Double, outputError: Double? = nil) {
       self.format = format
       self.divergence = divergence
+      self.outputError = outputError
     }
   }
 

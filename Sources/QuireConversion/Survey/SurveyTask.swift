@@ -14,6 +14,8 @@ struct SurveyTask {
   let calibration: CalibrationSet?
   let statistics: StatisticsFile?
   let compute: Compute
+  /// Whether the removal of every unit of heads is tried, not only that of near ties.
+  var triesEveryUnit = false
 
   /// The text whose statistics are measured; nil when they are read from a file.
   var runningText: CalibrationSet? { statistics == nil ? calibration : nil }

@@ -210,10 +210,9 @@ final class Surveyor {
     else { throw .optimization(.notFinite(what: "the attention output of layer \(index)")) }
     let table = PruningTable.Layer(
       scores: found.scores, steps: found.steps, magnitude: magnitude(found.energy))
-    guard settings.tries, settings.removal.mayRemove(layer: index), table.nearTies.count > 1 else {
-      return table
-    }
-    for unit in table.nearTies {
+    let units = task.triesEveryUnit ? Array(table.scores.indices) : table.nearTies
+    guard settings.tries, settings.removal.mayRemove(layer: index), units.count > 1 else { return table }
+    for unit in units {
       var changed = layer
       do throws(OptimizationError) {
         _ = try pruner.prune(

@@ -35,10 +35,10 @@ struct EvaluationMaterial {
     }
     let home = (plan.reference ?? plan.model).path
     var tasks = options.asksTasks ? options.tasks : []
-    if options.asksTasks, tasks.isEmpty, let file = Self.sibling("tasks.jsonl", of: home) {
+    if options.asksTasks, tasks.isEmpty, let file = SiblingFile.path("tasks.jsonl", of: home) {
       tasks = [TaskSource(path: file)]
     }
-    let textFile = options.predictsText ? options.textFile ?? Self.sibling("heldout.txt", of: home) : nil
+    let textFile = options.predictsText ? options.textFile ?? SiblingFile.path("heldout.txt", of: home) : nil
     if tasks.isEmpty, textFile == nil, options.asksTasks || options.predictsText || options.speed == nil {
       throw .nothingToMeasure(model: plan.model.path)
     }
@@ -100,19 +100,6 @@ struct EvaluationMaterial {
     speed.promptTokens = min(settings.promptTokens, max(1, positions / 2))
     speed.generatedTokens = min(settings.generatedTokens, max(2, positions / 4))
     return speed
-  }
-
-  /// A file in the parent folder of `path`; nil when there is none.
-  private static func sibling(_ name: String, of path: String) -> String? {
-    // "." or a trailing slash would hide the folder's name; otherwise the path is kept as the user wrote it.
-    let components = path.split(separator: "/", omittingEmptySubsequences: true)
-    let isPlain = components.last.map { $0 != "." && $0 != ".." } ?? false
-    let parent =
-      isPlain
-      ? (path.hasPrefix("/") ? "/" : "") + components.dropLast().joined(separator: "/")
-      : URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
-    let file = parent.isEmpty ? name : parent + (parent.hasSuffix("/") ? "" : "/") + name
-    return FileManager.default.fileExists(atPath: file) ? file : nil
   }
 
   /// Models that are compared must have the same tokens.

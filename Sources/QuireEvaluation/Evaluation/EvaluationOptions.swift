@@ -9,6 +9,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   /// Whether problems are asked, and a text is predicted.
   package var asksTasks = true
   package var predictsText = true
+  /// Whether the cost of changing each part of the reference is measured.
+  package var measuresSensitivity = false
   /// A text file. Nil: `heldout.txt` in the same folder.
   package var textFile: String?
   /// How the text is cut into sequences. Nil: decided by its blank lines (see `TextProtocol.detected`).

@@ -11,6 +11,8 @@ package struct EvaluationProgress: Sendable, Equatable {
     case readingReference
     /// Predicted tokens of the text.
     case predicting
+    /// Changing one part of the reference after the other.
+    case measuringSensitivity
   }
 
   /// The row's label: "reference", "int4: quantize".
@@ -33,6 +35,7 @@ package struct EvaluationProgress: Sendable, Equatable {
     case .answering(let mode): "answers, \(mode.title)"
     case .readingReference: "reference's text"
     case .predicting: "text"
+    case .measuringSensitivity: "sensitivity"
     }
   }
 }

@@ -58,6 +58,12 @@ package struct Evaluator: Sendable {
     onKept: (Int) -> Void = { _ in }, onStart: (EvaluationMethod) -> Void = { _ in }
   ) throws(EvaluationError) -> EvaluationReport {
     let plan = try RowPlan.plan(models: models, recipes: recipes, reference: reference)
+    guard plan.reference != nil || !options.measuresSensitivity else {
+      throw .invalidOption(
+        name: "measuresSensitivity",
+        sentence: "expected a checkpoint to measure the sensitivity of, found only packs; give the "
+          + "checkpoint as the reference")
+    }
     let material = try EvaluationMaterial(plan: plan, options: options)
     onStart(material.method)
     let compute = Compute(threadCount: material.method.threadCount, instructionSet: options.instructionSet)
@@ -92,6 +98,17 @@ package struct Evaluator: Sendable {
       report.rows.append(row)
       report.flipped += flips(row, sheet, referenceSheet, material)
       onRow(row)
+    }
+    if options.measuresSensitivity, let source = plan.reference {
+      report.sensitivity = try SensitivityMeasurement(
+        source: source, chatFormat: material.askedChatFormat, compute: compute, store: store,
+        programVersion: options.programVersion
+      ).run { done, total in
+        onProgress(
+          EvaluationProgress(
+            row: report.referenceRow?.label ?? "", rowIndex: 0, rowCount: plan.rows.count,
+            stage: .measuringSensitivity, done: done, total: total))
+      }
     }
     if store.usedCount > 0 { onKept(store.usedCount) }
     return report

@@ -21,6 +21,9 @@ struct RequestRunner {
     var promptLogprobs: [Float] = []
     /// Those that the request asked for at the first position of the answer.
     var firstAlternatives: [TokenAlternative] = []
+    /// All tokens of the answer, and their log-probabilities where it asked for them.
+    var tokens: [Int32] = []
+    var logprobs: [Float] = []
     var result: GenerationResult
   }
 
@@ -63,6 +66,8 @@ struct RequestRunner {
       var content = ""
       var promptLogprobs: [Float] = []
       var firstAlternatives: [TokenAlternative]?
+      var tokens: [Int32] = []
+      var logprobs: [Float] = []
     }
 
     private struct State {
@@ -82,9 +87,12 @@ struct RequestRunner {
         }
       case .delta(let parts, let token):
         state.withLock { state in
-          var partial = state.partials[index] ?? Partial()
+          // Taken out of the dictionary while it changes, so that its arrays are not copied.
+          var partial = state.partials.removeValue(forKey: index) ?? Partial()
           partial.content += parts.content
           if partial.firstAlternatives == nil { partial.firstAlternatives = token.top }
+          partial.tokens.append(token.id)
+          if let logprob = token.logprob { partial.logprobs.append(logprob) }
           state.partials[index] = partial
         }
       case .finished(let result):
@@ -92,7 +100,8 @@ struct RequestRunner {
           let partial = state.partials.removeValue(forKey: index) ?? Partial()
           let answer = Answer(
             content: partial.content, promptLogprobs: partial.promptLogprobs,
-            firstAlternatives: partial.firstAlternatives ?? [], result: result)
+            firstAlternatives: partial.firstAlternatives ?? [], tokens: partial.tokens,
+            logprobs: partial.logprobs, result: result)
           state.finished.append((index, answer))
         }
         finished.signal()

@@ -33,6 +33,12 @@ enum PageStyle {
     svg .best{fill:var(--accent);stroke:var(--accent)}
     svg .beaten{fill:var(--back);stroke:var(--text);stroke-width:1.5}
     svg .error{stroke:var(--text);stroke-width:1.2;fill:none}
+    svg.heat{max-width:none}
+    svg .cell{fill:var(--accent);stroke:var(--line)}
+    svg .dot{fill:var(--text)}
+    svg .light{fill:var(--back)}
+    details{margin:.5rem 0}
+    summary{cursor:pointer}
     svg .curve{stroke:var(--accent);fill:none;stroke-width:2}
     .flip{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem;margin:.6rem 0;break-inside:avoid}
     .sides{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}

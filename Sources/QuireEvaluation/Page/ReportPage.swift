@@ -12,25 +12,12 @@ package struct ReportPage {
 
   package var html: String {
     let title = "Evaluation of \(names)"
-    let head: [Markup] = [
-      .tag("meta", [("charset", "utf-8")], []),
-      .tag("meta", [("name", "viewport"), ("content", "width=device-width, initial-scale=1")], []),
-      // Whatever text is in the page, nothing is loaded or run.
-      .tag(
-        "meta",
-        [
-          ("http-equiv", "Content-Security-Policy"),
-          ("content", "default-src 'none'; style-src 'unsafe-inline'"),
-        ], []),
-      .tag("title", [], title), .style(PageStyle.rules),
-    ]
-    let body: [Markup?] = [
-      .tag("h1", [], title), summary, choice, charts, ledger, rowTable, thinking, budgets, tasks, flips,
-      method, provenance,
-    ]
-    let page = Markup.tag(
-      "html", [("lang", "en")], .tag("head", [], head), .tag("body", [], body.compactMap { $0 }))
-    return "<!doctype html>\n" + page.html + "\n"
+    return PageFrame.html(
+      title: title,
+      body: [
+        summary, choice, charts, ledger, rowTable, thinking, budgets, tasks, flips, sensitivity, method,
+        provenance,
+      ])
   }
 
   private var names: String {

@@ -29,6 +29,10 @@ import QuireModelFiles
 // `flipped` (up to ten answers per row and mode that are right on one side only: `row`, `task`, `mode`, `prompt`, `expected`,
 // and `reference` and `own` with `content`, `extracted`, `isRight`, `tokens`).
 //
+// With `--sensitivity` it has `sensitivity`: `text` and `tokens` that were measured on; `matrices` (`name`, `layer` or null,
+// `part`, the `format` it alone was rounded to); `kvGroups` and `heads` (layer, unit). Each has `outputError`, the share of
+// the part's output that is lost, and `kl`, that of the whole model, where it was tried.
+//
 // A task's mode: `accuracy` (share of right answers), `standardError`, `tokensPerAnswer`, `tokensPerAnswerError`,
 // `secondsPerAnswer` (one stream, from the row's speeds), `problems`, `truncatedShare` (answers that reached the token limit)
 // and `flips` against the reference: `rightToWrong`, `wrongToRight`, `probability` (McNemar's exact test). The mode of "all"
@@ -46,6 +50,7 @@ extension EvaluationReport {
     if !otherModels.isEmpty {
       report["models"] = .array(([model] + otherModels).map { .string($0) })
     }
+    report["sensitivity"] = sensitivity?.json
     report["provenance"] = provenance?.json
     if !flipped.isEmpty { report["flipped"] = .array(flipped.map(\.json)) }
     return .object(report)
@@ -169,7 +174,7 @@ extension FlippedAnswer.Side {
 }
 
 extension ReportProvenance {
-  fileprivate var json: JSONValue {
+  var json: JSONValue {
     [
       "program": .string(program), "command": .string(command), "processor": .string(processor),
       "cores": .int(coreCount), "memoryBytes": .int(memoryBytes), "date": .string(date),

@@ -17,6 +17,9 @@ extension EvaluationReport {
       text += section.table.parts(width: width, keyCount: section.keyCount).map(\.text).joined(
         separator: "\n")
     }
+    if let sensitivity {
+      text += "\n" + Self.wrapped(sensitivity.heading, width: width) + sensitivity.table(width: width)
+    }
     return text + "\n" + legend(width: width)
   }
 

@@ -15,6 +15,8 @@ package struct EvaluationReport: Sendable, Equatable {
   package var method: EvaluationMethod
   /// The reference first, if there is one; then the other models and every recipe's steps, in order.
   package var rows: [EvaluationRow]
+  /// What each part of the reference is worth; nil when that was not measured.
+  package var sensitivity: SensitivityReport?
   /// Which program measured on which machine; nil when unknown.
   package var provenance: ReportProvenance?
   /// Answers that are right in one row and wrong in the reference, or the other way round.

@@ -32,9 +32,13 @@ package struct ScoringPlan: Sendable, Equatable {
     return index
   }
 
-  /// - Parameter rowLimit: the most rows of a batch.
-  package init(windows: [[Int32]], rowLimit: Int) {
+  /// - Parameters:
+  ///   - rowLimit: the most rows of a batch.
+  ///   - firstScored: the first position of each window that is predicted; nil: the second.
+  package init(windows: [[Int32]], rowLimit: Int, firstScored: [Int]? = nil) {
     precondition(rowLimit > 0)
+    precondition(firstScored.map { $0.count == windows.count } ?? true, "a position for each window")
+    func first(_ index: Int) -> Int { firstScored?[index] ?? 1 }
     var open = Step.empty
     var openBlockCount = 0
     for (index, window) in windows.enumerated() {
@@ -42,12 +46,13 @@ package struct ScoringPlan: Sendable, Equatable {
         close(&open, &openBlockCount)
       }
       if window.count > rowLimit {
-        appendLong(window, index: index, rowLimit: rowLimit)
+        appendLong(window, index: index, rowLimit: rowLimit, firstScored: first(index))
         continue
       }
       let blocks = Self.blocks(positions: window.count, first: openBlockCount)
       openBlockCount += blocks.count
-      open.append(window, range: 0..<window.count, index: index, blocks: blocks)
+      open.append(
+        window, range: 0..<window.count, index: index, blocks: blocks, firstScored: first(index))
     }
     close(&open, &openBlockCount)
   }
@@ -59,12 +64,14 @@ package struct ScoringPlan: Sendable, Equatable {
     stepBlockCount = 0
   }
 
-  private mutating func appendLong(_ window: [Int32], index: Int, rowLimit: Int) {
+  private mutating func appendLong(_ window: [Int32], index: Int, rowLimit: Int, firstScored: Int) {
     let blocks = Self.blocks(positions: window.count, first: 0)
     blockCount = max(blockCount, blocks.count)
     for start in stride(from: 0, to: window.count, by: rowLimit) {
       var step = Step.empty
-      step.append(window, range: start..<min(start + rowLimit, window.count), index: index, blocks: blocks)
+      step.append(
+        window, range: start..<min(start + rowLimit, window.count), index: index, blocks: blocks,
+        firstScored: firstScored)
       steps.append(step)
     }
   }
@@ -78,13 +85,15 @@ extension ScoringPlan.Step {
   fileprivate static let empty = ScoringPlan.Step(
     batch: ForwardBatch(tokens: [], sequences: [], logitRows: []), targets: [], windows: [])
 
-  /// Appends the positions `range` of a window; every row that a token follows needs logits.
-  fileprivate mutating func append(_ window: [Int32], range: Range<Int>, index: Int, blocks: [Int32]) {
+  /// Appends the positions `range` of a window; every row that a scored token follows needs logits.
+  fileprivate mutating func append(
+    _ window: [Int32], range: Range<Int>, index: Int, blocks: [Int32], firstScored: Int
+  ) {
     let firstRow = batch.tokens.count
     batch.tokens += window[range]
     batch.sequences.append(
       .init(rowCount: range.count, firstPosition: range.lowerBound, blocks: blocks))
-    for position in range where position + 1 < window.count {
+    for position in range where position + 1 < window.count && position + 1 >= firstScored {
       batch.logitRows.append(firstRow + position - range.lowerBound)
       targets.append(window[position + 1])
       windows.append(index)

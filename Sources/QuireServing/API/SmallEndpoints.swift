@@ -20,13 +20,15 @@ enum ModelEndpoints {
   }
 
   private static func description(of service: Service) -> JSONValue {
-    [
+    var members: JSONObject = [
       "id": .string(service.options.modelName),
       "aliases": .array(([service.options.modelName] + service.options.modelAliases).map { .string($0) }),
       "object": "model", "created": .int(service.created),
       "owned_by": "quire", "root": .string(service.options.modelName), "parent": .null,
       "max_model_len": .int(service.generator.contextLength), "meta": metadata(of: service),
     ]
+    members["evaluation"] = service.options.facts.evaluation
+    return .object(members)
   }
 
   /// What llama-server's clients read about a model. A vocabulary of type 2 is a byte pair encoding.

@@ -22,7 +22,7 @@ enum OptionHeading: String, CaseIterable {
       "parent adapter chat-format model-name model-alias any-model report shape scheme group head-scheme layers",
     .input: """
     prompt system raw messages recipe calibration statistics windows tokens mode shard merge reference tasks text problems
-    text-tokens decode tensor rows
+    text-tokens decode requests tensor rows
     """,
     .generation:
       """
@@ -34,7 +34,7 @@ enum OptionHeading: String, CaseIterable {
     .measurement:
       """
     prompt-tokens generate-tokens batch repeat lookup no-speed no-tasks no-text fresh plan measure gate gate-undecided
-    baseline
+    baseline sensitivity techniques rounds no-alone
     """,
     .access: "host port allow-origin allow-host api-key api-key-file no-slots no-page",
     .requests: "slots queue drain-seconds",

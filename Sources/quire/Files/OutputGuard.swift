@@ -65,7 +65,7 @@ struct OutputGuard {
     }
   }
 
-  private static let defaultTexts = ["calibration.jsonl", "tasks.jsonl", "heldout.txt"]
+  private static let defaultTexts = ["calibration.jsonl", "tasks.jsonl", "heldout.txt", "requests.jsonl"]
 
   /// Whether a reader of checkpoints would read a file of this name as part of the checkpoint.
   private static func belongsToCheckpoint(_ name: String) -> Bool {

@@ -33,8 +33,8 @@ struct ServedReport {
       let found = value.objectValue == nil ? value.kindDescription : "no list \"rows\" of steps"
       throw CommandError("\(expectation(path)), found \(found); \(advice)")
     }
-    // Names of folders, and answers, which are not for clients.
-    for key in ["models", "provenance", "flipped"] { report[key] = nil }
+    // Names of folders, and answers, which are not for clients, and what no client shows.
+    for key in ["models", "provenance", "flipped", "sensitivity"] { report[key] = nil }
     report["rows"] = .array(
       rows.map { row in
         guard var row = row.objectValue else { return row }

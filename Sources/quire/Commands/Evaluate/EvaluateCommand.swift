@@ -33,6 +33,10 @@ extension Command {
       Option("--no-speed", nil, "measure no speed; with only a text, a checkpoint need not fit into memory"),
       Option("--no-tasks", nil, "ask no problems"),
       Option("--no-text", nil, "predict no text"),
+      Option(
+        "--sensitivity", nil,
+        "measure what it costs to change each part of the reference alone: each matrix rounded, each head and each KV group "
+          + "removed"),
       Option("--fresh", nil, "measure again what earlier runs have kept"),
       .thinking, .noThinking, .seed,
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
@@ -81,6 +85,7 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
   if let seed = try arguments.integer("--seed", in: 0...Int.max) { options.seed = UInt64(seed) }
   options.resultsFolder = ["--json", "--html"].compactMap { arguments.string($0) }.first { $0 != "-" }
     .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path + "/evaluation-results" }
+  options.measuresSensitivity = arguments.has("--sensitivity")
   options.isFresh = arguments.has("--fresh")
   options.programVersion = Program.version
   return options
@@ -141,10 +146,15 @@ private func runEvaluate(_ arguments: Arguments) throws {
 
 private func measure(_ evaluator: Evaluator, _ arguments: Arguments) throws -> EvaluationReport {
   let isQuiet = arguments.has("--quiet")
-  var bars = ProgressSeries(quiet: isQuiet)
+  var bars = StageProgress(quiet: isQuiet)
   defer { bars.close() }
   var report = try evaluator.run(
-    onProgress: { bars.update($0) },
+    onProgress: { state in
+      bars.update(
+        "row \(state.rowIndex + 1) of \(state.rowCount), \(state.row), \(state.title)", state.done,
+        state.total,
+        note: state.secondsLeft.map { "(all rows: \(Terminal.seconds($0)) left)" } ?? "")
+    },
     onKept: { count in
       guard !isQuiet else { return }
       Terminal.errorLine(
@@ -156,37 +166,4 @@ private func measure(_ evaluator: Evaluator, _ arguments: Arguments) throws -> E
     })
   report.provenance = .current(command: CommandText.quoted(CommandLine.arguments.dropFirst()))
   return report
-}
-
-extension ReportProvenance {
-  fileprivate static func current(command: String) -> ReportProvenance {
-    let date = Date().formatted(.iso8601.year().month().day())
-    return ReportProvenance(
-      program: "quire \(Program.version)", command: command, processor: Machine.processor,
-      coreCount: ProcessInfo.processInfo.activeProcessorCount,
-      memoryBytes: Int(clamping: ProcessInfo.processInfo.physicalMemory), date: date)
-  }
-}
-
-/// A progress bar for each stage of each row.
-private struct ProgressSeries {
-  private let isQuiet: Bool
-  private var label = ""
-  private var bar: Progress?
-
-  init(quiet: Bool) { isQuiet = quiet }
-
-  mutating func update(_ state: EvaluationProgress) {
-    let next = "row \(state.rowIndex + 1) of \(state.rowCount), \(state.row), \(state.title)"
-    if next != label {
-      bar?.close()
-      label = next
-      bar = Progress(next, unit: .percent, quiet: isQuiet)
-    }
-    bar?.update(
-      state.done, of: state.total,
-      note: state.secondsLeft.map { "(all rows: \(Terminal.seconds($0)) left)" } ?? "")
-  }
-
-  func close() { bar?.close() }
 }

@@ -23,6 +23,11 @@ struct ReportOutputs {
     }
     arguments.string("--text").map { files.reads($0, as: "the text") }
     arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
+    try self.init(arguments, &files)
+  }
+
+  /// - Parameter files: knows what the command reads
+  init(_ arguments: Arguments, _ files: inout OutputGuard) throws {
     json = try Self.open(arguments, "--json", &files)
     html = try Self.open(arguments, "--html", &files)
   }
@@ -40,6 +45,11 @@ struct ReportOutputs {
     if html != nil {
       try Self.write(ReportPage(ReportView(json: report.json, name: "the report")).html, to: html)
     }
+  }
+
+  func write(json text: String, html page: String) throws {
+    try Self.write(text, to: json)
+    try Self.write(page, to: html)
   }
 
   static func write(_ text: String, to file: AtomicFile?) throws {
@@ -71,5 +81,15 @@ enum CommandText {
       !word.isEmpty && word.allSatisfy(plain.contains) ? word : "'" + word.replacing("'", with: "'\\''") + "'"
     }
     return (["quire"] + shown).joined(separator: " ")
+  }
+}
+
+extension ReportProvenance {
+  static func current(command: String) -> ReportProvenance {
+    let date = Date().formatted(.iso8601.year().month().day())
+    return ReportProvenance(
+      program: "quire \(Program.version)", command: command, processor: Machine.processor,
+      coreCount: ProcessInfo.processInfo.activeProcessorCount,
+      memoryBytes: Int(clamping: ProcessInfo.processInfo.physicalMemory), date: date)
   }
 }

@@ -1,0 +1,19 @@
+extension RecordedRequests {
+  /// A small day of a server: a conversation that grows, questions after the same system message, texts to be edited, and
+  /// thoughts. So each technique has something to do: beginnings that repeat, answers that quote, answers of different
+  /// lengths.
+  static let bundledLines = #"""
+    {"messages": [{"role": "system", "content": "You answer for the public library of a small town. Opening hours: Tuesday to Friday from 10 to 18, Saturday from 10 to 14. A card is free up to the age of 18 and costs 15 euros a year after that. Books are lent for four weeks, films for one."}, {"role": "user", "content": "When can I come on Saturday?"}], "max_tokens": 40, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "system", "content": "You answer for the public library of a small town. Opening hours: Tuesday to Friday from 10 to 18, Saturday from 10 to 14. A card is free up to the age of 18 and costs 15 euros a year after that. Books are lent for four weeks, films for one."}, {"role": "user", "content": "What does a card cost for my daughter, who is eleven?"}], "max_tokens": 40, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "system", "content": "You answer for the public library of a small town. Opening hours: Tuesday to Friday from 10 to 18, Saturday from 10 to 14. A card is free up to the age of 18 and costs 15 euros a year after that. Books are lent for four weeks, films for one."}, {"role": "user", "content": "I borrowed a film and a book today. When must each be back?"}], "max_tokens": 64, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "user", "content": "Repeat this list and add \"lamp oil\" at its end: rope, candles, matches, two blankets, a tin opener, bread, cheese, apples, a first-aid kit, a map of the coast, a compass, a whistle."}], "max_tokens": 64, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "user", "content": "Rename the variable n to count and return only the code:\n\ndef mean(values):\n    total = 0.0\n    n = 0\n    for value in values:\n        total += value\n        n += 1\n    if n == 0:\n        return None\n    return total / n"}], "max_tokens": 96, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "user", "content": "A train leaves at 9:40 and takes 2 hours and 35 minutes. When does it arrive?"}], "max_tokens": 96}
+    {"messages": [{"role": "user", "content": "Which is larger, 7/12 or 5/9? Answer with the fraction."}], "max_tokens": 96}
+    {"messages": [{"role": "user", "content": "Suggest a name for a bakery at a harbour."}], "max_tokens": 24, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "user", "content": "Suggest a name for a bakery at a harbour."}, {"role": "assistant", "content": "The Salted Crust"}, {"role": "user", "content": "Nice. One line for the sign below it?"}], "max_tokens": 32, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "user", "content": "Suggest a name for a bakery at a harbour."}, {"role": "assistant", "content": "The Salted Crust"}, {"role": "user", "content": "Nice. One line for the sign below it?"}, {"role": "assistant", "content": "Bread for every tide."}, {"role": "user", "content": "And the same in French?"}], "max_tokens": 32, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "user", "content": "Correct the spelling and change nothing else: The comittee has recieved your aplication and will definately answer befor the end of next weak. Please do not send futher documents untill then."}], "max_tokens": 64, "chat_template_kwargs": {"enable_thinking": false}}
+    {"messages": [{"role": "user", "content": "Why do ships float although steel is heavier than water?"}], "max_tokens": 96, "chat_template_kwargs": {"enable_thinking": false}}
+    """#
+}

@@ -3,11 +3,12 @@ import QuireJSON
 import TestSupport
 import Testing
 
-/// Models whose chat template is not Qwen3's: chats are refused with the way out, the rest works.
+/// Models whose chat template cannot be rendered: chats are refused with the way out, the rest works. Another template
+/// than Qwen3's is interpreted.
 @Suite struct ChatFormatTests {
   private static let foreign =
     #"{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n<think>\n' }}{%- endif %}"#
-  private static let found = "found one that opens the thought in the prompt in chat_template.jinja"
+  private static let found = "found one that does not read 'messages' in chat_template.jinja"
   private static let askedFor = ["--chat-format", "qwen3"]
   private static let messages = #"{"messages": [{"role": "user", "content": "x"}]}"#
 
@@ -71,13 +72,13 @@ import Testing
   @Test func aPackWithoutAFormatStillAnswersRawPrompts() throws {
     let place = foreignPlace()
     let plan = try BuiltProgram.quire.run(place.conversion().filter { $0 != "--quiet" })
-    #expect(plan.output.contains("chat format: none; the model's template is unknown: one that opens"))
+    #expect(plan.output.contains("template cannot be rendered: one that does not read"))
     let pack = place.place("out.quire")
     let raw = ["generate", pack, "--quiet", "--temperature", "0", "--prompt", "x>", "--raw"]
     #expect(try BuiltProgram.quire.run(raw).output == "raw\n")
     expectRefusal(
       try BuiltProgram.quire.run("generate", pack, "--prompt", "x"), by: "generate",
-      ["found one that opens the thought in the prompt in tokenizer_config.json"])
+      ["found one that does not read 'messages' in tokenizer_config.json"])
   }
 
   @Test func tasksOfAnEvaluationAreRefused() throws {
@@ -96,7 +97,7 @@ import Testing
   @Test func theServerRefusesChatsAndServesCompletions() throws {
     let place = foreignPlace()
     let server = try ServedProgram(place.checkpoint.path)
-    #expect(try server.errors.contains("chat format: none; the model's template is unknown: one that opens"))
+    #expect(try server.errors.contains("template cannot be rendered: one that does not read"))
     let chat: JSONValue = ["messages": [["role": "user", "content": "x"]], "temperature": 0]
     for path in ["/v1/chat/completions", "/tokenize"] {
       let refused = try server.post(path, chat)
@@ -108,5 +109,31 @@ import Testing
     #expect(raw.json["choices"]?[0]?["text"] == "raw")
     let asked = try ServedProgram(place.checkpoint.path, Self.askedFor)
     #expect(try asked.post("/v1/chat/completions", chat).json["choices"]?[0]?["message"]?["content"] == "yes")
+  }
+
+  /// A thought that the prompt opens is reasoning though the answer has no opening tag; the template's own refusal is
+  /// a status 400.
+  @Test func aTemplateOfItsOwnIsServed() throws {
+    let place = Workplace(DictatingCheckpoint(thinking: "hm\n</think>\n\nyes", replies: [">": "raw"]))
+    let template =
+      "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"
+      + "<|im_start|>{{ m.role }}\n{{ m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}"
+      + "{% if add_generation_prompt %}<|im_start|>assistant\n{{ prefix }}<think>\n{% endif %}"
+    place.checkpoint.write(template.utf8, to: "chat_template.jinja")
+    let rendered = try BuiltProgram.quire.run(
+      "render", place.checkpoint.path, "--messages", place.recipe(Self.messages))
+    #expect(rendered.output == "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n<think>\n")
+    let server = try ServedProgram(place.checkpoint.path)
+    #expect(try server.errors.contains("template (the template in chat_template.jinja; each prompt opens"))
+    var chat: JSONObject = ["messages": [["role": "user", "content": "x"]], "temperature": 0]
+    let answer = try server.post("/v1/chat/completions", .object(chat)).json["choices"]?[0]?["message"]
+    #expect(answer?["content"] == "yes" && answer?["reasoning_content"] == "hm")
+    chat["chat_template_kwargs"] = ["prefix": "!"]
+    let applied = try server.post("/apply-template", .object(chat)).json["prompt"]?.stringValue
+    #expect(applied?.hasSuffix("assistant\n!<think>\n") == true)
+    chat["messages"] = [["role": "user", "content": "x"], ["role": "tool", "content": "y"]]
+    let refused = try server.post("/v1/chat/completions", .object(chat))
+    #expect(refused.status == 400)
+    #expect(refused.json["error"]?["message"]?.stringValue?.contains("no tools") == true)
   }
 }

@@ -16,6 +16,9 @@ struct ThinkingFields: Sendable {
   let mode: ThinkingMode?
   /// `nil`: no field gives one.
   let budget: ThinkingBudget?
+  /// The variables of the model's own chat template: `chat_template_kwargs`, and `enable_thinking` where a field asks
+  /// for thoughts.
+  let templateArguments: JSONObject
 
   /// Contradictory fields are refused. A number is more precise than an effort, and a budget with thinking turned off
   /// is no contradiction: no token is at most any number of tokens.
@@ -38,6 +41,9 @@ struct ThinkingFields: Sendable {
     // A number of tokens alone asks for reasoning.
     let asks = (numbers.first?.budget.count ?? 0) > 0
     mode = choices.first.map { $0.thinks ? .thinking : .nonThinking } ?? (asks ? .thinking : nil)
+    var arguments = reader.value("chat_template_kwargs")?.objectValue ?? [:]
+    if mode == .thinking { arguments["enable_thinking"] = true }
+    templateArguments = arguments
   }
 
   /// `default` selects neither mode, as in some other servers.

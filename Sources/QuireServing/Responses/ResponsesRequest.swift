@@ -54,7 +54,7 @@ struct ResponsesRequest: Sendable {
     let prompt = ChatPromptFields(
       field: "input", messages: input.messages,
       tools: tools.fields, mode: mode, thinkingBudget: fields.budget.map(\.count) ?? thinking.budget,
-      continuesFinalMessage: false)
+      continuesFinalMessage: false, templateArguments: fields.templateArguments)
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize)
     generation.maximumTokens = try GenerationFields.maximumTokens(

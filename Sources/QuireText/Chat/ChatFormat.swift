@@ -11,24 +11,44 @@ package import QuireJSON
 ///
 /// The format is chosen once, when the model is opened: see ``ChatFormatChoice``. To add a format, add a case here
 /// and a folder next to `Qwen3`; the methods only forward.
-package enum ChatFormat: String, Sendable, CaseIterable {
+package enum ChatFormat: Sendable, Equatable {
   /// Qwen3's two published templates, which render identically.
   case qwen3
+  /// The model's own template, which is interpreted.
+  case template(TemplateFormat)
 
   /// The name in options, packs and messages.
-  package var name: String { rawValue }
+  package var name: String {
+    switch self {
+    case .qwen3: "qwen3"
+    case .template: Self.templateName
+    }
+  }
+
+  /// The name of every format that is the model's own template.
+  static let templateName = "template"
+
+  /// The formats that need no template.
+  package static let builtIn: [ChatFormat] = [.qwen3]
+
+  /// The built-in format of this name.
+  package init?(name: String) {
+    guard let format = Self.builtIn.first(where: { $0.name == name }) else { return nil }
+    self = format
+  }
 
   /// Renders a chat.
   ///
   /// - Parameters:
   ///   - tools: JSON schemas of functions, as in OpenAI's `tools`; empty for a chat without tools.
-  ///   - mode: Has an effect only with `addGenerationPrompt`.
+  ///   - mode: Has an effect only with `addGenerationPrompt`. A template gets it as `enable_thinking`.
+  ///   - arguments: Further variables of a template; Qwen3's templates read none.
   ///   - addGenerationPrompt: Whether the prompt ends with the start of the assistant's next message.
   ///   - continueFinalMessage: Whether the model continues the last message, which must be the assistant's and have
   ///     content. Not together with `addGenerationPrompt`.
   package func render(
     messages: [ChatMessage], tools: [JSONValue] = [], mode: ThinkingMode = .thinking,
-    addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
+    arguments: JSONObject = [:], addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
   ) throws(TextError) -> ChatPrompt {
     precondition(
       !(addGenerationPrompt && continueFinalMessage),
@@ -38,6 +58,10 @@ package enum ChatFormat: String, Sendable, CaseIterable {
       return try Qwen3Chat.render(
         messages: messages, tools: tools, generationMode: addGenerationPrompt ? mode : nil,
         continueFinalMessage: continueFinalMessage)
+    case .template(let format):
+      return try format.render(
+        messages: messages, tools: tools, mode: mode, arguments: arguments,
+        addGenerationPrompt: addGenerationPrompt, continueFinalMessage: continueFinalMessage)
     }
   }
 
@@ -47,6 +71,7 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   {
     switch self {
     case .qwen3: Qwen3Chat.startsInThinking(prompt, tokenizer)
+    case .template(let format): format.startsInThinking(prompt, tokenizer)
     }
   }
 
@@ -55,6 +80,7 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   package func mayOpenThought(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool {
     switch self {
     case .qwen3: Qwen3Chat.mayOpenThought(prompt, tokenizer)
+    case .template(let format): format.mayOpenThought(prompt, tokenizer)
     }
   }
 
@@ -63,6 +89,8 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   package func softSwitch(in messages: [ChatMessage]) -> ThinkingMode? {
     switch self {
     case .qwen3: Qwen3Chat.softSwitch(in: messages)
+    // A template without the switch belongs to a model that was not trained on soft switches.
+    case .template(let format): format.hasThinkingSwitch ? Qwen3Chat.softSwitch(in: messages) : nil
     }
   }
 
@@ -76,7 +104,7 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   /// What the model's authors write before the closing tag when they end a thought early.
   package var closingSentence: String {
     switch self {
-    case .qwen3: Qwen3Chat.closingSentence
+    case .qwen3, .template: Qwen3Chat.closingSentence
     }
   }
 
@@ -92,7 +120,8 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   /// - Parameter splitsToolCalls: If false, calls stay in the content unchanged: for chats without tools.
   package func splitter(startsInThinking: Bool, splitsToolCalls: Bool) -> AnswerSplitter {
     switch self {
-    case .qwen3: AnswerSplitter(startsInThinking: startsInThinking, splitsToolCalls: splitsToolCalls)
+    case .qwen3, .template:
+      AnswerSplitter(startsInThinking: startsInThinking, splitsToolCalls: splitsToolCalls)
     }
   }
 
@@ -100,17 +129,12 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   package func recommendedSampling(in mode: ThinkingMode) -> RecommendedSampling {
     switch self {
     case .qwen3: Qwen3Chat.recommendedSampling(in: mode)
+    case .template(let format):
+      Qwen3Chat.recommendedSampling(in: format.knowsThoughts ? mode : .nonThinking)
     }
   }
 
-  /// Added tokens that are part of the format's structure. Text of messages never becomes one of these or a special
-  /// token.
-  private var tags: [String] {
-    switch self {
-    case .qwen3: Qwen3Chat.tags
-    }
-  }
-
-  /// The tags of every format.
-  static let allTags = Set(allCases.flatMap(\.tags).map { Array($0.utf8) })
+  /// Added tokens that are part of the structure of built-in formats. Text of messages never becomes one of these or a
+  /// special token.
+  static let allTags = Set(Qwen3Chat.tags.map { Array($0.utf8) })
 }

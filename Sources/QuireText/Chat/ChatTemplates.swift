@@ -83,15 +83,4 @@ extension ChatTemplates.Template {
       (hash ^ UInt64(byte)) &* 0x100_0000_01B3
     }
   }
-
-  /// How the template differs from Qwen3's, for a message: "one that opens the thought in the prompt".
-  var difference: String {
-    if text.contains("<｜Assistant｜>") { return "one with DeepSeek's tokens" }
-    if text.contains(#"<|im_start|>assistant\n<think>"#) { return "one that opens the thought in the prompt" }
-    if text.contains("### Instruction") || text.contains("### Response") { return "one in Alpaca's form" }
-    if text.contains("<|im_start|>") && !text.contains("enable_thinking") {
-      return "one without a switch for thinking"
-    }
-    return "another one"
-  }
 }

@@ -44,16 +44,23 @@ package final class Tokenizer: Sendable {
   ) throws(TextError) {
     let file = try TokenizerFile(tokenizer)
     vocabulary = file.vocabulary
-    addedTokens = file.addedTokens
+    let templates = ChatTemplates(configuration: configuration, files: templateFiles)
+    self.chatFormat = ChatFormatChoice(
+      templates: templates, asked: chatFormat, recorded: recordedChatFormat,
+      specialTokens: TemplateFormat.specialTokens(configuration))
+    // Text of a chat must not become a token of the format's structure.
+    if case .template(let format) = self.chatFormat.format {
+      addedTokens = format.marked(file.addedTokens)
+    } else {
+      addedTokens = file.addedTokens
+    }
     merges = file.merges
     encoders = EncoderPool(merges: file.mergeTable, byteIDs: file.byteIDs)
     skeleton = file.skeleton
     vocabularySize = file.vocabularySize
-    allAddedTokens = AddedTokenSearch(file.addedTokens)
-    nonSpecialAddedTokens = AddedTokenSearch(file.addedTokens.filter { !$0.isSpecial })
-    let templates = ChatTemplates(configuration: configuration, files: templateFiles)
+    allAddedTokens = AddedTokenSearch(addedTokens)
+    nonSpecialAddedTokens = AddedTokenSearch(addedTokens.filter { !$0.isSpecial })
     self.configuration = templateFiles.isEmpty ? configuration : Self.adding(templates, to: configuration)
-    self.chatFormat = ChatFormatChoice(templates: templates, asked: chatFormat, recorded: recordedChatFormat)
     endOfSequenceIDs = Self.endOfSequenceIDs(of: file.addedTokens, configuration)
   }
 

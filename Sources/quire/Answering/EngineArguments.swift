@@ -74,8 +74,8 @@ extension Arguments {
   /// The chat format that `--chat-format` asks for; nil when it is not given.
   func chatFormat() throws -> ChatFormat? {
     guard let name = string("--chat-format") else { return nil }
-    guard let format = ChatFormat(rawValue: name) else {
-      let known = ChatFormat.allCases.map(\.name).joined(separator: ", ")
+    guard let format = ChatFormat(name: name) else {
+      let known = ChatFormat.builtIn.map(\.name).joined(separator: ", ")
       throw UsageError(command, "\(spelling("--chat-format")): expected one of \(known), found '\(name)'")
     }
     return format

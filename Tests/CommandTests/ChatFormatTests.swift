@@ -40,7 +40,7 @@ import Testing
     let chat = try BuiltProgram.quire.run(["chat", model] + Self.askedFor, input: Array("x\n".utf8))
     #expect(chat.output.hasSuffix("yes\n") && chat.errors.contains("chat format: qwen3 (as asked for)\n"))
     let unknown = try BuiltProgram.quire.run(["render", model, "--messages", file, "--chat-format", "chatml"])
-    #expect(unknown.status == 2 && unknown.errors.contains("expected one of qwen3, found 'chatml'"))
+    #expect(unknown.status == 2 && unknown.errors.contains("expected one of qwen3, template, found 'chatml'"))
   }
 
   @Test func chatsOfCalibrationAreRefused() throws {
@@ -135,5 +135,86 @@ import Testing
     let refused = try server.post("/v1/chat/completions", .object(chat))
     #expect(refused.status == 400)
     #expect(refused.json["error"]?["message"]?.stringValue?.contains("no tools") == true)
+  }
+
+  /// Tool calls in another form: found from the template, parsed whole and in a stream, and not forced.
+  @Test func callsOfAnotherFormAreServed() throws {
+    let call = #"<tool_call>\n<function=f>\n<parameter=n>\n7\n</parameter>\n</function>\n</tool_call>"#
+      .replacing("\\n", with: "\n")
+    let place = Workplace(DictatingCheckpoint(thinking: call))
+    let template =
+      "{{ tools | tojson if tools }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+      + "{% for c in m.tool_calls %}<tool_call>\n<function={{ c.function.name }}>\n"
+      + "{% for k, v in c.function.arguments.items() %}<parameter={{ k }}>\n{{ v }}\n</parameter>\n{% endfor %}"
+      + "</function>\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
+      + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    place.checkpoint.write(template.utf8, to: "chat_template.jinja")
+    let server = try ServedProgram(place.checkpoint.path)
+    #expect(try server.errors.contains("no thoughts; tool calls as qwen3-coder)"))
+    let tool: JSONValue = [
+      "type": "function",
+      "function": ["name": "f", "parameters": ["type": "object", "properties": ["n": ["type": "integer"]]]],
+    ]
+    var chat: JSONObject = [
+      "messages": [["role": "user", "content": "x"]], "temperature": 0, "tools": [tool],
+    ]
+    let answer = try server.post("/v1/chat/completions", .object(chat)).json["choices"]?[0]
+    let function = answer?["message"]?["tool_calls"]?[0]?["function"]
+    #expect(function?["name"] == "f" && function?["arguments"] == #"{"n": 7}"#)
+    #expect(
+      answer?["finish_reason"] == "tool_calls" && answer?["message"]?["reasoning_content"]?.stringValue == nil
+    )
+    chat["tool_choice"] = "required"
+    let forced = try server.post("/v1/chat/completions", .object(chat))
+    #expect(forced.status == 400)
+    #expect(forced.json["error"]?["message"]?.stringValue?.contains("spells them as qwen3-coder") == true)
+    let other = try ServedProgram(place.checkpoint.path, ["--tool-format", "none"])
+    chat["tool_choice"] = nil
+    let plain = try other.post("/v1/chat/completions", .object(chat)).json["choices"]?[0]?["message"]
+    #expect(plain?["content"]?.stringValue == call)
+  }
+
+  /// A template without tools refuses them; one that is no Jinja is refused with its line and column.
+  @Test func whatATemplateCannotDoIsRefused() throws {
+    let place = Workplace(DictatingCheckpoint(thinking: "yes"))
+    place.checkpoint.write(
+      "{% for m in messages %}{{ m.content }}\n{% endfor %}".utf8, to: "chat_template.jinja")
+    let server = try ServedProgram(place.checkpoint.path)
+    #expect(try server.errors.contains("no thoughts; no tools)"))
+    let refused = try server.post(
+      "/v1/chat/completions",
+      [
+        "messages": [["role": "user", "content": "x"]],
+        "tools": [["type": "function", "function": ["name": "f"]]],
+      ])
+    #expect(refused.status == 400)
+    #expect(refused.json["error"]?["message"]?.stringValue?.contains("does not show tools") == true)
+    place.checkpoint.write("{{ messages }}\n{% if %}".utf8, to: "chat_template.jinja")
+    expectRefusal(
+      try BuiltProgram.quire.run("generate", place.checkpoint.path, "--prompt", "x"), by: "generate",
+      ["one with a fault in chat_template.jinja (chat template, line 2, column"])
+    for (words, sentence) in [
+      (
+        ["--tool-format", "xml"],
+        "expected one of hermes, qwen3-coder, deepseek, mistral, json, none, found 'xml'"
+      ),
+      (["--reasoning-tags", "<a>"], "expected two different tags with a space between them"),
+    ] {
+      let wrong = try BuiltProgram.quire.run(["generate", place.checkpoint.path, "--prompt", "x"] + words)
+      #expect(wrong.status == 2 && wrong.errors.contains(sentence), "\(wrong.errors)")
+    }
+  }
+
+  /// A pack keeps how its model's answers are spelled.
+  @Test func aPackKeepsTheFormat() throws {
+    let place = Workplace(DictatingCheckpoint(thinking: "[A]hm[/A]yes"))
+    place.checkpoint.write(
+      "{% for m in messages %}{{ m.content }}{% endfor %}\n".utf8, to: "chat_template.jinja")
+    let convert = place.conversion() + ["--reasoning-tags", "[A] [/A]"]
+    #expect(try BuiltProgram.quire.run(convert).status == 0)
+    let answer = try BuiltProgram.quire.run(
+      "generate", place.place("out.quire"), "--json", "--temperature", "0", "--prompt", "x")
+    #expect(
+      answer.output.contains(#""reasoningContent":"hm""#) && answer.output.contains(#""content":"yes""#))
   }
 }

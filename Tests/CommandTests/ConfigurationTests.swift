@@ -59,6 +59,7 @@ import Testing
         "allow-origin": ["https://a.example", "null"], "allow-host": "b.example", slots: 0x3, queue: 5,
         "token-budget": 64, "kv-memory": 16, "drain-seconds": "1", "no-request-log": true, context: 128,
         "kv-cache": "float32", "no-lookup": true, "no-prefix-cache": true, "chat-format": "qwen3",
+        "reasoning-tags": "none", "tool-format": "json",
         threads: 1.0, quiet: false, "api-key": ["k1", "k2"], "api-key-file": ["keys"], "no-slots": true,
         "log-bodies": 100, thinking: "64", "thinking-close-message": "Enough.", "answer-reserve": 16,
         "model-alias": ["small"], "any-model": true, "response-memory": 8, "no-page": true, }
@@ -94,6 +95,7 @@ import Testing
       "no-request-log": "true",
       "context": "128", "kv-cache": "float32", "no-lookup": "1", "no-prefix-cache": "true",
       "chat-format": "qwen3",
+      "reasoning-tags": "none", "tool-format": "json",
       "threads": "1", "quiet": "false", "api-key": "k1, k2", "api-key-file": keys, "no-slots": "true",
       "log-bodies": "100", "thinking": "64", "thinking-close-message": "Enough.", "answer-reserve": "16",
       "model-alias": "small", "any-model": "true", "response-memory": "8", "no-page": "true",

@@ -130,6 +130,8 @@ import Testing
       "--output": .adding(["--output", output]), "--tokens": .adding(["--tokens", "4"]),
       "--thinking-budget": .adding(["--thinking-budget", "2"]),
       "--chat-format": .adding(["--chat-format", "qwen3"]),
+      "--reasoning-tags": .adding(["--reasoning-tags", "<think> </think>"]),
+      "--tool-format": .adding(["--tool-format", "qwen3-coder"]),
       "--adapter": .adding(["--adapter", TinyAdapter.write(to: texts)]),
     ]
     for (option, trial) in try ownTrials(command) { trials[option] = trial }

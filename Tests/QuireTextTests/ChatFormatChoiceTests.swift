@@ -9,8 +9,8 @@ import Testing
   static let refused = [
     ("", "one that does not read 'messages' in tokenizer_config.json"),
     ("### Instruction:", "one that does not read 'messages' in tokenizer_config.json"),
-    ("{{ messages | sha256 }}", "one in tokenizer_config.json with a fault (chat template, line 1"),
-    ("{{ messages\n}", "one in tokenizer_config.json with a fault (chat template, line "),
+    ("{{ messages | sha256 }}", "one with a fault in tokenizer_config.json (chat template, line 1"),
+    ("{{ messages\n}", "one with a fault in tokenizer_config.json (chat template, line "),
   ]
 
   /// Templates that are interpreted, and what they do with thoughts.
@@ -31,7 +31,8 @@ import Testing
 
   private static let current = DemoData.tokenizer.configuration?["chat_template"]?.stringValue ?? ""
 
-  private func choice(_ template: JSONValue?, _ asked: ChatFormat? = nil, recorded: JSONValue? = nil) throws
+  private func choice(_ template: JSONValue?, _ asked: ChatFormatOverride? = nil, recorded: JSONValue? = nil)
+    throws
     -> ChatFormatChoice
   {
     try Tokenizer(
@@ -74,7 +75,7 @@ import Testing
   @Test(arguments: foreign)
   func interpretsOthers(template: String, thoughts: String) throws {
     let own = try choice(.string(template))
-    #expect(own.summary == "template (the template in tokenizer_config.json; \(thoughts))")
+    #expect(own.summary == "template (the template in tokenizer_config.json; \(thoughts); no tools)")
     #expect(own.format?.name == "template")
     #expect(try choice(.string(template), .qwen3).format == .qwen3)
   }
@@ -89,7 +90,8 @@ import Testing
       named([("default", "{{ messages[0].content }}"), ("tool_use", "{{ tools }}{{ messages[0].content }}")]))
     #expect(
       two.summary
-        == "template (2 named templates in tokenizer_config.json: default, tool_use; no thoughts)")
+        == "template (2 named templates in tokenizer_config.json: default, tool_use; no thoughts; "
+        + "tools, but calls of no known form; --tool-format sets one)")
     let chat = [ChatMessage(role: .user, content: "x")]
     #expect(try two.required().render(messages: chat).text == "x")
     #expect(try two.required().render(messages: chat, tools: ["t"]).text == "['t']x")
@@ -111,8 +113,41 @@ import Testing
     #expect(try choice("{{ messages }}", recorded: .null).format?.name == "template")
     #expect(try choice("{{ messages }}", recorded: "template").format?.name == "template")
     let later = try choice(.string(Self.current), recorded: "qwen9")
-    #expect(refusal(later).contains("found a pack with a chat format that this version does not know; add"))
+    #expect(refusal(later).contains("found a pack whose chat format this version does not know; add"))
     #expect(try choice(.string(Self.current), .qwen3, recorded: "qwen9").format == .qwen3)
+  }
+
+  /// The pack has how answers are spelled; the user's options come first.
+  @Test func aPackSaysHowAnswersAreSpelled() throws {
+    let template: JSONValue = "{{ messages }}{{ tools }}"
+    let asked = ChatFormatOverride(reasoning: .init("[THINK] [/THINK]"), tools: .mistral)
+    let made = try choice(template, asked).required()
+    #expect(
+      made.json == ["name": "template", "reasoningTags": ["[THINK]", "[/THINK]"], "toolFormat": "mistral"])
+    #expect(try choice(template, recorded: made.json).required() == made)
+    let none = try choice(template, ChatFormatOverride(reasoning: .init("none")), recorded: made.json)
+      .required()
+    #expect(none.answer.reasoning == nil && none.answer.tools == .mistral)
+    #expect(try choice(template, ChatFormatOverride.qwen3, recorded: made.json).format == .qwen3)
+    let native = try choice(.string(Self.current), ChatFormatOverride(tools: .json)).required()
+    #expect(native.name == "qwen3" && native.answer.tools == .json && native != .qwen3)
+    #expect(try choice(.string(Self.current), recorded: native.json).required() == native)
+    #expect(ChatFormat.qwen3.json == "qwen3")
+    for wrong: JSONValue in [
+      ["name": "template"], ["name": "template", "toolFormat": "x"],
+      ["name": "template", "toolFormat": "json", "reasoningTags": ["a"]], 7,
+    ] {
+      #expect(try choice(template, recorded: wrong).format == nil, "\(wrong)")
+    }
+    #expect(
+      try choice(.string(Self.current), ChatFormatOverride(name: "template")).format?.name == "template")
+  }
+
+  @Test(arguments: [
+    "", "<think>", "a a", "<think> <think>x", "a b c", String(repeating: "x", count: 70) + " y",
+  ])
+  func tagsThatCannotBeToldApart(text: String) {
+    #expect(ChatFormatOverride.Reasoning(text) == nil)
   }
 
   /// The revision of April 2025 is the current one without its guards.

@@ -146,3 +146,127 @@ private struct RandomChat {
       .map { _ in Self.words[Int.random(in: 0..<Self.words.count, using: &generator)] }.joined()
   }
 }
+
+/// What is found out about templates in the styles of published models.
+@Suite struct TemplateProbeTests {
+  struct Style: Sendable {
+    let template: String
+    let summary: String
+    /// Of a call in a chat: a text that the prompt must have.
+    var call = ""
+  }
+
+  private static let turns =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}"
+  private static let head = "{% if add_generation_prompt %}<|im_start|>assistant\n"
+
+  static let styles = [
+    // Only thinks; calls as Qwen3.
+    Style(
+      template:
+        "{{ tools | tojson if tools }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content.split('</think>')[-1] }}"
+        + "{% for c in m.tool_calls %}<tool_call>\n{\"name\": \"{{ c.function.name }}\", \"arguments\": {{ c.function.arguments | tojson }}}"
+        + "\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}" + head + "<think>\n{% endif %}",
+      summary: "each prompt opens a thought; tool calls as hermes", call: #""arguments": {"a": 1}"#),
+    // Never thinks.
+    Style(
+      template: "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        + head
+        + "{% endif %}", summary: "no thoughts; no tools"),
+    // A switch of its own kind.
+    Style(
+      template: turns + head
+        + "{% if enable_thinking | default(false) %}<think>\n{% else %}<think></think>{% endif %}{% endif %}",
+      summary: "enable_thinking switches thoughts; no tools"),
+    // Arguments as text in a fenced block.
+    Style(
+      template:
+        "{{ bos_token }}{{ tools | tojson if tools }}{% for m in messages %}{% if m.role == 'user' %}<｜User｜>{{ m.content }}"
+        + "{% else %}<｜Assistant｜>{{ m.content.split('</think>')[-1] }}{% for c in m.tool_calls %}"
+        + "{{ '<｜tool▁call▁begin｜>function<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments + '\\n```<｜tool▁call▁end｜>' }}"
+        + "{% endfor %}<｜end▁of▁sentence｜>{% endif %}{% endfor %}{% if add_generation_prompt %}<｜Assistant｜>{% endif %}",
+      summary: "the model opens thoughts itself; tool calls as deepseek", call: "```json\n{\"a\": 1}\n```"),
+    // Parameters in tags.
+    Style(
+      template:
+        "{{ tools | tojson if tools }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls %}"
+        + "<tool_call>\n<function={{ c.function.name }}>\n{% for k, v in c.function.arguments.items() %}<parameter={{ k }}>\n{{ v }}\n"
+        + "</parameter>\n{% endfor %}</function>\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}" + head
+        + "{% endif %}",
+      summary: "no thoughts; tool calls as qwen3-coder", call: "<parameter=a>\n1\n</parameter>"),
+    // A list after a mark, with ids.
+    Style(
+      template:
+        "{% if tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}{% for m in messages %}{% if m.role == 'user' %}"
+        + "[INST] {{ m.content }}[/INST]{% else %}{{ m.content }}{% if m.tool_calls %}[TOOL_CALLS] [{% for c in m.tool_calls %}"
+        + "{\"name\": \"{{ c.function.name }}\", \"arguments\": {{ c.function.arguments | tojson }}, \"id\": \"{{ c.id }}\"}"
+        + "{% endfor %}]{% endif %}</s>{% endif %}{% endfor %}",
+      summary: "no thoughts; tool calls as mistral", call: #""arguments": {"a": 1}, "id": "call00001""#),
+    // Plain JSON.
+    Style(
+      template:
+        "{{ tools | tojson if tools }}{% for m in messages %}{{ m.role }}:{% if m.tool_calls %}{% set f = m.tool_calls[0].function %}"
+        + "{\"name\": \"{{ f.name }}\", \"parameters\": {{ f.arguments | tojson }}}{% else %}{{ m.content }}{% endif %}\n{% endfor %}",
+      summary: "no thoughts; tool calls as json", call: #""parameters": {"a": 1}"#),
+    // Other tags around a thought, and content in parts.
+    Style(
+      template:
+        "{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text.split('[/THINK]')[-1] }}{% endfor %}\n{% endfor %}",
+      summary: "the model opens thoughts itself in [THINK] [/THINK]; no tools"),
+    // Tools without calls.
+    Style(
+      template: "{{ tools }}{% for m in messages %}{{ m.content }}{% endfor %}",
+      summary: "no thoughts; tools, but calls of no known form; --tool-format sets one"),
+    // Alpaca's form.
+    Style(
+      template:
+        "{% for m in messages %}### {{ m.role | title }}:\n{{ m.content }}\n\n{% endfor %}### Response:\n",
+      summary: "no thoughts; no tools"),
+  ]
+
+  @Test(arguments: styles) func isFound(style: Style) throws {
+    let choice = try TemplateFormatTests.tokenizer(style.template).chatFormat
+    #expect(choice.summary == "template (the template in tokenizer_config.json; \(style.summary))")
+    let call = ChatToolCall(name: "f", arguments: #"{"a":1}"#, id: "call00001")
+    let prompt = try choice.required().render(messages: [
+      ChatMessage(role: .user, content: "question"),
+      ChatMessage(role: .assistant, content: "", toolCalls: [call]),
+    ])
+    #expect(prompt.text.contains("question") && prompt.text.contains(style.call))
+  }
+
+  @Test func tellsDevelopersAndResultsApart() throws {
+    let template =
+      "{% for m in messages %}{% if m.role == 'developer' %}D{% endif %}{{ m.role }} {{ m.content }} {{ m.name }} "
+      + "{{ m.tool_call_id }}\n{% endfor %}"
+    let messages = try ChatMessage.list(json: [
+      ["role": "developer", "content": "a"],
+      ["role": "tool", "content": "b", "name": "f", "tool_call_id": "c1"],
+    ])
+    let format = try TemplateFormatTests.tokenizer(template).chatFormat.required()
+    #expect(try format.render(messages: messages).text == "Ddeveloper a  \ntool b f c1\n")
+    let other = try TemplateFormatTests.tokenizer(template.replacing("developer", with: "x")).chatFormat
+      .required()
+    #expect(try other.render(messages: messages).text == "system a  \ntool b f c1\n")
+  }
+
+  /// A system's text may speak of tags; only the answer's own turn opens a thought.
+  @Test func tagsInOtherTurnsOpenNoThought() throws {
+    let template =
+      "<|im_start|>system\nWrite <think> first.<|im_end|>\n{% for m in messages %}<|im_start|>{{ m.role }}\n"
+      + "{{ m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}" + Self.head + "{% endif %}"
+    let tokenizer = try TemplateFormatTests.tokenizer(template)
+    let format = try tokenizer.chatFormat.required()
+    let ids = try format.render(messages: [ChatMessage(role: .user, content: "x")]).tokens(tokenizer)
+    #expect(!format.startsInThinking(ids, tokenizer) && format.mayOpenThought(ids, tokenizer))
+  }
+
+  /// A template that never ends is refused when the model is opened, after one try.
+  @Test func aHostileTemplateIsRefused() throws {
+    let template =
+      "{% for a in range(99999) %}{% for b in range(99999) %}{{ messages[0].content }}{% endfor %}{% endfor %}"
+    let choice = try TemplateFormatTests.tokenizer(template).chatFormat
+    #expect(choice.format == nil)
+    #expect(choice.summary.contains("expected the template to render the chat in at most 3000000 steps"))
+  }
+}

@@ -37,8 +37,8 @@ struct ChatPromptFields: Sendable {
   }
 
   /// The mode whose sampling defaults apply.
-  var samplingMode: ThinkingMode {
-    ChatFormat.qwen3.samplingMode(mode, budget: thinkingBudget, messages: messages)
+  func samplingMode(_ format: ChatFormat) -> ThinkingMode {
+    format.samplingMode(mode, budget: thinkingBudget, messages: messages)
   }
 
   /// A conversation that another API describes. It continues the last message or asks for a new one.
@@ -65,6 +65,13 @@ struct ChatPromptFields: Sendable {
 
   /// The rendered conversation.
   func prompt(_ format: ChatFormat, limit: TextLimit) throws(ServingError) -> ChatPrompt {
+    guard tools.tools.isEmpty || format.showsTools else {
+      throw .rejected(
+        .badField(
+          "tools",
+          "tools: expected none, because the model's chat template does not show tools to the model, found "
+            + "\(tools.tools.count); leave them out or send \"tool_choice\": \"none\""))
+    }
     let prompt: ChatPrompt
     do {
       prompt = try format.render(

@@ -56,7 +56,8 @@ struct ResponsesRequest: Sendable {
       tools: tools.fields, mode: mode, thinkingBudget: fields.budget.map(\.count) ?? thinking.budget,
       continuesFinalMessage: false, templateArguments: fields.templateArguments)
     var generation = try GenerationFields(
-      reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize)
+      reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
+      vocabularySize: vocabularySize)
     generation.maximumTokens = try GenerationFields.maximumTokens(
       reader, atLeast: 1, names: ["max_output_tokens"])
     let (constraint, format) = try Self.format(reader)

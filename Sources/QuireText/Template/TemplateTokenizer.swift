@@ -22,7 +22,8 @@ package struct TemplateTokenizer: Sendable {
   /// Made once for a model, because it looks for each added token in the template.
   package init(_ tokenizer: Tokenizer, _ program: ChatTemplateProgram) {
     self.tokenizer = tokenizer
-    search = AddedTokenSearch(Self.marked(tokenizer.addedTokens, literals: program.literals()))
+    search = AddedTokenSearch(
+      Self.marked(tokenizer.addedTokens, literals: program.literals()), normalizes: tokenizer.normalizesText)
   }
 
   /// The added tokens, with those marked that are control tokens by the rules 2 and 3.

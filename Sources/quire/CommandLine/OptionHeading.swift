@@ -19,7 +19,7 @@ enum OptionHeading: String, CaseIterable {
   private static let names: [OptionHeading: String] = [
     .configuration: "config",
     .model:
-      "adapter chat-format model-name model-alias any-model report shape scheme group head-scheme layers",
+      "adapter chat-format reasoning-tags tool-format model-name model-alias any-model report shape scheme group head-scheme layers",
     .input: """
     prompt system raw messages recipe calibration statistics windows tokens mode shard merge reference tasks text problems
     text-tokens decode

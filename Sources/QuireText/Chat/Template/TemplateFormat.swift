@@ -2,21 +2,17 @@ import QuireJSON
 
 /// The chat format of a model whose template is its own: the interpreter renders it.
 ///
-/// The templates are compiled once, when the model is opened. What the format does with thoughts is found from the
-/// template's text and from the rendering of a short chat.
-package final class TemplateFormat: Sendable {
+/// The templates are compiled once, when the model is opened. See ``TemplateProbe`` for what is found out about them.
+final class TemplateFormat: Sendable {
   private let source: ChatTemplates
   /// By name, in the order of the file.
   private let programs: [(name: String, program: ChatTemplateProgram)]
   private let specialTokens: [String: String]
-  /// What the template adds for an answer; nil when it does not render the short chat.
-  private let answerHead: String?
-  /// Whether the template knows the end of a thought.
-  package let knowsThoughts: Bool
-  /// Whether the template reads `enable_thinking`.
-  package let hasThinkingSwitch: Bool
+  let probe: TemplateProbe
+  /// Whether a template knows the role `developer`; if not, such messages are a system's.
+  private let knowsDevelopers: Bool
 
-  /// Compiles the templates.
+  /// Compiles the templates, of which there must be at least one.
   ///
   /// - Parameter specialTokens: See ``specialTokens(_:)``.
   init(_ templates: ChatTemplates, specialTokens: [String: String]) throws(TemplateFault) {
@@ -27,51 +23,45 @@ package final class TemplateFormat: Sendable {
       programs.append((template.name, try ChatTemplateProgram(template.text)))
     }
     self.programs = programs
-    knowsThoughts = programs.contains { $0.program.contains(AnswerTag.thinkEnd) }
-    hasThinkingSwitch = programs.contains { $0.program.reads("enable_thinking") }
-    answerHead = programs.first.flatMap { Self.answerHead($0.program, specialTokens) }
-  }
-
-  /// The difference of a short chat with and without the start of an answer.
-  private static func answerHead(_ program: ChatTemplateProgram, _ specialTokens: [String: String]) -> String?
-  {
-    var chat = TemplateChat(messages: [["role": "user", "content": "x"]])
-    chat.specialTokens = specialTokens
-    guard let closed = try? program.render(chat).text else { return nil }
-    chat.addGenerationPrompt = true
-    guard let open = try? program.render(chat).text, open.utf8.starts(with: closed.utf8) else { return nil }
-    return String(decoding: open.utf8.dropFirst(closed.utf8.count), as: UTF8.self)
+    let developer = Array("developer".utf8)
+    knowsDevelopers = programs.contains { $0.program.literals().contains { $0.contains(developer) } }
+    let plain = Self.program(programs, hasTools: false) ?? programs[0].program
+    probe = try TemplateProbe(
+      plain: plain, tools: Self.program(programs, hasTools: true) ?? plain, specialTokens: specialTokens)
   }
 
   /// Whether every template reads the messages; another one would ignore the chat.
   var readsMessages: Bool { programs.allSatisfy { $0.program.reads("messages") } }
 
-  /// What the format does with thoughts, for the summary.
-  var thoughts: String {
-    if !knowsThoughts { return "no thoughts" }
-    if opensThought { return "each prompt opens a thought" }
-    return hasThinkingSwitch ? "enable_thinking switches thoughts" : "the model opens thoughts itself"
-  }
+  /// Whether the template of chats with tools reads them.
+  var showsTools: Bool { Self.program(programs, hasTools: true)?.reads("tools") ?? false }
 
-  /// Whether the prompt of a short chat ends inside a thought.
-  private var opensThought: Bool { answerHead.map(Self.endsInThought) ?? false }
+  /// The variables that the templates read.
+  var variables: [String] { programs.flatMap { $0.program.variables } }
+
+  /// Identifies the templates.
+  var fingerprint: String {
+    source.templates.map { "\($0.name) \(String($0.fingerprint, radix: 16))" }.joined(separator: ", ")
+  }
 
   /// Renders a chat.
   func render(
     messages: [ChatMessage], tools: [JSONValue], mode: ThinkingMode, arguments: JSONObject,
     addGenerationPrompt: Bool, continueFinalMessage: Bool
   ) throws(TextError) -> ChatPrompt {
-    var chat = TemplateChat(messages: .array(messages.map(\.templateJSON)))
+    guard let program = Self.program(programs, hasTools: !tools.isEmpty) else {
+      throw .chatFormat(found: "only named ones without a default one in \(source.source)")
+    }
+    var chat = TemplateChat(messages: .array(messages.map(json)))
     chat.tools = tools.isEmpty ? nil : .array(tools)
     chat.addGenerationPrompt = addGenerationPrompt
     chat.continueFinalMessage = continueFinalMessage
     chat.arguments = arguments
     // Without a wish the template decides itself.
-    if mode == .nonThinking, arguments["enable_thinking"] == nil {
-      chat.arguments["enable_thinking"] = false
+    if mode == .nonThinking, arguments[TemplateProbe.thinkingSwitch] == nil {
+      chat.arguments[TemplateProbe.thinkingSwitch] = false
     }
     chat.specialTokens = specialTokens
-    let program = try program(hasTools: !tools.isEmpty)
     do {
       return try program.render(chat)
     } catch {
@@ -81,41 +71,39 @@ package final class TemplateFormat: Sendable {
 
   /// The template that `transformers` chooses from a list: `tool_use` for a chat with tools, if there is one, or else
   /// the default one.
-  private func program(hasTools: Bool) throws(TextError) -> ChatTemplateProgram {
+  private static func program(
+    _ programs: [(name: String, program: ChatTemplateProgram)], hasTools: Bool
+  ) -> ChatTemplateProgram? {
     let names = (hasTools ? ["tool_use"] : []) + [ChatTemplates.Template.defaultName]
-    for name in names {
-      if let found = programs.first(where: { $0.name == name }) { return found.program }
-    }
-    throw .chatFormat(found: "only named ones without a default one in \(source.source)")
+    return names.lazy.compactMap { name in programs.first { $0.name == name }?.program }.first
   }
 
-  /// Whether an answer to this prompt starts inside a thought. Only the template writes tags into a prompt.
-  func startsInThinking(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool {
-    guard let start = tokenizer.addedTokenID(of: AnswerTag.thinkStart) else {
-      // The tag is ordinary text in this vocabulary. A chat's text can spell it too, but only at the prompt's end.
-      let tail = tokenizer.decode(Array(prompt.suffix(24)))
-      return Self.endsInThought(String(decoding: tail, as: UTF8.self))
-    }
-    let end = tokenizer.addedTokenID(of: AnswerTag.thinkEnd)
-    return prompt.last { $0 == start || $0 == end } == start
+  /// Whether an answer to this prompt starts inside a thought. Only the last turn counts: a template may write tags
+  /// into the text of a system message.
+  func startsInThinking(
+    _ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer, _ tags: ReasoningTags
+  ) -> Bool {
+    guard let turn = turnStart(tokenizer), turn != tokenizer.addedTokenID(of: tags.start),
+      let start = prompt.lastIndex(of: turn)
+    else { return tags.isOpen(atEndOf: prompt, tokenizer) }
+    return tags.isOpen(atEndOf: prompt[start...], tokenizer)
+  }
+
+  /// The control token with which the template begins an answer.
+  private func turnStart(_ tokenizer: Tokenizer) -> Int32? {
+    probe.answerHead.flatMap { tokenizer.encode($0).first(where: tokenizer.isControl) }
   }
 
   /// Whether the prompt ends with the start of an answer, in which the model may open a thought.
-  func mayOpenThought(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool {
-    guard knowsThoughts, let answerHead, !answerHead.isEmpty, !answerHead.contains(AnswerTag.thinkStart)
-    else {
-      return false
-    }
-    let head = tokenizer.encode(answerHead)
-    return prompt.suffix(head.count).elementsEqual(head)
+  func mayOpenThought(
+    _ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer, _ tags: ReasoningTags
+  ) -> Bool {
+    guard let head = probe.answerHead, !head.isEmpty, !head.contains(tags.start) else { return false }
+    let tail = tokenizer.decode(Array(prompt.suffix(head.utf8.count)))
+    return tail.reversed().starts(with: head.utf8.reversed())
   }
 
-  private static func endsInThought(_ text: String) -> Bool {
-    let last = text.unicodeScalars.lastIndex { !$0.properties.isWhitespace }
-    return last.map { text.unicodeScalars[...$0] }.map { String($0).hasSuffix(AnswerTag.thinkStart) } ?? false
-  }
-
-  /// The added tokens, with those marked that are part of this format's structure.
+  /// The added tokens, with those marked that are part of the templates' structure.
   func marked(_ tokens: [AddedToken]) -> [AddedToken] {
     TemplateTokenizer.marked(tokens, literals: programs.flatMap { $0.program.literals() })
   }
@@ -134,7 +122,34 @@ package final class TemplateFormat: Sendable {
 
 extension TemplateFormat: Equatable {
   /// Formats with the same templates render the same.
-  package static func == (left: TemplateFormat, right: TemplateFormat) -> Bool {
+  static func == (left: TemplateFormat, right: TemplateFormat) -> Bool {
     left.source == right.source && left.specialTokens == right.specialTokens
+  }
+}
+
+extension TemplateFormat {
+  /// A message as the template reads it.
+  private func json(_ message: ChatMessage) -> JSONValue {
+    let isDeveloper = message.isDeveloper && knowsDevelopers
+    var members: JSONObject = ["role": isDeveloper ? "developer" : .string(message.role.rawValue)]
+    if let content = message.content {
+      members["content"] = probe.wantsParts ? [["type": "text", "text": .string(content)]] : .string(content)
+    }
+    if let reasoning = message.reasoningContent { members["reasoning_content"] = .string(reasoning) }
+    if !message.toolCalls.isEmpty { members["tool_calls"] = .array(message.toolCalls.map(json)) }
+    if let name = message.name { members["name"] = .string(name) }
+    if let id = message.toolCallID { members["tool_call_id"] = .string(id) }
+    return .object(members)
+  }
+
+  /// Most templates expect arguments as an object, whereas clients send its JSON text. Other text stays text.
+  private func json(_ call: ChatToolCall) -> JSONValue {
+    let parsed = call.withParsedArguments
+    let arguments: JSONValue = probe.wantsArgumentText ? .string(parsed.argumentsText) : parsed.arguments
+    var members = JSONObject()
+    if let id = call.id { members["id"] = .string(id) }
+    members["type"] = "function"
+    members["function"] = ["name": .string(call.name), "arguments": arguments]
+    return .object(members)
   }
 }

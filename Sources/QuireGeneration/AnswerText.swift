@@ -30,12 +30,14 @@ struct AnswerText: Sendable {
 
   /// Special tokens that do not end the answer produce no text, as in other servers, unless the request wants it.
   init(tokenizer: Tokenizer, request: GenerationRequest) {
-    decoder = IncrementalDecoder(tokenizer, skipSpecial: !request.showsSpecialTokens)
+    decoder = IncrementalDecoder(
+      tokenizer, skipSpecial: !request.showsSpecialTokens,
+      shown: request.chatFormat?.answer.tags(withCalls: request.splitsToolCalls) ?? [])
     includesStop = request.includesStop
     splitter = request.chatFormat.map { format in
       format.splitter(
         startsInThinking: format.startsInThinking(request.promptTokens, tokenizer),
-        splitsToolCalls: request.splitsToolCalls)
+        splitsToolCalls: request.splitsToolCalls, types: request.toolTypes)
     }
     matcher = StopStringMatcher(request.stopStrings)
     split.reserveCapacity(4)

@@ -24,6 +24,8 @@ package struct GenerationRequest: Sendable, Equatable {
   package var chatFormat: ChatFormat?
   /// Whether tool calls are separated from the content, which requires a chat format.
   package var splitsToolCalls: Bool
+  /// The types of the tools' parameters, which some forms of calls do not say.
+  package var toolTypes = ToolParameterTypes()
   /// Log-probabilities of each generated token and of this many alternatives; `nil` for none.
   package var logprobCount: Int?
   /// The probabilities that `logprobCount` asks for.

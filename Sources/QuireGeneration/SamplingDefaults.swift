@@ -12,6 +12,8 @@ package import QuireText
 package struct SamplingDefaults: Sendable, Equatable {
   private let thinking: SamplingParameters
   private let nonThinking: SamplingParameters
+  /// The chat format of the model, which decides what mode a request's answer has.
+  package var chatFormat = ChatFormat.qwen3
 
   /// Only the recommendation.
   package init(recommended: (ThinkingMode) -> SamplingParameters = SamplingParameters.recommended) {

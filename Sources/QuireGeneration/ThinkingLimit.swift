@@ -46,11 +46,12 @@ package struct ThoughtClosing: Sendable, Equatable {
   package init(_ format: ChatFormat, sentence: String? = nil, tokenizer: Tokenizer) {
     func encode(_ text: String) -> [Int32] { tokenizer.encode(text, addedTokens: .plainText) }
     let sentence = sentence ?? format.closingSentence
-    let tag = tokenizer.controlID(of: ChatFormat.thoughtEnd).map { [$0] } ?? encode(ChatFormat.thoughtEnd)
-    let end = tag + encode("\n\n")
-    tokens = encode(sentence.isEmpty ? "\n" : "\n\n\(sentence)\n") + end
-    tokensAfterTag = encode("\n\n") + end
-    tokensAfterLineFeeds = end
+    let end = format.answer.reasoning?.end ?? ChatFormat.thoughtEnd
+    let tag = tokenizer.controlID(of: end).map { [$0] } ?? encode(end)
+    let close = tag + encode("\n\n")
+    tokens = encode(sentence.isEmpty ? "\n" : "\n\n\(sentence)\n") + close
+    tokensAfterTag = encode("\n\n") + close
+    tokensAfterLineFeeds = close
   }
 
   /// Whether a text can be a sentence: not too long, and without a tag, which would end the thought too early.

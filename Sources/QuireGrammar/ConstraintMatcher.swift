@@ -26,7 +26,10 @@ package final class ConstraintMatcher {
   /// Holds the state of the answer, or the one that it begins with.
   private let handle: Int
 
-  private static let tagBytes = Array(ChatFormat.thoughtEnd.utf8)
+  /// The closing tag of a thought, and the ids of both tags where they are tokens.
+  private let tagBytes: [UInt8]
+  private let startID: Int32?
+  private let endID: Int32?
 
   /// - Parameter chatFormat: nil for an answer that has no thoughts
   package init(
@@ -35,6 +38,10 @@ package final class ConstraintMatcher {
     self.constraint = constraint
     let tokenizer = constraint.tokenizer
     phase = .answering
+    let tags = chatFormat?.answer.reasoning
+    tagBytes = Array(tags?.end.utf8 ?? ChatFormat.thoughtEnd.utf8)
+    startID = tags.flatMap { tokenizer.controlID(of: $0.start) }
+    endID = tags.flatMap { tokenizer.controlID(of: $0.end) }
     if let chatFormat {
       if chatFormat.startsInThinking(prompt, tokenizer) {
         phase = .thinking(tagByteCount: 0)
@@ -53,17 +60,18 @@ package final class ConstraintMatcher {
   /// The tokens that may come next; nil when all may, except for an end in a thought. Throws a sentence when finding them takes too much work.
   package func allowedTokens() throws(GrammarError) -> AllowedTokens? {
     let phase = phase
-    let allowed = constraint.withMaker { [handle, constraint] maker -> Result<AllowedTokens?, MaskOverload> in
+    let allowed = constraint.withMaker {
+      [handle, tagBytes, startID] maker -> Result<AllowedTokens?, MaskOverload> in
       let state = maker.automaton.state(of: handle)
       if case .thinking(let count) = phase {
-        let rest = Self.tagBytes[count...]
+        let rest = tagBytes[count...]
         return .success(maker.freeMask(after: rest, state: state).map { AllowedTokens(mask: $0) })
       }
       return Result { () throws(MaskOverload) in
         var allowed = AllowedTokens(mask: try maker.mask(ofHandle: handle))
         allowed.allowsEnd = maker.automaton.isComplete(maker.automaton.state(of: handle))
         if case .opening = phase {
-          allowed.extraToken = constraint.tokenizer.controlID(of: ChatFormat.thoughtStart)
+          allowed.extraToken = startID
         }
         return allowed
       }
@@ -122,7 +130,7 @@ package final class ConstraintMatcher {
     switch phase {
     case .thinking(let count):
       return think(token, tagByteCount: count, &phase, &state, maker)
-    case .opening where token == constraint.tokenizer.controlID(of: ChatFormat.thoughtStart):
+    case .opening where token == startID:
       phase = .thinking(tagByteCount: 0)
       state = constraint.startState(maker, afterThought: true)
       return true
@@ -149,19 +157,26 @@ package final class ConstraintMatcher {
     return true
   }
 
+  /// How many bytes of the tag a thought ends with after another byte; tags are short.
+  private func matchedCount(after count: Int, _ byte: UInt8) -> Int {
+    if byte == tagBytes[count] { return count + 1 }
+    let read = tagBytes[..<count] + [byte]
+    return (1...count + 1).first { read.dropFirst($0).elementsEqual(tagBytes.prefix(count + 1 - $0)) }
+      .map { count + 1 - $0 } ?? 0
+  }
+
   /// Looks for the end of the thought, as the text is split: special tokens leave no text.
   private func think(
     _ token: Int32, tagByteCount: Int, _ phase: inout Phase, _ state: inout Int32, _ maker: MaskMaker
   ) -> Bool {
-    if constraint.tokenizer.isSpecial(token) { return true }
+    if constraint.tokenizer.isSpecial(token) && token != endID { return true }
     var count = tagByteCount
     var bytes = constraint.tokenizer.bytes(of: token)
     while let byte = bytes.popFirst() {
-      // The first byte of the tag occurs nowhere else in it.
-      count = byte == Self.tagBytes[count] ? count + 1 : byte == Self.tagBytes[0] ? 1 : 0
-      if count == Self.tagBytes.count { break }
+      count = matchedCount(after: count, byte)
+      if count == tagBytes.count { break }
     }
-    guard count == Self.tagBytes.count else {
+    guard count == tagBytes.count else {
       phase = .thinking(tagByteCount: count)
       return true
     }

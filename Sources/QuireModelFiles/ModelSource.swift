@@ -112,7 +112,7 @@ package final class ModelSource: Sendable {
   /// The tokenizer alone; a checkpoint's weights and configuration may be missing.
   ///
   /// - Parameter chatFormat: the format to render chats in; nil: that of the model's template.
-  package func tokenizer(chatFormat: ChatFormat? = nil) throws(ModelFileError) -> Tokenizer {
+  package func tokenizer(chatFormat: ChatFormatOverride? = nil) throws(ModelFileError) -> Tokenizer {
     guard let pack else {
       if isFile {
         // A file may have a tokenizer and no weights.
@@ -128,7 +128,7 @@ package final class ModelSource: Sendable {
     return try reading { () throws(TextError) in
       try Tokenizer(
         tokenizer: tokenizer, configuration: pack.manifest.tokenizerConfiguration, chatFormat: chatFormat,
-        recordedChatFormat: pack.manifest.chatFormat.map { .string($0) })
+        recordedChatFormat: pack.manifest.chatFormat)
     }
   }
 

@@ -57,10 +57,11 @@ package struct PackManifest: Sendable, Equatable {
   /// generation_config.json.
   package var generationConfiguration: JSONValue? { value(.generationConfiguration) }
 
-  /// The name of the chat format that the model was opened with when the pack was made.
-  package var chatFormat: String? {
-    get { value(.chatFormat)?.stringValue }
-    set { setValue(.chatFormat, newValue.map { .string($0) }) }
+  /// The chat format that the model was opened with when the pack was made: its name, or an object with the name and
+  /// how answers are spelled.
+  package var chatFormat: JSONValue? {
+    get { value(.chatFormat) }
+    set { setValue(.chatFormat, newValue) }
   }
 
   /// The origin of the pack.

@@ -20,8 +20,10 @@ package enum TextError: Error, Equatable, Sendable {
   case message(index: Int, expected: String, found: String)
   /// A chat as a whole.
   case chat(expected: String, found: String)
-  /// A model with an unknown chat template.
+  /// A model with a chat template that cannot be rendered.
   case chatFormat(found: String)
+  /// A chat that the model's template does not render.
+  case template(TemplateFault)
 }
 
 extension TextError: CustomStringConvertible {
@@ -46,8 +48,9 @@ extension TextError: CustomStringConvertible {
     case .chat(let expected, let found):
       "messages: expected \(expected), found \(found)"
     case .chatFormat(let found):
-      "expected one of Qwen3's published chat templates, found \(found); add --chat-format qwen3 to render chats as "
-        + "Qwen3 does anyway, or use only raw prompts and completions, and conversions without chats"
+      "expected a chat template that can be rendered, found \(found); add --chat-format qwen3 to render chats as "
+        + "Qwen3 does, or use only raw prompts and completions, and conversions without chats"
+    case .template(let fault): fault.description
     }
   }
 }

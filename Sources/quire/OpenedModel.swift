@@ -20,18 +20,21 @@ struct OpenedModel {
   /// Reads the small files first, so that errors in them are reported quickly, then all weights.
   ///
   /// - Parameters:
-  ///   - chatFormat: The format to render chats in; nil chooses it by the model's template.
+  ///   - chatFormat: What the user says about the chat format; the rest is found in the model.
   ///   - needsChats: Whether a model whose chats cannot be rendered is refused.
   ///   - quiet: Whether no progress is shown on the terminal.
-  init(_ source: ModelSource, threadCount: Int, chatFormat: ChatFormat?, needsChats: Bool, quiet: Bool) throws
-  {
+  init(
+    _ source: ModelSource, threadCount: Int, chatFormat: ChatFormatOverride?, needsChats: Bool, quiet: Bool
+  ) throws {
     name = source.name
     tokenizer = try source.tokenizer(chatFormat: chatFormat)
     if needsChats { _ = try tokenizer.chatFormat.required() }
     endOfSequenceIDs = try source.endOfSequenceIDs()
     let generation = try source.generationConfiguration()
     do throws(GenerationError) {
-      samplingDefaults = try SamplingDefaults(generationConfiguration: generation)
+      var defaults = try SamplingDefaults(generationConfiguration: generation)
+      defaults.chatFormat = tokenizer.chatFormat.format ?? .qwen3
+      samplingDefaults = defaults
     } catch {
       throw CommandError("\(source.generationConfigurationPath): \(error.description)")
     }

@@ -139,6 +139,8 @@ import Testing
       "--thinking-budget": .adding(["--thinking-budget", "2"]),
       "--chat-format": .adding(["--chat-format", "qwen3"]),
       "--parent": .adding(["--parent", place.path]),
+      "--reasoning-tags": .adding(["--reasoning-tags", "<think> </think>"]),
+      "--tool-format": .adding(["--tool-format", "qwen3-coder"]),
       "--adapter": .adding(["--adapter", TinyAdapter.write(to: texts)]),
     ]
     for (option, trial) in try ownTrials(command) { trials[option] = trial }

@@ -11,7 +11,8 @@ import Testing
     "--token-budget": "32", "--kv-memory": "16", "--response-memory": "1", "--drain-seconds": "1",
     "--context": "64",
     "--kv-cache": "float16", "--threads": "1", "--allow-origin": "https://example.org",
-    "--parent": "/", "--chat-format": "qwen3", "--api-key": "secret", "--log-bodies": "100",
+    "--parent": "/", "--chat-format": "qwen3", "--reasoning-tags": "none", "--tool-format": "json",
+    "--api-key": "secret", "--log-bodies": "100",
     "--allow-host": "example.org", "--thinking": "64", "--answer-reserve": "16",
     "--thinking-close-message": "Enough.",
   ]

@@ -16,12 +16,16 @@ import Testing
         ["role": "tool", "content": "1", "tool_call_id": "c"],
       ])
     let call = ChatToolCall(name: "f", arguments: "{\"x\":1}")
+    var developer = ChatMessage(role: .system, content: "a\nb")
+    developer.isDeveloper = true
+    var result = ChatMessage(role: .tool, content: "1")
+    result.toolCallID = "c"
     #expect(
       messages == [
-        ChatMessage(role: .system, content: "a\nb"),
+        developer,
         ChatMessage(role: .assistant, content: nil, reasoningContent: "why", toolCalls: [call]),
         ChatMessage(role: .assistant, content: nil, toolCalls: [ChatToolCall(name: "g", arguments: [:])]),
-        ChatMessage(role: .tool, content: "1"),
+        result,
       ])
     #expect(call.argumentsText == "{\"x\":1}")
     #expect(call.withParsedArguments.argumentsText == "{\"x\": 1}")
@@ -42,6 +46,8 @@ import Testing
         ["role": "assistant", "content": "", "tool_calls": [["function": ["name": "f", "arguments": nil]]]],
         ["role": "function", "name": "f", "content": nil], ["role": "assistant", "function_call": nil],
       ])
+    var result = ChatMessage(role: .tool, content: nil)
+    result.name = "f"
     #expect(
       messages == [
         ChatMessage(role: .assistant, content: nil, reasoningContent: "why"),
@@ -49,7 +55,7 @@ import Testing
         ChatMessage(role: .assistant, content: "a\nb", reasoningContent: "so"),
         ChatMessage(role: .assistant, content: "", toolCalls: [ChatToolCall(name: "f", arguments: "")]),
         ChatMessage(role: .assistant, content: "", toolCalls: [ChatToolCall(name: "f", arguments: .null)]),
-        ChatMessage(role: .tool, content: nil), ChatMessage(role: .assistant, content: nil),
+        result, ChatMessage(role: .assistant, content: nil),
       ])
     for arguments in [.null, "", " \n", [:]] as [JSONValue] {
       #expect(ChatToolCall(name: "f", arguments: arguments).withParsedArguments.argumentsText == "{}")

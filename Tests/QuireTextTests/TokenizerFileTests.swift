@@ -53,15 +53,28 @@ import Testing
       (["model", "dropout"], 0.1, "model.dropout: expected null, found 0.1" + foreign),
       (["model", "byte_fallback"], true, "model.byte_fallback: expected false, found true" + foreign),
       (["model", "ignore_merges"], true, "model.ignore_merges: expected false, found true" + foreign),
-      (["normalizer"], nil, "normalizer.type: expected \"NFC\", found nothing" + foreign),
       (["normalizer"], ["type": "NFKC"], "normalizer.type: expected \"NFC\", found \"NFKC\"" + foreign),
       (
         ["decoder", "type"], "WordPiece",
         "decoder.type: expected \"ByteLevel\", found \"WordPiece\"" + foreign
       ),
       (
-        ["post_processor"], ["type": "TemplateProcessing"],
-        "post_processor.type: expected \"ByteLevel\", found \"TemplateProcessing\"" + foreign
+        ["post_processor"], ["type": "BertProcessing"],
+        "post_processor.type: expected ByteLevel or one TemplateProcessing, found \"BertProcessing\""
+          + foreign
+      ),
+      (
+        ["post_processor"], ["type": "TemplateProcessing", "single": [["Sequence": ["id": "B"]]]],
+        "post_processor.single[0]: expected a special token or the text once, found {\"Sequence\":{\"id\":\"B\"}}"
+          + foreign
+      ),
+      (
+        ["post_processor"],
+        [
+          "type": "TemplateProcessing",
+          "single": [["SpecialToken": ["id": "<s>"]], ["Sequence": ["id": "A"]]],
+          "special_tokens": ["<s>": ["ids": [701]]],
+        ], "post_processor: expected ids of tokens, found 701" + copy
       ),
       (
         ["pre_tokenizer"], ["type": "ByteLevel"],

@@ -33,7 +33,8 @@ package struct StatisticsCollector {
   ///   - chatFormat: the format to render chats in; nil: that of the checkpoint's template
   package init(
     _ checkpoint: Checkpoint, _ settings: CalibrationSettings, relativeTo folder: String = "",
-    shard: CalibrationShard? = nil, compute: Compute, toolVersion: String, chatFormat: ChatFormat? = nil
+    shard: CalibrationShard? = nil, compute: Compute, toolVersion: String,
+    chatFormat: ChatFormatOverride? = nil
   ) throws(CalibrationError) {
     loader = try wrapping(CalibrationError.model, try LayerLoader(checkpoint))
     let tokenizer = try wrapping(

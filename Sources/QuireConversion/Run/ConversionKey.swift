@@ -50,7 +50,7 @@ struct ConversionKey {
     parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(recipe.calibration)")
     parts["calibration text"] = hash(calibration.map { "\($0)" } ?? "")
     parts["statistics"] = .string(statistics?.identity ?? "")
-    parts["chat format"] = .string(chatFormat.format?.name ?? "")
+    parts["chat format"] = .string(chatFormat.format?.key ?? "")
     self.parts = parts
   }
 

@@ -23,7 +23,7 @@ package struct Converter {
   let source: QuantizedSource?
   let tokenizer: Tokenizer
   /// Nil when the checkpoint's template decides.
-  let askedChatFormat: ChatFormat?
+  let askedChatFormat: ChatFormatOverride?
   /// The calibration text; nil when no step needs activations or their statistics come from a file.
   let calibration: CalibrationSet?
   let statistics: StatisticsFile?
@@ -34,7 +34,7 @@ package struct Converter {
   /// - Parameter chatFormat: the format to render chats in; nil: that of the checkpoint's template.
   package init(
     _ checkpoint: Checkpoint, recipe: Recipe, compute: Compute, toolVersion: String,
-    chatFormat: ChatFormat? = nil
+    chatFormat: ChatFormatOverride? = nil
   ) throws(ConversionError) {
     loader = try wrapping(
       ConversionError.model,

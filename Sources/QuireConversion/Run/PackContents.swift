@@ -28,7 +28,7 @@ struct PackContents {
       generationConfiguration: checkpoint.generationConfiguration,
       recipe: PackRecipe(name: recipe.name, text: recipe.text, stepCount: recipe.steps.count),
       provenance: try provenance(progress: progress), rows: rows.map(\.json))
-    manifest.chatFormat = tokenizer.chatFormat.format?.name
+    manifest.chatFormat = tokenizer.chatFormat.format?.json
     return manifest
   }
 

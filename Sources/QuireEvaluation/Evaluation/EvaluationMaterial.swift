@@ -8,7 +8,7 @@ import QuireText
 struct EvaluationMaterial {
   let tokenizer: Tokenizer
   /// Nil: the format follows from each model's chat template.
-  let askedChatFormat: ChatFormat?
+  let askedChatFormat: ChatFormatOverride?
   let problems: [TaskProblem]
   /// Nil when there is no text.
   let windows: TextWindows?

@@ -36,7 +36,7 @@ package struct EvaluationOptions: Sendable, Equatable {
   package var threadCount: Int?
   package var instructionSet: InstructionSet
   /// The format of the chats. Nil: that of the model's template.
-  package var chatFormat: ChatFormat?
+  package var chatFormat: ChatFormatOverride?
   /// Folder for the packs of a recipe's steps, which exist one at a time. Nil: the system's folder for temporary
   /// files.
   package var workFolder: String?
@@ -52,7 +52,8 @@ package struct EvaluationOptions: Sendable, Equatable {
     textTokenLimit: Int? = nil, problemLimit: Int? = nil, modes: [ThinkingMode] = [.thinking, .nonThinking],
     thinkingTokens: Int = 4096, nonThinkingTokens: Int = 1024, seed: UInt64 = 1, concurrency: Int = 32,
     speed: SpeedSettings? = SpeedSettings(), threadCount: Int? = nil,
-    instructionSet: InstructionSet = .detected, chatFormat: ChatFormat? = nil, workFolder: String? = nil
+    instructionSet: InstructionSet = .detected, chatFormat: ChatFormatOverride? = nil,
+    workFolder: String? = nil
   ) {
     self.tasks = tasks
     self.textFile = textFile

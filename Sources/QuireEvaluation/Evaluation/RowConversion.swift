@@ -10,7 +10,7 @@ import QuireText
 /// pack is used until its row is measured.
 struct RowConversion {
   let compute: Compute
-  let chatFormat: ChatFormat?
+  let chatFormat: ChatFormatOverride?
   let folder: WorkFolder
   let store: ResultStore
 

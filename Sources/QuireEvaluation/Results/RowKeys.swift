@@ -40,7 +40,7 @@ struct RowKeys {
     key["mode"] = mode.key
     key["problems"] = Digest.of(material.problems.map { "\($0)" }.joined(separator: "\n"))
     key["limit"] = "\(material.method.tasks?.maximumTokens(mode) ?? 0)"
-    key["chat format"] = material.tokenizer.chatFormat.format?.name ?? ""
+    key["chat format"] = material.tokenizer.chatFormat.format?.key ?? ""
     return key
   }
 

@@ -1,4 +1,5 @@
 import QuireGrammar
+import QuireText
 
 extension AnswerConstraint {
   /// Compiles the constraint, which can take some 100 ms: never on the engine's thread. A constraint that cannot be
@@ -20,4 +21,22 @@ extension AnswerConstraint {
   }
 
   private static let code = "invalid_constraint"
+
+  /// Refuses a constraint on calls for a model whose calls are spelled in a form without a grammar.
+  func check(_ format: ChatFormat) throws(ServingError) {
+    switch kind {
+    case .toolCalls, .toolCallsOrJSON: break
+    default: return
+    }
+    if format.answer.tools.canBeForced { return }
+    let form = format.answer.tools
+    let found =
+      form == .none ? "a model whose calls have no known form" : "a model that spells them as \(form.name)"
+    throw .rejected(
+      .badField(
+        "tool_choice",
+        "tool_choice: expected a model with calls as \(ToolCallForm.hermes.name) for an answer that must be a call or "
+          + "JSON, found \(found); send \"tool_choice\": \"auto\" without a constraint on the answer",
+        code: Self.code))
+  }
 }

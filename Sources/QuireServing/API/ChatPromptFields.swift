@@ -13,6 +13,8 @@ struct ChatPromptFields: Sendable {
   let tools: ToolFields
   /// The mode of the prompt.
   let mode: ThinkingMode
+  /// Variables of the model's own chat template.
+  let templateArguments: JSONObject
   /// Most tokens of reasoning; `nil` for no limit.
   let thinkingBudget: Int?
   /// Whether the prompt ends with the beginning of an assistant's turn.
@@ -27,6 +29,7 @@ struct ChatPromptFields: Sendable {
     tools = try ToolFields(reader)
     let fields = try ThinkingFields(reader)
     mode = fields.mode ?? thinking.mode
+    templateArguments = fields.templateArguments
     thinkingBudget = fields.budget.map(\.count) ?? thinking.budget
     continuesFinalMessage = try reader.bool("continue_final_message") ?? false
     addsGenerationPrompt = try reader.bool("add_generation_prompt") ?? !continuesFinalMessage
@@ -34,19 +37,20 @@ struct ChatPromptFields: Sendable {
   }
 
   /// The mode whose sampling defaults apply.
-  var samplingMode: ThinkingMode {
-    ChatFormat.qwen3.samplingMode(mode, budget: thinkingBudget, messages: messages)
+  func samplingMode(_ format: ChatFormat) -> ThinkingMode {
+    format.samplingMode(mode, budget: thinkingBudget, messages: messages)
   }
 
   /// A conversation that another API describes. It continues the last message or asks for a new one.
   init(
     field: String, messages: [ChatMessage], tools: ToolFields, mode: ThinkingMode, thinkingBudget: Int?,
-    continuesFinalMessage: Bool
+    continuesFinalMessage: Bool, templateArguments: JSONObject = [:]
   ) {
     self.field = field
     self.messages = messages
     self.tools = tools
     self.mode = mode
+    self.templateArguments = templateArguments
     self.thinkingBudget = thinkingBudget
     self.continuesFinalMessage = continuesFinalMessage
     addsGenerationPrompt = !continuesFinalMessage
@@ -61,11 +65,18 @@ struct ChatPromptFields: Sendable {
 
   /// The rendered conversation.
   func prompt(_ format: ChatFormat, limit: TextLimit) throws(ServingError) -> ChatPrompt {
+    guard tools.tools.isEmpty || format.showsTools else {
+      throw .rejected(
+        .badField(
+          "tools",
+          "tools: expected none, because the model's chat template does not show tools to the model, found "
+            + "\(tools.tools.count); leave them out or send \"tool_choice\": \"none\""))
+    }
     let prompt: ChatPrompt
     do {
       prompt = try format.render(
-        messages: messages, tools: tools.tools, mode: mode, addGenerationPrompt: addsGenerationPrompt,
-        continueFinalMessage: continuesFinalMessage)
+        messages: messages, tools: tools.tools, mode: mode, arguments: templateArguments,
+        addGenerationPrompt: addsGenerationPrompt, continueFinalMessage: continuesFinalMessage)
     } catch {
       throw .rejected(.badField(field, error.description))
     }

@@ -31,7 +31,8 @@ struct ChatRequest: Sendable {
   ) throws(ServingError) {
     prompt = try ChatPromptFields(reader, thinking: thinking)
     var generation = try GenerationFields(
-      reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize)
+      reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
+      vocabularySize: vocabularySize)
     generation.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 1, names: Self.lengthNames)
     self.generation = generation
     constraint = try prompt.tools.constraint(with: ConstraintFields.read(reader))

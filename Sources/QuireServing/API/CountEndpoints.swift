@@ -6,7 +6,7 @@ enum ChatCountEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let fields = try request.readFields(ChatRequest.shape, exchange)
+    let fields = try request.readFields(ChatRequest.shape, exchange, service)
     try fields.checkModel(service)
     let prompt = try ChatPromptFields(fields, thinking: service.options.thinking)
     exchange.respond(.json(["input_tokens": .int(try prompt.tokenCount(service))]))

@@ -6,7 +6,7 @@ enum ChatEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let fields = try request.readFields(ChatRequest.shape, exchange)
+    let fields = try request.readFields(ChatRequest.shape, exchange, service)
     try fields.checkModel(service)
     let chat = try ChatRequest(
       fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
@@ -27,6 +27,7 @@ extension ChatRequest {
     _ exchange: HTTPExchange, _ service: Service, reply: ([Int32]) -> any Reply
   ) throws(ServingError) {
     let format = try service.chatFormat(field: prompt.field)
+    try constraint?.check(format)
     let constraint = try constraint?.compiled(service.constraints)
     let tokens = generation.truncated(
       try prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
@@ -34,6 +35,7 @@ extension ChatRequest {
       prompt: tokens, generation, contextLength: service.generator.contextLength, field: prompt.field)
     choice.chatFormat = format
     choice.splitsToolCalls = !prompt.tools.tools.isEmpty
+    choice.toolTypes = ToolParameterTypes(prompt.tools.tools)
     choice.logprobCount = logprobCount
     choice.constraint = constraint
     choice.thinking = ThinkingLimit(
@@ -101,7 +103,7 @@ extension CompletionRequest.Prompt {
   func tokens(_ tokenizer: Tokenizer) -> [Int32] {
     switch self {
     case .tokens(let ids): ids
-    case .text(let text): tokenizer.encode(text, addedTokens: .recognized)
+    case .text(let text): tokenizer.encodeDocument(text)
     }
   }
 

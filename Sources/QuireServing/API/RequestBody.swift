@@ -1,9 +1,14 @@
 import QuireJSON
+import QuireText
 
 extension HTTPRequest {
   /// The members of the body, which must be a JSON object; the content type is not checked. The header of the answer
   /// names members that `shape` does not have.
-  func readFields(_ shape: RequestShape, _ exchange: HTTPExchange) throws(ServingError) -> FieldReader {
+  ///
+  /// - Parameter service: Given for chats, whose template may read further variables.
+  func readFields(
+    _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service? = nil
+  ) throws(ServingError) -> FieldReader {
     guard !body.isEmpty else {
       throw .rejected(.badField(nil, "request body: expected a JSON object, found nothing; send one"))
     }
@@ -19,7 +24,9 @@ extension HTTPRequest {
         .badField(
           nil, "request body: expected a JSON object, found \(value.kindDescription); send an object"))
     }
-    if let header = IgnoredFields(of: object, shape: shape).header { exchange.addHeaders([header]) }
+    let variables = service?.tokenizer.chatFormat.format?.variables ?? []
+    let known = variables.isEmpty ? shape : shape.adding(variables, to: ThinkingFields.variablesName)
+    if let header = IgnoredFields(of: object, shape: known).header { exchange.addHeaders([header]) }
     return FieldReader(object)
   }
 }

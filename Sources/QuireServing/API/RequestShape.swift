@@ -11,6 +11,13 @@ indirect enum RequestShape: Sendable {
 
   /// An object whose members may have any structure.
   static func members(_ names: [String]) -> RequestShape { .object(.any(names)) }
+
+  /// With further names in the object `member`.
+  func adding(_ names: [String], to member: String) -> RequestShape {
+    guard case .object(var shapes) = self, case .object(let inner)? = shapes[member] else { return self }
+    shapes[member] = .object(inner + .any(names))
+    return .object(shapes)
+  }
 }
 
 extension [String: RequestShape] {

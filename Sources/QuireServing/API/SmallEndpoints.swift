@@ -77,14 +77,16 @@ enum TokenEndpoints {
   static func tokenize(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let fields = try request.readFields(tokenizeShape, exchange)
+    let fields = try request.readFields(tokenizeShape, exchange, service)
     try fields.checkModel(service)
     let tokens: [Int32]
     if let native = try NativeTokenizeFields(fields) {
       return exchange.respond(.json(try native.answer(service)))
     } else if let prompt = try fields.string("prompt") {
       try service.textLimit.check(prompt.utf8.count, field: "prompt")
-      tokens = service.tokenizer.encode(prompt, addedTokens: .recognized)
+      tokens =
+        try fields.bool("add_special_tokens") ?? true
+        ? service.tokenizer.encodeDocument(prompt) : service.tokenizer.encode(prompt)
     } else if fields.value("messages") != nil {
       tokens = try ChatPromptFields(fields, thinking: service.options.thinking).tokens(
         service.tokenizer, service.chatFormat(), limit: service.textLimit)

@@ -4,9 +4,12 @@ import QuireText
 /// Reads whether and how long the model thinks before it answers, and whether the answer shows the reasoning. Clients
 /// use many fields for that; each selects one of Qwen3's two modes or a budget.
 struct ThinkingFields: Sendable {
+  /// The member with the variables of the chat template.
+  static let variablesName = "chat_template_kwargs"
+
   static let shape: [String: RequestShape] =
     [
-      "chat_template_kwargs": .members(["enable_thinking"] + ThinkingBudget.templateNames),
+      variablesName: .members(["enable_thinking"] + ThinkingBudget.templateNames),
       "enable_thinking": .any, "thinking": .members(["type", "budget_tokens"]),
       "think": .any, "reasoning": .members(["enabled", "effort", "exclude", "max_tokens"]),
       "reasoning_effort": .any, "include_reasoning": .any,
@@ -16,6 +19,9 @@ struct ThinkingFields: Sendable {
   let mode: ThinkingMode?
   /// `nil`: no field gives one.
   let budget: ThinkingBudget?
+  /// The variables of the model's own chat template: `chat_template_kwargs`, and `enable_thinking` where a field asks
+  /// for thoughts.
+  let templateArguments: JSONObject
 
   /// Contradictory fields are refused. A number is more precise than an effort, and a budget with thinking turned off
   /// is no contradiction: no token is at most any number of tokens.
@@ -38,6 +44,9 @@ struct ThinkingFields: Sendable {
     // A number of tokens alone asks for reasoning.
     let asks = (numbers.first?.budget.count ?? 0) > 0
     mode = choices.first.map { $0.thinks ? .thinking : .nonThinking } ?? (asks ? .thinking : nil)
+    var arguments = reader.value(Self.variablesName)?.objectValue ?? [:]
+    if mode == .thinking { arguments["enable_thinking"] = true }
+    templateArguments = arguments
   }
 
   /// `default` selects neither mode, as in some other servers.
@@ -77,7 +86,7 @@ struct ThinkingFields: Sendable {
 
   private static func modeChoices(_ reader: FieldReader) throws(ServingError) -> [ModeChoice] {
     var modeChoices: [ModeChoice] = []
-    if let options = try reader.object("chat_template_kwargs") {
+    if let options = try reader.object(variablesName) {
       // Must be a boolean: the template itself would read 0 and "false" as thinking.
       modeChoices += try flag("enable_thinking", options)
     }

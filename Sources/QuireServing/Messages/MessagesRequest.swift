@@ -24,7 +24,8 @@ enum MessagesRequest {
     }
     let prompt = try MessagesPrompt.read(reader)
     var generation = try GenerationFields(
-      reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize,
+      reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
+      vocabularySize: vocabularySize,
       stopName: "stop_sequences")
     guard reader.value("max_tokens") != nil else {
       throw .rejected(

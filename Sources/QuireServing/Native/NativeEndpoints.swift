@@ -107,7 +107,7 @@ enum TemplateEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let fields = try request.readFields(shape, exchange)
+    let fields = try request.readFields(shape, exchange, service)
     try fields.checkModel(service)
     let prompt = try ChatPromptFields(fields, thinking: service.options.thinking).prompt(
       service.chatFormat(), limit: service.textLimit)

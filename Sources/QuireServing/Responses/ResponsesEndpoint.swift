@@ -25,7 +25,7 @@ enum ResponsesEndpoint {
   private static func read(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) -> ResponsesRequest {
-    let fields = try request.readFields(ResponsesRequest.shape, exchange)
+    let fields = try request.readFields(ResponsesRequest.shape, exchange, service)
     try fields.checkModel(service)
     return try ResponsesRequest(
       fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,

@@ -54,9 +54,10 @@ struct ResponsesRequest: Sendable {
     let prompt = ChatPromptFields(
       field: "input", messages: input.messages,
       tools: tools.fields, mode: mode, thinkingBudget: fields.budget.map(\.count) ?? thinking.budget,
-      continuesFinalMessage: false)
+      continuesFinalMessage: false, templateArguments: fields.templateArguments)
     var generation = try GenerationFields(
-      reader, defaults: defaults.parameters(prompt.samplingMode), vocabularySize: vocabularySize)
+      reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
+      vocabularySize: vocabularySize)
     generation.maximumTokens = try GenerationFields.maximumTokens(
       reader, atLeast: 1, names: ["max_output_tokens"])
     let (constraint, format) = try Self.format(reader)

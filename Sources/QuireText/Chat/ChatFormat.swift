@@ -9,35 +9,76 @@ package import QuireJSON
 /// var splitter = format.splitter(startsInThinking: format.startsInThinking(ids, tokenizer), splitsToolCalls: true)
 /// ```
 ///
-/// The format is chosen once, when the model is opened: see ``ChatFormatChoice``. To add a format, add a case here
-/// and a folder next to `Qwen3`; the methods only forward.
-package enum ChatFormat: String, Sendable, CaseIterable {
-  /// Qwen3's two published templates, which render identically.
-  case qwen3
+/// The format is chosen once, when the model is opened: see ``ChatFormatChoice``. To add a built-in renderer, add a
+/// case to ``Renderer`` and a folder next to `Qwen3`; the methods only forward.
+package struct ChatFormat: Sendable, Equatable {
+  enum Renderer: Sendable, Equatable {
+    /// Qwen3's two published templates, which render identically.
+    case qwen3
+    /// The model's own template, which is interpreted.
+    case template(TemplateFormat)
+  }
+
+  let renderer: Renderer
+  /// How answers are spelled.
+  package let answer: AnswerForm
+
+  /// Qwen3's format.
+  package static let qwen3 = ChatFormat(renderer: .qwen3, answer: .qwen3)
+
+  /// The names that `--chat-format` knows: a built-in format, or the model's own template.
+  package static let names = ["qwen3", templateName]
+  static let templateName = "template"
 
   /// The name in options, packs and messages.
-  package var name: String { rawValue }
+  package var name: String {
+    switch renderer {
+    case .qwen3: "qwen3"
+    case .template: Self.templateName
+    }
+  }
 
   /// Renders a chat.
   ///
   /// - Parameters:
   ///   - tools: JSON schemas of functions, as in OpenAI's `tools`; empty for a chat without tools.
-  ///   - mode: Has an effect only with `addGenerationPrompt`.
+  ///   - mode: Has an effect only with `addGenerationPrompt`. A template gets it as `enable_thinking`.
+  ///   - arguments: Further variables of a template; Qwen3's templates read none.
   ///   - addGenerationPrompt: Whether the prompt ends with the start of the assistant's next message.
   ///   - continueFinalMessage: Whether the model continues the last message, which must be the assistant's and have
   ///     content. Not together with `addGenerationPrompt`.
   package func render(
     messages: [ChatMessage], tools: [JSONValue] = [], mode: ThinkingMode = .thinking,
-    addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
+    arguments: JSONObject = [:], addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
   ) throws(TextError) -> ChatPrompt {
     precondition(
       !(addGenerationPrompt && continueFinalMessage),
       "a message cannot be continued and followed by another at once")
-    switch self {
+    switch renderer {
     case .qwen3:
       return try Qwen3Chat.render(
         messages: messages, tools: tools, generationMode: addGenerationPrompt ? mode : nil,
         continueFinalMessage: continueFinalMessage)
+    case .template(let format):
+      return try format.render(
+        messages: messages, tools: tools, mode: mode, arguments: arguments,
+        addGenerationPrompt: addGenerationPrompt, continueFinalMessage: continueFinalMessage)
+    }
+  }
+
+  /// The variables that a chat may give in `chat_template_kwargs`. Others have no effect.
+  package var variables: [String] {
+    switch renderer {
+    case .qwen3: [TemplateProbe.thinkingSwitch]
+    case .template(let format): format.variables
+    }
+  }
+
+  /// Whether tools can be shown to the model.
+  package var showsTools: Bool {
+    switch renderer {
+    case .qwen3: true
+    case .template(let format): format.showsTools
     }
   }
 
@@ -45,72 +86,103 @@ package enum ChatFormat: String, Sendable, CaseIterable {
   /// mode: a message may also have opened or closed the reasoning.
   package func startsInThinking(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool
   {
-    switch self {
-    case .qwen3: Qwen3Chat.startsInThinking(prompt, tokenizer)
+    guard let tags = answer.reasoning else { return false }
+    switch renderer {
+    case .qwen3: return Qwen3Chat.startsInThinking(prompt, tokenizer, tags)
+    case .template(let format): return format.startsInThinking(prompt, tokenizer, tags)
     }
   }
 
   /// Whether nothing of the answer is in the prompt, so that the model itself decides whether it thinks: its first
   /// token may open a thought.
   package func mayOpenThought(_ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer) -> Bool {
-    switch self {
-    case .qwen3: Qwen3Chat.mayOpenThought(prompt, tokenizer)
+    guard let tags = answer.reasoning else { return false }
+    switch renderer {
+    case .qwen3: return Qwen3Chat.mayOpenThought(prompt, tokenizer)
+    case .template(let format): return format.mayOpenThought(prompt, tokenizer, tags)
     }
   }
 
   /// The mode that the last soft switch of a chat asks for; nil without a switch. The prompt does not depend on it: the
   /// model itself has learned to obey it.
   package func softSwitch(in messages: [ChatMessage]) -> ThinkingMode? {
-    switch self {
-    case .qwen3: Qwen3Chat.softSwitch(in: messages)
+    // A template without the switch belongs to a model that was not trained on soft switches.
+    canSwitchThoughts ? Qwen3Chat.softSwitch(in: messages) : nil
+  }
+
+  /// Whether `enable_thinking` decides whether the model thinks.
+  package var canSwitchThoughts: Bool {
+    if answer.reasoning == nil { return false }
+    switch renderer {
+    case .qwen3: return true
+    case .template(let format): return format.probe.canSwitchThoughts
     }
   }
 
   /// The mode whose recommended sampling suits an answer: also non-thinking when the model is going to think nothing,
-  /// because of a budget of 0 or because a soft switch tells it so.
+  /// because of a budget of 0, because a soft switch tells it so or because it never thinks.
   package func samplingMode(_ mode: ThinkingMode, budget: Int?, messages: [ChatMessage]) -> ThinkingMode {
-    if mode == .nonThinking || budget == 0 { return .nonThinking }
-    return softSwitch(in: messages) ?? .thinking
+    if answer.reasoning == nil || budget == 0 { return .nonThinking }
+    guard canSwitchThoughts else { return .thinking }
+    return mode == .nonThinking ? mode : softSwitch(in: messages) ?? .thinking
   }
 
   /// What the model's authors write before the closing tag when they end a thought early.
-  package var closingSentence: String {
-    switch self {
-    case .qwen3: Qwen3Chat.closingSentence
-    }
-  }
+  package var closingSentence: String { Qwen3Chat.closingSentence }
 
-  /// The tag that opens a thought, and the one that ends it.
+  /// Qwen3's tags of a thought, and of a tool call.
   package static let thoughtStart = AnswerTag.thinkStart
   package static let thoughtEnd = AnswerTag.thinkEnd
-  /// The tags around a tool call.
   package static let toolCallStart = AnswerTag.toolCallStart
   package static let toolCallEnd = AnswerTag.toolCallEnd
 
   /// A splitter for one answer.
   ///
-  /// - Parameter splitsToolCalls: If false, calls stay in the content unchanged: for chats without tools.
-  package func splitter(startsInThinking: Bool, splitsToolCalls: Bool) -> AnswerSplitter {
-    switch self {
-    case .qwen3: AnswerSplitter(startsInThinking: startsInThinking, splitsToolCalls: splitsToolCalls)
-    }
+  /// - Parameters:
+  ///   - splitsToolCalls: If false, calls stay in the content unchanged: for chats without tools.
+  ///   - types: The types of the tools' parameters, which some forms of calls do not say.
+  package func splitter(
+    startsInThinking: Bool, splitsToolCalls: Bool, types: ToolParameterTypes = ToolParameterTypes()
+  ) -> AnswerSplitter {
+    AnswerSplitter(
+      answer, startsInThinking: startsInThinking, splitsToolCalls: splitsToolCalls, types: types)
   }
 
   /// The sampling parameters that the model's authors recommend.
   package func recommendedSampling(in mode: ThinkingMode) -> RecommendedSampling {
-    switch self {
-    case .qwen3: Qwen3Chat.recommendedSampling(in: mode)
-    }
+    Qwen3Chat.recommendedSampling(in: mode)
   }
 
-  /// Added tokens that are part of the format's structure. Text of messages never becomes one of these or a special
-  /// token.
-  private var tags: [String] {
-    switch self {
-    case .qwen3: Qwen3Chat.tags
+  /// Added tokens that are part of the structure of built-in formats. Text of messages never becomes one of these or a
+  /// special token.
+  static let allTags = Set(Qwen3Chat.tags.map { Array($0.utf8) })
+
+  /// The added tokens, with those marked that are part of this format's structure.
+  func marked(_ tokens: [AddedToken]) -> [AddedToken] {
+    var tokens = tokens
+    if case .template(let format) = renderer { tokens = format.marked(tokens) }
+    let tags = Set(answer.tags(withCalls: true).map { Array($0.utf8) })
+    for index in tokens.indices where tags.contains(tokens[index].content) {
+      tokens[index].isTemplateControl = true
     }
+    return tokens
+  }
+}
+
+extension ChatFormat {
+  /// As a pack's manifest has it: the name, or for another format than plain Qwen3's also how answers are spelled.
+  package var json: JSONValue {
+    if self == .qwen3 { return .string(name) }
+    var members: JSONObject = ["name": .string(name)]
+    for member in answer.members.members { members[member.key] = member.value }
+    return .object(members)
   }
 
-  /// The tags of every format.
-  static let allTags = Set(allCases.flatMap(\.tags).map { Array($0.utf8) })
+  /// Identifies the format with everything that changes prompts and answers.
+  package var key: String {
+    switch renderer {
+    case .qwen3: json.stringValue ?? json.serialized()
+    case .template(let format): json.serialized() + " " + format.fingerprint
+    }
+  }
 }

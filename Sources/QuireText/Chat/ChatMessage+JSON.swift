@@ -4,7 +4,7 @@ extension ChatMessage {
   /// From an element of OpenAI's `messages`.
   ///
   /// Content may be a text, null, or a list of text parts, which are joined by line feeds. `developer` is read as
-  /// `system` and `function` as `tool`. Reasoning may be called `reasoning_content`, `thinking` or `reasoning`, or be a
+  /// `system`, with a note of it, and `function` as `tool`. Reasoning may be called `reasoning_content`, `thinking` or `reasoning`, or be a
   /// part of the content; a value that is not text counts as absent, as in the template. The older `function_call` is
   /// read like an element of `tool_calls`. Any other member has no effect.
   ///
@@ -19,6 +19,9 @@ extension ChatMessage {
     content = joinsParts ? try Self.content(json["content"], index) : json["content"]?.stringValue
     reasoningContent = Self.reasoning(json) ?? (joinsParts ? Self.reasoningParts(json["content"]) : nil)
     toolCalls = []
+    isDeveloper = json["role"]?.stringValue == "developer"
+    toolCallID = json["tool_call_id"]?.stringValue
+    name = json["name"]?.stringValue
     if let calls = json["tool_calls"], !calls.isNull {
       guard let calls = calls.arrayValue else {
         throw .message(index: index, expected: "an array in tool_calls", found: calls.kindDescription)
@@ -122,7 +125,8 @@ extension ChatMessage {
     }
     let arguments = call["arguments"] ?? .object([:])
     switch arguments {
-    case .string, .object, .null: return ChatToolCall(name: function, arguments: arguments)
+    case .string, .object, .null:
+      return ChatToolCall(name: function, arguments: arguments, id: json["id"]?.stringValue)
     default:
       throw .message(
         index: index, expected: "an object or its JSON text as arguments in \(name)",

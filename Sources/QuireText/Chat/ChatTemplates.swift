@@ -74,24 +74,13 @@ package struct ChatTemplates: Sendable, Equatable {
 }
 
 extension ChatTemplates.Template {
-  /// The format that renders like this template, if there is one.
-  var format: ChatFormat? { Qwen3Chat.templateFingerprints.contains(fingerprint) ? .qwen3 : nil }
+  /// Whether it is one of Qwen3's published templates, which are rendered natively.
+  var isQwen3: Bool { Qwen3Chat.templateFingerprints.contains(fingerprint) }
 
   /// FNV-1a hash of the text without trailing line ends.
-  private var fingerprint: UInt64 {
+  var fingerprint: UInt64 {
     text.utf8.dropSuffix(of: UInt8(ascii: "\n")).reduce(0xCBF2_9CE4_8422_2325) { hash, byte in
       (hash ^ UInt64(byte)) &* 0x100_0000_01B3
     }
-  }
-
-  /// How the template differs from Qwen3's, for a message: "one that opens the thought in the prompt".
-  var difference: String {
-    if text.contains("<｜Assistant｜>") { return "one with DeepSeek's tokens" }
-    if text.contains(#"<|im_start|>assistant\n<think>"#) { return "one that opens the thought in the prompt" }
-    if text.contains("### Instruction") || text.contains("### Response") { return "one in Alpaca's form" }
-    if text.contains("<|im_start|>") && !text.contains("enable_thinking") {
-      return "one without a switch for thinking"
-    }
-    return "another one"
   }
 }

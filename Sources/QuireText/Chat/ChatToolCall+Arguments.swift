@@ -4,7 +4,7 @@ extension ChatToolCall {
   /// Arguments given as the text of a JSON object (as OpenAI's clients send them) are replaced by that object, so that
   /// the prompt has the spacing that the model was trained on.
   package var withParsedArguments: ChatToolCall {
-    Self.object(arguments).map { ChatToolCall(name: name, arguments: $0) } ?? self
+    Self.object(arguments).map { ChatToolCall(name: name, arguments: $0, id: id) } ?? self
   }
 
   /// From the JSON that a model writes between the tags of a call; nil when it is not a valid call.
@@ -21,6 +21,12 @@ extension ChatToolCall {
       guard let object = Self.object(member.value) else { return nil }  // 3
       if arguments.objectValue?.isEmpty == true { arguments = object }  // 2
     }
+    self.init(name: name, arguments: arguments)
+  }
+
+  /// A call whose arguments are JSON text of an object; nil for other text.
+  init?(name: String, argumentsText: String) {
+    guard !name.isEmpty, let arguments = Self.object(.string(argumentsText)) else { return nil }
     self.init(name: name, arguments: arguments)
   }
 

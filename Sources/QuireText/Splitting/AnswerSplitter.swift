@@ -10,12 +10,23 @@
 /// The parts of each kind, joined, do not depend on how the text was cut.
 package struct AnswerSplitter: Sendable {
   private var thinking: ThinkingSplitter
-  /// `nil` when calls stay in the content.
+  // At most one of these; none when calls stay in the content. They are no cases of one value, because their buffers
+  // would be copied whenever the value changes.
   private var calls: ToolCallSplitter?
+  private var taggedCalls: TaggedCallSplitter?
+  private var jsonCalls: JSONCallSplitter?
 
-  init(startsInThinking: Bool, splitsToolCalls: Bool) {
-    thinking = ThinkingSplitter(startsInThinking: startsInThinking)
-    calls = splitsToolCalls ? ToolCallSplitter() : nil
+  init(_ form: AnswerForm, startsInThinking: Bool, splitsToolCalls: Bool, types: ToolParameterTypes) {
+    thinking = ThinkingSplitter(form.reasoning, startsInThinking: startsInThinking)
+    guard splitsToolCalls else { return }
+    switch form.tools {
+    case .hermes: calls = ToolCallSplitter()
+    case .qwen3Coder: taggedCalls = TaggedCallSplitter(.coder(types))
+    case .deepseek: taggedCalls = TaggedCallSplitter(.deepseek)
+    case .mistral: jsonCalls = JSONCallSplitter(mark: MistralCall.mark)
+    case .json: jsonCalls = JSONCallSplitter(mark: nil)
+    case .none: break
+    }
   }
 
   /// Whether the next text is reasoning, as far as is known.
@@ -34,12 +45,18 @@ package struct AnswerSplitter: Sendable {
   package mutating func finish(into parts: inout [AnswerPart]) {
     take(thinking.finish(), into: &parts)
     calls?.finish(into: &parts)
+    taggedCalls?.finish(into: &parts)
+    jsonCalls?.finish(into: &parts)
   }
 
   /// Reasoning always precedes content.
   private mutating func take(_ split: ThinkingSplitter.Parts, into parts: inout [AnswerPart]) {
     if !split.reasoning.isEmpty { parts.append(.reasoning(split.reasoning)) }
     if split.content.isEmpty { return }
-    if calls?.append(split.content, into: &parts) == nil { parts.append(.content(split.content)) }
+    let isTaken =
+      calls?.append(split.content, into: &parts) != nil
+      || taggedCalls?.append(split.content, into: &parts) != nil
+      || jsonCalls?.append(split.content, into: &parts) != nil
+    if !isTaken { parts.append(.content(split.content)) }
   }
 }

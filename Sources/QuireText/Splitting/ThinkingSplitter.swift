@@ -1,9 +1,10 @@
 /// Separates a streamed answer's reasoning from its content.
 ///
-/// 1. Reasoning begins in the prompt, or with a `<think>` that only white space precedes.
-/// 2. Only the first `</think>` ends it: a tool call inside the reasoning is part of the reasoning.
-/// 3. Any later think tag is ordinary text.
+/// 1. Reasoning begins in the prompt, or with an opening tag that only white space precedes.
+/// 2. Only the first closing tag ends it: a tool call inside the reasoning is part of the reasoning.
+/// 3. Any later tag is ordinary text.
 /// 4. Line feeds around the reasoning and before the content are removed, as in the chat template.
+/// 5. Without tags the whole text is content, unchanged.
 ///
 /// A possible start of a tag is held back until it is decided, and so are line feeds that may be the last. The parts
 /// do not depend on how the text was cut.
@@ -11,7 +12,7 @@ struct ThinkingSplitter: Sendable {
   typealias Parts = (reasoning: String, content: String)
 
   private enum State {
-    /// Only white space so far: `<think>` would start the reasoning.
+    /// Only white space so far: the opening tag would start the reasoning.
     case opening
     /// In reasoning that the prompt opened: a redundant opening tag of the model is dropped here.
     case thinkingInPrompt
@@ -23,13 +24,18 @@ struct ThinkingSplitter: Sendable {
     case content
   }
 
+  private let startTag: String
+  private let endTags: [String]
   private var state: State
   private var held = HeldText()
   /// Line feeds at the end of the reasoning so far.
   private var heldLineFeedCount = 0
 
-  init(startsInThinking: Bool) {
-    state = startsInThinking ? .thinkingInPrompt : .opening
+  /// - Parameter tags: Nil for answers without reasoning.
+  init(_ tags: ReasoningTags?, startsInThinking: Bool) {
+    startTag = tags?.start ?? ""
+    endTags = [tags?.end ?? ""]
+    state = tags == nil ? .content : startsInThinking ? .thinkingInPrompt : .opening
   }
 
   /// Whether the next text is reasoning, as far as is known.
@@ -79,21 +85,21 @@ struct ThinkingSplitter: Sendable {
 
   private mutating func open(isEnd: Bool) -> Bool {
     let start = held.bytes.firstIndex { !Self.isSpace($0) } ?? held.bytes.count
-    if held.has(AnswerTag.thinkStart, at: start) {
-      held.drop(start + AnswerTag.thinkStart.utf8.count)
+    if held.has(startTag, at: start) {
+      held.drop(start + startTag.utf8.count)
       state = .thinkingStart
       return true
     }
-    if held.isBeginning(of: AnswerTag.thinkStart, from: start) && !isEnd { return false }
+    if held.isBeginning(of: startTag, from: start) && !isEnd { return false }
     state = .contentStart
     return true
   }
 
   private mutating func openAgain(isEnd: Bool) -> Bool {
     let start = held.bytes.count - held.bytes.dropPrefix(of: UInt8(ascii: "\n")).count
-    if held.has(AnswerTag.thinkStart, at: start) {
-      held.drop(start + AnswerTag.thinkStart.utf8.count)
-    } else if held.isBeginning(of: AnswerTag.thinkStart, from: start) && !isEnd {
+    if held.has(startTag, at: start) {
+      held.drop(start + startTag.utf8.count)
+    } else if held.isBeginning(of: startTag, from: start) && !isEnd {
       return false
     }
     state = .thinkingStart
@@ -108,15 +114,14 @@ struct ThinkingSplitter: Sendable {
   }
 
   private mutating func think(_ parts: inout Parts, isEnd: Bool) -> Bool {
-    let tags = [AnswerTag.thinkEnd]
-    if let (tag, start) = held.firstTag(of: tags) {
+    if let (tag, start) = held.firstTag(of: endTags) {
       emitReasoning(start, &parts)
       held.drop(tag.utf8.count)
       heldLineFeedCount = 0
       state = .contentStart
       return true
     }
-    emitReasoning(isEnd ? held.bytes.count : held.settledByteCount(before: tags), &parts)
+    emitReasoning(isEnd ? held.bytes.count : held.settledByteCount(before: endTags), &parts)
     return false
   }
 

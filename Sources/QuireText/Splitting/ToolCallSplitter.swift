@@ -28,10 +28,7 @@ struct ToolCallSplitter: Sendable {
 
   private var state = State.text
   private var held = HeldText()
-  private var heldLineFeedCount = 0
-  private var hasContent = false
-  /// Whether a call was emitted last.
-  private var isAfterCall = false
+  private var output = CallOutput()
 
   /// Appends the text and the calls that the next piece completes.
   mutating func append(_ text: String, into parts: inout [AnswerPart]) {
@@ -43,14 +40,11 @@ struct ToolCallSplitter: Sendable {
   mutating func finish(into parts: inout [AnswerPart]) {
     while advance(&parts) {}
     switch state {
-    case .text: emit(held.take(held.bytes.count), &parts)
+    case .text: output.add(held.take(held.bytes.count), &parts)
     case .call: closeCall(innerEnd: held.bytes.count, end: held.bytes.count, &parts)
     case .arguments, .callEnd: held.drop(held.bytes.count)
     }
-    if !isAfterCall && heldLineFeedCount > 0 {
-      parts.append(.content(String(repeating: "\n", count: heldLineFeedCount)))
-    }
-    heldLineFeedCount = 0
+    output.finish(&parts)
   }
 
   /// Processes the held text; false when more text is needed.
@@ -58,10 +52,10 @@ struct ToolCallSplitter: Sendable {
     switch state {
     case .text:
       guard let (tag, start) = held.firstTag(of: [AnswerTag.toolCallStart]) else {
-        emit(held.take(held.settledByteCount(before: [AnswerTag.toolCallStart])), &parts)
+        output.add(held.take(held.settledByteCount(before: [AnswerTag.toolCallStart])), &parts)
         return false
       }
-      emit(held.take(start), &parts)
+      output.add(held.take(start), &parts)
       state = .call(ToolCallScanner(start: tag.utf8.count), ToolCallHead(start: tag.utf8.count))
       return true
     case .arguments(let scanner): return continueCall(scanner, &parts)
@@ -85,11 +79,9 @@ struct ToolCallSplitter: Sendable {
   }
 
   private mutating func beginCall(_ head: ToolCallHead, _ parts: inout [AnswerPart]) {
-    parts.append(.call(ToolCallPart(name: head.name, arguments: "")))
+    output.add(ToolCallPart(name: head.name, arguments: ""), &parts)
     held.drop(head.argumentsStart)
     state = .arguments(JSONObjectScanner())
-    heldLineFeedCount = 0
-    isAfterCall = true
   }
 
   /// Emits the next text of the arguments; false when more is needed.
@@ -120,27 +112,9 @@ struct ToolCallSplitter: Sendable {
     state = .text
     if let call = ChatToolCall(answer: json) {
       held.drop(end)
-      parts.append(.call(ToolCallPart(name: call.name, arguments: call.argumentsText)))
-      heldLineFeedCount = 0
-      isAfterCall = true
+      output.add(ToolCallPart(name: call.name, arguments: call.argumentsText), &parts)
     } else {
-      emit(held.take(end), &parts)
+      output.add(held.take(end), &parts)
     }
-  }
-
-  private mutating func emit(_ bytes: [UInt8], _ parts: inout [AnswerPart]) {
-    let lineFeed = UInt8(ascii: "\n")
-    let text = isAfterCall ? bytes.dropPrefix(of: lineFeed) : bytes[...]
-    let trimmed = text.dropSuffix(of: lineFeed)
-    if !trimmed.isEmpty {
-      if isAfterCall && hasContent { heldLineFeedCount = 1 }
-      let text = String(decoding: trimmed, as: UTF8.self)
-      parts.append(
-        .content(heldLineFeedCount > 0 ? String(repeating: "\n", count: heldLineFeedCount) + text : text))
-      heldLineFeedCount = 0
-      hasContent = true
-      isAfterCall = false
-    }
-    if !isAfterCall { heldLineFeedCount += text.count - trimmed.count }
   }
 }

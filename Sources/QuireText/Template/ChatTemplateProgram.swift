@@ -40,6 +40,9 @@ package final class ChatTemplateProgram: Sendable {
   /// Whether the template reads a variable, such as `tools` or `enable_thinking`.
   package func reads(_ variable: String) -> Bool { externalNames.contains(variable) }
 
+  /// The variables that the template reads, and the global functions that it calls.
+  var variables: [String] { externalNames }
+
   /// Renders with the variables of a chat.
   func render(
     _ variables: [String: TemplateValue], clock: TemplateClock

@@ -22,14 +22,18 @@ package struct TemplateTokenizer: Sendable {
   /// Made once for a model, because it looks for each added token in the template.
   package init(_ tokenizer: Tokenizer, _ program: ChatTemplateProgram) {
     self.tokenizer = tokenizer
-    let literals = program.literals()
     search = AddedTokenSearch(
-      tokenizer.addedTokens.map { token in
-        var token = token
-        token.isTemplateControl =
-          Self.isInBrackets(token.content) || literals.contains { $0.contains(token.content) }
-        return token
-      })
+      Self.marked(tokenizer.addedTokens, literals: program.literals()), normalizes: tokenizer.normalizesText)
+  }
+
+  /// The added tokens, with those marked that are control tokens by the rules 2 and 3.
+  static func marked(_ tokens: [AddedToken], literals: [TemplateText]) -> [AddedToken] {
+    tokens.map { token in
+      var token = token
+      token.isTemplateControl =
+        isInBrackets(token.content) || literals.contains { $0.contains(token.content) }
+      return token
+    }
   }
 
   private static let brackets: [Character: Character] = ["<": ">", "[": "]", "{": "}", "(": ")", "|": "|"]

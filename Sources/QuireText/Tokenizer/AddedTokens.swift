@@ -41,11 +41,13 @@ struct AddedTokenSearch: Sendable {
 
   static let none = AddedTokenSearch([])
 
-  init(_ tokens: [AddedToken]) {
+  /// - Parameter normalizes: Whether text is normalised.
+  init(_ tokens: [AddedToken], normalizes: Bool = true) {
+    let content = { (token: AddedToken) in normalizes ? Self.normalizedContent(token) : token.content }
     let normalized = tokens.filter(\.isNormalized)
     raw = AddedTokenMatcher(tokens.filter { !$0.isNormalized }) { $0.content }
-    self.normalized = AddedTokenMatcher(normalized, content: Self.normalizedContent)
-    normalizedWords = AddedTokenMatcher(normalized.filter { !$0.isControl }, content: Self.normalizedContent)
+    self.normalized = AddedTokenMatcher(normalized, content: content)
+    normalizedWords = AddedTokenMatcher(normalized.filter { !$0.isControl }, content: content)
   }
 
   private static func normalizedContent(_ token: AddedToken) -> [UInt8] {

@@ -15,11 +15,15 @@ import QuireJSON
 package struct IncrementalDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipsSpecial: Bool
+  /// Special tokens that are returned nevertheless.
+  private let shownIDs: [Int32]
   /// Bytes not returned yet.
   private var held: [UInt8] = []
 
-  package init(_ tokenizer: Tokenizer, skipSpecial: Bool = false) {
+  /// - Parameter shown: Texts of special tokens that are returned although others are not: the tags of an answer.
+  package init(_ tokenizer: Tokenizer, skipSpecial: Bool = false, shown: [String] = []) {
     self.tokenizer = tokenizer
+    shownIDs = shown.compactMap(tokenizer.addedTokenID).filter(tokenizer.isSpecial)
     skipsSpecial = skipSpecial
     // More capacity than a token needs, so that a decode step does not allocate.
     held.reserveCapacity(256)
@@ -27,7 +31,7 @@ package struct IncrementalDecoder: Sendable {
 
   /// The text that the next id completes; empty while a character is incomplete.
   package mutating func append(_ id: Int32) -> String {
-    if skipsSpecial && tokenizer.isSpecial(id) { return "" }
+    if skipsSpecial && tokenizer.isSpecial(id) && !shownIDs.contains(id) { return "" }
     let bytes = tokenizer.bytes(of: id)
     if bytes.isEmpty { return "" }
     held += bytes

@@ -7,6 +7,12 @@ extension Tokenizer {
     return text.withUTF8 { encode($0, policy) }
   }
 
+  /// The ids of a text that is not a chat, with the tokens that the tokenizer adds around it, such as one that begins a
+  /// sequence. Qwen3's adds none.
+  package func encodeDocument(_ text: String, addedTokens policy: AddedTokenPolicy = .recognized) -> [Int32] {
+    frame.before + encode(text, addedTokens: policy) + frame.after
+  }
+
   /// The ids of a text given as UTF-8. Bytes that are not UTF-8 are read as U+FFFD.
   package func encode(utf8 text: [UInt8], addedTokens policy: AddedTokenPolicy = .recognized) -> [Int32] {
     let isValid = text.withUnsafeBytes { firstInvalidUTF8Offset(in: $0) == nil }
@@ -35,7 +41,8 @@ extension Tokenizer {
     output.reserveCapacity(bytes.count / 3)
     encoders.withEncoder { encoder in
       let sections = SectionEncoder(
-        matcher: controlRanges == nil ? search.normalized : search.normalizedWords, encoder: encoder)
+        matcher: controlRanges == nil ? search.normalized : search.normalizedWords, encoder: encoder,
+        normalizes: normalizesText)
       /// End of the text that has been encoded.
       var encoded = 0
       search.raw.forEachMatch(in: bytes, controlRanges: controlRanges) { range, id in
@@ -56,15 +63,17 @@ private struct SectionEncoder {
   /// Added tokens that are matched in normalised text.
   private let matcher: AddedTokenMatcher
   private let encoder: BytePairEncoder
+  private let normalizes: Bool
 
-  init(matcher: AddedTokenMatcher, encoder: BytePairEncoder) {
+  init(matcher: AddedTokenMatcher, encoder: BytePairEncoder, normalizes: Bool) {
     self.matcher = matcher
     self.encoder = encoder
+    self.normalizes = normalizes
   }
 
   func encode(_ section: Slice<UnsafeBufferPointer<UInt8>>, into output: inout [Int32]) {
     let section = UnsafeBufferPointer(rebasing: section)
-    guard let normalized = normalizer.normalized(section) else {
+    guard normalizes, let normalized = normalizer.normalized(section) else {
       return encodeNormalized(section, into: &output)
     }
     normalized.withUnsafeBufferPointer { encodeNormalized($0, into: &output) }

@@ -3,16 +3,28 @@ import QuireFiles
 import QuireJSON
 
 extension Tokenizer {
-  /// From a checkpoint folder: tokenizer.json, and tokenizer_config.json and chat template files if they exist.
+  /// From a checkpoint folder: tokenizer.json, or else vocab.json and merges.txt, and tokenizer_config.json and chat
+  /// template files if they exist.
   ///
   /// - Parameter chatFormat: The format that the user asks for; nil chooses it by the templates.
-  package convenience init(folder: String, chatFormat: ChatFormat? = nil) throws(TextError) {
+  package convenience init(folder: String, chatFormat: ChatFormatOverride? = nil) throws(TextError) {
     let configurationPath = folder + "/tokenizer_config.json"
     let hasConfiguration = FileManager.default.fileExists(atPath: configurationPath)
+    let configuration = hasConfiguration ? try Self.json(configurationPath) : nil
     try self.init(
-      tokenizer: try Self.json(folder + "/tokenizer.json"),
-      configuration: hasConfiguration ? try Self.json(configurationPath) : nil,
+      tokenizer: try Self.file(in: folder, configuration), configuration: configuration,
       templateFiles: try Self.templateFiles(in: folder), chatFormat: chatFormat)
+  }
+
+  private static func file(in folder: String, _ configuration: JSONValue?) throws(TextError) -> JSONValue {
+    func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder + "/" + name) }
+    guard !exists("tokenizer.json"), exists("vocab.json"), exists("merges.txt") else {
+      return try json(folder + "/tokenizer.json")
+    }
+    let merges = String(decoding: try bytes(folder + "/merges.txt"), as: UTF8.self)
+    return try file(
+      vocabulary: try json(folder + "/vocab.json"), merges: merges, configuration: configuration,
+      added: exists("added_tokens.json") ? try json(folder + "/added_tokens.json") : nil)
   }
 
   /// chat_template.jinja, then the files of additional_chat_templates by name.

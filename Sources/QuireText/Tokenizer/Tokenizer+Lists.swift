@@ -10,7 +10,7 @@ extension Tokenizer {
   ///   - configuration: the contents of tokenizer_config.json
   package convenience init(
     vocabulary: some Sequence<String>, added: [(id: Int, text: String, isSpecial: Bool)], merges: [String],
-    configuration: JSONValue, chatFormat: ChatFormat? = nil
+    configuration: JSONValue, chatFormat: ChatFormatOverride? = nil
   ) throws(TextError) {
     var members = JSONObject()
     for (id, token) in vocabulary.enumerated() where !members.appendIfNew(token, .int(id)) {

@@ -28,6 +28,10 @@ package final class Tokenizer: Sendable {
   /// Ids that end an answer: `eos_token` of tokenizer_config.json, `<|im_end|>` and `<|endoftext|>`.
   package let endOfSequenceIDs: Set<Int32>
   let encoders: EncoderPool
+  /// Whether text is normalised to NFC.
+  let normalizesText: Bool
+  /// Tokens around a text that is not a chat.
+  let frame: TokenFrame
 
   /// The number of ids in use. A model's embedding may have more rows; ids from this number on decode to nothing.
   package let vocabularySize: Int
@@ -36,24 +40,30 @@ package final class Tokenizer: Sendable {
   ///
   /// - Parameters:
   ///   - templateFiles: Chat templates with their own files.
-  ///   - chatFormat: The format that the user asks for; nil chooses it by the templates.
+  ///   - chatFormat: What the user says about the format; the rest is found from the templates.
   ///   - recordedChatFormat: The member `chatFormat` of a pack's manifest.
   package init(
     tokenizer: JSONValue, configuration: JSONValue? = nil, templateFiles: [ChatTemplates.Template] = [],
-    chatFormat: ChatFormat? = nil, recordedChatFormat: JSONValue? = nil
+    chatFormat: ChatFormatOverride? = nil, recordedChatFormat: JSONValue? = nil
   ) throws(TextError) {
     let file = try TokenizerFile(tokenizer)
     vocabulary = file.vocabulary
-    addedTokens = file.addedTokens
+    let templates = ChatTemplates(configuration: configuration, files: templateFiles)
+    self.chatFormat = ChatFormatChoice(
+      templates: templates, asked: chatFormat, recorded: recordedChatFormat,
+      specialTokens: TemplateFormat.specialTokens(configuration))
+    // Text of a chat must not become a token of the format's structure.
+    addedTokens = self.chatFormat.format?.marked(file.addedTokens) ?? file.addedTokens
     merges = file.merges
     encoders = EncoderPool(merges: file.mergeTable, byteIDs: file.byteIDs)
     skeleton = file.skeleton
     vocabularySize = file.vocabularySize
-    allAddedTokens = AddedTokenSearch(file.addedTokens)
-    nonSpecialAddedTokens = AddedTokenSearch(file.addedTokens.filter { !$0.isSpecial })
-    let templates = ChatTemplates(configuration: configuration, files: templateFiles)
+    normalizesText = file.normalizesText
+    frame = file.frame
+    allAddedTokens = AddedTokenSearch(addedTokens, normalizes: normalizesText)
+    nonSpecialAddedTokens = AddedTokenSearch(
+      addedTokens.filter { !$0.isSpecial }, normalizes: normalizesText)
     self.configuration = templateFiles.isEmpty ? configuration : Self.adding(templates, to: configuration)
-    self.chatFormat = ChatFormatChoice(templates: templates, asked: chatFormat, recorded: recordedChatFormat)
     endOfSequenceIDs = Self.endOfSequenceIDs(of: file.addedTokens, configuration)
   }
 

@@ -8,6 +8,8 @@ struct TokenizerFile {
   let mergeTable: MergeTable
   let byteIDs: [Int32]
   let vocabularySize: Int
+  let normalizesText: Bool
+  let frame: TokenFrame
   /// The file without its vocabulary and merges.
   let skeleton: JSONValue
 
@@ -25,6 +27,9 @@ struct TokenizerFile {
     addedTokens = try Self.addedTokens(root["added_tokens"], vocabulary)
     // bounded: ids are below MergeTable.maximumCount
     vocabularySize = max(vocabulary.count, (addedTokens.last?.id ?? -1) + 1)
+    normalizesText = shape.normalizesText
+    frame = try TokenFrame(root["post_processor"])
+    try frame.check(vocabularySize: vocabularySize)
     model["vocab"] = .object([:])
     model["merges"] = .array([])
     root["model"] = .object(model)

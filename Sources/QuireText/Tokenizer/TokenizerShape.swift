@@ -1,18 +1,21 @@
 import QuireJSON
 
 /// The parts of tokenizer.json that select the algorithm. Only the one of Qwen2 and Qwen3 is implemented, so every
-/// part must equal theirs.
+/// part must equal theirs, but text may stay without normalisation.
 struct TokenizerShape {
   let root: JSONValue
 
   func check() throws(TextError) {
     try checkModel()
-    try expect("normalizer.type", root["normalizer"]?["type"], .string("NFC"))
+    if normalizesText { try expect("normalizer.type", root["normalizer"]?["type"], .string("NFC")) }
     try checkPreTokenizer()
     try expect("decoder.type", root["decoder"]?["type"], .string("ByteLevel"))
-    if let type = root["post_processor"]?["type"] {
-      try expect("post_processor.type", type, .string("ByteLevel"))
-    }
+  }
+
+  /// Whether text is normalised, to NFC; not where the file has no normaliser, or an empty sequence of them.
+  var normalizesText: Bool {
+    let normalizer = root["normalizer"] ?? .null
+    return !(normalizer.isNull || normalizer["type"] == "Sequence" && normalizer["normalizers"] == [])
   }
 
   func missing(_ name: String, _ expected: String) -> TextError {

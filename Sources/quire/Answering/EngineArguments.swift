@@ -71,14 +71,32 @@ extension Arguments {
     return element
   }
 
-  /// The chat format that `--chat-format` asks for; nil when it is not given.
-  func chatFormat() throws -> ChatFormat? {
-    guard let name = string("--chat-format") else { return nil }
-    guard let format = ChatFormat(rawValue: name) else {
-      let known = ChatFormat.allCases.map(\.name).joined(separator: ", ")
-      throw UsageError(command, "\(spelling("--chat-format")): expected one of \(known), found '\(name)'")
+  /// What `--chat-format`, `--reasoning-tags` and `--tool-format` say; nil when none is given.
+  func chatFormat() throws -> ChatFormatOverride? {
+    var format = ChatFormatOverride()
+    format.name = try word("--chat-format", of: ChatFormat.names)
+    format.tools = try word("--tool-format", of: ToolCallForm.allCases.map(\.name))
+      .flatMap(ToolCallForm.init(rawValue:))
+    if let text = string("--reasoning-tags") {
+      guard let reasoning = ChatFormatOverride.Reasoning(text) else {
+        throw UsageError(
+          command,
+          "\(spelling("--reasoning-tags")): expected two different tags with a space between them, as in '<think> </think>', "
+            + "or none, found '\(text)'")
+      }
+      format.reasoning = reasoning
     }
-    return format
+    return format == ChatFormatOverride() ? nil : format
+  }
+
+  /// The value of an option that must be one of these words; nil when it is not given.
+  private func word(_ option: String, of known: [String]) throws -> String? {
+    guard let word = string(option) else { return nil }
+    guard known.contains(word) else {
+      throw UsageError(
+        command, "\(spelling(option)): expected one of \(known.joined(separator: ", ")), found '\(word)'")
+    }
+    return word
   }
 
   /// The mode that `--thinking` and `--no-thinking` ask for; thinking when neither does.

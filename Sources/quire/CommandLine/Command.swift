@@ -111,7 +111,17 @@ struct HelpList {
 /// Options that several commands share, so that they read the same everywhere.
 extension Command.Option {
   static let chatFormat = Self(
-    "--chat-format", "NAME", "render chats as qwen3 does, whatever template the model has")
+    "--chat-format", "NAME",
+    "how chats are rendered: qwen3, whatever template the model has, or template, which is the model's own (default: "
+      + "qwen3 for its published templates, template for others)")
+  static let reasoningTags = Self(
+    "--reasoning-tags", "TAGS",
+    "the tags around a thought with a space between them, \"<think> </think>\", or none (default: found in the template)"
+  )
+  static let toolFormat = Self(
+    "--tool-format", "NAME",
+    "how answers spell tool calls: \(ToolCallForm.allCases.map(\.name).joined(separator: ", ")) (default: found in the "
+      + "template)")
   static let adapter = Self(
     "--adapter", "DIR",
     "a LoRA adapter in PEFT's layout to merge into the checkpoint's weights; repeat it to add several in order"

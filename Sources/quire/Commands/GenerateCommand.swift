@@ -6,8 +6,7 @@ import QuireText
 extension Command {
   static let samplingOptions: [Option] = [
     .thinkingBudget, .maximumTokens, .temperature, .topP, .topK, .minP, .seed, .context, .cacheType,
-    .noLookup, .adapter, .chatFormat,
-    .threads,
+    .noLookup, .adapter, .chatFormat, .reasoningTags, .toolFormat, .threads,
   ]
 
   static let generate = Command(
@@ -37,7 +36,7 @@ private func runGenerate(_ arguments: Arguments) throws {
   let messages = isRaw ? [] : system + [ChatMessage(role: .user, content: prompt)]
   let tokens =
     isRaw
-    ? conversation.opened.tokenizer.encode(prompt, addedTokens: .recognized)
+    ? conversation.opened.tokenizer.encodeDocument(prompt)
     : try conversation.tokens(messages, mode)
   let printer = AnswerPrinter(
     arguments.has("--json") ? .silent : .shown(showsThought: !arguments.has("--quiet")))

@@ -43,7 +43,7 @@ private func runTokenize(_ arguments: Arguments) throws {
         throw CommandError(
           "line \(line): expected a JSON string, found \(String(decoding: text.prefix(40), as: UTF8.self))")
       }
-      let ids = tokenizer.encode(string, addedTokens: .recognized)
+      let ids = tokenizer.encodeDocument(string)
       Terminal.outputLine("[" + ids.map(String.init).joined(separator: ", ") + "]")
     }
   }

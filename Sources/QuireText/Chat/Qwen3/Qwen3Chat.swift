@@ -49,13 +49,15 @@ enum Qwen3Chat {
   /// Whether the last think tag after the last message header opens the reasoning. Only assistant messages can open
   /// it.
   static func startsInThinking(
-    _ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer
+    _ prompt: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer, _ tags: ReasoningTags
   ) -> Bool {
     let head = tokenizer.addedTokenID(of: "<|im_start|>")
-    guard let start = prompt.lastIndex(where: { $0 == head }) else { return endsInThought(prompt, tokenizer) }
+    guard let start = prompt.lastIndex(where: { $0 == head }) else {
+      return tags.isOpen(atEndOf: prompt, tokenizer)
+    }
     let message = prompt[prompt.index(after: start)...]
     return message.starts(with: tokenizer.encode("assistant", addedTokens: .plainText))
-      && endsInThought(message, tokenizer)
+      && tags.isOpen(atEndOf: message, tokenizer)
   }
 
   /// Whether nothing follows the head of the assistant's message.
@@ -64,14 +66,5 @@ enum Qwen3Chat {
     guard let start = prompt.lastIndex(where: { $0 == head }) else { return false }
     return prompt[prompt.index(after: start)...]
       .elementsEqual(tokenizer.encode("assistant\n", addedTokens: .plainText))
-  }
-
-  private static func endsInThought(
-    _ ids: some BidirectionalCollection<Int32>, _ tokenizer: Tokenizer
-  ) -> Bool {
-    let start = tokenizer.addedTokenID(of: AnswerTag.thinkStart)
-    let end = tokenizer.addedTokenID(of: AnswerTag.thinkEnd)
-    guard let tag = ids.last(where: { $0 == start || $0 == end }) else { return false }
-    return tag == start
   }
 }

@@ -53,7 +53,7 @@ extension Command {
         "an earlier report of the same material to compare with; the gate counts changes from it"),
       .force,
       Option("--store", nil, "for one pack: keep the row in its manifest"),
-      .chatFormat, .parent, .threads, .quiet,
+      .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
     stop: .ends(

@@ -94,7 +94,7 @@ package struct AblationOptions: Sendable, Equatable {
   package var measuresAlone = true
   package var threadCount: Int
   package var instructionSet = InstructionSet.detected
-  package var chatFormat: ChatFormat?
+  package var chatFormat: ChatFormatOverride?
 
   package init(threadCount: Int) { self.threadCount = threadCount }
 

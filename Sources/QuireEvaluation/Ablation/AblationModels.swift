@@ -94,7 +94,7 @@ struct AblationPruning {
     calibration: CalibrationSettings(windowCount: 16, windowTokens: 256))
 
   let compute: Compute
-  let chatFormat: ChatFormat?
+  let chatFormat: ChatFormatOverride?
   let folder: WorkFolder
 
   /// - Parameter onProgress: the share that is done

@@ -20,9 +20,9 @@ enum OptionHeading: String, CaseIterable {
     .configuration: "config",
     .model:
       """
-      parent adapter chat-format reasoning-tags tool-format model-name model-alias any-model report shape scheme group
-      head-scheme layers
-      """,
+    parent adapter chat-format reasoning-tags tool-format model-name model-alias any-model report shape scheme group
+    head-scheme layers
+    """,
     .input: """
     prompt system raw messages recipe calibration statistics windows tokens mode shard merge reference tasks text problems
     text-tokens decode requests tensor rows

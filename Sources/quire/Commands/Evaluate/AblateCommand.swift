@@ -28,7 +28,7 @@ extension Command {
         "measure nothing with the other techniques off, which takes most of the time on a large model"),
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the tables"),
       Option("--html", "FILE", "write the report as a page of one HTML file"),
-      .force, .chatFormat, .threads, .quiet,
+      .force, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire ablate recipes/demo/checkpoint --html ablation.html",
     stop: .ends(advice: "nothing was written, so run it again from the start"),

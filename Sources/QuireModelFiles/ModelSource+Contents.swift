@@ -30,7 +30,10 @@ extension ModelSource {
 
   /// Whether it is a checkpoint with quantized matrices, which `load` dequantizes to float32.
   package var hasQuantizedMatrices: Bool {
-    get throws(ModelFileError) { try !isPack && loader().checkpoint.quantizationName != nil }
+    get throws(ModelFileError) {
+      guard !isPack else { return false }
+      return try loader().checkpoint.quantizationName != nil
+    }
   }
 
   /// Bytes of the weights as `load` holds them: a checkpoint's quantized matrices, and those that an adapter changes, as

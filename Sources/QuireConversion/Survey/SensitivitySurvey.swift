@@ -31,7 +31,7 @@ package struct SensitivitySurvey {
 
   /// - Parameter chatFormat: the format to render chats in; nil: that of the checkpoint's template
   package init(
-    _ checkpoint: Checkpoint, compute: Compute, chatFormat: ChatFormat? = nil
+    _ checkpoint: Checkpoint, compute: Compute, chatFormat: ChatFormatOverride? = nil
   ) throws(ConversionError) {
     let loader = try wrapping(ConversionError.model, try LayerLoader(checkpoint))
     let tokenizer = try wrapping(ConversionError.text, try checkpoint.tokenizer(chatFormat: chatFormat))

@@ -6,7 +6,7 @@ import QuireText
 /// Measures the sensitivity of a checkpoint, except where an earlier run has kept it.
 struct SensitivityMeasurement {
   let source: ModelSource
-  let chatFormat: ChatFormat?
+  let chatFormat: ChatFormatOverride?
   let compute: Compute
   let store: ResultStore
   let programVersion: String

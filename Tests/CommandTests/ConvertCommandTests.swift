@@ -79,7 +79,10 @@ import Testing
     let place = Workplace()
     let pack = try place.pack(Self.mixed)
     let shown = try json(BuiltProgram.quire.run("inspect", pack, "--json"))
-    #expect(shown.objectValue?.keys == ["tensors", "configuration", "recipe", "provenance", "rows"])
+    #expect(
+      shown.objectValue?.keys == [
+        "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent",
+      ])
     let tensors = try #require(shown["tensors"]?.arrayValue)
     let names = Set(TinyCheckpoint().tensorShapes.map(\.name))
     #expect(Set(tensors.compactMap { $0["name"]?.stringValue }) == names && tensors.count == names.count)
@@ -115,7 +118,10 @@ import Testing
   @Test func inspectTakesACheckpointToo() throws {
     let place = Workplace(TinyCheckpoint(shardCount: 3))
     let shown = try json(BuiltProgram.quire.run("inspect", place.checkpoint.path, "--json"))
-    #expect(shown.objectValue?.keys == ["tensors", "configuration", "recipe", "provenance", "rows"])
+    #expect(
+      shown.objectValue?.keys == [
+        "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent",
+      ])
     let tensors = try #require(shown["tensors"]?.arrayValue)
     for expected in TinyCheckpoint().tensorShapes {
       let tensor = try #require(tensors.first { $0["name"]?.stringValue == expected.name })

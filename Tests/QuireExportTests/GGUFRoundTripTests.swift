@@ -51,7 +51,7 @@ import Testing
     }
     let tokenizer = try read.tokenizer()
     #expect(tokenizer.sourceJSON == (try source.tokenizer().sourceJSON))
-    #expect(tokenizer.chatFormat == (try source.tokenizer().chatFormat))
+    #expect(tokenizer.chatFormat.format == (try source.tokenizer().chatFormat.format))
     #expect(try read.generationConfiguration()?["temperature"]?.doubleValue == 0.6)
   }
 }

@@ -12,11 +12,17 @@ extension ModelFacts {
       ("perplexity", "perplexity"), ("perplexity_ratio", "perplexityRatio"), ("kl_mean", "klMean"),
       ("top_one_agreement", "topOneAgreement"),
     ] {
-      if let value = row[key]?.doubleValue { members[name] = .double(value) }
+      if let value = row[key], value.isNumber { members[name] = value }
     }
     for (name, key) in [("accuracy_thinking", "thinking"), ("accuracy_non_thinking", "nonThinking")] {
-      if let value = row["tasks"]?["all"]?[key]?["accuracy"]?.doubleValue { members[name] = .double(value) }
+      if let value = row["tasks"]?["all"]?[key]?["accuracy"], value.isNumber { members[name] = value }
     }
     return members.members.isEmpty ? nil : .object(members)
+  }
+}
+
+extension JSONValue {
+  fileprivate var isNumber: Bool {
+    if case .number = self { true } else { false }
   }
 }

@@ -51,7 +51,10 @@ import Testing
     }
     let tokenizer = try read.tokenizer()
     #expect(tokenizer.sourceJSON == (try source.tokenizer().sourceJSON))
-    #expect(tokenizer.chatFormat.format == (try source.tokenizer().chatFormat.format))
+    // The same template, but GGUF files also name an end-of-sequence token, which this model's tokenizer does not.
+    #expect(tokenizer.chatFormat.format?.name == (try source.tokenizer().chatFormat.format?.name))
+    #expect(
+      tokenizer.configuration?["chat_template"] == (try source.tokenizer().configuration?["chat_template"]))
     #expect(try read.generationConfiguration()?["temperature"]?.doubleValue == 0.6)
   }
 }

@@ -11,6 +11,8 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   case emptyFile(path: String, expected: String)
   /// Neither tasks nor text: the report would hold nothing but sizes.
   case nothingToMeasure(model: String)
+  /// None of the asked techniques of an ablation can be switched for the model.
+  case nothingToCompare(model: String, reasons: [String])
   /// An option that is out of range or contradicts another.
   case invalidOption(name: String, sentence: String)
   /// A reference that cannot be compared with the model token by token.
@@ -37,7 +39,9 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
       "expected \(expected) in \(path), found none; give a file that has some"
     case .nothingToMeasure(let model):
       "there is neither a task file nor a text to measure \(model) with, and none in its folder; "
-        + "give one with --tasks or --text"
+        + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text"
+    case .nothingToCompare(let model, let reasons):
+      "expected a technique that can be switched for \(model), found none: \(reasons.joined(separator: "; "))"
     case .invalidOption(_, let sentence):
       sentence
     case .mismatchedReference(let reference, let role, let model, let difference):

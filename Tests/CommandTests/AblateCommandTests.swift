@@ -40,6 +40,12 @@ import Testing
     let flat = outcome.output.replacing("\n", with: " ")
     #expect(flat.contains("Not shown: weights: a pack has the formats that its recipe chose"))
     #expect(flat.contains("Not shown: threads: there is only one thread to compute with"))
+    #expect(flat.contains("One round was measured, so nothing says how far another would differ"))
+
+    let nothing = try BuiltProgram.quire.run(["ablate", pack, "--techniques", "weights,heads", "--quiet"])
+    #expect(nothing.status == 1 && nothing.output == "")
+    #expect(
+      nothing.errors.contains("expected a technique that can be switched for \(pack), found none: weights: "))
   }
 
   @Test func wrongWordsAndFiles() throws {

@@ -285,7 +285,7 @@ final class TinySubject: Sendable {
     #expect(
       sentence(subject.path)
         == "there is neither a task file nor a text to measure \(subject.path) with, and none in its folder; "
-        + "give one with --tasks or --text")
+        + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text")
   }
 
   @Test func optionsAtOddsWithTheModel() throws {

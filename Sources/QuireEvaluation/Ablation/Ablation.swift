@@ -36,6 +36,7 @@ package struct Ablation: Sendable {
     let plan = AblationPlan(
       subject, techniques: options.techniques, threadCount: options.threadCount, slots: options.slots,
       measuresAlone: options.measuresAlone)
+    guard !plan.axes.isEmpty else { throw .nothingToCompare(model: model, reasons: plan.notes) }
     let recorded = try recordedRequests(source)
     let requests = try AblationRequests(
       recorded, tokenizer: tokenizer, positions: subject.configuration.contextPositions,

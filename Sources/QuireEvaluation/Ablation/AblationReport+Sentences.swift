@@ -60,6 +60,10 @@ extension AblationReport {
   /// What the report cannot show.
   var notes: [String] {
     var notes = plan.notes.map { "Not shown: \($0)." }
+    if method.rounds == 1 {
+      notes.append(
+        "One round was measured, so nothing says how far another would differ; give --rounds 3 or more.")
+    }
     if fitsCache {
       notes.append(
         "Note: the weights fit into a processor's cache, so that smaller ones save little time here; on a large model they "

@@ -15,12 +15,15 @@ func library(_ name: String, _ dependencies: [Target.Dependency], exclude: [Stri
   .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
+/// Tests are compiled without optimization, which would take minutes of each build. What they call is optimized, and
+/// so are tests that compute much themselves.
 func tests(
-  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = []
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = [],
+  optimized: Bool = false
 ) -> Target {
   .testTarget(
     name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude, resources: resources,
-    swiftSettings: swiftSettings)
+    swiftSettings: swiftSettings + (optimized ? [] : [.unsafeFlags(["-Onone"])]))
 }
 
 let package = Package(
@@ -141,14 +144,14 @@ let package = Package(
     .target(name: "CPseudoTerminal", path: "Tests/CPseudoTerminal", cSettings: cSettings),
     tests("QuireJSONTests", ["QuireJSON"]),
     tests("QuireFilesTests", ["QuireFiles", "QuireTensors"]),
-    tests("QuireTensorsTests", ["QuireTensors", "CKernels"]),
-    tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"]),
-    tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"]),
+    tests("QuireTensorsTests", ["QuireTensors", "CKernels"], optimized: true),
+    tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
+    tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
     tests(
       "QuireModelTests",
       ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"],
-      exclude: ["Fixtures"]),
+      exclude: ["Fixtures"], optimized: true),
     tests("QuireSchedulingTests", ["QuireScheduling"]),
     tests("QuireGrammarTests", ["QuireGrammar", "QuireText", "QuireJSON"]),
     tests(
@@ -156,24 +159,24 @@ let package = Package(
       [
         "QuireModelFiles", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireTensors", "QuireText",
         "QuireJSON",
-      ]),
+      ], optimized: true),
     tests(
       "QuireCalibrationTests",
       [
         "QuireCalibration", "QuireModel", "QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON",
         "QuireText",
-      ]),
+      ], optimized: true),
     tests(
       "QuireOptimizationTests",
       ["QuireOptimization", "QuireCalibration", "QuireModel", "QuireTensors", "QuireJSON"],
-      exclude: ["Fixtures"]),
+      exclude: ["Fixtures"], optimized: true),
     tests(
       "QuireConversionTests",
       [
         "QuireConversion", "QuireOptimization", "QuireCalibration", "QuireModel", "QuirePacks",
         "QuireCheckpoints",
         "QuireFiles", "QuireTensors", "QuireJSON", "QuireText",
-      ]),
+      ], optimized: true),
     tests(
       "QuireGenerationTests",
       [
@@ -201,7 +204,7 @@ let package = Package(
       [
         "QuireExport", "QuireModelFiles", "QuireModel", "QuirePacks", "QuireCheckpoints", "QuireText",
         "QuireTensors", "QuireFiles", "QuireJSON",
-      ]),
+      ], optimized: true),
     tests("FuzzTests", ["FuzzParsers"]),
     tests(
       "CommandTests", ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "CPseudoTerminal"]),

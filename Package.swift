@@ -145,7 +145,8 @@ let package = Package(
     tests("QuireJSONTests", ["QuireJSON"]),
     tests("QuireFilesTests", ["QuireFiles", "QuireTensors"]),
     tests("QuireTensorsTests", ["QuireTensors", "CKernels"], optimized: true),
-    tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
+    tests(
+      "QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
     tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
     tests(

@@ -197,6 +197,12 @@ import Testing
       words: ["serve", "m", "--slots", "0"],
       sentence: "--slots: expected a whole number from 1 to 1024, found '0'"),
     .init(
+      words: ["serve", "m", "--kv-memory", "2G"],
+      sentence: "--kv-memory: expected a whole number of MiB from 1 to 1048576, found '2G'"),
+    .init(
+      words: ["serve", "m", "--drain-seconds", "1m"],
+      sentence: "--drain-seconds: expected a whole number of seconds from 0 to 86400, found '1m'"),
+    .init(
       words: ["serve", "m", "--threads", "0"],
       sentence: "--threads: expected a whole number from 1 to 1024, found '0'"),
     .init(

@@ -99,13 +99,15 @@ struct Arguments {
     return value
   }
 
-  func integer(_ option: String, in range: ClosedRange<Int>) throws -> Int? {
+  /// - Parameter unit: what the number counts, where a user may expect to write it, as in "2G"
+  func integer(_ option: String, in range: ClosedRange<Int>, unit: String? = nil) throws -> Int? {
     guard let text = string(option) else { return nil }
     guard let value = Int(text), range.contains(value) else {
       let wanted =
         range.upperBound == .max
         ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
-      throw UsageError(command, "\(spelling(option)): expected a whole number \(wanted), found '\(text)'")
+      let kind = unit.map { "a whole number of \($0)" } ?? "a whole number"
+      throw UsageError(command, "\(spelling(option)): expected \(kind) \(wanted), found '\(text)'")
     }
     return value
   }

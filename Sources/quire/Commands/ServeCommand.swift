@@ -107,13 +107,14 @@ private struct ServeArguments {
     allowedOrigins = arguments.all("--allow-origin")
     allowedHosts = arguments.all("--allow-host")
     apiKeys = try KeyFile.keys(arguments)
-    loggedBytes = try arguments.integer("--log-bodies", in: 1...1 << 20) ?? 0
+    loggedBytes = try arguments.integer("--log-bodies", in: 1...1 << 20, unit: "bytes") ?? 0
     showsPage = !arguments.has("--no-page")
     showsSlots = !arguments.has("--no-slots")
-    storedResponseBytes = try (arguments.integer("--response-memory", in: 0...1 << 20) ?? 64) << 20
+    let responseMebibytes = try arguments.integer("--response-memory", in: 0...1 << 20, unit: "MiB")
+    storedResponseBytes = (responseMebibytes ?? 64) << 20
     thinking = try arguments.thinkingDefaults()
     report = try arguments.string("--report").map { try ServedReport(path: $0) }
-    patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400) ?? 30)
+    patience = .seconds(try arguments.integer("--drain-seconds", in: 0...86_400, unit: "seconds") ?? 30)
     slotCount = try arguments.integer("--slots", in: 1...1024) ?? 16
     waitingCount = try arguments.integer("--queue", in: 0...1_000_000) ?? 256
     tokenBudget = try arguments.integer("--token-budget", in: 1...65_536) ?? 512
@@ -123,7 +124,7 @@ private struct ServeArguments {
         "\(arguments.spelling("--token-budget")): expected at least one token for each of the \(slotCount) slots, found "
           + "\(tokenBudget); give \(slotCount) or fewer --slots")
     }
-    cacheMebibytes = try arguments.integer("--kv-memory", in: 1...1 << 20)
+    cacheMebibytes = try arguments.integer("--kv-memory", in: 1...1 << 20, unit: "MiB")
     engine = try EngineArguments(arguments)
     try serverOptions(modelName: "unknown yet").check()
   }

@@ -146,7 +146,8 @@ let package = Package(
     tests("QuireFilesTests", ["QuireFiles", "QuireTensors"]),
     tests("QuireTensorsTests", ["QuireTensors", "CKernels"], optimized: true),
     tests(
-      "QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
+      "QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"],
+      optimized: true),
     tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
     tests(

@@ -33,7 +33,7 @@ package final class PackReader: Sendable {
   ///
   /// - Parameter parents: where to look for the parent; nil: where the program's user says.
   package convenience init(path: String, parents: ParentSearch? = nil) throws(PackError) {
-    self.init(try PackOpening(path: path, parents: parents ?? ParentSearch.standard.withLock { $0 }))
+    self.init(try PackOpening(path: path, parents: parents ?? ParentSearch.standard))
   }
 
   /// Opens a pack that is no delta pack.

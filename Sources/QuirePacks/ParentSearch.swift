@@ -1,6 +1,6 @@
 import Foundation
 import QuireFiles
-package import Synchronization
+import Synchronization
 
 /// Where to look for the parent of a delta pack: first at paths that the user gives, then under its recorded name next to
 /// the delta pack.
@@ -8,9 +8,14 @@ package struct ParentSearch: Sendable, Equatable {
   /// Packs, or folders that hold them.
   package let paths: [String]
 
+  private static let shared = Mutex(ParentSearch([]))
+
   /// Where every pack's parent is looked for that is opened without a search of its own. The program sets it once, before
   /// it opens a pack.
-  package static let standard = Mutex(ParentSearch([]))
+  package static var standard: ParentSearch {
+    get { shared.withLock { $0 } }
+    set { shared.withLock { $0 = newValue } }
+  }
 
   package init(_ paths: [String]) { self.paths = paths }
 

@@ -1,6 +1,5 @@
 import QuirePacks
 import QuireText
-import Synchronization
 
 /// The program: finds the command, runs it, turns errors into one message and an exit code.
 ///
@@ -45,7 +44,7 @@ enum Program {
         let isKept = arguments.string("--output") != "-"
         StopSignals().answer(for: command.name, advice: isKept ? advice : Command.Stop.startAgain)
       }
-      ParentSearch.standard.withLock { $0 = ParentSearch(arguments.parents) }
+      ParentSearch.standard = ParentSearch(arguments.parents)
       try command.run(arguments)
       return Terminal.exitCode
     } catch let error as UsageError {

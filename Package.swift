@@ -30,6 +30,7 @@ let package = Package(
   targets: [
     // Layer 0: C.
     .target(name: "CKernels", cSettings: cSettings),
+    .target(name: "CCurl", cSettings: cSettings),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
@@ -50,6 +51,7 @@ let package = Package(
       exclude: ["GGUF/GGUF.md", "Quantized/Quantized.md"]),
     library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
     library("QuireText", ["QuireJSON", "QuireFiles"]),
+    library("QuireRemote", ["QuireJSON", "QuireTensors", "CCurl"]),
 
     // Layer 3.
     library(
@@ -103,8 +105,9 @@ let package = Package(
       [
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
         "QuireModel", "QuireModelFiles",
-        "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration",
-      ]),
+        "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireRemote",
+      ],
+      exclude: ["Servers/Servers.md"]),
 
     library(
       "QuireExport",
@@ -121,7 +124,7 @@ let package = Package(
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
         "QuireModel", "QuireModelFiles",
         "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireServing",
-        "QuireEvaluation", "QuireExport",
+        "QuireEvaluation", "QuireExport", "QuireRemote",
       ],
       exclude: ["Configuration/Configuration.md"],
       swiftSettings: swiftSettings),
@@ -145,6 +148,7 @@ let package = Package(
     tests("QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"]),
     tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"]),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
+    tests("QuireRemoteTests", ["QuireRemote", "QuireJSON"]),
     tests(
       "QuireModelTests",
       ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"],
@@ -193,7 +197,7 @@ let package = Package(
       "QuireEvaluationTests",
       [
         "QuireEvaluation", "QuireGeneration", "QuireConversion", "QuireOptimization", "QuireCalibration",
-        "QuireModelFiles", "QuireModel", "QuireText",
+        "QuireModelFiles", "QuireModel", "QuireText", "QuireRemote",
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks",
       ]),
     tests(

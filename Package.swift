@@ -33,6 +33,7 @@ let package = Package(
   targets: [
     // Layer 0: C.
     .target(name: "CKernels", cSettings: cSettings),
+    .target(name: "CCurl", cSettings: cSettings),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
@@ -53,6 +54,7 @@ let package = Package(
       exclude: ["GGUF/GGUF.md", "Quantized/Quantized.md"]),
     library("QuirePacks", ["QuireJSON", "QuireFiles", "QuireTensors", "CZstd"], exclude: ["Format.md"]),
     library("QuireText", ["QuireJSON", "QuireFiles"]),
+    library("QuireRemote", ["QuireJSON", "QuireTensors", "CCurl"]),
 
     // Layer 3.
     library(
@@ -106,8 +108,9 @@ let package = Package(
       [
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
         "QuireModel", "QuireModelFiles",
-        "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration",
-      ]),
+        "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireRemote",
+      ],
+      exclude: ["Servers/Servers.md"]),
 
     library(
       "QuireExport",
@@ -124,7 +127,7 @@ let package = Package(
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks", "QuireText",
         "QuireModel", "QuireModelFiles",
         "QuireCalibration", "QuireOptimization", "QuireConversion", "QuireGeneration", "QuireServing",
-        "QuireEvaluation", "QuireExport",
+        "QuireEvaluation", "QuireExport", "QuireRemote",
       ],
       exclude: ["Configuration/Configuration.md"],
       swiftSettings: swiftSettings),
@@ -150,6 +153,7 @@ let package = Package(
       optimized: true),
     tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
+    tests("QuireRemoteTests", ["QuireRemote", "QuireJSON"]),
     tests(
       "QuireModelTests",
       ["QuireModel", "QuireCheckpoints", "QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"],
@@ -198,7 +202,7 @@ let package = Package(
       "QuireEvaluationTests",
       [
         "QuireEvaluation", "QuireGeneration", "QuireConversion", "QuireOptimization", "QuireCalibration",
-        "QuireModelFiles", "QuireModel", "QuireText",
+        "QuireModelFiles", "QuireModel", "QuireText", "QuireRemote",
         "QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuirePacks",
       ]),
     tests(

@@ -28,6 +28,8 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   case conversion(String)
   /// The engine refused or failed; the sentence is the engine's.
   case generation(String)
+  /// A server that cannot be used; the sentence is the client's.
+  case server(String)
 
   package var description: String {
     switch self {
@@ -39,7 +41,7 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
       "expected \(expected) in \(path), found none; give a file that has some"
     case .nothingToMeasure(let model):
       "there is neither a task file nor a text to measure \(model) with, and none in its folder; "
-        + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text"
+        + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text, or add --sensitivity"
     case .nothingToCompare(let model, let reasons):
       "expected a technique that can be switched for \(model), found none: \(reasons.joined(separator: "; "))"
     case .invalidOption(_, let sentence):
@@ -52,7 +54,7 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
         + "its weights are damaged or too large, so there is nothing to score"
     case .malformedReport(let path, let found):
       "expected a report of an evaluation at \(path), found \(found); give the file that `quire evaluate --json` writes"
-    case .model(let sentence), .conversion(let sentence), .generation(let sentence):
+    case .model(let sentence), .conversion(let sentence), .generation(let sentence), .server(let sentence):
       sentence
     }
   }

@@ -15,6 +15,8 @@ import Testing
 
   private let place = Workplace()
   private let texts = TemporaryFolder()
+  /// A server that can only be listed.
+  private let server = ScriptedServer { _ in .json(200, #"{"data": [{"id": "m"}]}"#) }
 
   /// The options that the help of a command names.
   private static func documented(_ command: String) throws -> [String] {
@@ -221,7 +223,13 @@ import Testing
     let tasks = texts.write(
       #"{"task": "sum", "prompt": "1+1?", "answer": "2"}"#.utf8, to: "tasks.jsonl")
     let asking = ["--tasks", tasks, "--max-tokens", "4"]
+    let key = texts.write("k\n".utf8, to: "key")
+    chmod(key, 0o600)
+    let serving = ["--server", "http://127.0.0.1:\(server.port)"]
     return [
+      "--server": .adding(serving), "--server-model": .adding(serving + ["--server-model", "m"]),
+      "--server-key-file": .adding(serving + ["--server-key-file", key]),
+      "--server-timeout": .adding(serving + ["--server-timeout", "5"]),
       "--recipe": .adding(["--recipe", recipe]),
       "--reference": .alone([
         (try? pack()) ?? "", "--reference", checkpoint, "--text", text, "--text-tokens", "20", "--no-speed",

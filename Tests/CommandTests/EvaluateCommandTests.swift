@@ -95,6 +95,33 @@ import Testing
     #expect(subject.place.outputs == ["out.quire"])
   }
 
+  /// The sensitivity needs neither problems nor a text; a pack keeps it with the row of its checkpoint.
+  @Test func theSensitivityAloneIsEnough() throws {
+    let place = Workplace()
+    let pack = try place.pack()
+    let words = ["--sensitivity", "--no-tasks", "--no-text", "--no-speed", "--quiet"]
+    let outcome = try BuiltProgram.quire.run(
+      ["evaluate", pack, "--reference", place.checkpoint.path, "--store", "--json", "-"] + words)
+    let report = try json(outcome)
+    let matrices = try #require(report["sensitivity"]?["matrices"]?.arrayValue)
+    #expect(!matrices.isEmpty && report["rows"]?[0]?["perplexity"] == .null)
+    let rows = try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]
+    #expect(rows?[0]?["sensitivity"]?["matrices"] == report["sensitivity"]?["matrices"])
+    #expect(rows?[1]?["sensitivity"] == nil)
+    // Without options that exclude them, problems and text are only missing.
+    let text = try BuiltProgram.quire.run(
+      ["evaluate", place.checkpoint.path, "--sensitivity", "--no-speed", "--quiet"])
+    #expect(text.status == 0 && text.output.contains("Sensitivity — KL"), "\(text.errors)")
+    // Speed alone is a measurement too.
+    let speed = try BuiltProgram.quire.run(
+      ["evaluate", place.checkpoint.path, "--no-tasks", "--no-text", "--quiet"])
+    #expect(speed.status == 0, "\(speed.errors)")
+    expectRefusal(
+      try BuiltProgram.quire.run(
+        ["evaluate", place.checkpoint.path, "--no-tasks", "--no-text", "--no-speed", "--quiet"]),
+      by: "evaluate", ["add --sensitivity"])
+  }
+
   @Test func whatCannotBeMeasuredIsRefused() throws {
     let subject = Subject()
     let place = subject.place

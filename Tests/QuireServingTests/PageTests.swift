@@ -139,6 +139,23 @@ struct PageTests {
     #expect(model["chat"] == true)
   }
 
+  /// The sensitivity of the checkpoint is a member of its own, from the pack or from a report.
+  @Test func theSensitivityIsGiven() throws {
+    let costs: JSONValue = ["text": "t", "tokens": 3, "matrices": []]
+    let other: JSONValue = ["text": "u", "tokens": 4, "matrices": []]
+    func model(_ change: @escaping (inout ServerOptions) -> Void) throws -> JSONValue {
+      try ServerFixture(ScriptedGenerator(), change).get("/quire/model").json()
+    }
+    let ofPack = try model { $0.facts.steps = [["step": "checkpoint", "sensitivity": costs]] }
+    #expect(ofPack["sensitivity"] == costs && ofPack["steps"] == [["step": "checkpoint"]])
+    let ofReport = try model {
+      $0.facts.steps = [["step": "checkpoint", "sensitivity": costs]]
+      $0.facts.report = ["rows": [["step": "reference"]], "sensitivity": other]
+    }
+    #expect(ofReport["sensitivity"] == other && ofReport["report"] == ["rows": [["step": "reference"]]])
+    #expect(try model { _ in }["sensitivity"] == JSONValue.null)
+  }
+
   /// A list of models says what a pack's last step measured, and nothing where nothing was measured.
   @Test func theListOfModelsHasTheMainFigures() throws {
     let measured: JSONValue = [

@@ -1,7 +1,7 @@
 # What the scripts need from the system: only this file lists and installs it. To be sourced.
 
 # A Debian package for each need, in the order of `is_present`.
-needed_packages=(libopenblas-dev libzstd-dev libmicrohttpd-dev zstd python3)
+needed_packages=(libopenblas-dev libzstd-dev libmicrohttpd-dev libcurl4 zstd python3)
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
@@ -16,6 +16,7 @@ is_present() {
     libopenblas-dev) has_library openblas "$1" ;;
     libzstd-dev) has_library libzstd "$1" ;;
     libmicrohttpd-dev) has_library libmicrohttpd "$1" ;;
+    libcurl4) loads_curl ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -26,6 +27,11 @@ has_library() {
   else
     dpkg-query --show --showformat='${db:Status-Status}' "$2" 2>/dev/null | grep -qx installed
   fi
+}
+
+# `quire evaluate --server` loads it at run time, whichever TLS library it was built with; macOS has it.
+loads_curl() {
+  [ "$(uname)" = Darwin ] || PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -cE 'libcurl(-gnutls)?\.so\.4' >/dev/null
 }
 
 missing_packages() {

@@ -10,7 +10,10 @@ package struct ReportView: Sendable {
   /// Throws one sentence when the value is not such a report.
   package init(json: JSONValue, name: String) throws(EvaluationError) {
     guard let rows = json["rows"]?.arrayValue, !rows.isEmpty,
-      rows.allSatisfy({ $0["step"]?.stringValue != nil && $0["sizeBytes"]?.intValue != nil })
+      rows.allSatisfy({ row in
+        row["step"]?.stringValue != nil
+          && row["sizeBytes"].map { $0.isNull || $0.intValue != nil } ?? false
+      })
     else {
       throw .malformedReport(
         path: name, found: json.objectValue == nil ? json.kindDescription : "no list \"rows\" of its rows")
@@ -100,7 +103,8 @@ extension ReportView {
       number(key).map { Estimate(value: $0, standardError: number(errorKey ?? key + "Error")) }
     }
 
-    package var sizeBytes: Double { number("sizeBytes") ?? 0 }
+    /// Nil for a server that does not say it.
+    package var sizeBytes: Double? { number("sizeBytes") }
 
     package func score(_ task: String, _ mode: String) -> Score? {
       json["tasks"]?[task]?[mode].flatMap(Score.init)

@@ -39,7 +39,9 @@ struct EvaluationMaterial {
       tasks = [TaskSource(path: file)]
     }
     let textFile = options.predictsText ? options.textFile ?? SiblingFile.path("heldout.txt", of: home) : nil
-    if tasks.isEmpty, textFile == nil, options.asksTasks || options.predictsText || options.speed == nil {
+    // Speed or sensitivity alone are enough where nothing else was asked for.
+    let isAlone = !options.asksTasks && !options.predictsText && options.speed != nil
+    guard !tasks.isEmpty || textFile != nil || isAlone || options.measuresSensitivity else {
       throw .nothingToMeasure(model: plan.model.path)
     }
 

@@ -42,6 +42,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   package var workFolder: String?
   /// Folder in which results are kept for later runs. Nil: nothing is kept.
   package var resultsFolder: String?
+  /// Running servers, a row each.
+  package var servers: [ServerSource] = []
   /// Whether kept results are measured again.
   package var isFresh = false
   /// Results of another version of the program are not used.

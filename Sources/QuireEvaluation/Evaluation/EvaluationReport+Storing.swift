@@ -3,7 +3,7 @@ import QuirePacks
 
 extension EvaluationReport {
   /// Stores the evaluation in a pack: each row of its manifest gets the members of this report's row after the same
-  /// step. Weights are copied unchanged; the pack is replaced once the new one is complete.
+  /// step, and the first one `sensitivity`, where it was measured. Weights are copied unchanged; the pack is replaced once the new one is complete.
   ///
   /// The report must be about the pack itself, or about the checkpoint and the recipe that it was made from. Throws
   /// otherwise, and when the pack cannot be read or written.
@@ -37,9 +37,15 @@ extension EvaluationReport {
     }
     // The manifest's first row is the checkpoint before any step.
     if measured[0] == nil { measured[0] = referenceRow }
-    return zip(rows, measured).map { row, measured in
+    var stored = zip(rows, measured).map { row, measured in
       measured.map { row.merging($0.json, keeping: ["step"]) } ?? row
     }
+    // It is about the checkpoint, whose row is the first.
+    if let sensitivity, measured[0] != nil, var first = stored[0].objectValue {
+      first["sensitivity"] = sensitivity.withoutFolder.json
+      stored[0] = .object(first)
+    }
+    return stored
   }
 
   /// The rows of the first recipe with this name and these steps, in order; nil when there is none.

@@ -13,7 +13,7 @@ import QuireModelFiles
 ///
 /// Rows, in this order: the reference, which is the checkpoint run in float32 throughout; the other models; then, for
 /// each recipe, the model after its first step, after its first two steps and so on, each converted to a pack, loaded and
-/// run as users run packs.
+/// run as users run packs; last the servers.
 package struct Evaluator: Sendable {
   package let models: [String]
   package let recipes: [Recipe]
@@ -65,6 +65,7 @@ package struct Evaluator: Sendable {
           + "checkpoint as the reference")
     }
     let material = try EvaluationMaterial(plan: plan, options: options)
+    let servers = try ServerModel.open(options.servers, material)
     onStart(material.method)
     let compute = Compute(threadCount: material.method.threadCount, instructionSet: options.instructionSet)
     let folder = try WorkFolder(inside: options.workFolder)
@@ -79,7 +80,8 @@ package struct Evaluator: Sendable {
     let referenceIdentity = try plan.reference.map { source throws(EvaluationError) in
       try source.identity()
     }
-    var clock = EvaluationClock(rowCount: plan.rows.count)
+    let rowCount = plan.rows.count + servers.count
+    var clock = EvaluationClock(rowCount: rowCount)
     for (index, entry) in plan.rows.enumerated() {
       let keys = RowKeys(
         model: try conversion.identity(entry), reference: referenceIdentity,
@@ -90,11 +92,30 @@ package struct Evaluator: Sendable {
       let (row, sheet) = try measurement.run(referenceSheet: referenceSheet) { stage, done, total in
         onProgress(
           EvaluationProgress(
-            row: entry.label, rowIndex: index, rowCount: plan.rows.count, stage: stage, done: done,
+            row: entry.label, rowIndex: index, rowCount: rowCount, stage: stage, done: done,
             total: total, secondsLeft: clock.secondsLeft))
       }
       clock.finishRow()
       if row.isReference { referenceSheet = sheet }
+      report.rows.append(row)
+      report.flipped += flips(row, sheet, referenceSheet, material)
+      onRow(row)
+    }
+    for (index, server) in servers.enumerated() {
+      let label = RowPlan.label(server.label, besides: report.rows.map(\.label))
+      let keys = RowKeys(
+        model: server.identity, reference: referenceIdentity, isReference: false, material: material,
+        compute: compute)
+      let measurement = ServerMeasurement(
+        model: server, index: index, label: label, reference: reference, material: material,
+        compute: compute, store: store, keys: keys)
+      let (row, sheet) = try measurement.run(referenceSheet: referenceSheet) { stage, done, total in
+        onProgress(
+          EvaluationProgress(
+            row: label, rowIndex: plan.rows.count + index, rowCount: rowCount, stage: stage, done: done,
+            total: total, secondsLeft: clock.secondsLeft))
+      }
+      clock.finishRow()
       report.rows.append(row)
       report.flipped += flips(row, sheet, referenceSheet, material)
       onRow(row)
@@ -106,7 +127,7 @@ package struct Evaluator: Sendable {
       ).run { done, total in
         onProgress(
           EvaluationProgress(
-            row: report.referenceRow?.label ?? "", rowIndex: 0, rowCount: plan.rows.count,
+            row: report.referenceRow?.label ?? "", rowIndex: 0, rowCount: rowCount,
             stage: .measuringSensitivity, done: done, total: total))
       }
     }

@@ -40,19 +40,10 @@ struct RowMeasurement {
     }
     row.speed = kept.speed
     row.text = kept.text
-    let sheet = judged(kept.replies)
+    let sheet = AnswerSheet(kept.replies, to: material.problems)
     row.tasks = sheet.results(
       problems: material.problems, reference: row.isReference ? sheet : referenceSheet)
     return (row, sheet)
-  }
-
-  private func judged(_ replies: [AskMode: [ReplyRecord]]) -> AnswerSheet {
-    var sheet = AnswerSheet()
-    sheet.answers = Dictionary(
-      uniqueKeysWithValues: replies.map { mode, records in
-        (mode, zip(records, material.problems).map { TaskAnswer($0, to: $1, mode: mode.mode) })
-      })
-    return sheet
   }
 
   private func measure(

@@ -119,6 +119,14 @@ struct RowPlan {
   }
 }
 
+extension RowPlan {
+  /// A label that no other row has.
+  static func label(_ label: String, besides others: [String]) -> String {
+    let numbered = (2...others.count + 2).lazy.map { "\(label) (\($0))" }
+    return others.contains(label) ? numbered.first { !others.contains($0) } ?? label : label
+  }
+}
+
 /// Makes labels unique: rows of one recipe with the same label get the number of the step, then rows of several
 /// recipes the number of the recipe, then any others a number.
 private enum RowLabels {

@@ -19,7 +19,7 @@ struct Ledger {
 
   /// The row's own figures, where there is no reference.
   private func figures(_ row: ReportView.Row) -> [String] {
-    var parts = [NumberText.bytes(row.sizeBytes)]
+    var parts = row.sizeBytes.map { [NumberText.bytes($0)] } ?? []
     if let speed = row.number("decodeTokensPerSecond") {
       parts.append("\(NumberText.significant(speed)) tokens/s while generating")
     }
@@ -35,8 +35,9 @@ struct Ledger {
   }
 
   private func size(_ row: ReportView.Row, _ reference: ReportView.Row) -> String {
-    let change = row.sizeBytes - reference.sizeBytes
-    let share = reference.sizeBytes > 0 ? row.sizeBytes / reference.sizeBytes : 1
+    guard let own = row.sizeBytes, let base = reference.sizeBytes else { return "" }
+    let change = own - base
+    let share = base > 0 ? own / base : 1
     return (change < 0 ? "−" : "+") + NumberText.bytes(abs(change))
       + " (\(NumberText.fixed(100 * share, 0))% of the reference's size)"
   }

@@ -78,7 +78,9 @@ package struct ReportPage {
     let size = ScatterChart.Axis(
       title: "size", format: { NumberText.bytes($0.rounded()) }, lessIsBetter: true)
     let percent = { (value: Double) in NumberText.fixed(value, 0) + "%" }
-    func sizeOf(_ row: ReportView.Row) -> Estimate? { Estimate(value: row.sizeBytes, standardError: nil) }
+    func sizeOf(_ row: ReportView.Row) -> Estimate? {
+      row.sizeBytes.map { Estimate(value: $0, standardError: nil) }
+    }
     func right(_ mode: String) -> (ReportView.Row) -> Estimate? {
       { row in
         row.score(TaskProblem.aggregateName, mode).map {

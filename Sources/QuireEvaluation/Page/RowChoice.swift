@@ -9,7 +9,8 @@ struct RowChoice {
   init(_ report: ReportView) {
     self.report = report
     let usable = report.rows.filter(\.isFinal)
-    rows = (usable.isEmpty ? report.rows : usable).sorted { $0.sizeBytes < $1.sizeBytes }
+    rows = (usable.isEmpty ? report.rows : usable).filter { $0.sizeBytes != nil }
+      .sorted { ($0.sizeBytes ?? 0) < ($1.sizeBytes ?? 0) }
   }
 
   /// How much worse than the reference: lost points in the worst mode; without tasks the KL divergence.
@@ -30,7 +31,7 @@ struct RowChoice {
 
   /// Limits of size in round numbers between the smallest row and the reference.
   private var sizeLimits: [Double] {
-    let sizes = rows.map(\.sizeBytes)
+    let sizes = rows.compactMap(\.sizeBytes)
     guard let least = sizes.min(), least > 0, sizes.allSatisfy({ $0 < 1e16 }) else { return [] }
     let most = max(sizes.max() ?? least, min(report.reference?.sizeBytes ?? 0, 1e16))
     let digits = [1, 1.5, 2, 3, 4, 5, 6, 8]
@@ -40,8 +41,10 @@ struct RowChoice {
   }
 
   private func best(atMost limit: Double) -> ReportView.Row? {
-    let fitting = rows.filter { $0.sizeBytes <= limit }
-    return fitting.min { (loss($0) ?? .infinity, $0.sizeBytes) < (loss($1) ?? .infinity, $1.sizeBytes) }
+    let fitting = rows.filter { $0.sizeBytes ?? .infinity <= limit }
+    return fitting.min {
+      (loss($0) ?? .infinity, $0.sizeBytes ?? 0) < (loss($1) ?? .infinity, $1.sizeBytes ?? 0)
+    }
   }
 
   var sizeTable: Markup? {

@@ -9,9 +9,9 @@ import QuireModelFiles
 //
 // | key | meaning |
 // |---|---|
-// | row, label | identifies the row: "reference", "pack", "recipe-0-step-2"; its name in tables |
-// | path | the model's path; null for a recipe's step |
-// | step, recipe | "reference" and null; then a step's name and its recipe's; several rows may have the same |
+// | row, label | identifies the row: "reference", "pack", "recipe-0-step-2", "server-0"; its name in tables |
+// | path | the model's path, or a server's address; null for a recipe's step |
+// | step, recipe | "reference" and null; then a step's name and its recipe's; several rows may have the same; "server" |
 // | sizeBytes | bytes on disk: the pack, or the checkpoint's files that Quire reads |
 // | bitsPerWeight, weightBytes, parameters | of the weights in memory, scales included |
 // | peakMemoryBytes | peak memory of the process while the row's model was loaded, timed and answered |
@@ -23,7 +23,7 @@ import QuireModelFiles
 // | topOneAgreement | share of positions with the reference's most probable token; `…Error` |
 // | tasks | per task, and for "all", `thinking` and `nonThinking`, and for thinking budgets `thinking-128` |
 // | results | per mode, what lm-evaluation-harness writes as `results`: per task, its metrics with their errors |
-// | notes | notices of the conversion, a sentence each |
+// | notes | notices of the conversion, and what a server cannot do, a sentence each |
 //
 // A report may also have `models` (the paths, when there are several), `provenance` (program, command, machine) and
 // `flipped` (up to ten answers per row and mode that are right on one side only: `row`, `task`, `mode`, `prompt`, `expected`,
@@ -67,12 +67,12 @@ extension EvaluationRow {
       "path": path.map { .string($0) } ?? .null,
       "step": .string(step),
       "recipe": recipe.map { .string($0) } ?? .null,
-      "sizeBytes": .int(size.fileBytes),
-      "bitsPerWeight": .double(size.bitsPerWeight),
-      "weightBytes": .int(size.weightBytes),
-      "parameters": .int(size.parameterCount),
+      "sizeBytes": known(size.fileBytes, .int(size.fileBytes)),
+      "bitsPerWeight": known(size.parameterCount, .double(size.bitsPerWeight)),
+      "weightBytes": known(size.weightBytes, .int(size.weightBytes)),
+      "parameters": known(size.parameterCount, .int(size.parameterCount)),
       "peakMemoryBytes": peakMemoryBytes.map { .int($0) } ?? .null,
-      "loadSeconds": .double(loadSeconds),
+      "loadSeconds": isServer ? .null : .double(loadSeconds),
       "conversionSeconds": number(conversionSeconds),
       "wallSeconds": .double(wallSeconds),
       "promptTokensPerSecond": number(speed?.prompt.value),
@@ -80,8 +80,8 @@ extension EvaluationRow {
       "decodeTokensPerSecond": number(speed?.decode.value),
       "decodeTokensPerSecondError": number(speed?.decode.standardError),
       "perplexity": number(text?.perplexity),
-      "perplexityRatio": number(comparison?.perplexityRatio.value),
-      "perplexityRatioError": number(comparison?.perplexityRatio.standardError),
+      "perplexityRatio": number(text?.perplexityRatio?.value),
+      "perplexityRatioError": number(text?.perplexityRatio?.standardError),
       "klMean": number(comparison?.divergence.value),
       "klMeanError": number(comparison?.divergence.standardError),
       "klP99": number(comparison?.divergenceP99),
@@ -98,6 +98,9 @@ extension EvaluationRow {
 }
 
 extension EvaluationRow {
+  /// A size of a server's model that it does not say is 0.
+  private func known(_ size: Int, _ value: JSONValue) -> JSONValue { size > 0 || !isServer ? value : .null }
+
   /// lm-evaluation-harness's `results`, per mode.
   private var resultsJSON: JSONValue {
     var modes = JSONObject()

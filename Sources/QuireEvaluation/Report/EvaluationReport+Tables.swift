@@ -95,8 +95,10 @@ extension EvaluationReport {
     ])
     for row in rows {
       table.add([
-        row.label, NumberText.bytes(row.size.fileBytes), NumberText.fixed(row.size.bitsPerWeight, 2),
-        NumberText.bytes(row.peakMemoryBytes), NumberText.seconds(row.loadSeconds),
+        row.label, row.size.fileBytes > 0 ? NumberText.bytes(row.size.fileBytes) : NumberText.missing,
+        row.size.parameterCount > 0 ? NumberText.fixed(row.size.bitsPerWeight, 2) : NumberText.missing,
+        row.isServer ? NumberText.missing : NumberText.bytes(row.peakMemoryBytes),
+        row.isServer ? NumberText.missing : NumberText.seconds(row.loadSeconds),
         speedCell(row, \.prompt), speedCell(row, \.decode),
         NumberText.seconds(row.wallSeconds),
       ])
@@ -143,7 +145,7 @@ extension EvaluationReport {
   }
 
   private func ratioCell(_ row: EvaluationRow) -> String {
-    guard let ratio = row.text?.comparison?.perplexityRatio else { return NumberText.missing + " " }
+    guard let ratio = row.text?.perplexityRatio else { return NumberText.missing + " " }
     let cell = plusMinus(ratio) { NumberText.fixed($0, 4) }
     return marked(cell, !row.isReference && ratio.isWithinNoise(of: 1))
   }

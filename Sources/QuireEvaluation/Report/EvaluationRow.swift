@@ -33,6 +33,7 @@ package struct EvaluationRow: Sendable, Equatable {
 
   package static let referenceStep = "reference"
   package static let unchangedStep = "none"
+  package static let serverStep = "server"
 
   /// - Parameter label: nil makes one of recipe and step, which several rows may share
   package init(_ identity: RowIdentity, step: String, recipe: String?, label: String? = nil) {
@@ -45,6 +46,9 @@ package struct EvaluationRow: Sendable, Equatable {
   static func label(step: String, recipe: String?) -> String { recipe.map { "\($0): \(step)" } ?? step }
 
   package var isReference: Bool { identity == .reference }
+
+  /// Whether it is a running server, whose memory and times are not known.
+  package var isServer: Bool { if case .server = identity { true } else { false } }
 
   /// The sum of all tasks in a mode.
   package func total(_ mode: ThinkingMode) -> TaskScore? { total(asked: AskMode(mode)) }

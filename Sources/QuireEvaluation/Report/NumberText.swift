@@ -54,8 +54,9 @@ enum NumberText {
   }
 
   /// Of a size from a report, which may be any number.
-  static func bytes(_ count: Double) -> String {
-    count.isFinite ? ByteText.of(Int(exactly: count.rounded()) ?? (count > 0 ? .max : 0)) : missing
+  static func bytes(_ count: Double?) -> String {
+    guard let count else { return missing }
+    return count.isFinite ? ByteText.of(Int(exactly: count.rounded()) ?? (count > 0 ? .max : 0)) : missing
   }
 
   static func bytes(_ count: Int?) -> String { count.map(ByteText.of) ?? "n/a" }

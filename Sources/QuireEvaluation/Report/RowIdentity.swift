@@ -9,6 +9,8 @@ package enum RowIdentity: Sendable, Hashable {
   case model(index: Int)
   /// The model after the first `stepCount` steps of the evaluation's recipe of that index.
   case recipe(index: Int, stepCount: Int)
+  /// A running server, by its position among those that were given, from 0.
+  case server(index: Int)
   /// Any other variant of the model, by a name that is unique within the evaluation.
   case variant(String)
 
@@ -19,6 +21,7 @@ package enum RowIdentity: Sendable, Hashable {
     case .pack: "pack"
     case .model(let index): "model-\(index)"
     case .recipe(let index, let stepCount): "recipe-\(index)-step-\(stepCount)"
+    case .server(let index): "server-\(index)"
     case .variant(let name): "variant-\(name)"
     }
   }

@@ -25,8 +25,8 @@ extension SpeedScore {
 extension TextScore {
   var keptJSON: JSONValue {
     var json: JSONObject = ["tokens": .int(tokenCount), "surprise": surprise.keptJSON]
+    json["ratio"] = perplexityRatio?.keptJSON
     if let comparison {
-      json["ratio"] = comparison.perplexityRatio.keptJSON
       json["divergence"] = comparison.divergence.keptJSON
       json["p99"] = .double(comparison.divergenceP99)
       json["max"] = .double(comparison.divergenceMaximum)
@@ -39,8 +39,9 @@ extension TextScore {
     guard let tokens = json["tokens"]?.intValue, let surprise = Estimate(kept: json["surprise"]) else {
       return nil
     }
-    guard let ratio = Estimate(kept: json["ratio"]) else {
-      self.init(tokenCount: tokens, surprise: surprise, comparison: nil)
+    let ratio = Estimate(kept: json["ratio"])
+    guard let ratio, json["divergence"] != nil else {
+      self.init(tokenCount: tokens, surprise: surprise, comparison: nil, perplexityRatio: ratio)
       return
     }
     guard let divergence = Estimate(kept: json["divergence"]), let p99 = json["p99"]?.doubleValue,

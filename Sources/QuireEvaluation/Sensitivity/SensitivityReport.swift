@@ -65,7 +65,16 @@ extension SensitivityReport {
   }
 }
 
-// Stored in the report's JSON, and among the kept results.
+extension SensitivityReport {
+  /// The same without the folders of the text, which are those of the machine that measured.
+  var withoutFolder: SensitivityReport {
+    SensitivityReport(
+      text: text.split(separator: "/").last.map(String.init) ?? text, tokenCount: tokenCount,
+      matrices: matrices, groups: groups, heads: heads)
+  }
+}
+
+// Stored in the report's JSON, among the kept results, and in packs.
 extension SensitivityReport {
   package var json: JSONValue {
     [

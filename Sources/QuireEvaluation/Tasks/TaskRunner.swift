@@ -32,14 +32,24 @@ struct TaskRunner {
     guard problem.kind.hasChoices, mode.mode == .nonThinking else {
       return .chat(try chat(problem, mode: mode.mode, tokenizer: tokenizer))
     }
-    let pairs = problem.choices.map {
-      pair(ChoiceTask.context(problem), " " + $0, tokenizer: tokenizer)
+    let pairs = pairs(problem, tokenizer: tokenizer)
+    let contexts = pairs.map { $0.tokens.dropLast($0.choiceCount) }
+    if let first = contexts.first, contexts.allSatisfy({ $0 == first }),
+      pairs.allSatisfy({ $0.choiceCount == 1 })
+    {
+      return .letters(prompt: Array(first), choices: pairs.map { $0.tokens[$0.tokens.count - 1] })
     }
-    if let first = pairs.first, pairs.allSatisfy({ $0.context == first.context && $0.choice.count == 1 }) {
-      return .letters(prompt: first.context, choices: pairs.map { $0.choice[0] })
+    return .continuations(pairs)
+  }
+
+  /// The prompt of a problem with each of its choices, and the number of tokens of the choice.
+  static func pairs(
+    _ problem: TaskProblem, tokenizer: Tokenizer
+  ) -> [(tokens: [Int32], choiceCount: Int)] {
+    problem.choices.map {
+      let pair = pair(ChoiceTask.context(problem), " " + $0, tokenizer: tokenizer)
+      return (pair.context + pair.choice, pair.choice.count)
     }
-    return .continuations(
-      pairs.map { (tokens: $0.context + $0.choice, choiceCount: $0.choice.count) })
   }
 
   /// The tokens of a context and of its continuation, which are those of the whole text after the context's; white
@@ -56,9 +66,8 @@ struct TaskRunner {
     return (Array(whole.prefix(contextTokens.count)), Array(whole.dropFirst(contextTokens.count)))
   }
 
-  private static func chat(
-    _ problem: TaskProblem, mode: ThinkingMode, tokenizer: Tokenizer
-  ) throws(EvaluationError) -> [Int32] {
+  /// The messages of a chat that asks the problem.
+  static func messages(_ problem: TaskProblem) -> [ChatMessage] {
     var messages: [ChatMessage] = []
     if let system = problem.system { messages.append(ChatMessage(role: .system, content: system)) }
     // Examples of choices end in the text of a choice, not in the letter that is asked for.
@@ -70,8 +79,15 @@ struct TaskRunner {
     }
     let question = problem.kind.hasChoices ? ChoiceTask.letterQuestion(problem) : problem.prompt
     messages.append(ChatMessage(role: .user, content: question))
+    return messages
+  }
+
+  private static func chat(
+    _ problem: TaskProblem, mode: ThinkingMode, tokenizer: Tokenizer
+  ) throws(EvaluationError) -> [Int32] {
     do {
-      return try tokenizer.chatFormat.required().render(messages: messages, mode: mode).tokens(tokenizer)
+      return try tokenizer.chatFormat.required().render(messages: messages(problem), mode: mode)
+        .tokens(tokenizer)
     } catch {
       throw .model(error.description)
     }

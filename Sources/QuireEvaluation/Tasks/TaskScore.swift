@@ -121,6 +121,14 @@ package struct AnswerSheet: Sendable, Equatable {
     answers[.nonThinking] = nonThinking
   }
 
+  /// The replies to problems, judged.
+  init(_ replies: [AskMode: [ReplyRecord]], to problems: [TaskProblem]) {
+    answers = Dictionary(
+      uniqueKeysWithValues: replies.map { mode, records in
+        (mode, zip(records, problems).map { TaskAnswer($0, to: $1, mode: mode.mode) })
+      })
+  }
+
   /// One result per task, in order of first appearance, then the sum of all; empty when there are no problems.
   package func results(problems: [TaskProblem], reference: AnswerSheet?) -> [TaskResult] {
     guard !problems.isEmpty else { return [] }

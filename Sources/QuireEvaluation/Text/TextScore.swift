@@ -6,8 +6,10 @@ package struct TextScore: Sendable, Equatable {
   package let tokenCount: Int
   /// Mean negative log-likelihood, nats per token, with its error between documents.
   package let surprise: Estimate
-  /// Nil where there is no reference.
+  /// Nil where there is no reference, or where only the probabilities of the text's own tokens are known.
   package let comparison: Comparison?
+  /// The ratio of a comparison, or of those probabilities alone.
+  package let perplexityRatio: Estimate?
 
   /// Figures that need a reference's logits for the same tokens.
   package struct Comparison: Sendable, Equatable {
@@ -24,10 +26,22 @@ package struct TextScore: Sendable, Equatable {
 
   package var perplexity: Double { exp(surprise.value) }
 
-  init(tokenCount: Int, surprise: Estimate, comparison: Comparison?) {
+  init(
+    tokenCount: Int, surprise: Estimate, comparison: Comparison?, perplexityRatio: Estimate? = nil
+  ) {
     self.tokenCount = tokenCount
     self.surprise = surprise
     self.comparison = comparison
+    self.perplexityRatio = comparison?.perplexityRatio ?? perplexityRatio
+  }
+
+  /// Aggregates scores of which only the surprises are known; see `init(_:documents:documentCount:isCompared:)`.
+  init(surprises scores: [TokenScore], documents: [Int], documentCount: Int, isCompared: Bool) {
+    let whole = TextScore(
+      scores, documents: documents, documentCount: documentCount, isCompared: isCompared)
+    self.init(
+      tokenCount: whole.tokenCount, surprise: whole.surprise, comparison: nil,
+      perplexityRatio: whole.perplexityRatio)
   }
 
   /// Aggregates the scores of all positions.
@@ -49,14 +63,17 @@ package struct TextScore: Sendable, Equatable {
     surprise = mean(\.surprise)
     guard isCompared else {
       comparison = nil
+      perplexityRatio = nil
       return
     }
     let logRatio = mean { $0.surprise - $0.referenceSurprise }
     let ratio = exp(logRatio.value)
     let divergences = scores.map(\.divergence)
+    // exp is nearly linear over so small an error: SE(exp m) = exp(m) · SE(m).
+    let estimate = Estimate(value: ratio, standardError: logRatio.standardError.map { $0 * ratio })
+    perplexityRatio = estimate
     comparison = Comparison(
-      // exp is nearly linear over so small an error: SE(exp m) = exp(m) · SE(m).
-      perplexityRatio: Estimate(value: ratio, standardError: logRatio.standardError.map { $0 * ratio }),
+      perplexityRatio: estimate,
       divergence: mean(\.divergence),
       divergenceP99: Moments.quantile(divergences, 0.99),
       divergenceMaximum: divergences.max() ?? 0,

@@ -21,6 +21,26 @@ extension ModelFacts {
   }
 }
 
+extension ModelFacts {
+  private static let sensitivityKey = "sensitivity"
+
+  /// What each part of the checkpoint is worth, as a report says it: the given one, else that of the pack, which is with the
+  /// row of the checkpoint. Nil when it was not measured.
+  package var sensitivity: JSONValue? {
+    report?[Self.sensitivityKey] ?? steps.lazy.compactMap { $0[Self.sensitivityKey] }.first
+  }
+
+  /// The rows and the report without it.
+  var shownSteps: [JSONValue] { steps.map(Self.withoutSensitivity) }
+  var shownReport: JSONValue? { report.map(Self.withoutSensitivity) }
+
+  private static func withoutSensitivity(_ value: JSONValue) -> JSONValue {
+    guard var object = value.objectValue, object[sensitivityKey] != nil else { return value }
+    object[sensitivityKey] = nil
+    return .object(object)
+  }
+}
+
 extension JSONValue {
   fileprivate var isNumber: Bool {
     if case .number = self { true } else { false }

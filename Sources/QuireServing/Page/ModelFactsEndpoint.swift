@@ -24,8 +24,9 @@ enum ModelFactsEndpoint {
       "file_bytes": integer(facts.fileBytes),
       "bits_per_weight": facts.bitsPerWeight.map { .double($0) } ?? .null,
       "recipe": facts.recipeName.map { ["name": .string($0), "text": text(facts.recipeText)] } ?? .null,
-      "steps": .array(facts.steps),
-      "report": facts.report ?? .null,
+      "steps": .array(facts.shownSteps),
+      "report": facts.shownReport ?? .null,
+      "sensitivity": facts.sensitivity ?? .null,
       "sampling": [
         "thinking": json(of: service.options.samplingDefaults.parameters(.thinking)),
         "non_thinking": json(of: service.options.samplingDefaults.parameters(.nonThinking)),

@@ -4,11 +4,11 @@
 /// The chat page and the values of its headers.
 enum PageText {
   /// For `style-src`: the hash of the text between the style tags.
-  static let styleHash = "sha256-ZztLs9Nay1Ol1O+dRl+mr9EAiBn1c6hyWWlf710GbxE="
+  static let styleHash = "sha256-YVf1Yg8ytdxwxHjsXsIpdQn04fpRq8GUjSibViSbQgA="
   /// For `script-src`: the hash of the text between the script tags.
-  static let scriptHash = "sha256-6JIM6VdkSsof0AhMA7HRWyJ5WWxcj0FSj//ltbRtANY="
+  static let scriptHash = "sha256-nr/UQp8mejCKiI/10pv7bNyl274pqhNNAZ6Gk0fGuo4="
   /// The entity tag; each version of the page has another.
-  static let entityTag = "\"36cc080ec546e361\""
+  static let entityTag = "\"e9a978b8c75cd1ce\""
 
   static let html = #"""
 <!doctype html>
@@ -149,6 +149,13 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .75rem .35rem 0; text-align: left; vertical-align: top; }
 th { font-weight: 600; }
 .right { text-align: right; } .center { text-align: center; }
+#model-body summary { cursor: pointer; padding: .25rem 0; }
+[class*="heat-"] { padding-left: .75rem; }
+.heat-1 { background: color-mix(in srgb, var(--accent) 8%, transparent); }
+.heat-2 { background: color-mix(in srgb, var(--accent) 16%, transparent); }
+.heat-3 { background: color-mix(in srgb, var(--accent) 26%, transparent); }
+.heat-4 { background: color-mix(in srgb, var(--accent) 38%, transparent); }
+.heat-5 { background: color-mix(in srgb, var(--accent) 52%, transparent); }
 
 /* Composer */
 footer {
@@ -1226,6 +1233,48 @@ function methodSentences({ tasks, text } = {}) {
 const measureLegend = "± is one standard error. Thinking and non-thinking are the shares of right answers in each mode. "
   + "Ratio (of perplexities), mean KL and top-1 compare with the checkpoint.";
 
+/// Levels of a heat map, on a logarithmic scale over three powers of ten.
+const heatLevels = 5;
+const heatLevel = (value, most) => value > 0 && most > 0
+  ? Math.max(0, Math.ceil(heatLevels * (1 + Math.log10(value / most) / 3))) : 0;
+
+const listOf = (value) => Array.isArray(value) ? value : [];
+
+/// Tables of costs: one row per layer. `rows` has a label and the cells of each; a cell without a number is empty.
+function heatTable(title, columns, rows) {
+  const most = Math.max(0, ...rows.flatMap(([, cells]) => cells.filter(Number.isFinite)));
+  const head = element("tr", {}, element("th", { scope: "col" }, "Layer"),
+    ...columns.map((name) => element("th", { scope: "col", className: "right" }, name)));
+  const body = rows.map(([label, cells]) => element("tr", {}, element("th", { scope: "row" }, label),
+    ...cells.map((cell) => element("td", { className: "right heat-" + (Number.isFinite(cell) ? heatLevel(cell, most) : 0) },
+      Number.isFinite(cell) ? significant(1000 * cell) : "–"))));
+  return element("details", { open: rows.length <= 12 }, element("summary", {}, title),
+    scrollingTable(element("thead", {}, head), element("tbody", {}, ...body)));
+}
+
+/// What each part of the checkpoint is worth: one change at a time.
+function sensitivityNodes(report) {
+  const matrices = listOf(report?.matrices).filter((matrix) => Number.isInteger(matrix.layer));
+  const parts = [...new Set(matrices.map((matrix) => String(matrix.part)))];
+  const layers = [...new Set(matrices.map((matrix) => matrix.layer))].sort((one, other) => one - other);
+  const costs = new Map(matrices.map((matrix) => [matrix.layer + " " + matrix.part, matrix.kl]));
+  const nodes = [];
+  if (layers.length > 0) {
+    nodes.push(heatTable("One matrix rounded", parts.map((part) => part.replace("_proj", "")),
+      layers.map((layer) => [String(layer), parts.map((part) => costs.get(layer + " " + part))])));
+  }
+  for (const [title, units] of [["One KV group removed", report?.kvGroups], ["One query head removed", report?.heads]]) {
+    const rows = listOf(units).map((layer, index) => [String(index), listOf(layer).map((cost) => cost?.kl)]);
+    const count = Math.max(0, ...rows.map(([, cells]) => cells.length));
+    if (count > 0) nodes.push(heatTable(title, Array.from({ length: count }, (_, index) => String(index)), rows));
+  }
+  if (nodes.length === 0) return [];
+  return [element("h3", {}, "Where the model is sensitive"), ...nodes, element("p", { className: "hint" },
+    "KL divergence in thousandths of a nat per token of the checkpoint with this change alone"
+    + (Number.isInteger(report.tokens) ? `, on ${countText(report.tokens, "token")} of ${report.text}` : "")
+    + ". A stronger colour is a larger cost.")];
+}
+
 /// The commands that make the report of this kind of model.
 function howToEvaluate(kind) {
   const commands = kind === "pack"
@@ -1264,6 +1313,7 @@ function modelNodes(model) {
   if (isMeasured(rows)) nodes.push(element("p", { className: "hint" }, measureLegend));
   else nodes.push(...howToEvaluate(model.kind));
   for (const text of methodSentences(report?.method)) nodes.push(element("p", { className: "hint" }, text));
+  nodes.push(...sensitivityNodes(model.sensitivity));
   const notes = model.steps.flatMap((row) => row.notes ?? []);
   if (notes.length) {
     nodes.push(element("h3", {}, "Notes of the steps"),

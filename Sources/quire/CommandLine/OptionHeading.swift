@@ -20,7 +20,8 @@ enum OptionHeading: String, CaseIterable {
     .configuration: "config",
     .model:
       """
-    parent adapter chat-format reasoning-tags tool-format model-name model-alias any-model report shape scheme group
+    parent adapter chat-format reasoning-tags tool-format model-name model-alias any-model server server-model
+    report shape scheme group
     head-scheme layers
     """,
     .input: """
@@ -39,8 +40,8 @@ enum OptionHeading: String, CaseIterable {
     prompt-tokens generate-tokens batch repeat lookup no-speed no-tasks no-text fresh plan measure gate gate-undecided
     baseline sensitivity techniques rounds no-alone
     """,
-    .access: "host port allow-origin allow-host api-key api-key-file no-slots no-page",
-    .requests: "slots queue drain-seconds",
+    .access: "host port allow-origin allow-host api-key api-key-file server-key-file no-slots no-page",
+    .requests: "slots queue drain-seconds server-timeout",
     .output: "output force json html store format dtype gguf-type quantized-head fill-pruned",
     .log: "quiet no-request-log log-bodies no-history help",
   ]

@@ -18,11 +18,11 @@ enum KeyFile {
   }
 
   /// One key per line; blank lines and lines that begin with `#` are skipped.
-  private static func read(_ path: String) throws -> [String] {
+  static func read(_ path: String, option: String = "--api-key-file") throws -> [String] {
     let bytes: [UInt8]
     do throws(TextProblem) { bytes = try TextFile.bytes(path: path) } catch {
       throw CommandError(
-        "expected API keys at \(path), found \(error.description); give --api-key-file a file with one key per line"
+        "expected API keys at \(path), found \(error.description); give \(option) a file with one key per line"
       )
     }
     let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)

@@ -34,7 +34,11 @@ struct ServedReport {
       throw CommandError("\(expectation(path)), found \(found); \(advice)")
     }
     // Names of folders, and answers, which are not for clients, and what no client shows.
-    for key in ["models", "provenance", "flipped", "sensitivity"] { report[key] = nil }
+    for key in ["models", "provenance", "flipped"] { report[key] = nil }
+    if var sensitivity = report["sensitivity"]?.objectValue {
+      sensitivity["text"] = sensitivity["text"].map(withoutFolder)
+      report["sensitivity"] = .object(sensitivity)
+    }
     report["rows"] = .array(
       rows.map { row in
         guard var row = row.objectValue else { return row }

@@ -8,6 +8,7 @@ import Synchronization
 /// |---|---|---|---|
 /// | QUIRE_ISA | portable, avx2 or avx512 | the widest this CPU has | forces the kernels of one instruction set |
 /// | QUIRE_API_KEY | text | unset | a key that clients of `serve` must present, besides those of its options |
+/// | QUIRE_SERVER_KEY | text | unset | the key that `evaluate` sends to its `--server` |
 /// | QUIRE_PARENT | packs or folders, separated by commas | the folder of the delta pack | where the parents of delta packs are |
 /// | COLUMNS | whole number | 80 | the width of tables and help when the output is not a terminal |
 /// | NO_COLOR | anything | unset | no dim text (no-color.org) |
@@ -46,9 +47,12 @@ enum Environment {
     value("QUIRE_PARENT")?.split(separator: ",").map { String($0.trimmingPrefix(while: \.isWhitespace)) }
     ?? []
 
+  /// The value of QUIRE_SERVER_KEY.
+  static let serverKey = value("QUIRE_SERVER_KEY")
+
   static let variablePrefix = "QUIRE_"
   /// Variables that are not options of a command.
-  static let ownVariables = ["QUIRE_ISA"]
+  static let ownVariables = ["QUIRE_ISA", "QUIRE_SERVER_KEY"]
 }
 
 extension Arguments {

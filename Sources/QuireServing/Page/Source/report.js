@@ -58,6 +58,48 @@ function methodSentences({ tasks, text } = {}) {
 const measureLegend = "± is one standard error. Thinking and non-thinking are the shares of right answers in each mode. "
   + "Ratio (of perplexities), mean KL and top-1 compare with the checkpoint.";
 
+/// Levels of a heat map, on a logarithmic scale over three powers of ten.
+const heatLevels = 5;
+const heatLevel = (value, most) => value > 0 && most > 0
+  ? Math.max(0, Math.ceil(heatLevels * (1 + Math.log10(value / most) / 3))) : 0;
+
+const listOf = (value) => Array.isArray(value) ? value : [];
+
+/// Tables of costs: one row per layer. `rows` has a label and the cells of each; a cell without a number is empty.
+function heatTable(title, columns, rows) {
+  const most = Math.max(0, ...rows.flatMap(([, cells]) => cells.filter(Number.isFinite)));
+  const head = element("tr", {}, element("th", { scope: "col" }, "Layer"),
+    ...columns.map((name) => element("th", { scope: "col", className: "right" }, name)));
+  const body = rows.map(([label, cells]) => element("tr", {}, element("th", { scope: "row" }, label),
+    ...cells.map((cell) => element("td", { className: "right heat-" + (Number.isFinite(cell) ? heatLevel(cell, most) : 0) },
+      Number.isFinite(cell) ? significant(1000 * cell) : "–"))));
+  return element("details", { open: rows.length <= 12 }, element("summary", {}, title),
+    scrollingTable(element("thead", {}, head), element("tbody", {}, ...body)));
+}
+
+/// What each part of the checkpoint is worth: one change at a time.
+function sensitivityNodes(report) {
+  const matrices = listOf(report?.matrices).filter((matrix) => Number.isInteger(matrix.layer));
+  const parts = [...new Set(matrices.map((matrix) => String(matrix.part)))];
+  const layers = [...new Set(matrices.map((matrix) => matrix.layer))].sort((one, other) => one - other);
+  const costs = new Map(matrices.map((matrix) => [matrix.layer + " " + matrix.part, matrix.kl]));
+  const nodes = [];
+  if (layers.length > 0) {
+    nodes.push(heatTable("One matrix rounded", parts.map((part) => part.replace("_proj", "")),
+      layers.map((layer) => [String(layer), parts.map((part) => costs.get(layer + " " + part))])));
+  }
+  for (const [title, units] of [["One KV group removed", report?.kvGroups], ["One query head removed", report?.heads]]) {
+    const rows = listOf(units).map((layer, index) => [String(index), listOf(layer).map((cost) => cost?.kl)]);
+    const count = Math.max(0, ...rows.map(([, cells]) => cells.length));
+    if (count > 0) nodes.push(heatTable(title, Array.from({ length: count }, (_, index) => String(index)), rows));
+  }
+  if (nodes.length === 0) return [];
+  return [element("h3", {}, "Where the model is sensitive"), ...nodes, element("p", { className: "hint" },
+    "KL divergence in thousandths of a nat per token of the checkpoint with this change alone"
+    + (Number.isInteger(report.tokens) ? `, on ${countText(report.tokens, "token")} of ${report.text}` : "")
+    + ". A stronger colour is a larger cost.")];
+}
+
 /// The commands that make the report of this kind of model.
 function howToEvaluate(kind) {
   const commands = kind === "pack"
@@ -96,6 +138,7 @@ function modelNodes(model) {
   if (isMeasured(rows)) nodes.push(element("p", { className: "hint" }, measureLegend));
   else nodes.push(...howToEvaluate(model.kind));
   for (const text of methodSentences(report?.method)) nodes.push(element("p", { className: "hint" }, text));
+  nodes.push(...sensitivityNodes(model.sensitivity));
   const notes = model.steps.flatMap((row) => row.notes ?? []);
   if (notes.length) {
     nodes.push(element("h3", {}, "Notes of the steps"),

@@ -20,6 +20,18 @@ extension Command {
         "--recipe", "FILE", "measure the checkpoint after each step of this recipe", isRepeatable: true),
       Option("--reference", "CHECKPOINT", "the checkpoint to compare packs with"),
       Option(
+        "--server", "URL",
+        "a running server with OpenAI's API as a row, such as http://127.0.0.1:8080/v1: answers, and perplexity where it "
+          + "gives log-probabilities of prompts", isRepeatable: true),
+      Option(
+        "--server-model", "NAME", "the model to ask the server for (default: the only one it lists)",
+        isRepeatable: true),
+      Option(
+        "--server-key-file", "FILE",
+        "the server's API key; with several servers one file each, - for none; else the variable QUIRE_SERVER_KEY",
+        isRepeatable: true),
+      Option("--server-timeout", "SECONDS", "the most time for one answer of a server (default: 1800)"),
+      Option(
         "--tasks", "FILE:KIND",
         "problems to ask, of the kind exact, qa, gsm8k, mmlu, arc, hellaswag or ifeval, or as a .json5 description says "
           + "(default: tasks.jsonl next to the checkpoint's folder)", isRepeatable: true),
@@ -86,6 +98,7 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
   options.resultsFolder = ["--json", "--html"].compactMap { arguments.string($0) }.first { $0 != "-" }
     .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path + "/evaluation-results" }
   options.measuresSensitivity = arguments.has("--sensitivity")
+  options.servers = try arguments.servers()
   options.isFresh = arguments.has("--fresh")
   options.programVersion = Program.version
   return options

@@ -22,6 +22,7 @@ struct ReportOutputs {
       source.shotFile.map { files.reads($0, as: "the solved examples") }
     }
     arguments.string("--text").map { files.reads($0, as: "the text") }
+    for path in arguments.all("--server-key-file") { files.reads(path, as: "a server's key") }
     arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
     try self.init(arguments, &files)
   }

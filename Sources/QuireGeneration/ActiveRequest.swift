@@ -51,7 +51,8 @@ final class ActiveRequest {
     tokens.reserveCapacity(tokenLimit)
     endOfSequenceIDs = request.ignoresEndOfSequence ? [] : limits.endOfSequenceIDs
     rules = TokenRules(
-      request, endOfSequenceIDs: endOfSequenceIDs, vocabularySize: limits.vocabularySize)
+      request, endOfSequenceIDs: endOfSequenceIDs, vocabularySize: limits.vocabularySize,
+      usedTokens: limits.usedTokens)
     sampler = Sampler(
       request.sampling, prompt: request.promptTokens, maximumTokens: answerLimit,
       seed: UInt64.random(in: .min ... .max), vocabularySize: limits.vocabularySize)

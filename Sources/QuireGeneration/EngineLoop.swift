@@ -1,3 +1,4 @@
+import QuireGrammar
 import QuireModel
 import QuireScheduling
 import QuireText
@@ -7,6 +8,8 @@ struct EngineLimits: Sendable {
   let vocabularySize: Int
   let contextLength: Int
   let endOfSequenceIDs: Set<Int32>
+  /// The ids that have a token; nil when all have one.
+  let usedTokens: TokenMask?
 }
 
 /// The loop of the engine's thread: collect requests, plan a step, run the model, sample, deliver; until closed.
@@ -41,7 +44,7 @@ final class EngineLoop {
     rowWidth = parts.rowWidth
     limits = EngineLimits(
       vocabularySize: shape.vocabularySize, contextLength: shape.contextLength,
-      endOfSequenceIDs: parts.endOfSequenceIDs)
+      endOfSequenceIDs: parts.endOfSequenceIDs, usedTokens: TokenMask(usedBy: parts.tokenizer))
     recorder = TokenRecorder(
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
     drafting = StepDrafting(

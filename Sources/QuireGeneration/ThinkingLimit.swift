@@ -54,9 +54,10 @@ package struct ThoughtClosing: Sendable, Equatable {
     tokensAfterLineFeeds = close
   }
 
-  /// Whether a text can be a sentence: not too long, and without a tag, which would end the thought too early.
-  package static func isSentence(_ text: String) -> Bool {
-    text.utf8.count <= sentenceBytesMaximum && !text.contains(ChatFormat.thoughtEnd)
-      && !text.contains(ChatFormat.thoughtStart)
+  /// The tag in a text that cannot be a sentence, because the tag would end the thought too early; nil for other texts.
+  ///
+  /// - Parameter tags: Those of the chat format; nil for one without thoughts.
+  package static func tag(in text: String, of tags: ReasoningTags?) -> String? {
+    [tags?.start, tags?.end].compactMap(\.self).first { text.contains($0) }
   }
 }

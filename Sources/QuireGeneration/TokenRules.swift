@@ -5,7 +5,7 @@ import QuireGrammar
 /// The rules are:
 ///
 /// 1. The answer follows the constraint; an end comes only where the constraint is complete.
-/// 2. Only allowed tokens come, if the request names some. This holds for ends, too.
+/// 2. Only allowed tokens come, if the request names some. This holds for ends, too. An id without a token never comes.
 /// 3. No end comes before the answer has its least number of tokens, unless nothing else could come, and none in the
 ///    thought before a constrained answer.
 /// 4. The last token of a bad word does not come after its other tokens.
@@ -21,13 +21,21 @@ struct TokenRules {
   /// Tokens that must not come next.
   private var excluded: [Int32] = []
 
-  init(_ request: GenerationRequest, endOfSequenceIDs: Set<Int32>, vocabularySize: Int) {
+  /// - Parameter usedTokens: The ids that have a token; nil when all have one.
+  init(
+    _ request: GenerationRequest, endOfSequenceIDs: Set<Int32>, vocabularySize: Int,
+    usedTokens: TokenMask? = nil
+  ) {
     constraint = request.constraint.map {
       ConstraintMatcher($0, prompt: request.promptTokens, chatFormat: request.chatFormat)
     }
     let endIDs = endOfSequenceIDs.union(request.stopTokenIDs).sorted().filter { Int($0) < vocabularySize }
     self.endIDs = endIDs
-    allowed = request.allowedTokenIDs.map { TokenMask(of: $0, vocabularySize: vocabularySize) }
+    allowed =
+      request.allowedTokenIDs.map { ids in
+        TokenMask(
+          of: ids.filter { usedTokens?.contains($0) ?? true }, vocabularySize: vocabularySize)
+      } ?? usedTokens
     let onlyEnds = request.allowedTokenIDs.map { Set($0).isSubset(of: endIDs) } ?? false
     minimumCount = onlyEnds ? 0 : request.minimumTokens
     badWords = request.badWords

@@ -23,7 +23,7 @@ package final class Server: Sendable {
   package init(
     engine: any TextGenerator, tokenizer: Tokenizer, options: ServerOptions, log: LineLog? = nil
   ) throws(ServingError) {
-    try options.check()
+    try options.check(tokenizer.chatFormat.format ?? .qwen3)
     self.options = options
     self.log = log
     self.service = Service(generator: engine, tokenizer: tokenizer, options: options)

@@ -1,4 +1,5 @@
 package import QuireGeneration
+package import QuireText
 
 /// Where a server listens and what it allows clients to do.
 package struct ServerOptions: Sendable, Equatable {
@@ -49,10 +50,12 @@ package struct ServerOptions: Sendable, Equatable {
   }
 
   /// Throws for the first option that is out of range.
-  package func check() throws(ServingError) {
+  ///
+  /// - Parameter format: The model's chat format; nil before the model is opened.
+  package func check(_ format: ChatFormat? = nil) throws(ServingError) {
     try checkNumbers()
     try checkNames()
-    try thinking.check()
+    try thinking.check(format)
   }
 
   private func checkNumbers() throws(ServingError) {

@@ -25,17 +25,26 @@ package struct ThinkingDefaults: Sendable, Equatable {
   }
 
   /// Throws for the first value that is out of range.
-  func check() throws(ServingError) {
+  ///
+  /// - Parameter format: The model's chat format, whose tags must not be in the closing sentence; nil before the model is
+  ///   opened.
+  package func check(_ format: ChatFormat?) throws(ServingError) {
     for (name, value) in [("thinking.budget", budget ?? 0), ("thinking.answerReserve", answerReserve)]
     where value < 0 {
       throw .invalidOption(name: name, sentence: "\(name) must be 0 or more, but is \(value).")
     }
-    if let closingSentence, !ThoughtClosing.isSentence(closingSentence) {
-      throw .invalidOption(
-        name: "thinking.closingSentence",
-        sentence:
-          "expected at most \(ThoughtClosing.sentenceBytesMaximum) bytes without a think tag, found another text; "
-          + "correct --thinking-close-message")
+    guard let closingSentence else { return }
+    let tags = format?.answer.reasoning
+    if let tag = ThoughtClosing.tag(in: closingSentence, of: tags) {
+      throw Self.wrongSentence("a text without \(tags?.start ?? "") and \(tags?.end ?? "")", "\(tag) in it")
     }
+    let (most, count) = (ThoughtClosing.sentenceBytesMaximum, closingSentence.utf8.count)
+    if count > most { throw Self.wrongSentence("at most \(most) bytes", "\(count)") }
+  }
+
+  private static func wrongSentence(_ expected: String, _ found: String) -> ServingError {
+    .invalidOption(
+      name: "thinking.closingSentence",
+      sentence: "expected \(expected), found \(found); correct --thinking-close-message")
   }
 }

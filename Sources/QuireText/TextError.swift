@@ -12,7 +12,7 @@ package enum TextError: Error, Equatable, Sendable {
   case unsupported(field: String, expected: String, found: String)
   /// Two entries for one token.
   case duplicateToken(String, first: Int, second: Int)
-  /// An id that belongs to no token, or to two.
+  /// An id that is too large, or belongs to two tokens.
   case tokenID(Int, problem: String)
   /// A merge that names a token outside the vocabulary, or that is listed twice.
   case merge(rank: Int, problem: String)
@@ -22,6 +22,8 @@ package enum TextError: Error, Equatable, Sendable {
   case chat(expected: String, found: String)
   /// A model with a chat template that cannot be rendered.
   case chatFormat(found: String)
+  /// A template that the model does not have, with the names of those that it has.
+  case templateName(String, known: [String])
   /// A chat that the model's template does not render.
   case template(TemplateFault)
 }
@@ -40,7 +42,7 @@ extension TextError: CustomStringConvertible {
     case .duplicateToken(let token, let first, let second):
       "tokenizer.json: the token \"\(token)\" has the ids \(first) and \(second); every token must have one"
     case .tokenID(let id, let problem):
-      "tokenizer.json: id \(id): \(problem); ids must run from 0 without gaps"
+      "tokenizer.json: id \(id): \(problem); each id must have at most one token"
     case .merge(let rank, let problem):
       "tokenizer.json: model.merges[\(rank)]: \(problem); copy the file from the original checkpoint"
     case .message(let index, let expected, let found):
@@ -50,7 +52,16 @@ extension TextError: CustomStringConvertible {
     case .chatFormat(let found):
       "expected a chat template that can be rendered, found \(found); add --chat-format qwen3 to render chats as "
         + "Qwen3 does, or use only raw prompts and completions, and conversions without chats"
+    case .templateName(let name, let known):
+      "chat_template: expected the name of one of the model's templates, \(known.joined(separator: ", ")), found "
+        + "\(foundTemplate(name)); name one of them or leave it out"
     case .template(let fault): fault.description
     }
   }
+}
+
+/// What a request has as a template's name: its beginning, or that it is a template itself.
+private func foundTemplate(_ name: String) -> String {
+  if name.contains("{") { return "the text of a template" }
+  return JSONValue.string(String(String.UnicodeScalarView(name.unicodeScalars.prefix(40)))).serialized()
 }

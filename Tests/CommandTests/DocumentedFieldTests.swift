@@ -33,7 +33,7 @@ import Testing
     "reasoning_budget_tokens": 5, "min_tokens": 1, "allowed_token_ids": [5, 6], "bad_words": ["ab"],
     "logprob_token_ids": [7], "prompt_logprobs": 1, "return_token_ids": true, "skip_special_tokens": false,
     "include_stop_str_in_output": true, "truncate_prompt_tokens": -1, "truncation_side": "left",
-    "verbose": true,
+    "verbose": true, "chat_template": "default", "documents": [],
   ]
 
   private static func sections() throws -> [String: [[String]]] {

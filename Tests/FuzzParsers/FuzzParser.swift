@@ -13,6 +13,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   case messages
   case answer
   case template
+  case templateChat = "template-chat"
   case chatRequest = "chat-request"
   case completionRequest = "completion-request"
   case nativeRequest = "native-request"
@@ -43,6 +44,7 @@ package enum FuzzParser: String, CaseIterable, Sendable {
     case .messages: TextInputs.messages(input)
     case .answer: TextInputs.answer(input)
     case .template: TemplateInputs.template(input)
+    case .templateChat: TemplateChatInputs.chat(input)
     case .chatRequest: RequestInputs.chat(input)
     case .completionRequest: RequestInputs.completion(input)
     case .nativeRequest: RequestInputs.native(input)
@@ -66,7 +68,8 @@ package enum FuzzParser: String, CaseIterable, Sendable {
   /// Words that the parser looks for, for the mutator to put in.
   package var words: [String] {
     switch self {
-    case .json, .json5, .messages, .chatRequest, .completionRequest, .nativeRequest, .messagesRequest,
+    case .json, .json5, .messages, .templateChat, .chatRequest, .completionRequest, .nativeRequest,
+      .messagesRequest,
       .responsesRequest,
       .generationConfiguration:
       JSONInputs.words + RequestInputs.words

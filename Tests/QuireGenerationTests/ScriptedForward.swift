@@ -126,17 +126,17 @@ struct ScriptedEngine {
     _ options: EngineOptions = EngineOptions(contextLength: 1024, cacheBlockCount: 64),
     onBatch: @escaping @Sendable () -> Void = {},
     makeDraftSource: @escaping @Sendable () -> any DraftSource = { PromptLookupSource() },
-    script: @escaping ScriptedForward.Script
+    tokenizer: Tokenizer = tinyTokenizer, script: @escaping ScriptedForward.Script
   ) throws {
     let shape = try EngineShape(
-      options, configuration: tinyConfiguration, vocabularySize: tinyTokenizer.vocabularySize)
+      options, configuration: tinyConfiguration, vocabularySize: tokenizer.vocabularySize)
     forward = ScriptedForward(
       blockCount: shape.blockCount, rowWidth: tinyConfiguration.vocabularySize, onBatch: onBatch,
       script: script)
     engine = Engine(
       EngineParts(
-        forward: forward, rowWidth: forward.rowWidth, tokenizer: tinyTokenizer, shape: shape,
-        endOfSequenceIDs: tinyTokenizer.endOfSequenceIDs, makeDraftSource: makeDraftSource
+        forward: forward, rowWidth: forward.rowWidth, tokenizer: tokenizer, shape: shape,
+        endOfSequenceIDs: tokenizer.endOfSequenceIDs, makeDraftSource: makeDraftSource
       ) { scheduler in
         // No test leaves a scheduler that breaks a rule, whatever else it is about.
         if let broken = scheduler.brokenInvariant { Issue.record("\(broken)") }

@@ -257,7 +257,16 @@ import Testing
         5961, 1431, 624, 151668, 271,
       ])
     #expect(ThoughtClosing(.qwen3, sentence: "", tokenizer: tokenizer).tokens == [198, 151_668, 271])
-    #expect(ThoughtClosing.isSentence("Enough.") && !ThoughtClosing.isSentence("</think>"))
+  }
+
+  @Test func aSentenceHasNoTagOfTheFormat() {
+    let tags = ChatFormat.qwen3.answer.reasoning
+    #expect(ThoughtClosing.tag(in: "Enough.", of: tags) == nil)
+    #expect(ThoughtClosing.tag(in: "so </think>", of: tags) == "</think>")
+    let others = ReasoningTags(start: "[THINK]", end: "[/THINK]")
+    #expect(ThoughtClosing.tag(in: "so </think>", of: others) == nil)
+    #expect(ThoughtClosing.tag(in: "[THINK]", of: others) == "[THINK]")
+    #expect(ThoughtClosing.tag(in: "</think>", of: nil) == nil)
   }
 
   @Test func limitsOutOfRangeAreRefused() throws {

@@ -1,5 +1,6 @@
 import QuireGeneration
 import QuireGrammar
+import QuireJSON
 import QuireModel
 import QuireText
 import TestSupport
@@ -19,6 +20,42 @@ import Testing
       for (index, token) in tokens.enumerated() { logits[Int(token)] = Float(30 - index) }
       return logits
     }
+  }
+
+  // MARK: Ids without a token
+
+  @Test func unusedIDsNeverCome() throws {
+    var file = try #require(tinyTokenizer.sourceJSON.objectValue)
+    var model = try #require(file["model"]?.objectValue)
+    var vocabulary = try #require(model["vocab"]?.objectValue)
+    // "he" gets a larger id, so that its old one is unused; the added tokens are listed, which keeps their ids.
+    let unused = try #require(vocabulary["he"]?.intValue)
+    vocabulary["he"] = .int(tinyTokenizer.vocabularySize)
+    for token in file["added_tokens"]?.arrayValue ?? [] {
+      vocabulary[token["content"]?.stringValue ?? ""] = token["id"]
+    }
+    model["vocab"] = .object(vocabulary)
+    file["model"] = .object(model)
+    let tokenizer = try Tokenizer(tokenizer: .object(file))
+    #expect(!tokenizer.isUsed(Int32(unused)))
+    let scripted = try ScriptedEngine(tokenizer: tokenizer) { _ in
+      var logits = [Float](repeating: 0, count: Self.rowWidth)
+      logits[unused] = 30
+      logits[Int(Self.id("a"))] = 29
+      return logits
+    }
+    for temperature in [0, 1] as [Float] {
+      let output = try scripted.answer {
+        $0.maximumTokens = 5
+        $0.sampling.temperature = temperature
+      }
+      #expect(output.content == "aaaaa" && !output.tokenIDs.contains(Int32(unused)))
+    }
+    let allowed = try scripted.answer {
+      $0.maximumTokens = 2
+      $0.allowedTokenIDs = [Int32(unused), Self.id("b")]
+    }
+    #expect(allowed.content == "bb")
   }
 
   // MARK: The least number of tokens

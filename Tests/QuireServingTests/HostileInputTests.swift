@@ -55,7 +55,7 @@ struct HostileInputTests {
     "thinking_token_budget", "thinking_budget", "thinking_budget_tokens", "reasoning_budget",
     "reasoning_budget_tokens", "allowed_token_ids", "bad_words", "logprob_token_ids", "prompt_logprobs",
     "return_token_ids", "skip_special_tokens", "include_stop_str_in_output", "truncate_prompt_tokens",
-    "truncation_side", "repeat_penalty", "max_output_tokens",
+    "truncation_side", "repeat_penalty", "max_output_tokens", "chat_template", "documents",
   ]
   private static let values: [JSONValue] = [
     true, false, 0, 1, -1, 1.5, 9_223_372_036_854_775_807, 1e308, -1e308, "", "x", "\u{0}", [], [[]], [nil],

@@ -18,6 +18,7 @@ import Testing
     let call = ChatToolCall(name: "f", arguments: "{\"x\":1}")
     var developer = ChatMessage(role: .system, content: "a\nb")
     developer.isDeveloper = true
+    developer.parts = ["a", "b"]
     var result = ChatMessage(role: .tool, content: "1")
     result.toolCallID = "c"
     #expect(
@@ -48,11 +49,13 @@ import Testing
       ])
     var result = ChatMessage(role: .tool, content: nil)
     result.name = "f"
+    var parts = ChatMessage(role: .assistant, content: "a\nb", reasoningContent: "so")
+    parts.parts = ["a", "b"]
     #expect(
       messages == [
         ChatMessage(role: .assistant, content: nil, reasoningContent: "why"),
         ChatMessage(role: .assistant, content: nil, reasoningContent: "how"),
-        ChatMessage(role: .assistant, content: "a\nb", reasoningContent: "so"),
+        parts,
         ChatMessage(role: .assistant, content: "", toolCalls: [ChatToolCall(name: "f", arguments: "")]),
         ChatMessage(role: .assistant, content: "", toolCalls: [ChatToolCall(name: "f", arguments: .null)]),
         result, ChatMessage(role: .assistant, content: nil),

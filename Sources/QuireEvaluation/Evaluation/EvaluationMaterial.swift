@@ -48,7 +48,7 @@ struct EvaluationMaterial {
     let positions = configuration.contextPositions
     let asked =
       try tasks.isEmpty
-      ? nil : Self.problems(tasks, options, tokenizer, positions)
+      ? nil : Self.problems(tasks, options.asked(of: plan), tokenizer, positions)
     let text = try textFile.map { [tokenizer] file throws(EvaluationError) in
       try Self.windows(file, options, tokenizer, positions)
     }
@@ -90,6 +90,7 @@ struct EvaluationMaterial {
       thinkingTokens: min(options.thinkingTokens, max(1, positions / 4)),
       nonThinkingTokens: min(options.nonThinkingTokens, max(1, positions / 16)),
       concurrency: options.concurrency, chatFormat: tokenizer.chatFormat.summary)
+    if let note = options.modeNote { method.chatFormat += "; \(note)" }
     method.thinkingBudgets = options.thinkingBudgets
     if sources != [TaskSource(path: sources[0].path)] { method.sources = sources }
     method.problemHash = Digest.of(problems.map { "\($0)" }.joined(separator: "\n"))

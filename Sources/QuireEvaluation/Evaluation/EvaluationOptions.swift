@@ -20,6 +20,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   /// The most problems to ask, spread evenly over the tasks. Nil: all.
   package var problemLimit: Int?
   package var modes: [ThinkingMode]
+  /// What the report says about the modes; see ``asked(of:)``.
+  var modeNote: String?
   /// Further modes: thoughts of at most so many tokens.
   package var thinkingBudgets: [Int] = []
   /// The most tokens of an answer per mode. An answer also takes at most a quarter of the model's context with

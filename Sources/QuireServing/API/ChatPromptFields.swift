@@ -5,7 +5,7 @@ import QuireText
 struct ChatPromptFields: Sendable {
   static let shape: [String: RequestShape] =
     ["messages": MessageFields.shape] + ToolFields.shape + ThinkingFields.shape
-    + .any(["add_generation_prompt", "continue_final_message"])
+    + .any(["add_generation_prompt", "continue_final_message"]) + TemplateFields.shape
 
   /// The name of the messages in error messages.
   let field: String
@@ -15,6 +15,7 @@ struct ChatPromptFields: Sendable {
   let mode: ThinkingMode
   /// Variables of the model's own chat template.
   let templateArguments: JSONObject
+  let template: TemplateFields
   /// Most tokens of reasoning; `nil` for no limit.
   let thinkingBudget: Int?
   /// Whether the prompt ends with the beginning of an assistant's turn.
@@ -30,6 +31,7 @@ struct ChatPromptFields: Sendable {
     let fields = try ThinkingFields(reader)
     mode = fields.mode ?? thinking.mode
     templateArguments = fields.templateArguments
+    template = try TemplateFields(reader)
     thinkingBudget = fields.budget.map(\.count) ?? thinking.budget
     continuesFinalMessage = try reader.bool("continue_final_message") ?? false
     addsGenerationPrompt = try reader.bool("add_generation_prompt") ?? !continuesFinalMessage
@@ -51,6 +53,7 @@ struct ChatPromptFields: Sendable {
     self.tools = tools
     self.mode = mode
     self.templateArguments = templateArguments
+    template = TemplateFields()
     self.thinkingBudget = thinkingBudget
     self.continuesFinalMessage = continuesFinalMessage
     addsGenerationPrompt = !continuesFinalMessage
@@ -65,7 +68,8 @@ struct ChatPromptFields: Sendable {
 
   /// The rendered conversation.
   func prompt(_ format: ChatFormat, limit: TextLimit) throws(ServingError) -> ChatPrompt {
-    guard tools.tools.isEmpty || format.showsTools else {
+    try template.check(format, hasTools: !tools.tools.isEmpty)
+    guard tools.tools.isEmpty || format.showsTools(template: template.name) else {
       throw .rejected(
         .badField(
           "tools",
@@ -74,9 +78,11 @@ struct ChatPromptFields: Sendable {
     }
     let prompt: ChatPrompt
     do {
-      prompt = try format.render(
+      let input = ChatInput(
         messages: messages, tools: tools.tools, mode: mode, arguments: templateArguments,
-        addGenerationPrompt: addsGenerationPrompt, continueFinalMessage: continuesFinalMessage)
+        template: template.name, documents: template.documents)
+      prompt = try format.render(
+        input, addGenerationPrompt: addsGenerationPrompt, continueFinalMessage: continuesFinalMessage)
     } catch {
       throw .rejected(.badField(field, error.description))
     }

@@ -96,8 +96,6 @@ package enum KnownFields {
     NeutralField("function_call", ["none", "auto"], "'function_call' has been replaced by 'tool_choice'"),
     NeutralField("parse_tool_calls", [true], "tool calls are always separated from the content"),
     NeutralField("system", [""], "a system prompt is a message of the role \"system\""),
-    NeutralField("documents", [[]], "the chat template has no documents"),
-    NeutralField("chat_template", [], "the chat template is the model's own"),
   ]
 
   /// For text completions alone.

@@ -27,6 +27,7 @@ package struct ReasoningTags: Sendable, Equatable {
     think, ReasoningTags(known: "<thinking>", "</thinking>"), ReasoningTags(known: "<thought>", "</thought>"),
     ReasoningTags(known: "<reasoning>", "</reasoning>"),
     ReasoningTags(known: "<seed:think>", "</seed:think>"),
+    ReasoningTags(known: "<mm:think>", "</mm:think>"),
     ReasoningTags(known: "[THINK]", "[/THINK]"),
     ReasoningTags(known: "<|START_THINKING|>", "<|END_THINKING|>"),
     ReasoningTags(known: "<|begin_of_thought|>", "<|end_of_thought|>"),

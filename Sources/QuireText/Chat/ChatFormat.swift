@@ -38,32 +38,42 @@ package struct ChatFormat: Sendable, Equatable {
     }
   }
 
-  /// Renders a chat.
+  /// Renders a chat; see ``ChatInput`` for what it consists of.
   ///
   /// - Parameters:
-  ///   - tools: JSON schemas of functions, as in OpenAI's `tools`; empty for a chat without tools.
-  ///   - mode: Has an effect only with `addGenerationPrompt`. A template gets it as `enable_thinking`.
-  ///   - arguments: Further variables of a template; Qwen3's templates read none.
   ///   - addGenerationPrompt: Whether the prompt ends with the start of the assistant's next message.
   ///   - continueFinalMessage: Whether the model continues the last message, which must be the assistant's and have
   ///     content. Not together with `addGenerationPrompt`.
   package func render(
-    messages: [ChatMessage], tools: [JSONValue] = [], mode: ThinkingMode = .thinking,
-    arguments: JSONObject = [:], addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
+    _ input: ChatInput, addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
   ) throws(TextError) -> ChatPrompt {
     precondition(
       !(addGenerationPrompt && continueFinalMessage),
       "a message cannot be continued and followed by another at once")
     switch renderer {
     case .qwen3:
+      if let name = input.template, !templateNames.contains(name) {
+        throw .templateName(name, known: templateNames)
+      }
+      let isOff = input.arguments[TemplateProbe.thinkingSwitch]?.boolValue == false
+      let mode = isOff ? .nonThinking : input.mode
       return try Qwen3Chat.render(
-        messages: messages, tools: tools, generationMode: addGenerationPrompt ? mode : nil,
+        messages: input.messages, tools: input.tools, generationMode: addGenerationPrompt ? mode : nil,
         continueFinalMessage: continueFinalMessage)
     case .template(let format):
       return try format.render(
-        messages: messages, tools: tools, mode: mode, arguments: arguments,
-        addGenerationPrompt: addGenerationPrompt, continueFinalMessage: continueFinalMessage)
+        input, addGenerationPrompt: addGenerationPrompt, continueFinalMessage: continueFinalMessage)
     }
+  }
+
+  /// Renders a chat of messages and tools.
+  package func render(
+    messages: [ChatMessage], tools: [JSONValue] = [], mode: ThinkingMode = .thinking,
+    arguments: JSONObject = [:], addGenerationPrompt: Bool = true, continueFinalMessage: Bool = false
+  ) throws(TextError) -> ChatPrompt {
+    try render(
+      ChatInput(messages: messages, tools: tools, mode: mode, arguments: arguments),
+      addGenerationPrompt: addGenerationPrompt, continueFinalMessage: continueFinalMessage)
   }
 
   /// The variables that a chat may give in `chat_template_kwargs`. Others have no effect.
@@ -75,10 +85,28 @@ package struct ChatFormat: Sendable, Equatable {
   }
 
   /// Whether tools can be shown to the model.
-  package var showsTools: Bool {
+  ///
+  /// - Parameter template: The name of the template that a chat asks for.
+  package func showsTools(template: String? = nil) -> Bool {
     switch renderer {
     case .qwen3: true
-    case .template(let format): format.showsTools
+    case .template(let format): format.reads("tools", template: template, hasTools: true)
+    }
+  }
+
+  /// Whether documents can be shown to the model.
+  package func showsDocuments(template: String? = nil, hasTools: Bool) -> Bool {
+    switch renderer {
+    case .qwen3: false
+    case .template(let format): format.reads("documents", template: template, hasTools: hasTools)
+    }
+  }
+
+  /// The names of the templates, of which a chat may name one.
+  package var templateNames: [String] {
+    switch renderer {
+    case .qwen3: [ChatTemplates.Template.defaultName]
+    case .template(let format): format.names
     }
   }
 
@@ -110,6 +138,13 @@ package struct ChatFormat: Sendable, Equatable {
     canSwitchThoughts ? Qwen3Chat.softSwitch(in: messages) : nil
   }
 
+  /// Whether both modes have the same prompt, so that asking in both of them would ask the same twice.
+  package var rendersModesAlike: Bool {
+    let chat = [ChatMessage(role: .user, content: "Hi")]
+    guard let thinking = try? render(messages: chat, mode: .thinking) else { return false }
+    return (try? render(messages: chat, mode: .nonThinking)) == thinking
+  }
+
   /// Whether `enable_thinking` decides whether the model thinks.
   package var canSwitchThoughts: Bool {
     if answer.reasoning == nil { return false }
@@ -117,6 +152,12 @@ package struct ChatFormat: Sendable, Equatable {
     case .qwen3: return true
     case .template(let format): return format.probe.canSwitchThoughts
     }
+  }
+
+  /// A mode in a word or two, as people see it; nil for a format without thoughts.
+  package func thinkingText(_ mode: ThinkingMode) -> String? {
+    if answer.reasoning == nil { return nil }
+    return mode == .nonThinking && canSwitchThoughts ? "non-thinking" : "thinking"
   }
 
   /// The mode whose recommended sampling suits an answer: also non-thinking when the model is going to think nothing,
@@ -159,8 +200,11 @@ package struct ChatFormat: Sendable, Equatable {
 
   /// The added tokens, with those marked that are part of this format's structure.
   func marked(_ tokens: [AddedToken]) -> [AddedToken] {
-    var tokens = tokens
-    if case .template(let format) = renderer { tokens = format.marked(tokens) }
+    var tokens: [AddedToken] =
+      switch renderer {
+      case .qwen3: Qwen3Chat.marked(tokens)
+      case .template(let format): format.marked(tokens)
+      }
     let tags = Set(answer.tags(withCalls: true).map { Array($0.utf8) })
     for index in tokens.indices where tags.contains(tokens[index].content) {
       tokens[index].isTemplateControl = true

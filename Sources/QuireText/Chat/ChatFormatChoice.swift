@@ -130,7 +130,7 @@ extension ChatFormat {
 
   /// What the format does with tools, for people.
   fileprivate var calls: String {
-    if !showsTools { return "no tools" }
+    if !showsTools() { return "no tools" }
     return answer.tools == .none
       ? "tools, but calls of no known form; --tool-format sets one" : "tool calls as \(answer.tools.name)"
   }

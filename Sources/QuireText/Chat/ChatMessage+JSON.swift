@@ -3,20 +3,25 @@ package import QuireJSON
 extension ChatMessage {
   /// From an element of OpenAI's `messages`.
   ///
-  /// Content may be a text, null, or a list of text parts, which are joined by line feeds. `developer` is read as
-  /// `system`, with a note of it, and `function` as `tool`. Reasoning may be called `reasoning_content`, `thinking` or `reasoning`, or be a
+  /// Content may be a text, null, or a list of text parts, which are kept and joined by line feeds. `developer` is read
+  /// as `system`, with a note of it, and `function` as `tool`. Reasoning may be called `reasoning_content`, `thinking` or `reasoning`, or be a
   /// part of the content; a value that is not text counts as absent, as in the template. The older `function_call` is
   /// read like an element of `tool_calls`. Any other member has no effect.
   ///
   /// - Parameters:
   ///   - index: Its index in the list, for the error message.
-  ///   - joinsParts: If false, content that is not a text counts as absent, as in Qwen3's own template.
+  ///   - joinsParts: If false, content that is not a text counts as absent, as in Qwen3's own template. Other templates
+  ///     get its parts.
   package init(json: JSONValue, index: Int, joinsParts: Bool = true) throws(TextError) {
     guard json.objectValue != nil else {
       throw .message(index: index, expected: "an object with role and content", found: json.kindDescription)
     }
     role = try Self.role(json["role"], index)
-    content = joinsParts ? try Self.content(json["content"], index) : json["content"]?.stringValue
+    content = json["content"]?.stringValue
+    if content == nil {
+      parts = joinsParts ? try Self.parts(json["content"], index) : try? Self.parts(json["content"], index)
+      if joinsParts { content = parts?.joined(separator: "\n") }
+    }
     reasoningContent = Self.reasoning(json) ?? (joinsParts ? Self.reasoningParts(json["content"]) : nil)
     toolCalls = []
     isDeveloper = json["role"]?.stringValue == "developer"
@@ -64,9 +69,9 @@ extension ChatMessage {
     return role
   }
 
-  private static func content(_ json: JSONValue?, _ index: Int) throws(TextError) -> String? {
+  /// The text parts of content that is no text.
+  private static func parts(_ json: JSONValue?, _ index: Int) throws(TextError) -> [String]? {
     guard let json, !json.isNull else { return nil }
-    if let text = json.stringValue { return text }
     guard let parts = json.arrayValue else {
       throw .message(
         index: index, expected: "content that is a text or an array of text parts",
@@ -80,7 +85,7 @@ extension ChatMessage {
       }
       texts.append(text)
     }
-    return texts.joined(separator: "\n")
+    return texts
   }
 
   /// The text of a content part: a string, or an object of one of the types that clients use for text.

@@ -27,6 +27,9 @@ package struct ChatMessage: Sendable, Equatable {
   package var role: Role
   /// Nil where there is none, which renders as empty text.
   package var content: String?
+  /// The text parts of content that was given as a list. Templates that read lists get them; other formats get
+  /// `content`, which joins them.
+  package var parts: [String]?
   /// An assistant's reasoning, when it is given separately from the content.
   package var reasoningContent: String?
   package var toolCalls: [ChatToolCall]

@@ -68,7 +68,9 @@ struct TemplateInput {
     for member in chat.arguments.members { variables[member.key] = TemplateValue(member.value) }
     variables["messages"] = .list(messages.map { .dictionary($0) })
     variables["tools"] = chat.tools.map { TemplateValue($0) } ?? TemplateValue.none
-    variables["documents"] = chat.documents.map { TemplateValue($0) } ?? TemplateValue.none
+    if variables["documents"] == nil || chat.documents != nil {
+      variables["documents"] = chat.documents.map { TemplateValue($0) } ?? TemplateValue.none
+    }
     variables["add_generation_prompt"] = .bool(chat.addGenerationPrompt)
   }
 

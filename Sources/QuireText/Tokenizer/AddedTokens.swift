@@ -36,8 +36,8 @@ struct AddedTokenSearch: Sendable {
   let raw: AddedTokenMatcher
   /// Matched in normalised text between the matches of the other group.
   let normalized: AddedTokenMatcher
-  /// Those of `normalized` that are recognised in the text of messages.
-  let normalizedWords: AddedTokenMatcher
+  /// Whether some of `normalized` are control tokens.
+  let normalizesControls: Bool
 
   static let none = AddedTokenSearch([])
 
@@ -47,7 +47,7 @@ struct AddedTokenSearch: Sendable {
     let normalized = tokens.filter(\.isNormalized)
     raw = AddedTokenMatcher(tokens.filter { !$0.isNormalized }) { $0.content }
     self.normalized = AddedTokenMatcher(normalized, content: content)
-    normalizedWords = AddedTokenMatcher(normalized.filter { !$0.isControl }, content: content)
+    normalizesControls = normalized.contains(where: \.isControl)
   }
 
   private static func normalizedContent(_ token: AddedToken) -> [UInt8] {

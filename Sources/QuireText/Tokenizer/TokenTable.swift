@@ -1,4 +1,5 @@
-/// Tokens as byte strings, in both directions: id to bytes, bytes to id.
+/// Tokens as byte strings, in both directions: id to bytes, bytes to id. An id that no token has is an empty string, and
+/// no bytes lead to it.
 ///
 /// All bytes are in one buffer; an open-addressing table of ids finds a token by its bytes.
 struct TokenTable: Sendable {
@@ -15,7 +16,7 @@ struct TokenTable: Sendable {
 
   /// Nil when two tokens are equal; `duplicate` is then set to their ids.
   ///
-  /// - Parameter tokens: fewer than 2^20, of at most ``tokenBytesMaximum`` bytes each.
+  /// - Parameter tokens: by id, fewer than 2^20, of at most ``tokenBytesMaximum`` bytes each; empty for unused ids.
   init(tokens: [[UInt8]], duplicate: inout (Int, Int)?) {
     var bytes: [UInt8] = []
     var offsets: [Int32] = [0]
@@ -24,6 +25,8 @@ struct TokenTable: Sendable {
     while slotCount < 2 * tokens.count { slotCount *= 2 }
     var slots = [UInt32](repeating: 0, count: slotCount)
     for (id, token) in tokens.enumerated() {
+      defer { offsets.append(Int32(bytes.count)) }
+      if token.isEmpty { continue }
       var slot = Self.hash(token[...]) & (slotCount - 1)
       while slots[slot] != 0 {
         let other = Int(slots[slot]) - 1
@@ -32,13 +35,13 @@ struct TokenTable: Sendable {
       }
       slots[slot] = UInt32(id + 1)
       bytes += token
-      offsets.append(Int32(bytes.count))
     }
     self.bytes = bytes
     self.offsets = offsets
     self.slots = slots
   }
 
+  /// The number of ids, unused ones included.
   var count: Int { offsets.count - 1 }
 
   /// The bytes of a token; `id` must be in 0..<count.

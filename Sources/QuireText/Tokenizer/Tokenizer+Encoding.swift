@@ -31,8 +31,7 @@ extension Tokenizer {
   /// The ids of valid UTF-8.
   ///
   /// - Parameter controlRanges: Ranges in which control tokens are recognised: in order, disjoint, within the text; nil
-  ///   for everywhere. With ranges, control tokens that are matched after normalisation are never recognised, because
-  ///   normalisation changes the offsets.
+  ///   for everywhere.
   func encode(
     _ bytes: UnsafeBufferPointer<UInt8>, recognizing search: AddedTokenSearch,
     controlRanges: [Range<Int>]? = nil
@@ -40,9 +39,9 @@ extension Tokenizer {
     var output: [Int32] = []
     output.reserveCapacity(bytes.count / 3)
     encoders.withEncoder { encoder in
-      let sections = SectionEncoder(
-        matcher: controlRanges == nil ? search.normalized : search.normalizedWords, encoder: encoder,
-        normalizes: normalizesText)
+      var sections = SectionEncoder(
+        matcher: search.normalized, encoder: encoder, normalizes: normalizesText,
+        controlRanges: search.normalizesControls ? controlRanges : nil)
       /// End of the text that has been encoded.
       var encoded = 0
       search.raw.forEachMatch(in: bytes, controlRanges: controlRanges) { range, id in
@@ -64,24 +63,55 @@ private struct SectionEncoder {
   private let matcher: AddedTokenMatcher
   private let encoder: BytePairEncoder
   private let normalizes: Bool
+  /// Where control tokens among them are recognised, in the whole text; nil for everywhere, or if there are none.
+  private let controlRanges: [Range<Int>]?
+  /// The first of them that may reach into the next section.
+  private var nextRange = 0
 
-  init(matcher: AddedTokenMatcher, encoder: BytePairEncoder, normalizes: Bool) {
+  init(
+    matcher: AddedTokenMatcher, encoder: BytePairEncoder, normalizes: Bool, controlRanges: [Range<Int>]?
+  ) {
     self.matcher = matcher
     self.encoder = encoder
     self.normalizes = normalizes
+    self.controlRanges = controlRanges
   }
 
-  func encode(_ section: Slice<UnsafeBufferPointer<UInt8>>, into output: inout [Int32]) {
-    let section = UnsafeBufferPointer(rebasing: section)
-    guard normalizes, let normalized = normalizer.normalized(section) else {
-      return encodeNormalized(section, into: &output)
+  /// Sections must come in the order of the text.
+  mutating func encode(_ part: Slice<UnsafeBufferPointer<UInt8>>, into output: inout [Int32]) {
+    let section = UnsafeBufferPointer(rebasing: part)
+    if let controlRanges {
+      let ranges = Self.ranges(controlRanges, in: part.indices, from: &nextRange)
+      guard normalizes else { return encodeNormalized(section, controlRanges: ranges, into: &output) }
+      let normalized = RangeNormalizer().normalized(section, ranges: ranges)
+      return normalized.bytes.withUnsafeBufferPointer {
+        encodeNormalized($0, controlRanges: normalized.ranges, into: &output)
+      }
     }
-    normalized.withUnsafeBufferPointer { encodeNormalized($0, into: &output) }
+    guard normalizes, let normalized = normalizer.normalized(section) else {
+      return encodeNormalized(section, controlRanges: nil, into: &output)
+    }
+    normalized.withUnsafeBufferPointer { encodeNormalized($0, controlRanges: nil, into: &output) }
   }
 
-  private func encodeNormalized(_ bytes: UnsafeBufferPointer<UInt8>, into output: inout [Int32]) {
+  /// The parts of ranges that are in a section, counted from its start.
+  private static func ranges(
+    _ ranges: [Range<Int>], in section: Range<Int>, from next: inout Int
+  ) -> [Range<Int>] {
+    while next < ranges.count && ranges[next].upperBound <= section.lowerBound { next += 1 }
+    var found: [Range<Int>] = []
+    for range in ranges[next...].prefix(while: { $0.lowerBound < section.upperBound }) {
+      let part = range.clamped(to: section)
+      found.append(part.lowerBound - section.lowerBound..<part.upperBound - section.lowerBound)
+    }
+    return found
+  }
+
+  private func encodeNormalized(
+    _ bytes: UnsafeBufferPointer<UInt8>, controlRanges: [Range<Int>]?, into output: inout [Int32]
+  ) {
     var encoded = 0
-    matcher.forEachMatch(in: bytes, controlRanges: nil) { range, id in
+    matcher.forEachMatch(in: bytes, controlRanges: controlRanges) { range, id in
       encodePieces(UnsafeBufferPointer(rebasing: bytes[encoded..<range.lowerBound]), into: &output)
       output.append(id)
       encoded = range.upperBound

@@ -16,6 +16,12 @@ extension Tokenizer {
     for (id, token) in vocabulary.enumerated() where !members.appendIfNew(token, .int(id)) {
       throw .duplicateToken(token, first: members[token]?.intValue ?? 0, second: id)
     }
+    // Ids that do not follow the vocabulary and each other are kept by listing the tokens there.
+    let count = members.members.count
+    let hasGaps = added.enumerated().contains { $0.element.id != count + $0.offset }
+    for token in hasGaps ? added : [] where !members.appendIfNew(token.text, .int(token.id)) {
+      throw .duplicateToken(token.text, first: members[token.text]?.intValue ?? 0, second: token.id)
+    }
     let bytes: JSONValue = [
       "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false,
     ]

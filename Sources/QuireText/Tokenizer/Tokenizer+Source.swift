@@ -10,9 +10,13 @@ extension Tokenizer {
       preconditionFailure("the skeleton was an object with a model when it was made")
     }
     let texts = (0..<vocabulary.count).map { ByteAlphabet.text(of: vocabulary[$0]) }
+    var members = texts.enumerated().filter { !$0.element.isEmpty }.map { ($0.offset, $0.element) }
+    members += addedTokens.filter { listedIDs.contains($0.id) }
+      .map { ($0.id, String(decoding: $0.content, as: UTF8.self)) }
     model["vocab"] = .object(
       JSONObject(
-        uniqueMembers: texts.enumerated().map { JSONObject.Member(key: $0.element, value: .int($0.offset)) }))
+        uniqueMembers: members.sorted { $0.0 < $1.0 }.map { JSONObject.Member(key: $0.1, value: .int($0.0)) })
+    )
     model["merges"] = .array(
       merges.map { .array([.string(texts[Int($0.left)]), .string(texts[Int($0.right)])]) })
     root["model"] = .object(model)

@@ -11,10 +11,12 @@ package import QuireJSON
 /// For chats use ``ChatFormat``, which prevents users' text from becoming control tokens; for a stream of ids use
 /// ``IncrementalDecoder``.
 package final class Tokenizer: Sendable {
-  /// Tokens of byte-pair encoding, ids from 0.
+  /// Tokens of byte-pair encoding by id. Ids without one are added tokens or unused.
   let vocabulary: TokenTable
-  /// In order of id; ids beyond those of `vocabulary` follow without a gap.
+  /// In order of id.
   let addedTokens: [AddedToken]
+  /// Those of them that the vocabulary of tokenizer.json has, too, by their text.
+  let listedIDs: Set<Int>
   /// In order of rank, for ``sourceJSON``.
   let merges: [MergeTable.Merge]
   let allAddedTokens: AddedTokenSearch
@@ -33,7 +35,8 @@ package final class Tokenizer: Sendable {
   /// Tokens around a text that is not a chat.
   let frame: TokenFrame
 
-  /// The number of ids in use. A model's embedding may have more rows; ids from this number on decode to nothing.
+  /// One more than the largest id in use. A model's embedding may have more rows; ids from this number on, and unused
+  /// ones below it, decode to nothing and are never generated.
   package let vocabularySize: Int
 
   /// From the contents of tokenizer.json and tokenizer_config.json.
@@ -54,6 +57,7 @@ package final class Tokenizer: Sendable {
       specialTokens: TemplateFormat.specialTokens(configuration))
     // Text of a chat must not become a token of the format's structure.
     addedTokens = self.chatFormat.format?.marked(file.addedTokens) ?? file.addedTokens
+    listedIDs = file.listedIDs
     merges = file.merges
     encoders = EncoderPool(merges: file.mergeTable, byteIDs: file.byteIDs)
     skeleton = file.skeleton
@@ -119,6 +123,16 @@ package final class Tokenizer: Sendable {
     // Their ids are almost always consecutive.
     let guess = Int(id) - first.id
     if guess < addedTokens.count && addedTokens[guess].id == Int(id) { return addedTokens[guess] }
-    return addedTokens.first { $0.id == Int(id) }
+    var range = addedTokens.indices
+    while !range.isEmpty {
+      let middle = (range.lowerBound + range.upperBound) / 2
+      if addedTokens[middle].id == Int(id) { return addedTokens[middle] }
+      range =
+        addedTokens[middle].id < Int(id) ? middle + 1..<range.upperBound : range.lowerBound..<middle
+    }
+    return nil
   }
+
+  /// Whether a token has this id. Some vocabularies leave out ids below ``vocabularySize``.
+  package func isUsed(_ id: Int32) -> Bool { !bytes(of: id).isEmpty }
 }

@@ -1,40 +1,52 @@
 import QuireJSON
 
 extension TokenizerFile {
-  /// In order of id. Those that are not also vocabulary tokens must follow the vocabulary without a gap.
-  static func addedTokens(_ json: JSONValue?, _ vocabulary: TokenTable) throws(TextError) -> [AddedToken] {
+  /// In the order of the file.
+  static func addedTokens(_ json: JSONValue?) throws(TextError) -> [AddedToken] {
     guard let entries = json?.arrayValue else {
       throw .field(name: "added_tokens", expected: "an array", found: json?.kindDescription ?? "nothing")
     }
     var tokens: [AddedToken] = []
     var idOfContent: [[UInt8]: Int] = [:]
+    var ids: Set<Int> = []
     for (index, entry) in entries.enumerated() {
       let token = try addedToken(entry, "added_tokens[\(index)]")
+      let text = String(decoding: token.content, as: UTF8.self)
       if let other = idOfContent.updateValue(token.id, forKey: token.content) {
-        throw .duplicateToken(String(decoding: token.content, as: UTF8.self), first: other, second: token.id)
+        throw .duplicateToken(text, first: other, second: token.id)
+      }
+      guard ids.insert(token.id).inserted else {
+        throw .tokenID(token.id, problem: "two added tokens have it, one is \"\(text)\"")
       }
       tokens.append(token)
     }
-    tokens.sort { $0.id < $1.id }
-    for (token, following) in zip(tokens, tokens.dropFirst()) where token.id == following.id {
-      let text = String(decoding: following.content, as: UTF8.self)
-      throw .tokenID(token.id, problem: "two added tokens have it, one is \"\(text)\"")
-    }
-    try checkIDs(tokens, vocabulary)
     return tokens
   }
 
-  private static func checkIDs(_ tokens: [AddedToken], _ vocabulary: TokenTable) throws(TextError) {
-    var next = vocabulary.count
-    for token in tokens {
-      if token.id < vocabulary.count {
-        guard vocabulary[token.id] == token.content[...] else {
-          let text = String(decoding: token.content, as: UTF8.self)
-          throw .tokenID(token.id, problem: "both a vocabulary token and the added token \"\(text)\" have it")
-        }
-        continue
+  /// Throws unless each added token has the id that Hugging Face's `tokenizers` gives it, whatever the file says: that
+  /// of the vocabulary, if it is listed there, or else the number of tokens of the vocabulary and of such added tokens
+  /// before it.
+  ///
+  /// - Parameters:
+  ///   - tokens: in the order of the file
+  ///   - count: of the tokens of the vocabulary, with those of `listedIDs`
+  static func checkIDs(
+    _ tokens: [AddedToken], _ vocabulary: TokenTable, listedIDs: Set<Int>, count: Int
+  ) throws(TextError) {
+    var next = count
+    for (index, token) in tokens.enumerated() {
+      let text = String(decoding: token.content, as: UTF8.self)
+      let isToken = token.id < vocabulary.count && !vocabulary[token.id].isEmpty
+      if isToken && vocabulary[token.id] != token.content[...] {
+        throw .tokenID(token.id, problem: "both a vocabulary token and the added token \"\(text)\" have it")
       }
-      guard token.id == next else { throw .tokenID(next, problem: "no token has it") }
+      if isToken || listedIDs.contains(token.id) { continue }
+      guard token.id == next else {
+        throw .field(
+          name: "added_tokens[\(index)].id",
+          expected: "\(next), the id that the library `tokenizers` gives to \"\(text)\"",
+          found: "\(token.id)")
+      }
       // bounded: counts the tokens of the file
       next += 1
     }

@@ -4,6 +4,8 @@ import QuireJSON
 struct TokenizerFile {
   let vocabulary: TokenTable
   let addedTokens: [AddedToken]
+  /// Ids of added tokens that are in the vocabulary by their text, not in the byte-level alphabet.
+  let listedIDs: Set<Int>
   let merges: [MergeTable.Merge]
   let mergeTable: MergeTable
   let byteIDs: [Int32]
@@ -20,11 +22,15 @@ struct TokenizerFile {
     let shape = TokenizerShape(root: json)
     try shape.check()
     guard var model = root["model"]?.objectValue else { throw shape.missing("model", "an object") }
-    vocabulary = try Self.vocabulary(model["vocab"])
+    let added = try Self.addedTokens(root["added_tokens"])
+    let read = try Self.vocabulary(model["vocab"], added)
+    vocabulary = read.table
+    listedIDs = read.listedIDs
     byteIDs = try Self.byteIDs(vocabulary)
     merges = try Self.merges(model["merges"], vocabulary)
     mergeTable = try Self.mergeTable(merges, byteIDs)
-    addedTokens = try Self.addedTokens(root["added_tokens"], vocabulary)
+    try Self.checkIDs(added, vocabulary, listedIDs: listedIDs, count: read.count)
+    addedTokens = added.sorted { $0.id < $1.id }
     // bounded: ids are below MergeTable.maximumCount
     vocabularySize = max(vocabulary.count, (addedTokens.last?.id ?? -1) + 1)
     normalizesText = shape.normalizesText
@@ -36,7 +42,11 @@ struct TokenizerFile {
     skeleton = .object(root)
   }
 
-  private static func vocabulary(_ json: JSONValue?) throws(TextError) -> TokenTable {
+  /// The tokens of byte-pair encoding, with the ids of added tokens that are among them by their text, and the number
+  /// of all.
+  private static func vocabulary(
+    _ json: JSONValue?, _ added: [AddedToken]
+  ) throws(TextError) -> (table: TokenTable, listedIDs: Set<Int>, count: Int) {
     guard let members = json?.objectValue?.members, !members.isEmpty else {
       throw .field(
         name: "model.vocab", expected: "an object of tokens", found: json?.kindDescription ?? "nothing")
@@ -46,20 +56,40 @@ struct TokenizerFile {
         field: "model.vocab", expected: "fewer than \(MergeTable.maximumCount) tokens",
         found: "\(members.count)")
     }
-    var tokens = [[UInt8]?](repeating: nil, count: members.count)
+    // Ids that no token has stay empty.
+    var tokens = [[UInt8]](repeating: [], count: members.count)
+    var listedIDs: Set<Int> = []
+    let idOfAdded = Dictionary(added.map { ($0.content, $0.id) }, uniquingKeysWith: { first, _ in first })
     for member in members {
       guard let id = member.value.intValue else {
         throw .field(
           name: "model.vocab[\"\(member.key)\"]", expected: "an integer", found: member.value.kindDescription)
       }
-      guard tokens.indices.contains(id) else {
-        throw .tokenID(id, problem: "\(members.count) tokens cannot have it without leaving a gap")
+      guard (0..<MergeTable.maximumCount).contains(id) else {
+        throw .tokenID(id, problem: "expected ids from 0 to \(MergeTable.maximumCount - 1)")
       }
-      guard tokens[id] == nil else {
+      if id >= tokens.count {
+        // bounded: the id is below MergeTable.maximumCount
+        tokens += [[UInt8]](repeating: [], count: id + 1 - tokens.count)
+      }
+      guard tokens[id].isEmpty, !listedIDs.contains(id) else {
         throw .tokenID(id, problem: "two tokens have it, one is \"\(member.key)\"")
       }
       var bytes: [UInt8] = []
-      guard ByteAlphabet.appendBytes(of: member.key, to: &bytes), !bytes.isEmpty else {
+      let isSpelled = ByteAlphabet.appendBytes(of: member.key, to: &bytes) && !bytes.isEmpty
+      let content = Array(member.key.utf8)
+      if let stated = idOfAdded[content] {
+        guard stated == id else {
+          throw .field(
+            name: "added_tokens", expected: "the id \(id) of \"\(member.key)\" in model.vocab",
+            found: "\(stated)")
+        }
+        if !isSpelled || bytes != content {
+          listedIDs.insert(id)
+          continue
+        }
+      }
+      guard isSpelled else {
         throw .unsupported(
           field: "model.vocab", expected: "tokens spelled in the byte-level alphabet",
           found: "\"\(member.key)\"")
@@ -72,12 +102,11 @@ struct TokenizerFile {
       tokens[id] = bytes
     }
     var duplicate: (Int, Int)?
-    // Each id was assigned exactly once, so none is nil.
-    let table = TokenTable(tokens: tokens.map { $0! }, duplicate: &duplicate)
+    let table = TokenTable(tokens: tokens, duplicate: &duplicate)
     if let (first, second) = duplicate {
       throw .duplicateToken(ByteAlphabet.text(of: table[first]), first: first, second: second)
     }
-    return table
+    return (table, listedIDs, members.count)
   }
 
   private static func byteIDs(_ vocabulary: TokenTable) throws(TextError) -> [Int32] {

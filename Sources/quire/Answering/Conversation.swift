@@ -31,6 +31,17 @@ struct Conversation {
     try opened.tokenizer.chatFormat.required().render(messages: messages, mode: mode).tokens(opened.tokenizer)
   }
 
+  /// Notes a choice of thinking or non-thinking that the chat format does not have.
+  func noteFixedMode(_ arguments: Arguments) {
+    for option in ["--thinking", "--no-thinking"] where arguments.has(option) { noteFixedMode(option) }
+  }
+
+  /// - Parameter choice: How the user chose: "/no_think".
+  func noteFixedMode(_ choice: String) {
+    guard let format = opened.tokenizer.chatFormat.format, format.rendersModesAlike else { return }
+    showNotices(["\(choice) has no effect: the model's chat template renders both modes alike"])
+  }
+
   /// The sampling parameters of an answer.
   func sampling(_ messages: [ChatMessage], _ mode: ThinkingMode, budget: Int?) -> SamplingParameters {
     let format = opened.tokenizer.chatFormat.format

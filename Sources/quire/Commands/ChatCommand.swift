@@ -26,11 +26,14 @@ private func runChat(_ arguments: Arguments) throws {
   defer { conversation.engine.stop() }
   var chat = Chat(arguments, conversation, mode: mode, stop: stop)
   if !arguments.has("--quiet") {
-    Terminal.errorLine(
-      "\(conversation.opened.name), \(mode == .thinking ? "thinking" : "non-thinking"), context \(conversation.contextLength) tokens; /help lists commands"
-    )
+    let format = conversation.opened.tokenizer.chatFormat.format
+    let facts = [
+      conversation.opened.name, format?.thinkingText(mode), "context \(conversation.contextLength) tokens",
+    ]
+    Terminal.errorLine("\(facts.compactMap(\.self).joined(separator: ", ")); /help lists commands")
     Terminal.errorLine("chat format: \(conversation.opened.tokenizer.chatFormat.summary)")
   }
+  conversation.noteFixedMode(arguments)
   let lines = ChatLines(keepsHistory: !arguments.has("--no-history"), stop)
   while let line = lines.next() {
     stop.beginTurn()
@@ -103,6 +106,7 @@ private struct Chat {
     case .clear: messages = start
     case .think(let mode, let message):
       self.mode = mode
+      conversation.noteFixedMode(mode == .thinking ? "/think" : "/no_think")
       if !message.isEmpty { try answer(message) }
     case .help:
       Terminal.errorText(HelpList("commands", ChatWord.list).text(width: Terminal.errorScreen.width))

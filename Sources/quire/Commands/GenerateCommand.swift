@@ -32,6 +32,7 @@ private func runGenerate(_ arguments: Arguments) throws {
   let isRaw = arguments.has("--raw")
   let conversation = try Conversation(arguments, needsChats: !isRaw)
   defer { conversation.engine.stop() }
+  if !isRaw { conversation.noteFixedMode(arguments) }
   let system = arguments.string("--system").map { [ChatMessage(role: .system, content: $0)] } ?? []
   let messages = isRaw ? [] : system + [ChatMessage(role: .user, content: prompt)]
   let tokens =

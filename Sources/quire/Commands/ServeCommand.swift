@@ -168,9 +168,13 @@ private func runServe(_ arguments: Arguments) throws {
   }
   if asked.cacheMebibytes != nil { try checkMemory(asked.engineOptions(for: source.configuration())) }
   let isQuiet = arguments.has("--quiet")
+  let chatFormat = try arguments.chatFormat()
+  if asked.thinking.closingSentence != nil {  // before the weights are loaded
+    try asked.thinking.check(source.tokenizer(chatFormat: chatFormat).chatFormat.format ?? .qwen3)
+  }
   let opened = try OpenedModel(
     source, threadCount: asked.engine.threadCount,
-    chatFormat: try arguments.chatFormat(), needsChats: false, quiet: isQuiet)
+    chatFormat: chatFormat, needsChats: false, quiet: isQuiet)
   let engineOptions = try asked.engineOptions(
     for: opened.model.configuration, endOfSequenceIDs: opened.endOfSequenceIDs)
   try checkMemory(engineOptions)

@@ -18,7 +18,10 @@ extension Command {
     positionals: ["MODEL"],
     options: [
       .chatFormat, .parent,
-      Option("--messages", "FILE", #"JSON: {"messages": […], "tools": […]}; - reads stdin"#),
+      Option(
+        "--messages", "FILE",
+        #"JSON: {"messages": […], "tools": […]}, also documents, chat_template and chat_template_kwargs; - reads stdin"#
+      ),
       Option("--no-thinking", nil, "close the thought at once, as non-thinking mode does"),
       Option("--no-generation-prompt", nil, "stop after the last message"),
     ],
@@ -89,11 +92,23 @@ private func runRender(_ arguments: Arguments) throws {
   guard tools == .null || tools.arrayValue != nil else {
     throw CommandError(#"\#(path): expected "tools" to be an array, found \#(tools.serialized().prefix(40))"#)
   }
-  // Renders the file exactly as the template does. The server differs: it first joins the text parts of a message.
-  let prompt = try format.render(
-    messages: ChatMessage.list(json: messages, joinsParts: false), tools: tools.arrayValue ?? [],
+  // Renders the file exactly as the template does. The server differs: for templates that cannot read the text parts of
+  // a message it joins them.
+  let input = ChatInput(
+    messages: try ChatMessage.list(json: messages, joinsParts: false), tools: tools.arrayValue ?? [],
     mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,
-    addGenerationPrompt: !arguments.has("--no-generation-prompt"))
+    arguments: value["chat_template_kwargs"]?.objectValue ?? [:],
+    template: value["chat_template"]?.stringValue, documents: value["documents"]?.arrayValue ?? [])
+  guard
+    input.documents.isEmpty
+      || format.showsDocuments(template: input.template, hasTools: !input.tools.isEmpty)
+  else {
+    throw CommandError(
+      #"\#(path): expected no "documents", because the chat template does not show them to the model, found "#
+        + "\(input.documents.count); leave them out or name another template")
+  }
+  let prompt = try format.render(
+    input, addGenerationPrompt: !arguments.has("--no-generation-prompt"))
   Terminal.output(prompt.text)
 }
 

@@ -10,6 +10,18 @@ enum Qwen3Chat {
     "<tool_response>", "</tool_response>",
   ]
 
+  /// The added tokens, with those marked that belong to Qwen3's vocabulary, such as `<|fim_prefix|>`, though not all of
+  /// them are special there, and what the template writes around tools.
+  static func marked(_ tokens: [AddedToken]) -> [AddedToken] {
+    let written = ["<tools>", "</tools>", "<function-name>", "<args-json-object>"].map { Array($0.utf8) }
+    return tokens.map { token in
+      var token = token
+      let hasBars = token.content.starts(with: "<|".utf8) && token.content.reversed().starts(with: ">|".utf8)
+      token.isTemplateControl = hasBars || written.contains(token.content)
+      return token
+    }
+  }
+
   /// Hashes of the two published revisions (April 2025, and a later one that handles content that is not a string).
   /// They render every chat identically.
   static let templateFingerprints: Set<UInt64> = [0x2BFD_B7AA_9754_484E, 0x959A_4551_391A_6549]

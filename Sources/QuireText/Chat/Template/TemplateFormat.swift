@@ -33,8 +33,15 @@ final class TemplateFormat: Sendable {
   /// Whether every template reads the messages; another one would ignore the chat.
   var readsMessages: Bool { programs.allSatisfy { $0.program.reads("messages") } }
 
-  /// Whether the template of chats with tools reads them.
-  var showsTools: Bool { Self.program(programs, hasTools: true)?.reads("tools") ?? false }
+  /// Whether a variable of a chat reaches the prompt.
+  ///
+  /// - Parameter name: Of the template; nil for the one that is chosen by whether the chat has tools.
+  func reads(_ variable: String, template name: String?, hasTools: Bool) -> Bool {
+    (try? program(named: name, hasTools: hasTools))?.reads(variable) ?? false
+  }
+
+  /// The names of the templates.
+  var names: [String] { programs.map(\.name) }
 
   /// The variables that the templates read.
   var variables: [String] { programs.flatMap { $0.program.variables } }
@@ -46,19 +53,18 @@ final class TemplateFormat: Sendable {
 
   /// Renders a chat.
   func render(
-    messages: [ChatMessage], tools: [JSONValue], mode: ThinkingMode, arguments: JSONObject,
-    addGenerationPrompt: Bool, continueFinalMessage: Bool
+    _ input: ChatInput, addGenerationPrompt: Bool, continueFinalMessage: Bool
   ) throws(TextError) -> ChatPrompt {
-    guard let program = Self.program(programs, hasTools: !tools.isEmpty) else {
-      throw .chatFormat(found: "only named ones without a default one in \(source.source)")
-    }
-    var chat = TemplateChat(messages: .array(messages.map(json)))
-    chat.tools = tools.isEmpty ? nil : .array(tools)
+    let program = try program(named: input.template, hasTools: !input.tools.isEmpty)
+    let arguments = input.arguments
+    var chat = TemplateChat(messages: .array(input.messages.map(json)))
+    chat.tools = input.tools.isEmpty ? nil : .array(input.tools)
+    chat.documents = input.documents.isEmpty ? nil : .array(input.documents)
     chat.addGenerationPrompt = addGenerationPrompt
     chat.continueFinalMessage = continueFinalMessage
     chat.arguments = arguments
     // Without a wish the template decides itself.
-    if mode == .nonThinking, arguments[TemplateProbe.thinkingSwitch] == nil {
+    if input.mode == .nonThinking, arguments[TemplateProbe.thinkingSwitch] == nil {
       chat.arguments[TemplateProbe.thinkingSwitch] = false
     }
     chat.specialTokens = specialTokens
@@ -67,6 +73,17 @@ final class TemplateFormat: Sendable {
     } catch {
       throw .template(error)
     }
+  }
+
+  private func program(named name: String?, hasTools: Bool) throws(TextError) -> ChatTemplateProgram {
+    guard let name else {
+      if let program = Self.program(programs, hasTools: hasTools) { return program }
+      throw .chatFormat(found: "only named ones without a default one in \(source.source)")
+    }
+    guard let named = programs.first(where: { $0.name == name }) else {
+      throw .templateName(name, known: names)
+    }
+    return named.program
   }
 
   /// The template that `transformers` chooses from a list: `tool_use` for a chat with tools, if there is one, or else
@@ -132,8 +149,10 @@ extension TemplateFormat {
   private func json(_ message: ChatMessage) -> JSONValue {
     let isDeveloper = message.isDeveloper && knowsDevelopers
     var members: JSONObject = ["role": isDeveloper ? "developer" : .string(message.role.rawValue)]
-    if let content = message.content {
-      members["content"] = probe.wantsParts ? [["type": "text", "text": .string(content)]] : .string(content)
+    if let content = message.content ?? message.parts?.joined(separator: "\n") {
+      let asParts = probe.wantsParts || message.parts != nil && probe.partRoles.contains(message.role)
+      let parts = (message.parts ?? [content]).map { ["type": "text", "text": .string($0)] as JSONValue }
+      members["content"] = asParts ? .array(parts) : .string(content)
     }
     if let reasoning = message.reasoningContent { members["reasoning_content"] = .string(reasoning) }
     if !message.toolCalls.isEmpty { members["tool_calls"] = .array(message.toolCalls.map(json)) }

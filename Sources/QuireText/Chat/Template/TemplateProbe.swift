@@ -10,6 +10,8 @@ struct TemplateProbe: Sendable, Equatable {
   private(set) var canSwitchThoughts = false
   /// Whether the template wants the content of messages as a list of parts.
   private(set) var wantsParts = false
+  /// The roles whose messages may have a list of text parts as their content.
+  private(set) var partRoles: Set<ChatMessage.Role> = []
   /// Whether the template wants the arguments of calls as their JSON text instead of as an object.
   private(set) var wantsArgumentText = false
 
@@ -58,6 +60,10 @@ struct TemplateProbe: Sendable, Equatable {
       let off = try open([Self.thinkingSwitch: false])
       canSwitchThoughts = try off != open([Self.thinkingSwitch: true])
     }
+    for role in ChatMessage.Role.allCases {
+      let text = try render(plain, TemplateChat(messages: Self.parts(role)))
+      if Self.showsParts(text) { partRoles.insert(role) }
+    }
     let asObject = try render(tools, Self.call(arguments: [Self.key: "v"], asParts: wantsParts))
     let asText = try render(
       tools, Self.call(arguments: .string(#"{"\#(Self.key)": "v"}"#), asParts: wantsParts))
@@ -72,6 +78,34 @@ struct TemplateProbe: Sendable, Equatable {
 
   private static func user(asParts: Bool) -> JSONValue {
     ["role": "user", "content": asParts ? [["type": "text", "text": .string(question)]] : .string(question)]
+  }
+
+  private static let parts = ["probe-first", "probe-second"]
+
+  /// A chat in which a message of a role has parts.
+  private static func parts(_ role: ChatMessage.Role) -> JSONValue {
+    let content = JSONValue.array(parts.map { ["type": "text", "text": .string($0)] })
+    let question: JSONValue = ["role": "user", "content": .string(question)]
+    let message: JSONValue = ["role": .string(role.rawValue), "content": content]
+    switch role {
+    case .system: return [message, question]
+    case .user: return [message]
+    case .assistant: return [question, message, question]
+    case .tool:
+      let function: JSONValue = ["name": .string(tool), "arguments": [:]]
+      let call: JSONValue = ["id": "callprobe", "type": "function", "function": function]
+      let asked: JSONValue = ["role": "assistant", "content": "", "tool_calls": [call]]
+      return [
+        question, asked,
+        ["role": "tool", "content": content, "name": .string(tool), "tool_call_id": "callprobe"],
+      ]
+    }
+  }
+
+  /// Whether the texts of both parts are written, but not the list itself.
+  private static func showsParts(_ text: String?) -> Bool {
+    guard let text, parts.allSatisfy(text.contains) else { return false }
+    return !["'text'", "\"text\""].contains(where: text.contains)
   }
 
   /// A chat with a call in it. Some templates want ids of nine letters.

@@ -285,7 +285,8 @@ final class TinySubject: Sendable {
     #expect(
       sentence(subject.path)
         == "there is neither a task file nor a text to measure \(subject.path) with, and none in its folder; "
-        + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text")
+        + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text, or add --sensitivity"
+    )
   }
 
   @Test func optionsAtOddsWithTheModel() throws {

@@ -58,6 +58,19 @@ import Testing
     }
   }
 
+  /// The lists of a GGUF file say each id; those between them may be unused.
+  @Test func listsMayLeaveIDsOut() throws {
+    let golden = try #require(Self.goldens.first { $0["name"]?.stringValue == "no-normalizer" })
+    let bytes = golden["file"]?["model"]?["vocab"]?.objectValue?.members.prefix(256).map(\.key) ?? []
+    let tokenizer = try Tokenizer(
+      vocabulary: bytes, added: [(258, "<s>", true), (261, "<｜User｜>", false), (262, "<think>", false)],
+      merges: [], configuration: ["eos_token": "<s>"])
+    #expect(tokenizer.vocabularySize == 263 && tokenizer.endOfSequenceIDs == [258])
+    #expect(tokenizer.encode("<｜User｜>a<think><s>") == [261, 97, 262, 258])
+    let again = try Tokenizer(tokenizer: tokenizer.sourceJSON)
+    #expect(again.encode("<｜User｜>a<think><s>") == [261, 97, 262, 258] && again.vocabularySize == 263)
+  }
+
   /// Control tokens that are matched after normalisation: in the template's text, and never in a message, even where a
   /// message begins with a mark that joins the template's last character.
   @Test(arguments: [false, true]) func normalizedTokensAreTheTemplates(normalizes: Bool) throws {

@@ -45,7 +45,8 @@ enum Program {
         let isKept = arguments.string("--output") != "-"
         StopSignals().answer(for: command.name, advice: isKept ? advice : Command.Stop.startAgain)
       }
-      ParentSearch.standard.withLock { $0 = ParentSearch(arguments.parents) }
+      let parents = try arguments.parentSearch()
+      ParentSearch.standard.withLock { $0 = parents }
       try command.run(arguments)
       return Terminal.exitCode
     } catch let error as UsageError {

@@ -42,6 +42,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   package var workFolder: String?
   /// Folder in which results are kept for later runs. Nil: nothing is kept.
   package var resultsFolder: String?
+  /// Folders of LoRA adapters, which are merged into every checkpoint in this order, and not into packs.
+  package var adapters: [String] = []
   /// Whether kept results are measured again.
   package var isFresh = false
   /// Results of another version of the program are not used.

@@ -101,7 +101,7 @@ extension Checkpoint {
   /// Bytes of all files: the weights and the companion files.
   package func fileBytes() throws(CheckpointError) -> Int {
     var total = files.reduce(0) { $0 + $1.byteCount }
-    for path in try companionPaths() {
+    for path in try companionPaths() + adapters.flatMap(\.paths) {
       do throws(FileFailure) { total += try InputFile(path: path).byteCount } catch {
         throw .unreadable(path: path, reason: error.reason)
       }

@@ -67,15 +67,19 @@ extension ModelSource {
     }
     let checkpoint = try checkpoint(for: "its tensors").checkpoint
     return checkpoint.tensorNames.compactMap(checkpoint.record).map {
+      let packedBytes = $0.byteCount
       if let stored = checkpoint.storedFormat($0.name) {
         return StoredTensor(
           name: $0.name, shape: $0.shape, scheme: stored.scheme,
           group: stored.hasOneGroup ? nil : stored.group,
           rawBytes: stored.byteCount, packedBytes: stored.byteCount)
       }
+      // The range of a matrix that an adapter changes is that of the stored values.
+      let rawBytes =
+        checkpoint.isAdapted($0.name) ? $0.shape.reduce($0.element.byteCount, *) : packedBytes
       return StoredTensor(
-        name: $0.name, shape: $0.shape, scheme: $0.element.rawValue, group: nil, rawBytes: $0.byteCount,
-        packedBytes: $0.byteCount)
+        name: $0.name, shape: $0.shape, scheme: $0.element.rawValue, group: nil, rawBytes: rawBytes,
+        packedBytes: packedBytes)
     }
   }
 

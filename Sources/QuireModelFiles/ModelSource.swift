@@ -39,7 +39,9 @@ package final class ModelSource: Sendable {
       guard adapters.isEmpty else {
         throw .wrongKind(
           path: path, expected: "a checkpoint for --adapter", found: "a pack",
-          advice: "give the checkpoint that it was made from, or leave --adapter out")
+          advice:
+            "make a pack with the adapter in it, quire convert CHECKPOINT --adapter DIR --output PACK, and give "
+            + "that one without --adapter")
       }
       pack = try reading { () throws(PackError) in try PackReader(path: path) }
     }

@@ -19,8 +19,16 @@ package struct ParentSearch: Sendable, Equatable {
 
   package init(_ paths: [String]) { self.paths = paths }
 
+  /// The first of the given paths where nothing is; nil when all exist.
+  package var missingPath: String? { paths.first { !FileManager.default.fileExists(atPath: $0) } }
+
   /// The parent of the pack at `path`: the first candidate with the recorded contents.
+  ///
+  /// Throws when nothing is at a given path, even if the parent is found elsewhere: the user means another file.
   func find(_ parent: PackParent, of path: String) throws(PackError) -> PackReader {
+    if let missing = missingPath {
+      throw .parent(path: path, parent: parent, found: "nothing at the given path \(missing)")
+    }
     var failure: PackError?
     for candidate in candidates(parent, of: path) where FileManager.default.fileExists(atPath: candidate) {
       do throws(PackError) {

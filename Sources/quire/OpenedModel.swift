@@ -4,6 +4,7 @@ import QuireGeneration
 import QuireJSON
 import QuireModel
 import QuireModelFiles
+import QuirePacks
 import QuireTensors
 import QuireText
 
@@ -83,7 +84,19 @@ extension Arguments {
   }
 
   /// Packs that delta packs may take tensors from, or their folders.
-  var parents: [String] { all("--parent") + Environment.parents }
+  ///
+  /// A path of the option must exist, whether a delta pack is opened or not; one of QUIRE_PARENT, which is for all
+  /// commands, only when a delta pack is opened.
+  func parentSearch() throws -> ParentSearch {
+    let given = all("--parent")
+    // Commands that need a file say it in their own words.
+    if let missing = ParentSearch(given.filter { $0 != InputFile.standardInputPath }).missingPath {
+      throw CommandError(
+        "\(spelling("--parent")): expected a readable pack at \(missing), or a folder of packs, found nothing; check the "
+          + "path, or leave it out")
+    }
+    return ParentSearch(given + Environment.parents)
+  }
 }
 
 /// Prints notices about a model, one per line.

@@ -44,7 +44,7 @@ enum Program {
         let isKept = arguments.string("--output") != "-"
         StopSignals().answer(for: command.name, advice: isKept ? advice : Command.Stop.startAgain)
       }
-      ParentSearch.standard = ParentSearch(arguments.parents)
+      ParentSearch.standard = try arguments.parentSearch()
       try command.run(arguments)
       return Terminal.exitCode
     } catch let error as UsageError {

@@ -52,6 +52,8 @@ import Testing
     try FileManager.default.createSymbolicLink(
       atPath: texts.path + "/model", withDestinationPath: place.checkpoint.path)
     texts.write("k3\n".utf8, to: "keys")
+    texts.write([], to: "base.quire")
+    _ = TinyAdapter.write(to: texts)
     let path = file(
       """
       // Everything that serve takes.
@@ -63,7 +65,7 @@ import Testing
         threads: 1.0, quiet: false, "api-key": ["k1", "k2"], "api-key-file": ["keys"], "no-slots": true,
         "log-bodies": 100, thinking: "64", "thinking-close-message": "Enough.", "answer-reserve": 16,
         "model-alias": ["small"], "any-model": true, "response-memory": 8, "no-page": true,
-        parent: ["base.quire"], }
+        parent: ["base.quire"], adapter: ["adapter"], }
       """)
     let server = try ServedProgram(words: ["--config", path])
     let errors = try server.errors
@@ -100,7 +102,7 @@ import Testing
       "threads": "1", "quiet": "false", "api-key": "k1, k2", "api-key-file": keys, "no-slots": "true",
       "log-bodies": "100", "thinking": "64", "thinking-close-message": "Enough.", "answer-reserve": "16",
       "model-alias": "small", "any-model": "true", "response-memory": "8", "no-page": "true",
-      "parent": "base.quire",
+      "parent": texts.write([], to: "base.quire"), "adapter": TinyAdapter.write(to: texts),
     ]
     values["model"] = place.checkpoint.path
     #expect(Set(values.keys) == Set(Self.options.map(\.name) + ["model"]))

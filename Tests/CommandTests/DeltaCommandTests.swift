@@ -81,6 +81,30 @@ import Testing
       ["expected a whole pack at", "found a delta pack"])
   }
 
+  /// Nothing at a given path is a fault, also where the path is not needed.
+  @Test func missingParentsAreRefused() throws {
+    try makePacks()
+    let (delta, missing) = (place.place("delta.quire"), place.place("none.quire"))
+    for model in [delta, place.place("base.quire"), place.checkpoint.path] {
+      expectRefusal(
+        try run("inspect", model, "--parent", missing), by: "inspect",
+        [
+          "--parent: expected a readable pack at \(missing), or a folder of packs, found nothing",
+          "check the path",
+        ])
+    }
+    expectRefusal(
+      try run("inspect", delta, "--parent", place.path, "--parent", missing), by: "inspect",
+      ["found nothing"])
+    // A variable is for all commands, so it matters where a parent is looked for.
+    let named = ["QUIRE_PARENT": missing]
+    expectRefusal(
+      try BuiltProgram.quire.run(["inspect", delta], environment: named), by: "inspect",
+      ["found nothing at the given path \(missing)"])
+    #expect(
+      try BuiltProgram.quire.run(["verify", place.place("base.quire")], environment: named).status == 0)
+  }
+
   @Test func wrongParentsAreRefused() throws {
     try makePacks()
     let (delta, other) = (place.place("delta.quire"), place.place("other.quire"))

@@ -172,6 +172,7 @@ import Testing
       [
         "--tensor": .adding(["--tensor", "model.norm.weight"]),
         "--rows": .adding(["--tensor", "model.embed_tokens.weight", "--rows", "1:3"]),
+        "--adapter": .alone([checkpoint, "--adapter", TinyAdapter.write(to: texts)]),
       ]
     default: [:]
     }
@@ -203,6 +204,10 @@ import Testing
       "--dtype": .adding(["--dtype", "float32", "--force"]),
       "--gguf-type": try format("gguf", "--gguf-type", "f16"),
       "--quantized-head": try format("compressed-tensors", "--quantized-head"),
+      "--adapter": .alone([
+        checkpoint, "--adapter", TinyAdapter.write(to: texts), "--format", "safetensors", "--output", output,
+        "--force",
+      ]),
     ]
   }
 

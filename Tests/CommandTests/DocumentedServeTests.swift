@@ -22,6 +22,7 @@ import Testing
     let texts = TemporaryFolder()
     let keys = texts.write("# mine\nsecret-1\n".utf8, to: "keys")
     let report = texts.write(#"{"rows": [{"step": "reference"}]}"#.utf8, to: "report.json")
+    let adapter = TinyAdapter.write(to: texts)
     let configuration = texts.write("{slots: 3}".utf8, to: "serve.json5")
     let help = try BuiltProgram.quire.run(["serve", "--help"], environment: ["COLUMNS": "400"]).output
     let options = help.split(separator: "\n").compactMap { $0.firstMatch(of: /^  (--[a-z-]+)( [A-Z])?/) }
@@ -32,7 +33,8 @@ import Testing
       if match.2 != nil {
         extra.append(
           try #require(
-            ["--report": report, "--api-key-file": keys, "--config": configuration][name]
+            ["--report": report, "--api-key-file": keys, "--config": configuration, "--adapter": adapter][
+              name]
               ?? Self.values[name],
             "no example of serve \(name)"))
       }

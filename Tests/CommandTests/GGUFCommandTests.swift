@@ -93,11 +93,6 @@ import Testing
       try BuiltProgram.quire.run(
         "convert", place.checkpoint.path, "--recipe", place.recipe(Workplace.int8), "--output", output,
         "--adapter", folder.path), by: "convert", ["expected a LoRA adapter with adapter_config.json"])
-    let pack = try place.pack(name: "base.quire")
-    expectRefusal(
-      try BuiltProgram.quire.run(
-        "generate", pack, "--prompt", "x", "--adapter", TinyAdapter.write(to: adapters)), by: "generate",
-      ["expected a checkpoint for --adapter", "found a pack"])
-    #expect(place.outputs == ["base.quire"])
+    #expect(place.outputs == [])
   }
 }

@@ -15,8 +15,8 @@ import Testing
     ],
     "inspect": ["none", "--json"],
     "verify": ["none", "--quiet"],
-    "delta": ["none", "--parent", "P.quire", "--output", "D.quire", "--quiet"],
-    "flatten": ["none", "--parent", "P.quire", "--output", "P.quire", "--quiet"],
+    "delta": ["none", "--parent", ".", "--output", "D.quire", "--quiet"],
+    "flatten": ["none", "--parent", ".", "--output", "P.quire", "--quiet"],
     "export": [
       "none", "--format", "compressed-tensors", "--output", "F", "--dtype", "float32", "--fill-pruned",
       "--quantized-head", "--plan",

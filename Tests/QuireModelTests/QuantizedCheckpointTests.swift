@@ -16,8 +16,8 @@ import QuireModel
   @Test func theVariantsAreThere() {
     #expect(
       Self.variants.map(\.testDescription) == [
-        "awq", "fp8", "gptq-int4", "gptq-int8", "gptq-permuted", "gptq-v2", "w4a16", "w4a16-asymmetric",
-        "w8a8",
+        "awq", "fp8", "gptq-int4", "gptq-int8", "gptq-permuted", "gptq-v2", "mixed", "w4a16",
+        "w4a16-asymmetric", "w8a16", "w8a16-group", "w8a8",
       ])
   }
 

@@ -131,6 +131,11 @@ import Testing
       missing.hasSuffix(
         ", from which ELSEWHERE/delta.quire takes tensors, found none; copy it next to ELSEWHERE/delta.quire or give its path with --parent"
       ))
+    // Nothing at a given path is refused although the parent is found elsewhere.
+    let nothing = #expect(throws: PackError.self) {
+      try PackReader(path: delta, parents: ParentSearch([folder.path, elsewhere.path + "/none"]))
+    }
+    #expect(nothing?.description.contains("found nothing at the given path \(elsewhere.path)/none") == true)
     for place in [folder.path, folder.path + "/base.quire"] {
       #expect(try PackReader(path: moved, parents: ParentSearch([place])).parent != nil)
     }

@@ -31,15 +31,19 @@ extension Checkpoint {
   /// The hashes of the adapters' files, named after their folders.
   func adapterHashes() throws(CheckpointError) -> [SourceHash] {
     var hashes: [SourceHash] = []
-    for adapter in adapters {
-      for path in adapter.paths {
-        let (bytes, hash) = try Self.hash(path)
-        hashes.append(
-          SourceHash(
-            file: adapter.name + "/" + Self.name(path), byteCount: bytes, algorithm: .file,
-            hash: ContentHash.hexadecimal(hash)))
-      }
-    }
+    for adapter in adapters { hashes += try adapter.hashes() }
     return hashes
+  }
+}
+
+extension LoRAAdapter {
+  /// The hashes of its files, named after its folder.
+  package func hashes() throws(CheckpointError) -> [SourceHash] {
+    try paths.map { path throws(CheckpointError) in
+      let (bytes, hash) = try Checkpoint.hash(path)
+      return SourceHash(
+        file: name + "/" + Checkpoint.name(path), byteCount: bytes, algorithm: .file,
+        hash: ContentHash.hexadecimal(hash))
+    }
   }
 }

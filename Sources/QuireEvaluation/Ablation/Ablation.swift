@@ -28,7 +28,9 @@ package struct Ablation: Sendable {
   package func run(
     onProgress: (AblationProgress) -> Void = { _ in }
   ) throws(EvaluationError) -> AblationReport {
-    let source = try opening { () throws(ModelFileError) in try ModelSource(path: model) }
+    let source = try opening { () throws(ModelFileError) in
+      try ModelSource(path: model, adapters: options.adapters)
+    }
     let tokenizer = try opening { () throws(ModelFileError) in
       try source.tokenizer(chatFormat: options.chatFormat)
     }
@@ -96,6 +98,8 @@ package struct AblationOptions: Sendable, Equatable {
   package var threadCount: Int
   package var instructionSet = InstructionSet.detected
   package var chatFormat: ChatFormatOverride?
+  /// Folders of LoRA adapters to merge into a checkpoint.
+  package var adapters: [String] = []
 
   package init(threadCount: Int) { self.threadCount = threadCount }
 

@@ -46,6 +46,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   package var resultsFolder: String?
   /// Running servers, a row each.
   package var servers: [ServerSource] = []
+  /// Folders of LoRA adapters, which are merged into every checkpoint in this order, and not into packs.
+  package var adapters: [String] = []
   /// Whether kept results are measured again.
   package var isFresh = false
   /// Results of another version of the program are not used.

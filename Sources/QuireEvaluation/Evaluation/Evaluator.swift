@@ -57,7 +57,8 @@ package struct Evaluator: Sendable {
     onProgress: (EvaluationProgress) -> Void = { _ in }, onRow: (EvaluationRow) -> Void = { _ in },
     onKept: (Int) -> Void = { _ in }, onStart: (EvaluationMethod) -> Void = { _ in }
   ) throws(EvaluationError) -> EvaluationReport {
-    let plan = try RowPlan.plan(models: models, recipes: recipes, reference: reference)
+    let plan = try RowPlan.plan(
+      models: models, recipes: recipes, reference: reference, adapters: options.adapters)
     guard plan.reference != nil || !options.measuresSensitivity else {
       throw .invalidOption(
         name: "measuresSensitivity",
@@ -75,6 +76,7 @@ package struct Evaluator: Sendable {
     var report = EvaluationReport(
       model: models[0], reference: plan.reference?.path, method: material.method)
     report.otherModels = Array(models.dropFirst())
+    if let reference = plan.reference { report.adapters = try opening(reference.mergedAdapters) }
     var referenceSheet: AnswerSheet?
     let reference = plan.reference.map { TextReference($0, compute: compute) }
     let referenceIdentity = try plan.reference.map { source throws(EvaluationError) in

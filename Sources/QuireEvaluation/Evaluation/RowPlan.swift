@@ -46,15 +46,25 @@ struct RowPlan {
   /// - Parameters:
   ///   - models: at least one
   ///   - reference: nil: the first checkpoint among the models, if there is one
+  ///   - adapters: folders of LoRA adapters, merged into every checkpoint
   static func plan(
-    models paths: [String], recipes: [Recipe], reference: String?
+    models paths: [String], recipes: [Recipe], reference: String?, adapters: [String] = []
   ) throws(EvaluationError) -> RowPlan {
-    var models: [ModelSource] = []
-    for path in paths {
-      models.append(try opening { () throws(ModelFileError) in try ModelSource(path: path) })
+    func open(_ path: String) throws(EvaluationError) -> ModelSource {
+      try opening { () throws(ModelFileError) in
+        try ModelSource.open(path, adaptersOfCheckpoints: adapters)
+      }
     }
-    let other = try reference.map { path throws(EvaluationError) in try self.reference(path, models) }
+    var models: [ModelSource] = []
+    for path in paths { models.append(try open(path)) }
+    let other = try reference.map { path throws(EvaluationError) in
+      try self.reference(path, models, open)
+    }
     let reference = other ?? models.first { !$0.isPack }
+    if reference == nil, !adapters.isEmpty {
+      // Refused with the sentence of every other command.
+      _ = try opening { () throws(ModelFileError) in try ModelSource(path: paths[0], adapters: adapters) }
+    }
     if !recipes.isEmpty, reference == nil {
       throw .invalidOption(
         name: "recipes",
@@ -80,7 +90,7 @@ struct RowPlan {
   }
 
   private static func reference(
-    _ path: String, _ models: [ModelSource]
+    _ path: String, _ models: [ModelSource], _ open: (String) throws(EvaluationError) -> ModelSource
   ) throws(EvaluationError) -> ModelSource {
     if let same = models.first(where: { $0.path == path && !$0.isPack }) {
       guard models.count > 1 else {
@@ -91,7 +101,7 @@ struct RowPlan {
       }
       return same
     }
-    let source = try opening { () throws(ModelFileError) in try ModelSource(path: path) }
+    let source = try open(path)
     guard !source.isPack else {
       throw .invalidOption(
         name: "reference",

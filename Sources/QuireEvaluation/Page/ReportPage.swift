@@ -42,6 +42,8 @@ package struct ReportPage {
       text +=
         ", compared with the unmodified checkpoint in float32 (\(NumberText.bytes(reference.sizeBytes)))"
     }
+    let adapters = (report.json["adapters"]?.arrayValue ?? []).compactMap { $0["description"]?.stringValue }
+    if !adapters.isEmpty { text += ", merged into checkpoints: \(adapters.joined(separator: ", "))" }
     if let date = report.json["provenance"]?["date"]?.stringValue { text += ", measured \(date)" }
     return Self.muted(
       text + ". ± is one standard error; within two of them no difference is claimed.")

@@ -25,7 +25,8 @@ import QuireModelFiles
 // | results | per mode, what lm-evaluation-harness writes as `results`: per task, its metrics with their errors |
 // | notes | notices of the conversion, and what a server cannot do, a sentence each |
 //
-// A report may also have `models` (the paths, when there are several), `provenance` (program, command, machine) and
+// A report may also have `models` (the paths, when there are several), `adapters` (merged into every checkpoint: `name`,
+// `description`, `files` with their hashes), `provenance` (program, command, machine) and
 // `flipped` (up to ten answers per row and mode that are right on one side only: `row`, `task`, `mode`, `prompt`, `expected`,
 // and `reference` and `own` with `content`, `extracted`, `isRight`, `tokens`).
 //
@@ -50,6 +51,7 @@ extension EvaluationReport {
     if !otherModels.isEmpty {
       report["models"] = .array(([model] + otherModels).map { .string($0) })
     }
+    if !adapters.isEmpty { report["adapters"] = .array(adapters.map(\.json)) }
     report["sensitivity"] = sensitivity?.json
     report["provenance"] = provenance?.json
     if !flipped.isEmpty { report["flipped"] = .array(flipped.map(\.json)) }

@@ -12,6 +12,7 @@ extension EvaluationReport {
     if let reference, reference != model { text += " against \(reference)" }
     text +=
       " (\(method.threadCount) \(method.threadCount == 1 ? "thread" : "threads"), \(method.instructionSet))\n"
+    for adapter in adapters { text += adapter.sentence + ", into every checkpoint\n" }
     for section in [sizeSection, textSection, answerSection, taskSection].compactMap({ $0 }) {
       text += "\n" + Self.wrapped(section.title, width: width)
       text += section.table.parts(width: width, keyCount: section.keyCount).map(\.text).joined(

@@ -1,3 +1,4 @@
+package import QuireModelFiles
 package import QuireText
 
 /// A finished evaluation: how it was done and one row per step.
@@ -12,6 +13,8 @@ package struct EvaluationReport: Sendable, Equatable {
   package var otherModels: [String] = []
   /// Path of the checkpoint that rows are compared with; nil when there is none.
   package var reference: String?
+  /// The adapters that were merged into every checkpoint.
+  package var adapters: [MergedAdapter] = []
   package var method: EvaluationMethod
   /// The reference first, if there is one; then the other models and every recipe's steps, in order.
   package var rows: [EvaluationRow]

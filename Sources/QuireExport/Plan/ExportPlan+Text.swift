@@ -14,7 +14,7 @@ extension ExportPlan {
     ])
     for row in rows { table.add(row) }
     lines.append(table.text)
-    lines += sentences.map { $0 + "\n" }
+    lines += (adapters.map(\.sentence) + sentences).map { $0 + "\n" }
     lines.append("size: \(ByteText.of(tensorBytes)) of tensors\(shards)")
     return lines.joined(separator: "\n")
   }

@@ -13,6 +13,8 @@ package struct ExportPlan {
   package let configuration: ModelConfiguration
   /// In the order of a forward pass.
   package let tensors: [PlannedTensor]
+  /// The adapters that are merged into the checkpoint first.
+  package let adapters: [MergedAdapter]
   let source: ExportSource
   let model: ModelSource
 
@@ -20,6 +22,7 @@ package struct ExportPlan {
   package init(_ model: ModelSource, options: ExportOptions, compute: Compute) throws(ExportError) {
     self.model = model
     self.options = options
+    adapters = try reading { () throws(ModelFileError) in try model.mergedAdapters() }
     source = try ExportSource(model, fillsPruned: options.fillsPruned, compute: compute)
     configuration = source.configuration
     var tensors: [PlannedTensor] = []

@@ -28,6 +28,8 @@ enum ModelEndpoints {
       "max_model_len": .int(service.generator.contextLength), "meta": metadata(of: service),
     ]
     members["evaluation"] = service.options.facts.evaluation
+    let adapters = service.options.facts.adapters
+    if !adapters.isEmpty { members["adapters"] = .array(adapters) }
     return .object(members)
   }
 

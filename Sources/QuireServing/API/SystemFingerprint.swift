@@ -8,7 +8,7 @@ enum SystemFingerprint {
     let numbers = [facts.parameterCount, facts.weightBytes, facts.fileBytes, facts.hiddenSize]
     var parts = [options.modelName, facts.recipeText ?? ""]
     parts += numbers.map { "\($0 ?? 0)" }
-    parts += facts.steps.map { $0.serialized() }
+    parts += (facts.steps + facts.adapters).map { $0.serialized() }
     let digits = String(hash(parts.joined(separator: "\n")), radix: 16)
     return "b\(options.version)-" + String(repeating: "0", count: 8 - digits.count) + digits
   }

@@ -20,6 +20,8 @@ package struct ModelFacts: Sendable, Equatable {
   /// The recipe of a pack: its name and its text.
   package var recipeName: String?
   package var recipeText: String?
+  /// The adapters that are merged into a checkpoint, in order.
+  package var adapters: [JSONValue] = []
   /// The rows of a pack's manifest: the checkpoint, then the model after each step, with the measurements of
   /// `evaluate --store`.
   package var steps: [JSONValue] = []

@@ -24,6 +24,7 @@ enum ModelFactsEndpoint {
       "file_bytes": integer(facts.fileBytes),
       "bits_per_weight": facts.bitsPerWeight.map { .double($0) } ?? .null,
       "recipe": facts.recipeName.map { ["name": .string($0), "text": text(facts.recipeText)] } ?? .null,
+      "adapters": .array(facts.adapters),
       "steps": .array(facts.shownSteps),
       "report": facts.shownReport ?? .null,
       "sensitivity": facts.sensitivity ?? .null,

@@ -124,8 +124,8 @@ extension Command.Option {
       + "template)")
   static let adapter = Self(
     "--adapter", "DIR",
-    "a LoRA adapter in PEFT's layout to merge into the checkpoint's weights; repeat it to add several in order"
-  )
+    "a LoRA adapter in PEFT's layout to merge into the weights of a checkpoint; several are added in order",
+    isRepeatable: true)
   static let threads = Self(
     "--threads", "N",
     "threads to compute with (default: all processors that this process may use, which is also the most)")

@@ -42,7 +42,7 @@ extension Command {
       Option(
         "--lookup", nil,
         "measure drafts from the text itself as well: one sequence, --generate-tokens of them"),
-      .cacheType, .parent, .threads, .json, .quiet,
+      .cacheType, .adapter, .parent, .threads, .json, .quiet,
     ],
     example: "quire bench --shape qwen3-8b --scheme int4 --batch 1,8 --json",
     run: runBench)
@@ -110,7 +110,7 @@ extension Arguments {
 
 /// The measured model: from disk, or a shape with random weights.
 private enum BenchSubject {
-  case model(path: String)
+  case model(path: String, adapters: [String])
   case shape(PublishedShape, layerCount: Int?, format: WeightFormat, headFormat: WeightFormat)
 
   private static let shapeOptions = ["--scheme", "--group", "--head-scheme", "--layers"]
@@ -125,8 +125,11 @@ private enum BenchSubject {
         throw UsageError(
           command, "\(option) belongs to --shape; a model from disk has its own, so leave it out")
       }
-      self = .model(path: path)
+      self = .model(path: path, adapters: arguments.all("--adapter"))
       return
+    }
+    guard !arguments.has("--adapter") else {
+      throw UsageError(command, "--adapter belongs to a MODEL; a shape has random weights, so leave it out")
     }
     guard arguments.positionals.isEmpty else {
       throw UsageError(command, "expected a MODEL or --shape, found both; leave one of them out")
@@ -158,8 +161,8 @@ private enum BenchSubject {
     _ compute: Compute, check: (_ name: String, ModelConfiguration, _ weightBytes: Int) throws -> Void
   ) throws -> (name: String, model: Model) {
     switch self {
-    case .model(let path):
-      let source = try ModelSource(path: path)
+    case .model(let path, let adapters):
+      let source = try ModelSource(path: path, adapters: adapters)
       let model = try source.model(compute.team)
       try check(source.name, model.configuration, 0)
       return (source.name, model)

@@ -61,7 +61,7 @@ private func collect(
   let (recipe, recipePath) = try calibrationRecipe(arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
-  for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
+  files.reads(adaptersOf: arguments)
   files.reads(recipe, at: recipePath)
   try files.check(output, option: "--output", replaces: arguments.has("--force"))
   let collector = try StatisticsCollector(

@@ -46,7 +46,7 @@ private func runConvert(_ arguments: Arguments) throws {
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
-  for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
+  files.reads(adaptersOf: arguments)
   files.reads(recipe.recipe, at: recipe.path)
   let parent = try arguments.parentPack(&files)
   let output = try named.map(PackOutput.init)

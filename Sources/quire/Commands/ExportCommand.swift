@@ -29,7 +29,7 @@ extension Command {
       Option(
         "--quantized-head", nil,
         "compressed-tensors: keep a quantized lm_head quantized, which older programs cannot load"),
-      .parent, .threads, .quiet,
+      .adapter, .parent, .threads, .quiet,
     ],
     example: "quire export qwen3-8b-int4.quire --format compressed-tensors --output qwen3-8b-int4-vllm",
     stop: .ends(advice: Stop.startAgain),
@@ -66,6 +66,7 @@ private func runExport(_ arguments: Arguments) throws {
 private func checkOutput(_ output: String, _ arguments: Arguments, _ model: ModelSource) throws {
   var files = OutputGuard()
   files.reads(model: model.path)
+  files.reads(adaptersOf: arguments)
   files.reads(parentOf: model.pack)
   // A plan looks at no output; a folder's contents are checked by the exporter.
   let replaces = arguments.has("--force") || arguments.has("--plan")

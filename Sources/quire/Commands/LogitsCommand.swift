@@ -30,7 +30,7 @@ private func runLogits(_ arguments: Arguments) throws {
   let asked = try arguments.keyValueElement()
   var files = OutputGuard()
   files.reads(model: arguments.positionals[0])
-  for adapter in arguments.all("--adapter") { files.reads(model: adapter) }
+  files.reads(adaptersOf: arguments)
   let source = try arguments.modelSource()
   files.reads(parentOf: source.pack)
   try files.check(output, option: "--output", replaces: arguments.has("--force"))

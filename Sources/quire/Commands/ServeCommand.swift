@@ -67,7 +67,8 @@ extension Command {
           + "the log"),
       Option("--no-page", nil, "no chat page at /"),
       Option("--no-slots", nil, "do not show running requests at /slots"),
-      .parent, .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat, .reasoningTags,
+      .adapter, .parent, .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat,
+      .reasoningTags,
       .toolFormat,
       .threads, .quiet,
     ],
@@ -186,6 +187,8 @@ private func runServe(_ arguments: Arguments) throws {
   options.samplingDefaults = opened.samplingDefaults
   options.facts = try facts(of: source, asked.report)
   options.facts.contextPositions = opened.model.configuration.contextPositions
+  let adapters = try source.mergedAdapters()
+  options.facts.adapters = adapters.map(\.json)
   options.facts.hiddenSize = opened.model.configuration.hiddenSize
   let server = try Server(
     engine: engine, tokenizer: opened.tokenizer, options: options,
@@ -195,7 +198,7 @@ private func runServe(_ arguments: Arguments) throws {
   let summary = ServeSummary(
     name: name, opened: opened, engine: engine.shape, options: engineOptions, server: server,
     seconds: Date().timeIntervalSince(begin), requiresKey: !asked.apiKeys.isEmpty,
-    settings: arguments.settings)
+    adapters: adapters, settings: arguments.settings)
   if !isQuiet { Terminal.errorText(summary.text) }
   let signal = stop.wait()
   if !isQuiet {

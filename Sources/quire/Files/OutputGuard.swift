@@ -47,6 +47,11 @@ struct OutputGuard {
     }
   }
 
+  /// Registers that the command reads the folders of `--adapter`.
+  mutating func reads(adaptersOf arguments: Arguments) {
+    for path in arguments.all("--adapter") { reads(model: path) }
+  }
+
   /// Registers that the command reads a delta pack's parent.
   mutating func reads(parentOf pack: PackReader?) {
     if let parent = pack?.parent { reads(parent.path, as: "the parent of the model") }

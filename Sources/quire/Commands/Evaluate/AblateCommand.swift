@@ -28,7 +28,7 @@ extension Command {
         "measure nothing with the other techniques off, which takes most of the time on a large model"),
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the tables"),
       Option("--html", "FILE", "write the report as a page of one HTML file"),
-      .force, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
+      .force, .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire ablate recipes/demo/checkpoint --html ablation.html",
     stop: .ends(advice: "nothing was written, so run it again from the start"),
@@ -72,6 +72,7 @@ private func ablationOptions(_ arguments: Arguments) throws -> AblationOptions {
   options.measuresAlone = !arguments.has("--no-alone")
   options.instructionSet = try Environment.instructionSet()
   options.chatFormat = try arguments.chatFormat()
+  options.adapters = arguments.all("--adapter")
   return options
 }
 

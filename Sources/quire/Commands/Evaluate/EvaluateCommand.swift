@@ -65,7 +65,7 @@ extension Command {
         "an earlier report of the same material to compare with; the gate counts changes from it"),
       .force,
       Option("--store", nil, "for one pack: keep the row in its manifest"),
-      .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
+      .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
     stop: .ends(
@@ -99,6 +99,7 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
     .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path + "/evaluation-results" }
   options.measuresSensitivity = arguments.has("--sensitivity")
   options.servers = try arguments.servers()
+  options.adapters = arguments.all("--adapter")
   options.isFresh = arguments.has("--fresh")
   options.programVersion = Program.version
   return options
@@ -127,7 +128,7 @@ private func thinkingBudgets(_ arguments: Arguments) throws -> [Int] {
 private func runEvaluate(_ arguments: Arguments) throws {
   let options = try evaluationOptions(arguments)
   let models = arguments.positionals
-  if arguments.has("--store"), try models.count > 1 || !arguments.modelSource().isPack {
+  if arguments.has("--store"), try models.count > 1 || !ModelSource(path: models[0]).isPack {
     throw CommandError(
       "--store: expected one pack to keep the row in, found "
         + (models.count > 1 ? "\(models.count) models" : "the folder \(models[0])")

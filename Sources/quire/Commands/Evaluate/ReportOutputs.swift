@@ -29,6 +29,7 @@ struct ReportOutputs {
 
   /// - Parameter files: knows what the command reads
   init(_ arguments: Arguments, _ files: inout OutputGuard) throws {
+    files.reads(adaptersOf: arguments)
     json = try Self.open(arguments, "--json", &files)
     html = try Self.open(arguments, "--html", &files)
   }

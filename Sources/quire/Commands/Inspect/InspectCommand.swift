@@ -14,7 +14,7 @@ extension Command {
         "--rows", "A:B",
         "with --tensor: only the rows from A to before B, and their values; of a pack only the parts with these rows are read"
       ),
-      .parent, .threads, .json,
+      .adapter, .parent, .threads, .json,
     ],
     example: "quire inspect demo.quire --json",
     run: runInspect)

@@ -26,15 +26,17 @@ struct Inspection {
   let configuration: JSONValue
   let lines: [StoredTensor]
   let members: [(String, JSONValue)]  // recipe, provenance, rows
+  private let adapters: [MergedAdapter]
   private let pack: PackReader?
 
   init(_ source: ModelSource) throws {
     path = source.path
     configuration = try source.configurationJSON()
     lines = try source.tensors()
-    bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.rawBytes }
+    bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.packedBytes }
     dequantizedBytes = try source.hasQuantizedMatrices ? source.loadedBytes() : nil
     pack = source.pack
+    adapters = try source.mergedAdapters()
     let manifest = pack?.manifest
     members = [
       ("recipe", manifest?.recipe?.json ?? .null), ("provenance", manifest?.provenance ?? .null),
@@ -49,6 +51,7 @@ struct Inspection {
     for (key, value) in members { object[key] = value }
     object["contents"] = pack.map { .string(ContentHash.hexadecimal($0.contentsHash)) } ?? .null
     object["parent"] = pack?.parentJSON ?? .null
+    object["adapters"] = .array(adapters.map(\.json))
     return .object(object)
   }
 
@@ -58,7 +61,7 @@ struct Inspection {
     let headText = Set(heads).count == 1 ? heads.first ?? "" : heads.joined(separator: " ")
     var text = """
       \(path): \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize), \(configuration.parameterCount) parameters
-      \(sizeSentence(configuration))\(pack?.parentSentence ?? "")
+      \(sizeSentence(configuration))\(pack?.parentSentence ?? "")\(adapters.map { "\n" + $0.sentence }.joined())
       query/KV heads: \(headText)
 
       \(tensorTable.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n"))

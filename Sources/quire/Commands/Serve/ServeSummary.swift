@@ -1,6 +1,7 @@
 import QuireFiles
 import QuireGeneration
 import QuireModel
+import QuireModelFiles
 import QuireServing
 import QuireTensors
 import QuireText
@@ -15,6 +16,7 @@ struct ServeSummary {
   /// Seconds from the start of the command until the server listened.
   let seconds: Double
   let requiresKey: Bool
+  let adapters: [MergedAdapter]
   /// Options from a file and from variables.
   let settings: [Setting]
 
@@ -22,12 +24,14 @@ struct ServeSummary {
   var text: String {
     let lines = [
       "serving \(name) at \(server.url)", "chat page at \(server.pageURL ?? "(none)")", "model: \(model)",
+    ]
+    let facts = [
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
       "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
       "API key: \(requiresKey ? "required" : "not required")",
     ]
     let origins = settings.isEmpty ? [] : ["options: \(Setting.summary(settings))"]
-    return (lines + origins).map { $0.visibleLine + "\n" }.joined()
+    return (lines + adapters.map(\.sentence) + facts + origins).map { $0.visibleLine + "\n" }.joined()
   }
 
   private var model: String {

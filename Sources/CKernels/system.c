@@ -2,6 +2,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -20,6 +21,10 @@ int quire_rename_exchange(const char *from, const char *to) {
   return renameat2(-100 /* AT_FDCWD */, from, -100, to, 2 /* RENAME_EXCHANGE */);
 }
 
+void quire_start_writing(int descriptor, int64_t offset, int64_t count) {
+  sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
 void quire_name_thread(const char *name) {
   char text[16] = {0};
   for (int i = 0; i < 15 && name[i]; i++) text[i] = name[i];
@@ -34,6 +39,10 @@ int quire_affinity_count(void) {
 int quire_rename_exclusive(const char *from, const char *to) { return renamex_np(from, to, RENAME_EXCL); }
 
 int quire_rename_exchange(const char *from, const char *to) { return renamex_np(from, to, RENAME_SWAP); }
+
+void quire_start_writing(int descriptor, int64_t offset, int64_t count) {
+  (void)descriptor, (void)offset, (void)count;
+}
 
 void quire_name_thread(const char *name) { pthread_setname_np(name); }
 

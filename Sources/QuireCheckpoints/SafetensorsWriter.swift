@@ -42,6 +42,7 @@ package final class SafetensorsWriter {
     totalBytes = tensors.reduce(header.count) { $0 + $1.byteCount }
     do throws(FileFailure) {
       file = try AtomicFile(path: path)
+      file.startsWritingEarly = true
       try file.write(header)
     } catch {
       throw .unwritable(path: path, reason: error.reasonAndRemedy)

@@ -28,6 +28,11 @@ package final class AtomicFile {
         ? DisposableFiles.forget(temporaryPath) : DisposableFiles.add(temporaryPath)
     }
   }
+  /// Whether the system begins to write to the disk while more is appended, so that `commit` of a large file waits less.
+  package var startsWritingEarly = false
+  /// Bytes that the system was asked to write.
+  private var startedBytes = 0
+  private static let earlyBytes = 32 << 20
   /// Whether a file had the name at the start, and may be replaced.
   private let replaces: Bool
   private let descriptor: Int32
@@ -76,6 +81,7 @@ package final class AtomicFile {
     precondition(byteCount <= self.byteCount && !isCommitted, "only written bytes can be removed")
     guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .last }
     self.byteCount = byteCount
+    startedBytes = min(startedBytes, byteCount)
   }
 
   deinit {
@@ -115,6 +121,9 @@ package final class AtomicFile {
     precondition(!isCommitted, "the file is finished")
     try writeWhole(descriptor, at: byteCount, bytes)
     byteCount += bytes.count
+    guard startsWritingEarly, byteCount - startedBytes >= Self.earlyBytes else { return }
+    quire_start_writing(descriptor, Int64(startedBytes), Int64(byteCount - startedBytes))
+    startedBytes = byteCount
   }
 
   /// Appends `bytes`.

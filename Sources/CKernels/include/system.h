@@ -11,6 +11,9 @@ int quire_rename_exclusive(const char *from, const char *to);
 /* Renames each to the name of the other in one step. Returns 0, or -1 with errno. */
 int quire_rename_exchange(const char *from, const char *to);
 
+/* Asks the system to start writing a range of a file to the disk now, and does not wait for it. */
+void quire_start_writing(int descriptor, int64_t offset, int64_t count);
+
 /* Names the calling thread for debuggers; the system keeps 15 bytes. */
 void quire_name_thread(const char *name);
 

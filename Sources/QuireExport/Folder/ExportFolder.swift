@@ -81,30 +81,38 @@ struct ExportFolder {
       SafetensorsWriter.Tensor(
         name: tensor.output.name, element: tensor.output.element, shape: tensor.output.shape)
     }
-    let file = try saving { () throws(CheckpointError) in
-      // transformers reads only files that name their framework.
-      try SafetensorsWriter(
-        path: path, tensors: tensors, metadata: ["format": "pt", Self.mark.key: Self.mark.value])
+    // transformers reads only files that name their framework.
+    var metadata = ["format": "pt", Self.mark.key: Self.mark.value]
+    if !plan.adapters.isEmpty {
+      metadata["adapters"] = plan.adapters.map(\.description).joined(separator: ", ")
+    }
+    // The queue's threads use it one after the other, and this one only when the queue has finished.
+    nonisolated(unsafe) let file = try saving { [metadata] () throws(CheckpointError) in
+      try SafetensorsWriter(path: path, tensors: tensors, metadata: metadata)
+    }
+    let queue = WriteQueue { (bytes) throws(ExportError) in
+      try saving { () throws(CheckpointError) in try file.append(bytes) }
     }
     for (output, planned) in shard.tensors {
-      try writer.write(output, of: planned) { (bytes) throws(ExportError) in
-        try saving { () throws(CheckpointError) in try file.append(bytes) }
+      try writer.write(output, of: planned) { (bytes, owner) throws(ExportError) in
+        try queue.add(bytes, of: owner)
         onBytes(bytes.count)
       }
     }
+    try queue.finish()
     try saving { () throws(CheckpointError) in try file.finish() }
   }
+}
 
-  private func saving<Value>(
-    _ body: () throws(CheckpointError) -> Value
-  ) throws(ExportError) -> Value {
-    do {
-      return try body()
-    } catch {
-      switch error {
-      case .unwritable(let path, let reason): throw .unwritable(path: path, reason: reason)
-      default: throw .model(error.description)
-      }
+private func saving<Value>(
+  _ body: () throws(CheckpointError) -> Value
+) throws(ExportError) -> Value {
+  do {
+    return try body()
+  } catch {
+    switch error {
+    case .unwritable(let path, let reason): throw .unwritable(path: path, reason: reason)
+    default: throw .model(error.description)
     }
   }
 }

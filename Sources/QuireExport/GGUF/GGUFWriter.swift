@@ -12,22 +12,30 @@ struct GGUFWriter {
 
   /// Writes everything; the file appears under its name at the end.
   func write(to path: String, progress: (_ doneBytes: Int) -> Void) throws(ExportError) {
-    let file = try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
+    // The queue's threads use it one after the other, and this one only when the queue has finished.
+    nonisolated(unsafe) let file = try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
+    file.startsWritingEarly = true
     let head = try head()
     try writing(path) { () throws(FileFailure) in try file.write(head) }
     let writer = TensorWriter(plan.source)
-    var done = 0
+    let queue = WriteQueue { (bytes) throws(ExportError) in
+      try writing(path) { () throws(FileFailure) in try file.write(bytes) }
+    }
+    var (done, end) = (0, head.count)
     for planned in plan.tensors {
       for output in planned.outputs {
-        try writer.write(output, of: planned) { (bytes) throws(ExportError) in
-          try writing(path) { () throws(FileFailure) in try file.write(bytes) }
+        try writer.write(output, of: planned) { (bytes, owner) throws(ExportError) in
+          try queue.add(bytes, of: owner)
           done += bytes.count
+          end += bytes.count
           progress(done)
         }
       }
-      let padding = [UInt8](repeating: 0, count: Self.aligned(file.byteCount) - file.byteCount)
-      try writing(path) { () throws(FileFailure) in try file.write(padding) }
+      let padding = HostBuffer([UInt8](repeating: 0, count: Self.aligned(end) - end))
+      try queue.add(UnsafeRawBufferPointer(padding.bytes), of: padding)
+      end += padding.count
     }
+    try queue.finish()
     try writing(path) { () throws(FileFailure) in try file.commit() }
   }
 

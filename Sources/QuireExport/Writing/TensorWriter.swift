@@ -1,17 +1,20 @@
 import QuireModel
 import QuireTensors
 
-/// Produces the bytes of exported tensors, one after the other, in memory for one band.
+/// Produces the bytes of exported tensors, one after the other, in memory for two bands: one is computed while the other is
+/// written.
 final class TensorWriter {
-  /// Receives the bytes of a tensor in order.
-  typealias Sink = (UnsafeRawBufferPointer) throws(ExportError) -> Void
+  /// Receives the bytes of a tensor in order, each piece with the object that keeps it. A piece stays as it is until the
+  /// next call has returned.
+  typealias Sink = (UnsafeRawBufferPointer, _ owner: AnyObject) throws(ExportError) -> Void
 
   private let source: ExportSource
-  private var band: HostBuffer<UInt8>
+  private var bands: [HostBuffer<UInt8>]  // (2)
+  private var next = 0
 
   init(_ source: ExportSource) {
     self.source = source
-    band = HostBuffer(count: MatrixBands.bandBytes)
+    bands = (0..<2).map { _ in HostBuffer(count: MatrixBands.bandBytes) }
   }
 
   /// Writes all bytes of `output`, a tensor of `planned`.
@@ -21,20 +24,17 @@ final class TensorWriter {
     case .shape:
       let numbers = planned.shape.map { Int64($0).littleEndian }
       let bytes = HostBuffer(numbers)
-      defer { withExtendedLifetime(bytes) {} }
-      try sink(UnsafeRawBufferPointer(bytes.bytes))
+      try sink(UnsafeRawBufferPointer(bytes.bytes), bytes)
     case .scales:
       let table = try source.scales(of: name)
       let scales = HostBuffer<UInt16>(count: planned.shape[0] * table.groupCount)
-      defer { withExtendedLifetime(scales) {} }
       table.write(rows: planned.shape[0], into: scales.pointer)
-      try sink(UnsafeRawBufferPointer(scales.bytes))
+      try sink(UnsafeRawBufferPointer(scales.bytes), scales)
     case .packedZeros:
       try source.readBands(of: name) { (band, _) throws(ExportError) in
         guard case .quantized(let matrix) = band else { preconditionFailure("\(name) has zero points") }
         let words = HostBuffer(matrix.packedZeros)
-        defer { withExtendedLifetime(words) {} }
-        try sink(UnsafeRawBufferPointer(words.bytes))
+        try sink(UnsafeRawBufferPointer(words.bytes), words)
       }
     case .floats(let element) where name.isNorm:
       let values = try source.norm(name)
@@ -57,10 +57,12 @@ final class TensorWriter {
     _ matrix: WeightMatrix, _ encoder: RowEncoder, _ name: TensorName, _ sink: Sink
   ) throws(ExportError) {
     let byteCount = matrix.rows * encoder.rowBytes
-    if band.count < byteCount { band = HostBuffer(count: byteCount) }
+    if bands[next].count < byteCount { bands[next] = HostBuffer(count: byteCount) }
+    let band = bands[next]
+    next = 1 - next
     encoder.encode(matrix, into: UnsafeMutableRawPointer(band.pointer), team: source.compute.team)
     guard !encoder.overflowed else { throw .tooLarge(tensor: name.string) }
-    try sink(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(band.bytes)[..<byteCount]))
+    try sink(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(band.bytes)[..<byteCount]), band)
   }
 }
 

@@ -259,7 +259,7 @@ import Testing
     {
       try $0.editModel { $0["vocab"] = nil }
     },
-    .init("one id twice", ["id 1", "two tokens have it", "without gaps"]) {
+    .init("one id twice", ["id 1", "two tokens have it", "at most one token"]) {
       try $0.editModel { model in
         var vocabulary = model["vocab"]?.objectValue ?? JSONObject()
         vocabulary["!"] = 1

@@ -81,7 +81,7 @@ import Testing
     let shown = try json(BuiltProgram.quire.run("inspect", pack, "--json"))
     #expect(
       shown.objectValue?.keys == [
-        "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent",
+        "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent", "adapters",
       ])
     let tensors = try #require(shown["tensors"]?.arrayValue)
     let names = Set(TinyCheckpoint().tensorShapes.map(\.name))
@@ -120,7 +120,7 @@ import Testing
     let shown = try json(BuiltProgram.quire.run("inspect", place.checkpoint.path, "--json"))
     #expect(
       shown.objectValue?.keys == [
-        "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent",
+        "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent", "adapters",
       ])
     let tensors = try #require(shown["tensors"]?.arrayValue)
     for expected in TinyCheckpoint().tensorShapes {

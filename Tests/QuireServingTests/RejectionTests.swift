@@ -404,7 +404,7 @@ struct RejectionTests {
     ),
     .chat(
       ["chat_template": "{{x}}"], field: "chat_template",
-      "chat_template: expected no such field, because the chat template is the model's own, found \"{{x}}\"; leave it out"
+      "chat_template: expected the name of one of the model's templates, default, found the text of a template; name one of them or leave it out"
     ),
     BadRequest(
       path: "/tokenize", body: "{}", field: "prompt",

@@ -12,14 +12,6 @@ import Testing
 
   private func run(_ words: String...) throws -> Tool.Outcome { try BuiltProgram.quire.run(words) }
 
-  private func logits(_ words: String...) throws -> [Float] {
-    let output = place.place("logits-\(UUID().uuidString).safetensors")
-    let outcome = try BuiltProgram.quire.run(
-      ["logits"] + words + ["--tokens", "1,2,3,4", "--output", output, "--quiet"])
-    try #require(outcome.status == 0, "\(outcome.errors)")
-    return GoldenFile(path: output).floats("logits")
-  }
-
   @Test func inspectNamesTheAdapter() throws {
     let adapter = TinyAdapter.write(to: files)
     let plain = try json(run("inspect", place.checkpoint.path, "--json"))
@@ -49,9 +41,9 @@ import Testing
       "--output", output)
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(outcome.output.contains("adapter: \(Self.description), merged in float32\n"))
-    let merged = try logits(place.checkpoint.path, "--adapter", adapter)
-    #expect(try logits(output) == merged)
-    #expect(try logits(place.checkpoint.path) != merged)
+    let merged = try place.logits(place.checkpoint.path, "--adapter", adapter)
+    #expect(try place.logits(output) == merged)
+    #expect(try place.logits(place.checkpoint.path) != merged)
     // An adapter is an input.
     expectRefusal(
       try run(

@@ -11,14 +11,6 @@ import Testing
   private let place = Workplace()
   private let adapters = TemporaryFolder()
 
-  private func logits(_ words: String...) throws -> [Float] {
-    let output = place.place("logits-\(UUID().uuidString).safetensors")
-    let outcome = try BuiltProgram.quire.run(
-      ["logits"] + words + ["--tokens", "1,2,3,4", "--output", output, "--quiet"])
-    try #require(outcome.status == 0, "\(outcome.errors)")
-    return GoldenFile(path: output).floats("logits")
-  }
-
   @Test func everyCommandReadsAFile() throws {
     let text = place.recipe(String(repeating: "some text here\n", count: 40))
     let commands = [
@@ -42,8 +34,8 @@ import Testing
     #expect(outcome.status == 0, "\(outcome.errors)")
     // Q4_0, Q5_0 and Q8_0 matrices, and the embedding; Q4_1 and Q5_1 are stored as floats.
     #expect(outcome.output.contains("in GGUF: 9 kept exactly, 6 stored as float32"), "\(outcome.output)")
-    #expect(try logits(pack) == logits(pack, "--threads", "1"))
-    let difference = try largestDifference(logits(pack), logits(Self.legacy))
+    #expect(try place.logits(pack) == place.logits(pack, "--threads", "1"))
+    let difference = try largestDifference(place.logits(pack), place.logits(Self.legacy))
     // Activations are quantized with integer weights only.
     #expect(difference < 1 && difference > 0)
     let rounded = try BuiltProgram.quire.run([
@@ -57,8 +49,8 @@ import Testing
   @Test func adaptersAreMergedAndNamed() throws {
     let adapter = TinyAdapter.write(to: adapters)
     let checkpoint = place.checkpoint.path
-    let plain = try logits(checkpoint)
-    let merged = try logits(checkpoint, "--adapter", adapter)
+    let plain = try place.logits(checkpoint)
+    let merged = try place.logits(checkpoint, "--adapter", adapter)
     #expect(largestDifference(plain, merged) > 0.01)
     let bf16 = place.recipe(#"{ name: "none", steps: [] }"#)
     let pack = place.place("merged.quire")
@@ -69,7 +61,7 @@ import Testing
     #expect(
       outcome.output.contains(
         "adapter: adapter (rank 2, 2 matrices), merged in float32 before the first step"))
-    #expect(try logits(pack) == merged)
+    #expect(try place.logits(pack) == merged)
     let inspected = try BuiltProgram.quire.run(["inspect", pack, "--json"])
     #expect(inspected.output.contains("adapter/adapter_model.safetensors"))
   }

@@ -45,6 +45,15 @@ struct Workplace {
     ]
   }
 
+  /// The logits after four tokens of a model, which `words` name with its options.
+  func logits(_ words: String...) throws -> [Float] {
+    let output = place("logits-\(UUID().uuidString).safetensors")
+    let outcome = try BuiltProgram.quire.run(
+      ["logits"] + words + ["--tokens", "1,2,3,4", "--output", output, "--quiet"])
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    return GoldenFile(path: output).floats("logits")
+  }
+
   /// Converts the checkpoint; returns the pack's path.
   func pack(_ recipe: String = Self.int8, name: String = "out.quire") throws -> String {
     let outcome = try BuiltProgram.quire.run(conversion(recipe, to: name))

@@ -122,11 +122,13 @@ import Testing
     #expect(report["rows"]?[1]?["tasks"]?["sum"]?["nonThinking"]?["accuracy"]?.doubleValue == 1.0 / 12)
   }
 
-  @Test func whatAServerCannotDoIsSaidAndStaysEmpty() throws {
+  /// Some servers answer a form that they do not know with status 500.
+  @Test(arguments: [500, 501])
+  func whatAServerCannotDoIsSaidAndStaysEmpty(status: Int) throws {
     let server = ScriptedServer { request in
       if request.line.hasPrefix("GET") { return Self.models }
       if request.line.hasSuffix("/completions"), !request.line.hasSuffix("chat/completions") {
-        return .json(501, #"{"error": {"message": "only chats"}}"#)
+        return .json(status, #"{"error": {"message": "only chats"}}"#)
       }
       return Self.chat("<think>hm</think>3")
     }
@@ -143,7 +145,10 @@ import Testing
     let notes = (row["notes"]?.arrayValue ?? []).compactMap(\.stringValue)
     #expect(
       notes.contains { $0.hasPrefix("no non-thinking answers: it thinks although enable_thinking is false") })
-    #expect(notes.contains("no perplexity: it gives no log-probabilities of a prompt's tokens"))
+    #expect(
+      notes.contains(
+        "no perplexity: it gives no log-probabilities of a prompt's tokens: it refuses a request with token ids with "
+          + "status \(status): only chats"))
   }
 
   /// A server of another vocabulary calls the tokens something else.

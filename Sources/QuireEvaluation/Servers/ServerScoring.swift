@@ -34,12 +34,14 @@ enum ServerScoring: Sendable, Equatable {
       .promptLogprobs(fingerprint: ""),
     ]
     var reason = "it gives no log-probabilities of a prompt's tokens"
+    var refusals: [String] = []
     for form in forms {
       let answer: JSONValue
       do throws(RemoteError) {
         answer = try server.send(form.body(tokens, model: model), to: "completions", over: connection)
       } catch {
-        guard error.refusal != nil else { throw error }
+        guard let message = Self.refusal(error) else { throw error }
+        refusals.append(message)
         continue
       }
       guard form.logprobs(in: answer, count: tokens.count) != nil else { continue }
@@ -53,7 +55,16 @@ enum ServerScoring: Sendable, Equatable {
       default: return .promptLogprobs(fingerprint: fingerprint)
       }
     }
-    return .none(reason: reason)
+    guard let message = refusals.first, refusals.count == forms.count else { return .none(reason: reason) }
+    return .none(reason: "\(reason): it refuses a request with token ids with \(message)")
+  }
+
+  /// Some servers answer a form that they do not know with status 500 instead of 400.
+  private static func refusal(_ error: RemoteError) -> String? {
+    guard case .refused(_, let status, let message) = error, status == 500 || error.refusal != nil else {
+      return nil
+    }
+    return "status \(status): \(message)"
   }
 
   /// The request for the log-probabilities of these tokens.

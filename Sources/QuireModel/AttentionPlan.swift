@@ -1,10 +1,11 @@
 import QuireTensors
 
-/// Assigns query rows of one batch to threads, in order, for one layer shape.
+/// Divides the query rows of one batch into shares, in order, for one layer shape.
 ///
 /// Query rows that read the same keys are adjacent: a run is one slice and one KV head, its entries ordered by
-/// position. Threads get contiguous shares of equal cost, split at any entry, because a row's arithmetic does not
-/// depend on the other rows.
+/// position. Shares are contiguous and of equal cost. A prompt is split at any entry, because a row's arithmetic does not
+/// depend on the other rows; the rows of a decoding sequence that read the same keys stay together where there are enough
+/// runs for all threads, so that each key is read once.
 // Unchecked: written between regions by the thread that runs the forward pass, only read inside them.
 final class AttentionPlan: @unchecked Sendable {
   /// The query rows of one slice that use one KV head.
@@ -16,17 +17,23 @@ final class AttentionPlan: @unchecked Sendable {
   }
 
   private let entries: HostBuffer<AttentionRow>
-  private let costs: HostBuffer<Int32>  // (entry)
+  /// By entry; 0 where an entry stays with the one before it, whose cost includes its own.
+  private let costs: HostBuffer<Int>
+  private let threadCount: Int
   private let runs: HostBuffer<Run>
-  private let shareBounds: HostBuffer<Int>  // (thread + 1), in entries
+  private let shareBounds: HostBuffer<Int>  // (share + 1), in entries
   private var runCount = 0
 
   init(maximumRows: Int, configuration: ModelConfiguration, threadCount: Int) {
     entries = HostBuffer(count: maximumRows * configuration.maximumQueryHeadCount)
     costs = HostBuffer(count: entries.count)
+    self.threadCount = threadCount
     runs = HostBuffer(count: maximumRows * configuration.maximumKeyValueHeadCount)
-    shareBounds = HostBuffer(count: threadCount + 1)
+    shareBounds = HostBuffer(count: threadCount * (threadCount > 1 ? Self.pieces : 1) + 1)
   }
+
+  /// Shares for each thread of a team.
+  static let pieces = ThreadTeam.pieceLimit
 
   /// Lays out the entries for `batch`; queries and outputs are (row, query head, head size).
   func build(
@@ -38,6 +45,7 @@ final class AttentionPlan: @unchecked Sendable {
     var firstRow = 0
     var cost = 0
     runCount = 0
+    let joinsRuns = batch.sequences.count * shape.keyValueHeadCount >= threadCount
     for (index, slice) in batch.sequences.enumerated() {
       for head in 0..<shape.keyValueHeadCount {
         let begin = entryCount
@@ -47,8 +55,11 @@ final class AttentionPlan: @unchecked Sendable {
             let offset = (firstRow + row) * width + query * headSize
             entries.pointer[entryCount] = AttentionRow(
               from: queries + offset, into: outputs + offset, visibleKeys: visible)
-            costs.pointer[entryCount] = Int32(Self.cost(visible: visible))
-            cost += Self.cost(visible: visible)
+            let own = Self.cost(visible: visible)
+            let isJoined = joinsRuns && slice.rowCount == 1 && entryCount > begin
+            costs.pointer[entryCount] = isJoined ? 0 : own
+            if isJoined { costs.pointer[begin] += own }
+            cost += own
             entryCount += 1
           }
         }
@@ -61,28 +72,28 @@ final class AttentionPlan: @unchecked Sendable {
     divide(entryCount: entryCount, totalCost: cost)
   }
 
-  /// Divides the entries so that every thread's share costs about the same.
+  /// Divides the entries so that all shares cost about the same.
   private func divide(entryCount: Int, totalCost: Int) {
-    let threadCount = shareBounds.count - 1
+    let count = shareBounds.count - 1
     var entry = 0
     var spent = 0
-    for thread in 0..<threadCount {
-      shareBounds.pointer[thread] = entry
-      let goal = totalCost * (thread + 1) / threadCount
-      while entry < entryCount && spent < goal {
-        spent += Int(costs.pointer[entry])
+    for share in 0..<count {
+      shareBounds.pointer[share] = entry
+      let goal = totalCost * (share + 1) / count
+      while entry < entryCount && (spent < goal || costs.pointer[entry] == 0) {
+        spent += costs.pointer[entry]
         entry += 1
       }
     }
-    shareBounds.pointer[threadCount] = entryCount
+    shareBounds.pointer[count] = entryCount
   }
 
   /// Whole blocks are computed; the constant is the remaining cost of a row.
   private static func cost(visible: Int) -> Int { KeyValueCache.blockCount(positions: visible) + 1 }
 
-  /// Computes the attention of one thread's share.
-  func attend(thread: Int, batch: ForwardBatch, cache: KeyValueCache, layer: Int, kernels: Kernels) {
-    let share = shareBounds.pointer[thread]..<shareBounds.pointer[thread + 1]
+  /// Computes the attention of one share.
+  func attend(share: Int, batch: ForwardBatch, cache: KeyValueCache, layer: Int, kernels: Kernels) {
+    let share = shareBounds.pointer[share]..<shareBounds.pointer[share + 1]
     let storage = cache.layers[layer]
     let scale = 1 / Float(cache.headSize).squareRoot()
     for index in 0..<runCount {

@@ -80,7 +80,7 @@ package final class ForwardPass: @unchecked Sendable {
   private func embed(_ tokens: [Int32], into rows: UnsafeMutablePointer<Float>) {
     compute.team.run(with: (self, tokens, rows)) { work, thread, count in
       let (pass, tokens, rows) = work
-      let share = ThreadTeam.range(of: tokens.count, thread: thread, count: count)
+      let share = ThreadTeam.range(of: tokens.count, share: thread, count: count)
       let width = pass.model.configuration.hiddenSize
       pass.model.embedding.embed(
         tokens[share], into: rows + share.lowerBound * width, kernels: pass.compute.kernels)

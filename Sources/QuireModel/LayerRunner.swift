@@ -186,7 +186,7 @@ package final class LayerRunner: @unchecked Sendable {
     if rowCount <= Self.fewRows { return fillAngles(rows: 0..<rowCount) }
     compute.team.run(with: (self, rowCount)) { work, thread, count in
       let (runner, rowCount) = work
-      runner.fillAngles(rows: ThreadTeam.range(of: rowCount, thread: thread, count: count))
+      runner.fillAngles(rows: ThreadTeam.range(of: rowCount, share: thread, count: count))
     }
   }
 
@@ -227,28 +227,36 @@ extension LayerRunner {
     input.set(
       rows: attended.pointer, count: batch.tokens.count,
       columns: weights.shape.queryHeadCount * configuration.headSize, for: weights.outputProjection)
-    compute.team.run(with: (self, weights, layer, cache)) { work, thread, count in
-      let (runner, weights, layer, cache) = work
-      runner.attend(weights, layer: layer, cache: cache, thread: thread, threadCount: count)
+    // Three regions: a query may read keys that another share stores, and a group may hold outputs of another share.
+    let work = (runner: self, weights: weights, layer: layer, cache: cache)
+    compute.team.run(with: work) { work, share, count in
+      work.runner.prepareHeads(
+        work.weights, work.cache.layers[work.layer], work.cache.element, share: share, count: count)
+    }
+    compute.team.run(with: work, pieces: AttentionPlan.pieces) { work, share, _ in
+      work.runner.plan.attend(
+        share: share, batch: work.runner.batch, cache: work.cache, layer: work.layer,
+        kernels: work.runner.compute.kernels)
+    }
+    compute.team.run(with: work) { work, share, count in
+      work.runner.quantizeAttended(share: share, count: count)
     }
   }
 
-  /// One thread's share of the layer's attention.
-  private func attend(
-    _ weights: LayerWeights, layer: Int, cache: KeyValueCache, thread: Int, threadCount: Int
+  /// Prepares one share of the heads of all rows.
+  private func prepareHeads(
+    _ weights: LayerWeights, _ storage: KeyValueCache.Storage, _ element: KeyValueElement, share: Int,
+    count: Int
   ) {
     let headCount = weights.shape.queryHeadCount + weights.shape.keyValueHeadCount
-    let items = batch.tokens.count * headCount
-    for item in ThreadTeam.range(of: items, thread: thread, count: threadCount) {
-      prepareHead(item % headCount, row: item / headCount, weights, cache.layers[layer], cache.element)
+    for item in ThreadTeam.range(of: batch.tokens.count * headCount, share: share, count: count) {
+      prepareHead(item % headCount, row: item / headCount, weights, storage, element)
     }
-    // A query may read keys that another thread stores.
-    compute.team.barrier()
-    plan.attend(thread: thread, batch: batch, cache: cache, layer: layer, kernels: compute.kernels)
-    // A group may hold outputs of another thread.
-    compute.team.barrier()
+  }
+
+  private func quantizeAttended(share: Int, count: Int) {
     let size = input.columnsPerGroup
-    let groups = ThreadTeam.range(of: input.columns / size, thread: thread, count: threadCount)
+    let groups = ThreadTeam.range(of: input.columns / size, share: share, count: count)
     input.quantize(
       columns: groups.lowerBound * size..<groups.upperBound * size, kernels: compute.kernels)
   }

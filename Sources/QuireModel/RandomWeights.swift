@@ -88,7 +88,7 @@ private enum RandomBytes {
   ) {
     let wordCount = bytes.count / 8
     team.run { thread, count in
-      for word in ThreadTeam.range(of: wordCount, thread: thread, count: count) {
+      for word in ThreadTeam.range(of: wordCount, share: thread, count: count) {
         bytes.storeBytes(of: shape(Self.word(seed, word)), toByteOffset: word * 8, as: UInt64.self)
       }
     }
@@ -115,7 +115,7 @@ extension KeyValueCache {
     for layer in layers {
       let count = blockCount * layer.keyValueHeadCount
       compute.team.run { thread, threadCount in
-        for block in ThreadTeam.range(of: count, thread: thread, count: threadCount) {
+        for block in ThreadTeam.range(of: count, share: thread, count: threadCount) {
           (layer.keys.pointer + block * blockBytes).update(from: keys.pointer, count: blockBytes)
           (layer.values.pointer + block * blockBytes).update(from: values.pointer, count: blockBytes)
         }

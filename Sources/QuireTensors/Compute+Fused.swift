@@ -17,12 +17,12 @@ extension Compute {
       hidden: hidden, weight: weight, epsilon: epsilon, normed: normed, input: input, kernels: kernels)
     // Waking the team costs more than one tile.
     if input.tileCount == 1 { return work.perform(tiles: 0..<1) }
-    team.run(with: work) { work, thread, threadCount in
-      work.perform(tiles: ThreadTeam.range(of: work.input.tileCount, thread: thread, count: threadCount))
+    team.run(with: work, pieces: team.pieces(of: input.tileCount)) { work, share, count in
+      work.perform(tiles: ThreadTeam.range(of: work.input.tileCount, share: share, count: count))
     }
   }
 
-  /// Sets `output` to the rows silu(gate x) · up x, quantized for `next`. Each thread computes the same outputs of
+  /// Sets `output` to the rows silu(gate x) · up x, quantized for `next`. Each share computes the same outputs of
   /// both products and continues with them at once. The rows are stored in the output memory of `gate`.
   package func multiplyGated(
     _ input: MatrixInput, gate: MatrixProduct, up: MatrixProduct, into output: MatrixInput,
@@ -41,8 +41,8 @@ extension Compute {
     }
     let work = Gating(
       compute: self, input: input, gate: gate, up: up, output: output, multiplies: sharesInput)
-    team.run(with: work) { work, thread, threadCount in
-      let share = ThreadTeam.range(of: work.unitCount, thread: thread, count: threadCount)
+    team.run(with: work, pieces: team.pieces(of: work.unitCount)) { work, share, count in
+      let share = ThreadTeam.range(of: work.unitCount, share: share, count: count)
       if !share.isEmpty { work.perform(units: share) }
     }
   }
@@ -81,7 +81,7 @@ private struct Gating {
   /// Whether the products have not been computed yet.
   let multiplies: Bool
 
-  /// Columns per thread: whole panels and whole groups, or all of an odd size.
+  /// Columns that belong together: whole panels and whole groups, or all of an odd size.
   private var unit: Int {
     let group = output.columnsPerGroup
     return group % Self.panel == 0 ? group : Self.panel % group == 0 ? Self.panel : output.columns

@@ -1,5 +1,4 @@
 import CKernels
-import Foundation
 
 /// The kernels of one instruction set and the team of threads that runs them.
 package struct Compute: Sendable {
@@ -7,7 +6,7 @@ package struct Compute: Sendable {
   package let team: ThreadTeam
 
   package init(
-    threadCount: Int = ProcessInfo.processInfo.activeProcessorCount,
+    threadCount: Int = ProcessLimits.coreCount,
     instructionSet: InstructionSet = .detected
   ) {
     kernels = Kernels(instructionSet)
@@ -55,21 +54,23 @@ extension Compute {
       multiply(input, first, second)
       return multiply(input, third)
     }
-    team.run(with: (self, input, first, second, third)) { work, thread, count in
+    let panels = first.panels + (second?.panels ?? 0) + (third?.panels ?? 0)
+    team.run(with: (self, input, first, second, third), pieces: team.pieces(of: panels)) {
+      work, share, count in
       let (compute, input, first, second, third) = work
-      compute.perform(first, second, third, input, thread: thread, threadCount: count)
+      compute.perform(first, second, third, input, share: share, count: count)
     }
   }
 
-  /// One thread's share of the panels of all products.
+  /// One share of the panels of all products.
   private func perform(
     _ first: MatrixProduct, _ second: MatrixProduct?, _ third: MatrixProduct?, _ input: MatrixInput,
-    thread: Int, threadCount: Int
+    share: Int, count: Int
   ) {
     let firstPanels = first.panels
     let secondPanels = second?.panels ?? 0
     let total = firstPanels + secondPanels + (third?.panels ?? 0)
-    let share = ThreadTeam.range(of: total, thread: thread, count: threadCount)
+    let share = ThreadTeam.range(of: total, share: share, count: count)
     perform(first, input, share.clamped(to: 0..<firstPanels))
     if let second { perform(second, input, shift(share, by: firstPanels, within: secondPanels)) }
     if let third {

@@ -21,8 +21,9 @@ extension DenseAlgebra {
           let right = matrix.block(rows: pivot, columns: tiles[tile])
           solveTriangular(.upperTransposedTimesColumns, factor: diagonal, right: right)
         }
-        // A tile is updated by the solutions of all tiles to its right.
-        team.barrier()
+      }
+      // A tile is updated by the solutions of all tiles to its right.
+      team.run { thread, count in
         for tile in stride(from: thread, to: tiles.count, by: count) {
           let (rows, columns) = (tiles[tile], tiles[tile].lowerBound..<order)
           multiply(

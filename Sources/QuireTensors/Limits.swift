@@ -72,7 +72,7 @@ package final class LimitMeter: @unchecked Sendable {
     // Zeroed pages that have never been written all share one physical page.
     let bytes = memory.bytes
     compute.team.run { thread, count in
-      let share = ThreadTeam.range(of: bytes.count, thread: thread, count: count)
+      let share = ThreadTeam.range(of: bytes.count, share: thread, count: count)
       _ = UnsafeMutableRawBufferPointer(rebasing: bytes[share]).initializeMemory(as: UInt8.self, repeating: 1)
     }
     for limit in [QUIRE_LIMIT_INT8, QUIRE_LIMIT_BF16, QUIRE_LIMIT_F32] { calibrate(limit) }
@@ -123,7 +123,7 @@ package final class LimitMeter: @unchecked Sendable {
     let base = UnsafeRawPointer(memory.pointer)
     return Self.seconds {
       compute.team.run { thread, count in
-        let share = ThreadTeam.range(of: Self.memoryBytes / piece, thread: thread, count: count)
+        let share = ThreadTeam.range(of: Self.memoryBytes / piece, share: thread, count: count)
         sums[thread] = quire_limit_read(
           set, base + share.lowerBound * piece, share.count * piece, Int32(pattern.streams), pattern.ahead)
       }

@@ -85,9 +85,10 @@ package final class MatrixInput: @unchecked Sendable {
     quantizedGroup = group
     // Waking the team costs more than quantizing one tile.
     if tileCount == 1 { return quantize(columns: 0..<columns, kernels: compute.kernels) }
-    compute.team.run(with: (self, compute.kernels)) { work, thread, count in
+    let pieces = compute.team.pieces(of: tileCount)
+    compute.team.run(with: (self, compute.kernels), pieces: pieces) { work, share, count in
       let (input, kernels) = work
-      let tiles = ThreadTeam.range(of: input.tileCount, thread: thread, count: count)
+      let tiles = ThreadTeam.range(of: input.tileCount, share: share, count: count)
       input.quantize(tiles: tiles, columns: 0..<input.columns, kernels: kernels)
     }
   }

@@ -3,25 +3,39 @@ import Foundation
 import Synchronization
 
 /// The state that the threads of a `ThreadTeam` share.
-// Unchecked: the job is written before `generation` is published and read after; the rest is atomic or locked.
+///
+/// Regions are numbered. A share is taken by raising its claim from an earlier region's number to this one's, so each is
+/// taken once, and a thread that comes too late, even one that was suspended during several regions, finds nothing.
+// Unchecked: the job is written before its region is published, and read by threads that have taken a share of it, before
+// the caller can go on; the rest is atomic or locked.
 final class TeamState: @unchecked Sendable {
   private let threadCount: Int
   private var job: TeamJob?
-  private let generation = Atomic<Int>(0)
-  private let pending = Atomic<Int>(0)
-  private let sleepers = Atomic<Int>(0)
+  private var number = 0
+  /// The number of the region and the shares for each thread (see ``Published``), in one word.
+  private let published = Atomic<Int>(0)
+  private let claims: UnsafeMutablePointer<Atomic<Int>>  // (share)
+  private let finished = Atomic<Int>(0)
   private let isStopping = Atomic<Bool>(false)
-  private let condition = NSCondition()
-  private let barrierArrivals = Atomic<Int>(0)
-  private let barrierPhase = Atomic<Int>(0)
+  private let work = SleepingThreads()
+  private let end = SleepingThreads()
 
-  /// Pauses before a waiting worker parks; about 50 µs.
+  /// Pauses before a waiting thread parks; about 50 µs.
   private static let spinLimit = 2_000
   /// Pauses before a waiting thread yields its core; about 6 µs. If no other thread wants the core, this costs
   /// almost nothing; if one does, it may be the thread that is waited for.
   private static let yieldInterval = 250
 
-  init(threadCount: Int) { self.threadCount = threadCount }
+  init(threadCount: Int) {
+    self.threadCount = threadCount
+    claims = .allocate(capacity: threadCount * ThreadTeam.pieceLimit)
+    for share in 0..<threadCount * ThreadTeam.pieceLimit { (claims + share).initialize(to: Atomic(0)) }
+  }
+
+  deinit {
+    claims.deinitialize(count: threadCount * ThreadTeam.pieceLimit)
+    claims.deallocate()
+  }
 
   func start() {
     for index in 1..<max(1, threadCount) {
@@ -31,71 +45,107 @@ final class TeamState: @unchecked Sendable {
 
   func stop() {
     isStopping.store(true, ordering: .releasing)
-    publish()
+    publish(pieces: 1)
   }
 
-  func run(_ job: TeamJob) {
+  func run(_ job: TeamJob, pieces: Int) {
     self.job = job
-    pending.store(threadCount - 1, ordering: .relaxed)
-    publish()
-    job.perform(thread: 0, count: threadCount)
-    var spins = 0
-    while pending.load(ordering: .acquiring) > 0 { Self.pause(&spins) }
+    finished.store(0, ordering: .relaxed)
+    let region = publish(pieces: pieces)
+    perform(region, thread: 0)
+    let count = threadCount * pieces
+    Self.wait(end) { finished.load(ordering: .sequentiallyConsistent) == count }
     self.job = nil
   }
 
-  func barrier() {
-    let phase = barrierPhase.load(ordering: .acquiring)
-    if barrierArrivals.add(1, ordering: .acquiringAndReleasing).newValue == threadCount {
-      barrierArrivals.store(0, ordering: .relaxed)
-      barrierPhase.store(phase + 1, ordering: .releasing)
-      return
+  /// A region as threads see it.
+  private struct Published {
+    let number: Int
+    let pieces: Int
+
+    init(number: Int, pieces: Int) { (self.number, self.pieces) = (number, pieces) }
+    init(_ word: Int) { self.init(number: word >> 8, pieces: word & 0xff) }
+    var word: Int { number << 8 | pieces }
+  }
+
+  @discardableResult
+  private func publish(pieces: Int) -> Published {
+    number += 1
+    let region = Published(number: number, pieces: pieces)
+    published.store(region.word, ordering: .sequentiallyConsistent)
+    work.wake()
+    return region
+  }
+
+  private func serve(_ index: Int) {
+    var seen = 0
+    while true {
+      Self.wait(work) { published.load(ordering: .sequentiallyConsistent) != seen }
+      let region = Published(published.load(ordering: .sequentiallyConsistent))
+      seen = region.word
+      if isStopping.load(ordering: .acquiring) { return }
+      perform(region, thread: index)
     }
-    var spins = 0
-    while barrierPhase.load(ordering: .acquiring) == phase { Self.pause(&spins) }
   }
 
-  private static func pause(_ spins: inout Int) {
-    spins += 1
-    if spins % yieldInterval == 0 { sched_yield() } else { quire_spin_pause() }
+  /// Performs the thread's own shares, then those that nobody has begun, from the end of each other thread's.
+  private func perform(_ region: Published, thread: Int) {
+    let pieces = region.pieces
+    for piece in 0..<pieces { take(thread * pieces + piece, of: region) }
+    for step in 1..<threadCount {
+      let other = (thread + step) % threadCount
+      for piece in (0..<pieces).reversed() { take(other * pieces + piece, of: region) }
+    }
   }
 
-  private func publish() {
-    generation.add(1, ordering: .sequentiallyConsistent)
-    guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
+  private func take(_ share: Int, of region: Published) {
+    let claim = claims[share].load(ordering: .relaxed)
+    guard claim < region.number,
+      claims[share].compareExchange(
+        expected: claim, desired: region.number, ordering: .acquiringAndReleasing
+      ).exchanged
+    else { return }
+    perform(share: share, of: region)
+    let count = threadCount * region.pieces
+    if finished.add(1, ordering: .sequentiallyConsistent).newValue == count { end.wake() }
+  }
+
+  /// Not inlined: references held by the region must be released before the caller learns that this share is
+  /// finished.
+  @inline(never)
+  private func perform(share: Int, of region: Published) {
+    job?.perform(share: share, count: threadCount * region.pieces)
+  }
+
+  /// Spins until a condition holds, then parks.
+  private static func wait(_ threads: SleepingThreads, until isReached: () -> Bool) {
+    for spin in 1...spinLimit {
+      if isReached() { return }
+      if spin % yieldInterval == 0 { sched_yield() } else { quire_spin_pause() }
+    }
+    threads.sleep(until: isReached)
+  }
+}
+
+/// Threads that are parked until a condition holds.
+private final class SleepingThreads: Sendable {
+  private let count = Atomic<Int>(0)
+  private let condition = NSCondition()
+
+  /// After the condition was made to hold, with sequentially consistent ordering.
+  func wake() {
+    guard count.load(ordering: .sequentiallyConsistent) > 0 else { return }
     condition.lock()
     condition.broadcast()
     condition.unlock()
   }
 
-  private func serve(_ index: Int) {
-    // This thread takes part in every generation, including one published before it started.
-    var seen = 0
-    while true {
-      awaitGeneration(after: seen)
-      seen += 1
-      if isStopping.load(ordering: .acquiring) { return }
-      perform(index)
-      pending.subtract(1, ordering: .releasing)
-    }
-  }
-
-  /// Not inlined: references held by the region must be released before the caller learns that this thread has
-  /// finished.
-  @inline(never)
-  private func perform(_ index: Int) { job?.perform(thread: index, count: threadCount) }
-
-  private func awaitGeneration(after seen: Int) {
-    var spins = 0
-    while spins < Self.spinLimit {
-      if generation.load(ordering: .acquiring) != seen { return }
-      Self.pause(&spins)
-    }
+  func sleep(until isReached: () -> Bool) {
     condition.lock()
-    // Announce first, then check again: a publisher that missed the announcement has already raised the generation.
-    sleepers.add(1, ordering: .sequentiallyConsistent)
-    while generation.load(ordering: .sequentiallyConsistent) == seen { condition.wait() }
-    sleepers.subtract(1, ordering: .relaxed)
+    // Announced first, then checked again: one who missed the announcement has already made the condition hold.
+    count.add(1, ordering: .sequentiallyConsistent)
+    while !isReached() { condition.wait() }
+    count.subtract(1, ordering: .relaxed)
     condition.unlock()
   }
 }

@@ -1,14 +1,19 @@
 /// A fixed team of threads that run one function together, repeatedly.
 ///
 ///     let team = ThreadTeam(threadCount: 2)
-///     team.run { thread, count in work(ThreadTeam.range(of: items, thread: thread, count: count)) }
+///     team.run { share, count in work(ThreadTeam.range(of: items, share: share, count: count)) }
 ///
-/// The caller is thread 0. Work is split statically by the caller; workers spin for a few microseconds after a region,
-/// because a forward pass has hundreds of them, then park. One caller at a time.
+/// A region of work is cut into shares, one or several for each thread. Every thread takes its own shares first and then
+/// those that others have not begun, so a thread that the system has suspended, or that runs on a slower core, holds up
+/// no more than the share that it has begun. The caller is one of the threads. Others spin for a few microseconds after
+/// a region, because a forward pass has hundreds of them, then park. One caller at a time.
 package final class ThreadTeam: Sendable {
   package let threadCount: Int
   // Workers hold the state, not the team, so that releasing the team stops them.
   private let state: TeamState
+
+  /// The most shares for each thread.
+  package static let pieceLimit = 4
 
   package init(threadCount: Int) {
     precondition(threadCount > 0)
@@ -19,36 +24,39 @@ package final class ThreadTeam: Sendable {
 
   deinit { state.stop() }
 
-  /// Runs `body(thread, threadCount)` on every thread and returns when all have finished.
+  /// Runs `body(share, threadCount)` once for every share and returns when all are finished. Of two shares that run at
+  /// the same time, each has its own index, so that `share` may be the index of memory to work in.
   ///
   /// Allocates. In a loop that must not allocate, pass what the body needs with `run(with:)`.
-  package func run(_ body: (_ thread: Int, _ count: Int) -> Void) {
+  package func run(_ body: (_ share: Int, _ count: Int) -> Void) {
     guard threadCount > 1 else { return body(0, 1) }
     withoutActuallyEscaping(body) { body in
-      run(with: body) { body, thread, count in body(thread, count) }
+      run(with: body) { body, share, count in body(share, count) }
     }
   }
 
-  /// Runs `body(context, thread, threadCount)` on every thread and returns when all have finished. Allocates
-  /// nothing if the body captures nothing and takes everything from the context.
+  /// Runs `body(context, share, count)` once for every share and returns when all are finished. Allocates nothing if the
+  /// body captures nothing and takes everything from the context.
+  ///
+  /// - Parameter pieces: shares for each thread, at most ``pieceLimit``; `count` is their number for all threads.
   package func run<Context>(
-    with context: Context, _ body: @escaping (_ context: Context, _ thread: Int, _ count: Int) -> Void
+    with context: Context, pieces: Int = 1,
+    _ body: @escaping (_ context: Context, _ share: Int, _ count: Int) -> Void
   ) {
     guard threadCount > 1 else { return body(context, 0, 1) }
+    precondition((1...Self.pieceLimit).contains(pieces), "\(pieces) pieces")
     withUnsafePointer(to: Region(context: context, body: body)) { region in
-      state.run(TeamJob(kind: Region<Context>.self, region: region))
+      state.run(TeamJob(kind: Region<Context>.self, region: region), pieces: pieces)
     }
   }
 
-  /// Inside `run`: waits until every thread of the team has called it (a barrier).
-  package func barrier() {
-    if threadCount > 1 { state.barrier() }
+  /// One share of `0..<items`: contiguous, with sizes differing by at most one.
+  package static func range(of items: Int, share: Int, count: Int) -> Range<Int> {
+    items * share / count..<items * (share + 1) / count
   }
 
-  /// One thread's share of `0..<items`: contiguous, with sizes differing by at most one.
-  package static func range(of items: Int, thread: Int, count: Int) -> Range<Int> {
-    items * thread / count..<items * (thread + 1) / count
-  }
+  /// Shares for each thread of `items` that are each worth the price of taking a share.
+  package func pieces(of items: Int) -> Int { min(max(1, items / (4 * threadCount)), Self.pieceLimit) }
 }
 
 /// A function and its context, on the stack of the thread that called `run`.
@@ -56,15 +64,15 @@ private struct Region<Context>: TeamRegion {
   let context: Context
   let body: (Context, Int, Int) -> Void
 
-  static func perform(_ region: UnsafeRawPointer, thread: Int, count: Int) {
+  static func perform(_ region: UnsafeRawPointer, share: Int, count: Int) {
     let region = region.assumingMemoryBound(to: Self.self)
-    region.pointee.body(region.pointee.context, thread, count)
+    region.pointee.body(region.pointee.context, share, count)
   }
 }
 
 /// Regions of all context types. Their type carries the function to run, which, unlike a closure, takes no memory.
 protocol TeamRegion {
-  static func perform(_ region: UnsafeRawPointer, thread: Int, count: Int)
+  static func perform(_ region: UnsafeRawPointer, share: Int, count: Int)
 }
 
 /// A region of one context type.
@@ -72,5 +80,5 @@ struct TeamJob {
   let kind: any TeamRegion.Type
   let region: UnsafeRawPointer
 
-  func perform(thread: Int, count: Int) { kind.perform(region, thread: thread, count: count) }
+  func perform(share: Int, count: Int) { kind.perform(region, share: share, count: count) }
 }

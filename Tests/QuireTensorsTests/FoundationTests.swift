@@ -38,24 +38,43 @@ import Testing
     #expect(total.load(ordering: .relaxed) == 40)
   }
 
-  @Test("nobody passes a barrier before all have come") func barrier() {
-    let team = ThreadTeam(threadCount: 3)
-    let arrived = Atomic<Int>(0)
-    team.run { _, count in
-      for round in 1...500 {
-        arrived.add(1, ordering: .sequentiallyConsistent)
-        team.barrier()
-        #expect(arrived.load(ordering: .sequentiallyConsistent) >= round * count)
-        team.barrier()
+  @Test("every share is performed once", arguments: [1, 2, 3, 5], 1...ThreadTeam.pieceLimit)
+  func pieces(threads: Int, pieces: Int) {
+    let team = ThreadTeam(threadCount: threads)
+    let count = threads == 1 ? 1 : threads * pieces
+    let visits = HostBuffer<Int>(count: count)
+    for region in 1...500 {
+      team.run(with: visits, pieces: pieces) { visits, share, count in
+        visits[share] += 1
+        #expect(count == visits.count)
+      }
+      #expect((0..<count).allSatisfy { visits[$0] == region })
+    }
+  }
+
+  @Test("a thread that is held up holds up only the share that it has begun") func heldUp() {
+    let team = ThreadTeam(threadCount: 2)
+    let finished = Atomic<Int>(0)
+    for _ in 0..<200 {
+      finished.store(0, ordering: .relaxed)
+      withUnsafePointer(to: finished) { finished in
+        team.run(with: finished, pieces: 4) { finished, share, count in
+          // The worker's first share ends after all others, which only another thread can then have performed.
+          let limit = ContinuousClock.now + .seconds(20)
+          while share == 4, finished.pointee.load(ordering: .acquiring) < count - 1,
+            ContinuousClock.now < limit
+          {}
+          #expect(share != 4 || finished.pointee.load(ordering: .acquiring) == count - 1)
+          finished.pointee.add(1, ordering: .releasing)
+        }
       }
     }
-    #expect(arrived.load(ordering: .relaxed) == 1_500)
   }
 
   @Test("shares cover all items once") func shares() {
     for items in 0..<20 {
       for count in 1...6 {
-        let all = (0..<count).flatMap { Array(ThreadTeam.range(of: items, thread: $0, count: count)) }
+        let all = (0..<count).flatMap { Array(ThreadTeam.range(of: items, share: $0, count: count)) }
         #expect(all == Array(0..<items))
       }
     }

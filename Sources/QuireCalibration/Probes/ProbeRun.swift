@@ -187,7 +187,7 @@ extension ProbeRun {
     let kernels = compute.kernels
     compute.team.run { thread, count in
       let shares = HostBuffer<Float>(count: width)
-      for row in ThreadTeam.range(of: rows, thread: thread, count: count) {
+      for row in ThreadTeam.range(of: rows, share: thread, count: count) {
         values.pointer[row] = Divergence.between(
           expected.pointer + row * width, found.pointer + row * width, count: width, shares: shares.pointer,
           kernels: kernels)

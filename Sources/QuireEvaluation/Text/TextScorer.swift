@@ -105,7 +105,7 @@ package struct TextScorer {
   ) -> [TokenScore] {
     let scores = HostBuffer<TokenScore>(count: targets.count)
     compute.team.run { thread, count in
-      for row in ThreadTeam.range(of: targets.count, thread: thread, count: count) {
+      for row in ThreadTeam.range(of: targets.count, share: thread, count: count) {
         let range = row * vocabularySize..<(row + 1) * vocabularySize
         let own = UnsafeBufferPointer(rebasing: logits[range])
         let target = Int(targets[row])

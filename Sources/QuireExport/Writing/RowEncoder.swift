@@ -25,7 +25,7 @@ final class RowEncoder: Sendable {
   func encode(_ band: WeightMatrix, into target: UnsafeMutableRawPointer, team: ThreadTeam) {
     let panels = (band.rows + QuantizedMatrix.panelRows - 1) / QuantizedMatrix.panelRows
     team.run { thread, count in
-      let share = ThreadTeam.range(of: panels, thread: thread, count: count)
+      let share = ThreadTeam.range(of: panels, share: thread, count: count)
       switch self.content {
       case .floats(let element): self.writeFloats(band, share, element, target)
       default:

@@ -63,7 +63,7 @@ package struct GPTQQuantizer: Sendable {
       let band = GPTQBand(
         of: weights, rowLimit: min(Self.bandRows, weights.rows), blockColumns: Self.blockColumns,
         scaledBy: rowScales, kernels: compute.kernels)
-      for index in ThreadTeam.range(of: bandCount, thread: thread, count: count) {
+      for index in ThreadTeam.range(of: bandCount, share: thread, count: count) {
         let rows = (index * Self.bandRows)..<min((index + 1) * Self.bandRows, weights.rows)
         band.load(rows)
         band.solve(factor, blockColumns: Self.blockColumns)

@@ -67,7 +67,7 @@ package struct InverseFactor: Sendable {
     let source = gram.view
     let backwards = Array(order.reversed())
     team.run { thread, count in
-      for row in ThreadTeam.range(of: backwards.count, thread: thread, count: count) {
+      for row in ThreadTeam.range(of: backwards.count, share: thread, count: count) {
         let (from, to) = (source.row(backwards[row]), target.row(row))
         for (index, column) in backwards.enumerated() { to[index] = Double(from[column]) }
         to[row] += adding

@@ -42,7 +42,7 @@ package struct NearestQuantizer: Sendable {
     let output = MatrixAssembly(rows: rows, columns: columns, format: format)
     let bands = (rows + Self.bandRows - 1) / Self.bandRows
     compute.team.run { thread, count in
-      for band in ThreadTeam.range(of: bands, thread: thread, count: count) {
+      for band in ThreadTeam.range(of: bands, share: thread, count: count) {
         let range = (band * Self.bandRows)..<min((band + 1) * Self.bandRows, rows)
         quantize(weights, rows: range, kernels: compute.kernels, into: output)
       }

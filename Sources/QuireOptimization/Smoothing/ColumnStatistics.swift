@@ -25,7 +25,7 @@ package struct ColumnStatistics {
       let bands = HostBuffer<Float>(count: bandCount * columns)
       let largest = HostBuffer<Float>(count: bandCount * columns)
       compute.team.run { thread, count in
-        for band in ThreadTeam.range(of: bandCount, thread: thread, count: count) {
+        for band in ThreadTeam.range(of: bandCount, share: thread, count: count) {
           let rows = (band * Self.bandRows)..<min((band + 1) * Self.bandRows, matrix.rows)
           Self.add(
             matrix, rows: rows, groupSize: format.group ?? columns, kernels: compute.kernels,

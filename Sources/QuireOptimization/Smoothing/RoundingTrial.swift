@@ -64,7 +64,7 @@ package final class RoundingTrial: @unchecked Sendable {
   private func sum(_ value: @escaping @Sendable (Band) -> Double) -> Double {
     let values = HostBuffer<Double>(count: bands.count)
     compute.team.run { thread, count in
-      for index in ThreadTeam.range(of: bands.count, thread: thread, count: count) {
+      for index in ThreadTeam.range(of: bands.count, share: thread, count: count) {
         values.pointer[index] = bands[index].weight * value(bands[index])
       }
     }

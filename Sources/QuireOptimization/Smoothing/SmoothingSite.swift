@@ -60,7 +60,7 @@ extension WeightMatrix {
   ) -> WeightMatrix {
     let values = HostBuffer<Float>(count: rows * columns)
     compute.team.run { thread, count in
-      for row in ThreadTeam.range(of: rows, thread: thread, count: count) {
+      for row in ThreadTeam.range(of: rows, share: thread, count: count) {
         let line = values.pointer + row * columns
         dequantizeRow(row, into: line, kernels: compute.kernels)
         change(row, line)

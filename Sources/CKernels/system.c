@@ -35,6 +35,11 @@ int quire_affinity_count(void) {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
 }
+
+int quire_affinity_has(int processor) {
+  cpu_set_t set;
+  return processor >= 0 && processor < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0 && CPU_ISSET(processor, &set);
+}
 #else
 int quire_rename_exclusive(const char *from, const char *to) { return renamex_np(from, to, RENAME_EXCL); }
 
@@ -47,6 +52,8 @@ void quire_start_writing(int descriptor, int64_t offset, int64_t count) {
 void quire_name_thread(const char *name) { pthread_setname_np(name); }
 
 int quire_affinity_count(void) { return 0; }
+
+int quire_affinity_has(int processor) { return (void)processor, 0; }
 #endif
 
 struct start {

@@ -2,7 +2,7 @@ package import QuireTensors
 
 /// Options of an engine: threads, memory and limits.
 package struct EngineOptions: Sendable, Equatable {
-  /// Threads that compute; `nil` means one per core.
+  /// Threads that compute; `nil` means one per physical core that the process may use.
   package var threadCount: Int?
   /// Kernels to compute with; `nil` means the best that this CPU runs.
   package var instructionSet: InstructionSet?

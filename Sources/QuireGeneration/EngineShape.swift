@@ -1,5 +1,5 @@
 package import QuireModel
-import Foundation
+import QuireTensors
 
 /// The sizes of an engine: its options, checked against a model and completed with defaults.
 package struct EngineShape: Sendable, Equatable {
@@ -42,7 +42,7 @@ package struct EngineShape: Sendable, Equatable {
     logitRowBudget = max(options.maximumSlots, min(options.logitRowBudget, options.tokenBudget))
     contextLength = context.length
     blockCount = context.blockCount
-    threadCount = options.threadCount ?? ProcessInfo.processInfo.activeProcessorCount
+    threadCount = options.threadCount ?? ProcessLimits.coreCount
     self.vocabularySize = vocabularySize
     lookup = options.lookup
     keepsPrefixes = options.keepsPrefixes

@@ -12,6 +12,23 @@ package enum ProcessLimits {
     return max(1, min(allowed, quotaCount ?? allowed))
   }
 
+  /// Physical cores that this process may use: the same, but processors that share a core count once. They share its
+  /// arithmetic units, so a thread on each makes matrix products no faster. At least 1.
+  package static var coreCount: Int {
+    let folder = "/sys/devices/system/cpu/cpu"
+    let cores = coreCount(allowing: { quire_affinity_has(Int32($0)) != 0 }) { processor in
+      try? String(contentsOfFile: "\(folder)\(processor)/topology/thread_siblings_list", encoding: .utf8)
+    }
+    return max(1, min(processorCount, cores ?? processorCount))
+  }
+
+  /// Processors that may be used, those with the same siblings counted once; nil where nothing is known.
+  package static func coreCount(allowing isAllowed: (Int) -> Bool, siblings: (Int) -> String?) -> Int? {
+    let lists = (0..<1024).lazy.filter(isAllowed).compactMap(siblings)
+    let cores = Set(lists.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) })
+    return cores.isEmpty ? nil : cores.count
+  }
+
   /// Bytes that this process may still allocate before a limit of its control group or its address space is
   /// reached; nil without such a limit.
   package static var remainingMemoryBytes: Int? {

@@ -20,6 +20,9 @@ void quire_name_thread(const char *name);
 /* The processors that the calling thread may run on; 0 where that cannot be asked. */
 int quire_affinity_count(void);
 
+/* Whether the calling thread may run on a processor; 0 where that cannot be asked. */
+int quire_affinity_has(int processor);
+
 /* Starts a thread that calls body(context) and ends. Returns 0 or the number of the error. A thread with a handle must be
  * joined; without one (NULL) the system forgets it when it ends. */
 int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context, uintptr_t *handle);

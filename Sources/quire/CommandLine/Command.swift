@@ -128,7 +128,7 @@ extension Command.Option {
     isRepeatable: true)
   static let threads = Self(
     "--threads", "N",
-    "threads to compute with (default: all processors that this process may use, which is also the most)")
+    "threads to compute with (default: the physical cores that this process may use; at most its processors)")
   static let parent = Self(
     "--parent", "FILE",
     "the pack from which MODEL takes tensors, if it is a delta pack, or that pack's folder (default: the folder of MODEL); "

@@ -56,13 +56,12 @@ enum Environment {
 }
 
 extension Arguments {
-  /// The number of threads: at most the number of processors that this process may use. More threads would only wait
-  /// for each other, so a larger number is lowered with a notice.
+  /// The number of threads: the physical cores that this process may use, or as many as `--threads` says, but at most
+  /// the processors. More threads would only wait for each other, so a larger number is lowered with a notice.
   func threadCount() throws -> Int {
     let usable = ProcessLimits.processorCount
-    guard let asked = try integer("--threads", in: 1...1024), asked > usable else {
-      return try integer("--threads", in: 1...1024) ?? usable
-    }
+    guard let asked = try integer("--threads", in: 1...1024) else { return ProcessLimits.coreCount }
+    guard asked > usable else { return asked }
     threadNotice(asked, usable)
     return usable
   }

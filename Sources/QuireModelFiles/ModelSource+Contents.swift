@@ -1,6 +1,6 @@
 import QuireCheckpoints
 import QuireJSON
-import QuireModel
+package import QuireModel
 import QuirePacks
 import QuireTensors
 
@@ -19,13 +19,19 @@ package struct StoredTensor: Sendable, Equatable {
 extension ModelSource {
   package func size() throws(ModelFileError) -> ModelSize {
     let configuration = try configuration()
-    let stored = Dictionary(
-      try tensors().map { ($0.name, $0.rawBytes) }, uniquingKeysWith: { first, _ in first })
-    let weightBytes = configuration.tensorNames.reduce(0) { sum, name in
-      sum + (name.isNorm ? 2 * name.shape(in: configuration)[0] : stored[name.string] ?? 0)
-    }
     return ModelSize(
-      fileBytes: try fileBytes(), weightBytes: weightBytes, parameterCount: configuration.parameterCount)
+      fileBytes: try fileBytes(), weightBytes: weightBytes(try tensors(), configuration),
+      parameterCount: configuration.parameterCount)
+  }
+
+  /// Bytes of the weights as plans, evaluations and inspections count them: those of a pack's streams. A checkpoint's
+  /// norms count 16 bits a value whatever their type, since they are nearly always bf16 numbers.
+  package func weightBytes(_ tensors: [StoredTensor], _ configuration: ModelConfiguration) -> Int {
+    let stored = Dictionary(tensors.map { ($0.name, $0.rawBytes) }, uniquingKeysWith: { first, _ in first })
+    return configuration.tensorNames.reduce(0) { sum, name in
+      let isCounted = name.isNorm && !isPack
+      return sum + (isCounted ? 2 * name.shape(in: configuration)[0] : stored[name.string] ?? 0)
+    }
   }
 
   /// Whether it is a checkpoint with quantized matrices, which `load` dequantizes to float32.

@@ -108,6 +108,27 @@ import Testing
     }
   }
 
+  /// Smoothing scales norms, which are then float32: plan, report and pack count them alike, and so does a limit.
+  @Test(arguments: [false, true])
+  func bitsCountTheNormsThatSmoothingScales(hasLimit: Bool) throws {
+    TinyCheckpoint(layerCount: 2).write(to: folder)
+    let smooth = RecipeStep.smooth(.init(method: .smoothQuant(alpha: 0.5)))
+    let limit = 6.5
+    let last =
+      hasLimit
+      ? RecipeStep.budget(.init(limit: .bitsPerWeight(limit), quantization: .init(target: .int4(group: 32))))
+      : .quantize(.init(target: .int4(group: 32)))
+    let report = try convert([smooth, last])
+    let pack = try PackReader(path: output)
+    let stored = pack.tensors.flatMap(\.streams).reduce(0) { $0 + $1.rawBytes }
+    #expect(report.rows[2].byteCount == stored)
+    #expect(report.rows[2].bitsPerWeight == 8 * Double(stored) / Double(report.rows[2].parameterCount))
+    let norms = pack.tensors.filter { $0.name.contains("layernorm") }
+    #expect(norms.count == 4 && norms.allSatisfy { $0.scheme == "float32" })
+    guard !hasLimit else { return #expect(report.rows[2].bitsPerWeight <= limit) }
+    #expect(try bench.converter(bench.recipe([smooth, last])).plan.result.byteCount == stored)
+  }
+
   @Test func smoothingGoesBetweenPruningAndGPTQ() throws {
     TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
     let steps: [RecipeStep] = [

@@ -42,7 +42,7 @@ package struct ConversionPlan: Sendable {
     package let name: TensorName
     package let shape: [Int]
     package let format: WeightFormat
-    /// Whether a matrix of floats is stored as float32: the exact values of a quantized one.
+    /// Whether floats are stored as float32: the exact values of a quantized matrix, or a norm that smoothing scaled.
     package var isFloat32 = false
 
     package var parameterCount: Int { shape.reduce(1, *) }
@@ -71,7 +71,7 @@ package struct ConversionPlan: Sendable {
         isFloat32: { source?.isStoredAsFloat32($0) ?? false }, formats: { source?.kept[$0.string] ?? .bf16 })
     ]
     var isExact = true
-    for step in recipe.steps {
+    for (index, step) in recipe.steps.enumerated() {
       let before = stages[stages.count - 1].configuration
       try step.settings.check(before, isExact: isExact)
       let layers = try step.settings.shapes(after: before.layers)
@@ -80,7 +80,9 @@ package struct ConversionPlan: Sendable {
       let formats = try rounding.map { settings throws(ConversionError) in
         try wrapping(ConversionError.optimization, try TensorFormats(settings, after))
       }
-      let stage = Stage(step: step.name, configuration: after) { formats?.format(of: $0) ?? .bf16 }
+      let stage = Stage(
+        step: step.name, configuration: after, isSmoothed: recipe.isSmoothed(after: index)
+      ) { formats?.format(of: $0) ?? .bf16 }
       if formats != nil { try stage.validate(pruned: after.layers != configuration.layers) }
       stages.append(stage)
       // A removal whose counts are settled, but not its trials, already has its own shapes.
@@ -110,14 +112,15 @@ package struct ConversionPlan: Sendable {
 
 extension ConversionPlan.Stage {
   init(
-    step: String, configuration: ModelConfiguration, isFloat32: (TensorName) -> Bool = { _ in false },
-    formats: (TensorName) -> WeightFormat
+    step: String, configuration: ModelConfiguration, isSmoothed: Bool = false,
+    isFloat32: (TensorName) -> Bool = { _ in false }, formats: (TensorName) -> WeightFormat
   ) {
     self.step = step
     self.configuration = configuration
     tensors = configuration.tensorNames.map { name in
       ConversionPlan.PlannedTensor(
-        name: name, shape: name.shape(in: configuration), format: formats(name), isFloat32: isFloat32(name))
+        name: name, shape: name.shape(in: configuration), format: formats(name),
+        isFloat32: isSmoothed && name.takesScales || isFloat32(name))
     }
   }
 
@@ -141,6 +144,15 @@ extension ConversionPlan.Stage {
 }
 
 extension TensorName {
+  /// Whether smoothing folds scales into it, after which bf16 seldom represents it exactly: the two norms before the
+  /// projections of a layer.
+  fileprivate var takesScales: Bool {
+    switch self {
+    case .layer(_, .inputNorm), .layer(_, .postAttentionNorm): true
+    default: false
+    }
+  }
+
   /// The step that pruned the inputs of a matrix, if one did.
   fileprivate var pruningCause: String {
     switch self {

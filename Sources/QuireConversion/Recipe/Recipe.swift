@@ -29,8 +29,14 @@ package struct Recipe: Sendable, Equatable {
     text: String = "", folder: String = ""
   ) {
     self.name = name
-    self.steps = steps
-    self.upcoming = upcoming
+    // A limit counts the norms that smoothing makes larger.
+    func counted(_ step: RecipeStep) -> RecipeStep {
+      guard case .budget(var budget) = step else { return step }
+      budget.followsSmoothing = (steps + upcoming).contains(where: \.isSmoothing)
+      return .budget(budget)
+    }
+    self.steps = steps.map(counted)
+    self.upcoming = upcoming.map(counted)
     self.calibration = calibration
     self.text = text
     self.folder = folder
@@ -69,6 +75,9 @@ package struct Recipe: Sendable, Equatable {
       name: name, steps: Array(all.prefix(steps.count)), upcoming: Array(all.dropFirst(steps.count)),
       calibration: calibration, text: text, folder: folder)
   }
+
+  /// Whether the step of this index or one before it smooths.
+  func isSmoothed(after index: Int) -> Bool { steps[...index].contains(where: \.isSmoothing) }
 
   /// Whether any step needs activations; without one, a conversion runs no layer.
   package var needsCalibration: Bool {

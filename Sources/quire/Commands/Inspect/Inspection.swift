@@ -27,17 +27,18 @@ struct Inspection {
   let lines: [StoredTensor]
   let members: [(String, JSONValue)]  // recipe, provenance, rows
   private let adapters: [MergedAdapter]
-  private let pack: PackReader?
+  private let source: ModelSource
+  private var pack: PackReader? { source.pack }
 
   init(_ source: ModelSource) throws {
+    self.source = source
     path = source.path
     configuration = try source.configurationJSON()
     lines = try source.tensors()
     bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.packedBytes }
     dequantizedBytes = try source.hasQuantizedMatrices ? source.loadedBytes() : nil
-    pack = source.pack
     adapters = try source.mergedAdapters()
-    let manifest = pack?.manifest
+    let manifest = source.pack?.manifest
     members = [
       ("recipe", manifest?.recipe?.json ?? .null), ("provenance", manifest?.provenance ?? .null),
       ("rows", .array(manifest?.rows ?? [])),
@@ -76,11 +77,7 @@ struct Inspection {
 
   /// Bits per weight in memory, as in plans and evaluations, and on disk, where the file is compressed.
   private func sizeSentence(_ configuration: ModelConfiguration) -> String {
-    let raw = Dictionary(lines.map { ($0.name, $0.rawBytes) }) { first, _ in first }
-    let weightBytes = configuration.tensorNames.reduce(0) { sum, name in
-      // Norms are stored as float32 for computing, but counted as the 16-bit numbers of the checkpoint.
-      sum + (name.isNorm ? 2 * name.shape(in: configuration)[0] : raw[name.string] ?? 0)
-    }
+    let weightBytes = source.weightBytes(lines, configuration)
     func bits(_ bytes: Int) -> String {
       String(format: "%.2f", 8 * Double(bytes) / Double(max(1, configuration.parameterCount)))
     }

@@ -246,6 +246,7 @@ import Testing
       "--no-text": .alone([checkpoint] + asking + ["--no-text", "--no-speed"]),
       "--thinking-budget": .adding(asking + ["--thinking-budget", "0,2,none"]),
       "--sensitivity": .adding(["--sensitivity"]),
+      "--kv-cache": .adding(["--recipe", recipe, "--kv-cache", "float16,int8"]),
       "--fresh": .adding(["--json", place.place("r.json"), "--fresh", "--force"]),
       "--html": .adding(["--html", place.place("r.html"), "--force"]),
       "--gate": .adding(["--gate", "size<=1GB"]),

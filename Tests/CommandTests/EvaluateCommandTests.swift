@@ -129,6 +129,17 @@ import Testing
       expectRefusal(try BuiltProgram.quire.run(words), by: "evaluate", parts)
     }
     try refuse(
+      ["evaluate", place.checkpoint.path, "--quiet", "--no-tasks", "--kv-cache", "int8"],
+      ["found only the reference", "give one or leave the types out"])
+    let twice = try BuiltProgram.quire.run([
+      "evaluate", place.checkpoint.path, "--quiet", "--kv-cache", "float16,float16",
+    ])
+    #expect(twice.status == 2)
+    #expect(
+      twice.errors.contains(
+        "expected different types among float16, int8 and float32, separated by commas, found 'float16,float16'"
+      ))
+    try refuse(
       ["evaluate", place.checkpoint.path, "--quiet"],
       ["neither a task file nor a text", "give one with --tasks or --text"])
     try refuse(

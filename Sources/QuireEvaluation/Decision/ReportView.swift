@@ -74,7 +74,7 @@ extension ReportView {
     package let isReference: Bool
     /// Whether it is a model that could be used: a pack, or the last step of a recipe.
     package fileprivate(set) var isFinal: Bool
-    /// The recipe and the number of its steps; nil for other rows.
+    /// The recipe and the number of its steps, with any type of cache; nil for other rows.
     private let recipe: (index: Int, stepCount: Int)?
 
     init(_ json: JSONValue) {
@@ -87,7 +87,7 @@ extension ReportView {
       isFinal = !isReference
       let parts = identity.split(separator: "-")
       recipe =
-        parts.count == 4 && parts[0] == "recipe"
+        (parts.count == 4 || parts.count == 6 && parts[4] == "cache") && parts[0] == "recipe"
         ? Int(parts[1]).flatMap { index in Int(parts[3]).map { (index, $0) } } : nil
     }
 

@@ -33,6 +33,12 @@ struct EvaluationMaterial {
         try Self.compare(plan.model, as: "a row next to", model)
       }
     }
+    for type in options.cacheTypes where !type.holds(headSize: configuration.headSize) {
+      throw .invalidOption(
+        name: "cacheTypes",
+        sentence: "expected heads of a multiple of 16 for a cache of type \(type.rawValue), found "
+          + "\(configuration.headSize); leave \(type.rawValue) out")
+    }
     let home = (plan.reference ?? plan.model).path
     var tasks = options.asksTasks ? options.tasks : []
     if options.asksTasks, tasks.isEmpty, let file = SiblingFile.path("tasks.jsonl", of: home) {
@@ -56,7 +62,7 @@ struct EvaluationMaterial {
     windows = text?.windows
     method = EvaluationMethod(
       tasks: asked?.method, text: text?.method, speed: options.speed.map { Self.speed($0, positions) },
-      threadCount: options.threadCount ?? ProcessInfo.processInfo.activeProcessorCount,
+      threadCount: options.threadCount ?? ProcessLimits.coreCount,
       instructionSet: options.instructionSet.rawValue, seed: options.seed)
     contextLength = min(
       positions,

@@ -34,7 +34,7 @@ package struct EvaluationOptions: Sendable, Equatable {
   package var concurrency: Int
   /// Nil: no speed is measured.
   package var speed: SpeedSettings?
-  /// Computing threads. Nil: one per core.
+  /// Computing threads. Nil: one per physical core that the process may use.
   package var threadCount: Int?
   package var instructionSet: InstructionSet
   /// The format of the chats. Nil: that of the model's template.
@@ -48,6 +48,8 @@ package struct EvaluationOptions: Sendable, Equatable {
   package var servers: [ServerSource] = []
   /// Folders of LoRA adapters, which are merged into every checkpoint in this order, and not into packs.
   package var adapters: [String] = []
+  /// Types of keys and values in the cache: a row of every model but the reference for each.
+  package var cacheTypes: [KeyValueElement] = [.float16]
   /// Whether kept results are measured again.
   package var isFresh = false
   /// Results of another version of the program are not used.
@@ -98,6 +100,11 @@ package struct EvaluationOptions: Sendable, Equatable {
       throw invalid(
         "thinkingBudgets",
         "expected each thinking budget once and none below 0, found others; name them again")
+    }
+    if cacheTypes.isEmpty || Set(cacheTypes).count != cacheTypes.count {
+      throw invalid(
+        "cacheTypes",
+        "expected each cache type once and at least one, found \(cacheTypes.count) types; name them again")
     }
     if let speed {
       try check("speed.promptTokens", speed.promptTokens, "the prompt tokens of the speed measurement")

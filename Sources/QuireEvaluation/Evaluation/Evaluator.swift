@@ -58,12 +58,20 @@ package struct Evaluator: Sendable {
     onKept: (Int) -> Void = { _ in }, onStart: (EvaluationMethod) -> Void = { _ in }
   ) throws(EvaluationError) -> EvaluationReport {
     let plan = try RowPlan.plan(
-      models: models, recipes: recipes, reference: reference, adapters: options.adapters)
+      models: models, recipes: recipes, reference: reference, adapters: options.adapters,
+      cacheTypes: options.cacheTypes)
     guard plan.reference != nil || !options.measuresSensitivity else {
       throw .invalidOption(
         name: "measuresSensitivity",
         sentence: "expected a checkpoint to measure the sensitivity of, found only packs; give the "
           + "checkpoint as the reference")
+    }
+    guard options.cacheTypes == [.float16] || plan.rows.contains(where: { $0.identity != .reference }) else {
+      throw .invalidOption(
+        name: "cacheTypes",
+        sentence:
+          "expected a pack or a recipe for the types of the cache, found only the reference, whose cache is "
+          + "float32; give one or leave the types out")
     }
     let material = try EvaluationMaterial(plan: plan, options: options)
     let servers = try ServerModel.open(options.servers, material)
@@ -87,7 +95,8 @@ package struct Evaluator: Sendable {
     for (index, entry) in plan.rows.enumerated() {
       let keys = RowKeys(
         model: try conversion.identity(entry), reference: referenceIdentity,
-        isReference: entry.identity == .reference, material: material, compute: compute)
+        isReference: entry.identity == .reference, cacheType: entry.cacheType, material: material,
+        compute: compute)
       let measurement = RowMeasurement(
         plan: entry, reference: reference, material: material, compute: compute, conversion: conversion,
         store: store, keys: keys)

@@ -13,6 +13,7 @@ struct RowConversion {
   let chatFormat: ChatFormatOverride?
   let folder: WorkFolder
   let store: ResultStore
+  private let last = LastConversion()
 
   /// The model of a row on disk; converts the checkpoint when the row is a recipe's step.
   func source(
@@ -24,10 +25,10 @@ struct RowConversion {
     case .conversion(let recipe, let checkpoint):
       let start = ContinuousClock.now
       onProgress(.converting, 0, 0)
-      let path = store.path(keys.conversion, ".quire") ?? folder.path + "/row.quire"
+      let path = path(keys)
       if FileManager.default.fileExists(atPath: path) {
-        // An earlier run was killed while it measured the pack.
-        let note = store.value(keys.conversion)
+        // The row before has the same model, or an earlier run was killed while it measured the pack.
+        let note = last.key == keys.conversion ? last.note : store.value(keys.conversion)
         row.notes = (note?["notes"]?.arrayValue ?? []).compactMap(\.stringValue)
         row.conversionSeconds = note?["seconds"]?.doubleValue
         if note != nil, let source = try? ModelSource(path: path) { return source }
@@ -36,14 +37,23 @@ struct RowConversion {
       row.notes = try convert(checkpoint, by: recipe, to: path, onProgress: onProgress)
       let seconds = (ContinuousClock.now - start).seconds
       row.conversionSeconds = seconds
-      try store.keep(
-        ["notes": .array(row.notes.map { .string($0) }), "seconds": .double(seconds)], keys.conversion)
+      let note: JSONValue = [
+        "notes": .array(row.notes.map { .string($0) }), "seconds": .double(seconds),
+      ]
+      (last.key, last.note) = (keys.conversion, note)
+      try store.keep(note, keys.conversion)
       return try opening { () throws(ModelFileError) in try ModelSource(path: path) }
     }
   }
 
-  func remove(_ plan: RowPlan.Entry, _ source: ModelSource) {
-    if case .conversion = plan.source { try? FileManager.default.removeItem(atPath: source.path) }
+  /// Removes the pack of a recipe's step after the last row that uses it.
+  func finish(_ plan: RowPlan.Entry, _ keys: RowKeys) {
+    guard case .conversion = plan.source, !plan.sharesModel else { return }
+    try? FileManager.default.removeItem(atPath: path(keys))
+  }
+
+  private func path(_ keys: RowKeys) -> String {
+    store.path(keys.conversion, ".quire") ?? folder.path + "/row.quire"
   }
 
   /// What identifies the model of a row, without making it.
@@ -87,6 +97,12 @@ struct RowConversion {
     }
     return try wrapping(EvaluationError.converting, try outcome.get()).rows.flatMap(\.remarks)
   }
+}
+
+/// What the latest conversion of this run reported.
+private final class LastConversion {
+  var key: ResultKey?
+  var note: JSONValue?
 }
 
 extension EvaluationError {

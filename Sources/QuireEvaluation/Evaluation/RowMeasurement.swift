@@ -36,8 +36,8 @@ struct RowMeasurement {
       try measure(source, &row, &kept, onProgress: onProgress)
       row.wallSeconds = (ContinuousClock.now - start).seconds
       try store.keep(KeptBasics(row).json, keys.row)
-      conversion.remove(plan, source)
     }
+    conversion.finish(plan, keys)
     row.speed = kept.speed
     row.text = kept.text
     let sheet = AnswerSheet(kept.replies, to: material.problems)
@@ -78,15 +78,10 @@ struct RowMeasurement {
         options: EngineOptions(
           threadCount: compute.team.threadCount, instructionSet: compute.kernels.instructionSet,
           maximumSlots: slots, maximumWaiting: slots, contextLength: material.contextLength,
-          keyValueElement: keyValueElement(source), endOfSequenceIDs: endIDs))
+          keyValueElement: plan.cacheType, endOfSequenceIDs: endIDs))
     } catch {
       throw .generation(error.description)
     }
-  }
-
-  /// The reference runs in float32 throughout; any other model runs as it does for its users.
-  private func keyValueElement(_ source: ModelSource) -> KeyValueElement {
-    source === reference?.source ? .float32 : .float16
   }
 
   /// Speed and answers, with an engine that exists only during this call.
@@ -142,7 +137,7 @@ struct RowMeasurement {
       own = other
     } else if let model {
       own = LoadedPredictor(
-        model, keyValueElement: keyValueElement(source), plan: plan, compute: compute)
+        model, keyValueElement: self.plan.cacheType, plan: plan, compute: compute)
     } else {
       preconditionFailure("a model that is not the reference is loaded")
     }

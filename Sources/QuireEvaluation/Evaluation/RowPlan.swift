@@ -1,5 +1,6 @@
 import QuireConversion
 import QuireModelFiles
+import QuireTensors
 
 /// The rows of an evaluation before anything is measured.
 struct RowPlan {
@@ -17,6 +18,10 @@ struct RowPlan {
     let source: Source
     /// Unique among the rows once the plan is made.
     var label: String
+    /// The type of keys and values in the cache.
+    var cacheType = KeyValueElement.float16
+    /// Whether the next row is of the same model, so that the pack of a recipe's step is used again.
+    var sharesModel = false
 
     init(_ identity: RowIdentity, step: String, recipe: String?, label: String? = nil, source: Source) {
       self.identity = identity
@@ -30,6 +35,7 @@ struct RowPlan {
     var row: EvaluationRow {
       var row = EvaluationRow(identity, step: step, recipe: recipe, label: label)
       if case .existing(let source) = source { row.path = source.path }
+      row.cacheType = cacheType
       return row
     }
   }
@@ -47,8 +53,10 @@ struct RowPlan {
   ///   - models: at least one
   ///   - reference: nil: the first checkpoint among the models, if there is one
   ///   - adapters: folders of LoRA adapters, merged into every checkpoint
+  ///   - cacheTypes: a row of every model but the reference for each
   static func plan(
-    models paths: [String], recipes: [Recipe], reference: String?, adapters: [String] = []
+    models paths: [String], recipes: [Recipe], reference: String?, adapters: [String] = [],
+    cacheTypes: [KeyValueElement] = [.float16]
   ) throws(EvaluationError) -> RowPlan {
     func open(_ path: String) throws(EvaluationError) -> ModelSource {
       try opening { () throws(ModelFileError) in
@@ -86,7 +94,9 @@ struct RowPlan {
     if let reference {
       rows += recipes.enumerated().flatMap { steps($0.element, index: $0.offset, reference) }
     }
-    return RowPlan(reference: reference, models: existing, rows: RowLabels.unique(rows))
+    let labelled = RowLabels.unique(rows)
+    return RowPlan(
+      reference: reference, models: existing, rows: labelled.flatMap { $0.rows(cacheTypes) })
   }
 
   private static func reference(
@@ -170,6 +180,21 @@ private enum RowLabels {
 }
 
 extension RowPlan.Entry {
+  /// A row for each cache type, the first with the model's own identity. The reference has a float32 cache only.
+  fileprivate func rows(_ cacheTypes: [KeyValueElement]) -> [RowPlan.Entry] {
+    var reference = self
+    reference.cacheType = .float32
+    guard identity != .reference else { return [reference] }
+    return cacheTypes.enumerated().map { index, type in
+      var entry = RowPlan.Entry(
+        index == 0 ? identity : .cache(identity, type), step: step, recipe: recipe,
+        label: type == .float16 ? label : label + ", \(type.rawValue) cache", source: source)
+      entry.cacheType = type
+      entry.sharesModel = index < cacheTypes.count - 1
+      return entry
+    }
+  }
+
   fileprivate var recipeIndex: Int? {
     if case .recipe(let index, _) = identity { index } else { nil }
   }

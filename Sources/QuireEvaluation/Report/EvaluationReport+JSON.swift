@@ -1,7 +1,7 @@
 package import QuireJSON
 import QuireModelFiles
+import QuireTensors
 import QuireText
-import QuireModelFiles
 
 // The keys are an interface that scripts depend on. Values that were not measured are null.
 //
@@ -69,6 +69,7 @@ extension EvaluationRow {
       "path": path.map { .string($0) } ?? .null,
       "step": .string(step),
       "recipe": recipe.map { .string($0) } ?? .null,
+      "kvCache": isServer ? .null : .string(cacheType.rawValue),
       "sizeBytes": known(size.fileBytes, .int(size.fileBytes)),
       "bitsPerWeight": known(size.parameterCount, .double(size.bitsPerWeight)),
       "weightBytes": known(size.weightBytes, .int(size.weightBytes)),

@@ -1,6 +1,6 @@
 import QuireModelFiles
+import QuireTensors
 import QuireText
-import QuireModelFiles
 
 extension EvaluationReport {
   /// The report for a terminal: what was measured, then tables stacked so that they are at most `width` characters
@@ -67,6 +67,8 @@ extension EvaluationReport {
     if referenceRow != nil {
       lines.append(
         "reference: the checkpoint's weights in float32 arithmetic with a float32 cache; packs run with a float16 cache"
+          + (rows.contains { !$0.isReference && $0.cacheType != .float16 }
+            ? " unless the row says otherwise" : "")
       )
     }
     for (index, row) in rows.enumerated() {

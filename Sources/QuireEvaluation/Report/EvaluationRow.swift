@@ -1,4 +1,5 @@
 package import QuireModelFiles
+package import QuireTensors
 package import QuireText
 
 /// What was measured of one model: the reference, a pack, or a checkpoint after some steps of a recipe.
@@ -28,6 +29,8 @@ package struct EvaluationRow: Sendable, Equatable {
 
   /// The row's name in tables: "reference", "int4: quantize".
   package var label: String
+  /// The type of keys and values in the cache while the row was measured.
+  package var cacheType = KeyValueElement.float16
   /// The model's path; nil for a recipe's step, whose pack is temporary.
   package var path: String?
 

@@ -1,3 +1,5 @@
+package import QuireTensors
+
 /// Identifies a row of an evaluation. A step's name does not: a recipe may have a step twice, two recipes may have
 /// one name, and a row need not belong to a recipe.
 package enum RowIdentity: Sendable, Hashable {
@@ -13,6 +15,8 @@ package enum RowIdentity: Sendable, Hashable {
   case server(index: Int)
   /// Any other variant of the model, by a name that is unique within the evaluation.
   case variant(String)
+  /// A row's model with another type of keys and values in the cache.
+  indirect case cache(RowIdentity, KeyValueElement)
 
   /// One word for reports: "reference", "recipe-0-step-2".
   package var text: String {
@@ -23,6 +27,7 @@ package enum RowIdentity: Sendable, Hashable {
     case .recipe(let index, let stepCount): "recipe-\(index)-step-\(stepCount)"
     case .server(let index): "server-\(index)"
     case .variant(let name): "variant-\(name)"
+    case .cache(let row, let element): "\(row.text)-cache-\(element.rawValue)"
     }
   }
 }

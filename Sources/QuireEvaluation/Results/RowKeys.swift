@@ -15,15 +15,18 @@ struct RowKeys {
   private let material: EvaluationMaterial
   private let compute: Compute
   private let isReference: Bool
+  private let cacheType: KeyValueElement
   /// The same of the reference; nil without one.
   private let reference: String?
 
   init(
-    model: String, reference: String?, isReference: Bool, material: EvaluationMaterial, compute: Compute
+    model: String, reference: String?, isReference: Bool, cacheType: KeyValueElement = .float16,
+    material: EvaluationMaterial, compute: Compute
   ) {
     self.model = model
     self.reference = reference
     self.isReference = isReference
+    self.cacheType = cacheType
     self.material = material
     self.compute = compute
   }
@@ -32,6 +35,7 @@ struct RowKeys {
     var key = ResultKey(kind, programVersion: material.programVersion)
     key["model"] = model
     key["arithmetic"] = isReference ? "reference" : "pack"
+    if !isReference, cacheType != .float16 { key["cache"] = cacheType.rawValue }
     return key
   }
 
@@ -66,8 +70,12 @@ struct RowKeys {
     return key
   }
 
-  /// The pack of a recipe's steps.
-  var conversion: ResultKey { key("conversion") }
+  /// The pack of a recipe's steps, whatever its cache.
+  var conversion: ResultKey {
+    var key = key("conversion")
+    key["cache"] = nil
+    return key
+  }
 
   /// Sizes, memory and times of the row.
   var row: ResultKey {

@@ -4,6 +4,7 @@ import QuireFiles
 import QuireJSON
 import QuireConversion
 import QuireModelFiles
+import QuireTensors
 import QuireText
 
 extension Command {
@@ -42,6 +43,10 @@ extension Command {
       Option(
         "--thinking-budget", "LIST",
         "ask also with thoughts of at most so many tokens: 0,128,512,none; none is a thought without limit"),
+      Option(
+        "--kv-cache", "LIST",
+        "a row for each of these types of keys and values: float16 (default), int8, float32; the reference has float32"
+      ),
       Option("--no-speed", nil, "measure no speed; with only a text, a checkpoint need not fit into memory"),
       Option("--no-tasks", nil, "ask no problems"),
       Option("--no-text", nil, "predict no text"),
@@ -91,6 +96,7 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
   // By default both modes are measured; each option selects only its mode.
   if arguments.has("--thinking") || arguments.has("--no-thinking") { options.modes = [try arguments.mode()] }
   options.thinkingBudgets = try thinkingBudgets(arguments)
+  if let types = try cacheTypes(arguments) { options.cacheTypes = types }
   if let limit = try arguments.integer("--max-tokens", in: 1...Int(Int32.max)) {
     options.thinkingTokens = limit
   }
@@ -123,6 +129,22 @@ private func thinkingBudgets(_ arguments: Arguments) throws -> [Int] {
       arguments.command, "expected --thinking-budget or --no-thinking, found both; leave one out")
   }
   return budgets.sorted()
+}
+
+/// The types of `--kv-cache`; nil when it is not given.
+private func cacheTypes(_ arguments: Arguments) throws -> [KeyValueElement]? {
+  guard let text = arguments.string("--kv-cache") else { return nil }
+  let types = text.split(separator: ",", omittingEmptySubsequences: false).map {
+    KeyValueElement(rawValue: String($0))
+  }
+  let known = types.compactMap(\.self)
+  guard known.count == types.count, Set(known).count == known.count else {
+    throw UsageError(
+      arguments.command,
+      "--kv-cache: expected different types among float16, int8 and float32, separated by commas, found '\(text)'"
+    )
+  }
+  return known
 }
 
 private func runEvaluate(_ arguments: Arguments) throws {

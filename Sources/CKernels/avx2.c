@@ -4,7 +4,9 @@
 // activation, at most 32,512 per pair, and so are the levels of nl4 and nl3 (at most 127).
 //
 // Limit: 32 multiply-adds per vpmaddubsw, two of them per cycle on Zen 4, and for int4 one addition each. A pass of
-// 6 rows by 16 channels holds its 12 sums in registers and unpacks the codes once for six rows.
+// 6 rows by 16 channels holds its 12 sums in registers and unpacks the codes once for six rows. nl4 and nl3 take four
+// instructions, like int8, for the two of int4 (vpsignb, vpmaddubsw, vpmaddwd, addition), so prompts have 0.6 to 0.7 of
+// int4's speed. Unpacking a register of nl4 takes 2 or 3 instructions and its magnitude one; of nl3 3.5 on average.
 #include "tables.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -206,10 +208,16 @@ INLINE void panel_rows(panel_source w, quire_layout layout, int general, int col
   switch (rows) { PASS(1, 4, 4) PASS(2, 4, 4) PASS(3, 2, 2) PASS(4, 2, 2) PASS(5, 2, 2) PASS(6, 2, 1) }
 }
 
+// A function of its own: in one with the other layouts, int4 was up to 20% slower.
+static __attribute__((noinline)) void levels_gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride,
+                                                  int accumulate, int32_t first_panel, int32_t last_panel) {
+  nonlinear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
+}
+
 static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
                  int32_t first_panel, int32_t last_panel) {
   if (is_linear(w->layout)) linear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
-  else nonlinear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
+  else levels_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
 }
 
 const quire_kernels quire_kernels_avx2 = {

@@ -13,7 +13,7 @@ enum JSONInputs {
   static let recipeWords = [
     "\"steps\"", "\"name\"", "\"calibration\"", "\"step\"", "\"prune-heads\"", "\"prune-neurons\"",
     "\"quantize\"",
-    "\"smooth\"", "\"budget\"", "\"scheme\"", "\"int4\"", "\"int8\"", "\"bf16\"", "\"group\"", "\"method\"",
+    "\"smooth\"", "\"budget\"", "\"scheme\"", "\"int4\"", "\"int8\"", "\"nl4\"", "\"nl3\"", "\"bf16\"", "\"group\"", "\"method\"",
     "\"gptq\"", "\"overrides\"", "\"match\"", "\"remove\"", "\"removeShare\"", "\"bitsPerWeight\"",
     "\"errorBudget\"",
     "\"sequences\"", "\"tokens\"", "\"seed\"", "\"embedding\"", "\"head\"", "\"layers\"",

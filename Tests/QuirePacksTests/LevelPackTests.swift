@@ -123,7 +123,8 @@ import Testing
   @Test func deltaPacksStoreLevelsWhole() throws {
     let tests = DeltaPackTests()
     let levels = try Self.sample(Self.formats + [.int8(group: 64), .int4(group: 32)])
-    let integers = try Self.sample([.int4(group: 64), .int8(group: 64), .int4(group: 32), .nl4(), .nl3()], seed: 50)
+    let integers = try Self.sample(
+      [.int4(group: 64), .int8(group: 64), .int4(group: 32), .nl4(), .nl3()], seed: 50)
     for (child, parent) in [(levels, integers), (integers, levels), (levels, levels)] {
       let base = try parent.write(to: tests.folder, "base.quire")
       let whole = try child.write(to: tests.folder, "whole.quire")

@@ -94,6 +94,7 @@ import Testing
 
   @Test(arguments: [
     WeightFormat.int4(group: 32, isSymmetric: false), .int8(isSymmetric: false, scaleType: .float16),
+    .nl4(group: 32), .nl3(group: 32),
   ])
   func filledModelsKeepTheirWeights(_ format: WeightFormat) throws {
     let sample = SampleModel(

@@ -139,6 +139,57 @@ import Testing
     }
   }
 
+  /// A delta pack that claims differences of levels, or from levels, has nothing that could restore its codes.
+  @Test(arguments: ["child", "parent"])
+  func claimedDifferencesAreRefused(_ which: String) throws {
+    func renamed(_ forge: PackForge) -> PackForge {
+      var forge = forge
+      forge.manifest.replace("\"int4\"", with: "\"nl4\"")
+      let table = WeightFormat.nl4().levels.map(String.init).joined(separator: ",")
+      forge.manifest.replace("\"tensors\"", with: "\"levels\":{\"nl4\":[\(table)]},\"tensors\"")
+      return forge
+    }
+    let parent = HostileDifferenceTests.Forge.parent
+    let base = folder.write((which == "parent" ? renamed(parent) : parent).bytes, to: "base.quire")
+    let contents = PackForge.hexadecimal(try PackReader(path: base).contentsHash)
+    let delta = HostileDifferenceTests.Forge().delta(contents: contents)
+    let path = folder.write((which == "child" ? renamed(delta) : delta).bytes, to: "delta.quire")
+    let error = #expect(throws: PackError.self) { try PackReader(path: path, parents: ParentSearch([])) }
+    #expect(
+      error?.description.contains("found differences without codes of that shape in the parent") == true,
+      "\(error?.description ?? "")")
+  }
+
+  /// Scales of integers may be negative too: their codes are predicted from the parent as ever.
+  @Test func negativeScalesOfIntegersHaveDifferences() throws {
+    let (rows, columns, group) = (96, 256, 64)
+    var generator = SeededGenerator(seed: 5)
+    let weights = (0..<rows * columns).map { _ in generator.nextGaussian() * 0.03 }
+    func pack(_ format: WeightFormat, largest: Float) throws -> SamplePack {
+      var scales: [Float] = []
+      let codes = stride(from: 0, to: weights.count, by: group).flatMap { first in
+        let part = weights[first..<first + group]
+        let extreme = part.max { abs($0) < abs($1) } ?? 0
+        scales.append(Float(bfloat16Bits: (-extreme / largest).bfloat16Bits))
+        return part.map { Int8(max(-largest, min(largest - 1, ($0 / scales[scales.count - 1]).rounded()))) }
+      }
+      let matrix = try QuantizedMatrix.encode(
+        codes: codes, scales: scales, rows: rows, columns: columns, format: format)
+      #expect(scales.contains { $0 < 0 } && scales.contains { $0 > 0 })
+      var pack = SamplePack()
+      pack.tensors.append(Self.tensor("w", matrix))
+      return pack
+    }
+    let tests = DeltaPackTests()
+    let base = try pack(.int8(group: group), largest: 128).write(to: tests.folder, "base.quire")
+    let child = try pack(.int4(group: group), largest: 8)
+    let whole = try PackReader(path: child.write(to: tests.folder, "whole.quire"))
+    let delta = try PackReader(path: tests.write(child, "delta.quire", parent: base))
+    #expect(delta.tensors[0].streams[0].source == .difference(tensor: 0))
+    #expect(try tests.streams(delta) == tests.streams(whole))
+    try delta.verify()
+  }
+
   private static let hasNumpy = (try? Tool("python3")?.run("-c", "import numpy").status) == 0
 
   /// Rows in any panel, by `tools/read-pack`, which was written from the document.

@@ -6,7 +6,7 @@ package final class QuantizedMatrix: @unchecked Sendable {
   package let rows: Int  // output channels
   package let columns: Int  // inputs
   package let format: WeightFormat
-  package let codes: UnsafeRawBufferPointer  // [rows/32][columns/4][32][4], int4: half of it
+  package let codes: UnsafeRawBufferPointer  // [rows/32][columns/4][32][4], int4, nl4: half of it, nl3: 3/8
   package let scales: UnsafeBufferPointer<UInt16>  // bf16 or float16, [rows/32][columns/group][32]
   /// Empty where the format is symmetric.
   package let zeros: UnsafeRawBufferPointer  // [rows/32][columns/group][32], int4: half of it
@@ -52,7 +52,7 @@ package final class QuantizedMatrix: @unchecked Sendable {
       codes: codes.bindMemory(to: UInt8.self).baseAddress, scales: scales.baseAddress,
       zeros: zeros.isEmpty ? nil : zeros.bindMemory(to: UInt8.self).baseAddress, rows: Int32(rows),
       columns: Int32(columns),
-      group: Int32(groupSize), bits: format.scheme == .int8 ? 8 : 4,
+      group: Int32(groupSize), layout: format.scheme.layout,
       has_half_scales: format.scaleType == .float16 ? 1 : 0)
   }
 }

@@ -15,7 +15,7 @@ extension WeightFormat: CustomStringConvertible {
   /// The format with this name; nil when there is none.
   package init?(name: String, group: Int?) {
     let all = Scheme.allCases.flatMap { scheme in
-      guard scheme != .bf16 else { return [WeightFormat(scheme: scheme, group: group)] }
+      guard scheme.hasVariants else { return [WeightFormat(scheme: scheme, group: group)] }
       return [true, false].flatMap { isSymmetric in
         ScaleType.allCases.map {
           WeightFormat(scheme: scheme, group: group, isSymmetric: isSymmetric, scaleType: $0)
@@ -61,9 +61,10 @@ extension WeightFormat: Codable {
     let scheme = try values.decode(Scheme.self, forKey: .scheme)
     let isSymmetric = try values.decodeIfPresent(Bool.self, forKey: .symmetric) ?? true
     let scaleType = try values.decodeIfPresent(ScaleType.self, forKey: .scaleType) ?? .bfloat16
-    guard scheme != .bf16 || (isSymmetric && scaleType == .bfloat16) else {
+    guard Scheme.allCases.contains(scheme), scheme.hasVariants || (isSymmetric && scaleType == .bfloat16)
+    else {
       throw DecodingError.dataCorruptedError(
-        forKey: .scheme, in: values, debugDescription: "bf16 with zero points or scales")
+        forKey: .scheme, in: values, debugDescription: "\(scheme) with zero points or float16 scales")
     }
     self.init(
       scheme: scheme, group: try values.decodeIfPresent(Int.self, forKey: .group), isSymmetric: isSymmetric,

@@ -8,6 +8,7 @@ import Testing
     .int8(isSymmetric: false), .int8(group: 64, isSymmetric: false), .int4(group: 32, isSymmetric: false),
     .int4(group: 64, isSymmetric: false, scaleType: .float16), .int4(isSymmetric: false),
     .int8(scaleType: .float16), .int4(group: 64, scaleType: .float16),
+    .nl4(group: 32), .nl4(group: 64), .nl4(), .nl3(group: 32), .nl3(), .nl3(group: 128),
   ]
   static let rowCounts = Array(1...18) + [22, 37]
   static let shapes = [(32, 128), (1, 128), (31, 256), (33, 384), (96, 640), (160, 1152)]
@@ -128,6 +129,7 @@ import Testing
       [.int4(group: 128), .int4(group: 128), .int8()], [.int4(group: 32), .int8(), .bf16],
       [.bf16, .int8(group: 64), .int8()],
       [.int4(isSymmetric: false), .int4(), .int8(group: 128, isSymmetric: false, scaleType: .float16)],
+      [.nl3(), .nl4(group: 64), .int4(group: 64)],
     ]
     var random = SplitMix(12)
     let x = random.floats(9 * columns)

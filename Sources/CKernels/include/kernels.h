@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blocks.h"
+
 typedef enum { QUIRE_ISA_PORTABLE = 0, QUIRE_ISA_AVX2 = 1, QUIRE_ISA_AVX512 = 2 } quire_isa;
 typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2, QUIRE_I8 = 3 } quire_element;
 
@@ -14,11 +16,11 @@ typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2, QUIRE_I8 = 3 } quir
 typedef struct {
   const uint8_t *codes;
   const uint16_t *scales;  // bf16, or float16 where has_half_scales
-  const uint8_t *zeros;    // zero points; NULL for symmetric weights, whose zero point is 128 or 8
+  const uint8_t *zeros;    // zero points; NULL for symmetric weights, whose zero point is 128 or 8, and for nl4 and nl3
   int32_t rows;            // output channels
   int32_t columns;         // inputs
   int32_t group;           // inputs that share a scale; == columns for channel-wise scales
-  int32_t bits;            // 8 or 4
+  quire_layout layout;     // nl4 and nl3 have no zero points, bf16 scales, and groups of a multiple of 32
   int32_t has_half_scales;
 } quire_weights;
 

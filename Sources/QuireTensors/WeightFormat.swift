@@ -8,9 +8,6 @@ import CKernels
 package struct WeightFormat: Hashable, Sendable {
   package enum Scheme: String, Sendable, CaseIterable, Codable {
     case bf16, int8, int4, nl4, nl3
-
-    /// What packs, recipes and options may name. nl4 and nl3 have kernels only: nothing quantizes to them yet.
-    package static let allCases: [Scheme] = [.bf16, .int8, .int4]
   }
 
   /// The type of scales.

@@ -78,7 +78,7 @@ package struct Kernels: @unchecked Sendable {
   }
 
   /// The cost of rounding a group of weights to multiples of `scale`: `Σ importance · (w − code · scale)²`, with
-  /// the nearest code in `codes`, ties to even. Precondition: `scale` > 0 and no weight is beyond 2²² times it.
+  /// the nearest code in `codes`, ties to even. Precondition: `scale` is not 0 and no weight is beyond 2²² times it.
   package func roundingError(
     of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int, scale: Float,
     codes: ClosedRange<Int32>

@@ -60,7 +60,7 @@ struct LayerOptimizer {
   ) throws(OptimizationError) -> (WeightMatrix, RoundingRecord?) {
     guard let settings = recipe.quantization, let format = formats?.format(of: name), format.scheme != .bf16
     else { return (matrix, nil) }
-    let importances = settings.importances(columns: matrix.columns, nil)
+    let importances = settings.importances(format, columns: matrix.columns, nil)
     let result = try NearestQuantizer(format, importances: importances).quantize(
       matrix, named: name.string, compute)
     return (

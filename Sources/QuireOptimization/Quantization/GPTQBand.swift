@@ -100,7 +100,7 @@ final class GPTQBand {
       let code = grid.code(of: current[position], group)
       codes[column] = code
       let across = factor.values.pointer + position * columns
-      let error = (current[position] - Float(Int32(code) &- group.zero) * group.scale) / across[position]
+      let error = (current[position] - grid.weight(of: code, group)) / across[position]
       delta[position - block.lowerBound] = error
       squared += Double(error) * Double(error)
       for next in (position + 1)..<max(position + 1, block.upperBound) {
@@ -148,7 +148,7 @@ final class GPTQBand {
       for group in 0..<groups {
         costs[row].add(
           values + group * groupSize, codes.pointer + row * columns + group * groupSize, count: groupSize,
-          scales.pointer[row * groups + group])
+          scales.pointer[row * groups + group], grid)
       }
     }
   }

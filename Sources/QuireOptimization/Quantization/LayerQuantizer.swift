@@ -68,7 +68,7 @@ package struct LayerQuantizer {
   package func quantized(
     _ matrix: WeightMatrix, as name: TensorName, _ format: WeightFormat, _ statistics: Statistics?
   ) throws(OptimizationError) -> (QuantizedMatrix, RoundingRecord) {
-    let importances = settings.importances(columns: matrix.columns, statistics?.gram)
+    let importances = settings.importances(format, columns: matrix.columns, statistics?.gram)
     guard let statistics, let factor = statistics.factor else {
       let result = try NearestQuantizer(format, importances: importances).quantize(
         matrix, named: name.string, compute)
@@ -93,10 +93,13 @@ package struct LayerQuantizer {
 extension QuantizationSettings {
   /// The weight of each input in the search for scales; nil when there is no search.
   ///
+  /// Scales of a table are always searched for, by the unweighted error unless the recipe says otherwise: with the
+  /// largest weight of each group on level −127 the error of a Gaussian matrix is a tenth larger.
+  ///
   /// A hundredth of the mean is added to every input, so that inputs that are zero on the text count a little.
   /// Without usable statistics all count the same.
-  package func importances(columns: Int, _ gram: GramMatrix?) -> [Float]? {
-    guard let scaleSearch else { return nil }
+  package func importances(_ format: WeightFormat, columns: Int, _ gram: GramMatrix?) -> [Float]? {
+    guard let scaleSearch = scaleSearch ?? (format.scheme.isNonlinear ? .weights : nil) else { return nil }
     let ones = [Float](repeating: 1, count: columns)
     guard scaleSearch == .activations, let diagonal = gram?.diagonal else { return ones }
     let mean = diagonal.reduce(0, +) / Float(columns)

@@ -15,10 +15,13 @@ extension QuantizationSettings: ConversionStep {
     let target = try node.format(in: what)
     if target.scheme == .bf16 {
       throw (node.member("scheme") ?? node).refusal(
-        expected: "the scheme of a step to be \"int8\" or \"int4\"")
+        expected: "the scheme of a step to be \(RecipeNode.list(Self.schemes, joiner: "or"))")
     }
     self = try node.rounding(target)
   }
+
+  /// The schemes that a step may round to.
+  private static let schemes = WeightFormat.Scheme.allCases.filter { $0 != .bf16 }.map(\.rawValue)
 
   func needsActivations(layer: Int) -> Bool { needsCalibration }
   var rounding: QuantizationSettings? { self }
@@ -77,18 +80,21 @@ extension RecipeNode {
     return QuantizationOverride(pattern: pattern, target: try format(in: "the override"))
   }
 
-  /// `scheme`, `group` and `symmetric`: int4 needs a group, for int8 it is optional, bf16 has neither.
+  /// `scheme`, `group` and `symmetric`: for int8 a group is optional, the others need one, bf16 has none. Only int8 and
+  /// int4 may have zero points.
   func format(in what: String) throws(ConversionError) -> WeightFormat {
     let scheme = try required("scheme", in: what).choice("scheme", as: WeightFormat.Scheme.self)
     let symmetric = member("symmetric")
-    if let symmetric, scheme == .bf16 {
-      throw symmetric.refusal("the scheme \"bf16\" has no zero points; remove the field \"symmetric\"")
+    if let symmetric, scheme == .bf16 || scheme.isNonlinear {
+      throw symmetric.refusal(
+        "the scheme \"\(scheme.rawValue)\" has no zero points; remove the field \"symmetric\"")
     }
     let isSymmetric = try symmetric?.boolean("symmetric") ?? true
     guard let node = member("group") else {
-      guard scheme != .int4 else {
+      guard scheme != .int4, !scheme.isNonlinear else {
         throw refusal(
-          "the scheme \"int4\" needs a group of 32, 64 or 128 in \(what); add the field \"group\"")
+          "the scheme \"\(scheme.rawValue)\" needs a group of 32, 64 or 128 in \(what); add the field \"group\""
+        )
       }
       return WeightFormat(scheme: scheme, group: nil, isSymmetric: isSymmetric)
     }

@@ -208,16 +208,12 @@ INLINE void panel_rows(panel_source w, quire_layout layout, int general, int col
   switch (rows) { PASS(1, 4, 4) PASS(2, 4, 4) PASS(3, 2, 2) PASS(4, 2, 2) PASS(5, 2, 2) PASS(6, 2, 1) }
 }
 
-// A function of its own: in one with the other layouts, int4 was up to 20% slower.
-static __attribute__((noinline)) void levels_gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride,
-                                                  int accumulate, int32_t first_panel, int32_t last_panel) {
-  nonlinear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
-}
+NONLINEAR_GEMM
 
 static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
                  int32_t first_panel, int32_t last_panel) {
   if (is_linear(w->layout)) linear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
-  else levels_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
+  else nonlinear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
 }
 
 const quire_kernels quire_kernels_avx2 = {

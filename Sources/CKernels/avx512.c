@@ -19,17 +19,27 @@
 
 #include "avx512_gemm.inc"
 
-static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                 int32_t first_panel, int32_t last_panel) {
-  if (is_linear(w->layout)) linear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
-  // The first CPUs with VNNI (Cascade Lake, Cooper Lake) have no VBMI; the activations' layout is the same.
-  else if (!__builtin_cpu_supports("avx512vbmi")) quire_kernels_avx2.gemm(w, a, y, stride, accumulate, first_panel, last_panel);
-  else quire_nonlinear_gemm_avx512(w, a, y, stride, accumulate, first_panel, last_panel);
+static __attribute__((noinline)) void integer_gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride,
+                                                   int accumulate, int32_t first_panel, int32_t last_panel) {
+  linear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
 }
 
-const quire_kernels quire_kernels_avx512 = {
-  quantize, gemm, dense, rms_norm, rotate, swiglu, attention, store_kv, widen, dequantize_row, exponential,
-  rounding_error};
+static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                 int32_t first_panel, int32_t last_panel) {
+  if (is_linear(w->layout)) integer_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
+  else quire_nonlinear_gemm_vnni(w, a, y, stride, accumulate, first_panel, last_panel);
+}
+
+static void gemm_vbmi(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                      int32_t first_panel, int32_t last_panel) {
+  if (is_linear(w->layout)) integer_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
+  else quire_nonlinear_gemm_vbmi(w, a, y, stride, accumulate, first_panel, last_panel);
+}
+
+#define TABLE(gemm) \
+  {quantize, gemm, dense, rms_norm, rotate, swiglu, attention, store_kv, widen, dequantize_row, exponential, rounding_error}
+const quire_kernels quire_kernels_avx512 = TABLE(gemm);
+const quire_kernels quire_kernels_avx512_vbmi = TABLE(gemm_vbmi);
 
 #pragma clang attribute pop
 #endif

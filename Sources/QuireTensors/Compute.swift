@@ -10,7 +10,11 @@ package struct Compute: Sendable {
     threadCount: Int = ProcessInfo.processInfo.activeProcessorCount,
     instructionSet: InstructionSet = .detected
   ) {
-    kernels = Kernels(instructionSet)
+    self.init(threadCount: threadCount, kernels: Kernels(instructionSet))
+  }
+
+  package init(threadCount: Int, kernels: Kernels) {
+    self.kernels = kernels
     team = ThreadTeam(threadCount: threadCount)
   }
 }

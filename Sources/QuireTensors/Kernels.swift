@@ -35,10 +35,19 @@ package struct Kernels: @unchecked Sendable {
   package let instructionSet: InstructionSet
   let table: UnsafePointer<quire_kernels>
 
-  package init(_ instructionSet: InstructionSet = .detected) {
+  /// - Parameter avoidsVBMI: of AVX-512 the kernels of CPUs without VBMI, also where this one has it.
+  package init(_ instructionSet: InstructionSet = .detected, avoidsVBMI: Bool = false) {
     precondition(instructionSet.isSupported, "\(instructionSet) cannot run here")
     self.instructionSet = instructionSet
-    table = quire_kernels_for(instructionSet.kernelValue)
+    let usesVBMI = instructionSet == .avx512 && !avoidsVBMI && quire_isa_supported(QUIRE_ISA_AVX512_VBMI) != 0
+    table = quire_kernels_for(usesVBMI ? QUIRE_ISA_AVX512_VBMI : instructionSet.kernelValue)
+  }
+
+  /// All that this CPU runs.
+  package static var runnable: [Kernels] {
+    InstructionSet.supported.flatMap { set in
+      set == .avx512 ? [Kernels(set, avoidsVBMI: true), Kernels(set)] : [Kernels(set)]
+    }
   }
 
   /// `y = x / sqrt(mean(x²) + epsilon) * weight` over one row of `count`; `y` may be `x`.

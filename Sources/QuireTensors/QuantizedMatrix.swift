@@ -46,6 +46,14 @@ package final class QuantizedMatrix: @unchecked Sendable {
   package var groupCount: Int { columns / groupSize }
   package var byteCount: Int { codes.count + scales.count * 2 + zeros.count }
 
+  /// Throws when a scale is infinite or undefined; it may be negative.
+  package func checkScales() throws(TensorError) {
+    let exponent: UInt16 = format.scaleType == .float16 ? 0x7C00 : 0x7F80
+    guard scales.contains(where: { $0 & exponent == exponent }) else { return }
+    throw .format(
+      "expected finite scales, found one that is infinite or undefined; convert the checkpoint again")
+  }
+
   /// The same matrix as the kernels' structure.
   var kernelWeights: quire_weights {
     quire_weights(

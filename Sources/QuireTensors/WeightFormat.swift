@@ -37,11 +37,8 @@ package struct WeightFormat: Hashable, Sendable {
   package init(
     scheme: Scheme, group: Int?, isSymmetric: Bool = true, scaleType: ScaleType = .bfloat16
   ) {
-    precondition(
-      scheme != .bf16 || (isSymmetric && scaleType == .bfloat16), "bf16 has neither zeros nor scales")
-    precondition(
-      !scheme.isNonlinear || (isSymmetric && scaleType == .bfloat16),
-      "levels have neither zero points nor float16 scales")
+    precondition(isSymmetric || scheme.mayHaveZeros, "bf16 and levels have no zero points")
+    precondition(scheme.scaleTypes.contains(scaleType), "bf16 and nl3 have no float16 scales")
     self.scheme = scheme
     self.group = group
     self.isSymmetric = isSymmetric

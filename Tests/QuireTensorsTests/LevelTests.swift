@@ -6,6 +6,7 @@ import Testing
 @Suite struct LevelTests {
   static let formats: [WeightFormat] = [
     .nl4(group: 32), .nl4(group: 64), .nl4(), .nl3(group: 32), .nl3(), .nl3(group: 128),
+    .nl4(group: 32, scaleType: .float16), .nl4(scaleType: .float16),
   ]
 
   /// Random codes and scales of either sign.
@@ -22,7 +23,9 @@ import Testing
       (self.rows, self.columns, self.format) = (rows, columns, format)
       codes = (0..<rows * columns).map { _ in .random(in: 0...format.largestUnsignedCode, using: &random) }
       scales = (0..<rows * columns / (format.group ?? columns)).map { _ in
-        let scale = powersOfTwo ? 0.25 : representableScale(.random(in: 0.001...0.1, using: &random))
+        let scale =
+          powersOfTwo
+          ? 0.25 : format.scaleType.value(format.scaleType.bits(.random(in: 0.001...0.1, using: &random)))
         return Bool.random(using: &random) ? scale : -scale
       }
     }
@@ -61,12 +64,12 @@ import Testing
       let grid = Grid(format, rows: rows, columns: columns)
       let matrix = try grid.matrix
       #expect(matrix.byteCount == format.byteCount(rows: rows, columns: columns))
-      for set in InstructionSet.supported {
-        let values = WeightMatrix.quantized(matrix).dequantized(kernels: Kernels(set))
+      for kernels in Kernels.runnable {
+        let values = WeightMatrix.quantized(matrix).dequantized(kernels: kernels)
         for row in 0..<rows {
           for column in 0..<columns {
             let expected = Float(grid.level(row, column)) * grid.scale(row, column)
-            #expect(values[row * columns + column] == expected, "\(set) \(row) \(column)")
+            #expect(values[row * columns + column] == expected, "\(kernels) \(row) \(column)")
           }
         }
       }
@@ -108,8 +111,8 @@ import Testing
       var random = SplitMix(UInt64(tokens))
       let x = HostBuffer<Float>(
         (0..<tokens * columns).map { $0 % 32 == 5 ? 127 : Float(Int.random(in: -127...127, using: &random)) })
-      for set in InstructionSet.supported {
-        let y = product(matrix, x, rows: tokens, set: set, threads: 2)
+      for kernels in Kernels.runnable {
+        let y = product(matrix, x, rows: tokens, kernels: kernels, threads: 2)
         for token in 0..<tokens {
           for row in 0..<rows {
             var sum = 0.0
@@ -117,7 +120,7 @@ import Testing
               let weight = Double(grid.level(row, column)) * Double(grid.scale(row, column))
               sum += weight * Double(x[token * columns + column])
             }
-            #expect(y[token * rows + row] == Float(sum), "\(set) token \(token) row \(row)")
+            #expect(y[token * rows + row] == Float(sum), "\(kernels) token \(token) row \(row)")
           }
         }
       }
@@ -135,9 +138,9 @@ import Testing
       for sign in [Float(127), -127] {
         let x = HostBuffer<Float>(Array(repeating: sign, count: 7 * columns))
         let expected = Float(columns * grid.level(0, 0)) * sign * 0.25
-        for set in InstructionSet.supported {
-          let y = product(matrix, x, rows: 7, set: set)
-          #expect((0..<y.count).allSatisfy { y[$0] == expected }, "\(set)")
+        for kernels in Kernels.runnable {
+          let y = product(matrix, x, rows: 7, kernels: kernels)
+          #expect((0..<y.count).allSatisfy { y[$0] == expected }, "\(kernels)")
         }
       }
     }
@@ -164,9 +167,28 @@ import Testing
     #expect(throws: TensorError.self) { try grid.matrix }
   }
 
-  /// Nothing makes such matrices yet, so no pack, recipe or option may ask for them.
-  @Test func namesAreNotOffered() {
-    #expect(WeightFormat(name: "nl4", group: 128) == nil)
-    #expect(!WeightFormat.Scheme.allCases.contains(.nl3))
+  @Test func namesAreReadBack() {
+    #expect(WeightFormat(name: "nl4", group: 128) == .nl4())
+    #expect(WeightFormat(name: "nl4-float16", group: 32) == .nl4(group: 32, scaleType: .float16))
+    #expect(WeightFormat(name: "nl3", group: 64) == .nl3())
+    for name in ["nl3-float16", "nl4-asymmetric", "nl5", "NL4"] {
+      #expect(WeightFormat(name: name, group: 64) == nil)
+    }
+  }
+
+  @Test func scalesHaveToBeFinite() throws {
+    for (type, bits) in [(WeightFormat.ScaleType.bfloat16, UInt16(0x7F80)), (.float16, 0xFE00)] {
+      let grid = Grid(.nl4(group: 32, scaleType: type), rows: 3, columns: 64)
+      let matrix = try grid.matrix
+      try matrix.checkScales()
+      let scales = HostBuffer(Array(matrix.scales))
+      scales[40] = bits
+      let other = try QuantizedMatrix(
+        rows: 3, columns: 64, format: matrix.format, codes: matrix.codes,
+        scales: UnsafeBufferPointer(scales.buffer),
+        owner: matrix)
+      #expect(throws: TensorError.self) { try other.checkScales() }
+      withExtendedLifetime(scales) {}
+    }
   }
 }

@@ -19,8 +19,8 @@
 
 #define QUIRE_F16C 1
 #include "vectors.inc"
+#include "avx512_levels.inc"
 
-#define UNSIGNED(x) (x) + QUIRE_LEVEL_OFFSET
 #define EIGHT(x) UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x)
 static const uint8_t nl4_table[64] __attribute__((aligned(64))) = {
   QUIRE_NL4_LEVELS(UNSIGNED), QUIRE_NL4_LEVELS(UNSIGNED), QUIRE_NL4_LEVELS(UNSIGNED), QUIRE_NL4_LEVELS(UNSIGNED)};
@@ -29,16 +29,6 @@ static const uint8_t nl3_low_table[64] __attribute__((aligned(64))) = {
   QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED),
   QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED)};
 static const uint8_t nl3_high_table[64] __attribute__((aligned(64))) = {QUIRE_NL3_LEVELS(EIGHT)};
-
-// Bits of a where the mask has ones, of b elsewhere.
-#define SELECT(mask, a, b) _mm512_ternarylogic_epi32(_mm512_set1_epi8(mask), a, b, 0xca)
-
-// The pairs of codes of the fourth quad: two bits from each of the run's 64-byte rows.
-INLINE __m512i fourth_pairs(const uint8_t *run) {
-  __m512i first = _mm512_srli_epi16(_mm512_loadu_si512(run), 6), second = _mm512_srli_epi16(_mm512_loadu_si512(run + 64), 4);
-  __m512i third = _mm512_srli_epi16(_mm512_loadu_si512(run + 128), 2);
-  return SELECT(15, SELECT(3, first, second), third);
-}
 
 INLINE void load_levels(const uint8_t *run, int j, quire_layout layout, __m512i weights[2]) {
   if (layout == QUIRE_NL4) {
@@ -55,8 +45,10 @@ INLINE void load_levels(const uint8_t *run, int j, quire_layout layout, __m512i 
 #define LOAD_LEVELS load_levels
 #include "avx512_gemm.inc"
 
-void quire_nonlinear_gemm_avx512(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                                 int32_t first_panel, int32_t last_panel) {
+NONLINEAR_GEMM
+
+void quire_nonlinear_gemm_vbmi(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                               int32_t first_panel, int32_t last_panel) {
   nonlinear_gemm(w, a, y, stride, accumulate, first_panel, last_panel);
 }
 

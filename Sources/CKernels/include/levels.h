@@ -15,3 +15,8 @@ static const int8_t quire_nl3_levels[8] = {QUIRE_NL3_LEVELS(QUIRE_LEVEL)};
 // The level of a code, 0...15 of nl4 or 0...7 of nl3.
 static inline int32_t quire_nl4_level(int32_t code) { return quire_nl4_levels[code & 15]; }
 static inline int32_t quire_nl3_level(int32_t code) { return quire_nl3_levels[code & 7]; }
+
+// The cost of rounding n weights to the levels (level_count, rising) times scale, which is not 0: the sum of
+// importance * (weight - level * scale)^2 with the nearest level; of two at equal distance the upper one.
+float quire_level_error(const float *weights, const float *importances, int32_t n, float scale, const float *levels,
+                        int32_t level_count);  // at most 16 levels

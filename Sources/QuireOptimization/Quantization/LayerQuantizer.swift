@@ -24,12 +24,13 @@ package struct LayerQuantizer {
     _ weights: inout LayerWeights, layer: Int, activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> [RoundingRecord] {
     var records: [RoundingRecord] = []
+    let float = weights
     for site in ActivationSite.allCases {
       let tensors = LayerTensor.projections.filter {
         $0.activationSite == site && formats.format(of: .layer(layer, $0)).scheme != .bf16
       }
       if !tensors.isEmpty {
-        let statistics = try statistics(at: site, of: weights, activations)
+        let statistics = try statistics(at: site, of: weights, float: float, activations)
         for tensor in tensors {
           let name = TensorName.layer(layer, tensor)
           let (matrix, record) = try quantized(
@@ -50,15 +51,27 @@ package struct LayerQuantizer {
     let gram: GramMatrix
     /// For GPTQ; nil when H could not be factored.
     let factor: InverseFactor?
+    /// nil for the outputs of the float matrices for these inputs.
+    var target: AsymmetricTarget?
   }
 
   private func statistics(
-    at site: ActivationSite, of weights: LayerWeights, _ activations: (any ActivationStatistics)?
+    at site: ActivationSite, of weights: LayerWeights, float: LayerWeights,
+    _ activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> Statistics? {
     guard settings.needsCalibration else { return nil }
     guard let activations else { preconditionFailure("the method looks at activations") }
-    return self.statistics(
-      of: try wrapping(OptimizationError.calibration, try activations.gram(at: site, of: weights)))
+    guard settings.isAsymmetric else {
+      return self.statistics(
+        of: try wrapping(OptimizationError.calibration, try activations.gram(at: site, of: weights)))
+    }
+    let moments = try wrapping(
+      OptimizationError.calibration, try activations.inputMoments(at: site, of: weights, float: float))
+    var result = self.statistics(of: moments.gram)
+    result.target = moments.deviation.map {
+      AsymmetricTarget(deviation: $0, share: Float(settings.asymmetry))
+    }
+    return result
   }
 
   package func statistics(of gram: GramMatrix) -> Statistics {
@@ -79,8 +92,9 @@ package struct LayerQuantizer {
           relativeError: result.relativeError)
       )
     }
-    let result = try GPTQQuantizer(format, importances: importances).quantize(
-      matrix, statistics.gram, factor, named: name.string, compute)
+    let quantizer = GPTQQuantizer(format, importances: importances, refitRounds: settings.refitRounds)
+    let result = try quantizer.quantize(
+      matrix, statistics.gram, factor, target: statistics.target, named: name.string, compute)
     return (
       result.matrix,
       RoundingRecord(

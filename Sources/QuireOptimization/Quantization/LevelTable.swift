@@ -10,8 +10,6 @@ struct LevelTable: Sendable {
   private let levels: HostBuffer<Float>
   /// The signed code by ⌊2x⌋ − `lowestHalf`.
   private let codes: HostBuffer<Int8>
-  /// The nearest level by ⌊2x⌋ − `lowestHalf`.
-  private let nearest: HostBuffer<Float>
   private let lowestCode: Int32
 
   /// Levels reach from −127 to 127; what lies beyond gets the first or the last.
@@ -34,15 +32,13 @@ struct LevelTable: Sendable {
     let levels = format.levels.map(Float.init)
     self.levels = HostBuffer(levels)
     lowestCode = -Int32(format.symmetricZero)
-    var (codes, nearest): ([Int8], [Float]) = ([], [])
+    var codes: [Int8] = []
     for half in Self.lowestHalf...Self.highestHalf {
       // The number of thresholds at or below every x of this step.
       let index = zip(levels, levels.dropFirst()).count { low, high in Float(half) >= low + high }
       codes.append(Int8(truncatingIfNeeded: Int32(index) + lowestCode))
-      nearest.append(levels[index])
     }
     self.codes = HostBuffer(codes)
-    self.nearest = HostBuffer(nearest)
   }
 
   /// The level of largest magnitude, which is negative.
@@ -64,31 +60,11 @@ struct LevelTable: Sendable {
     for index in 0..<count { target[index] = codes[Self.index(weights[index] / scale)] }
   }
 
-  /// `Σ importance · (w − level · scale)²` with the nearest levels: the counterpart of `Kernels.roundingError`.
+  /// `Σ importance · (w − level · scale)²` with the nearest levels.
   func roundingError(
     of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int, scale: Float
   ) -> Float {
-    let nearest = nearest.pointer
-    var sums = SIMD4<Float>()
-    var index = 0
-    while index + 4 <= count {
-      let weight = SIMD4(weights[index], weights[index + 1], weights[index + 2], weights[index + 3])
-      let x = weight / scale
-      let level = SIMD4(
-        nearest[Self.index(x[0])], nearest[Self.index(x[1])], nearest[Self.index(x[2])],
-        nearest[Self.index(x[3])])
-      let difference = weight - level * scale
-      let importance = SIMD4(
-        importances[index], importances[index + 1], importances[index + 2], importances[index + 3])
-      sums += importance * difference * difference
-      index += 4
-    }
-    var sum = sums.sum()
-    for index in index..<count {
-      let difference = weights[index] - nearest[Self.index(weights[index] / scale)] * scale
-      sum += importances[index] * difference * difference
-    }
-    return sum
+    levelRoundingError(of: weights, importances: importances, count: count, scale: scale, levels: levels)
   }
 
   /// ⌊2x⌋ − `lowestHalf`, within the tables.

@@ -10,6 +10,9 @@ int quire_isa_supported(quire_isa isa) {
     case QUIRE_ISA_PORTABLE: return 1;
     case QUIRE_ISA_AVX2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case QUIRE_ISA_AVX512_VBMI:
+      if (!__builtin_cpu_supports("avx512vbmi")) return 0;
+      return quire_isa_supported(QUIRE_ISA_AVX512);
     case QUIRE_ISA_AVX512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
@@ -23,6 +26,7 @@ int quire_isa_supported(quire_isa isa) {
 
 const quire_kernels *quire_kernels_for(quire_isa isa) {
 #if defined(__x86_64__)
+  if (isa == QUIRE_ISA_AVX512_VBMI) return &quire_kernels_avx512_vbmi;
   if (isa == QUIRE_ISA_AVX512) return &quire_kernels_avx512;
   if (isa == QUIRE_ISA_AVX2) return &quire_kernels_avx2;
 #endif

@@ -8,21 +8,17 @@
 #define QUIRE_INT8_DOTS 0
 #include "floats.inc"
 
-// Adds one quad's products of one row to a panel's 32 sums.
-INLINE void add_quad(const quire_weights *w, const uint8_t *quad, const int8_t *x, int32_t *sums) {
-  for (int c = 0; c < QUIRE_PANEL; c++) {
-    for (int i = 0; i < QUIRE_QUAD; i++) {
-      int32_t code = w->bits == 8 ? quad[c * 4 + i] : c < 16 ? quad[c * 4 + i] & 15 : quad[(c - 16) * 4 + i] >> 4;
-      sums[c] += code * x[i];
-    }
-  }
+// Adds the products of quad q of one row to a panel's 32 sums.
+INLINE void add_quad(quire_layout layout, const uint8_t *codes, size_t q, const int8_t *x, int32_t *sums) {
+  for (size_t c = 0; c < QUIRE_PANEL; c++)
+    for (size_t i = 0; i < QUIRE_QUAD; i++) sums[c] += unsigned_weight(codes, layout, c, q * QUIRE_QUAD + i) * x[i];
 }
 
-INLINE void panel_row(const quire_weights *w, const quire_activations *a, int32_t panel, int32_t row, float *total) {
+INLINE void panel_row(const quire_weights *w, quire_layout layout, const quire_activations *a, int32_t panel, int32_t row, float *total) {
   int32_t groups = a->columns / a->group, tile = row / QUIRE_TILE, lane = row % QUIRE_TILE;
-  int channelwise = w->bits == 8 && w->group == w->columns;
-  size_t quad_bytes = w->bits == 8 ? 128 : 64;
-  const uint8_t *quad = w->codes + (size_t)panel * (size_t)(w->columns / QUIRE_QUAD) * quad_bytes;
+  int channelwise = w->layout == QUIRE_INT8 && w->group == w->columns;
+  const uint8_t *codes = w->codes + (size_t)panel * (size_t)(w->columns / QUIRE_QUAD) * (size_t)quire_quad_bytes(w->layout);
+  size_t quad = 0;
   const uint16_t *scales = w->scales + (size_t)panel * (size_t)(w->columns / w->group) * QUIRE_PANEL;
   const int8_t *x = a->codes + (size_t)tile * QUIRE_TILE * (size_t)a->columns + lane * QUIRE_QUAD;
   size_t side = (size_t)tile * QUIRE_TILE * (size_t)groups + (size_t)lane;
@@ -32,7 +28,7 @@ INLINE void panel_row(const quire_weights *w, const quire_activations *a, int32_
     size_t group = channelwise ? 0 : (size_t)g;
     for (int c = 0; c < QUIRE_PANEL; c++)
       sums[c] = -zero_point(w, (size_t)panel, group, (size_t)c) * a->sums[side + (size_t)g * QUIRE_TILE];
-    for (int32_t q = 0; q < a->group / QUIRE_QUAD; q++, quad += quad_bytes, x += QUIRE_TILE * QUIRE_QUAD) add_quad(w, quad, x, sums);
+    for (int32_t q = 0; q < a->group / QUIRE_QUAD; q++, quad++, x += QUIRE_TILE * QUIRE_QUAD) add_quad(layout, codes, quad, x, sums);
     float scale = a->scales[side + (size_t)g * QUIRE_TILE];
     for (int c = 0; c < QUIRE_PANEL; c++) {
       float factor = channelwise ? scale : weight_scale(w, scales[g * QUIRE_PANEL + c]) * scale;
@@ -43,16 +39,26 @@ INLINE void panel_row(const quire_weights *w, const quire_activations *a, int32_
     for (int c = 0; c < QUIRE_PANEL; c++) total[c] *= weight_scale(w, scales[c]);
 }
 
-static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
-                 int32_t first_panel, int32_t last_panel) {
+INLINE void gemm_of(const quire_weights *w, quire_layout layout, const quire_activations *a, float *y, size_t stride, int accumulate,
+                    int32_t first_panel, int32_t last_panel) {
   for (int32_t panel = first_panel; panel < last_panel; panel++) {
     int32_t channels = w->rows - panel * QUIRE_PANEL < QUIRE_PANEL ? w->rows - panel * QUIRE_PANEL : QUIRE_PANEL;
     for (int32_t row = 0; row < a->rows; row++) {
       float total[QUIRE_PANEL];
-      panel_row(w, a, panel, row, total);
+      panel_row(w, layout, a, panel, row, total);
       float *out = y + (size_t)row * stride + (size_t)panel * QUIRE_PANEL;
       for (int32_t c = 0; c < channels; c++) out[c] = accumulate ? out[c] + total[c] : total[c];
     }
+  }
+}
+
+static void gemm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                 int32_t first_panel, int32_t last_panel) {
+  switch (w->layout) {
+    case QUIRE_INT8: gemm_of(w, QUIRE_INT8, a, y, stride, accumulate, first_panel, last_panel); break;
+    case QUIRE_INT4: gemm_of(w, QUIRE_INT4, a, y, stride, accumulate, first_panel, last_panel); break;
+    case QUIRE_NL4: gemm_of(w, QUIRE_NL4, a, y, stride, accumulate, first_panel, last_panel); break;
+    case QUIRE_NL3: gemm_of(w, QUIRE_NL3, a, y, stride, accumulate, first_panel, last_panel); break;
   }
 }
 

@@ -6,4 +6,10 @@ extern const quire_kernels quire_kernels_portable;
 #if defined(__x86_64__)
 extern const quire_kernels quire_kernels_avx2;
 extern const quire_kernels quire_kernels_avx512;
+extern const quire_kernels quire_kernels_avx512_vbmi;
+// nl4 and nl3 with AVX-512 VNNI, without and with VBMI.
+void quire_nonlinear_gemm_vnni(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                               int32_t first_panel, int32_t last_panel);
+void quire_nonlinear_gemm_vbmi(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
+                               int32_t first_panel, int32_t last_panel);
 #endif

@@ -1,11 +1,13 @@
-import QuireTensors
+package import QuireTensors
 
 // Matrices that the files hold as integers or 8-bit floats: everything that reads tensors gets their float32 values.
 
 extension Checkpoint {
   /// How a quantized matrix is stored, for people and plans.
   package struct StoredFormat: Sendable, Equatable {
-    package let isInteger: Bool
+    /// The scheme of codes with a scale; nil for 8-bit floats and for GGUF's other types.
+    package let scheme: WeightFormat.Scheme?
+    package var isInteger: Bool { scheme != nil }
     package let bits: Int
     /// Columns that share a scale.
     package let group: Int
@@ -35,7 +37,8 @@ extension Checkpoint {
     }
     guard let matrix = encoded[name], !isAdapted(name) else { return nil }
     return StoredFormat(
-      isInteger: matrix.layout != .float8, bits: matrix.bits, group: matrix.columnsPerScale,
+      scheme: matrix.layout == .float8 ? nil : matrix.bits == 4 ? .int4 : .int8, bits: matrix.bits,
+      group: matrix.columnsPerScale,
       hasOneGroup: matrix.groupCount == 1,
       hasZeros: matrix.parts["qzeros"] != nil && !(quantization?.isSymmetric ?? false)
         || matrix.parts["weight_zero_point"] != nil, byteCount: matrix.byteCount)

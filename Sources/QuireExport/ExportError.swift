@@ -6,6 +6,8 @@ package enum ExportError: Error, Equatable, Sendable, CustomStringConvertible {
   case notUniform(found: String)
   /// A format of quantized weights for a model without any.
   case notQuantized(path: String)
+  /// Codes of a table of levels, which the format has no type for.
+  case levels(format: String, tensor: String, hasBlocks: Bool)
   /// A rotary embedding that GGUF cannot describe.
   case rope(found: String)
   /// A weight that float16 does not hold.
@@ -25,6 +27,11 @@ package enum ExportError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notQuantized(let path):
       "expected quantized matrices, found none in \(path); convert the checkpoint with a recipe such as int8 first, "
         + "or choose --format safetensors"
+    case .levels(let format, let tensor, let hasBlocks):
+      "expected weights that are multiples of a scale, which is all that compressed-tensors can describe, found the levels of "
+        + "\(format) in \(tensor); choose "
+        + (hasBlocks ? "--format gguf, whose IQ4_NL holds them exactly, or " : "")
+        + "--format safetensors, which stores plain floats"
     case .rope(let found):
       "expected a rotary embedding without scaling, with linear scaling or with YaRN's default settings, which is all "
         + "that GGUF can describe for Qwen3, found \(found); choose another format"

@@ -114,6 +114,36 @@ package final class LayerStream {
       run(layer, batch, cache, only: remaining, upTo: last, observer)
     }
   }
+
+  /// Runs the first copies of this stream and of another, each through its own version of the same layer, up to
+  /// `site`; all hidden states are unchanged. Both are at the same half of the layer.
+  ///
+  /// - Parameters:
+  ///   - width: of the activations at the site
+  ///   - other: of the same batches; may share the workspace
+  ///   - observer: receives the activations of each batch (row, column) in this stream and in the other, the latter to
+  ///     overwrite
+  package func observe(
+    _ layer: LayerWeights, at site: ActivationSite, width: Int, with other: LayerStream,
+    through othersLayer: LayerWeights,
+    _ observer: @escaping (UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void
+  ) throws(HiddenStates.Failure) {
+    precondition(next == other.next, "the streams are in different halves of the layer")
+    let (cache, othersCache) = (cache(for: layer.shape), other.cache(for: othersLayer.shape))
+    let kept = HostBuffer<Float>(count: scratch.count / configuration.hiddenSize * width)
+    for (index, batch) in batches.enumerated() {
+      try other.load(index)
+      other.run(othersLayer, batch, othersCache, only: remaining, upTo: site) { observed, rows in
+        guard observed == site, let base = rows.baseAddress else { return }
+        kept.pointer.update(from: base, count: rows.count)
+      }
+      try load(index)
+      run(layer, batch, cache, only: remaining, upTo: site) { observed, rows in
+        guard observed == site else { return }
+        observer(rows, UnsafeMutableBufferPointer(start: kept.pointer, count: rows.count))
+      }
+    }
+  }
 }
 
 // Advancing through the layers.

@@ -126,10 +126,12 @@ package struct MatrixBands {
       : try part(
         tensor.streams[2], panelBytes: format.zeroByteCount(rows: Self.panelRows, columns: columnCount))
     do {
-      return try QuantizedMatrix(
+      let matrix = try QuantizedMatrix(
         rows: rows.count, columns: columnCount, format: format, codes: UnsafeRawBufferPointer(codes.bytes),
         scales: UnsafeBufferPointer(scales.bytes.bindMemory(to: UInt16.self)),
         zeros: UnsafeRawBufferPointer(zeros.bytes), owner: BandMemory([codes, scales, zeros]))
+      try matrix.checkScales()
+      return matrix
     } catch {
       throw .pack("\(pack.path): tensor \(name): \(error.description)")
     }

@@ -99,13 +99,15 @@ package struct PackWeights: WeightSource {
     else { preconditionFailure("the pack reader accepted scheme \(unpacked.tensor.scheme)") }
     let scales = unpacked.streams[1]
     do {
-      return try QuantizedMatrix(
+      let matrix = try QuantizedMatrix(
         rows: rows, columns: columns, format: format,
         codes: UnsafeRawBufferPointer(unpacked.streams[0].bytes),
         scales: UnsafeBufferPointer(scales.bytes.bindMemory(to: UInt16.self)),
         zeros: UnsafeRawBufferPointer(
           format.isSymmetric ? .init(start: nil, count: 0) : unpacked.streams[2].bytes),
         owner: Streams(unpacked.streams))
+      try matrix.checkScales()
+      return matrix
     } catch {
       throw .pack("\(path): tensor \(unpacked.tensor.name): \(error.description)")
     }

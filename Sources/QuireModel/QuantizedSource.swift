@@ -57,11 +57,12 @@ extension Checkpoint {
   /// The weight format that holds a matrix exactly; nil where none does.
   fileprivate func heldFormat(_ name: String) throws(CheckpointError) -> WeightFormat? {
     if let grid = try gridScales(name) { return WeightFormat(holding: grid) }
-    guard isFile, let stored = storedFormat(name), stored.isInteger, let columns = record(name)?.shape.last
+    guard isFile, let stored = storedFormat(name), let scheme = stored.scheme,
+      let columns = record(name)?.shape.last
     else {
       return nil
     }
     return WeightFormat(
-      bits: stored.bits, width: stored.group, columns: columns, isSymmetric: true, scaleType: .float16)
+      scheme: scheme, width: stored.group, columns: columns, isSymmetric: true, scaleType: .float16)
   }
 }

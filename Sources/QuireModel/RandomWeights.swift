@@ -52,10 +52,14 @@ package struct RandomWeights: WeightSource {
     let middle: UInt64 = format.scheme == .int4 ? 0x7777_7777_7777_7777 : 0x7F7F_7F7F_7F7F_7F7F
     let one: UInt64 = format.scheme == .int4 ? 0x1111_1111_1111_1111 : 0x0101_0101_0101_0101
     RandomBytes.fill(parts.zeros.bytes, seed: seed &+ 1, team: team) { ($0 & one) &+ middle }
-    // Codes are uniform over their range, whose deviation is range / √12.
-    let deviation = Float(format.codeRange.count) / Float(12).squareRoot()
-    let scale = representableScale(1 / (deviation * Float(columns).squareRoot()))
+    let scale = representableScale(1 / (Self.deviation(of: format) * Float(columns).squareRoot()))
     parts.scales.buffer.update(repeating: format.scaleType.bits(scale))
+    if format.scheme.isNonlinear {
+      // Scales of levels have both signs.
+      for index in stride(from: 1, to: parts.scales.count, by: 2) {
+        parts.scales[index] = format.scaleType.bits(-scale)
+      }
+    }
     do {
       return .quantized(
         try QuantizedMatrix(
@@ -67,6 +71,13 @@ package struct RandomWeights: WeightSource {
         field: "width of \(name)", found: "\(columns)", supported: "widths that \(format) can store",
         advice: "choose another group")
     }
+  }
+
+  /// Of weights with uniform codes and a scale of 1: range / √12 where they are integers.
+  private static func deviation(of format: WeightFormat) -> Float {
+    let levels = format.levels.map(Float.init)
+    guard !levels.isEmpty else { return Float(format.codeRange.count) / Float(12).squareRoot() }
+    return (levels.reduce(0) { $0 + $1 * $1 } / Float(levels.count)).squareRoot()
   }
 
   package func norm(_ name: TensorName, count: Int) throws(ModelError) -> HostBuffer<Float> {

@@ -8,21 +8,22 @@ extension WeightFormat {
     guard grid.groupOfColumn == nil,
       let scaleType = grid.scales.withUnsafeBufferPointer({ ScaleType.holding($0) })
     else { return nil }
-    let middle = Int32(1 << (grid.bits - 1))
-    let isSymmetric = grid.zeros.allSatisfy { $0 == middle }
-    guard isSymmetric || grid.zeros.allSatisfy({ (0..<1 << grid.bits).contains(Int($0)) }) else { return nil }
+    let codes: Int32 = grid.scheme == .int8 ? 256 : 16
+    let isSymmetric = grid.scheme.isNonlinear || grid.zeros.allSatisfy { $0 == codes / 2 }
+    guard isSymmetric || grid.zeros.allSatisfy({ (0..<codes).contains($0) }) else { return nil }
     self.init(
-      bits: grid.bits, width: grid.columns / grid.groupCount, columns: grid.columns, isSymmetric: isSymmetric,
+      scheme: grid.scheme, width: grid.columns / grid.groupCount, columns: grid.columns,
+      isSymmetric: isSymmetric,
       scaleType: scaleType)
   }
 
   /// - Parameter width: columns that share a scale. A format has the same, a divisor of it, or all columns.
-  init?(bits: Int, width: Int, columns: Int, isSymmetric: Bool, scaleType: ScaleType) {
-    let isWhole = bits == 8 && width == columns
+  init?(scheme: Scheme, width: Int, columns: Int, isSymmetric: Bool, scaleType: ScaleType) {
+    let isWhole = scheme == .int8 && width == columns
     let group = isWhole ? nil : Self.groups.sorted(by: >).first { width % $0 == 0 }
     guard isWhole || group != nil else { return nil }
     let format = WeightFormat(
-      scheme: bits == 4 ? .int4 : .int8, group: group, isSymmetric: isSymmetric, scaleType: scaleType)
+      scheme: scheme, group: group, isSymmetric: isSymmetric, scaleType: scaleType)
     do { try format.validate(columns: columns, name: "") } catch { return nil }
     self = format
   }

@@ -18,15 +18,23 @@ struct CodeDifferences: Sendable {
 
   static let panelRows = QuantizedMatrix.panelRows
 
-  /// Bytes of the codes of 32 output channels; nil for a tensor without codes.
+  /// Bytes of the codes of 32 output channels; nil for a tensor whose codes cannot be differences: one without codes, or with
+  /// codes of a table of levels.
   static func panelBytes(_ tensor: PackTensor) -> Int? {
     guard tensor.shape.count == 2, let format = WeightFormat(name: tensor.scheme, group: tensor.group),
-      format.scheme != .bf16
+      format.scheme != .bf16, !format.scheme.isNonlinear
     else { return nil }
     return format.codeByteCount(rows: panelRows, columns: tensor.shape[1])
   }
 
-  /// Nil when the parent has no matrix of that name and shape, or the tensor has no codes.
+  /// Whether the parent's tensor of that name has the same shape, and weights that codes can be predicted from: not those
+  /// of a table of levels.
+  static func canPredict(_ tensor: PackTensor, from parent: PackReader) -> Bool {
+    guard let found = parent.tensor(tensor.name), found.shape == tensor.shape else { return false }
+    return WeightFormat(name: found.scheme, group: found.group)?.scheme.isNonlinear != true
+  }
+
+  /// Nil when the parent has no matrix of that name and shape, or the tensor has no codes that can be differences.
   ///
   /// - Parameters:
   ///   - scales: the raw bytes of the tensor's scales
@@ -36,8 +44,9 @@ struct CodeDifferences: Sendable {
     factors: CodePrediction.Factors?,
     parent: PackReader
   ) throws(PackError) {
-    guard let format = WeightFormat(name: tensor.scheme, group: tensor.group), format.scheme != .bf16,
-      tensor.shape.count == 2, let found = parent.tensor(tensor.name), found.shape == tensor.shape
+    guard Self.panelBytes(tensor) != nil, Self.canPredict(tensor, from: parent),
+      let format = WeightFormat(name: tensor.scheme, group: tensor.group),
+      let found = parent.tensor(tensor.name)
     else { return nil }
     self.parent = parent
     parentTensor = found

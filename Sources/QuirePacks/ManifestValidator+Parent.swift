@@ -38,7 +38,7 @@ extension ManifestValidator {
   func checkDifference(
     _ stream: PackTensor.Stream, _ tensor: PackTensor, _ label: String
   ) throws(PackError) {
-    guard stream.kind == .codes, let parent, parent.tensor(tensor.name)?.shape == tensor.shape,
+    guard stream.kind == .codes, let parent, CodeDifferences.canPredict(tensor, from: parent),
       let panelBytes = CodeDifferences.panelBytes(tensor)
     else {
       throw invalid("source of \(label)", "differences without codes of that shape in the parent")

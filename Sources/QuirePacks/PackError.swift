@@ -14,6 +14,8 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   case damaged(path: String, part: String, found: String)
   /// The checksums are correct, but the contents are invalid: no correct writer produced this.
   case invalid(path: String, member: String, found: String)
+  /// The codes of a non-linear scheme stand for other levels than in this program.
+  case otherLevels(path: String, scheme: String, expected: String, found: String)
   /// The pack is valid but has no such tensor or stream.
   case missing(path: String, name: String)
   /// The pack that a delta pack takes tensors from is missing, or is another one.
@@ -40,6 +42,9 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
       "expected an intact \(part) in \(path), found \(found); copy the file again or convert the checkpoint again"
     case .invalid(let path, let member, let found):
       "expected a valid \(member) in \(path), found \(found); do not trust this file"
+    case .otherLevels(let path, let scheme, let expected, let found):
+      "expected the levels \(expected) of \(scheme) in \(path), found \(found); "
+        + "read it with the program that wrote it, or convert the checkpoint again"
     case .missing(let path, let name):
       "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
     case .parent(let path, let parent, let found):

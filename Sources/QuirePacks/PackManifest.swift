@@ -22,6 +22,7 @@ package struct PackManifest: Sendable, Equatable {
   package init(members: JSONObject = JSONObject()) {
     self.members = members
     self.members[PackTensor.listKey] = nil
+    self.members[LevelTables.key] = nil
   }
 
   /// The manifest of a converted model, with its members in the order of the format.
@@ -98,6 +99,7 @@ package struct PackManifest: Sendable, Equatable {
   package func json(tensors: [PackTensor]) -> JSONValue {
     var object = members
     let hasParent = namesParent
+    object[LevelTables.key] = LevelTables.json(of: tensors)
     object[PackTensor.listKey] = .array(tensors.map { $0.json(hasParent: hasParent) })
     return .object(object)
   }

@@ -57,6 +57,7 @@ struct PackOpening {
       path: self.path, frames: frames, parent: parent,
       totalRawBytesMax: PackLayout.totalRawBytesMax(fileBytes: file.byteCount, parent?.fileBytes))
     tensors = try validator.tensors(json)
+    try LevelTables.check(json, tensors, path: self.path)
   }
 
   /// The pack that this one takes tensors from, if its flags say so.

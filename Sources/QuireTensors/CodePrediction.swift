@@ -49,6 +49,8 @@ package struct CodePrediction {
       scales.count == format.scaleCount(rows: parent.rows, columns: parent.columns)
         && zeros.count == format.zeroByteCount(rows: parent.rows, columns: parent.columns),
       "scales belong to the predicted rows")
+    precondition(
+      !format.scheme.isNonlinear && !parent.format.scheme.isNonlinear, "levels have no differences")
     self.parent = parent
     self.format = format
     self.scales = scales

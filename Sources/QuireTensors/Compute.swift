@@ -9,7 +9,11 @@ package struct Compute: Sendable {
     threadCount: Int = ProcessLimits.coreCount,
     instructionSet: InstructionSet = .detected
   ) {
-    kernels = Kernels(instructionSet)
+    self.init(threadCount: threadCount, kernels: Kernels(instructionSet))
+  }
+
+  package init(threadCount: Int, kernels: Kernels) {
+    self.kernels = kernels
     team = ThreadTeam(threadCount: threadCount)
   }
 }

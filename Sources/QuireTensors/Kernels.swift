@@ -35,10 +35,19 @@ package struct Kernels: @unchecked Sendable {
   package let instructionSet: InstructionSet
   let table: UnsafePointer<quire_kernels>
 
-  package init(_ instructionSet: InstructionSet = .detected) {
+  /// - Parameter avoidsVBMI: of AVX-512 the kernels of CPUs without VBMI, also where this one has it.
+  package init(_ instructionSet: InstructionSet = .detected, avoidsVBMI: Bool = false) {
     precondition(instructionSet.isSupported, "\(instructionSet) cannot run here")
     self.instructionSet = instructionSet
-    table = quire_kernels_for(instructionSet.kernelValue)
+    let usesVBMI = instructionSet == .avx512 && !avoidsVBMI && quire_isa_supported(QUIRE_ISA_AVX512_VBMI) != 0
+    table = quire_kernels_for(usesVBMI ? QUIRE_ISA_AVX512_VBMI : instructionSet.kernelValue)
+  }
+
+  /// All that this CPU runs.
+  package static var runnable: [Kernels] {
+    InstructionSet.supported.flatMap { set in
+      set == .avx512 ? [Kernels(set, avoidsVBMI: true), Kernels(set)] : [Kernels(set)]
+    }
   }
 
   /// `y = x / sqrt(mean(x²) + epsilon) * weight` over one row of `count`; `y` may be `x`.
@@ -69,7 +78,7 @@ package struct Kernels: @unchecked Sendable {
   }
 
   /// The cost of rounding a group of weights to multiples of `scale`: `Σ importance · (w − code · scale)²`, with
-  /// the nearest code in `codes`, ties to even. Precondition: `scale` > 0 and no weight is beyond 2²² times it.
+  /// the nearest code in `codes`, ties to even. Precondition: `scale` is not 0 and no weight is beyond 2²² times it.
   package func roundingError(
     of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int, scale: Float,
     codes: ClosedRange<Int32>

@@ -32,7 +32,7 @@ extension QuantizedMatrix {
   ///       format: .int4(group: 128, isSymmetric: false, scaleType: .float16))
   ///
   /// - Parameters:
-  ///   - unsignedCodes: [rows][columns], 0…15 for int4, 0…255 for int8.
+  ///   - unsignedCodes: [rows][columns], 0…15 for int4 and nl4, 0…7 for nl3, 0…255 for int8.
   ///   - zeros: [rows][groups], the code of weight 0, of the same range; nil exactly when the format is symmetric, whose
   ///     weight 0 has code 8 or 128.
   ///   - scales: [rows][groups].
@@ -73,10 +73,10 @@ extension QuantizedMatrix {
     try format.validate(columns: columns, name: "matrix \(rows)x\(columns)")
     let parts = Parts(format, rows: rows, columns: columns)
     let shape = (rows: rows, columns: columns, panels: (rows + 31) / 32)
-    if format.scheme == .int8 {
-      place8(shape, into: parts.codes.pointer, code)
-    } else {
-      place4(shape, into: parts.codes.pointer, code)
+    switch format.scheme {
+    case .bf16, .int8: place8(shape, into: parts.codes.pointer, code)
+    case .int4, .nl4: place4(shape, into: parts.codes.pointer, code)
+    case .nl3: place3(shape, into: parts.codes.pointer, code)
     }
     let groups = columns / (format.group ?? columns)
     for row in 0..<rows {
@@ -105,7 +105,7 @@ extension QuantizedMatrix {
     }
   }
 
-  private typealias Shape = (rows: Int, columns: Int, panels: Int)
+  typealias Shape = (rows: Int, columns: Int, panels: Int)
 
   /// Missing channels of the last panel get the code of weight 0, so that every byte of a pack is determined.
   @inline(__always)

@@ -6,7 +6,6 @@ extension QuantizedMatrix {
   /// Writes the unsigned codes of panel `panel` to `target`, (32, columns). Rows beyond the matrix are zero weights.
   package func copyCodes(ofPanel panel: Int, into target: UnsafeMutablePointer<UInt8>) {
     precondition(panel >= 0 && panel < (rows + 31) / 32, "panel \(panel) of \(rows) rows")
-    let isInt4 = format.scheme == .int4
     guard let base = codes.baseAddress else { return }
     let panelBytes = format.codeByteCount(rows: Self.panelRows, columns: columns)
     let source = base + panel * panelBytes
@@ -15,8 +14,11 @@ extension QuantizedMatrix {
     let blockQuads = 64
     for first in stride(from: 0, to: quads, by: blockQuads) {
       let block = first..<min(first + blockQuads, quads)
-      isInt4
-        ? copyInt4(source, block, into: target) : copyInt8(source, block, into: target)
+      switch format.scheme {
+      case .bf16, .int8: copyInt8(source, block, into: target)
+      case .int4, .nl4: copyInt4(source, block, into: target)
+      case .nl3: copyTriples(source, block, into: target)
+      }
     }
   }
 

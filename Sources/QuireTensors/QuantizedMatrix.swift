@@ -6,7 +6,7 @@ package final class QuantizedMatrix: @unchecked Sendable {
   package let rows: Int  // output channels
   package let columns: Int  // inputs
   package let format: WeightFormat
-  package let codes: UnsafeRawBufferPointer  // [rows/32][columns/4][32][4], int4: half of it
+  package let codes: UnsafeRawBufferPointer  // [rows/32][columns/4][32][4], int4, nl4: half of it, nl3: 3/8
   package let scales: UnsafeBufferPointer<UInt16>  // bf16 or float16, [rows/32][columns/group][32]
   /// Empty where the format is symmetric.
   package let zeros: UnsafeRawBufferPointer  // [rows/32][columns/group][32], int4: half of it
@@ -46,13 +46,21 @@ package final class QuantizedMatrix: @unchecked Sendable {
   package var groupCount: Int { columns / groupSize }
   package var byteCount: Int { codes.count + scales.count * 2 + zeros.count }
 
+  /// Throws when a scale is infinite or undefined; it may be negative.
+  package func checkScales() throws(TensorError) {
+    let exponent: UInt16 = format.scaleType == .float16 ? 0x7C00 : 0x7F80
+    guard scales.contains(where: { $0 & exponent == exponent }) else { return }
+    throw .format(
+      "expected finite scales, found one that is infinite or undefined; convert the checkpoint again")
+  }
+
   /// The same matrix as the kernels' structure.
   var kernelWeights: quire_weights {
     quire_weights(
       codes: codes.bindMemory(to: UInt8.self).baseAddress, scales: scales.baseAddress,
       zeros: zeros.isEmpty ? nil : zeros.bindMemory(to: UInt8.self).baseAddress, rows: Int32(rows),
       columns: Int32(columns),
-      group: Int32(groupSize), bits: format.scheme == .int8 ? 8 : 4,
+      group: Int32(groupSize), layout: format.scheme.layout,
       has_half_scales: format.scaleType == .float16 ? 1 : 0)
   }
 }

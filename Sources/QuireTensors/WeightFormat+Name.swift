@@ -1,6 +1,6 @@
 /// Formats as text: in packs, plans, records and options.
 extension WeightFormat: CustomStringConvertible {
-  /// "bf16", "int8", "int4 g128", "int4-asymmetric g128".
+  /// "bf16", "int8", "int4 g128", "int4-asymmetric g128", "nl4 g64".
   package var description: String { name + (group.map { " g\($0)" } ?? "") }
 
   /// The format without its group: the scheme, then "-asymmetric" with zero points and "-float16" with scales of
@@ -15,9 +15,8 @@ extension WeightFormat: CustomStringConvertible {
   /// The format with this name; nil when there is none.
   package init?(name: String, group: Int?) {
     let all = Scheme.allCases.flatMap { scheme in
-      guard scheme != .bf16 else { return [WeightFormat(scheme: scheme, group: group)] }
-      return [true, false].flatMap { isSymmetric in
-        ScaleType.allCases.map {
+      (scheme.mayHaveZeros ? [true, false] : [true]).flatMap { isSymmetric in
+        scheme.scaleTypes.map {
           WeightFormat(scheme: scheme, group: group, isSymmetric: isSymmetric, scaleType: $0)
         }
       }
@@ -61,9 +60,9 @@ extension WeightFormat: Codable {
     let scheme = try values.decode(Scheme.self, forKey: .scheme)
     let isSymmetric = try values.decodeIfPresent(Bool.self, forKey: .symmetric) ?? true
     let scaleType = try values.decodeIfPresent(ScaleType.self, forKey: .scaleType) ?? .bfloat16
-    guard scheme != .bf16 || (isSymmetric && scaleType == .bfloat16) else {
+    guard isSymmetric || scheme.mayHaveZeros, scheme.scaleTypes.contains(scaleType) else {
       throw DecodingError.dataCorruptedError(
-        forKey: .scheme, in: values, debugDescription: "bf16 with zero points or scales")
+        forKey: .scheme, in: values, debugDescription: "\(scheme) with zero points or float16 scales")
     }
     self.init(
       scheme: scheme, group: try values.decodeIfPresent(Int.self, forKey: .group), isSymmetric: isSymmetric,

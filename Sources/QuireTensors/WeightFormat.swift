@@ -1,11 +1,14 @@
 import CKernels
 
-/// How a matrix is stored: `bf16`, or integers of one grid with a scale per group of input columns.
+/// How a matrix is stored: `bf16`, integers of one grid with a scale per group of input columns, or codes of a table of
+/// levels with such a scale.
 ///
 /// In a symmetric grid a weight is q · scale with a signed q; in an asymmetric one it is (code − zero) · scale with
 /// an unsigned code and an integer zero point per output channel and group.
 package struct WeightFormat: Hashable, Sendable {
-  package enum Scheme: String, Sendable, CaseIterable, Codable { case bf16, int8, int4 }
+  package enum Scheme: String, Sendable, CaseIterable, Codable {
+    case bf16, int8, int4, nl4, nl3
+  }
 
   /// The type of scales.
   package enum ScaleType: String, Sendable, CaseIterable, Codable { case bfloat16, float16 }
@@ -34,8 +37,8 @@ package struct WeightFormat: Hashable, Sendable {
   package init(
     scheme: Scheme, group: Int?, isSymmetric: Bool = true, scaleType: ScaleType = .bfloat16
   ) {
-    precondition(
-      scheme != .bf16 || (isSymmetric && scaleType == .bfloat16), "bf16 has neither zeros nor scales")
+    precondition(isSymmetric || scheme.mayHaveZeros, "bf16 and levels have no zero points")
+    precondition(scheme.scaleTypes.contains(scaleType), "bf16 and nl3 have no float16 scales")
     self.scheme = scheme
     self.group = group
     self.isSymmetric = isSymmetric
@@ -55,7 +58,7 @@ package struct WeightFormat: Hashable, Sendable {
     switch scheme {
     case .bf16:
       if group != nil { throw .format("\(name): bf16 has no groups; leave the group out") }
-    case .int8, .int4:
+    case .int8, .int4, .nl4, .nl3:
       guard let group else { return try validateChannels(columns: columns, name: name) }
       guard Self.groups.contains(group) else {
         throw .format("\(name): expected a group of 32, 64 or 128, found \(group)")
@@ -71,7 +74,9 @@ package struct WeightFormat: Hashable, Sendable {
   /// For one scale per output channel. Activations have their groups in any case: of 32 to 128 inputs, or of all
   /// where 32 does not divide the width, for which zero points have no kernel.
   private func validateChannels(columns: Int, name: String) throws(TensorError) {
-    if scheme == .int4 { throw .format("\(name): int4 needs a group; choose 32, 64 or 128") }
+    if scheme != .int8 {
+      throw .format("\(name): \(scheme.rawValue) needs a group; choose 32, 64 or 128")
+    }
     let divisor = isSymmetric && scaleType == .bfloat16 ? 4 : 32
     if columns % divisor != 0 {
       throw .format(
@@ -89,7 +94,8 @@ package struct WeightFormat: Hashable, Sendable {
     switch scheme {
     case .bf16: return rows * columns * 2
     case .int8: return panels * 32 * columns
-    case .int4: return panels * 16 * columns
+    case .int4, .nl4: return panels * 16 * columns
+    case .nl3: return panels * 12 * columns
     }
   }
 
@@ -113,11 +119,25 @@ package struct WeightFormat: Hashable, Sendable {
   }
 
   /// Smallest and largest signed code of the symmetric grid.
-  package var codeRange: ClosedRange<Int> { scheme == .int4 ? -8...7 : -128...127 }
+  package var codeRange: ClosedRange<Int> {
+    -Int(symmetricZero)...Int(largestUnsignedCode) - Int(symmetricZero)
+  }
 
   /// The largest unsigned code, and the largest zero point.
-  package var largestUnsignedCode: UInt8 { scheme == .int4 ? 15 : 255 }
+  package var largestUnsignedCode: UInt8 {
+    switch scheme {
+    case .bf16, .int8: 255
+    case .int4, .nl4: 15
+    case .nl3: 7
+    }
+  }
 
-  /// The unsigned code of weight 0 in the symmetric grid.
-  package var symmetricZero: UInt8 { scheme == .int4 ? 8 : 128 }
+  /// The unsigned code of weight 0 in the symmetric grid, or of the level nearest to 0 (1 in nl4, −2 in nl3).
+  package var symmetricZero: UInt8 {
+    switch scheme {
+    case .bf16, .int8: UInt8(QUIRE_ZERO_INT8)
+    case .int4, .nl4: UInt8(QUIRE_ZERO_INT4)
+    case .nl3: 4
+    }
+  }
 }

@@ -43,7 +43,7 @@ import Testing
   static let steps: [Refused] = [
     .init(steps: "3", ["expected a step, an object", "found 3"]),
     .init(steps: "{ step: \"distill\" }", ["expected the step to be \"prune-heads\"", "found \"distill\""]),
-    .init(quantize: "scheme: \"int3\"", ["expected scheme to be", "\"int8\" or \"int4\"", "found \"int3\""]),
+    .init(quantize: "scheme: \"int3\"", ["expected scheme to be", "\"nl4\" or \"nl3\"", "found \"int3\""]),
     .init(quantize: "scheme: \"int8\", bits: 8", ["unknown field \"bits\"", "expected one of \"step\""]),
     .init(quantize: "scheme: \"int4\"", ["\"int4\" needs a group", "add the field \"group\""]),
     .init(quantize: "scheme: \"int4\", group: 48", ["expected group to be 32, 64 or 128", "found 48"]),

@@ -48,11 +48,20 @@ import Testing
     #expect(outcome.errors.contains(" of memory, "))
   }
 
-  @Test(arguments: ["int4-asymmetric", "int8-asymmetric-float16"])
-  func measuresZeroPoints(_ scheme: String) throws {
+  @Test(arguments: ["int4-asymmetric", "int8-asymmetric-float16", "nl4", "nl3", "nl4-float16"])
+  func measuresOtherSchemes(_ scheme: String) throws {
     let outcome = try BuiltProgram.quire.run(Self.quick + ["--scheme", scheme, "--group", "64"])
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(outcome.output.contains("qwen3-0.6b, 1 layers, \(scheme)"))
+  }
+
+  /// Without --group: what each scheme usually has.
+  @Test(arguments: [("nl4", "nl3", ["nl4 g128", "nl3 g64"]), ("nl3", "nl4", ["nl3 g64", "nl4 g128"])])
+  func levelsHaveAUsualGroup(_ scheme: String, _ head: String, _ formats: [String]) throws {
+    let outcome = try BuiltProgram.quire.run(
+      Self.quick + ["--scheme", scheme, "--head-scheme", head, "--json", "--quiet"])
+    let json = try JSONValue.parse(Array(outcome.output.utf8))
+    #expect(json["model"]?["formats"]?.arrayValue?.compactMap(\.stringValue) == formats)
   }
 
   @Test func lookupHasARowForEachText() throws {
@@ -76,7 +85,15 @@ import Testing
     ),
     (
       ["--shape", "qwen3-8b", "--scheme", "int4-asym"],
-      "--scheme: expected one of bf16, int8, int4, or int8 or int4 with -asymmetric, -float16 or both, found 'int4-asym'"
+      "--scheme: expected one of bf16, int8, int4, nl4, nl3, int8 or int4 with -asymmetric, -float16 or both, or nl4-float16, found 'int4-asym'"
+    ),
+    (
+      ["--shape", "qwen3-8b", "--scheme", "nl3-float16"],
+      "--scheme: expected one of bf16, int8, int4, nl4, nl3, int8 or int4 with -asymmetric, -float16 or both, or nl4-float16, found 'nl3-float16'"
+    ),
+    (
+      ["--shape", "qwen3-8b", "--scheme", "nl3", "--group", "48"],
+      "--group: expected a group of 32, 64 or 128, found 48"
     ),
     (["--shape", "qwen3-8b", "--group", "48"], "--group: expected a group of 32, 64 or 128, found 48"),
     (

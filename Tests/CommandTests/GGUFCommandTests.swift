@@ -46,6 +46,27 @@ import Testing
       rounded.status == 0 && rounded.output.contains("dequantized to float32 first"), "\(rounded.errors)")
   }
 
+  /// IQ4_NL becomes nl4 code by code, and leaves again as the same bytes.
+  @Test func levelsAreKeptInBothDirections() throws {
+    let levels = Self.fixtures + "/levels.gguf"
+    let (pack, file) = (place.place("levels.quire"), place.place("again.gguf"))
+    let outcome = try BuiltProgram.quire.run(["convert", levels, "--output", pack])
+    #expect(outcome.status == 0 && outcome.output.contains("in GGUF, kept exactly"), "\(outcome.errors)")
+    let inspected = try BuiltProgram.quire.run(["inspect", pack, "--json"])
+    #expect(inspected.output.contains("nl4-float16"), "\(inspected.output)")
+    #expect(try BuiltProgram.quire.run("verify", pack).status == 0)
+    let exported = try BuiltProgram.quire.run(["export", pack, "--format", "gguf", "--output", file])
+    #expect(exported.status == 0 && exported.output.contains("IQ4_NL"), "\(exported.errors)")
+    let again = place.place("again.quire")
+    #expect(try BuiltProgram.quire.run("convert", file, "--output", again).status == 0)
+    #expect(try place.logits(again) == place.logits(pack))
+    let refused = try BuiltProgram.quire.run(
+      "export", pack, "--format", "compressed-tensors", "--output", place.place("folder"))
+    #expect(
+      refused.status == 1 && refused.errors.contains("found the levels of nl4-float16 g32 in"),
+      "\(refused.errors)")
+  }
+
   @Test func adaptersAreMergedAndNamed() throws {
     let adapter = TinyAdapter.write(to: adapters)
     let checkpoint = place.checkpoint.path

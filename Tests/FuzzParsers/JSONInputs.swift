@@ -14,8 +14,9 @@ enum JSONInputs {
     "\"steps\"", "\"name\"", "\"calibration\"", "\"step\"", "\"prune-heads\"", "\"prune-neurons\"",
     "\"quantize\"",
     "\"smooth\"", "\"budget\"", "\"scheme\"", "\"int4\"", "\"int8\"", "\"bf16\"", "\"group\"", "\"method\"",
+    "\"nl4\"", "\"nl3\"",
     "\"gptq\"", "\"overrides\"", "\"match\"", "\"remove\"", "\"removeShare\"", "\"bitsPerWeight\"",
-    "\"errorBudget\"",
+    "\"errorBudget\"", "\"nl4\"", "\"nl3\"",
     "\"sequences\"", "\"tokens\"", "\"seed\"", "\"embedding\"", "\"head\"", "\"layers\"",
   ]
   static let configurationWords = [

@@ -8,7 +8,7 @@ enum PackInputs {
   static let words = [
     "\"tensors\"", "\"name\"", "\"shape\"", "\"scheme\"", "\"group\"", "\"streams\"", "\"kind\"", "\"codes\"",
     "\"scales\"", "\"raw\"", "\"bf16\"", "\"float32\"", "\"int4\"", "\"int8\"", "\"rawBytes\"",
-    "\"zeros\"", "\"int4-asymmetric\"", "\"int8-asymmetric-float16\"",
+    "\"zeros\"", "\"int4-asymmetric\"", "\"int8-asymmetric-float16\"", "\"nl4\"", "\"nl3\"", "\"levels\"",
     "\"frameBytes\"",
     "\"firstFrame\"", "\"hash\"", "\"packedHash\"", "\"configuration\"", "\"key\"", "\"note\"", "\"tensor\"",
     "\"frames\"", "\"parent\"", "\"file\"", "\"contents\"", "\"from\"", "\"difference\"", "\"factors\"",

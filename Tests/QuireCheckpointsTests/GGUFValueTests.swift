@@ -22,7 +22,7 @@ import QuireCheckpoints
     #expect(values.map(\.bitPattern) == expected.map(\.bitPattern))
   }
 
-  @Test(arguments: ["floats", "legacy", "k"])
+  @Test(arguments: ["floats", "legacy", "k", "levels"])
   func tensorsHaveTheSameBits(name: String) throws {
     let golden = GoldenFile(path: Self.fixtures + "/golden.safetensors")
     let checkpoint = try Checkpoint(path: "\(Self.fixtures)/\(name).gguf")

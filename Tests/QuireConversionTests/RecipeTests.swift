@@ -130,11 +130,11 @@ import Testing
     ),
     (
       "{ step: 'quantize', scheme: 'int5' }",
-      "expected scheme to be \"bf16\", \"int8\" or \"int4\", found \"int5\""
+      "expected scheme to be \"bf16\", \"int8\", \"int4\", \"nl4\" or \"nl3\", found \"int5\""
     ),
     (
       "{ step: 'quantize', scheme: 'bf16' }",
-      "expected the scheme of a step to be \"int8\" or \"int4\", found \"bf16\""
+      "expected the scheme of a step to be \"int8\", \"int4\", \"nl4\" or \"nl3\", found \"bf16\""
     ),
     ("{ step: 'quantize', scheme: 'int8', group: 48 }", "expected group to be 32, 64 or 128, found 48"),
     ("{ step: 'quantize', scheme: 'int8', group: '64' }", "expected group to be 32, 64 or 128, found \"64\""),

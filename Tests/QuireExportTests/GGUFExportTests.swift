@@ -86,7 +86,7 @@ import Testing
     let (image, plan, model) = try export(sample)
     let down = TensorName.layer(0, .downProjection)
     #expect(image.entries[down.gguf]?.type == 0 && image.values(down.gguf) == model.matrix(down).values)
-    #expect(plan.text.contains("dequantized: 1 matrix, which Q8_0 and Q4_0 do not hold exactly"))
+    #expect(plan.text.contains("dequantized: 1 matrix, which Q8_0, Q4_0 and IQ4_NL do not hold exactly"))
     let (half, _, _) = try export(sample, ExportOptions(format: .gguf, element: .float16))
     #expect(half.entries[down.gguf]?.type == 1 && half.entries["blk.0.attn_q.weight"]?.type == 8)
     let rounded = model.matrix(down).values.map { Float(halfBits: $0.halfBits) }

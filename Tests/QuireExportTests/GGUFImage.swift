@@ -94,6 +94,10 @@ struct GGUFImage {
       case 2:
         let byte = bytes[start + 18 * block + 2 + place % 16]
         return half(start + 18 * block) * Float(Int(place < 16 ? byte & 15 : byte >> 4) - 8)
+      case 20:
+        let levels: [Float] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
+        let byte = bytes[start + 18 * block + 2 + place % 16]
+        return half(start + 18 * block) * levels[Int(place < 16 ? byte & 15 : byte >> 4)]
       default: preconditionFailure("type \(entry.type)")
       }
     }

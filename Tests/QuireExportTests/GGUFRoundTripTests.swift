@@ -20,6 +20,8 @@ import Testing
       case .layer(_, .outputProjection): .int8(group: 64)
       case .layer(_, .downProjection): .int4(group: 128)
       case .layer(_, .upProjection): .int4(group: 64)
+      case .layer(_, .gateProjection): .nl4(group: 128)
+      case .layer(_, .keyProjection): .nl4(group: 32)
       default: .int4(group: 32)
       }
     })

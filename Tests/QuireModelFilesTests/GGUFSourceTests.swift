@@ -50,7 +50,7 @@ import Testing
     )
   }
 
-  @Test(arguments: ["floats", "legacy", "k", "split-00001-of-00003"])
+  @Test(arguments: ["floats", "legacy", "k", "levels", "split-00001-of-00003"])
   func logitsAgreeWithTransformers(name: String) throws {
     let golden = GoldenFile(path: Self.fixtures + "/golden.safetensors")
     let kind = name.hasPrefix("split") ? "legacy" : name

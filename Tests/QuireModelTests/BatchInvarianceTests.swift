@@ -11,7 +11,8 @@ struct Precision: CustomTestStringConvertible, Sendable {
   var testDescription: String { "\(weights) weights, \(cache.rawValue) cache" }
 
   static let all = [
-    WeightFormat.bf16, .int8(), .int8(group: 64), .int4(group: 32), .int4(group: 64), .int4(),
+    WeightFormat.bf16, .int8(), .int8(group: 64), .int4(group: 32), .int4(group: 64), .int4(), .nl4(),
+    .nl4(group: 32, scaleType: .float16), .nl3(),
   ]
   .flatMap { format in KeyValueElement.allCases.map { Precision(weights: format, cache: $0) } }
 }

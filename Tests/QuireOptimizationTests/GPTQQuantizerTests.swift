@@ -52,7 +52,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [WeightFormat.int8(), .int4(group: 32), .int4(group: 64)])
+  @Test(arguments: [
+    WeightFormat.int8(), .int4(group: 32), .int4(group: 64), .nl4(group: 64), .nl3(group: 32),
+  ])
   func equalsTheDefinition(format: WeightFormat) throws {
     let columns = Self.golden.shape("gptq.weights")[1]
     let gram = gram(Self.golden.floats("gptq.gram"), order: columns)
@@ -70,7 +72,10 @@ import Testing
     #expect(abs(result.outputError - error) < 1e-4 * error)
   }
 
-  @Test(arguments: [WeightFormat.int8(), .int8(group: 128), .int4(group: 32), .int4(group: 128)])
+  @Test(arguments: [
+    WeightFormat.int8(), .int8(group: 128), .int4(group: 32), .int4(group: 128), .nl4(group: 128),
+    .nl3(group: 64),
+  ])
   func halvesTheOutputErrorOnCorrelatedInputs(format: WeightFormat) throws {
     let gram = correlatedGram(order: 256, seed: 5)
     var generator = SeededGenerator(seed: 6)

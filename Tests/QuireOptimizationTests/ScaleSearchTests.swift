@@ -17,7 +17,9 @@ import Testing
       .dense(matrix), named: "w", compute)
   }
 
-  @Test(arguments: [WeightFormat.int8(group: 64), .int4(group: 32), .int4(group: 128)])
+  @Test(arguments: [
+    WeightFormat.int8(group: 64), .int4(group: 32), .int4(group: 128), .nl4(group: 64), .nl3(group: 32),
+  ])
   func equalsNumPy(format: WeightFormat) throws {
     let weights = Self.golden.floats("search.weights")
     let columns = Self.golden.shape("search.weights")[1]
@@ -31,7 +33,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [WeightFormat.int8(), .int4(group: 32), .int4(group: 128)])
+  @Test(arguments: [
+    WeightFormat.int8(), .int4(group: 32), .int4(group: 128), .nl4(group: 128), .nl3(group: 64),
+  ])
   func neverLosesToTheLargestWeight(format: WeightFormat) throws {
     var generator = SeededGenerator(seed: 21)
     let values = generator.gaussians(64 * 256)
@@ -54,6 +58,21 @@ import Testing
       }
     }
     #expect(try error(importances) < 0.8 * error(Array(repeating: 1, count: 128)))
+  }
+
+  /// Code −8 and level −127 have no counterpart on the positive side.
+  @Test(arguments: [WeightFormat.int4(group: 32), .nl4(group: 32), .nl3(group: 32)])
+  func theLargestWeightMayTakeTheLowestCode(format: WeightFormat) throws {
+    let ones = [Float](repeating: 1, count: 32)
+    for sign: Float in [-1, 1] {
+      var values = [Float](repeating: 0, count: 32)
+      for index in 0..<32 { values[index] = sign * Float(index % 4) * 0.125 }
+      values[5] = sign
+      let result = try quantize(values, columns: 32, format, importances: ones)
+      let scale = result.matrix.decodedScales()[0]
+      #expect(scale.sign == (sign > 0 ? .minus : .plus))
+      #expect(Int(result.matrix.decodedCodes()[5]) == format.codeRange.lowerBound)
+    }
   }
 
   @Test func zerosAndExtremesKeepASoundScale() throws {

@@ -44,6 +44,8 @@ struct SamplePack {
     pack.addQuantized("zeros4", [70, 256], "int4-asymmetric", 64, seed: 10)
     pack.addQuantized("zeros8", [40, 64], "int8-asymmetric-float16", nil, seed: 11)
     pack.addQuantized("halves", [33, 128], "int4-float16", 128, seed: 12)
+    pack.addQuantized("levels4", [70, 256], "nl4", 64, seed: 13)
+    pack.addQuantized("levels3", [33, 128], "nl3", 32, seed: 14)
     pack.addRaw("noise", [1300, 1001], "float32", 4, seed: 9)
     return pack
   }

@@ -48,7 +48,14 @@ func product(
   _ matrix: WeightMatrix, _ x: HostBuffer<Float>, rows: Int, set: InstructionSet, threads: Int = 1,
   addingTo residual: HostBuffer<Float>? = nil
 ) -> HostBuffer<Float> {
-  let compute = Compute(threadCount: threads, instructionSet: set)
+  product(matrix, x, rows: rows, kernels: Kernels(set), threads: threads, addingTo: residual)
+}
+
+func product(
+  _ matrix: WeightMatrix, _ x: HostBuffer<Float>, rows: Int, kernels: Kernels, threads: Int = 1,
+  addingTo residual: HostBuffer<Float>? = nil
+) -> HostBuffer<Float> {
+  let compute = Compute(threadCount: threads, kernels: kernels)
   let input = MatrixInput(maximumRows: max(1, rows), maximumColumns: matrix.columns)
   let y = HostBuffer<Float>(count: rows * matrix.rows)
   if let residual { for i in 0..<y.count { y[i] = residual[i] } }

@@ -8,6 +8,8 @@ import Testing
     .int8(isSymmetric: false), .int8(group: 64, isSymmetric: false), .int4(group: 32, isSymmetric: false),
     .int4(group: 64, isSymmetric: false, scaleType: .float16), .int4(isSymmetric: false),
     .int8(scaleType: .float16), .int4(group: 64, scaleType: .float16),
+    .nl4(group: 32), .nl4(group: 64), .nl4(), .nl3(group: 32), .nl3(), .nl3(group: 128),
+    .nl4(group: 32, scaleType: .float16), .nl4(scaleType: .float16),
   ]
   static let rowCounts = Array(1...18) + [22, 37]
   static let shapes = [(32, 128), (1, 128), (31, 256), (33, 384), (96, 640), (160, 1152)]
@@ -21,9 +23,9 @@ import Testing
         var random = SplitMix(UInt64(tokens))
         let x = random.floats(tokens * columns, scale: 3)
         let truth = product(matrix, x, rows: tokens, set: .portable)
-        for set in InstructionSet.supported where set != .portable {
-          let y = product(matrix, x, rows: tokens, set: set)
-          #expect(sameBits(truth, y), "\(set) \(rows)x\(columns), \(tokens) tokens")
+        for kernels in Kernels.runnable where kernels.instructionSet != .portable {
+          let y = product(matrix, x, rows: tokens, kernels: kernels)
+          #expect(sameBits(truth, y), "\(kernels) \(rows)x\(columns), \(tokens) tokens")
         }
       }
     }
@@ -68,13 +70,13 @@ import Testing
     let matrix = try randomMatrix(rows: rows, columns: columns, format: format, seed: 5)
     var random = SplitMix(6)
     let x = random.floats(33 * columns)
-    for set in InstructionSet.supported {
-      let whole = product(matrix, x, rows: 33, set: set, threads: 2)
+    for kernels in Kernels.runnable {
+      let whole = product(matrix, x, rows: 33, kernels: kernels, threads: 2)
       for token in [0, 5, 6, 17, 32] {
         let row = HostBuffer<Float>((0..<columns).map { x[token * columns + $0] })
-        let alone = product(matrix, row, rows: 1, set: set)
+        let alone = product(matrix, row, rows: 1, kernels: kernels)
         let same = (0..<rows).allSatisfy { alone[$0].bitPattern == whole[token * rows + $0].bitPattern }
-        #expect(same, "\(set) \(format) token \(token)")
+        #expect(same, "\(kernels) \(format) token \(token)")
       }
     }
   }
@@ -128,6 +130,7 @@ import Testing
       [.int4(group: 128), .int4(group: 128), .int8()], [.int4(group: 32), .int8(), .bf16],
       [.bf16, .int8(group: 64), .int8()],
       [.int4(isSymmetric: false), .int4(), .int8(group: 128, isSymmetric: false, scaleType: .float16)],
+      [.nl3(), .nl4(group: 64), .int4(group: 64)],
     ]
     var random = SplitMix(12)
     let x = random.floats(9 * columns)

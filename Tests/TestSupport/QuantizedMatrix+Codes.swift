@@ -10,6 +10,12 @@ extension QuantizedMatrix {
         let quad = (row / 32 * (columns / 4)) + k / 4
         if format.scheme == .int8 {
           out.pointer[row * columns + k] = Int8(bitPattern: bytes[quad * 128 + row % 32 * 4 + k % 4] ^ 0x80)
+        } else if format.scheme == .nl3 {
+          let run = bytes[(quad / 4 * 192)...].prefix(192).dropFirst(row % 16 * 4 + k % 4)
+          let at = run.startIndex
+          let fourth = (run[at] >> 6) | (run[at + 64] >> 6) << 2 | (run[at + 128] >> 6) << 4
+          let pair = quad % 4 < 3 ? run[at + quad % 4 * 64] : fourth
+          out.pointer[row * columns + k] = Int8((row % 32 < 16 ? pair : pair >> 3) & 7) - 4
         } else {
           let byte = bytes[quad * 64 + row % 16 * 4 + k % 4]
           out.pointer[row * columns + k] = Int8(row % 32 < 16 ? byte & 15 : byte >> 4) - 8

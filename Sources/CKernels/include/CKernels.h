@@ -2,6 +2,7 @@
 #pragma once
 #include "blocks.h"
 #include "kernels.h"
+#include "levels.h"
 #include "limits.h"
 #include "prediction.h"
 #include "spin.h"

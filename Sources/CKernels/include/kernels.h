@@ -7,18 +7,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { QUIRE_ISA_PORTABLE = 0, QUIRE_ISA_AVX2 = 1, QUIRE_ISA_AVX512 = 2 } quire_isa;
+#include "blocks.h"
+
+// AVX512 means VNNI too. VBMI, which the first CPUs with VNNI lack, makes nl4 and nl3 faster and changes nothing else.
+typedef enum { QUIRE_ISA_PORTABLE = 0, QUIRE_ISA_AVX2 = 1, QUIRE_ISA_AVX512 = 2, QUIRE_ISA_AVX512_VBMI = 3 } quire_isa;
 typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2, QUIRE_I8 = 3 } quire_element;
 
 // Quantized weights in the layout of blocks.h.
 typedef struct {
   const uint8_t *codes;
   const uint16_t *scales;  // bf16, or float16 where has_half_scales
-  const uint8_t *zeros;    // zero points; NULL for symmetric weights, whose zero point is 128 or 8
+  const uint8_t *zeros;    // zero points; NULL for symmetric weights, whose zero point is 128 or 8, and for nl4 and nl3
   int32_t rows;            // output channels
   int32_t columns;         // inputs
   int32_t group;           // inputs that share a scale; == columns for channel-wise scales
-  int32_t bits;            // 8 or 4
+  quire_layout layout;     // nl4 and nl3 have no zero points and groups of a multiple of 32, nl3 bf16 scales
   int32_t has_half_scales;
 } quire_weights;
 

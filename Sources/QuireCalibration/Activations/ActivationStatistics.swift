@@ -20,6 +20,14 @@ package protocol ActivationStatistics: AnyObject {
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments
 
+  /// The moments of the inputs at `site`; with their deviation from the inputs of the float model where its hidden
+  /// states are known.
+  ///
+  /// - Parameter float: the layer before any of its matrices was rounded
+  func inputMoments(
+    at site: ActivationSite, of layer: LayerWeights, float: LayerWeights
+  ) throws(CalibrationError) -> InputMoments
+
   /// The mean over all tokens of the squared length of the hidden state at the layer's input.
   func meanSquare() throws(CalibrationError) -> Double
 
@@ -43,6 +51,12 @@ extension ActivationStatistics {
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments {
     StreamMoments(gram: try gram(at: site, of: layer))
+  }
+
+  package func inputMoments(
+    at site: ActivationSite, of layer: LayerWeights, float: LayerWeights
+  ) throws(CalibrationError) -> InputMoments {
+    InputMoments(gram: try gram(at: site, of: layer))
   }
 
   /// The Gram matrix at one site.
@@ -79,6 +93,14 @@ package final class WatchedStatistics: ActivationStatistics {
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments {
     let moments = try statistics.moments(at: site, of: layer, original: original)
+    note(moments.gram, at: site)
+    return moments
+  }
+
+  package func inputMoments(
+    at site: ActivationSite, of layer: LayerWeights, float: LayerWeights
+  ) throws(CalibrationError) -> InputMoments {
+    let moments = try statistics.inputMoments(at: site, of: layer, float: float)
     note(moments.gram, at: site)
     return moments
   }

@@ -25,6 +25,7 @@ package enum GGUFBlocks {
       case .q4K: block.q4K()
       case .q5K: block.q5K()
       case .q6K: block.q6K()
+      case .iq4NL: block.iq4NL()
       }
       target += type.blockValues
     }
@@ -62,6 +63,17 @@ extension GGUFBlocks.Block {
       let codes = byte(2 + j)
       values[j] = scale * Float(Int(codes & 15) - 8)
       values[j + 16] = scale * Float(Int(codes >> 4) - 8)
+    }
+  }
+
+  /// A code is an index of nl4's table of levels.
+  @inline(__always)
+  func iq4NL() {
+    let scale = half(0)
+    for j in 0..<16 {
+      let codes = byte(2 + j)
+      values[j] = scale * WeightFormat.nl4Level(codes & 15)
+      values[j + 16] = scale * WeightFormat.nl4Level(codes >> 4)
     }
   }
 

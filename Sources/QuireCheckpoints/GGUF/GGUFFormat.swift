@@ -69,6 +69,7 @@ package enum GGUFType: UInt32, Sendable, CaseIterable {
   case q4K = 12
   case q5K = 13
   case q6K = 14
+  case iq4NL = 20
 
   /// The name in llama.cpp: "Q4_K".
   package var name: String {
@@ -86,6 +87,7 @@ package enum GGUFType: UInt32, Sendable, CaseIterable {
     case .q4K: "Q4_K"
     case .q5K: "Q5_K"
     case .q6K: "Q6_K"
+    case .iq4NL: "IQ4_NL"
     }
   }
 
@@ -108,7 +110,7 @@ package enum GGUFType: UInt32, Sendable, CaseIterable {
   package var blockValues: Int {
     switch self {
     case .f32, .f16, .bf16: 1
-    case .q40, .q41, .q50, .q51, .q80: 32
+    case .q40, .q41, .q50, .q51, .q80, .iq4NL: 32
     case .q2K, .q3K, .q4K, .q5K, .q6K: 256
     }
   }
@@ -118,7 +120,7 @@ package enum GGUFType: UInt32, Sendable, CaseIterable {
     switch self {
     case .f32: 4
     case .f16, .bf16: 2
-    case .q40: 18
+    case .q40, .iq4NL: 18
     case .q41: 20
     case .q50: 22
     case .q51: 24
@@ -134,9 +136,9 @@ package enum GGUFType: UInt32, Sendable, CaseIterable {
   /// The name of any type by its number, for a refusal.
   static func name(of number: UInt32) -> String {
     let others: [UInt32: String] = [
-      9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL",
-      21: "IQ3_S",
-      22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M",
+      9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S",
+      21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64",
+      29: "IQ1_M",
       34: "TQ1_0",
       35: "TQ2_0", 39: "MXFP4", 40: "NVFP4",
     ]

@@ -3,22 +3,23 @@ import QuireTensors
 /// Codes and scales of the types that have one float16 scale and no offset for 32 values.
 ///
 /// A weight is a code times the scale, in ggml as in Quire's integer formats, so that they can hold it exactly: Q4_0
-/// as int4, Q5_0 and Q8_0 as int8. The other types have offsets that are no whole codes, or scales of more than 16 bits.
+/// as int4, Q5_0 and Q8_0 as int8, IQ4_NL as nl4, whose table of levels is the same. The other types have offsets that are no whole codes, or scales of more than 16 bits.
 extension GGUFType {
-  /// Bits of the integer format that holds a type's codes; nil where none does.
-  fileprivate var gridBits: Int? {
+  /// The scheme that holds a type's codes; nil where none does.
+  fileprivate var gridScheme: WeightFormat.Scheme? {
     switch self {
-    case .q40: 4
-    case .q50, .q80: 8
+    case .q40: .int4
+    case .q50, .q80: .int8
+    case .iq4NL: .nl4
     default: nil
     }
   }
 
   func storedFormat(_ record: TensorRecord) -> Checkpoint.StoredFormat {
     let columns = record.shape[record.shape.count - 1]
-    let group = gridBits == nil ? blockValues : record.largeGroup ?? 32
+    let group = gridScheme == nil ? blockValues : record.largeGroup ?? 32
     return Checkpoint.StoredFormat(
-      isInteger: gridBits != nil, bits: gridBits ?? 8, group: group, hasOneGroup: columns == group,
+      scheme: gridScheme, bits: gridScheme == .int8 ? 8 : 4, group: group, hasOneGroup: columns == group,
       hasZeros: false,
       byteCount: record.byteCount, typeName: name)
   }
@@ -28,7 +29,7 @@ extension Checkpoint {
   /// Nil for types that no integer format holds.
   func ggufGrid(_ name: String, noting hashes: TensorHashes?) throws(CheckpointError) -> StoredGrid? {
     let (file, record) = try find(name)
-    guard let type = record.encoding.flatMap(GGUFType.init(name:)), let bits = type.gridBits,
+    guard let type = record.encoding.flatMap(GGUFType.init(name:)), let scheme = type.gridScheme,
       record.shape.count == 2, let file = file as? GGUFFile
     else { return nil }
     let (blocks, hash) = try file.readBlocks(of: record, hashing: hashes != nil)
@@ -41,8 +42,9 @@ extension Checkpoint {
     let (merged, groupCount) = Self.merged(scales, columns: columns, group: record.largeGroup ?? 32)
     return StoredGrid(
       grid: GridScales(
-        rows: rows, columns: columns, bits: bits, groupCount: groupCount,
-        zeros: [Int32](repeating: 1 << (bits - 1), count: merged.count), scales: merged, groupOfColumn: nil),
+        rows: rows, columns: columns, scheme: scheme, groupCount: groupCount,
+        zeros: [Int32](repeating: scheme == .int8 ? 128 : 8, count: merged.count), scales: merged,
+        groupOfColumn: nil),
       codes: codes)
   }
 
@@ -70,7 +72,7 @@ extension TensorRecord {
 }
 
 extension GGUFType {
-  /// Writes the unsigned codes of all blocks and returns their scales. Precondition: a type with `gridBits`.
+  /// Writes the unsigned codes of all blocks and returns their scales. Precondition: a type with `gridScheme`.
   fileprivate func split(_ blocks: UnsafeRawBufferPointer, codes: UnsafeMutablePointer<UInt8>) -> [Float] {
     var scales: [Float] = []
     guard let start = blocks.baseAddress else { return [] }
@@ -83,7 +85,7 @@ extension GGUFType {
       switch self {
       case .q80:
         for j in 0..<32 { target[j] = byte(2 + j) ^ 0x80 }
-      case .q40:
+      case .q40, .iq4NL:
         for j in 0..<16 {
           target[j] = byte(2 + j) & 15
           target[j + 16] = byte(2 + j) >> 4

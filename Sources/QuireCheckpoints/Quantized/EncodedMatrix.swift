@@ -125,7 +125,8 @@ struct EncodedMatrix: Sendable {
       }
     }
     return GridScales(
-      rows: range.count, columns: columns, bits: bits, groupCount: groupCount, zeros: zeros,
+      rows: range.count, columns: columns, scheme: bits == 4 ? .int4 : .int8, groupCount: groupCount,
+      zeros: zeros,
       scales: scales(range, contents), groupOfColumn: try groupOfColumn(contents))
   }
 

@@ -1,11 +1,12 @@
 package import QuireTensors
 
 /// The grid of some rows of a matrix of integers: weight = scale · (code − zero point), one scale and zero point for each
-/// row and group of columns.
+/// row and group of columns; of a non-linear scheme scale · level of the code.
 package struct GridScales: Sendable {
   package let rows: Int
   package let columns: Int
-  package let bits: Int
+  /// int4, int8, or nl4, whose zero points mean nothing.
+  package let scheme: WeightFormat.Scheme
   package let groupCount: Int
   /// [rows, groups]; each is a code.
   package let zeros: [Int32]
@@ -30,6 +31,7 @@ package struct StoredGrid: Sendable {
     let (zeros, scales) = (grid.zeros, grid.scales)
     let result = HostBuffer<Float>(count: rows * columns)
     let width = columns / groupCount
+    let levels = grid.scheme.levels.map(Float.init)
     for row in 0..<rows {
       let (source, target) = (codes.pointer + row * columns, result.pointer + row * columns)
       if let groupOfColumn = grid.groupOfColumn {
@@ -42,7 +44,8 @@ package struct StoredGrid: Sendable {
       for group in 0..<groupCount {
         let (scale, zero) = (scales[row * groupCount + group], zeros[row * groupCount + group])
         for column in group * width..<(group + 1) * width {
-          target[column] = scale * Float(Int32(source[column]) - zero)
+          let value = levels.isEmpty ? Float(Int32(source[column]) - zero) : levels[Int(source[column])]
+          target[column] = scale * value
         }
       }
     }

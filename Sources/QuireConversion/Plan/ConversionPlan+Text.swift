@@ -25,7 +25,8 @@ extension ConversionPlan {
       lines += [
         "",
         "statistics: those of the unmodified model in \(path), so no layer compensates what the steps did "
-          + "to the layers before it",
+          + "to the layers before it"
+          + (recipe.quantization?.isAsymmetric == true ? ", and the field \"asymmetry\" has no effect" : ""),
       ]
     }
     if let survey { lines += ["", surveySentence(survey)] }

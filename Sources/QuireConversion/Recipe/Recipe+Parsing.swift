@@ -41,6 +41,7 @@ extension Recipe {
         "the step \"\(steps[first].name)\" prepares weights for rounding, but no step that rounds follows; "
           + "add a step \"quantize\" at the end, or remove this one")
     }
+    try root.checkAsymmetry(steps)
     self.init(
       name: try root.required("name", in: "the recipe").string("the recipe's name"), steps: steps,
       calibration: try root.member("calibration")?.calibration() ?? CalibrationSettings(),
@@ -55,6 +56,16 @@ extension RecipeNode {
     throw refusal(
       "expected \"\(last.name)\" to be the last step, found another step after it; "
         + "move that step before it, or use overrides for a second scheme")
+  }
+
+  /// Asymmetric calibration compares the inputs of each matrix in the float model and in the quantized one, token by
+  /// token and input by input.
+  fileprivate func checkAsymmetry(_ steps: [RecipeStep]) throws(ConversionError) {
+    guard steps.last?.quantization?.isAsymmetric == true else { return }
+    guard let cut = steps.firstIndex(where: { $0.settings.removesInputs }) else { return }
+    throw try required("steps", in: "the recipe").element(cut).refusal(
+      "the field \"asymmetry\" compares the inputs of each matrix with those in the float model, but the step "
+        + "\"\(steps[cut].name)\" removes some; remove the step, or the field")
   }
 
   fileprivate func calibration() throws(ConversionError) -> CalibrationSettings {

@@ -84,9 +84,9 @@ package struct Recipe: Sendable, Equatable {
     steps.contains { $0.needsCalibration }
   }
 
-  /// Whether the calibration text also runs through the checkpoint's own layers, whose hidden states repair fits
-  /// to. Statistics from a file have no text to run.
+  /// Whether the calibration text also runs through the checkpoint's own layers, whose hidden states repair and
+  /// asymmetric calibration fit to. Statistics from a file have no text to run.
   package var needsReference: Bool {
-    calibration.statistics == nil && steps.contains { $0.settings.repairs }
+    calibration.statistics == nil && steps.contains { $0.settings.needsReference }
   }
 }

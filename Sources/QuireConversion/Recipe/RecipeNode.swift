@@ -85,7 +85,8 @@ struct RecipeNode {
   func choice<Choice: RawRepresentable & CaseIterable>(
     _ what: String, as type: Choice.Type
   ) throws(ConversionError) -> Choice where Choice.RawValue == String {
-    guard let choice = value.stringValue.flatMap(Choice.init(rawValue:)) else {
+    let text = value.stringValue
+    guard let choice = Choice.allCases.first(where: { $0.rawValue == text }) else {
       throw refusal(expected: "\(what) to be \(Self.list(Choice.allCases.map(\.rawValue), joiner: "or"))")
     }
     return choice

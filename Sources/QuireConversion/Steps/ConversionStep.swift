@@ -23,6 +23,10 @@ protocol ConversionStep: Sendable, Equatable {
   var repairs: Bool { get }
   /// Whether it may do so in a given layer.
   func repairs(layer: Int) -> Bool
+  /// Whether it needs the hidden states of the checkpoint's own layers.
+  var needsReference: Bool { get }
+  /// Whether it may do so in a given layer.
+  func needsReference(layer: Int) -> Bool
   /// Whether it prepares the weights for the rounding step, which must follow.
   var preparesRounding: Bool { get }
 
@@ -30,6 +34,8 @@ protocol ConversionStep: Sendable, Equatable {
 
   /// The layers' shapes after the step; unchanged while a survey must decide.
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape]
+  /// Whether it leaves matrices with fewer inputs.
+  var removesInputs: Bool { get }
   /// The formats that it rounds to; nil for steps that do not round.
   var rounding: QuantizationSettings? { get }
   /// The formats to plan with: before a survey the smallest ones.
@@ -87,8 +93,11 @@ extension ConversionStep {
   var needsCalibration: Bool { true }
   var repairs: Bool { false }
   func repairs(layer: Int) -> Bool { false }
+  var needsReference: Bool { repairs }
+  func needsReference(layer: Int) -> Bool { repairs(layer: layer) }
   var preparesRounding: Bool { false }
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] { layers }
+  var removesInputs: Bool { false }
   var rounding: QuantizationSettings? { nil }
   func plannedRounding(_ configuration: ModelConfiguration) throws(ConversionError) -> QuantizationSettings? {
     rounding

@@ -25,10 +25,12 @@ struct LayerOptimizer {
     return recipe.steps.contains { step in later.contains { step.settings.needsActivations(layer: $0) } }
   }
 
-  /// Whether a later layer than `index` is refitted to the checkpoint's own hidden states, so that the windows must
+  /// Whether a later layer than `index` is fitted to the checkpoint's own hidden states, so that the windows must
   /// also run through the checkpoint's layers.
   func needsReference(after index: Int, layerCount: Int) -> Bool {
-    ((index + 1)..<layerCount).contains { layer in recipe.steps.contains { $0.repairs(layer: layer) } }
+    ((index + 1)..<layerCount).contains { layer in
+      recipe.steps.contains { $0.settings.needsReference(layer: layer) }
+    }
   }
 
   /// Runs all steps on layer `index`. `activations` are the inputs that the steps need; afterwards they are
@@ -60,7 +62,7 @@ struct LayerOptimizer {
   ) throws(OptimizationError) -> (WeightMatrix, RoundingRecord?) {
     guard let settings = recipe.quantization, let format = formats?.format(of: name), format.scheme != .bf16
     else { return (matrix, nil) }
-    let importances = settings.importances(columns: matrix.columns, nil)
+    let importances = settings.importances(format, columns: matrix.columns, nil)
     let result = try NearestQuantizer(format, importances: importances).quantize(
       matrix, named: name.string, compute)
     return (

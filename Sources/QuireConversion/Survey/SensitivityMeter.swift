@@ -45,11 +45,11 @@ final class SensitivityMeter {
     let statistics = quantizer.statistics(of: gram)
     for tensor in site.readers {
       let name = TensorName.layer(index, tensor)
-      let importances = settings.quantization.importances(columns: gram.order, gram)
       let choices = choices(name, columns: gram.order)
       guard let smallest = choices.first else { continue }
       errors[name] = choices.map { format in
         guard format.scheme != .bf16 else { return FormatError(format: format, error: 0, share: 0) }
+        let importances = settings.quantization.importances(format, columns: gram.order, gram)
         let trial = RoundingTrial([(layer[tensor], format, importances)], gram: gram, compute: compute)
         let (error, energy) = (trial.error(scales: nil), trial.outputEnergy)
         return FormatError(format: format, error: error, share: energy > 0 ? error / energy : nil)
@@ -70,7 +70,6 @@ final class SensitivityMeter {
   func tried(
     _ matrix: WeightMatrix, as name: TensorName
   ) throws(ConversionError) -> WeightMatrix? {
-    let importances = settings.quantization.importances(columns: matrix.columns, nil)
     var found: [FormatError] = []
     var first: WeightMatrix?
     for format in choices(name, columns: matrix.columns) {
@@ -78,6 +77,7 @@ final class SensitivityMeter {
         found.append(FormatError(format: format, error: 0, share: 0))
         continue
       }
+      let importances = settings.quantization.importances(format, columns: matrix.columns, nil)
       let result = try wrapping(
         ConversionError.optimization,
         try NearestQuantizer(format, importances: importances).quantize(matrix, named: name.string, compute))

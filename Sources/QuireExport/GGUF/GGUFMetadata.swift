@@ -103,6 +103,7 @@ struct GGUFMetadata {
     switch bytes.max(by: { $0.value < $1.value })?.key {
     case .q8Blocks: return 7
     case .q4Blocks: return 2
+    case .iq4Blocks: return 25
     case .floats(.float16): return 1
     case .floats(.bfloat16): return 32
     default: return 0

@@ -80,6 +80,7 @@ struct GGUFWriter {
     case .floats(.bfloat16): GGUFType.bf16.rawValue
     case .floats: GGUFType.f32.rawValue
     case .q4Blocks: GGUFType.q40.rawValue
+    case .iq4Blocks: GGUFType.iq4NL.rawValue
     case .q8Blocks: GGUFType.q80.rawValue
     case .int8Channels, .packed: preconditionFailure("\(encoding) is not GGUF's")
     }

@@ -97,7 +97,7 @@ extension ExportPlan {
     }
     guard count > 0 else { return nil }
     return
-      "dequantized: \(count) \(count == 1 ? "matrix" : "matrices"), which Q8_0 and Q4_0 do not hold exactly: a width that 32 does not divide, a scale that float16 does not hold, or 8-bit codes with zero points; --gguf-type chooses their type"
+      "dequantized: \(count) \(count == 1 ? "matrix" : "matrices"), which Q8_0, Q4_0 and IQ4_NL do not hold exactly: a width that 32 does not divide, a scale that float16 does not hold, 8-bit codes with zero points, or the levels of nl3; --gguf-type chooses their type"
   }
 
   private var wideBlockSentence: String? {
@@ -185,6 +185,7 @@ extension TensorEncoding {
         + (format.group.map { " g\($0)" } ?? "")
     case .q8Blocks: "Q8_0"
     case .q4Blocks: "Q4_0"
+    case .iq4Blocks: "IQ4_NL"
     }
   }
 }

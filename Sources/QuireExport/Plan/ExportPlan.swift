@@ -71,6 +71,7 @@ package struct ExportPlan {
         }
         switch (integers.scheme, integers.isSymmetric) {
         case (.int4, true): return .q4Blocks
+        case (.nl4, _): return .iq4Blocks
         // A code minus its zero point is in -15...15, or in -255...255, which a byte does not hold.
         case (.int8, true), (.int4, false): return .q8Blocks
         default: return .floats(options.element ?? .float32)
@@ -92,6 +93,14 @@ package struct ExportPlan {
     switch options.format {
     case .safetensors: return
     case .compressedTensors:
+      if let tensor = tensors.first(where: {
+        if case .packed(let format) = $0.encoding { format.scheme.isNonlinear } else { false }
+      }),
+        case .packed(let format) = tensor.encoding
+      {
+        throw .levels(
+          format: format.description, tensor: tensor.name.string, hasBlocks: format.scheme == .nl4)
+      }
       let isQuantized = tensors.contains { tensor in
         if case .floats = tensor.encoding { false } else { true }
       }

@@ -19,7 +19,7 @@ package struct OutputTensor: Equatable, Sendable {
     case .scales(.bfloat16): .bfloat16
     case .scales(.float16): .float16
     case .shape: .int64
-    case .q8Blocks, .q4Blocks: preconditionFailure("blocks are GGUF's")
+    case .q8Blocks, .q4Blocks, .iq4Blocks: preconditionFailure("blocks are GGUF's")
     }
   }
 }
@@ -54,9 +54,10 @@ enum TensorEncoding: Hashable, Sendable {
   case int8Channels
   /// compressed-tensors' pack-quantized: 4 or 8 bits with a scale per group, activations in bf16.
   case packed(WeightFormat)
-  /// GGUF's Q8_0, which also holds 4-bit codes minus their zero points, and Q4_0.
+  /// GGUF's Q8_0, which also holds 4-bit codes minus their zero points, Q4_0, and IQ4_NL, which has nl4's levels.
   case q8Blocks
   case q4Blocks
+  case iq4Blocks
 
   func isExact(for format: StoredFormat) -> Bool {
     switch (self, format) {
@@ -79,6 +80,7 @@ enum TensorEncoding: Hashable, Sendable {
     case .floats(let element): return [rows(name, .floats(element), shape)]
     case .q8Blocks: return [rows(name, .q8Blocks, shape)]
     case .q4Blocks: return [rows(name, .q4Blocks, shape)]
+    case .iq4Blocks: return [rows(name, .iq4Blocks, shape)]
     case .int8Channels:
       return [rows(name, .signedCodes, shape), rows(name + "_scale", .scales(.bfloat16), [shape[0], 1])]
     case .packed(let packed):

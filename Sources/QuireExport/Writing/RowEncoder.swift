@@ -70,10 +70,15 @@ final class RowEncoder: Sendable {
     _ codes: UnsafePointer<UInt8>, _ matrix: QuantizedMatrix, _ row: Int,
     into values: UnsafeMutablePointer<Float>
   ) {
+    let levels = matrix.format.levels.map(Float.init)
     for group in 0..<matrix.groupCount {
       let zero = Int32(matrix.zeroCode(row: row, group: group))
       let scale = matrix.scale(row: row, group: group)
       let first = group * matrix.groupSize
+      if !levels.isEmpty {
+        for index in first..<first + matrix.groupSize { values[index] = levels[Int(codes[index])] * scale }
+        continue
+      }
       for index in first..<first + matrix.groupSize {
         values[index] = Float(Int32(codes[index]) &- zero) * scale
       }
@@ -131,7 +136,7 @@ final class RowEncoder: Sendable {
       case .signedCodes: Self.flipSigns(source, count: columns, into: out)
       case .packedCodes where matrix.format.scheme == .int8: out.copyMemory(from: source, byteCount: columns)
       case .packedCodes: Self.packPairs(source, count: columns, into: out)
-      case .q8Blocks, .q4Blocks: writeBlocks(source, matrix, row, out)
+      case .q8Blocks, .q4Blocks, .iq4Blocks: writeBlocks(source, matrix, row, out)
       case .floats, .scales, .packedZeros, .shape: preconditionFailure("\(content) is no code")
       }
     }
@@ -157,8 +162,8 @@ final class RowEncoder: Sendable {
     _ codes: UnsafePointer<UInt8>, _ matrix: QuantizedMatrix, _ row: Int, _ target: UnsafeMutableRawPointer
   ) {
     let weights = TensorContent.blockWeights
-    let isQ4 = content == .q4Blocks
-    let blockBytes = isQ4 ? 18 : 34
+    let hasNibbles = content != .q8Blocks
+    let blockBytes = hasNibbles ? 18 : 34
     let blocksPerGroup = matrix.groupSize / weights
     HalfTable.shared.bits.withUnsafeBufferPointer { halves in
       for block in 0..<columns / weights {
@@ -168,7 +173,7 @@ final class RowEncoder: Sendable {
         let scale = matrix.format.scaleType == .float16 ? bits : halves[Int(bits)]
         out.storeBytes(of: scale.littleEndian, as: UInt16.self)
         let source = codes + block * weights
-        if isQ4 {
+        if hasNibbles {
           Self.packHalves(source, into: out + 2)
         } else {
           Self.subtract(

@@ -18,6 +18,7 @@ enum TensorContent: Hashable, Sendable {
   /// GGUF's blocks of 32 codes with a float16 scale.
   case q8Blocks
   case q4Blocks
+  case iq4Blocks
 
   /// Codes in a 32-bit word.
   static func codesPerWord(_ format: WeightFormat) -> Int { format.scheme == .int4 ? 8 : 4 }
@@ -33,7 +34,7 @@ enum TensorContent: Hashable, Sendable {
     case (.packedCodes, .integers(let format)): return format.scheme == .int4 ? columns / 2 : columns
     case (.scales, .integers(let format)): return 2 * (columns / (format.group ?? columns))
     case (.q8Blocks, _): return columns / Self.blockWeights * 34
-    case (.q4Blocks, _): return columns / Self.blockWeights * 18
+    case (.q4Blocks, _), (.iq4Blocks, _): return columns / Self.blockWeights * 18
     default: preconditionFailure("\(self) of \(format) has no rows")
     }
   }

@@ -3,7 +3,7 @@ import QuireFiles
 import QuireModel
 package import QuireTensors
 
-/// The integer grid of one format: the scale of a group and the code of a weight.
+/// The values that one format can give a weight: the scale of a group and the code of a weight in it.
 ///
 /// Every quantization method takes scales and codes from here, so that all share one grid that exports bit for bit.
 /// Scales are rounded to values that both bf16 and fp16 represent **before** codes are chosen.
@@ -22,18 +22,27 @@ package import QuireTensors
 ///
 /// Why not the others: 8 has a slightly smaller error but clips every second outlier by a whole step, and language
 /// models depend on outliers; a search per group is a separate method, not `nearest`.
+///
+/// In a non-linear scheme (`LevelTable`) the largest weight of a group gets the level of largest magnitude, −127: the
+/// scale has the opposite sign of that weight.
 package struct CodeGrid: Sendable {
   package let format: WeightFormat
-  /// The code, not necessarily an integer, that the largest weight of a group is mapped to.
+  /// The code or level, not necessarily an integer, whose magnitude the largest weight of a group is mapped to.
   package let largestCode: Float
   package let codes: ClosedRange<Int32>
+  /// nil where weights are multiples of their scale.
+  let table: LevelTable?
 
   package init(_ format: WeightFormat) {
     precondition(format.scheme != .bf16, "bf16 has no codes")
     self.format = format
-    largestCode = format.scheme == .int4 ? 7.5 : 127
+    table = LevelTable.of(format)
+    largestCode = format.scheme == .int4 ? 7.5 : -(table?.first ?? -127)
     codes = Int32(format.codeRange.lowerBound)...Int32(format.codeRange.upperBound)
   }
+
+  /// Whether the grid reaches farther on one side of 0, so that the sign of a scale matters.
+  var isLopsided: Bool { table != nil || (format.isSymmetric && format.scheme == .int4) }
 
   /// The scale of a group whose largest magnitude is `largest`; 0 for a group of zeros.
   package func scale(largest: Float) -> Float {
@@ -43,13 +52,21 @@ package struct CodeGrid: Sendable {
   /// The largest weight that a code and a scale can represent; larger ones would be clipped.
   var largestWeight: Float { representableScale(.greatestFiniteMagnitude) * largestCode }
 
-  /// Rounds `count` weights to the nearest codes, ties to even.
+  /// The weight that a code stands for.
+  @inline(__always)
+  func weight(of code: Int8, _ group: GroupScale) -> Float {
+    if let table { return table.level(of: code) * group.scale }
+    return Float(Int32(code) &- group.zero) * group.scale
+  }
+
+  /// Rounds `count` weights to the nearest codes, ties to even (of a table: to the upper level).
   package func encode(
     _ weights: UnsafePointer<Float>, count: Int, _ group: GroupScale,
     into codes: UnsafeMutablePointer<Int8>
   ) {
     let (scale, zero) = (group.scale, group.zero)
-    guard scale > 0 else { return codes.update(repeating: 0, count: count) }
+    guard scale != 0 else { return codes.update(repeating: 0, count: count) }
+    if let table { return table.encode(weights, count: count, scale: scale, into: codes) }
     let (lowest, highest) = (self.codes.lowerBound, self.codes.upperBound)
     // The choice of the scale keeps quotients far below 2²².
     for index in 0..<count {
@@ -60,7 +77,8 @@ package struct CodeGrid: Sendable {
 
   /// The code nearest to one weight, which may be far outside of the grid, ties to even. NaN gets a code too.
   func code(of weight: Float, _ group: GroupScale) -> Int8 {
-    guard group.scale > 0 else { return 0 }
+    guard group.scale != 0 else { return 0 }
+    if let table { return table.code(nearest: weight / group.scale) }
     let far: Float = 1024
     let rounded = Self.rounded(max(min(weight / group.scale, far), -far)) &+ group.zero
     return Int8(truncatingIfNeeded: min(max(rounded, codes.lowerBound), codes.upperBound))
@@ -71,7 +89,7 @@ package struct CodeGrid: Sendable {
   /// Adding 1.5·2²³ leaves it in the low bits of the sum: what `rint` does, but in code that the compiler turns into
   /// vectors on any CPU.
   @inline(__always)
-  private static func rounded(_ number: Float) -> Int32 {
+  static func rounded(_ number: Float) -> Int32 {
     let shift: Float = 12_582_912
     return Int32(bitPattern: (number + shift).bitPattern) &- Int32(bitPattern: shift.bitPattern)
   }

@@ -9,19 +9,25 @@ final class GPTQBand {
   let codes: HostBuffer<Int8>  // (row, column), columns as stored
   let scales: HostBuffer<GroupScale>  // (row, group)
 
+  let columns: Int
+  let groupSize: Int
+  private(set) var rows = 0  // of the band at hand
+  let original: HostBuffer<Float>  // (row, column)
+  /// What is solved for: the weights themselves, unless an asymmetric target moves them.
+  let targets: HostBuffer<Float>  // (row, column)
+  let current: HostBuffer<Float>  // (row, index in the solving order)
+  let deltas: HostBuffer<Float>  // (row, index in a block)
+  let products: HostBuffer<Float>  // (row, column of a tile)
+  /// Empty without a target or a refit.
+  let residuals: HostBuffer<Float>  // (row, column)
+  let levelValues: HostBuffer<Float>  // (row, column of a group)
+  let errors: HostBuffer<Double>  // (row): squared output error, H damped
+
   private let rowScales: RowScales
   private let weights: WeightMatrix
-  private let columns: Int
-  private let groupSize: Int
   private let kernels: Kernels
-  private var rows = 0  // of the band at hand
-  private let original: HostBuffer<Float>  // (row, column)
-  private let current: HostBuffer<Float>  // (row, index in the solving order)
-  private let deltas: HostBuffer<Float>  // (row, index in a block)
-  private let products: HostBuffer<Float>  // (row, column of a tile)
-  private let errors: HostBuffer<Double>  // (row): squared output error, H damped
 
-  private var grid: CodeGrid { rowScales.grid }
+  var grid: CodeGrid { rowScales.grid }
 
   /// Columns of H per tile when the output's mean square is summed.
   private static let tileColumns = 512
@@ -29,9 +35,11 @@ final class GPTQBand {
   /// - Parameters:
   ///   - rowLimit: the most rows of a band
   ///   - blockColumns: inputs solved one by one before the rest is updated in one product
+  ///   - isAimed: whether a target other than the weights will be given
+  ///   - refits: whether scales and codes will be chosen again
   init(
     of weights: WeightMatrix, rowLimit: Int, blockColumns: Int, scaledBy rowScales: RowScales,
-    kernels: Kernels
+    isAimed: Bool, refits: Bool, kernels: Kernels
   ) {
     self.weights = weights
     self.rowScales = rowScales
@@ -39,6 +47,9 @@ final class GPTQBand {
     columns = weights.columns
     groupSize = rowScales.grid.format.group ?? columns
     original = HostBuffer(count: rowLimit * columns)
+    targets = isAimed ? HostBuffer(count: rowLimit * columns) : original
+    residuals = HostBuffer(count: isAimed || refits ? rowLimit * columns : 0)
+    levelValues = HostBuffer(count: refits ? rowLimit * min(groupSize, blockColumns) : 0)
     current = HostBuffer(count: rowLimit * columns)
     deltas = HostBuffer(count: rowLimit * blockColumns)
     products = HostBuffer(count: rowLimit * min(columns, Self.tileColumns))
@@ -48,17 +59,21 @@ final class GPTQBand {
   }
 
   /// Bytes of a band of `rowLimit` rows.
-  package static func byteCount(rowLimit: Int, columns: Int) -> Int {
-    rowLimit * (columns * (4 + 4 + 1) + 4 * min(columns, tileColumns))
+  package static func byteCount(rowLimit: Int, columns: Int, isAimed: Bool, refits: Bool) -> Int {
+    let buffers = 2 + (isAimed ? 1 : 0) + (isAimed || refits ? 1 : 0)
+    return rowLimit * (columns * (4 * buffers + 1) + 4 * min(columns, tileColumns) + (refits ? 4 * 128 : 0))
   }
 
-  /// Loads other rows and computes their scales from the unchanged weights.
-  package func load(_ range: Range<Int>) {
+  /// Loads other rows and computes their scales: from the unchanged weights, or from what `target` makes of them.
+  package func load(_ range: Range<Int>, aimedAt target: AsymmetricTarget?, _ factor: InverseFactor) {
     rows = range.count
     let groups = columns / groupSize
     for (line, row) in range.enumerated() {
-      let values = original.pointer + line * columns
-      weights.dequantizeRow(row, into: values, kernels: kernels)
+      weights.dequantizeRow(row, into: original.pointer + line * columns, kernels: kernels)
+    }
+    if let target { aim(at: target, factor) }
+    for line in 0..<rows {
+      let values = targets.pointer + line * columns
       let isFinite = rowScales.choose(
         for: values, columns: columns, kernels: kernels, into: scales.pointer + line * groups)
       // Weights that are not finite get codes of zero; `costs` reports them.
@@ -70,7 +85,7 @@ final class GPTQBand {
   func solve(_ factor: InverseFactor, blockColumns: Int) {
     errors.pointer.update(repeating: 0, count: rows)
     for row in 0..<rows {
-      let (from, to) = (original.pointer + row * columns, current.pointer + row * columns)
+      let (from, to) = (targets.pointer + row * columns, current.pointer + row * columns)
       for (index, column) in factor.solvingOrder.enumerated() { to[index] = from[column] }
     }
     let view = MatrixView(current, rows: rows, columns: columns)
@@ -100,7 +115,7 @@ final class GPTQBand {
       let code = grid.code(of: current[position], group)
       codes[column] = code
       let across = factor.values.pointer + position * columns
-      let error = (current[position] - Float(Int32(code) &- group.zero) * group.scale) / across[position]
+      let error = (current[position] - grid.weight(of: code, group)) / across[position]
       delta[position - block.lowerBound] = error
       squared += Double(error) * Double(error)
       for next in (position + 1)..<max(position + 1, block.upperBound) {
@@ -148,7 +163,7 @@ final class GPTQBand {
       for group in 0..<groups {
         costs[row].add(
           values + group * groupSize, codes.pointer + row * columns + group * groupSize, count: groupSize,
-          scales.pointer[row * groups + group])
+          scales.pointer[row * groups + group], grid)
       }
     }
   }

@@ -17,6 +17,7 @@ package import QuireTensors
 package struct GPTQQuantizer: Sendable {
   package let grid: CodeGrid
   private let rowScales: RowScales
+  private let refitRounds: Int
 
   /// Inputs solved one by one before the rest is updated in one product.
   private static let blockColumns = 128
@@ -24,13 +25,17 @@ package struct GPTQQuantizer: Sendable {
   private static let bandRows = 128
 
   /// Bytes that a thread holds for one band, plus the codes while they are laid out.
-  package static func bandBytes(columns: Int) -> Int {
-    GPTQBand.byteCount(rowLimit: bandRows, columns: columns) + bandRows * columns
+  package static func bandBytes(columns: Int, isAimed: Bool = false, refits: Bool = false) -> Int {
+    GPTQBand.byteCount(rowLimit: bandRows, columns: columns, isAimed: isAimed, refits: refits)
+      + bandRows * columns
   }
 
-  /// - Parameter importances: as for `NearestQuantizer`.
-  package init(_ format: WeightFormat, importances: [Float]? = nil) {
+  /// - Parameters:
+  ///   - importances: as for `NearestQuantizer`
+  ///   - refitRounds: how many times scales and codes are chosen again afterwards
+  package init(_ format: WeightFormat, importances: [Float]? = nil, refitRounds: Int = 0) {
     grid = CodeGrid(format)
+    self.refitRounds = refitRounds
     rowScales = RowScales(grid: grid, importances: importances)
   }
 
@@ -40,16 +45,18 @@ package struct GPTQQuantizer: Sendable {
     /// Root mean square error of the weights, relative to their root mean square.
     package let relativeError: Double
     /// Root mean square error of the output on the calibration activations (and the damping), relative to the
-    /// output's root mean square.
+    /// output's root mean square; with a target, the difference to it.
     package let outputError: Double
   }
 
   /// Quantizes `weights`, whose inputs have the statistics `gram` and `factor`.
   ///
   /// Throws when a weight is NaN, infinite or too large, or when the format does not fit the width.
+  ///
+  /// - Parameter target: nil for the output that the weights have for the inputs of `gram`
   package func quantize(
-    _ weights: WeightMatrix, _ gram: GramMatrix, _ factor: InverseFactor, named name: String,
-    _ compute: Compute
+    _ weights: WeightMatrix, _ gram: GramMatrix, _ factor: InverseFactor, target: AsymmetricTarget? = nil,
+    named name: String, _ compute: Compute
   ) throws(OptimizationError) -> Result {
     precondition(
       gram.order == weights.columns && factor.order == weights.columns, "H must be (inputs, inputs)")
@@ -62,11 +69,13 @@ package struct GPTQQuantizer: Sendable {
     compute.team.run { thread, count in
       let band = GPTQBand(
         of: weights, rowLimit: min(Self.bandRows, weights.rows), blockColumns: Self.blockColumns,
-        scaledBy: rowScales, kernels: compute.kernels)
+        scaledBy: rowScales, isAimed: target != nil, refits: refitRounds > 0, kernels: compute.kernels)
       for index in ThreadTeam.range(of: bandCount, share: thread, count: count) {
         let rows = (index * Self.bandRows)..<min((index + 1) * Self.bandRows, weights.rows)
-        band.load(rows)
+        band.load(rows, aimedAt: target, factor)
         band.solve(factor, blockColumns: Self.blockColumns)
+        band.refit(
+          gram, damping: Float(factor.dampingValue), rounds: refitRounds, blockColumns: Self.blockColumns)
         band.measure(gram, damping: factor.dampingValue, into: losses.pointer + rows.lowerBound)
         band.costs(into: output.rowCosts.pointer + rows.lowerBound)
         output.store(band.codes, band.scales, rows: rows)

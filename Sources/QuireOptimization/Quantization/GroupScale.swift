@@ -1,18 +1,19 @@
 import QuireTensors
 
-/// What the weights of a group share: a weight is (code − zero) · scale.
+/// What the weights of a group share: a weight is (code − zero) · scale, or level · scale.
 package struct GroupScale: BitwiseCopyable, Equatable, Sendable {
-  /// 0 for a group of zeros.
+  /// 0 for a group of zeros; negative where that suits a grid which reaches farther on its negative side.
   package var scale: Float = 0
   /// The signed code of weight 0; always 0 in a symmetric grid.
   package var zero: Int32 = 0
 }
 
 extension CodeGrid {
-  /// The scale of a group without a search: its largest weights fit.
+  /// The scale of a group without a search: its largest weights fit. In a table they have the level −127.
   func groupScale(of weights: UnsafePointer<Float>, count: Int) -> GroupScale {
     guard !format.isSymmetric else {
-      return GroupScale(scale: scale(largest: Self.largestMagnitude(weights, count: count)))
+      let scale = scale(largest: Self.largestMagnitude(weights, count: count))
+      return GroupScale(scale: table != nil && Self.isLargestPositive(weights, count: count) ? -scale : scale)
     }
     let (lowest, highest) = Self.range(weights, count: count)
     return groupScale(lowest: lowest, highest: highest)
@@ -26,6 +27,12 @@ extension CodeGrid {
     guard scale > 0 else { return GroupScale() }
     let zero = codes.lowerBound + Int32((-lowest / scale).rounded(.toNearestOrEven))
     return GroupScale(scale: scale, zero: min(zero, codes.upperBound))
+  }
+
+  /// Whether the greatest weight is at least as far from 0 as the least. Precondition: the weights are finite.
+  static func isLargestPositive(_ values: UnsafePointer<Float>, count: Int) -> Bool {
+    let (lowest, highest) = range(values, count: count)
+    return highest >= -lowest
   }
 
   /// The least and the greatest of the weights and 0. Precondition: the weights are finite.

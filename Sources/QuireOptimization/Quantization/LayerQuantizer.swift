@@ -24,12 +24,13 @@ package struct LayerQuantizer {
     _ weights: inout LayerWeights, layer: Int, activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> [RoundingRecord] {
     var records: [RoundingRecord] = []
+    let float = weights
     for site in ActivationSite.allCases {
       let tensors = LayerTensor.projections.filter {
         $0.activationSite == site && formats.format(of: .layer(layer, $0)).scheme != .bf16
       }
       if !tensors.isEmpty {
-        let statistics = try statistics(at: site, of: weights, activations)
+        let statistics = try statistics(at: site, of: weights, float: float, activations)
         for tensor in tensors {
           let name = TensorName.layer(layer, tensor)
           let (matrix, record) = try quantized(
@@ -50,15 +51,27 @@ package struct LayerQuantizer {
     let gram: GramMatrix
     /// For GPTQ; nil when H could not be factored.
     let factor: InverseFactor?
+    /// nil for the outputs of the float matrices for these inputs.
+    var target: AsymmetricTarget?
   }
 
   private func statistics(
-    at site: ActivationSite, of weights: LayerWeights, _ activations: (any ActivationStatistics)?
+    at site: ActivationSite, of weights: LayerWeights, float: LayerWeights,
+    _ activations: (any ActivationStatistics)?
   ) throws(OptimizationError) -> Statistics? {
     guard settings.needsCalibration else { return nil }
     guard let activations else { preconditionFailure("the method looks at activations") }
-    return self.statistics(
-      of: try wrapping(OptimizationError.calibration, try activations.gram(at: site, of: weights)))
+    guard settings.isAsymmetric else {
+      return self.statistics(
+        of: try wrapping(OptimizationError.calibration, try activations.gram(at: site, of: weights)))
+    }
+    let moments = try wrapping(
+      OptimizationError.calibration, try activations.inputMoments(at: site, of: weights, float: float))
+    var result = self.statistics(of: moments.gram)
+    result.target = moments.deviation.map {
+      AsymmetricTarget(deviation: $0, share: Float(settings.asymmetry))
+    }
+    return result
   }
 
   package func statistics(of gram: GramMatrix) -> Statistics {
@@ -68,7 +81,7 @@ package struct LayerQuantizer {
   package func quantized(
     _ matrix: WeightMatrix, as name: TensorName, _ format: WeightFormat, _ statistics: Statistics?
   ) throws(OptimizationError) -> (QuantizedMatrix, RoundingRecord) {
-    let importances = settings.importances(columns: matrix.columns, statistics?.gram)
+    let importances = settings.importances(format, columns: matrix.columns, statistics?.gram)
     guard let statistics, let factor = statistics.factor else {
       let result = try NearestQuantizer(format, importances: importances).quantize(
         matrix, named: name.string, compute)
@@ -79,8 +92,9 @@ package struct LayerQuantizer {
           relativeError: result.relativeError)
       )
     }
-    let result = try GPTQQuantizer(format, importances: importances).quantize(
-      matrix, statistics.gram, factor, named: name.string, compute)
+    let quantizer = GPTQQuantizer(format, importances: importances, refitRounds: settings.refitRounds)
+    let result = try quantizer.quantize(
+      matrix, statistics.gram, factor, target: statistics.target, named: name.string, compute)
     return (
       result.matrix,
       RoundingRecord(
@@ -93,10 +107,13 @@ package struct LayerQuantizer {
 extension QuantizationSettings {
   /// The weight of each input in the search for scales; nil when there is no search.
   ///
+  /// Scales of a table are always searched for, by the unweighted error unless the recipe says otherwise: with the
+  /// largest weight of each group on level −127 the error of a Gaussian matrix is a tenth larger.
+  ///
   /// A hundredth of the mean is added to every input, so that inputs that are zero on the text count a little.
   /// Without usable statistics all count the same.
-  package func importances(columns: Int, _ gram: GramMatrix?) -> [Float]? {
-    guard let scaleSearch else { return nil }
+  package func importances(_ format: WeightFormat, columns: Int, _ gram: GramMatrix?) -> [Float]? {
+    guard let scaleSearch = scaleSearch ?? (format.scheme.isNonlinear ? .weights : nil) else { return nil }
     let ones = [Float](repeating: 1, count: columns)
     guard scaleSearch == .activations, let diagonal = gram?.diagonal else { return ones }
     let mean = diagonal.reduce(0, +) / Float(columns)

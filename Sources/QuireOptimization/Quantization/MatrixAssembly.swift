@@ -81,19 +81,31 @@ struct RoundingCost {
     squaredWeights > 0 ? (squaredError / squaredWeights).squareRoot() : 0
   }
 
-  /// Adds a group, in four lanes so that the sums do not depend on each other.
+  /// Adds a group of a grid.
   mutating func add(
-    _ weights: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>, count: Int, _ group: GroupScale
+    _ weights: UnsafePointer<Float>, _ codes: UnsafePointer<Int8>, count: Int, _ group: GroupScale,
+    _ grid: CodeGrid
   ) {
-    let (scale, zero) = (group.scale, Float(group.zero))
+    if let table = grid.table {
+      add(weights, count: count) { table.level(of: codes[$0]) * group.scale }
+    } else {
+      let zero = Float(group.zero)
+      add(weights, count: count) { (Float(codes[$0]) - zero) * group.scale }
+    }
+  }
+
+  /// In four lanes, so that the sums do not depend on each other.
+  @inline(__always)
+  private mutating func add(
+    _ weights: UnsafePointer<Float>, count: Int, _ rounded: (_ index: Int) -> Float
+  ) {
     var errors = SIMD4<Float>()
     var energies = SIMD4<Float>()
     var index = 0
     while index + 4 <= count {
       let weight = SIMD4(weights[index], weights[index + 1], weights[index + 2], weights[index + 3])
-      let code = SIMD4(
-        Float(codes[index]), Float(codes[index + 1]), Float(codes[index + 2]), Float(codes[index + 3]))
-      let difference = weight - (code - zero) * scale
+      let difference =
+        weight - SIMD4(rounded(index), rounded(index + 1), rounded(index + 2), rounded(index + 3))
       errors += difference * difference
       energies += weight * weight
       index += 4
@@ -101,7 +113,7 @@ struct RoundingCost {
     squaredError += Double(errors.sum())
     squaredWeights += Double(energies.sum())
     for index in index..<count {
-      let difference = Double(weights[index]) - (Double(codes[index]) - Double(zero)) * Double(scale)
+      let difference = Double(weights[index]) - Double(rounded(index))
       squaredError += difference * difference
       squaredWeights += Double(weights[index]) * Double(weights[index])
     }

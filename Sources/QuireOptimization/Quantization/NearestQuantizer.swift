@@ -83,7 +83,7 @@ package struct NearestQuantizer: Sendable {
     for group in 0..<(columns / groupSize) {
       let weights = row + group * groupSize
       grid.encode(weights, count: groupSize, scales[group], into: codes + group * groupSize)
-      cost.add(weights, codes + group * groupSize, count: groupSize, scales[group])
+      cost.add(weights, codes + group * groupSize, count: groupSize, scales[group], grid)
     }
     return cost
   }

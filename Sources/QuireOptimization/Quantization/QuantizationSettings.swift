@@ -8,6 +8,11 @@ package struct QuantizationSettings: Sendable, Equatable {
   package var method: QuantizationMethod
   /// nil puts the largest weight of each group on the largest code.
   package var scaleSearch: ScaleSearchMeasure?
+  /// Rounds in which `gptq` chooses all scales and codes again.
+  package var refitRounds = 0
+  /// The share of the float model's outputs for its own inputs in the target of `gptq`; the rest is the outputs of
+  /// the float matrix for the quantized model's inputs.
+  package var asymmetry = 0.0
   /// Tried in order; the first that matches a tensor's name decides.
   package var overrides: [QuantizationOverride]
   /// The formats that a budget chose for the tensors that no override matches.
@@ -25,6 +30,8 @@ package struct QuantizationSettings: Sendable, Equatable {
 
   /// Whether the method needs activations.
   package var needsCalibration: Bool { method == .gptq || scaleSearch == .activations }
+  /// Whether the target needs the activations of the float model too.
+  package var isAsymmetric: Bool { method == .gptq && asymmetry > 0 }
 }
 
 /// The error that the search for a group's scale minimizes.

@@ -21,32 +21,48 @@ struct ScaleSearch {
 
   /// The best scale of a group, rounded to a value that exports represent exactly; the larger one on a tie.
   ///
+  /// A grid that reaches farther on its negative side is tried with scales of both signs: int4's largest weight may
+  /// take code −8, and that of a table level −127.
+  ///
   /// - Parameters:
   ///   - weights: the group (count), finite
   ///   - importances: h (count), not negative
   func scale(
     of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int
   ) -> GroupScale {
+    var best = grid.groupScale(of: weights, count: count)
+    guard best.scale != 0 else { return best }
+    let sign: Float = best.scale < 0 ? -1 : 1
     let largest = CodeGrid.largestMagnitude(weights, count: count)
     let range = grid.format.isSymmetric ? (lowest: 0, highest: 0) : CodeGrid.range(weights, count: count)
-    var best = grid.groupScale(of: weights, count: count)
-    guard best.scale > 0 else { return best }
-    var least = Float.infinity
-    var last = GroupScale()
+    var (least, last) = (Float.infinity, GroupScale())
+    func consider(_ group: GroupScale) {
+      let error = error(of: weights, importances: importances, count: count, group)
+      if error < least { (least, best) = (error, group) }
+    }
     for ratio in Self.ratios {
       let group =
         grid.format.isSymmetric
-        ? GroupScale(scale: grid.scale(largest: largest / ratio))
+        ? GroupScale(scale: sign * grid.scale(largest: largest / ratio))
         : grid.groupScale(lowest: range.lowest / ratio, highest: range.highest / ratio)
       guard group != last else { continue }
       last = group
-      // The kernel rounds to multiples of the scale: codes minus the zero point.
-      let multiples = grid.codes.lowerBound - group.zero...grid.codes.upperBound - group.zero
-      let error = kernels.roundingError(
-        of: weights, importances: importances, count: count, scale: group.scale, codes: multiples)
-      if error < least { (least, best) = (error, group) }
+      consider(group)
+      if grid.isLopsided { consider(GroupScale(scale: -group.scale)) }
     }
     return best
+  }
+
+  private func error(
+    of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int, _ group: GroupScale
+  ) -> Float {
+    if let table = grid.table {
+      return table.roundingError(of: weights, importances: importances, count: count, scale: group.scale)
+    }
+    // The kernel rounds to multiples of the scale: codes minus the zero point.
+    let multiples = grid.codes.lowerBound - group.zero...grid.codes.upperBound - group.zero
+    return kernels.roundingError(
+      of: weights, importances: importances, count: count, scale: group.scale, codes: multiples)
   }
 }
 

@@ -6,7 +6,7 @@ package import QuireTensors
 /// The format of each tensor of a model after one `quantize` step.
 ///
 /// The first override whose pattern matches in the tensor's name decides. Without one, embedding and lm_head get
-/// int8 with a scale per channel even where the step says int4: they are 15% of an 8B model and the part where four
+/// int8 with a scale per channel even where the step says three or four bits: they are 15% of an 8B model and the part where four
 /// bits cost most accuracy. Norms are vectors and stay unchanged.
 package struct TensorFormats {
   private let settings: QuantizationSettings
@@ -43,7 +43,7 @@ package struct TensorFormats {
     guard !name.isNorm else { return .bf16 }
     if let format = override(of: name) { return format }
     if let assigned = assignments[name] { return assigned }
-    if name == .embedding || name == .head, settings.target.scheme == .int4 { return .int8() }
+    if name == .embedding || name == .head, settings.target.scheme != .int8 { return .int8() }
     return settings.target
   }
 

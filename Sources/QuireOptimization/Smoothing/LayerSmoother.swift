@@ -90,7 +90,7 @@ package struct LayerSmoother {
     case .awq:
       let search = RoundingTrial(
         matrices.map { tensor, format in
-          (weights[tensor], format, quantization.importances(columns: gram.order, gram))
+          (weights[tensor], format, quantization.importances(format, columns: gram.order, gram))
         }, gram: gram, compute: compute)
       let activations = Self.merged(magnitudes.means, sources, Self.mean)
       let shares = Self.merged(statistics.meanShares, sources, Self.mean)

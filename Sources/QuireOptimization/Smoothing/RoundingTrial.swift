@@ -95,8 +95,8 @@ package final class RoundingTrial: @unchecked Sendable {
         let step = steps.pointer[group]
         band.scales.grid.encode(target + start, count: groupSize, step, into: codes.pointer + start)
         for column in start..<(start + groupSize) {
-          let multiple = Float(Int32(codes.pointer[column]) - step.zero)
-          target[column] = multiple * step.scale / factors.pointer[column] - source[column]
+          let weight = band.scales.grid.weight(of: codes.pointer[column], step)
+          target[column] = weight / factors.pointer[column] - source[column]
         }
       }
     }

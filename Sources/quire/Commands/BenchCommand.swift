@@ -24,11 +24,12 @@ extension Command {
       Option("--shape", "NAME", PublishedShape.all.map(\.name).joined(separator: ", ")),
       Option(
         "--scheme", "TYPE",
-        "how a shape's matrices are stored: int4 (default), int8 or bf16; int4-asymmetric and int8-asymmetric have zero points, and all but bf16 may end in -float16, the type of their scales"
+        "how a shape's matrices are stored: int4 (default), int8, bf16, nl4 or nl3, whose codes are indices of 16 or 8 levels; int4-asymmetric and int8-asymmetric have zero points, and int4, int8 and nl4 may end in -float16, the type of their scales"
       ),
       Option(
         "--group", "N",
-        "inputs that share a scale: 32, 64 or 128 (default: 128 for int4; int8: one per channel)"),
+        "inputs that share a scale: 32, 64 or 128 (default: 128 for int4 and nl4, 64 for nl3; int8: one per channel)"
+      ),
       Option(
         "--head-scheme", "TYPE", "the same for embedding and head (default: int8, or bf16 with --scheme bf16)"
       ),
@@ -140,9 +141,9 @@ private enum BenchSubject {
     }
     let group = try arguments.integer("--group", in: 32...128)
     let format =
-      try arguments.format("--scheme", group: group, int4Group: group ?? 128) ?? .int4(group: group ?? 128)
+      try arguments.format("--scheme", group: group) ?? .int4(group: group ?? 128)
     let headFormat =
-      try arguments.format("--head-scheme", group: nil, int4Group: group ?? 128)
+      try arguments.format("--head-scheme", group: nil, neededGroup: group)
       ?? (format.scheme == .bf16 ? .bf16 : .int8())
     self = .shape(
       shape, layerCount: try arguments.integer("--layers", in: 1...shape.configuration.layerCount),
@@ -177,16 +178,18 @@ private enum BenchSubject {
 }
 
 extension Arguments {
-  /// A format by its name, with `int4Group` for int4 and `group` for the others; nil when the option is absent.
-  fileprivate func format(_ option: String, group: Int?, int4Group: Int) throws -> WeightFormat? {
+  /// A format by its name, with `group`; nil when the option is absent.
+  /// - Parameter neededGroup: for a scheme that needs a group, where `group` is nil; otherwise the usual one.
+  fileprivate func format(_ option: String, group: Int?, neededGroup: Int? = nil) throws -> WeightFormat? {
     guard let name = string(option) else { return nil }
     guard let format = WeightFormat(name: name, group: group) else {
       let known = WeightFormat.Scheme.allCases.map(\.rawValue).joined(separator: ", ")
       throw UsageError(
         command,
-        "\(option): expected one of \(known), or int8 or int4 with -asymmetric, -float16 or both, found '\(name)'"
+        "\(option): expected one of \(known), int8 or int4 with -asymmetric, -float16 or both, or nl4-float16, found '\(name)'"
       )
     }
-    return format.scheme == .int4 ? WeightFormat(name: name, group: int4Group) : format
+    guard format.scheme.needsGroup, group == nil else { return format }
+    return format.grouped(by: neededGroup ?? (format.scheme == .nl3 ? 64 : 128))
   }
 }

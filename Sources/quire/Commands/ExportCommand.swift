@@ -24,7 +24,7 @@ extension Command {
         "bfloat16 (default) or float32: the type of weights that are not quantized, not for gguf"),
       Option(
         "--gguf-type", "TYPE",
-        "bf16, f16 or f32: the type of matrices that Q8_0 and Q4_0 do not hold exactly (default: the smallest that does)"
+        "bf16, f16 or f32: the type of matrices that Q8_0, Q4_0 and IQ4_NL do not hold exactly (default: the smallest that does)"
       ),
       Option(
         "--quantized-head", nil,

@@ -11,7 +11,7 @@ extension BudgetSettings: ConversionStep {
   init(_ node: RecipeNode) throws(ConversionError) {
     let what = "the step \"\(Self.name)\""
     let limits = ["bitsPerWeight", "bytes", "kl"]
-    try node.checkMembers(["step"] + limits + ["choices", "method", "scaleSearch", "overrides"], of: what)
+    try node.checkMembers(["step"] + limits + ["choices"] + RecipeNode.roundingFields, of: what)
     let given = limits.filter { node.member($0) != nil }
     guard given.count == 1, let limit = node.member(given[0]) else {
       throw node.refusal(
@@ -38,6 +38,8 @@ extension BudgetSettings: ConversionStep {
   }
 
   func needsActivations(layer: Int) -> Bool { quantization.needsCalibration }
+  var needsReference: Bool { quantization.isAsymmetric }
+  func needsReference(layer: Int) -> Bool { quantization.isAsymmetric }
   var rounding: QuantizationSettings? { quantization }
 
   func plannedRounding(_ configuration: ModelConfiguration) throws(ConversionError) -> QuantizationSettings? {

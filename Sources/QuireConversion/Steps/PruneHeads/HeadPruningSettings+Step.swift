@@ -23,6 +23,7 @@ extension HeadPruningSettings: ConversionStep {
   }
 
   func needsActivations(layer: Int) -> Bool { removal.mayRemove(layer: layer) }
+  var removesInputs: Bool { true }
   func repairs(layer: Int) -> Bool { repairs && removal.mayRemove(layer: layer) }
 
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {

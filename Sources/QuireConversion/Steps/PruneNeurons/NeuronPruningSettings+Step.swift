@@ -31,6 +31,7 @@ extension NeuronPruningSettings: ConversionStep {
   }
 
   func needsActivations(layer: Int) -> Bool { removal.mayRemove(layer: layer) }
+  var removesInputs: Bool { true }
   func repairs(layer: Int) -> Bool { repairs && removal.mayRemove(layer: layer) }
 
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {

@@ -11,27 +11,35 @@ extension QuantizationSettings: ConversionStep {
   init(_ node: RecipeNode) throws(ConversionError) {
     let what = "the step \"\(Self.name)\""
     try node.checkMembers(
-      ["step", "scheme", "group", "symmetric", "method", "scaleSearch", "overrides"], of: what)
+      ["step", "scheme", "group", "symmetric"] + RecipeNode.roundingFields, of: what)
     let target = try node.format(in: what)
     if target.scheme == .bf16 {
       throw (node.member("scheme") ?? node).refusal(
-        expected: "the scheme of a step to be \"int8\" or \"int4\"")
+        expected: "the scheme of a step to be \(RecipeNode.list(Self.schemes, joiner: "or"))")
     }
     self = try node.rounding(target)
   }
 
+  /// The schemes that a step may round to.
+  private static let schemes = WeightFormat.Scheme.allCases.filter { $0 != .bf16 }.map(\.rawValue)
+
   func needsActivations(layer: Int) -> Bool { needsCalibration }
+  var needsReference: Bool { isAsymmetric }
+  func needsReference(layer: Int) -> Bool { isAsymmetric }
   var rounding: QuantizationSettings? { self }
 
   /// For the widest input: the Gram matrix in float32; the factor in float64, plus a quarter of it while it is
-  /// inverted, and in float32; for every thread a band of rows three times and its codes.
+  /// inverted, and in float32; with an asymmetric target the deviations of the inputs; for every thread a band of rows
+  /// three to five times and its codes.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {
     guard needsCalibration else { return 0 }
     let width =
       configuration.layers.map { shape in
         ActivationSite.allCases.map { $0.width(in: shape, configuration) }.max() ?? 0
       }.max() ?? 0
-    return width * width * (4 + 8 + 2 + 4) + threadCount * GPTQQuantizer.bandBytes(columns: width)
+    return width * width * (4 + 8 + 2 + 4 + (isAsymmetric ? 4 : 0))
+      + threadCount
+      * GPTQQuantizer.bandBytes(columns: width, isAimed: isAsymmetric, refits: refitRounds > 0)
   }
 
   /// The windows pass nearly twice through the quantized matrix, in integer arithmetic, which is four to five times
@@ -41,8 +49,24 @@ extension QuantizationSettings: ConversionStep {
   func multiplyAdds(_ matrix: MatrixWork) -> Double {
     guard needsCalibration else { return 0 }
     let (rows, columns) = (matrix.rows, matrix.columns)
-    return Self.quantizedPasses * matrix.tokens * rows * columns + matrix.gram + rows * columns * columns
+    let plain =
+      Self.quantizedPasses * matrix.tokens * rows * columns + matrix.gram + rows * columns * columns
       + (matrix.ownsStatistics ? 2 / 3 * columns * columns * columns : 0)
+    return plain + refitMultiplyAdds(matrix) + asymmetricMultiplyAdds(matrix)
+  }
+
+  /// The residuals, and their update in each round.
+  private func refitMultiplyAdds(_ matrix: MatrixWork) -> Double {
+    guard method == .gptq, refitRounds > 0 else { return 0 }
+    return Double(1 + refitRounds) * matrix.rows * matrix.columns * matrix.columns
+  }
+
+  /// The windows pass nearly twice through the float matrix; the deviations of its inputs are a whole product, where a
+  /// Gram matrix is half of one; the target takes three products with the rows.
+  private func asymmetricMultiplyAdds(_ matrix: MatrixWork) -> Double {
+    guard isAsymmetric else { return 0 }
+    return 2 * matrix.tokens * matrix.rows * matrix.columns + 2 * matrix.gram
+      + 3 * matrix.rows * matrix.columns * matrix.columns
   }
 
   func apply(to layer: inout LayerState) throws(OptimizationError) {
@@ -55,16 +79,29 @@ extension QuantizationSettings: ConversionStep {
 
 // Reading the fields that the rounding steps have in common.
 extension RecipeNode {
+  static let roundingFields = ["method", "scaleSearch", "refit", "asymmetry", "overrides"]
+
   func rounding(_ target: WeightFormat) throws(ConversionError) -> QuantizationSettings {
     var overrides: [QuantizationOverride] = []
     for node in try member("overrides")?.elements("the overrides") ?? [] {
       overrides.append(try node.override())
     }
-    return QuantizationSettings(
+    var settings = QuantizationSettings(
       target: target,
       method: try member("method")?.choice("method", as: QuantizationMethod.self) ?? .nearest,
       scaleSearch: try member("scaleSearch")?.choice("scaleSearch", as: ScaleSearchMeasure.self),
       overrides: overrides)
+    if let refit = member("refit") { settings.refitRounds = try refit.integer("refit", in: 0...10) }
+    if let asymmetry = member("asymmetry") {
+      settings.asymmetry = try asymmetry.number("asymmetry", in: 0...1)
+    }
+    for name in ["refit", "asymmetry"] where settings.method != .gptq {
+      guard let node = member(name) else { continue }
+      throw node.refusal(
+        "the field \"\(name)\" is for the method \"gptq\", found \"\(settings.method.rawValue)\"; remove the field, or "
+          + "set the method to \"gptq\"")
+    }
+    return settings
   }
 
   private func override() throws(ConversionError) -> QuantizationOverride {
@@ -77,18 +114,21 @@ extension RecipeNode {
     return QuantizationOverride(pattern: pattern, target: try format(in: "the override"))
   }
 
-  /// `scheme`, `group` and `symmetric`: int4 needs a group, for int8 it is optional, bf16 has neither.
+  /// `scheme`, `group` and `symmetric`: for int8 a group is optional, the others need one, bf16 has none. Only int8 and
+  /// int4 may have zero points.
   func format(in what: String) throws(ConversionError) -> WeightFormat {
     let scheme = try required("scheme", in: what).choice("scheme", as: WeightFormat.Scheme.self)
     let symmetric = member("symmetric")
-    if let symmetric, scheme == .bf16 {
-      throw symmetric.refusal("the scheme \"bf16\" has no zero points; remove the field \"symmetric\"")
+    if let symmetric, scheme == .bf16 || scheme.isNonlinear {
+      throw symmetric.refusal(
+        "the scheme \"\(scheme.rawValue)\" has no zero points; remove the field \"symmetric\"")
     }
     let isSymmetric = try symmetric?.boolean("symmetric") ?? true
     guard let node = member("group") else {
-      guard scheme != .int4 else {
+      guard scheme != .int4, !scheme.isNonlinear else {
         throw refusal(
-          "the scheme \"int4\" needs a group of 32, 64 or 128 in \(what); add the field \"group\"")
+          "the scheme \"\(scheme.rawValue)\" needs a group of 32, 64 or 128 in \(what); add the field \"group\""
+        )
       }
       return WeightFormat(scheme: scheme, group: nil, isSymmetric: isSymmetric)
     }

@@ -31,8 +31,11 @@ struct CalibrationText {
       if let file = Self.file(of: checkpointFolder) {
         try self.init(file: file, named: Self.checkpointFile, mode, tokenizer)
       } else {
-        let chats = try Self.lines([UInt8](BundledText.chats.utf8), name: "bundled", mode, tokenizer)
-        let texts = BundledText.documents.map { tokenizer.encode($0, addedTokens: .plainText) }
+        let lines = BundledText.chats + "\n" + BundledText.dialogues
+        let chats = try Self.lines([UInt8](lines.utf8), name: "bundled", mode, tokenizer)
+        let texts = (BundledText.documents + BundledText.furtherDocuments).map {
+          tokenizer.encode($0, addedTokens: .plainText)
+        }
         self.init(name: "bundled", documents: texts + chats, isOneDocument: false)
       }
     }

@@ -4,7 +4,7 @@ import QuireCheckpoints
 
 /// The calibration text that this module carries: short documents of many kinds, written for the purpose.
 ///
-/// Enough to tell which activations are large and which heads say the same; a few thousand tokens cannot stand
+/// Enough to tell which activations are large and which heads say the same; nine thousand tokens cannot stand
 /// for a domain, so recipes for a real model do better with a text of their own (`calibration.source`).
 enum BundledText {
   /// Plain documents.

@@ -126,7 +126,34 @@ import Testing
     (
       "{ step: 'quantize', schema: 'int8' }",
       "unknown field \"schema\" in the step \"quantize\"; "
-        + "expected one of \"step\", \"scheme\", \"group\", \"symmetric\", \"method\", \"scaleSearch\" and \"overrides\""
+        + "expected one of \"step\", \"scheme\", \"group\", \"symmetric\", \"method\", \"scaleSearch\", \"refit\", "
+        + "\"asymmetry\" and \"overrides\""
+    ),
+    (
+      "{ step: 'quantize', scheme: 'nl3' }",
+      "the scheme \"nl3\" needs a group of 32, 64 or 128 in the step \"quantize\"; add the field \"group\""
+    ),
+    (
+      "{ step: 'quantize', scheme: 'nl4', group: 64, symmetric: true }",
+      "the scheme \"nl4\" has no zero points; remove the field \"symmetric\""
+    ),
+    (
+      "{ step: 'quantize', scheme: 'int8', method: 'gptq', refit: 11 }",
+      "expected refit, an integer from 0 to 10, found 11"
+    ),
+    (
+      "{ step: 'quantize', scheme: 'int8', method: 'gptq', asymmetry: 'half' }",
+      "expected asymmetry, a number from 0.0 to 1.0, found \"half\""
+    ),
+    (
+      "{ step: 'quantize', scheme: 'int8', refit: 3 }",
+      "the field \"refit\" is for the method \"gptq\", found \"nearest\"; remove the field, or set the method to \"gptq\""
+    ),
+    (
+      "{ step: 'prune-heads', unit: 'kv-group', remove: 1 }, "
+        + "{ step: 'quantize', scheme: 'int8', method: 'gptq', asymmetry: 0.5 }",
+      "the field \"asymmetry\" compares the inputs of each matrix with those in the float model, but the step "
+        + "\"prune-heads\" removes some; remove the step, or the field"
     ),
     (
       "{ step: 'quantize', scheme: 'int5' }",

@@ -24,13 +24,18 @@ import Testing
       factor: try #require(InverseFactor(gram)))
   }
 
+  private func codes(_ matrix: QuantizedMatrix) -> [Int32] {
+    let codes = matrix.decodedCodes()
+    return (0..<codes.count).map { Int32(codes[$0]) }
+  }
+
   @Test(arguments: [WeightFormat.int4(group: 32), .nl4(group: 64)])
   func equalsTheDefinition(format: WeightFormat) throws {
     let given = try load("refit.\(format)")
     let result = try GPTQQuantizer(format, refitRounds: 3).quantize(
       given.weights, given.gram, given.factor, named: "w", compute)
     #expect(result.matrix.decodedScales() == Self.golden.floats("refit.\(format).scales"))
-    #expect(result.matrix.decodedCodes().map(Int32.init) == Self.golden.int32s("refit.\(format).codes"))
+    #expect(codes(result.matrix) == Self.golden.int32s("refit.\(format).codes"))
     let error = Self.golden.doubles("refit.\(format).error")[0]
     #expect(abs(result.outputError - error) < 1e-3 * error)
   }
@@ -47,7 +52,7 @@ import Testing
       ).outputError
     }
     for (before, after) in zip(errors, errors.dropFirst()) { #expect(after <= before * (1 + 1e-4)) }
-    if format.scheme != .int8 { #expect(errors[3] < 0.97 * errors[0]) }
+    if format.scheme != .int8 { #expect(errors[3] < 0.99 * errors[0]) }
   }
 
   @Test func theTargetEqualsLeastSquaresOnTheInputs() throws {
@@ -59,7 +64,7 @@ import Testing
       given.weights, given.gram, given.factor, target: AsymmetricTarget(deviation: deviation, share: 0.5),
       named: "w", compute)
     #expect(result.matrix.decodedScales() == Self.golden.floats("target.scales"))
-    #expect(result.matrix.decodedCodes().map(Int32.init) == Self.golden.int32s("target.codes"))
+    #expect(codes(result.matrix) == Self.golden.int32s("target.codes"))
   }
 
   @Test func equalInputsGiveTheSymmetricTarget() throws {

@@ -10,7 +10,8 @@ extension CalibrationRun {
     (withReference ? 2 : 1) * 2 * settings.windowCount * settings.windowTokens * configuration.hiddenSize * 4
   }
 
-  /// Bytes that a run of these settings holds in memory; with the text's own cache blocks when it is known.
+  /// Bytes that a run of these settings holds in memory; with the text's own cache blocks when it is known. With a
+  /// reference there are two caches, and the activations of one are kept while the other's are computed.
   package static func byteCount(
     _ settings: CalibrationSettings, _ configuration: ModelConfiguration, withReference: Bool = false,
     set: CalibrationSet? = nil
@@ -21,9 +22,10 @@ extension CalibrationRun {
       set.map { $0.windows.map(blockCount(of:)).max() ?? 0 } ?? 2
       * KeyValueCache.blockCount(positions: tokens)
     let oneLayer = configuration.replacingLayers([configuration.layers[0]])
-    return (withReference ? 2 : 1) * tokens * configuration.hiddenSize * 4
+    let kept = withReference ? configuration.maximumIntermediateSize : 0
+    return (withReference ? 2 : 1) * tokens * configuration.hiddenSize * 4 + tokens * kept * 4
       + LayerRunner.workspaceBytes(configuration, maximumRows: tokens)
-      + blocks * KeyValueCache.blockBytes(oneLayer, element: .float32)
+      + (withReference ? 2 : 1) * blocks * KeyValueCache.blockBytes(oneLayer, element: .float32)
   }
 
   static func blockCount(of window: CalibrationSet.Window) -> Int {

@@ -6,6 +6,11 @@ package struct GroupScale: BitwiseCopyable, Equatable, Sendable {
   package var scale: Float = 0
   /// The signed code of weight 0; always 0 in a symmetric grid.
   package var zero: Int32 = 0
+
+  package init(scale: Float = 0, zero: Int32 = 0) {
+    self.scale = scale
+    self.zero = zero
+  }
 }
 
 extension CodeGrid {

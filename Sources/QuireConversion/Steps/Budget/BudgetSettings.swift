@@ -27,7 +27,7 @@ package struct BudgetSettings: Sendable, Equatable {
   }
 
   package static let standardChoices: [WeightFormat] = [
-    .int4(group: 128), .int4(group: 64), .int4(group: 32), .int8(),
+    .nl3(group: 128), .nl3(group: 64), .nl4(group: 128), .nl4(group: 64), .nl4(group: 32), .int8(),
   ]
 
   /// The settings with a decision, which the rounding uses.

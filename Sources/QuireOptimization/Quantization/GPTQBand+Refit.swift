@@ -29,7 +29,8 @@ extension GPTQBand {
     let residual = MatrixView(residuals, rows: rows, columns: columns)
     for row in 0..<rows {
       let (from, to) = (targets.pointer + row * columns, difference.row(row))
-      for column in 0..<columns { to[column] = from[column] - weight(row, column) }
+      copyWeights(row, 0..<columns, to: to)
+      for column in 0..<columns { to[column] = from[column] - to[column] }
     }
     DenseAlgebra.multiply(difference, gram.view, into: residual)
     for row in 0..<rows {
@@ -45,19 +46,17 @@ extension GPTQBand {
   ) {
     let all = 0..<rows
     let delta = MatrixView(deltas, rows: rows, columns: block.count)
-    for row in all {
-      for column in block { delta.row(row)[column - block.lowerBound] = weight(row, column) }
-    }
+    for row in all { copyWeights(row, block, to: delta.row(row)) }
     for start in stride(from: block.lowerBound, to: block.upperBound, by: groupSize) {
       let group = start..<min(start + groupSize, block.upperBound)
       if groupSize <= block.count { refitScales(group, in: block, residual, gram, damping: damping) }
       for row in all { descend(row, group, in: block, residual.row(row), gram, damping: damping) }
     }
+    let rounded = MatrixView(products, rows: rows, columns: block.count)
     for row in all {
-      let change = delta.row(row)
-      for column in block {
-        change[column - block.lowerBound] = weight(row, column) - change[column - block.lowerBound]
-      }
+      let (change, now) = (delta.row(row), rounded.row(row))
+      copyWeights(row, block, to: now)
+      for index in 0..<block.count { change[index] = now[index] - change[index] }
     }
     for rest in [0..<block.lowerBound, block.upperBound..<columns] where !rest.isEmpty {
       DenseAlgebra.multiply(
@@ -111,7 +110,7 @@ extension GPTQBand {
     _ row: Int, _ group: Range<Int>, in block: Range<Int>, _ residual: UnsafeMutablePointer<Float>,
     _ gram: GramMatrix, damping: Float
   ) {
-    let codes = codes.pointer + row * columns
+    let (codes, grid) = (codes.pointer + row * columns, grid)
     for column in group {
       let shared = scale(row, column / groupSize).pointee
       guard shared.scale != 0 else { continue }
@@ -132,9 +131,11 @@ extension GPTQBand {
   private func measureErrors(_ residual: MatrixView<Float>) {
     for row in 0..<rows {
       let (values, products) = (targets.pointer + row * columns, residual.row(row))
+      let rounded = current.pointer + row * columns
+      copyWeights(row, 0..<columns, to: rounded)
       var sum = 0.0
       for column in 0..<columns {
-        sum += Double(values[column] - weight(row, column)) * Double(products[column])
+        sum += Double(values[column] - rounded[column]) * Double(products[column])
       }
       errors.pointer[row] = max(0, sum)
     }
@@ -144,8 +145,12 @@ extension GPTQBand {
     scales.pointer + row * (columns / groupSize) + group
   }
 
-  @inline(__always)
-  private func weight(_ row: Int, _ column: Int) -> Float {
-    grid.weight(of: codes.pointer[row * columns + column], scale(row, column / groupSize).pointee)
+  /// Ŵ of one row and some inputs.
+  private func copyWeights(_ row: Int, _ range: Range<Int>, to target: UnsafeMutablePointer<Float>) {
+    let (grid, codes) = (grid, codes.pointer + row * columns)
+    let (scales, size) = (scale(row, 0), groupSize)
+    for column in range {
+      target[column - range.lowerBound] = grid.weight(of: codes[column], scales[column / size])
+    }
   }
 }

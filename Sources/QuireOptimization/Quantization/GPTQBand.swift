@@ -23,11 +23,12 @@ final class GPTQBand {
   let levelValues: HostBuffer<Float>  // (row, column of a group)
   let errors: HostBuffer<Double>  // (row): squared output error, H damped
 
+  /// Stored: a copy for every weight would cost more than the weight.
+  let grid: CodeGrid
+
   private let rowScales: RowScales
   private let weights: WeightMatrix
   private let kernels: Kernels
-
-  var grid: CodeGrid { rowScales.grid }
 
   /// Columns of H per tile when the output's mean square is summed.
   private static let tileColumns = 512
@@ -43,6 +44,7 @@ final class GPTQBand {
   ) {
     self.weights = weights
     self.rowScales = rowScales
+    grid = rowScales.grid
     self.kernels = kernels
     columns = weights.columns
     groupSize = rowScales.grid.format.group ?? columns

@@ -5,7 +5,9 @@ import QuireTensors
 /// `x` is a weight in units of its group's scale. Levels are integers, so the middle of two neighbours is a multiple
 /// of ½, and the integer ⌊2x⌋ decides: one lookup finds the level. A weight halfway between two levels gets the upper
 /// one.
-struct LevelTable: Sendable {
+///
+/// A class, so that a copy of a grid costs one reference.
+final class LevelTable: Sendable {
   /// By signed code minus `lowestCode`, rising.
   private let levels: HostBuffer<Float>
   /// The signed code by ⌊2x⌋ − `lowestHalf`.

@@ -76,12 +76,13 @@ package final class RoundingTrial: @unchecked Sendable {
     let columns = gram.order
     let result = HostBuffer<Float>(count: band.weights.count)
     let codes = HostBuffer<Int8>(count: columns)
-    let groupSize = band.scales.grid.format.group ?? columns
+    let grid = band.scales.grid
+    let groupSize = grid.format.group ?? columns
     let steps = HostBuffer<GroupScale>(count: columns / groupSize)
     let factors = HostBuffer(scales ?? [Float](repeating: 1, count: columns))
     // Weighted by the scaled activations.
     let choice = RowScales(
-      grid: band.scales.grid,
+      grid: grid,
       importances: band.scales.importances.map { zip($0, factors.buffer).map { $0 / ($1 * $1) } })
     for row in 0..<band.rows {
       let (source, target) = (band.weights.pointer + row * columns, result.pointer + row * columns)
@@ -93,9 +94,9 @@ package final class RoundingTrial: @unchecked Sendable {
       for group in 0..<(columns / groupSize) {
         let start = group * groupSize
         let step = steps.pointer[group]
-        band.scales.grid.encode(target + start, count: groupSize, step, into: codes.pointer + start)
+        grid.encode(target + start, count: groupSize, step, into: codes.pointer + start)
         for column in start..<(start + groupSize) {
-          let weight = band.scales.grid.weight(of: codes.pointer[column], step)
+          let weight = grid.weight(of: codes.pointer[column], step)
           target[column] = weight / factors.pointer[column] - source[column]
         }
       }

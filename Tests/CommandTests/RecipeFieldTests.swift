@@ -39,6 +39,8 @@ import Testing
       "scaleSearch": [
         "scheme: 'int8', scaleSearch: 'weights'", "scheme: 'int8', scaleSearch: 'activations'",
       ],
+      "refit": ["scheme: 'nl3', group: 32, method: 'gptq', refit: 2"],
+      "asymmetry": ["scheme: 'nl4', group: 32, method: 'gptq', asymmetry: 0.5, refit: 1"],
       "overrides": ["scheme: 'int8', overrides: [{ match: 'q_proj|lm_head', scheme: 'bf16' }]"],
     ],
     "budget": [

@@ -34,9 +34,10 @@ import Testing
     "quantize": Section(
       required: ["scheme": "\"int4\"", "group": "32"],
       fields: [
-        "scheme": ["\"int8\"", "\"int4\""], "group": ["32"], "symmetric": ["false", "true"],
+        "scheme": ["\"int8\"", "\"int4\"", "\"nl4\"", "\"nl3\""], "group": ["32"], "symmetric": ["false", "true"],
         "method": ["\"nearest\"", "\"gptq\""],
         "scaleSearch": ["\"weights\"", "\"activations\""],
+        "refit": ["1"], "asymmetry": ["0.5"],
         "overrides": [
           "[{ match: \"lm_head\", scheme: \"bf16\" }, { match: \"mlp\", scheme: \"int8\", group: 32 }]",
           "[{ match: \"mlp\", scheme: \"int8\", group: 32, symmetric: false }]",
@@ -136,6 +137,7 @@ import Testing
     members[field] = value
     if field == "scheme", value == "\"int8\"" { members["group"] = nil }
     if field == "alpha" { members["method"] = "\"smoothquant\"" }
+    if field == "refit" || field == "asymmetry" { members["method"] = "\"gptq\"" }
     let text = members.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
     let quantize = #"{ step: "quantize", scheme: "int4", group: 32, method: "gptq" }"#
     let recipe =

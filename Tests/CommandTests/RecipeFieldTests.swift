@@ -29,7 +29,7 @@ import Testing
       "alpha": ["method: 'smoothquant', alpha: 0.3"],
     ],
     "quantize": [
-      "scheme": ["scheme: 'int8'"],
+      "scheme": ["scheme: 'int8'", "scheme: 'nl4', group: 32", "scheme: 'nl3', group: 32"],
       "group": ["scheme: 'int4', group: 32"],
       "symmetric": [
         "scheme: 'int4', group: 32, symmetric: false, scaleSearch: 'weights'",
@@ -39,6 +39,8 @@ import Testing
       "scaleSearch": [
         "scheme: 'int8', scaleSearch: 'weights'", "scheme: 'int8', scaleSearch: 'activations'",
       ],
+      "refit": ["scheme: 'nl4', group: 32, method: 'gptq', refit: 2"],
+      "asymmetry": ["scheme: 'nl3', group: 32, method: 'gptq', asymmetry: 0.5"],
       "overrides": ["scheme: 'int8', overrides: [{ match: 'q_proj|lm_head', scheme: 'bf16' }]"],
     ],
     "budget": [

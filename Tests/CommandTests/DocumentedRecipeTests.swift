@@ -34,7 +34,8 @@ import Testing
     "quantize": Section(
       required: ["scheme": "\"int4\"", "group": "32"],
       fields: [
-        "scheme": ["\"int8\"", "\"int4\"", "\"nl4\"", "\"nl3\""], "group": ["32"], "symmetric": ["false", "true"],
+        "scheme": ["\"int8\"", "\"int4\"", "\"nl4\"", "\"nl3\""], "group": ["32"],
+        "symmetric": ["false", "true"],
         "method": ["\"nearest\"", "\"gptq\""],
         "scaleSearch": ["\"weights\"", "\"activations\""],
         "refit": ["1"], "asymmetry": ["0.5"],

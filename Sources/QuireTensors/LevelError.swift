@@ -9,7 +9,7 @@ import CKernels
 ///   - levels: integers, rising
 package func levelRoundingError(
   of weights: UnsafePointer<Float>, importances: UnsafePointer<Float>, count: Int, scale: Float,
-  levels: HostBuffer<Float>
+  levels: UnsafeBufferPointer<Float>
 ) -> Float {
-  quire_level_error(weights, importances, Int32(count), scale, levels.pointer, Int32(levels.count))
+  quire_level_error(weights, importances, Int32(count), scale, levels.baseAddress, Int32(levels.count))
 }

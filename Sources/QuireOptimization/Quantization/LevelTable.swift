@@ -6,12 +6,14 @@ import QuireTensors
 /// of ½, and the integer ⌊2x⌋ decides: one lookup finds the level. A weight halfway between two levels gets the upper
 /// one.
 ///
-/// A class, so that a copy of a grid costs one reference.
-final class LevelTable: Sendable {
+/// Pointers to memory that is never freed, so that copies of a grid count no references: threads that search scales copy
+/// it for every candidate.
+// Unchecked: the memory is written once, before the table is returned.
+struct LevelTable: @unchecked Sendable {
   /// By signed code minus `lowestCode`, rising.
-  private let levels: HostBuffer<Float>
+  private let levels: UnsafeBufferPointer<Float>
   /// The signed code by ⌊2x⌋ − `lowestHalf`.
-  private let codes: HostBuffer<Int8>
+  private let codes: UnsafeBufferPointer<Int8>
   private let lowestCode: Int32
 
   /// Levels reach from −127 to 127; what lies beyond gets the first or the last.
@@ -32,7 +34,7 @@ final class LevelTable: Sendable {
 
   private init(_ format: WeightFormat) {
     let levels = format.levels.map(Float.init)
-    self.levels = HostBuffer(levels)
+    self.levels = Self.kept(levels)
     lowestCode = -Int32(format.symmetricZero)
     var codes: [Int8] = []
     for half in Self.lowestHalf...Self.highestHalf {
@@ -40,25 +42,30 @@ final class LevelTable: Sendable {
       let index = zip(levels, levels.dropFirst()).count { low, high in Float(half) >= low + high }
       codes.append(Int8(truncatingIfNeeded: Int32(index) + lowestCode))
     }
-    self.codes = HostBuffer(codes)
+    self.codes = Self.kept(codes)
+  }
+
+  private static func kept<Element: BitwiseCopyable>(_ values: [Element]) -> UnsafeBufferPointer<Element> {
+    let memory = UnsafeMutableBufferPointer<Element>.allocate(capacity: values.count)
+    _ = memory.initialize(from: values)
+    return UnsafeBufferPointer(memory)
   }
 
   /// The level of largest magnitude, which is negative.
-  var first: Float { levels.pointer[0] }
+  var first: Float { levels[0] }
 
   /// The level of a signed code, which a code of this table is.
   @inline(__always)
-  func level(of code: Int8) -> Float { levels.pointer[Int(Int32(code) - lowestCode)] }
+  func level(of code: Int8) -> Float { levels[Int(Int32(code) - lowestCode)] }
 
   /// The signed code of the level nearest to `x`. NaN gets a code too.
   @inline(__always)
-  func code(nearest x: Float) -> Int8 { codes.pointer[Self.index(x)] }
+  func code(nearest x: Float) -> Int8 { codes[Self.index(x)] }
 
   /// Writes the signed codes of `count` weights.
   func encode(
     _ weights: UnsafePointer<Float>, count: Int, scale: Float, into target: UnsafeMutablePointer<Int8>
   ) {
-    let codes = codes.pointer
     for index in 0..<count { target[index] = codes[Self.index(weights[index] / scale)] }
   }
 

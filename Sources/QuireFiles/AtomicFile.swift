@@ -161,9 +161,8 @@ package final class AtomicFile {
   package func commit() throws(FileFailure) {
     precondition(!isCommitted, "the file is finished")
     try synchronize()
-    try renameTemporary()
+    try DisposableFiles.finish(temporaryPath, as: path) { () throws(FileFailure) in try renameTemporary() }
     isCommitted = true
-    DisposableFiles.forget(temporaryPath)
     try Self.synchronizeFolder(of: path)
   }
 

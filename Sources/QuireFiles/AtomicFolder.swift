@@ -29,8 +29,7 @@ package final class AtomicFolder {
   /// - Parameter replaces: whether a folder of this name may be replaced. Its files are then removed, so the caller must
   ///   have checked what they are. An empty folder is always replaced.
   package init(path: String, replaces: Bool = false) throws(FileFailure) {
-    var path = try validated(path: path)
-    while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+    let path = Self.withoutTrailingSlashes(try validated(path: path))
     self.path = path
     self.replaces = replaces
     temporaryPath = AtomicFile.temporaryPath(for: path)
@@ -62,11 +61,17 @@ package final class AtomicFolder {
     precondition(!isCommitted, "the folder is finished")
     guard unlink(temporaryPath + "/" + Self.mark) == 0 else { throw .last }
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw .last }
-    try moveIntoPlace()
+    try DisposableFiles.finish(temporaryPath, as: path) { () throws(FileFailure) in try moveIntoPlace() }
     isCommitted = true
-    DisposableFiles.forget(temporaryPath)
     _ = close(descriptor)
     try AtomicFile.synchronizeFolder(of: path)
+  }
+
+  /// The path as `path` has it.
+  package static func withoutTrailingSlashes(_ path: String) -> String {
+    var path = path
+    while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+    return path
   }
 
   /// The names in a folder, without `.` and `..`; empty where there is none.

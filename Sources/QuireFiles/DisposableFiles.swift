@@ -10,6 +10,8 @@ package enum DisposableFiles {
     // Unchecked: `paths` is protected by `lock`.
     let lock = NSLock()
     var paths: Set<String> = []
+    /// Files and folders that were renamed to their names, complete.
+    var finished: Set<String> = []
   }
 
   private static let registry = Registry()
@@ -41,24 +43,38 @@ package enum DisposableFiles {
     return try body()
   }
 
-  /// Unregisters a path that was removed or renamed, or that must be kept.
+  /// Runs `rename`, which gives a complete file or folder its name. The process cannot end between that and its
+  /// registration as finished, so what is said of it at the end is true.
+  package static func finish<Failure: Error>(
+    _ temporaryPath: String, as path: String, rename: () throws(Failure) -> Void
+  ) throws(Failure) {
+    try beforeExit { () throws(Failure) in
+      try rename()
+      registry.paths.remove(temporaryPath)
+      registry.finished.insert(path)
+    }
+  }
+
+  /// Unregisters a path that was removed or that must be kept.
   package static func forget(_ path: String) {
     registry.lock.withLock { _ = registry.paths.remove(path) }
   }
 
-  /// Removes everything that is registered. The lock is never released, so a thread that registers another file waits
-  /// until the process ends.
+  /// Removes everything that is registered, and returns the paths of what was finished. The lock is never released, so a
+  /// thread that registers or finishes another file waits until the process ends.
   ///
   /// Other threads still run. If one creates a file in a registered folder, the folder's removal fails, so it is
   /// repeated.
-  package static func removeAllBeforeExit() {
+  @discardableResult
+  package static func removeAllBeforeExit() -> Set<String> {
     registry.lock.lock()
     for _ in 0..<200 {
       let remaining = registry.paths.filter(exists)
-      if remaining.isEmpty { return }
+      if remaining.isEmpty { break }
       for path in remaining { try? FileManager.default.removeItem(atPath: path) }
       usleep(5000)
     }
+    return registry.finished
   }
 
   private static func exists(_ path: String) -> Bool {

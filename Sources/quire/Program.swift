@@ -42,7 +42,8 @@ enum Program {
       if case .ends(let advice) = command.stop {
         // Nothing of an output to stdout is kept for a later run.
         let isKept = arguments.string("--output") != "-"
-        StopSignals().answer(for: command.name, advice: isKept ? advice : Command.Stop.startAgain)
+        StopSignals().answer(
+          for: command.name, outputs: arguments.outputs, advice: isKept ? advice : Command.Stop.startAgain)
       }
       ParentSearch.standard = try arguments.parentSearch()
       try command.run(arguments)

@@ -92,6 +92,11 @@ struct Arguments {
 
   func string(_ option: String) -> String? { values[option]?.last }
 
+  /// The files and folders that the command was told to write.
+  var outputs: [String] {
+    ["--output", "--json", "--html"].compactMap(string).filter { !$0.isEmpty && $0 != "-" }
+  }
+
   func required(_ option: String) throws -> String {
     guard let value = string(option) else {
       throw UsageError(command, "\(option) is missing; see quire \(command) --help")

@@ -3,10 +3,13 @@ import QuireFiles
 
 /// Ends the process; every exit goes through this function. Leaves no temporary file and no terminal in raw mode.
 ///
+/// `speak` writes last words, given the paths of the files and folders that were finished; no other can appear after that.
+///
 /// It does not call `exit`, which would run OpenBLAS's exit handler. That waits for its threads, which never end when
 /// memory is exhausted.
-func endProgram(_ code: Int32) -> Never {
-  DisposableFiles.removeAllBeforeExit()
+func endProgram(_ code: Int32, speak: (Set<String>) -> Void = { _ in }) -> Never {
+  let finished = DisposableFiles.removeAllBeforeExit()
   RawMode.end()
+  speak(finished)
   _exit(code)
 }

@@ -1,4 +1,5 @@
 import Foundation
+import QuireFiles
 import QuireTensors
 
 /// Lets a thread wait for SIGINT and SIGTERM.
@@ -50,12 +51,20 @@ struct StopSignals {
 
   /// Ends the program at the next signal with a message that names the command. Files from which a conversion can
   /// resume are kept; all other temporary files are removed.
-  func answer(for command: String, advice: String) {
+  ///
+  /// - Parameters:
+  ///   - outputs: the files and folders that the command writes; the message names those that are already complete
+  ///   - advice: what to do when one of them is not
+  func answer(for command: String, outputs: [String], advice: String) {
     let signals = self
     NativeThread.start(named: "signals", stackBytes: 1 << 20) {
       let stop = signals.wait()
-      Terminal.errorLine("quire \(command): stopped by \(stop.name)\(advice.isEmpty ? "" : "; " + advice)")
-      endProgram(stop.exitCode)
+      endProgram(stop.exitCode) { finished in
+        let complete = outputs.filter { finished.contains(AtomicFolder.withoutTrailingSlashes($0)) }
+        var words = complete.map { "\($0) is complete" }
+        if !advice.isEmpty, complete.isEmpty || complete.count < outputs.count { words.append(advice) }
+        Terminal.errorLine((["quire \(command): stopped by \(stop.name)"] + words).joined(separator: "; "))
+      }
     }
   }
 }

@@ -190,9 +190,9 @@ import Testing
     }
     let heady = layer.keepingHeads(of: result, headSize: 32, outputProjection: zeros(heads.count))
     followed.follow(.kept(heads), at: .attentionOutput)
-    #expect(
-      try values(followed.gram(at: .attentionOutput, of: heady))
-        == values(run.gram(at: .attentionOutput, of: heady)))
+    // OpenBLAS may sum a smaller matrix in another order.
+    let smaller = try run.gram(at: .attentionOutput, of: heady)
+    #expect(try difference(followed.gram(at: .attentionOutput, of: heady), smaller) < 1e-5)
     let narrow = layer.keepingNeurons(neurons, downProjection: zeros(neurons.count))
     followed.follow(.kept(neurons), at: .mlpOutput)
     followed.follow(.divided(by: neurons.map { Float($0 + 1) }), at: .mlpOutput)

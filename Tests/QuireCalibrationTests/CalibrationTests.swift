@@ -104,6 +104,28 @@ import Testing
     #expect(try load(.file("chats.jsonl"), windows: 4, tokens: 70) == set)
   }
 
+  /// What precedes the last answer counts less in a refit, also where a window ends in the middle of a chat.
+  @Test func promptsOfChatsAreKnown() throws {
+    let lines = [
+      #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}, "#
+        + #"{"role": "user", "content": "hello"}, {"role": "assistant", "content": "yes"}]}"#,
+      #"{"text": "plain"}"#, #"{"messages": [{"role": "user", "content": "alone"}]}"#,
+    ]
+    folder.write(lines.joined(separator: "\n").utf8, to: "mixed.jsonl")
+    let whole = try load(.file("mixed.jsonl"), windows: 1, tokens: 1000).windows[0]
+    let tokenizer = try Tokenizer(folder: folder.path)
+    let answers = zip(whole.sequences, whole.promptCounts).map { sequence, count in
+      String(decoding: tokenizer.decode(sequence.dropFirst(count)), as: UTF8.self)
+    }
+    let chat = try #require(answers.first { $0.contains("yes") })
+    #expect(chat.contains("yes") && !chat.contains("hello") && !chat.contains("q"))
+    // Text without an answer counts as a whole.
+    #expect(answers.contains("plain") && answers.contains { $0.contains("alone") })
+    let prompt = try #require(whole.promptCounts.max())
+    let cut = try load(.file("mixed.jsonl"), windows: 50, tokens: 7)
+    #expect(cut.windows.flatMap(\.promptCounts).reduce(0, +) == prompt)
+  }
+
   @Test func aLineLongerThanAWindowGoesOnInLaterOnes() throws {
     let letters = (0..<100).map { String(UnicodeScalar(UInt8(97 + $0 * 3 % 26))) }.joined()
     folder.write("{\"text\": \"\(letters)\"}\n".utf8, to: "long.jsonl")

@@ -205,6 +205,37 @@ import Testing
     #expect(abs(try #require(left.magnitudes).maxima[1] / maxima[5] - 1) < 1e-5)
   }
 
+  /// Moments for a refit are sums over tokens in which prompts count a tenth.
+  @Test func promptsCountATenthInMoments() throws {
+    writeCheckpoint()
+    let (loader, layer) = (try loader(), try loader().layer(0))
+    let texts: [[Int32]] = [[1, 2, 3, 4, 5, 6], [9, 8, 7, 6, 5]]
+    func moments(_ windows: [CalibrationSet.Window]) throws -> StreamMoments {
+      let embedding = try loader.embedding(of: loader.configuration)
+      let run = try CalibrationRun(
+        CalibrationSet(windows: windows, sourceName: "test"), embedding: embedding,
+        unprunedEmbedding: embedding, configuration: loader.configuration, compute: bench.compute)
+      return try run.moments(at: .attentionOutput, of: layer, original: layer)
+    }
+    // Sequences do not attend to each other.
+    let parts = try texts.map { try moments([.init(sequences: [$0])]) }
+    let both = try moments([.init(sequences: texts, promptCounts: [0, 5])])
+    let apart = try moments(texts.enumerated().map { .init(sequences: [$1], promptCounts: [5 * $0]) })
+    for found in [both, apart] {
+      let (cross, crosses) = (try #require(found.cross), try parts.map { try #require($0.cross) })
+      for (sum, first, second) in [
+        (found.gram.view, parts[0].gram.view, parts[1].gram.view), (cross, crosses[0], crosses[1]),
+      ] {
+        for row in 0..<sum.rows {
+          for column in 0..<sum.columns {
+            let expected = (6 * first[row, column] + 0.5 * second[row, column]) / 6.5
+            #expect(abs(sum[row, column] - expected) < 1e-4 * max(1, abs(expected)))
+          }
+        }
+      }
+    }
+  }
+
   @Test func everyStepWorksFromAFile() throws {
     writeCheckpoint()
     let steps: [RecipeStep] = [

@@ -14,6 +14,8 @@ package final class CalibrationRun: ActivationStatistics {
   let stream: LayerStream
   /// The same windows in the checkpoint's own layers, for steps that refit to them.
   let unpruned: LayerStream?
+  /// The square roots of the weights of tokens (window, row).
+  let tokenWeights: [[Float]]
 
   /// Whether the unpruned states are kept.
   package var followsUnpruned: Bool { unpruned != nil }
@@ -41,6 +43,7 @@ package final class CalibrationRun: ActivationStatistics {
     _ set: CalibrationSet, embedding: WeightMatrix, unprunedEmbedding: WeightMatrix? = nil,
     configuration: ModelConfiguration, compute: Compute, files: Files? = nil
   ) throws(CalibrationError) {
+    tokenWeights = set.windows.map(TokenWeights.roots)
     do throws(HiddenStates.Failure) {
       let stream = try Self.stream(set, configuration, compute, .init(path: files?.states))
       try stream.embed(embedding)
@@ -80,6 +83,7 @@ package final class CalibrationRun: ActivationStatistics {
       unpruned = other
     }
     guard found == hash else { return nil }
+    tokenWeights = set.windows.map(TokenWeights.roots)
     self.stream = own
     self.unpruned = unpruned
   }

@@ -148,16 +148,18 @@ struct GramAccumulator {
     }
   }
 
-  /// The mean over all rows. Ends the accumulation.
-  consuming func finish() -> GramMatrix {
+  /// The mean over all rows, the matrix multiplied by `factor`. Ends the accumulation.
+  consuming func finish(times factor: Float = 1) -> GramMatrix {
     let share = 1 / Float(max(1, rowCount))
     for index in 0..<sums.count { sums.pointer[index] *= share }
     DenseAlgebra.mirrorUpper(MatrixView(sums, rows: order, columns: order))
+    let deviation = check.deviation(of: sums, rowCount: rowCount)
+    if factor != 1 { for index in 0..<sums.count { sums.pointer[index] *= factor } }
     return GramMatrix(
       order: order, values: sums,
       magnitudes: ActivationMagnitudes(
         means: magnitudeSums.buffer.map { Float($0 / Double(max(1, rowCount))) },
         maxima: Array(maxima.buffer)),
-      deviation: check.deviation(of: sums, rowCount: rowCount))
+      deviation: deviation)
   }
 }

@@ -2,11 +2,12 @@ package import QuireModel
 package import QuireTensors
 
 /// What least squares needs to refit a matrix to the hidden states of the unpruned model: the second moments of its
-/// inputs, and the cross moments of the inputs with what the matrix should add.
+/// inputs, and the cross moments of the inputs with what the matrix should add. With cross moments, all are weighted by
+/// token (`TokenWeights`).
 package struct StreamMoments {
-  /// `XᵀX/N` of the inputs.
+  /// `XᵀWX/N` of the inputs, W diagonal with the mean 1.
   package let gram: GramMatrix
-  /// `TᵀX/N`, where T is the unpruned model's states after the matrix minus the states that the matrix adds to; nil
+  /// `TᵀWX/N`, where T is the unpruned model's states after the matrix minus the states that the matrix adds to; nil
   /// when the unpruned states are not known.
   package let cross: MatrixView<Float>?  // (hidden, inputs)
 
@@ -65,9 +66,9 @@ struct CrossAccumulator {
     rowCount += targets.rows
   }
 
-  /// The mean over all rows. Ends the accumulation.
-  consuming func finish() -> MatrixView<Float> {
-    let share = 1 / Float(max(1, rowCount))
+  /// The mean over all rows, multiplied by `factor`. Ends the accumulation.
+  consuming func finish(times factor: Float = 1) -> MatrixView<Float> {
+    let share = factor / Float(max(1, rowCount))
     for row in 0..<sum.rows {
       let values = sum.row(row)
       for column in 0..<sum.columns { values[column] *= share }
@@ -93,24 +94,33 @@ extension CalibrationRun {
     guard let unpruned else { return StreamMoments(gram: try gram(at: site, of: layer)) }
     try advanceUnpruned(past: site, of: original)
     let (width, hiddenSize) = (site.width(in: layer.shape, configuration), configuration.hiddenSize)
+    let weights = TokenWeights(tokenWeights, inputCount: stream.scratch.count / hiddenSize * width)
+    var window = 0
     var gram = GramAccumulator(order: width, team: stream.compute.team)
     var cross = CrossAccumulator(targets: hiddenSize, inputs: width, team: stream.compute.team)
     let (targets, hidden) = (unpruned.scratch.pointer, stream.scratch.pointer)
+    let prepare = { (index: Int) throws(HiddenStates.Failure) in
+      window = index
+      try unpruned.load(index)
+    }
     do throws(HiddenStates.Failure) {
-      try stream.observe(layer, upTo: site, prepare: unpruned.load) { observed, rows in
+      try stream.observe(layer, upTo: site, prepare: prepare) { observed, rows in
         guard observed == site, let base = rows.baseAddress else { return }
         let count = rows.count / width
         // The states that the matrix at this site adds to.
         for index in 0..<(count * hiddenSize) { targets[index] -= hidden[index] }
-        gram.add(rows)
-        cross.add(
-          MatrixView(targets, rows: count, columns: hiddenSize),
-          MatrixView(UnsafeMutablePointer(mutating: base), rows: count, columns: width))
+        let target = MatrixView(targets, rows: count, columns: hiddenSize)
+        let inputs = weights.apply(
+          window: window, targets: target,
+          inputs: MatrixView(UnsafeMutablePointer(mutating: base), rows: count, columns: width))
+        gram.add(UnsafeBufferPointer(start: inputs.base, count: rows.count))
+        cross.add(target, inputs)
       }
     } catch {
       throw CalibrationError(error)
     }
-    return StreamMoments(gram: gram.finish(), cross: cross.finish())
+    return StreamMoments(
+      gram: gram.finish(times: weights.share), cross: cross.finish(times: weights.share))
   }
 
   /// Runs the unpruned states through the half of the layer that `site` belongs to, once; returns to that point if

@@ -21,7 +21,7 @@ extension CalibrationSet {
         problem: "is cut into windows of \(settings.windowTokens) tokens, but the model has "
           + "\(configuration.contextPositions) positions; lower \"tokens\" in the recipe's calibration")
     }
-    let largest = text.documents.lazy.flatMap { $0 }.max() ?? 0
+    let largest = text.documents.lazy.flatMap(\.tokens).max() ?? 0
     guard largest < configuration.vocabularySize else {
       throw .text(
         source: text.name,
@@ -32,6 +32,6 @@ extension CalibrationSet {
       self.init(windows: Self.windows(packing: text.documents, settings), sourceName: text.name)
       return
     }
-    self.init(windows: Self.windows(cutFrom: text.documents[0], settings), sourceName: text.name)
+    self.init(windows: Self.windows(cutFrom: text.documents[0].tokens, settings), sourceName: text.name)
   }
 }

@@ -10,6 +10,18 @@ package struct CalibrationSet: Sendable, Equatable {
   /// One batch: sequences that start at position 0.
   package struct Window: Sendable, Equatable {
     package let sequences: [[Int32]]
+    /// For each sequence, the tokens at its start that precede the last answer of a chat.
+    package let promptCounts: [Int]
+
+    package init(sequences: [[Int32]], promptCounts: [Int]? = nil) {
+      self.sequences = sequences
+      self.promptCounts = promptCounts ?? sequences.map { _ in 0 }
+    }
+
+    init(_ documents: [CalibrationDocument]) {
+      self.init(sequences: documents.map(\.tokens), promptCounts: documents.map(\.promptCount))
+    }
+
     package var tokenCount: Int { sequences.reduce(0) { $0 + $1.count } }
   }
 
@@ -52,23 +64,23 @@ package struct CalibrationSet: Sendable, Equatable {
   /// text that is too short gives fewer windows, the last of them shorter.
   ///
   /// Precondition: there is a document, and none is empty.
-  static func windows(packing documents: [[Int32]], _ settings: CalibrationSettings) -> [Window] {
-    precondition(!documents.isEmpty && documents.allSatisfy { !$0.isEmpty }, "nothing to pack")
+  static func windows(packing documents: [CalibrationDocument], _ settings: CalibrationSettings) -> [Window] {
+    precondition(!documents.isEmpty && documents.allSatisfy { !$0.tokens.isEmpty }, "nothing to pack")
     var generator = SplitMix64(seed: settings.seed)
-    var queue = generator.shuffled(documents).map { $0[...] }
+    var queue = generator.shuffled(documents)
     var next = 0
     var windows: [Window] = []
     while windows.count < settings.windowCount, next < queue.count {
-      var sequences: [[Int32]] = []
+      var parts: [CalibrationDocument] = []
       var space = settings.windowTokens
       while space > 0, next < queue.count {
-        let document = queue[next].prefix(space)
-        if document.count < queue[next].count { queue.append(queue[next].dropFirst(space)) }
+        let part = queue[next].prefix(space)
+        if part.tokens.count < queue[next].tokens.count { queue.append(queue[next].dropFirst(space)) }
         next += 1
-        sequences.append(Array(document))
-        space -= document.count
+        parts.append(part)
+        space -= part.tokens.count
       }
-      windows.append(Window(sequences: sequences))
+      windows.append(Window(parts))
     }
     return windows
   }

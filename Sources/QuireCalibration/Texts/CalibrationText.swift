@@ -9,8 +9,8 @@ import QuireText
 struct CalibrationText {
   /// Its name in errors and provenance.
   let name: String
-  /// Neither the list nor any document in it is empty.
-  let documents: [[Int32]]
+  /// Not empty.
+  let documents: [CalibrationDocument]
   /// Whether windows are parts of one long document instead of whole short ones.
   let isOneDocument: Bool
 
@@ -34,7 +34,7 @@ struct CalibrationText {
         let lines = BundledText.chats + "\n" + BundledText.dialogues
         let chats = try Self.lines([UInt8](lines.utf8), name: "bundled", mode, tokenizer)
         let texts = (BundledText.documents + BundledText.furtherDocuments).map {
-          tokenizer.encode($0, addedTokens: .plainText)
+          CalibrationDocument(tokens: tokenizer.encode($0, addedTokens: .plainText))
         }
         self.init(name: "bundled", documents: texts + chats, isOneDocument: false)
       }
@@ -49,7 +49,7 @@ struct CalibrationText {
       .first { FileManager.default.fileExists(atPath: $0) }
   }
 
-  private init(name: String, documents: [[Int32]], isOneDocument: Bool) {
+  private init(name: String, documents: [CalibrationDocument], isOneDocument: Bool) {
     self.name = name
     self.documents = documents
     self.isOneDocument = isOneDocument
@@ -70,8 +70,9 @@ struct CalibrationText {
       documents = try Self.lines(bytes, name: name, mode, tokenizer)
       isOneDocument = false
     } else {
-      documents = [tokenizer.encode(String(decoding: bytes, as: UTF8.self), addedTokens: .plainText)]
-      guard !documents[0].isEmpty else { throw .text(source: name, problem: "is empty; give a text file") }
+      let tokens = tokenizer.encode(String(decoding: bytes, as: UTF8.self), addedTokens: .plainText)
+      documents = [CalibrationDocument(tokens: tokens)]
+      guard !tokens.isEmpty else { throw .text(source: name, problem: "is empty; give a text file") }
       isOneDocument = true
     }
   }
@@ -80,11 +81,11 @@ struct CalibrationText {
   /// trained on them, or `{"text": "…"}`, in which added tokens such as `<|endoftext|>` are recognised.
   private static func lines(
     _ bytes: [UInt8], name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
-  ) throws(CalibrationError) -> [[Int32]] {
-    var documents: [[Int32]] = []
+  ) throws(CalibrationError) -> [CalibrationDocument] {
+    var documents: [CalibrationDocument] = []
     for line in JSONLines(bytes) {
       let found = try Self.documents(Array(line.bytes), line: line.number, name: name, mode, tokenizer)
-      documents += found.filter { !$0.isEmpty }
+      documents += found.filter { !$0.tokens.isEmpty }
     }
     guard !documents.isEmpty else {
       throw .text(
@@ -106,7 +107,7 @@ struct CalibrationText {
   /// The documents of one line: a text, or a chat in none, one or both of the modes.
   private static func documents(
     _ bytes: [UInt8], line: Int, name: String, _ mode: CalibrationChatMode, _ tokenizer: Tokenizer
-  ) throws(CalibrationError) -> [[Int32]] {
+  ) throws(CalibrationError) -> [CalibrationDocument] {
     func refused(_ reason: String) -> CalibrationError {
       .text(
         source: name,
@@ -116,18 +117,21 @@ struct CalibrationText {
     do throws(JSONError) { value = try JSONValue.parse(bytes) } catch { throw refused(error.description) }
     if let text = value["text"]?.stringValue {
       guard value["messages"] == nil else { throw refused("it has both; leave one out") }
-      return [tokenizer.encode(text)]
+      return [CalibrationDocument(tokens: tokenizer.encode(text))]
     }
     guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
     guard let tools = Self.tools(value) else { throw refused("its \"tools\" are no array of objects") }
     let format = try wrapping(CalibrationError.tokenizer, try tokenizer.chatFormat.required())
     do throws(TextError) {
-      var renderings: [[Int32]] = []
-      for chat in mode.renderings(of: try ChatMessage.list(json: messages)) {
-        let prompt = try format.render(messages: chat, tools: tools, addGenerationPrompt: false)
-        renderings.append(prompt.tokens(tokenizer))
+      return try mode.renderings(of: try ChatMessage.list(json: messages)).map { chat throws(TextError) in
+        let tokens = try format.render(messages: chat, tools: tools, addGenerationPrompt: false).tokens(
+          tokenizer)
+        guard chat.count > 1, chat.last?.role == .assistant else {
+          return CalibrationDocument(tokens: tokens)
+        }
+        let prompt = try format.render(messages: Array(chat.dropLast()), tools: tools)
+        return CalibrationDocument(chat: tokens, prompt: prompt.tokens(tokenizer))
       }
-      return renderings
     } catch {
       throw refused(error.description)
     }

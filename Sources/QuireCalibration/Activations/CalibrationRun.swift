@@ -155,6 +155,27 @@ package final class CalibrationRun: ActivationStatistics {
     return accumulators
   }
 
+  /// The Gram matrix of what lm_head reads: the hidden states after the last layer and the final norm.
+  ///
+  /// Precondition: the windows have been through all layers.
+  /// - Parameter weight: of the final norm (hidden)
+  package func gram(afterFinalNorm weight: HostBuffer<Float>) throws(CalibrationError) -> GramMatrix {
+    let width = configuration.hiddenSize
+    var accumulator = GramAccumulator(order: width, team: stream.compute.team)
+    let rows = stream.scratch.pointer
+    for (index, batch) in stream.batches.enumerated() {
+      try wrapping(CalibrationError.init, try stream.load(index))
+      let count = batch.tokens.count
+      for row in 0..<count {
+        stream.compute.kernels.rmsNorm(
+          rows + row * width, weight: weight.pointer, into: rows + row * width, count: width,
+          epsilon: configuration.rmsNormEpsilon)
+      }
+      accumulator.add(UnsafeBufferPointer(start: rows, count: count * width))
+    }
+    return accumulator.finish()
+  }
+
   /// Nothing to do: the windows run through the layer's present weights.
   package func follow(_ change: ActivationChange, at site: ActivationSite) {}
 

@@ -97,10 +97,10 @@ final class ConversionRun {
     }
     times.reading += layers.readingSeconds
     times.waiting += layers.waitingSeconds
-    activations = nil
-    resumable.unfinished.remove([.states, .unprunedStates])
     meter.begin(.head)
     if writer.notes.count == layerCount + 1 { try convertTail() }
+    activations = nil
+    resumable.unfinished.remove([.states, .unprunedStates])
     meter.begin(.sources)
     return try finish()
   }
@@ -147,12 +147,22 @@ final class ConversionRun {
   private func convertTail() throws(ConversionError) {
     let finalNorm = try wrapping(ConversionError.model, try loader.finalNorm(of: loader.configuration))
     try wrapping(ConversionError.model, try writer.add(norm: finalNorm, as: .finalNorm))
-    let part = loader.configuration.tiesEmbeddings ? PartRecord() : try convert(.head).part
+    var part = PartRecord()
+    if !loader.configuration.tiesEmbeddings {
+      let gram =
+        optimizer.calibratesHead
+        ? try wrapping(
+          ConversionError.calibration, try activations?.gram(afterFinalNorm: finalNorm)) : nil
+      activations = nil
+      part = try convert(.head, gram).part
+    }
     try endPart(part, layer: nil, isAdvanced: false)
   }
 
   /// Embedding or lm_head: quantizes and writes it; returns what was read and what was written.
-  private func convert(_ name: TensorName) throws(ConversionError) -> (
+  ///
+  /// - Parameter gram: of the matrix's inputs, where it is needed
+  private func convert(_ name: TensorName, _ gram: GramMatrix? = nil) throws(ConversionError) -> (
     source: WeightMatrix, matrix: WeightMatrix, part: PartRecord
   ) {
     let shape = name.shape(in: loader.configuration)
@@ -162,7 +172,7 @@ final class ConversionRun {
     }
     times.waiting += times.reading - read
     let (matrix, rounding) = try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
-      try wrapping(ConversionError.optimization, try optimizer.quantized(source, as: name))
+      try wrapping(ConversionError.optimization, try optimizer.quantized(source, as: name, gram))
     }
     try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
       try wrapping(ConversionError.model, try writer.add(matrix, as: name))
@@ -228,7 +238,8 @@ extension ConversionRun {
     _ converter: Converter, after layersDone: Int, _ notes: [ConversionNote], _ unfinished: UnfinishedFiles
   ) -> FoundStates {
     let layerCount = converter.loader.configuration.layerCount
-    guard let calibration = converter.calibration, layersDone < layerCount,
+    guard let calibration = converter.calibration,
+      layersDone < layerCount || converter.optimizer.calibratesHead && notes.count == layerCount + 1,
       layersDone == 0 || converter.optimizer.needsActivations(after: layersDone - 1, layerCount: layerCount)
     else { return .unneeded }
     guard let hash = notes.last?.rowsHash,

@@ -54,9 +54,10 @@ package struct Converter {
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
       calibration: calibration, sources: SourceSizes(checkpoint), source: source)
+    let formats = try TensorFormats(recipe, loader.configuration)
     optimizer = LayerOptimizer(
-      recipe: recipe, formats: try TensorFormats(recipe, loader.configuration),
-      headSize: loader.configuration.headSize, compute: compute)
+      recipe: recipe, formats: formats, headSize: loader.configuration.headSize,
+      calibratesHead: recipe.calibratesHead(loader.configuration, formats), compute: compute)
     self.compute = compute
     self.toolVersion = toolVersion
   }

@@ -11,6 +11,8 @@ struct LayerOptimizer {
   /// The formats of the `quantize` step, which may still be to come; nil when there is none.
   let formats: TensorFormats?
   let headSize: Int
+  /// Whether lm_head is rounded with statistics of its inputs, see `Recipe.calibratesHead`.
+  let calibratesHead: Bool
   let compute: Compute
 
   /// A layer after the steps, and what they did to it.
@@ -19,8 +21,10 @@ struct LayerOptimizer {
     var record = PartRecord()
   }
 
-  /// Whether a later layer than `index` needs activations, so that the windows must also run through this one.
+  /// Whether a later layer than `index`, or lm_head, needs activations, so that the windows must also run through this
+  /// layer.
   func needsActivations(after index: Int, layerCount: Int) -> Bool {
+    if calibratesHead { return true }
     let later = (index + 1)..<layerCount
     return recipe.steps.contains { step in later.contains { step.settings.needsActivations(layer: $0) } }
   }
@@ -55,13 +59,19 @@ struct LayerOptimizer {
     return outcome
   }
 
-  /// A matrix outside of the layers rounded to nearest in the recipe's format for it, and its rounding error;
-  /// unchanged when that format is bf16.
+  /// A matrix outside of the layers in the recipe's format for it, and its rounding error; unchanged when that format is
+  /// bf16. Rounded to nearest where the Gram matrix of its inputs is not known.
   func quantized(
-    _ matrix: WeightMatrix, as name: TensorName
+    _ matrix: WeightMatrix, as name: TensorName, _ gram: GramMatrix? = nil
   ) throws(OptimizationError) -> (WeightMatrix, RoundingRecord?) {
-    guard let settings = recipe.quantization, let format = formats?.format(of: name), format.scheme != .bf16
-    else { return (matrix, nil) }
+    guard let settings = recipe.quantization, let formats else { return (matrix, nil) }
+    let format = formats.format(of: name)
+    guard format.scheme != .bf16 else { return (matrix, nil) }
+    if let gram {
+      let quantizer = LayerQuantizer(settings: settings, formats: formats, compute: compute)
+      let (result, record) = try quantizer.quantized(matrix, as: name, format, quantizer.statistics(of: gram))
+      return (.quantized(result), record)
+    }
     let importances = settings.importances(format, columns: matrix.columns, nil)
     let result = try NearestQuantizer(format, importances: importances).quantize(
       matrix, named: name.string, compute)
@@ -69,6 +79,18 @@ struct LayerOptimizer {
       .quantized(result.matrix),
       RoundingRecord(tensor: name, format: format, method: .nearest, relativeError: result.relativeError)
     )
+  }
+}
+
+extension Recipe {
+  /// Whether lm_head is rounded with statistics of its inputs. Not where it is the embedding too, which is rounded before
+  /// the text has run through the layers; not with 8 bits, where that gains next to nothing; and not with statistics from a
+  /// file, which has none of its inputs.
+  func calibratesHead(_ configuration: ModelConfiguration, _ formats: TensorFormats?) -> Bool {
+    guard let quantization, quantization.needsCalibration, calibration.statistics == nil,
+      !configuration.tiesEmbeddings, let format = formats?.format(of: .head)
+    else { return false }
+    return format.scheme != .bf16 && format.scheme != .int8
   }
 }
 

@@ -54,9 +54,11 @@ package struct Converter {
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
       calibration: calibration, sources: SourceSizes(checkpoint), source: source)
+    let configuration = loader.configuration
     optimizer = LayerOptimizer(
-      recipe: recipe, formats: try TensorFormats(recipe, loader.configuration),
-      headSize: loader.configuration.headSize, compute: compute)
+      recipe: recipe, formats: try TensorFormats(recipe, recipe.rotatedConfiguration(configuration)),
+      rotation: recipe.rotation.map { ModelRotation($0, configuration, compute) },
+      headSize: configuration.headSize, compute: compute)
     self.compute = compute
     self.toolVersion = toolVersion
   }
@@ -107,6 +109,11 @@ extension Recipe {
   /// The statistics file used instead of the calibration text, if steps need activations and there is one.
   func statisticsFile(for loader: LayerLoader) throws(ConversionError) -> StatisticsFile? {
     guard needsCalibration, let path = calibration.statistics else { return nil }
+    guard rotation == nil else {
+      throw .rotation(
+        "expected no statistics from a file in a recipe with the step \"rotate\", found \(path), whose magnitudes are "
+          + "those of the unrotated activations; let the recipe run its calibration text instead")
+    }
     do throws(CalibrationError) {
       let file = try StatisticsFile(path: CalibrationSettings.resolve(path, relativeTo: folder))
       try file.check(belongsTo: loader)

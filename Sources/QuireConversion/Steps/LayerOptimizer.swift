@@ -10,12 +10,16 @@ struct LayerOptimizer {
   let recipe: Recipe
   /// The formats of the `quantize` step, which may still be to come; nil when there is none.
   let formats: TensorFormats?
+  /// The rotation of the `rotate` step; nil when there is none.
+  let rotation: ModelRotation?
   let headSize: Int
   let compute: Compute
 
   /// A layer after the steps, and what they did to it.
   struct Outcome {
     var weights: LayerWeights
+    /// The layer as the checkpoint has it, in the basis that `rotate` chooses.
+    var original: LayerWeights
     var record = PartRecord()
   }
 
@@ -41,13 +45,13 @@ struct LayerOptimizer {
     let watched = activations.map { WatchedStatistics($0, layer: index) }
     var layer = LayerState(
       weights: weights, original: weights, index: index, activations: watched, recipe: recipe,
-      formats: formats, headSize: headSize, compute: compute)
+      formats: formats, rotation: rotation, headSize: headSize, compute: compute)
     for (stepIndex, step) in recipe.steps.enumerated() {
       layer.stepIndex = stepIndex
       try step.settings.apply(to: &layer)
       if let notes = watched?.takeNotes(), !notes.isEmpty { layer.record.notes[stepIndex] = notes }
     }
-    var outcome = Outcome(weights: layer.weights, record: layer.record)
+    var outcome = Outcome(weights: layer.weights, original: layer.original, record: layer.record)
     // Tensors that steps have left in float32 become bf16 again, unless the checkpoint has them in float32.
     for tensor in LayerTensor.projections where !weights[tensor].isFloat32 {
       outcome.weights[tensor] = outcome.weights[tensor].roundedToBfloat16(compute)
@@ -69,11 +73,5 @@ struct LayerOptimizer {
       .quantized(result.matrix),
       RoundingRecord(tensor: name, format: format, method: .nearest, relativeError: result.relativeError)
     )
-  }
-}
-
-extension WeightMatrix {
-  fileprivate var isFloat32: Bool {
-    if case .dense(let dense) = self { dense.element == .float32 } else { false }
   }
 }

@@ -19,6 +19,8 @@ package enum ConversionError: Error, Sendable {
   case removesTooMuch(layer: Int, unit: String, asked: Int, largest: Int)
   /// A limit that is too small for the given choices.
   case budget(String)
+  /// A rotation that the model or the recipe's other parts do not permit.
+  case rotation(String)
   /// A temporary file for data that does not fit into memory cannot be written or read.
   case scratch(path: String, reason: String)
   case calibration(CalibrationError)
@@ -45,7 +47,7 @@ extension ConversionError: CustomStringConvertible {
       "\"remove\" asks for \(asked) of unit \"\(unit)\" in layer \(layer), but a "
         + "\(unit == NeuronPruning.unit ? "group" : "head") must stay; "
         + "expected at most \(largest)"
-    case .budget(let sentence): sentence
+    case .budget(let sentence), .rotation(let sentence): sentence
     case .scratch(let path, let reason):
       "expected to write \(path), found: \(reason)"
     case .calibration(let error): error.description

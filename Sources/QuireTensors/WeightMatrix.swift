@@ -27,6 +27,10 @@ package enum WeightMatrix: Sendable {
     }
   }
 
+  package var isFloat32: Bool {
+    if case .dense(let matrix) = self { matrix.element == .float32 } else { false }
+  }
+
   package var byteCount: Int {
     switch self {
     case .dense(let matrix): matrix.byteCount

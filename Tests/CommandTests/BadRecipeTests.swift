@@ -42,7 +42,13 @@ import Testing
 
   static let steps: [Refused] = [
     .init(steps: "3", ["expected a step, an object", "found 3"]),
-    .init(steps: "{ step: \"distill\" }", ["expected the step to be \"prune-heads\"", "found \"distill\""]),
+    .init(steps: "{ step: \"distill\" }", ["expected the step to be \"rotate\"", "found \"distill\""]),
+    .init(
+      steps: "{ step: \"prune-heads\", unit: \"query-head\", remove: 1 }, { step: \"rotate\" }",
+      ["expected \"rotate\" to be the first step", "after \"prune-heads\"", "move it to the beginning"]),
+    .init(
+      steps: "{ step: \"rotate\", values: false, hiddenStates: false }",
+      ["to rotate hidden states or values", "found both false", "remove the step"]),
     .init(quantize: "scheme: \"int3\"", ["expected scheme to be", "\"nl4\" or \"nl3\"", "found \"int3\""]),
     .init(quantize: "scheme: \"int8\", bits: 8", ["unknown field \"bits\"", "expected one of \"step\""]),
     .init(quantize: "scheme: \"int4\"", ["\"int4\" needs a group", "add the field \"group\""]),

@@ -29,6 +29,9 @@ import Testing
       required: ["remove": "32", "group": "32"],
       fields: ["remove": ["32", "[32, 0]"], "group": ["32"]].merging(pruning) { $1 },
       instead: ["removeShare": ["remove"], "errorBudget": ["remove"]]),
+    "rotate": Section(
+      required: [:],
+      fields: ["hiddenStates": ["true", "false", "\"untied\""], "values": ["true", "false"], "seed": ["0", "12"]]),
     "smooth": Section(
       required: [:], fields: ["method": ["\"awq\"", "\"smoothquant\""], "alpha": ["0.3"]]),
     "quantize": Section(

@@ -24,6 +24,11 @@ import Testing
       "group": ["group: 64, remove: 64"],
       "repair": ["group: 32, removeShare: 0.3, repair: false"],
     ],
+    "rotate": [
+      "hiddenStates": ["hiddenStates: false", "hiddenStates: true", "hiddenStates: 'untied'"],
+      "values": ["values: false"],
+      "seed": ["seed: 7"],
+    ],
     "smooth": [
       "method": ["method: 'awq'"],
       "alpha": ["method: 'smoothquant', alpha: 0.3"],

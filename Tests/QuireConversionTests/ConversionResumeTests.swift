@@ -28,6 +28,13 @@ import Testing
     .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1), tries: true)), .smooth(.init(method: .awq)),
     budget(bits: 6))
 
+  /// Rotates every part, on the way to a target that follows the float model.
+  private static let rotated: Recipe = {
+    var settings = QuantizationSettings(target: .nl4(group: 32), method: .gptq)
+    settings.asymmetry = 0.5
+    return recipe(.rotate(.init()), .smooth(.init(method: .awq)), .quantize(settings))
+  }()
+
   private static func budget(bits: Double) -> RecipeStep {
     .budget(
       .init(
@@ -137,7 +144,7 @@ import Testing
         == .useless(reason: "is of another statistics"))
   }
 
-  @Test(arguments: [nearest, solved, pruned, surveyed])
+  @Test(arguments: [nearest, solved, pruned, surveyed, rotated])
   func wheneverItIsKilledItResumesAfterTheLastLayer(_ recipe: Recipe) throws {
     let (whole, rests, moments) = try restsOnTheWay(recipe)
     for (rest, moment) in zip(rests, moments) {

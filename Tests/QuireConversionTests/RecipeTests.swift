@@ -119,7 +119,7 @@ import Testing
   @Test(arguments: [
     (
       "{ step: 'prune' }",
-      "expected the step to be \"prune-heads\", \"prune-neurons\", \"smooth\", \"quantize\" or \"budget\", found \"prune\""
+      "expected the step to be \"rotate\", \"prune-heads\", \"prune-neurons\", \"smooth\", \"quantize\" or \"budget\", found \"prune\""
     ),
     ("{ unit: 'kv-group' }", "the step lacks the field \"step\""),
     ("'quantize'", "expected a step, an object, found \"quantize\""),
@@ -226,6 +226,21 @@ import Testing
         + "use 0 or 128, or a smaller group"
     ),
     ("{ step: 'prune-neurons', group: 16, remove: 32 }", "expected group to be 32, 64 or 128, found 16"),
+    (
+      "{ step: 'prune-neurons', group: 32, remove: 32 }, { step: 'rotate' }",
+      "expected \"rotate\" to be the first step and to occur once, found it after \"prune-neurons\"; move it to the "
+        + "beginning"
+    ),
+    (
+      "{ step: 'rotate' }, { step: 'rotate', seed: 2 }",
+      "expected \"rotate\" to be the first step and to occur once, found it after \"rotate\"; remove one of them"
+    ),
+    (
+      "{ step: 'rotate', hiddenStates: false, values: false }",
+      "expected the step \"rotate\" to rotate hidden states or values, found both false; set one to true, or remove the "
+        + "step"
+    ),
+    ("{ step: 'rotate', values: 'no' }", "expected values, true or false, found \"no\""),
     (
       "{ step: 'smooth', method: 'awk' }",
       "expected method to be \"awq\" or \"smoothquant\", found \"awk\""

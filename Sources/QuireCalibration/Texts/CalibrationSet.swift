@@ -99,14 +99,14 @@ package struct CalibrationSet: Sendable, Equatable {
 
 /// The generator of every seeded choice: splitmix64 with its own draws, so that a seed gives the same numbers on
 /// every machine and with every release of the standard library.
-struct SplitMix64 {
+package struct SplitMix64 {
   private var state: UInt64
 
-  init(seed: UInt64) {
+  package init(seed: UInt64) {
     state = seed
   }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

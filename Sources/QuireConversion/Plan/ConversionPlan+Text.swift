@@ -82,16 +82,19 @@ extension ConversionPlan {
     }
     var order: [Kind] = []
     var totals: [Kind: (count: Int, before: Int, after: Int)] = [:]
-    for (old, new) in zip(source.tensors, result.tensors) {
+    let before = Dictionary(uniqueKeysWithValues: source.tensors.map { ($0.name, $0) })
+    for new in result.tensors {
+      let old = before[new.name]
       let format = new.isFloat32 ? "float32" : new.format.description
-      let kind = Kind(role: new.name.role, before: old.shape, after: new.shape, format: format)
+      let kind = Kind(role: new.name.role, before: old?.shape ?? [], after: new.shape, format: format)
       if totals[kind] == nil { order.append(kind) }
       let total = totals[kind] ?? (0, 0, 0)
-      totals[kind] = (total.count + 1, total.before + old.byteCount, total.after + new.byteCount)
+      totals[kind] = (total.count + 1, total.before + (old?.byteCount ?? 0), total.after + new.byteCount)
     }
     return order.map { kind in
       let total = totals[kind] ?? (0, 0, 0)
-      let shape = Self.shape(kind.before)
+      // lm_head is new where the checkpoint shares it with the embedding and `rotate` separates them.
+      let shape = kind.before.isEmpty ? "none" : Self.shape(kind.before)
       return [
         kind.role, "\(total.count)",
         kind.before == kind.after ? shape : "\(shape) → \(Self.shape(kind.after))", kind.format,

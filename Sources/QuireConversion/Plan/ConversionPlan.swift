@@ -74,8 +74,7 @@ package struct ConversionPlan: Sendable {
     for (index, step) in recipe.steps.enumerated() {
       let before = stages[stages.count - 1].configuration
       try step.settings.check(before, isExact: isExact)
-      let layers = try step.settings.shapes(after: before.layers)
-      let after = layers == before.layers ? before : before.replacingLayers(layers)
+      let after = try step.settings.configuration(after: before)
       let rounding = try step.settings.plannedRounding(before)
       let formats = try rounding.map { settings throws(ConversionError) in
         try wrapping(ConversionError.optimization, try TensorFormats(settings, after))
@@ -86,12 +85,14 @@ package struct ConversionPlan: Sendable {
       if formats != nil { try stage.validate(pruned: after.layers != configuration.layers) }
       stages.append(stage)
       // A removal whose counts are settled, but not its trials, already has its own shapes.
-      isExact = isExact && (step.isSettled || layers != before.layers)
+      isExact = isExact && (step.isSettled || after.layers != before.layers)
     }
     self.stages = stages
     survey =
       recipe.isSettled
-      ? nil : SurveyWork(Array(recipe.unsettledSteps.values), of: effective, configuration)
+      ? nil
+      : SurveyWork(
+        Array(recipe.unsettledSteps.values), of: effective, recipe.rotatedConfiguration(configuration))
     memory = MemoryEstimate(
       recipe: recipe, windows: windows, calibration: calibration, stages: stages, threadCount: threadCount,
       survey: survey, sources: sources)

@@ -25,14 +25,16 @@ struct ConversionWork {
       let seconds = Double(tensor.byteCount) / Self.bytesPerSecond
       if case .layer(let index, let part) = tensor.name {
         layers[index] += seconds
-        if plan.recipe.needsCalibration {
-          layers[index] +=
-            (Self.multiplyAdds(tensor, part, plan)
-              + Self.repairMultiplyAdds(tensor, part, layer: index, plan)) / Self.multiplyAddsPerSecond
-        }
+        layers[index] +=
+          (Self.multiplyAdds(tensor, part, plan)
+            + Self.repairMultiplyAdds(tensor, part, layer: index, plan)) / Self.multiplyAddsPerSecond
       } else if !tensor.name.isNorm {
-        tables[tensor.name] = seconds
+        tables[tensor.name] = seconds + Self.rotationMultiplyAdds(tensor, plan) / Self.multiplyAddsPerSecond
       }
+    }
+    // A rotation makes a matrix of its own of an lm_head that is tied to the embedding.
+    if plan.result.tensors.contains(where: { $0.name == .head }) {
+      tables[.head] = tables[.head] ?? tables[.embedding]
     }
     layerSeconds = layers
     tableSeconds = tables
@@ -50,6 +52,16 @@ struct ConversionWork {
       tokens: settings.statistics == nil ? Double(settings.windowCount * settings.windowTokens) : 0,
       ownsStatistics: part != .keyProjection && part != .valueProjection && part != .upProjection)
     return plan.recipe.steps.reduce(0) { $0 + $1.settings.multiplyAdds(matrix) }
+  }
+
+  /// The rotation of the embedding or lm_head.
+  private static func rotationMultiplyAdds(
+    _ tensor: ConversionPlan.PlannedTensor, _ plan: ConversionPlan
+  ) -> Double {
+    guard let rotation = plan.recipe.rotation else { return 0 }
+    return rotation.multiplyAdds(
+      MatrixWork(
+        rows: Double(tensor.shape[0]), columns: Double(tensor.shape[1]), tokens: 0, ownsStatistics: false))
   }
 
   /// The additional work of repair: the windows through the checkpoint's own layer as long as this or a later layer

@@ -52,7 +52,11 @@ package struct MemoryEstimate: Sendable, Equatable {
     let layer = Self.layerParts(
       recipe, source, result, threadCount, sources, isSurveyed: survey != nil)
     let table = [
-      Part(what: "embedding or lm_head", byteCount: Self.largestTable(source, result))
+      Part(
+        what: "embedding or lm_head",
+        byteCount: Self.largestTable(
+          source, result,
+          isRotated: recipe.rotation?.rotatesHiddenStates(of: source.configuration) == true))
     ]
     let (atTable, atLayer) = (Self.sum(table), Self.sum(layer))
     let held = always + (atTable > atLayer ? table : layer)
@@ -74,6 +78,9 @@ package struct MemoryEstimate: Sendable, Equatable {
         what: "two layers of the checkpoint", byteCount: 2 * sources.weightBytes * layerParameters(source)),
       Part(what: "one optimized layer", byteCount: largestLayer(result)),
     ]
+    if recipe.rotation != nil {
+      layer.append(Part(what: "one rotated layer", byteCount: 4 * layerParameters(source)))
+    }
     if recipe.steps.contains(where: { $0.settings.preparesRounding }) {
       layer.append(Part(what: "one smoothed layer", byteCount: 4 * layerParameters(source)))
     }
@@ -97,11 +104,14 @@ package struct MemoryEstimate: Sendable, Equatable {
   /// Each compressing thread holds a frame of 4 MiB before and after compression.
   private static func packingBytes(_ threadCount: Int) -> Int { (threadCount + 1) * 3 * (4 << 20) }
 
-  /// Embedding or lm_head as it is read, and next to it the result unless both are the same.
-  private static func largestTable(_ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage) -> Int {
-    zip(source.tensors, result.tensors).filter { $1.name == .embedding || $1.name == .head }.map {
-      before, after in
-      before.byteCount + (after.format.scheme == .bf16 ? 0 : after.byteCount)
+  /// Embedding or lm_head as it is read or rotated, and next to it the rotated one, until the one that was read is
+  /// released, or the result unless it is the same.
+  private static func largestTable(
+    _ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage, isRotated: Bool
+  ) -> Int {
+    let read = source.tensors.first { $0.name == .embedding }?.byteCount ?? 0
+    return result.tensors.filter { $0.name == .embedding || $0.name == .head }.map { table in
+      read + max(isRotated ? read : 0, table.format.scheme == .bf16 ? 0 : table.byteCount)
     }.max() ?? 0
   }
 

@@ -51,7 +51,13 @@ extension Recipe {
 
 extension RecipeNode {
   /// Quantized weights are final: nothing that changes them may follow.
+  /// A rotation concerns the whole model, and what it changes the other steps take for the checkpoint's own weights.
   fileprivate func checkOrder(after steps: [RecipeStep]) throws(ConversionError) {
+    if let first = steps.first, member("step")?.value.stringValue == RotationSettings.name {
+      throw refusal(
+        "expected \"\(RotationSettings.name)\" to be the first step and to occur once, found it after \"\(first.name)\"; "
+          + (first.name == RotationSettings.name ? "remove one of them" : "move it to the beginning"))
+    }
     guard let last = steps.last, last.quantization != nil else { return }
     throw refusal(
       "expected \"\(last.name)\" to be the last step, found another step after it; "

@@ -76,6 +76,16 @@ package struct Recipe: Sendable, Equatable {
       calibration: calibration, text: text, folder: folder)
   }
 
+  /// The settings of the `rotate` step, which is the first where there is one.
+  var rotation: RotationSettings? {
+    if case .rotate(let settings) = steps.first { settings } else { nil }
+  }
+
+  /// The configuration of the weights that the steps after `rotate` find.
+  func rotatedConfiguration(_ source: ModelConfiguration) -> ModelConfiguration {
+    rotation?.configuration(after: source) ?? source
+  }
+
   /// Whether the step of this index or one before it smooths.
   func isSmoothed(after index: Int) -> Bool { steps[...index].contains(where: \.isSmoothing) }
 

@@ -70,6 +70,9 @@ struct ConversionRecord {
   }
 
   private func configurationAfter(step: Int, before: ModelConfiguration) -> ModelConfiguration {
+    if let rotation = recipe.steps[step].settings as? RotationSettings {
+      return rotation.configuration(after: before)
+    }
     let (heads, others) = (pruning[step] ?? [:], changes[step] ?? [:])
     guard !heads.isEmpty || !others.isEmpty else { return before }
     return before.replacingLayers(

@@ -26,6 +26,7 @@ final class ConversionRun {
 
   private var loader: LayerLoader { converter.loader }
   private var optimizer: LayerOptimizer { converter.optimizer }
+  private var tables: SourceTables { SourceTables(loader: loader, rotation: optimizer.rotation) }
   private var layerCount: Int { loader.configuration.layerCount }
   private var layersDone: Int { min(layerCount, max(0, writer.notes.count - 1)) }
 
@@ -130,7 +131,8 @@ final class ConversionRun {
           layer, index: index, activations: converter.knownStatistics(layer: index) ?? activations))
       if optimizer.needsReference(after: index, layerCount: layerCount) {
         try wrapping(
-          ConversionError.calibration, try activations?.advanceUnpruned(past: .mlpOutput, of: layer))
+          ConversionError.calibration,
+          try activations?.advanceUnpruned(past: .mlpOutput, of: outcome.original))
       }
       if isNeeded {
         try wrapping(ConversionError.calibration, try activations?.advance(through: outcome.weights))
@@ -145,10 +147,10 @@ final class ConversionRun {
   }
 
   private func convertTail() throws(ConversionError) {
-    let finalNorm = try wrapping(ConversionError.model, try loader.finalNorm(of: loader.configuration))
+    let finalNorm = try wrapping(ConversionError.model, try tables.finalNorm())
     try wrapping(ConversionError.model, try writer.add(norm: finalNorm, as: .finalNorm))
     var part = PartRecord()
-    if !loader.configuration.tiesEmbeddings {
+    if !record.configuration.tiesEmbeddings {
       let gram =
         optimizer.calibratesHead
         ? try wrapping(
@@ -165,12 +167,8 @@ final class ConversionRun {
   private func convert(_ name: TensorName, _ gram: GramMatrix? = nil) throws(ConversionError) -> (
     source: WeightMatrix, matrix: WeightMatrix, part: PartRecord
   ) {
-    let shape = name.shape(in: loader.configuration)
-    let read = times.reading
-    let source = try ConversionTimes.measure(&times.reading) { () throws(ConversionError) in
-      try wrapping(ConversionError.model, try loader.matrix(name, rows: shape[0], columns: shape[1]))
-    }
-    times.waiting += times.reading - read
+    // The stored matrix is released once it is rotated.
+    let source = try rotated(try stored(name), as: name)
     let (matrix, rounding) = try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
       try wrapping(ConversionError.optimization, try optimizer.quantized(source, as: name, gram))
     }
@@ -179,6 +177,22 @@ final class ConversionRun {
     }
     meter.finishTable(name)
     return (source, matrix, PartRecord(rounding: rounding.map { [$0] } ?? []))
+  }
+
+  private func stored(_ name: TensorName) throws(ConversionError) -> WeightMatrix {
+    let read = times.reading
+    defer { times.waiting += times.reading - read }
+    return try ConversionTimes.measure(&times.reading) { () throws(ConversionError) in
+      try wrapping(ConversionError.model, try tables.stored(name))
+    }
+  }
+
+  private func rotated(
+    _ matrix: WeightMatrix, as name: TensorName
+  ) throws(ConversionError) -> WeightMatrix {
+    try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
+      try wrapping(ConversionError.model, try tables.rotated(matrix, as: name))
+    }
   }
 
   /// Notes a finished part, after which a later run resumes. After several minutes of work the note is synced to

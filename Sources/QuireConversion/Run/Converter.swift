@@ -54,10 +54,14 @@ package struct Converter {
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
       calibration: calibration, sources: SourceSizes(checkpoint), source: source)
-    let formats = try TensorFormats(recipe, loader.configuration)
+    let configuration = loader.configuration
+    let rotated = recipe.rotatedConfiguration(configuration)
+    let formats = try TensorFormats(recipe, rotated)
     optimizer = LayerOptimizer(
-      recipe: recipe, formats: formats, headSize: loader.configuration.headSize,
-      calibratesHead: recipe.calibratesHead(loader.configuration, formats), compute: compute)
+      recipe: recipe, formats: formats,
+      rotation: recipe.rotation.map { ModelRotation($0, configuration, compute) },
+      headSize: configuration.headSize, calibratesHead: recipe.calibratesHead(rotated, formats),
+      compute: compute)
     self.compute = compute
     self.toolVersion = toolVersion
   }
@@ -108,6 +112,11 @@ extension Recipe {
   /// The statistics file used instead of the calibration text, if steps need activations and there is one.
   func statisticsFile(for loader: LayerLoader) throws(ConversionError) -> StatisticsFile? {
     guard needsCalibration, let path = calibration.statistics else { return nil }
+    guard rotation == nil else {
+      throw .rotation(
+        "expected no statistics from a file in a recipe with the step \"rotate\", found \(path), whose magnitudes are "
+          + "those of the unrotated activations; let the recipe run its calibration text instead")
+    }
     do throws(CalibrationError) {
       let file = try StatisticsFile(path: CalibrationSettings.resolve(path, relativeTo: folder))
       try file.check(belongsTo: loader)

@@ -32,6 +32,8 @@ protocol ConversionStep: Sendable, Equatable {
 
   // MARK: The model after it
 
+  /// The model's configuration after the step.
+  func configuration(after before: ModelConfiguration) throws(ConversionError) -> ModelConfiguration
   /// The layers' shapes after the step; unchanged while a survey must decide.
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape]
   /// Whether it leaves matrices with fewer inputs.
@@ -96,6 +98,10 @@ extension ConversionStep {
   var needsReference: Bool { repairs }
   func needsReference(layer: Int) -> Bool { repairs(layer: layer) }
   var preparesRounding: Bool { false }
+  func configuration(after before: ModelConfiguration) throws(ConversionError) -> ModelConfiguration {
+    let layers = try shapes(after: before.layers)
+    return layers == before.layers ? before : before.replacingLayers(layers)
+  }
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] { layers }
   var removesInputs: Bool { false }
   var rounding: QuantizationSettings? { nil }

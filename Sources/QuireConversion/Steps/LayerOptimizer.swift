@@ -10,6 +10,8 @@ struct LayerOptimizer {
   let recipe: Recipe
   /// The formats of the `quantize` step, which may still be to come; nil when there is none.
   let formats: TensorFormats?
+  /// The rotation of the `rotate` step; nil when there is none.
+  let rotation: ModelRotation?
   let headSize: Int
   /// Whether lm_head is rounded with statistics of its inputs, see `Recipe.calibratesHead`.
   let calibratesHead: Bool
@@ -18,6 +20,8 @@ struct LayerOptimizer {
   /// A layer after the steps, and what they did to it.
   struct Outcome {
     var weights: LayerWeights
+    /// The layer as the checkpoint has it, in the basis that `rotate` chooses.
+    var original: LayerWeights
     var record = PartRecord()
   }
 
@@ -45,13 +49,13 @@ struct LayerOptimizer {
     let watched = activations.map { WatchedStatistics($0, layer: index) }
     var layer = LayerState(
       weights: weights, original: weights, index: index, activations: watched, recipe: recipe,
-      formats: formats, headSize: headSize, compute: compute)
+      formats: formats, rotation: rotation, headSize: headSize, compute: compute)
     for (stepIndex, step) in recipe.steps.enumerated() {
       layer.stepIndex = stepIndex
       try step.settings.apply(to: &layer)
       if let notes = watched?.takeNotes(), !notes.isEmpty { layer.record.notes[stepIndex] = notes }
     }
-    var outcome = Outcome(weights: layer.weights, record: layer.record)
+    var outcome = Outcome(weights: layer.weights, original: layer.original, record: layer.record)
     // Tensors that steps have left in float32 become bf16 again, unless the checkpoint has them in float32.
     for tensor in LayerTensor.projections where !weights[tensor].isFloat32 {
       outcome.weights[tensor] = outcome.weights[tensor].roundedToBfloat16(compute)
@@ -91,11 +95,5 @@ extension Recipe {
       !configuration.tiesEmbeddings, let format = formats?.format(of: .head)
     else { return false }
     return format.scheme != .bf16 && format.scheme != .int8
-  }
-}
-
-extension WeightMatrix {
-  fileprivate var isFloat32: Bool {
-    if case .dense(let dense) = self { dense.element == .float32 } else { false }
   }
 }

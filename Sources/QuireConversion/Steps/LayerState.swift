@@ -6,8 +6,8 @@ import QuireTensors
 /// A layer between steps, with everything the steps may need.
 struct LayerState {
   var weights: LayerWeights
-  /// The layer as the checkpoint has it.
-  let original: LayerWeights
+  /// The layer as the checkpoint has it, rotated once `rotate` has been applied.
+  var original: LayerWeights
   let index: Int
   /// The step that is being applied.
   var stepIndex = 0
@@ -16,6 +16,8 @@ struct LayerState {
   let recipe: Recipe
   /// The formats of the step that rounds, which may still be to come; nil when there is none.
   let formats: TensorFormats?
+  /// The rotation of the recipe's `rotate` step; nil without one.
+  let rotation: ModelRotation?
   let headSize: Int
   let compute: Compute
   /// What the steps did.

@@ -6,6 +6,7 @@ package enum RecipeStep: Sendable, Equatable {
   case pruneHeads(HeadPruningSettings)
   case pruneNeurons(NeuronPruningSettings)
   case smooth(SmoothingSettings)
+  case rotate(RotationSettings)
   case quantize(QuantizationSettings)
   /// `quantize` with a format chosen for each matrix so that together they meet a limit.
   case budget(BudgetSettings)
@@ -15,14 +16,15 @@ package enum RecipeStep: Sendable, Equatable {
     case .pruneHeads(let settings): settings
     case .pruneNeurons(let settings): settings
     case .smooth(let settings): settings
+    case .rotate(let settings): settings
     case .quantize(let settings): settings
     case .budget(let settings): settings
     }
   }
 
   private static let types: [any ConversionStep.Type] = [
-    HeadPruningSettings.self, NeuronPruningSettings.self, SmoothingSettings.self, QuantizationSettings.self,
-    BudgetSettings.self,
+    RotationSettings.self, HeadPruningSettings.self, NeuronPruningSettings.self, SmoothingSettings.self,
+    QuantizationSettings.self, BudgetSettings.self,
   ]
 
   /// Reads the entry.

@@ -58,7 +58,8 @@ extension Converter {
 
   /// The text that a survey runs. With statistics from a file, only trials on the whole model need one.
   private func surveyText(_ steps: [Int: RecipeStep]) throws(ConversionError) -> CalibrationSet? {
-    let work = SurveyWork(Array(steps.values), of: optimizer.recipe, loader.configuration)
+    let work = SurveyWork(
+      Array(steps.values), of: optimizer.recipe, optimizer.recipe.rotatedConfiguration(loader.configuration))
     guard calibration == nil, work.probeCount > 0 else { return calibration }
     return try optimizer.recipe.calibrationSet(loader, tokenizer)
   }

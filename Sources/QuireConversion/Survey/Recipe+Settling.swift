@@ -28,11 +28,11 @@ extension Recipe {
   /// The recipe with the survey's decisions written into its steps.
   func settled(by survey: Survey, _ configuration: ModelConfiguration) throws(ConversionError) -> Recipe {
     var all = steps + upcoming
-    var layers = configuration.layers
+    var configuration = configuration
     for index in all.indices.prefix(relevantCount) {
       let settings = try all[index].settings.settled(
-        by: survey, index: index, configuration.replacingLayers(layers))
-      layers = try settings.shapes(after: layers)
+        by: survey, index: index, configuration)
+      configuration = try settings.configuration(after: configuration)
       all[index] = settings.step
     }
     return replacingSteps(all)

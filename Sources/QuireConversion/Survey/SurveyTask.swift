@@ -22,7 +22,10 @@ struct SurveyTask {
   /// The text on which changes are tried; nil when none are.
   var triedText: CalibrationSet? { work.probeCount > 0 ? calibration : nil }
 
-  var configuration: ModelConfiguration { loader.configuration }
+  var configuration: ModelConfiguration { recipe.rotatedConfiguration(loader.configuration) }
+  var rotation: ModelRotation? {
+    recipe.rotation.map { ModelRotation($0, loader.configuration, compute) }
+  }
 
   /// The steps of one kind, in their order.
   private func all<Settings>(_ type: Settings.Type) -> [(step: Int, settings: Settings)] {

@@ -14,6 +14,7 @@ final class Surveyor {
   private let run: CalibrationRun?
   private let probes: ProbeRun?
   private let meter: SensitivityMeter?
+  private let tables: SourceTables
   private(set) var layersDone = 0
   private var survey = Survey()
 
@@ -26,6 +27,7 @@ final class Surveyor {
   init(_ task: SurveyTask, in unfinished: UnfinishedFiles?, _ work: WorkMeter) throws(ConversionError) {
     self.task = task
     self.work = work
+    tables = SourceTables(loader: task.loader, rotation: task.rotation)
     for (step, settings) in task.heads {
       survey.pruning[step] = PruningTable(step: HeadPruningSettings.name, unit: settings.unit.rawValue)
     }
@@ -34,7 +36,7 @@ final class Surveyor {
         step: NeuronPruningSettings.name, unit: "\(settings.group) channels")
     }
     let (configuration, probeCount) = (task.configuration, task.work.probeCount)
-    let embedding = try wrapping(ConversionError.model, try task.loader.embedding(of: configuration))
+    let embedding = try wrapping(ConversionError.model, try tables.matrix(.embedding))
     run = try task.runningText.map { text throws(ConversionError) in
       try wrapping(
         ConversionError.calibration,
@@ -62,6 +64,7 @@ final class Surveyor {
   ) throws(ConversionError) {
     self.task = task
     self.work = work
+    tables = SourceTables(loader: task.loader, rotation: task.rotation)
     layersDone = note.layersDone
     survey = note.survey
     let configuration = task.configuration
@@ -108,7 +111,8 @@ final class Surveyor {
   func measureLayer() throws(ConversionError) {
     let index = layersDone
     work.add(0)
-    let layer = try wrapping(ConversionError.model, try task.loader.layer(index))
+    let stored = try wrapping(ConversionError.model, try task.loader.layer(index))
+    let layer = tables.rotation?.rotated(stored, index: index) ?? stored
     let activations = try statistics(of: layer, index: index)
     work.add(task.work.statistics(index))
     try measure(try smoothed(layer, index: index, activations), index: index, activations)
@@ -243,10 +247,8 @@ final class Surveyor {
     guard let probes else { return survey }
     let isTied = configuration.tiesEmbeddings
     let name = isTied ? TensorName.embedding : .head
-    let shape = name.shape(in: configuration)
-    let head = try wrapping(
-      ConversionError.model, try task.loader.matrix(name, rows: shape[0], columns: shape[1]))
-    let finalNorm = try wrapping(ConversionError.model, try task.loader.finalNorm(of: configuration))
+    let head = try wrapping(ConversionError.model, try tables.matrix(name))
+    let finalNorm = try wrapping(ConversionError.model, try tables.finalNorm())
     let otherHead = try meter?.tried(head, as: name)
     let divergences = try wrapping(
       ConversionError.calibration,

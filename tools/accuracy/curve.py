@@ -1,0 +1,75 @@
+"""The best accuracy for its size that a set of models offers, and which other models lie below it.
+
+A curve is the lower convex hull of points (bits per weight, mean KL): a `budget` step mixes the formats of two recipes in
+any proportion, and the costs of matrices nearly add up, so that the straight line between two recipes is what a
+recipe of a size between them can be expected to reach. To the left of the first point and above the last one's bits there is
+nothing to compare, or only the last point's KL.
+"""
+
+from dataclasses import dataclass
+from math import hypot
+
+
+@dataclass(frozen=True)
+class Point:
+    name: str
+    bits: float
+    divergence: float  # mean KL
+    error: float  # its standard error
+
+
+def corners(points: list[Point]) -> list[Point]:
+    """The lower convex hull from left to right, as far as it falls."""
+    hull: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.bits, point.divergence)):
+        if hull and point.divergence >= hull[-1].divergence:
+            continue
+        while len(hull) > 1 and _turns_down(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    return hull
+
+
+def _turns_down(a: Point, b: Point, c: Point) -> bool:
+    """Whether b lies on or above the line from a to c."""
+    return (b.divergence - a.divergence) * (c.bits - a.bits) >= (c.divergence - a.divergence) * (b.bits - a.bits)
+
+
+def divergence_at(bits: float, hull: list[Point]) -> float | None:
+    """The curve's mean KL; None to the left of its first corner."""
+    if not hull or bits < hull[0].bits:
+        return None
+    for left, right in zip(hull, hull[1:]):
+        if bits <= right.bits:
+            share = (bits - left.bits) / (right.bits - left.bits)
+            return left.divergence + share * (right.divergence - left.divergence)
+    return hull[-1].divergence
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A model of another tool that is better than ours."""
+
+    point: Point
+    ours: float  # the curve's KL at as many bits
+    is_certain: bool  # by more than two standard errors
+
+
+def below(points: list[Point], hull: list[Point]) -> list[Verdict]:
+    """The points under the curve; those with fewer bits than its first corner are not judged."""
+    found = []
+    for point in points:
+        ours = divergence_at(point.bits, hull)
+        if ours is not None and point.divergence < ours:
+            nearest = min(hull, key=lambda corner: abs(corner.bits - point.bits))
+            found.append(Verdict(point, ours, ours - point.divergence > 2 * hypot(point.error, nearest.error)))
+    return found
+
+
+def unmatched(points: list[Point], ours: list[Point]) -> list[Point]:
+    """The points for which no single model of ours has both no more bits and no larger mean KL."""
+    return [
+        point
+        for point in points
+        if not any(own.bits <= point.bits and own.divergence <= point.divergence for own in ours)
+    ]

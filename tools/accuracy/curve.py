@@ -2,8 +2,8 @@
 
 A curve is the lower convex hull of points (bits per weight, mean KL): a `budget` step mixes the formats of two recipes in
 any proportion, and the costs of matrices nearly add up, so that the straight line between two recipes is what a
-recipe of a size between them can be expected to reach. To the left of the first point and above the last one's bits there is
-nothing to compare, or only the last point's KL.
+recipe of a size between them can be expected to reach. Left of the first point the curve has that point's KL: a model with
+fewer bits and a smaller KL is better, one with a larger KL cannot be judged. Right of the last it has that one's.
 """
 
 from dataclasses import dataclass
@@ -35,10 +35,10 @@ def _turns_down(a: Point, b: Point, c: Point) -> bool:
     return (b.divergence - a.divergence) * (c.bits - a.bits) >= (c.divergence - a.divergence) * (b.bits - a.bits)
 
 
-def divergence_at(bits: float, hull: list[Point]) -> float | None:
-    """The curve's mean KL; None to the left of its first corner."""
-    if not hull or bits < hull[0].bits:
-        return None
+def divergence_at(bits: float, hull: list[Point]) -> float:
+    """The curve's mean KL."""
+    if bits <= hull[0].bits:
+        return hull[0].divergence
     for left, right in zip(hull, hull[1:]):
         if bits <= right.bits:
             share = (bits - left.bits) / (right.bits - left.bits)
@@ -56,20 +56,22 @@ class Verdict:
 
 
 def below(points: list[Point], hull: list[Point]) -> list[Verdict]:
-    """The points under the curve; those with fewer bits than its first corner are not judged."""
+    """The points under the curve."""
     found = []
     for point in points:
         ours = divergence_at(point.bits, hull)
-        if ours is not None and point.divergence < ours:
+        if point.divergence < ours:
             nearest = min(hull, key=lambda corner: abs(corner.bits - point.bits))
             found.append(Verdict(point, ours, ours - point.divergence > 2 * hypot(point.error, nearest.error)))
     return found
 
 
 def unmatched(points: list[Point], ours: list[Point]) -> list[Point]:
-    """The points for which no single model of ours has both no more bits and no larger mean KL."""
-    return [
+    """The points, each the best of its size among them, for which no single model of ours has both no more bits and no
+    larger mean KL."""
+    best = [
         point
         for point in points
-        if not any(own.bits <= point.bits and own.divergence <= point.divergence for own in ours)
+        if not any(other.bits <= point.bits and other.divergence < point.divergence for other in points)
     ]
+    return [p for p in best if not any(own.bits <= p.bits and own.divergence <= p.divergence for own in ours)]

@@ -68,7 +68,7 @@ class Workshop:
     # -- Quire ------------------------------------------------------------------------------------------------
 
     def make_pack(self, variant: Variant, target: Path) -> Made:
-        recipe = Path(variant.form) if variant.form.endswith(".json5") else ROOT / "recipes" / f"{variant.form}.json5"
+        recipe = Path(variant.form) if is_recipe_file(variant.form) else ROOT / "recipes" / f"{variant.form}.json5"
         pack = target / f"{recipe.stem}.quire"
         self.quire("convert", self.checkpoint, "--recipe", recipe, "--output", pack, "--quiet")
         floats = self.floats_of(pack, target)
@@ -161,6 +161,11 @@ class Workshop:
             lines = [line.strip() for line in outcome.stderr.splitlines() if line.strip()]
             raise PeerError((lines or [f"exit status {outcome.returncode}"])[-1])
         return json.loads(outcome.stdout.strip().splitlines()[-1])
+
+
+def is_recipe_file(form: str) -> bool:
+    """Whether a variant is a recipe of the user's, not one that comes with Quire."""
+    return form.endswith(".json5")
 
 
 def tensor_bytes(folder: Path) -> dict[str, int]:

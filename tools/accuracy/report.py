@@ -4,8 +4,24 @@ import json
 from pathlib import Path
 
 from curve import Point, Verdict, below, corners, unmatched
+from environment import PeerError
 
+ROW_KEYS = {"checkpoint", "text", "name", "tool", "bits", "kl", "klError", "topOne", "perplexity", "types"}
 BAR = (3.5, 5.0)  # bits per weight between which no other type may lie below our curve
+
+
+def read(path: Path) -> list[dict]:
+    """The rows of a file, none when it is not there. Raises PeerError for a file that holds something else."""
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not ROW_KEYS <= row.keys():
+            raise PeerError(f"expected a row of results in {path}, line {number}, found '{line[:40]}'; correct or remove it")
+        rows.append(row)
+    return rows
 
 
 def merge(path: Path, row: dict) -> None:
@@ -14,8 +30,7 @@ def merge(path: Path, row: dict) -> None:
     def key(row: dict) -> tuple:
         return row["checkpoint"], row["text"], row["name"]
 
-    old = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    rows = [other for other in old if key(other) != key(row)] + [row]
+    rows = [other for other in read(path) if key(other) != key(row)] + [row]
     rows.sort(key=lambda row: (row["checkpoint"], row["text"], row["bits"], row["name"]))
     partial = path.with_name(path.name + ".partial")
     partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
@@ -80,7 +95,8 @@ def _judged(verdicts: list[Verdict], others: list[Point], hull: list[Point]) -> 
             for v in found
         ]
         lines.append(f"  below it {title}: " + (", ".join(names) or "none"))
-    smaller = [point.name for point in others if point.bits < hull[0].bits]
+    first = hull[0]
+    smaller = [point.name for point in others if point.bits < first.bits and point.divergence >= first.divergence]
     if smaller:
-        lines.append(f"  smaller than every recipe, not judged: {', '.join(smaller)}")
+        lines.append(f"  smaller than every recipe with a larger KL, not judged: {', '.join(smaller)}")
     return lines

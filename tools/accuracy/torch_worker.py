@@ -7,6 +7,7 @@ Runs in the maker's environment. The settings are the maker's own defaults for s
 inputs, on as many tokens as Quire's recipes use. The text is that of Quire's recipes: one document a line, {"text": …} or
 {"messages": […]} rendered by the checkpoint's chat template. GPTQModel and llm-compressor get each document alone in its
 context, as Quire does; AutoRound needs sequences of equal length, so it gets the documents joined and cut.
+The checkpoint is loaded in its own type, as these tools do by default.
 Prints a line of JSON with the version.
 """
 
@@ -42,16 +43,13 @@ def documents(task: dict) -> list[list[int]]:
 def auto_round(task: dict) -> None:
     import torch
     from auto_round import AutoRound
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     joined = [token for document in documents(task) for token in document]
     count = max(1, len(joined) // JOINED_TOKENS)
     length = min(JOINED_TOKENS, len(joined))
     sequences = [torch.tensor([joined[index * length : (index + 1) * length]]) for index in range(count)]
-    tokenizer = AutoTokenizer.from_pretrained(task["checkpoint"])
-    model = AutoModelForCausalLM.from_pretrained(task["checkpoint"], dtype=torch.float32)
     rounder = AutoRound(
-        model, tokenizer, bits=4, group_size=128, sym=True, dataset=sequences, seqlen=length, nsamples=count,
+        task["checkpoint"], bits=4, group_size=128, sym=True, dataset=sequences, seqlen=length, nsamples=count,
         device_map="cpu", enable_torch_compile=False,
     )  # fmt: skip
     rounder.quantize_and_save(task["target"], format="auto_gptq")
@@ -69,7 +67,6 @@ def gptq_model(task: dict) -> None:
 
 
 def llm_compressor(task: dict) -> None:
-    import torch
     from datasets import Dataset
     from llmcompressor import oneshot
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -84,7 +81,7 @@ def llm_compressor(task: dict) -> None:
         recipe = [AWQModifier(targets="Linear", scheme="W4A16", ignore=["lm_head"])]
     rows = documents(task)
     masks = [[1] * len(ids) for ids in rows]
-    model = AutoModelForCausalLM.from_pretrained(task["checkpoint"], dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(task["checkpoint"], dtype="auto")
     oneshot(
         model=model, tokenizer=AutoTokenizer.from_pretrained(task["checkpoint"]),
         dataset=Dataset.from_dict({"input_ids": rows, "attention_mask": masks}), recipe=recipe,

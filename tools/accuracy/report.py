@@ -52,6 +52,27 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def compact_table(rows: list[dict]) -> str:
+    """Markdown, by size: a line for each form, without and with an importance matrix; recipes as weights and as they run."""
+    forms: dict[tuple, dict] = {}
+    for row in rows:
+        forms.setdefault((row["tool"], row["form"]), {})[row["importanceMatrix"]] = row
+    header = ["bits/weight", "what", "mean KL", "other", "top-1 %"]
+    lines = [_line(header), _line(["---"] * len(header))]
+    for (tool, form), pair in sorted(forms.items(), key=lambda item: min(row["bits"] for row in item[1].values())):
+        plain, weighted = pair.get(False), pair.get(True)
+        found = [row for row in (plain, weighted) if row]
+        bits = " / ".join(dict.fromkeys(f"{row['bits']:.2f}" for row in found))
+        tops = " / ".join(f"{100 * row['topOne']:.1f}" for row in found)
+        divergence = f"{plain['kl']:.6f}" if plain else "–"
+        other = f"{weighted['kl']:.6f} with a matrix" if weighted else ""
+        if tool == "quire":
+            other = f"{plain['klAsItRuns']:.6f} as it runs"
+        name = f"**{form}**" if tool == "quire" else f"{tool} {form}"
+        lines.append(_line([bits, name, divergence, other, tops]))
+    return "\n".join(lines)
+
+
 def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shlex
 import shutil
 import time
 from argparse import Namespace
@@ -20,11 +21,10 @@ def shown(path: Path) -> str:
 
 
 class Comparison:
-    """The options are those of tools/bench-accuracy; the command is for the record."""
+    """The options are those of tools/bench-accuracy."""
 
-    def __init__(self, options: Namespace, command: str, say):
+    def __init__(self, options: Namespace, say):
         self.options = options
-        self.command = command
         self.say = say
         folder = options.folder.resolve()
         self.workshop = Workshop(options.checkpoint.resolve(), options.quire.resolve(), folder, options.threads, say)
@@ -65,7 +65,7 @@ class Comparison:
             "perplexity": floats["perplexity"], "perplexityRatio": floats["perplexityRatio"],
             "checkpoint": shown(self.options.checkpoint), "text": shown(self.options.text),
             "tokens": evaluation["method"]["text"]["scoredTokens"], "secondsToMake": round(seconds, 1),
-            "quire": evaluation["provenance"]["program"], "command": self.command,
+            "quire": evaluation["provenance"]["program"], "command": self.command(variant),
             "date": datetime.date.today().isoformat(),
         } | made.notes  # fmt: skip
         for pack in packs:
@@ -76,6 +76,11 @@ class Comparison:
         if not self.options.keep:
             shutil.rmtree(self.workshop.folder / "models" / variant.name)
         return result
+
+    def command(self, variant: Variant) -> str:
+        """What makes the row again."""
+        checkpoint, text = shown(self.options.checkpoint), shown(self.options.text)
+        return shlex.join(["tools/bench-accuracy", checkpoint, "--text", text, "--only", variant.name])
 
     def evaluate(self, models: list[Path]) -> dict:
         """The rows of one evaluation, the reference first, whose results are kept for the next one."""

@@ -22,7 +22,7 @@ FLOAT32 = 0  # both as a type of tensors and as a type of files
 
 
 def type_names(library: ctypes.CDLL, path: Path) -> dict[str, int]:
-    """How often each type occurs among the tensors with more than one dimension, or rather that are not float32."""
+    """How often each type occurs among the tensors that are not float32, as norms are."""
     library.ggml_type_name.restype = ctypes.c_char_p
     counts = Counter(entry.type_id for entry in gguf_header.tensors(path) if entry.type_id != FLOAT32)
     return {library.ggml_type_name(ctypes.c_int(kind)).decode(): count for kind, count in counts.most_common()}

@@ -17,7 +17,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-JOINED_TOKENS = 256  # of a sequence for AutoRound, four stories or so: as in its documents' own contexts
+JOINED_TOKENS = 256  # of a sequence for AutoRound: a few short documents
 SHORTEST = 2  # a document of one token has nothing that follows
 
 

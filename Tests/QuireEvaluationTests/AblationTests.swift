@@ -83,18 +83,27 @@ import Testing
         repeating: LayerShape(queryHeadCount: 4, keyValueHeadCount: 1, intermediateSize: 512), count: 2))
     #expect(Self.subject(single).headsNote?.contains("one KV group") == true)
     let small = Self.subject(available: 5 * Self.configuration.parameterCount)
-    #expect(small.weights == [.bf16, .int8, .int4])
+    #expect(small.weights == [.bf16, .int8, .nl4, .int4])
     #expect(small.weightsNote?.contains("float32 weights take") == true)
     #expect(!small.keepsModels)
   }
 
-  /// The group of int4 must divide the output projection before and after a KV group is removed.
+  /// The group of nl4 and int4 must divide the output projection before and after a KV group is removed.
   @Test func theGroupDividesPrunedWidths() {
     #expect(Self.subject().group == 128)
     let narrow = Self.configuration.replacingLayers(
       [LayerShape](
         repeating: LayerShape(queryHeadCount: 4, keyValueHeadCount: 4, intermediateSize: 512), count: 2))
     #expect(Self.subject(narrow).group == 64)
+  }
+
+  @Test func widthsWithoutAGroupLeaveTheFormatsWithGroupsOut() {
+    let odd = Self.configuration.replacingLayers(
+      [LayerShape](
+        repeating: LayerShape(queryHeadCount: 4, keyValueHeadCount: 2, intermediateSize: 500), count: 2))
+    let subject = Self.subject(odd)
+    #expect(subject.weights == [.float32, .bf16, .int8])
+    #expect(subject.weightsNote == "nl4 and int4 need widths that are multiples of 32, found 500")
   }
 
   @Test func readsRecordedRequests() throws {

@@ -27,6 +27,7 @@ class Program:
 
 PROGRAMS = [
     Program("quire-int4", "quire", 4, "int4"),
+    Program("quire-nl4", "quire", 4, "nl4"),
     Program("llama-q4_0", "llama.cpp", 4, "q4_0"),
     Program("llama-q4_0-norepack", "llama.cpp", 4, "q4_0", repack=False),
     Program("llama-q4_k_m", "llama.cpp", 4, "q4_k_m"),

@@ -1,4 +1,4 @@
-"""The throw-away Python environment with the peers in it."""
+"""Throw-away Python environments with other programs in them."""
 
 import os
 import subprocess
@@ -6,26 +6,28 @@ import sys
 from pathlib import Path
 
 PACKAGES = ("numpy", "gguf", "llama-cpp-python", "openvino")
+# How pip installs some of them. The llama.cpp of another machine's wheel would not use this CPU's instructions, and
+# GPTQModel's build looks at the torch that is there.
+OPTIONS = {"llama-cpp-python": ["--no-binary", "llama-cpp-python"], "gptqmodel": ["--no-build-isolation"]}
 
 
 class PeerError(Exception):
     """One sentence: expected, found, what to do."""
 
 
-def environment(folder: Path, say) -> Path:
+def environment(folder: Path, say, packages: tuple[str, ...] = PACKAGES) -> Path:
     """The interpreter of the environment in `folder`, which is made and filled when it is not complete."""
     python = folder / "bin" / "python"
     complete = folder / "complete"
     if complete.exists():
         return python
-    say(f"making {folder}: llama.cpp is built from source for this CPU, which takes some minutes")
+    built = ": llama.cpp is built from source for this CPU, which takes some minutes"
+    say(f"making {folder}" + (built if "llama-cpp-python" in packages else ""))
     run([sys.executable, "-m", "venv", "--clear", str(folder)], "make a virtual environment (python3-venv)")
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for package in PACKAGES:
+    for package in packages:
         say(f"installing {package}")
-        # The wheel of another machine would not use this CPU's instructions.
-        source = ["--no-binary", package] if package == "llama-cpp-python" else []
-        run(install + source + [package], f"install {package} from PyPI")
+        run(install + OPTIONS.get(package, []) + [package], f"install {package} from PyPI")
     complete.touch()
     return python
 

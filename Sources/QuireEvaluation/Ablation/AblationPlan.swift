@@ -109,7 +109,7 @@ package struct AblationSubject: Sendable, Equatable {
   package private(set) var weightsNote: String?
   /// Why no head is removed; nil when one is.
   package private(set) var headsNote: String?
-  /// The group of int4 weights, before and after pruning.
+  /// The group of nl4 and int4 weights, before and after pruning.
   package private(set) var group = 128
   /// Whether all variants of the model fit into memory together.
   package private(set) var keepsModels = false
@@ -138,7 +138,7 @@ package struct AblationSubject: Sendable, Equatable {
   }
 
   private mutating func chooseFormats(storedBytes: Int, availableBytes: Int) {
-    weights = [.float32, .bf16, .int8, .int4]
+    weights = [.float32, .bf16, .int8, .nl4, .int4]
     let widths = Set(
       configuration.tensorNames.filter { !$0.isNorm }.map { $0.shape(in: configuration)[1] }
         + (headsNote == nil ? configuration.layers.map(prunedWidth) : []))
@@ -146,8 +146,9 @@ package struct AblationSubject: Sendable, Equatable {
     if let fitting = [128, 64, 32].first(where: { group in widths.allSatisfy { $0 % group == 0 } }) {
       group = fitting
     } else {
-      weights.removeAll { $0 == .int4 }
-      notes.append("int4 needs widths that are multiples of 32, found \(widths.sorted()[0])")
+      weights.removeAll { $0 == .nl4 || $0 == .int4 }
+      let odd = widths.filter { $0 % 32 != 0 }.sorted()
+      notes.append("nl4 and int4 need widths that are multiples of 32, found \(odd[0])")
     }
     let parameters = Double(configuration.parameterCount)
     // Made from the stored weights, which are in memory as well.
@@ -174,7 +175,7 @@ package struct AblationSubject: Sendable, Equatable {
     case .float32: 4
     case .stored, .bf16: 2
     case .int8: 1.05
-    case .int4: 0.7
+    case .nl4, .int4: 0.7
     }
   }
 
@@ -183,6 +184,7 @@ package struct AblationSubject: Sendable, Equatable {
     switch weights {
     case .stored, .float32, .bf16: nil
     case .int8: QuantizationSettings(target: .int8())
+    case .nl4: QuantizationSettings(target: .nl4(group: group))
     case .int4: QuantizationSettings(target: .int4(group: group))
     }
   }

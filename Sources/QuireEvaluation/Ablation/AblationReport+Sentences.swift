@@ -29,7 +29,7 @@ extension AblationReport {
     guard let levels = plan.axes.first(where: { $0.technique == .weights })?.levels,
       levels.contains(.weights(.bf16))
     else { return [] }
-    return [AblationWeights.int8, .int4].filter { levels.contains(.weights($0)) }.map { weights in
+    return [AblationWeights.int8, .nl4, .int4].filter { levels.contains(.weights($0)) }.map { weights in
       let (level, base) = (AblationLevel.weights(weights), AblationLevel.weights(.bf16))
       let gain = together(level, over: base)
       var text =

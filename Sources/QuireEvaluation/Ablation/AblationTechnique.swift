@@ -41,7 +41,7 @@ package enum AblationTechnique: String, Sendable, CaseIterable {
 package enum AblationWeights: String, Sendable, CaseIterable {
   /// As the file has them.
   case stored
-  case float32, bf16, int8, int4
+  case float32, bf16, int8, nl4, int4
 }
 
 /// How requests are computed together.

@@ -8,7 +8,7 @@ extension Command {
     name: "ablate",
     summary: """
       Measures what each technique is worth on this machine, by switching it on alone and off among all others.
-      Techniques: weights (float32, bf16, int8, int4), heads (one KV group less in every layer), kv-cache, prefix-cache,
+      Techniques: weights (float32, bf16, int8, nl4, int4), heads (one KV group less in every layer), kv-cache, prefix-cache,
       batching, threads, lookup (drafts from the text itself). All variants answer the same recorded requests in turns;
       factors are medians over the rounds. Answers that must not change are compared to the last bit, the others with
       those of the float32 model.

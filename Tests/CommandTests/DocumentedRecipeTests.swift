@@ -31,7 +31,9 @@ import Testing
       instead: ["removeShare": ["remove"], "errorBudget": ["remove"]]),
     "rotate": Section(
       required: [:],
-      fields: ["hiddenStates": ["true", "false", "\"untied\""], "values": ["true", "false"], "seed": ["0", "12"]]),
+      fields: [
+        "hiddenStates": ["true", "false", "\"untied\""], "values": ["true", "false"], "seed": ["0", "12"],
+      ]),
     "smooth": Section(
       required: [:], fields: ["method": ["\"awq\"", "\"smoothquant\""], "alpha": ["0.3"]]),
     "quantize": Section(

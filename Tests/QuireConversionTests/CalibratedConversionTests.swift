@@ -62,6 +62,30 @@ import Testing
     #expect(squaredDistance(found, reference) < squaredDistance(nearest, reference))
   }
 
+  /// lm_head is solved too where it has few bits and its inputs are known: not when it is the embedding, and not with
+  /// statistics from a file.
+  @Test func headsOfFewBitsAreSolved() throws {
+    func convert(_ method: QuantizationMethod, tied: Bool) throws -> RoundingRecord? {
+      TinyCheckpoint(layerCount: 2, tiesEmbeddings: tied).write(to: folder)
+      let settings = QuantizationSettings(
+        target: .int8(), method: method,
+        overrides: [.init(pattern: "lm_head|embed", target: .nl3(group: 32))])
+      return try bench.convert([.quantize(settings)]).rows[1].rounding.first { $0.tensor == .head }
+    }
+    let reference = try { () throws -> [Float] in
+      TinyCheckpoint(layerCount: 2).write(to: folder)
+      return try logits(Model(checkpoint: Checkpoint(path: folder.path)))
+    }()
+    let nearest = try #require(try convert(.nearest, tied: false))
+    let distance = squaredDistance(try packedLogits(), reference)
+    let solved = try #require(try convert(.gptq, tied: false))
+    #expect(nearest.method == .nearest && nearest.outputError == nil)
+    #expect(solved.method == .gptq)
+    #expect(try #require(solved.outputError) < nearest.relativeError)
+    #expect(squaredDistance(try packedLogits(), reference) < distance)
+    #expect(try convert(.gptq, tied: true) == nil)
+  }
+
   @Test(arguments: ScaleSearchMeasure.allCases)
   func searchedScalesReachEveryMatrix(measure: ScaleSearchMeasure) throws {
     TinyCheckpoint().write(to: folder)

@@ -28,10 +28,11 @@ import Testing
     .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1), tries: true)), .smooth(.init(method: .awq)),
     budget(bits: 6))
 
-  /// Rotates every part, on the way to a target that follows the float model.
+  /// Rotates every part, on the way to a target that follows the float model, and needs activations until lm_head.
   private static let rotated: Recipe = {
     var settings = QuantizationSettings(target: .nl4(group: 32), method: .gptq)
     settings.asymmetry = 0.5
+    settings.overrides = [.init(pattern: "lm_head", target: .nl4(group: 32))]
     return recipe(.rotate(.init()), .smooth(.init(method: .awq)), .quantize(settings))
   }()
 

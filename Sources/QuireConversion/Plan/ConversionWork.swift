@@ -36,6 +36,11 @@ struct ConversionWork {
     if plan.result.tensors.contains(where: { $0.name == .head }) {
       tables[.head] = tables[.head] ?? tables[.embedding]
     }
+    if let head = plan.result.tensors.first(where: { $0.name == .head }),
+      plan.recipe.calibratesHead(plan.result.configuration, head.format)
+    {
+      tables[.head, default: 0] += Self.multiplyAdds(head, plan) / Self.multiplyAddsPerSecond
+    }
     layerSeconds = layers
     tableSeconds = tables
   }
@@ -46,11 +51,19 @@ struct ConversionWork {
     _ tensor: ConversionPlan.PlannedTensor, _ part: LayerTensor, _ plan: ConversionPlan
   ) -> Double {
     guard tensor.shape.count == 2 else { return 0 }
+    return multiplyAdds(
+      tensor, plan,
+      ownsStatistics: part != .keyProjection && part != .valueProjection && part != .upProjection)
+  }
+
+  private static func multiplyAdds(
+    _ tensor: ConversionPlan.PlannedTensor, _ plan: ConversionPlan, ownsStatistics: Bool = true
+  ) -> Double {
     let settings = plan.windows
     let matrix = MatrixWork(
       rows: Double(tensor.shape[0]), columns: Double(tensor.shape[1]),
       tokens: settings.statistics == nil ? Double(settings.windowCount * settings.windowTokens) : 0,
-      ownsStatistics: part != .keyProjection && part != .valueProjection && part != .upProjection)
+      ownsStatistics: ownsStatistics)
     return plan.recipe.steps.reduce(0) { $0 + $1.settings.multiplyAdds(matrix) }
   }
 

@@ -90,9 +90,13 @@ extension Recipe {
   /// Whether lm_head is rounded with statistics of its inputs. Not where it is the embedding too, which is rounded before
   /// the text has run through the layers; not with 8 bits, where that gains next to nothing; and not with statistics from a
   /// file, which has none of its inputs.
-  func calibratesHead(_ configuration: ModelConfiguration, _ formats: TensorFormats?) -> Bool {
+  ///
+  /// - Parameters:
+  ///   - configuration: after a rotation
+  ///   - format: of lm_head
+  func calibratesHead(_ configuration: ModelConfiguration, _ format: WeightFormat?) -> Bool {
     guard let quantization, quantization.needsCalibration, calibration.statistics == nil,
-      !configuration.tiesEmbeddings, let format = formats?.format(of: .head)
+      !configuration.tiesEmbeddings, let format
     else { return false }
     return format.scheme != .bf16 && format.scheme != .int8
   }

@@ -81,7 +81,7 @@ import Testing
   @Test func theDraftModelsCacheCountsInTheMemory() throws {
     let configuration = EngineModelTests.model.configuration
     var options = EngineOptions(contextLength: 64, cacheBytes: 1 << 20)
-    options.maximumSlots = 1024
+    (options.maximumSlots, options.tokenBudget) = (1024, 1024)
     let alone = try EngineShape(options, configuration: configuration, vocabularySize: 300)
     let both = try EngineShape(
       options, configuration: configuration, draft: configuration, vocabularySize: 300)

@@ -7,7 +7,7 @@ package import QuireText
 
 /// Runs many requests at once on one model: continuous batching on its own thread.
 ///
-///     let engine = try Engine(model: model, tokenizer: tokenizer)
+///     let engine = try Engine(model: model, tokenizer: tokenizer)  // draft: a small model makes it faster
 ///     let id = try engine.submit(request) { event in … }  // called on the engine's thread
 ///     engine.cancel(id)                                   // its slot is free within a step
 ///     engine.drain()                                      // nothing new; returns when all have finished
@@ -23,12 +23,14 @@ package final class Engine: Sendable {
   private let counter: MetricsCounter
 
   /// Allocates all memory and starts the thread. Throws `invalidOption`.
+  /// - Parameter draft: a model with the same token ids that drafts for `model`, which changes no answer
   package convenience init(
-    model: Model, tokenizer: Tokenizer, options: EngineOptions = EngineOptions()
+    model: Model, tokenizer: Tokenizer, draft: Model? = nil, options: EngineOptions = EngineOptions()
   ) throws(GenerationError) {
     let configuration = model.configuration
     let shape = try EngineShape(
-      options, configuration: configuration, vocabularySize: tokenizer.vocabularySize)
+      options, configuration: configuration, draft: draft?.configuration,
+      vocabularySize: tokenizer.vocabularySize)
     let compute = Compute(
       threadCount: shape.threadCount, instructionSet: options.instructionSet ?? .detected)
     let cache = KeyValueCache(
@@ -40,7 +42,11 @@ package final class Engine: Sendable {
     self.init(
       EngineParts(
         forward: forward, rowWidth: configuration.vocabularySize, tokenizer: tokenizer, shape: shape,
-        endOfSequenceIDs: ends.union(configuration.endOfSequenceIDs)))
+        endOfSequenceIDs: ends.union(configuration.endOfSequenceIDs),
+        draftModel: draft.map {
+          DraftModelParts(
+            $0, for: model, shape: shape, element: options.draftElement($0.configuration), compute)
+        }))
   }
 
   /// An engine over any source of logits. The length of its rows must agree with `parts`.
@@ -109,14 +115,15 @@ package struct EngineParts: Sendable {
   package let tokenizer: Tokenizer
   package let shape: EngineShape
   package let endOfSequenceIDs: Set<Int32>
-  /// Makes the draft source; not called when drafting is off.
+  package let draftModel: DraftModelParts?
+  /// Makes the draft source; not called when drafting from the text is off.
   package let makeDraftSource: @Sendable () -> any DraftSource
   /// Called on the engine's thread with the scheduler after each step, for tests of its invariants.
   package let onStep: (@Sendable (Scheduler) -> Void)?
 
   package init(
     forward: any StepForward, rowWidth: Int, tokenizer: Tokenizer, shape: EngineShape,
-    endOfSequenceIDs: Set<Int32>,
+    endOfSequenceIDs: Set<Int32>, draftModel: DraftModelParts? = nil,
     makeDraftSource: @escaping @Sendable () -> any DraftSource = { PromptLookupSource() },
     onStep: (@Sendable (Scheduler) -> Void)? = nil
   ) {
@@ -126,6 +133,7 @@ package struct EngineParts: Sendable {
     self.tokenizer = tokenizer
     self.shape = shape
     self.endOfSequenceIDs = endOfSequenceIDs
+    self.draftModel = draftModel
     self.makeDraftSource = makeDraftSource
     self.onStep = onStep
   }

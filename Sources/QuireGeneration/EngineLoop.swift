@@ -48,7 +48,9 @@ final class EngineLoop {
     recorder = TokenRecorder(
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
     drafting = StepDrafting(
-      mode: shape.lookup, maximumSlots: shape.maximumSlots, source: parts.makeDraftSource())
+      mode: shape.lookup, modelMode: shape.modelDrafts, maximumSlots: shape.maximumSlots,
+      model: parts.draftModel.map { DraftModel($0, shape: shape) },
+      modelShare: parts.draftModel?.assumedShare ?? 0, source: parts.makeDraftSource())
     pacing = PromptPacing(maximumSlots: shape.maximumSlots)
     onStep = parts.onStep
     scheduler = Scheduler(
@@ -133,8 +135,7 @@ final class EngineLoop {
     let logits = forward.logits(of: batch)
     note(stepSeconds: start.duration(to: .now).seconds, position: position ?? 0)
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
-    metrics.noteStep(
-      tokens: plan.tokenCount, drafts: drafting.draftCount, preemptions: plan.preempted.count)
+    metrics.noteStep(tokens: plan.tokenCount, preemptions: plan.preempted.count, drafting)
     // The scheduler's block lists are no longer shared, so it can change them without copying.
     batch.sequences.removeAll(keepingCapacity: true)
     plan.forgetBlocks()
@@ -220,7 +221,7 @@ final class EngineLoop {
     for index in 0...work.draftCount {
       if index > 0 {
         acceptedCount += 1
-        metrics.noteAcceptedDraft()
+        metrics.noteAcceptedDraft(isModels: drafting.isModels(workIndex: workIndex))
       }
       let progress = try request.advance(
         logits: row(work.scoredRows.count + index, of: rows), now: ContinuousClock.now, recorder: recorder)

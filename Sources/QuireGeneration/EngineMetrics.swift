@@ -28,6 +28,11 @@ package struct EngineMetrics: Sendable, Equatable {
   package var draftedTokenCount = 0
   /// Accepted drafts. The token after each did not need its own step.
   package var acceptedDraftCount = 0
+  /// The draft model's share of both.
+  package var modelDraftedTokenCount = 0
+  package var modelAcceptedDraftCount = 0
+  /// Tokens that the draft model computed: for its drafts, and of texts to draft for.
+  package var draftModelTokenCount = 0
   package var stepCount = 0
   package var preemptionCount = 0
   package var stopCount = 0

@@ -28,6 +28,8 @@ package struct EngineOptions: Sendable, Equatable {
   /// Whether tokens are drafted by prompt lookup. It changes the speed of answers, not their content. Off by default,
   /// so that benchmarks measure plain decoding.
   package var lookup: LookupMode
+  /// Whether tokens are drafted by the draft model, if the engine has one.
+  package var modelDrafts: LookupMode
   /// Whether keys and values stay in the cache for requests that begin with the same tokens. This changes only the time
   /// to the first token, not the answers. Off by default, so that measurements compute their prompts completely.
   package var keepsPrefixes: Bool
@@ -37,7 +39,7 @@ package struct EngineOptions: Sendable, Equatable {
     maximumWaiting: Int = 256, tokenBudget: Int = 512, logitRowBudget: Int = 64, contextLength: Int? = nil,
     cacheBlockCount: Int? = nil, cacheBytes: Int = 2 << 30, keyValueElement: KeyValueElement = .float16,
     endOfSequenceIDs: Set<Int32> = [], lookup: LookupMode = .off,
-    keepsPrefixes: Bool = false
+    modelDrafts: LookupMode = .adaptive, keepsPrefixes: Bool = false
   ) {
     self.threadCount = threadCount
     self.instructionSet = instructionSet
@@ -51,6 +53,7 @@ package struct EngineOptions: Sendable, Equatable {
     self.keyValueElement = keyValueElement
     self.endOfSequenceIDs = endOfSequenceIDs
     self.lookup = lookup
+    self.modelDrafts = modelDrafts
     self.keepsPrefixes = keepsPrefixes
   }
 }

@@ -1,5 +1,5 @@
 package import QuireModel
-import QuireTensors
+package import QuireTensors
 
 /// The sizes of an engine: its options, checked against a model and completed with defaults.
 package struct EngineShape: Sendable, Equatable {
@@ -18,11 +18,15 @@ package struct EngineShape: Sendable, Equatable {
   /// Ids below this are tokens. Rows of logits may be longer.
   package let vocabularySize: Int
   package let lookup: LookupMode
+  /// Off without a draft model.
+  package let modelDrafts: LookupMode
   package let keepsPrefixes: Bool
 
   /// Throws `invalidOption` with the first option that is out of range or does not fit the others.
+  /// - Parameter draft: the draft model's configuration, if there is one; its cache is part of `cacheBytes`
   package init(
-    _ options: EngineOptions, configuration: ModelConfiguration, vocabularySize: Int
+    _ options: EngineOptions, configuration: ModelConfiguration, draft: ModelConfiguration? = nil,
+    vocabularySize: Int
   ) throws(GenerationError) {
     try Self.check("threadCount", options.threadCount ?? 1, in: 1...1024)
     try Self.check("maximumSlots", options.maximumSlots, in: 1...4096)
@@ -35,7 +39,7 @@ package struct EngineShape: Sendable, Equatable {
         "tokenizer: expected at most the model's \(configuration.vocabularySize) tokens, found \(vocabularySize); use "
           + "the tokenizer that belongs to the model")
     }
-    let context = try Self.contextAndBlocks(options, configuration: configuration)
+    let context = try Self.contextAndBlocks(options, configuration: configuration, draft: draft)
     maximumSlots = options.maximumSlots
     maximumRequests = options.maximumSlots + options.maximumWaiting
     tokenBudget = options.tokenBudget
@@ -45,6 +49,7 @@ package struct EngineShape: Sendable, Equatable {
     threadCount = options.threadCount ?? ProcessLimits.coreCount
     self.vocabularySize = vocabularySize
     lookup = options.lookup
+    modelDrafts = draft == nil ? .off : options.modelDrafts
     keepsPrefixes = options.keepsPrefixes
   }
 
@@ -53,7 +58,7 @@ package struct EngineShape: Sendable, Equatable {
   /// 2. The context is as given, or else as long as model and cache allow.
   /// 3. One sequence of full context must fit the cache; otherwise it could never finish.
   private static func contextAndBlocks(
-    _ options: EngineOptions, configuration: ModelConfiguration
+    _ options: EngineOptions, configuration: ModelConfiguration, draft: ModelConfiguration?
   ) throws(GenerationError) -> (length: Int, blockCount: Int) {
     let blockSize = KeyValueCache.blockSize
     try check("contextLength", options.contextLength ?? 1, in: 1...configuration.contextPositions)
@@ -63,7 +68,7 @@ package struct EngineShape: Sendable, Equatable {
       try check("cacheBlockCount", given, in: 1...Int(Int32.max))
       blockCount = given
     } else {
-      let blockBytes = KeyValueCache.blockBytes(configuration, element: options.keyValueElement)
+      let blockBytes = options.blockBytes(configuration, draft: draft)
       try check("cacheBytes", options.cacheBytes, in: blockBytes...Int.max)
       let useful = KeyValueCache.blockCount(positions: wanted) * options.maximumSlots
       blockCount = min(useful, options.cacheBytes / blockBytes, Int(Int32.max))
@@ -92,5 +97,18 @@ package struct EngineShape: Sendable, Equatable {
 
   private static func invalid(_ name: String, _ sentence: String) -> GenerationError {
     .invalidOption(name: name, sentence: sentence)
+  }
+}
+
+extension EngineOptions {
+  /// Bytes of a block of keys and values, the target's and the draft model's.
+  package func blockBytes(_ configuration: ModelConfiguration, draft: ModelConfiguration?) -> Int {
+    KeyValueCache.blockBytes(configuration, element: keyValueElement)
+      + (draft.map { KeyValueCache.blockBytes($0, element: draftElement($0)) } ?? 0)
+  }
+
+  /// How the draft model's keys and values are stored: as the target's, if that holds heads of its size.
+  package func draftElement(_ draft: ModelConfiguration) -> KeyValueElement {
+    keyValueElement.holds(headSize: draft.headSize) ? keyValueElement : .float16
   }
 }

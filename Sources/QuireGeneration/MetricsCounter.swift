@@ -33,11 +33,15 @@ final class MetricsCounter: Sendable {
     }
   }
 
-  func noteStep(tokens: Int, drafts: Int, preemptions: Int) {
+  func noteStep(tokens: Int, preemptions: Int, _ drafting: borrowing StepDrafting) {
+    let (drafts, modelDrafts, modelRows) =
+      (drafting.draftCount, drafting.modelDraftCount, drafting.modelRowCount)
     metrics.withLock {
       $0.stepCount += 1
       $0.computedTokenCount += tokens
       $0.draftedTokenCount += drafts
+      $0.modelDraftedTokenCount += modelDrafts
+      $0.draftModelTokenCount = modelRows
       $0.preemptionCount += preemptions
       $0.stepTokens.observe(Double(tokens))
     }
@@ -62,8 +66,11 @@ final class MetricsCounter: Sendable {
     }
   }
 
-  func noteAcceptedDraft() {
-    metrics.withLock { $0.acceptedDraftCount += 1 }
+  func noteAcceptedDraft(isModels: Bool) {
+    metrics.withLock {
+      $0.acceptedDraftCount += 1
+      $0.modelAcceptedDraftCount += isModels ? 1 : 0
+    }
   }
 
   func noteEnd(_ reason: FinishReason, seconds: Double) {

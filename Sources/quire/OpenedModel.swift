@@ -12,6 +12,8 @@ import QuireText
 struct OpenedModel {
   let name: String
   let model: Model
+  /// The model that drafts for it, and its name.
+  let draft: (name: String, model: Model)?
   let tokenizer: Tokenizer
   /// End-of-sequence ids of generation_config.json.
   let endOfSequenceIDs: Set<Int32>
@@ -23,9 +25,11 @@ struct OpenedModel {
   /// - Parameters:
   ///   - chatFormat: What the user says about the chat format; the rest is found in the model.
   ///   - needsChats: Whether a model whose chats cannot be rendered is refused.
+  ///   - draft: The model of `--draft`.
   ///   - quiet: Whether no progress is shown on the terminal.
   init(
-    _ source: ModelSource, threadCount: Int, chatFormat: ChatFormatOverride?, needsChats: Bool, quiet: Bool
+    _ source: ModelSource, threadCount: Int, chatFormat: ChatFormatOverride?, needsChats: Bool,
+    draft: OpenedDraft? = nil, quiet: Bool
   ) throws {
     name = source.name
     tokenizer = try source.tokenizer(chatFormat: chatFormat)
@@ -43,13 +47,21 @@ struct OpenedModel {
     guard tokenizer.vocabularySize <= rows else {
       throw ModelFileError.tokenizer(path: source.path, tokens: tokenizer.vocabularySize, rows: rows)
     }
-    let progress = LoadProgress(quiet: quiet)
-    defer { progress.end() }
-    model = try source.model(ThreadTeam(threadCount: threadCount)) { progress.update($0, of: $1) }
+    try draft?.check(tokenizer, of: source)
+    try draft?.checkMemory(with: source)
+    model = try source.model(threadCount: threadCount, quiet: quiet)
+    self.draft = try draft.map { ($0.name, try $0.load(threadCount: threadCount, quiet: quiet)) }
   }
 }
 
 extension ModelSource {
+  /// Loads all weights into memory, with progress on the terminal.
+  func model(threadCount: Int, quiet: Bool) throws -> Model {
+    let progress = LoadProgress(quiet: quiet)
+    defer { progress.end() }
+    return try model(ThreadTeam(threadCount: threadCount)) { progress.update($0, of: $1) }
+  }
+
   /// Loads all weights into memory. Notices about them go to stderr even with --quiet, because they affect results.
   func model(
     _ team: ThreadTeam, onProgress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }

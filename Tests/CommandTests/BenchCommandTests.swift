@@ -117,6 +117,18 @@ import Testing
       "--lookup decodes, but --generate-tokens is 0; leave one of them out"
     ),
     (
+      ["--shape", "qwen3-8b", "--draft-shape", "qwen3-0.6b", "--generate-tokens", "0"],
+      "--draft-shape decodes, but --generate-tokens is 0; leave one of them out"
+    ),
+    (
+      ["--shape", "qwen3-8b", "--draft-shape", "qwen3"],
+      "--draft-shape: expected one of qwen3-0.6b, qwen3-1.7b, qwen3-4b, qwen3-8b, qwen3-14b, qwen3-32b, found 'qwen3'"
+    ),
+    (
+      ["--shape", "qwen3-8b", "--draft-scheme", "int8"],
+      "--draft-scheme belongs to --draft-shape; leave it out, or give both"
+    ),
+    (
       ["--shape", "qwen3-8b", "--layers", "37"], "--layers: expected a whole number from 1 to 36, found '37'"
     ),
     (["m", "--layers", "2"], "--layers belongs to --shape; a model from disk has its own, so leave it out"),

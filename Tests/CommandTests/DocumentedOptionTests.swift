@@ -136,7 +136,8 @@ import Testing
       "--temperature": .adding(["--temperature", "0.5"]), "--top-p": .adding(["--top-p", "0.9"]),
       "--top-k": .adding(["--top-k", "5"]), "--min-p": .adding(["--min-p", "0.1"]),
       "--context": .adding(["--context", "64"]), "--kv-cache": .adding(["--kv-cache", "float32"]),
-      "--no-lookup": .adding(["--no-lookup"]), "--recipe": .adding(["--recipe", recipe]),
+      "--no-lookup": .adding(["--no-lookup"]), "--draft": .adding(["--draft", checkpoint]),
+      "--recipe": .adding(["--recipe", recipe]),
       "--output": .adding(["--output", output]), "--tokens": .adding(["--tokens", "4"]),
       "--thinking-budget": .adding(["--thinking-budget", "2"]),
       "--chat-format": .adding(["--chat-format", "qwen3"]),
@@ -298,6 +299,9 @@ import Testing
       "--generate-tokens": .adding(["--generate-tokens", "1"]),
       "--batch": .adding(["--batch", "1,2"]), "--context": .adding(["--context", "4"]),
       "--repeat": .adding(["--repeat", "2"]), "--lookup": .adding(["--lookup"]),
+      "--draft-shape": shape("--draft-shape", "qwen3-0.6b"),
+      "--draft-scheme": shape("--draft-shape", "qwen3-0.6b", "--draft-scheme", "int8"),
+      "--draft-head-scheme": shape("--draft-shape", "qwen3-0.6b", "--draft-head-scheme", "int4"),
     ]
   }
 }

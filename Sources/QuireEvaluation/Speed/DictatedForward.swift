@@ -4,42 +4,81 @@ import QuireModel
 /// A model that generates a given text: it computes every row of a step in full, then raises the logit of the
 /// text's next token above all others. So random weights decode a text whose repetition is known, at the real cost.
 ///
-/// Only the prompt is not computed: one row stands for it, because the cache holds random keys and values anyway.
-// Unchecked: used by an engine's thread until its request has finished, and read by others after that.
+/// A draft model is dictated the same text with mistakes: each token is right with a given probability, drawn for each
+/// sequence and position.
+///
+/// All sequences have the same text. Only their prompts are not computed: one row stands for each, because the cache
+/// holds random keys and values anyway.
+// Unchecked: used by an engine's thread until its requests have finished, and read by others after that.
 final class DictatedForward: StepForward, @unchecked Sendable {
   private let pass: ForwardPass
   private let text: [Int32]  // prompt and answer
   private let promptCount: Int
-  /// Work of all steps after the prompt.
+  private let acceptance: Double
+  private let stream = RandomStream(seed: 2)
+  /// Work of all steps after the prompts.
   private(set) var work = SpeedWork()
 
-  init(_ pass: ForwardPass, text: [Int32], promptCount: Int) {
+  /// - Parameter acceptance: the probability that a token is the text's, given the tokens before it
+  init(_ pass: ForwardPass, text: [Int32], promptCount: Int, acceptance: Double = 1) {
     self.pass = pass
     self.text = text
     self.promptCount = promptCount
+    self.acceptance = acceptance
   }
 
   func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float> {
-    let slice = batch.sequences[0]
-    guard slice.firstPosition >= promptCount else {
-      if batch.logitRows.isEmpty { return UnsafeBufferPointer(start: nil, count: 0) }
-      let last = ForwardBatch.Slice(rowCount: 1, firstPosition: promptCount - 1, blocks: slice.blocks)
-      let row = ForwardBatch(tokens: [text[promptCount - 1]], sequences: [last], logitRows: [0])
-      return dictated(pass.run(row), after: promptCount - 1)
+    guard batch.sequences.contains(where: { $0.firstPosition < promptCount }) else {
+      work.add(batch, model: pass.model, keyValueElement: pass.cache.element)
+      return dictated(pass.run(batch), batch)
     }
-    work.add(batch, model: pass.model, keyValueElement: pass.cache.element)
-    return dictated(pass.run(batch), after: slice.firstPosition)
+    let rest = withoutPrompts(batch)
+    if rest.tokens.isEmpty { return UnsafeBufferPointer(start: nil, count: 0) }
+    return dictated(pass.run(rest), rest)
   }
 
-  /// Rows of logits in which the text's next token is the largest; the first row is that of `position`.
+  /// The batch with at most the last row of each prompt.
+  private func withoutPrompts(_ batch: ForwardBatch) -> ForwardBatch {
+    var rest = ForwardBatch(tokens: [], sequences: [], logitRows: [])
+    var firstRow = 0
+    for slice in batch.sequences {
+      let cut = max(0, promptCount - 1 - slice.firstPosition)
+      if cut < slice.rowCount {
+        let shift = rest.tokens.count - firstRow - cut
+        rest.logitRows += batch.logitRows.filter { (firstRow + cut..<firstRow + slice.rowCount).contains($0) }
+          .map { $0 + shift }
+        rest.tokens += batch.tokens[firstRow + cut..<firstRow + slice.rowCount]
+        rest.sequences.append(
+          ForwardBatch.Slice(
+            rowCount: slice.rowCount - cut, firstPosition: slice.firstPosition + cut, blocks: slice.blocks))
+      }
+      firstRow += slice.rowCount
+    }
+    return rest
+  }
+
+  /// Rows of logits in which the dictated tokens are the largest.
   private func dictated(
-    _ logits: UnsafeBufferPointer<Float>, after position: Int
+    _ logits: UnsafeBufferPointer<Float>, _ batch: ForwardBatch
   ) -> UnsafeBufferPointer<Float> {
     let width = pass.model.configuration.vocabularySize
     let rows = UnsafeMutableBufferPointer(mutating: logits)
-    for row in 0..<logits.count / width where position + row + 1 < text.count {
-      rows[row * width + Int(text[position + row + 1])] = .greatestFiniteMagnitude
+    var (slice, firstRow) = (0, 0)
+    for (index, row) in batch.logitRows.enumerated() {
+      while row >= firstRow + batch.sequences[slice].rowCount {
+        firstRow += batch.sequences[slice].rowCount
+        slice += 1
+      }
+      let position = batch.sequences[slice].firstPosition + row - firstRow + 1
+      guard position < text.count else { continue }
+      let isRight = isRight(position, sequence: batch.sequences[slice].blocks[0])
+      let token = isRight ? Int(text[position]) : (Int(text[position]) + 1) % width
+      rows[index * width + token] = .greatestFiniteMagnitude
     }
     return logits
+  }
+
+  private func isRight(_ position: Int, sequence: Int32) -> Bool {
+    acceptance >= 1 || stream.uniform(at: UInt64(sequence) << 32 | UInt64(position)) < acceptance
   }
 }

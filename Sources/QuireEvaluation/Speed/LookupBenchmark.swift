@@ -80,24 +80,24 @@ struct LookupBenchmark {
         forward: forward, rowWidth: configuration.vocabularySize, tokenizer: .bytes(), shape: shape,
         endOfSequenceIDs: []))
     let taker = TurnTaker(engine: engine, turnTokens: Self.turnTokens)
-    try taker.begin(GenerationRequest(promptTokens: prompt, maximumTokens: answer.count))
+    try taker.begin([GenerationRequest(promptTokens: prompt, maximumTokens: answer.count)])
     return Contestant(text: text, lookup: lookup, answer: answer, taker: taker, forward: forward)
   }
 
   private func rate(_ contestant: Contestant, _ measured: SpeedPlan.Case) -> Double {
-    Double(measured.tokens) / contestant.taker.answer.seconds
+    Double(measured.tokens) / contestant.taker.measured.seconds
   }
 
   private func row(
     _ contestant: Contestant, _ measured: SpeedPlan.Case, plain: Double, limits: MachineLimits
   ) -> SpeedReport.Row {
-    let (tokens, seconds) = contestant.taker.answer
-    precondition(tokens == contestant.answer, "drafts changed an answer")
+    let seconds = contestant.taker.measured.seconds
+    precondition(contestant.taker.answers == [contestant.answer], "drafts changed an answer")
     let metrics = contestant.taker.metrics
     return SpeedReport.Row(
       plan: measured, seconds: [seconds], limits: limits, work: contestant.forward.work,
       lookup: LookupOutcome(
         text: contestant.text, plainTokensPerSecond: plain, stepCount: metrics.stepCount - 1,
-        draftCount: metrics.draftedTokenCount, acceptedDraftCount: metrics.acceptedDraftCount))
+        draftCount: metrics.draftedTokenCount, acceptedDraftCount: metrics.acceptedDraftCount), draft: nil)
   }
 }

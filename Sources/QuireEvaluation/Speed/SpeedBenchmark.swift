@@ -9,7 +9,8 @@ package import QuireTensors
 ///
 /// A repetition is one whole prompt, or one decode step of all sequences: forward passes with the logits of the
 /// last row of each sequence, as an engine runs them, without sampling and text. The cache contents before a row
-/// begins are random. Rows with drafts are measured by `LookupBenchmark`.
+/// begins are random. Rows with drafts are measured by `LookupBenchmark` and
+/// `DraftBenchmark`.
 ///
 /// On a shared machine other processes slow down both the work and the measured limits. So the limits are measured
 /// between the repetitions, over the time of the row, and the median of the work is divided by the median of the
@@ -18,6 +19,7 @@ package import QuireTensors
 /// direction.
 package final class SpeedBenchmark {
   private let model: Model
+  private let draft: Model?
   private let name: String
   private let plan: SpeedPlan
   private let compute: Compute
@@ -32,8 +34,13 @@ package final class SpeedBenchmark {
   private static let samplesBetweenPrompts = 3
 
   /// Plans all memory. Throws when the plan's sequences are longer than the model allows.
-  package init(model: Model, name: String, plan: SpeedPlan, compute: Compute) throws(SpeedError) {
+  /// - Parameter draft: needed if the plan measures a draft model
+  package init(
+    model: Model, draft: Model? = nil, name: String, plan: SpeedPlan, compute: Compute
+  ) throws(SpeedError) {
+    precondition(draft != nil || !plan.measuresDraftModel, "a draft model is measured but not given")
     try plan.check(model.configuration)
+    self.draft = draft
     self.model = model
     self.name = name
     self.plan = plan
@@ -73,19 +80,28 @@ package final class SpeedBenchmark {
     case .prompt: plan.promptRepeats
     case .decode: measured.tokens
     case .lookup: LookupBenchmark.turnCount(measured)
+    case .draft: DraftBenchmark.turnCount(measured)
     }
   }
 
   private func rows(
     _ measured: SpeedPlan.Case, onRepetition: () -> Void
   ) throws(GenerationError) -> [SpeedReport.Row] {
-    guard measured.phase == .lookup else { return [measure(measured, onRepetition: onRepetition)] }
-    return try LookupBenchmark(model: model, plan: plan, compute: compute).run(
-      measured,
-      sample: {
-        sample(1)
-        return samples[samples.count - 1]
-      }, onTurn: onRepetition)
+    switch measured.phase {
+    case .prompt, .decode: return [measure(measured, onRepetition: onRepetition)]
+    case .lookup:
+      return try LookupBenchmark(model: model, plan: plan, compute: compute)
+        .run(measured, sample: newSample, onTurn: onRepetition)
+    case .draft:
+      guard let draft else { return [] }
+      return try DraftBenchmark(model: model, draft: draft, plan: plan, compute: compute)
+        .run(measured, sample: newSample, onTurn: onRepetition)
+    }
+  }
+
+  private func newSample() -> MachineLimits {
+    sample(1)
+    return samples[samples.count - 1]
   }
 
   /// One row: repetitions with limits between them, before the first and after the last.
@@ -107,7 +123,7 @@ package final class SpeedBenchmark {
     sample(sampleCount)
     return SpeedReport.Row(
       plan: measured, seconds: seconds, limits: MachineLimits(medianOf: Array(samples[firstSample...])),
-      work: work.divided(by: count), lookup: nil)
+      work: work.divided(by: count), lookup: nil, draft: nil)
   }
 
   private func sample(_ count: Int) {
@@ -138,7 +154,7 @@ extension SpeedBenchmark {
   private func batches(_ measured: SpeedPlan.Case, repetition: Int) -> [ForwardBatch] {
     switch measured.phase {
     case .prompt: promptBatches(measured)
-    case .decode, .lookup: [decodeBatch(measured, step: repetition)]
+    case .decode, .lookup, .draft: [decodeBatch(measured, step: repetition)]
     }
   }
 

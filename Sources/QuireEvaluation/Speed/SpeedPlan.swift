@@ -3,7 +3,7 @@ package import QuireTensors
 
 /// What a speed benchmark measures: one row for each combination.
 package struct SpeedPlan: Sendable, Equatable {
-  package enum Phase: String, Sendable { case prompt, decode, lookup }
+  package enum Phase: String, Sendable { case prompt, decode, lookup, draft }
 
   /// One row: the prompt tokens of one sequence in order, one token per step of several sequences, or the tokens of
   /// one sequence with drafts (one row for each text).
@@ -13,8 +13,15 @@ package struct SpeedPlan: Sendable, Equatable {
     package let context: Int  // positions that each sequence's cache holds when the row begins
     package let tokens: Int  // of each sequence: the prompt, the steps, or the answer
 
-    /// Positions of each sequence when the row ends. The first token after a lookup's prompt is not measured.
-    var positions: Int { context + tokens + (phase == .lookup ? 1 : 0) }
+    /// Positions of each sequence when the row ends. The first token after a lookup's prompt is not measured. With a
+    /// draft model, one sequence may get more of the measured tokens than another.
+    var positions: Int {
+      switch phase {
+      case .prompt, .decode: context + tokens
+      case .lookup: context + tokens + 1
+      case .draft: context + 2 * tokens + 64
+      }
+    }
     /// Blocks of each sequence when the row ends.
     var blocksPerSequence: Int { KeyValueCache.blockCount(positions: positions) }
   }
@@ -35,11 +42,13 @@ package struct SpeedPlan: Sendable, Equatable {
   package var keyValueElement: KeyValueElement
   /// Whether answers of one sequence are also measured with drafts from their own text.
   package var measuresLookup: Bool
+  /// Whether answers are also measured with drafts of a draft model, for each number of sequences.
+  package var measuresDraftModel: Bool
 
   package init(
     promptTokens: [Int] = [512], generateTokens: Int = 64, batches: [Int] = [1, 4, 16], contexts: [Int] = [],
     stepTokens: Int = 512, promptRepeats: Int = 3, keyValueElement: KeyValueElement = .float16,
-    measuresLookup: Bool = false
+    measuresLookup: Bool = false, measuresDraftModel: Bool = false
   ) {
     self.promptTokens = promptTokens
     self.generateTokens = generateTokens
@@ -49,10 +58,11 @@ package struct SpeedPlan: Sendable, Equatable {
     self.promptRepeats = promptRepeats
     self.keyValueElement = keyValueElement
     self.measuresLookup = measuresLookup
+    self.measuresDraftModel = measuresDraftModel
   }
 
   /// The rows in the order in which they are measured.
-  package var cases: [Case] { passCases + lookupCases }
+  package var cases: [Case] { passCases + lookupCases + draftCases }
 
   /// Rows of plain forward passes.
   var passCases: [Case] {
@@ -76,6 +86,15 @@ package struct SpeedPlan: Sendable, Equatable {
     }
   }
 
+  /// Rows of answers with a draft model.
+  var draftCases: [Case] {
+    guard measuresDraftModel else { return [] }
+    let decodeContexts = contexts.isEmpty ? [promptTokens.first ?? 0] : contexts
+    return decodeContexts.flatMap { context in
+      batches.map { Case(phase: .draft, batch: $0, context: max(context, 1), tokens: generateTokens) }
+    }
+  }
+
   var maximumRows: Int {
     passCases.map { $0.phase == .prompt ? min($0.tokens, stepTokens) : $0.batch }.max() ?? 1
   }
@@ -90,40 +109,5 @@ extension SpeedPlan {
     if positions > configuration.contextPositions {
       throw .positions(wanted: positions, most: configuration.contextPositions)
     }
-  }
-}
-
-/// The memory of a benchmark, known before any of it is allocated.
-package struct SpeedMemory: Sendable, Equatable {
-  package let weightBytes: Int
-  package let cacheBytes: Int
-  package let workspaceBytes: Int
-  /// What the measurement of the limits reads.
-  package let meterBytes: Int
-
-  package var totalBytes: Int { weightBytes + cacheBytes + workspaceBytes + meterBytes }
-
-  /// - Parameter weightBytes: bytes of the weights; 0 when they are in memory already
-  package init(_ plan: SpeedPlan, configuration: ModelConfiguration, weightBytes: Int) {
-    self.weightBytes = weightBytes
-    // Each text's engine has its own cache and workspace; those of one row are in memory at a time.
-    let lookupBlockCount = plan.lookupCases.map(\.blocksPerSequence).max() ?? 0
-    let engineCount = plan.lookupCases.isEmpty ? 0 : LookupBenchmark.engineCount
-    cacheBytes =
-      (plan.cacheBlockCount + engineCount * lookupBlockCount)
-      * KeyValueCache.blockBytes(configuration, element: plan.keyValueElement)
-    workspaceBytes =
-      ForwardPass.workspaceBytes(
-        configuration, maximumRows: plan.maximumRows, maximumLogitRows: plan.maximumLogitRows)
-      + engineCount
-      * ForwardPass.workspaceBytes(
-        configuration, maximumRows: LookupBenchmark.rowsMaximum,
-        maximumLogitRows: LookupBenchmark.rowsMaximum)
-    meterBytes = LimitMeter.memoryBytes
-  }
-
-  /// Throws the sentence when more is needed than `available` bytes.
-  package func check(available: Int) throws(SpeedError) {
-    if totalBytes > available { throw .memory(needed: self, available: available) }
   }
 }

@@ -42,6 +42,16 @@ extension SpeedReport.Row {
       members["drafts"] = .int(lookup.draftCount)
       members["acceptedDrafts"] = .int(lookup.acceptedDraftCount)
     }
+    if let draft {
+      members["acceptance"] = .rounded(draft.acceptance)
+      members["measuredTokens"] = .int(draft.tokenCount)
+      members["plainTokensPerSecond"] = .rounded(draft.plainTokensPerSecond)
+      members["speedup"] = .rounded(tokensPerSecond / draft.plainTokensPerSecond)
+      members["steps"] = .int(draft.stepCount)
+      members["drafts"] = .int(draft.draftCount)
+      members["acceptedDrafts"] = .int(draft.acceptedDraftCount)
+      members["draftModelTokens"] = .int(draft.draftModelTokenCount)
+    }
     return .object(members)
   }
 

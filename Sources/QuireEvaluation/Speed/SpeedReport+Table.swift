@@ -12,7 +12,7 @@ extension SpeedReport {
       quire \(version), \(instructionSet.rawValue), \(threadCount) threads, \(processor)
       limits: \(number(limits.int8MultiplyAddsPerSecond / 1e9, 0)) GMAC/s int8, \(number(limits.readBytesPerSecond / 1e9, 1)) GB/s read
 
-      \(passTable(width: width))\(lookupTable(width: width))
+      \(passTable(width: width))\(lookupTable(width: width))\(draftTable(width: width))
       """
   }
 
@@ -21,7 +21,7 @@ extension SpeedReport {
       .init("phase", .left), .init("batch"), .init("context"), .init("tokens"), .init("tokens/s"),
       .init("GMAC/s"), .init("of compute"), .init("GB/s"), .init("of reading"), .init("of roofline"),
     ])
-    let passes = rows.filter { $0.lookup == nil }
+    let passes = rows.filter { $0.lookup == nil && $0.draft == nil }
     for row in passes { table.add(cells(row)) }
     return passes.isEmpty ? "" : Self.stacked(table, keyCount: 3, width: width)
   }
@@ -52,6 +52,29 @@ extension SpeedReport {
     return
       "\nlookup: one sequence, answers dictated to the engine, in turns with the same engine without drafts\n"
       + Self.stacked(table, keyCount: 1, width: width)
+  }
+
+  /// The effect of a draft model on given answers.
+  private func draftTable(width: Int) -> String {
+    var table = TextTable(columns: [
+      .init("acceptance", .left), .init("batch"), .init("context"), .init("tokens"), .init("plain tokens/s"),
+      .init("with drafts"), .init("ratio"), .init("steps"), .init("drafts"), .init("accepted"),
+    ])
+    let cells = rows.compactMap { row in
+      row.draft.map { draft in
+        [
+          number(draft.acceptance, 1), "\(row.plan.batch)", "\(row.plan.context)", "\(draft.tokenCount)",
+          number(draft.plainTokensPerSecond, 2), number(row.tokensPerSecond, 2),
+          number(row.tokensPerSecond / draft.plainTokensPerSecond, 2) + "×",
+          "\(draft.stepCount)", "\(draft.draftCount)", "\(draft.acceptedDraftCount)",
+        ]
+      }
+    }
+    if cells.isEmpty { return "" }
+    for row in cells { table.add(row) }
+    return
+      "\ndraft model: answers and the share of right drafts dictated to the engine, in turns with the same engine without drafts\n"
+      + Self.stacked(table, keyCount: 2, width: width)
   }
 
   private func cells(_ row: Row) -> [String] {

@@ -12,9 +12,11 @@ package struct SpeedReport: Sendable {
     let work: SpeedWork  // of a repetition
     /// Present in rows with drafts; their only repetition is the whole answer.
     package let lookup: LookupOutcome?
+    /// Present in rows with a draft model; their only repetition is the whole measurement.
+    package let draft: DraftOutcome?
 
     /// Tokens of a repetition.
-    var tokens: Int { plan.phase == .decode ? plan.batch : plan.tokens }
+    var tokens: Int { draft?.tokenCount ?? (plan.phase == .decode ? plan.batch : plan.tokens) }
 
     package var medianSeconds: Double {
       let sorted = seconds.sorted()

@@ -38,6 +38,15 @@ struct SpeedWork: Sendable, Equatable {
     bytes += Double(rows * model.embedding.byteCount / model.embedding.rows)
   }
 
+  /// Adds other work.
+  mutating func add(_ other: SpeedWork) {
+    int8MultiplyAdds += other.int8MultiplyAdds
+    denseMultiplyAdds += other.denseMultiplyAdds
+    int8AttentionMultiplyAdds += other.int8AttentionMultiplyAdds
+    floatAttentionMultiplyAdds += other.floatAttentionMultiplyAdds
+    bytes += other.bytes
+  }
+
   /// The mean of `count` repetitions that were added up.
   func divided(by count: Int) -> SpeedWork {
     SpeedWork(

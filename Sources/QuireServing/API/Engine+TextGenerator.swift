@@ -3,5 +3,5 @@ package import QuireGeneration
 extension Engine: TextGenerator {
   package var contextLength: Int { shape.contextLength }
   package var slotCount: Int { shape.maximumSlots }
-  package var drafts: Bool { shape.lookup != .off }
+  package var drafts: Bool { shape.lookup != .off || shape.modelDrafts != .off }
 }

@@ -38,6 +38,15 @@ struct MetricsPage {
     counter(
       "spec_decode_num_accepted_tokens_total", "Draft tokens that were accepted.",
       [("", metrics.acceptedDraftCount)])
+    counter(
+      "draft_tokens_total", "Draft tokens that went through the model, by source.",
+      Self.bySource(model: metrics.modelDraftedTokenCount, all: metrics.draftedTokenCount))
+    counter(
+      "accepted_draft_tokens_total", "Draft tokens that were accepted, by source.",
+      Self.bySource(model: metrics.modelAcceptedDraftCount, all: metrics.acceptedDraftCount))
+    counter(
+      "draft_model_tokens_total", "Tokens that went through the draft model.",
+      [("", metrics.draftModelTokenCount)])
     counter("engine_steps_total", "Forward passes.", [("", metrics.stepCount)])
     counter(
       "request_success_total", "Requests that ended, by reason.",
@@ -57,6 +66,11 @@ struct MetricsPage {
       "inter_token_latency_seconds", "Time between two tokens of an answer.", metrics.betweenTokensSeconds)
     histogram("e2e_request_latency_seconds", "Submission to end.", metrics.requestSeconds)
     histogram("iteration_tokens_total", "Tokens computed by a step.", metrics.stepTokens)
+  }
+
+  /// Drafts from the text are those of prompt lookup, and tokens that a request's own rules force.
+  private static func bySource(model: Int, all: Int) -> [(labels: String, count: Int)] {
+    [("{source=\"draft_model\"}", model), ("{source=\"text\"}", all - model)]
   }
 
   /// The names are vLLM's, where queries and hits count tokens.

@@ -20,9 +20,11 @@ struct Conversation {
     let engineArguments = try EngineArguments(arguments)
     opened = try OpenedModel(
       arguments.modelSource(), threadCount: engineArguments.threadCount,
-      chatFormat: try arguments.chatFormat(), needsChats: needsChats, quiet: arguments.has("--quiet"))
+      chatFormat: try arguments.chatFormat(), needsChats: needsChats, draft: OpenedDraft(arguments),
+      quiet: arguments.has("--quiet"))
     let options = try engineArguments.options(for: opened)
-    engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: options)
+    engine = try Engine(
+      model: opened.model, tokenizer: opened.tokenizer, draft: opened.draft?.model, options: options)
     contextLength = engine.limits.contextLength
   }
 

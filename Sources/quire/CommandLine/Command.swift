@@ -156,6 +156,10 @@ extension Command.Option {
   static let cacheType = Self("--kv-cache", "TYPE", "float16 (default), int8 or float32")
   static let noLookup = Self(
     "--no-lookup", nil, "do not draft tokens from the text itself; answers are the same either way")
+  static let draft = Self(
+    "--draft", "MODEL",
+    "a smaller model with the same tokenizer that drafts tokens for MODEL to check, when that is faster; answers are the "
+      + "same either way")
   static let noPrefixCache = Self(
     "--no-prefix-cache", nil,
     "compute every prompt completely and reuse nothing of earlier ones; the answers are the same"

@@ -34,10 +34,10 @@ enum OptionHeading: String, CaseIterable {
     seed no-generation-prompt
     """,
     .memoryAndSpeed:
-      "context kv-cache kv-memory token-budget response-memory threads no-lookup no-prefix-cache",
+      "context kv-cache kv-memory token-budget response-memory threads draft no-lookup no-prefix-cache",
     .measurement:
       """
-    prompt-tokens generate-tokens batch repeat lookup no-speed no-tasks no-text fresh plan measure gate gate-undecided
+    prompt-tokens generate-tokens batch repeat lookup draft-shape draft-scheme draft-head-scheme no-speed no-tasks no-text fresh plan measure gate gate-undecided
     baseline sensitivity techniques rounds no-alone
     """,
     .access: "host port allow-origin allow-host api-key api-key-file server-key-file no-slots no-page",

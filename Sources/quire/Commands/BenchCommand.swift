@@ -14,10 +14,13 @@ extension Command {
 
       The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
       and memory bandwidth. Each row has its own limits; "roofline" is the shortest time that both limits allow.
-      The figures exclude sampling and text, except with --lookup. It runs the engine of generate and serve with prescribed
+      The figures exclude sampling and text, except with --lookup and --draft. --lookup runs the engine of generate and serve with prescribed
       answers, because random weights do not repeat a text: the logit of the wanted token is raised after the forward pass.
       One answer quotes its prompt, one changes every sixteenth token of it, one is new. An engine with drafts and one
       without alternate every few tokens.
+
+      --draft or --draft-shape does the same with a draft model and --batch sequences. Its mistakes are dictated, too: each
+      draft is right with a probability of 0, 0.4 or 0.7. Neither model computes the prompts.
       """,
     positionals: ["[MODEL]"],
     options: [
@@ -43,6 +46,10 @@ extension Command {
       Option(
         "--lookup", nil,
         "measure drafts from the text itself as well: one sequence, --generate-tokens of them"),
+      Option("--draft", "MODEL", "measure decoding with this draft model as well, for each --batch"),
+      Option("--draft-shape", "NAME", "the same with a draft model of random weights, such as qwen3-0.6b"),
+      Option("--draft-scheme", "TYPE", "how its matrices are stored (default: int4)"),
+      Option("--draft-head-scheme", "TYPE", "the same for its embedding and head (default: int8)"),
       .cacheType, .adapter, .parent, .threads, .json, .quiet,
     ],
     example: "quire bench --shape qwen3-8b --scheme int4 --batch 1,8 --json",
@@ -55,15 +62,20 @@ private func runBench(_ arguments: Arguments) throws {
   let element = try arguments.keyValueElement()
   let compute = try arguments.compute()
   let isQuiet = arguments.has("--quiet")
-  let (name, model) = try subject.model(compute) { name, configuration, weightBytes in
+  let source = try subject.source()
+  let draftSubject = try BenchDraft(arguments)
+  if let source { try draftSubject?.check(source) }
+  let (name, model) = try subject.model(source, compute) { name, configuration, weightBytes in
     plan.keyValueElement = try element?.checked(for: configuration) ?? .float16
     try plan.check(configuration)
     let memory = SpeedMemory(
-      plan, configuration: configuration, weightBytes: weightBytes)
+      plan, configuration: configuration, draft: draftSubject?.configuration,
+      weightBytes: weightBytes + (draftSubject?.weightBytes ?? 0))
     if !isQuiet { Terminal.errorLine("\(name): \(account(of: memory))") }
     try memory.check(available: Machine.availableBytes)
   }
-  let benchmark = try SpeedBenchmark(model: model, name: name, plan: plan, compute: compute)
+  let draft = try draftSubject?.model(compute)
+  let benchmark = try SpeedBenchmark(model: model, draft: draft, name: name, plan: plan, compute: compute)
   let progress = Progress("measuring", unit: .items("repetitions"), quiet: isQuiet)
   let report = try benchmark.run(version: Program.version, processor: Machine.processor) { done, total, now in
     progress.update(done, of: total, note: "\(now.phase.rawValue) ×\(now.batch) at \(now.context)")
@@ -96,10 +108,11 @@ extension Arguments {
       generateTokens: try integer("--generate-tokens", in: 0...100_000) ?? 64,
       batches: try integers("--batch", in: 1...1024) ?? [1, 4, 16],
       contexts: try integers("--context", in: 0...1_000_000) ?? [],
-      promptRepeats: try integer("--repeat", in: 1...1000) ?? 3, measuresLookup: has("--lookup"))
-    guard plan.generateTokens > 0 || !plan.measuresLookup else {
+      promptRepeats: try integer("--repeat", in: 1...1000) ?? 3, measuresLookup: has("--lookup"),
+      measuresDraftModel: has("--draft") || has("--draft-shape"))
+    for option in ["--lookup", "--draft", "--draft-shape"] where has(option) && plan.generateTokens == 0 {
       throw UsageError(
-        command, "--lookup decodes, but --generate-tokens is 0; leave one of them out")
+        command, "\(option) decodes, but --generate-tokens is 0; leave one of them out")
     }
     guard !plan.cases.isEmpty else {
       throw UsageError(
@@ -135,10 +148,7 @@ private enum BenchSubject {
     guard arguments.positionals.isEmpty else {
       throw UsageError(command, "expected a MODEL or --shape, found both; leave one of them out")
     }
-    guard let shape = PublishedShape(named: name) else {
-      let known = PublishedShape.all.map(\.name).joined(separator: ", ")
-      throw UsageError(command, "--shape: expected one of \(known), found '\(name)'")
-    }
+    let shape = try arguments.shape("--shape", name)
     let group = try arguments.integer("--group", in: 32...128)
     let format =
       try arguments.format("--scheme", group: group) ?? .int4(group: group ?? 128)
@@ -156,14 +166,21 @@ private enum BenchSubject {
     }
   }
 
-  /// Opens or makes the model. `check` gets its name, its configuration and the bytes of the weights to make, and
+  /// The model on disk; nil for a shape.
+  func source() throws -> ModelSource? {
+    guard case .model(let path, let adapters) = self else { return nil }
+    return try ModelSource(path: path, adapters: adapters)
+  }
+
+  /// Loads the opened model or makes one. `check` gets its name, its configuration and the bytes of the weights to make, and
   /// throws when they do not fit.
   func model(
-    _ compute: Compute, check: (_ name: String, ModelConfiguration, _ weightBytes: Int) throws -> Void
+    _ source: ModelSource?, _ compute: Compute,
+    check: (_ name: String, ModelConfiguration, _ weightBytes: Int) throws -> Void
   ) throws -> (name: String, model: Model) {
     switch self {
-    case .model(let path, let adapters):
-      let source = try ModelSource(path: path, adapters: adapters)
+    case .model:
+      guard let source else { preconditionFailure("a model on disk was not opened") }
       let model = try source.model(compute.team)
       try check(source.name, model.configuration, 0)
       return (source.name, model)
@@ -178,9 +195,18 @@ private enum BenchSubject {
 }
 
 extension Arguments {
+  /// The published shape with this name, the value of `option`.
+  func shape(_ option: String, _ name: String) throws -> PublishedShape {
+    guard let shape = PublishedShape(named: name) else {
+      let known = PublishedShape.all.map(\.name).joined(separator: ", ")
+      throw UsageError(command, "\(option): expected one of \(known), found '\(name)'")
+    }
+    return shape
+  }
+
   /// A format by its name, with `group`; nil when the option is absent.
   /// - Parameter neededGroup: for a scheme that needs a group, where `group` is nil; otherwise the usual one.
-  fileprivate func format(_ option: String, group: Int?, neededGroup: Int? = nil) throws -> WeightFormat? {
+  func format(_ option: String, group: Int?, neededGroup: Int? = nil) throws -> WeightFormat? {
     guard let name = string(option) else { return nil }
     guard let format = WeightFormat(name: name, group: group) else {
       let known = WeightFormat.Scheme.allCases.map(\.rawValue).joined(separator: ", ")

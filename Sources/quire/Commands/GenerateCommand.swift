@@ -6,7 +6,7 @@ import QuireText
 extension Command {
   static let samplingOptions: [Option] = [
     .thinkingBudget, .maximumTokens, .temperature, .topP, .topK, .minP, .seed, .context, .cacheType,
-    .noLookup, .adapter, .chatFormat, .reasoningTags, .toolFormat, .threads,
+    .draft, .noLookup, .adapter, .chatFormat, .reasoningTags, .toolFormat, .threads,
   ]
 
   static let generate = Command(

@@ -67,7 +67,8 @@ extension Command {
           + "the log"),
       Option("--no-page", nil, "no chat page at /"),
       Option("--no-slots", nil, "do not show running requests at /slots"),
-      .adapter, .parent, .config, .context, .cacheType, .noLookup, .noPrefixCache, .chatFormat,
+      .adapter, .parent, .config, .context, .cacheType, .draft, .noLookup, .noPrefixCache,
+      .chatFormat,
       .reasoningTags,
       .toolFormat,
       .threads, .quiet,
@@ -164,8 +165,10 @@ private func runServe(_ arguments: Arguments) throws {
   let begin = Date()
   let stop = ServeStop(command: arguments.command)
   let source = try arguments.modelSource()
+  let draft = try OpenedDraft(arguments)
   func checkMemory(_ options: EngineOptions) throws {
-    try KeyValueMemory.check(options, asked: asked.cacheMebibytes, source.configuration(), arguments)
+    try KeyValueMemory.check(
+      options, asked: asked.cacheMebibytes, source.configuration(), draft: draft?.configuration, arguments)
   }
   if asked.cacheMebibytes != nil { try checkMemory(asked.engineOptions(for: source.configuration())) }
   let isQuiet = arguments.has("--quiet")
@@ -175,11 +178,12 @@ private func runServe(_ arguments: Arguments) throws {
   }
   let opened = try OpenedModel(
     source, threadCount: asked.engine.threadCount,
-    chatFormat: chatFormat, needsChats: false, quiet: isQuiet)
+    chatFormat: chatFormat, needsChats: false, draft: draft, quiet: isQuiet)
   let engineOptions = try asked.engineOptions(
     for: opened.model.configuration, endOfSequenceIDs: opened.endOfSequenceIDs)
   try checkMemory(engineOptions)
-  let engine = try Engine(model: opened.model, tokenizer: opened.tokenizer, options: engineOptions)
+  let engine = try Engine(
+    model: opened.model, tokenizer: opened.tokenizer, draft: opened.draft?.model, options: engineOptions)
   defer { engine.stop() }
   let name = arguments.string("--model-name") ?? opened.name
   let logsRequests = !isQuiet && !arguments.has("--no-request-log")

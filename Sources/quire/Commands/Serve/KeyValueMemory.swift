@@ -8,11 +8,12 @@ import QuireTensors
 enum KeyValueMemory {
   /// - Parameter asked: `--kv-memory` in MiB; nil when it is not given.
   static func check(
-    _ options: EngineOptions, asked: Int?, _ configuration: ModelConfiguration, _ arguments: Arguments
+    _ options: EngineOptions, asked: Int?, _ configuration: ModelConfiguration, draft: ModelConfiguration?,
+    _ arguments: Arguments
   ) throws {
     let element = options.keyValueElement
     let context = options.contextLength ?? configuration.contextPositions
-    let blockBytes = KeyValueCache.blockBytes(configuration, element: element)
+    let blockBytes = options.blockBytes(configuration, draft: draft)
     // bounded: the context is at most the model's, which reading its configuration has limited
     let (needed, overflows) = KeyValueCache.blockCount(positions: context).multipliedReportingOverflow(
       by: blockBytes)

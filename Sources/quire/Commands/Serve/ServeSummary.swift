@@ -25,17 +25,22 @@ struct ServeSummary {
     let lines = [
       "serving \(name) at \(server.url)", "chat page at \(server.pageURL ?? "(none)")", "model: \(model)",
     ]
+    let draft = opened.draft.map { ["draft model: \(Self.text($0.name, $0.model))"] } ?? []
     let facts = [
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
       "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
       "API key: \(requiresKey ? "required" : "not required")",
     ]
     let origins = settings.isEmpty ? [] : ["options: \(Setting.summary(settings))"]
-    return (lines + adapters.map(\.sentence) + facts + origins).map { $0.visibleLine + "\n" }.joined()
+    return (lines + draft + adapters.map(\.sentence) + facts + origins).map { $0.visibleLine + "\n" }.joined()
   }
 
   private var model: String {
-    "\(opened.name), \(formats), \(ByteText.of(opened.model.weightBytes)) of weights, loaded in \(Terminal.seconds(seconds))"
+    "\(Self.text(opened.name, opened.model)), loaded in \(Terminal.seconds(seconds))"
+  }
+
+  private static func text(_ name: String, _ model: Model) -> String {
+    "\(name), \(formats(model)), \(ByteText.of(model.weightBytes)) of weights"
   }
 
   private var context: String {
@@ -45,18 +50,19 @@ struct ServeSummary {
   }
 
   private var cache: String {
-    let blockBytes = KeyValueCache.blockBytes(opened.model.configuration, element: options.keyValueElement)
+    let blockBytes = options.blockBytes(
+      opened.model.configuration, draft: opened.draft?.model.configuration)
     return "\(engine.blockCount * KeyValueCache.blockSize) tokens, up to "
       + "\(ByteText.of(engine.blockCount * blockBytes)) of \(options.keyValueElement.rawValue)"
       + (engine.keepsPrefixes ? "" : "; no prefix cache")
   }
 
   /// The formats of the matrices, the one with most bytes first: "int4 g128 and int8".
-  private var formats: String {
+  private static func formats(_ model: Model) -> String {
     var bytes: [String: Int] = [:]
-    for name in opened.model.configuration.tensorNames where !name.isNorm {
-      let matrix = opened.model.matrix(name)
-      bytes[Self.format(of: matrix), default: 0] += matrix.byteCount
+    for name in model.configuration.tensorNames where !name.isNorm {
+      let matrix = model.matrix(name)
+      bytes[format(of: matrix), default: 0] += matrix.byteCount
     }
     return bytes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key).joined(separator: " and ")
   }

@@ -37,6 +37,14 @@ package struct StepCosts: Sendable {
 
   package init() {}
 
+  /// Whether nothing was observed, so that only ratios are meaningful.
+  package var isEmpty: Bool { stepCount == 0 }
+
+  /// The seconds that a row adds to a large step.
+  package var secondsPerRow: Double {
+    (seconds[seconds.count - 1] - seconds[seconds.count / 2 - 1]) / Double(seconds.count / 2)
+  }
+
   /// Assumed cost relative to one row before any measurement: 3% per row up to four rows, 11% per row above.
   static func assumedShape(_ rowCount: Int) -> Double {
     1 + 0.03 * Double(min(rowCount, 4) - 1) + 0.11 * Double(max(rowCount - 4, 0))
@@ -47,8 +55,7 @@ package struct StepCosts: Sendable {
     precondition(rowCount >= 1)
     let last = seconds.count
     if rowCount <= last { return seconds[rowCount - 1] }
-    let slope = (seconds[last - 1] - seconds[last / 2 - 1]) / Double(last - last / 2)
-    return seconds[last - 1] + max(0, slope) * Double(rowCount - last)
+    return seconds[last - 1] + max(0, secondsPerRow) * Double(rowCount - last)
   }
 
   /// Whether steps of this many rows or fewer were measured often enough lately. Only then can the time of larger

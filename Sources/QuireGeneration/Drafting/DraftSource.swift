@@ -1,8 +1,8 @@
 /// Proposes likely next tokens for the texts of a step, for all its requests at once.
 ///
 /// A proposal cannot change an answer: the model computes proposed tokens in the same step and keeps only those that it
-/// would have chosen. `PromptLookupSource` copies from the text itself; a small draft model could run one batch for
-/// all texts here.
+/// would have chosen. `PromptLookupSource` copies from the text itself. `DraftModel` is no such source: its drafts cost time,
+/// so it is asked only for those that the planner wants.
 ///
 /// Called on the engine's thread. Must not allocate except in `begin`.
 package protocol DraftSource: AnyObject {
@@ -25,12 +25,15 @@ package struct DraftText: Sendable {
   package let tokens: [Int32]
   /// Maximum number of drafts for the request; at least 1.
   package let limit: Int
+  /// Tokens of the answer so far.
+  package let answerCount: Int
 
-  package init(id: UInt64, workIndex: Int, tokens: [Int32], limit: Int) {
+  package init(id: UInt64, workIndex: Int, tokens: [Int32], limit: Int, answerCount: Int) {
     self.id = id
     self.workIndex = workIndex
     self.tokens = tokens
     self.limit = limit
+    self.answerCount = answerCount
   }
 }
 
@@ -41,7 +44,8 @@ package struct DraftProposals: Sendable {
     package let textIndex: Int
     /// Its range in `tokens`.
     package let range: Range<Int>
-    /// The source's confidence, 0 ..< `DraftRecord.confidenceCount`. The acceptance rate of each level is learned.
+    /// The source's confidence, 0 ..< `DraftRecord.confidenceCount`, or `DraftRecord.modelConfidence`. The acceptance rate
+    /// of each level is learned.
     package let confidence: Int
   }
 
@@ -51,8 +55,9 @@ package struct DraftProposals: Sendable {
 
   /// - Parameter textCountMaximum: texts that get proposals in a step without an allocation
   package init(textCountMaximum: Int) {
-    list.reserveCapacity(textCountMaximum)
-    tokens.reserveCapacity(textCountMaximum * DraftPlanner.draftCountMaximum)
+    // Of a source and of the draft model.
+    list.reserveCapacity(2 * textCountMaximum)
+    tokens.reserveCapacity(2 * textCountMaximum * DraftPlanner.draftCountMaximum)
   }
 
   /// Adds the tokens that `body` appends as a proposal; none if it appends nothing.

@@ -1,0 +1,55 @@
+import Foundation
+import QuireJSON
+import TestSupport
+import Testing
+
+/// `--draft` of the commands that answer: the same answers, and sentences for models that cannot draft.
+@Suite struct DraftCommandTests {
+  private let place = Workplace()
+
+  private func generate(_ words: String...) throws -> Tool.Outcome {
+    try BuiltProgram.quire.run(
+      ["generate", place.checkpoint.path, "--prompt", "x", "--max-tokens", "20", "--temperature", "0"] + words
+    )
+  }
+
+  @Test func theAnswerIsTheSame() throws {
+    let plain = try generate("--quiet")
+    #expect(plain.status == 0)
+    for draft in [place.checkpoint.path, try place.pack(name: "draft.quire")] {
+      let outcome = try generate("--draft", draft, "--quiet")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output == plain.output && outcome.errors == plain.errors)
+    }
+  }
+
+  @Test func anotherTokenizerIsRefused() throws {
+    let outcome = try generate("--draft", Workplace.demo)
+    #expect(outcome.status == 1 && outcome.output == "")
+    #expect(outcome.errors.contains("--draft: expected the tokens of \(place.checkpoint.path), found "))
+    #expect(outcome.errors.hasSuffix("such as a smaller one of the same family\n"))
+  }
+
+  @Test func wrongPathsAreRefused() throws {
+    let missing = try generate("--draft", place.place("nothing"))
+    #expect(missing.status == 1 && missing.errors.contains("found nothing"))
+    let input = try generate("--draft", "-")
+    #expect(input.status == 2)
+    #expect(
+      input.errors
+        == "quire generate: --draft: expected the path of a model, found -; give a file or folder\n")
+  }
+
+  @Test func benchHasARowForEachAcceptance() throws {
+    let outcome = try BuiltProgram.quire.run([
+      "bench", "--shape", "qwen3-0.6b", "--layers", "1", "--threads", "1", "--prompt-tokens", "0",
+      "--generate-tokens", "12", "--batch", "1,2", "--draft-shape", "qwen3-0.6b", "--json", "--quiet",
+    ])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let rows = try #require(try JSONValue.parse(Array(outcome.output.utf8))["rows"]?.arrayValue)
+      .filter { $0["phase"]?.stringValue == "draft" }
+    #expect(rows.map { $0["acceptance"]?.doubleValue } == [0, 0.4, 0.7, 0, 0.4, 0.7])
+    #expect(rows.map { $0["batch"]?.intValue } == [1, 1, 1, 2, 2, 2])
+    for row in rows { #expect(try #require(row["speedup"]?.doubleValue) > 0) }
+  }
+}

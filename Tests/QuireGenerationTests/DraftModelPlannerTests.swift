@@ -1,0 +1,162 @@
+import QuireGeneration
+import TestSupport
+import Testing
+
+/// How many drafts the draft model is asked for, with times that are written down: of steps, and of its passes.
+@Suite struct DraftModelPlannerTests {
+  typealias Curve = DraftPlannerTests.Curve
+
+  /// Requests that run side by side, each with drafts that come true with a given probability.
+  struct Simulation {
+    var planner: DraftPlanner
+    var records: [DraftRecord]
+    var backlogs: [Int]
+    var generator = SeededGenerator(seed: 5)
+    var tokenCount = 0
+    var stepCount = 0
+    var draftCount = 0
+    var caughtUpCount = 0
+    var seconds = 0.0
+    let curve: Curve
+    let pass: Curve
+
+    init(requests: Int, backlog: Int = 1, curve: @escaping Curve, pass: @escaping Curve) {
+      planner = DraftPlanner(mode: .adaptive, modelShare: pass(1) / curve(1))
+      records = [DraftRecord](repeating: DraftRecord(modelAcceptance: 0.6), count: requests)
+      backlogs = [Int](repeating: backlog, count: requests)
+      self.curve = curve
+      self.pass = pass
+    }
+
+    private mutating func chance(_ probability: Double) -> Bool {
+      Double(generator.next() % 1_000_000) < probability * 1_000_000
+    }
+
+    mutating func run(tokens count: Int, acceptance: Double, rest: Int = 64) {
+      let end = tokenCount + count * records.count
+      while tokenCount < end { step(acceptance: acceptance, rest: rest) }
+    }
+
+    private mutating func step(acceptance: Double, rest: Int) {
+      planner.begin(rowCount: records.count, answerCount: records.count)
+      for index in records.indices {
+        records[index].earn()
+        planner.add(
+          workIndex: index, limit: 100, confidence: DraftRecord.modelConfidence, record: records[index],
+          backlog: backlogs[index], rest: rest)
+      }
+      planner.choose()
+      for index in records.indices where planner.candidates[index].count == 0 {
+        if records[index].declineOrProbe() { planner.probe(index) }
+      }
+      let modelCost = planner.modelCost()
+      let counts = planner.candidates.map(\.count)
+      passes(counts)
+      let drafts = counts.reduce(0, +)
+      let time = curve(records.count + drafts)
+      seconds += time
+      planner.observe(rowCount: records.count + drafts, seconds: time)
+      for index in records.indices { settle(index, counts, acceptance, modelCost) }
+      draftCount += drafts
+      stepCount += 1
+    }
+
+    private mutating func passes(_ counts: [Int]) {
+      for depth in 0..<max(1, counts.max() ?? 0) {
+        var rows = 0
+        for (index, count) in counts.enumerated() where count > depth {
+          rows += depth == 0 ? backlogs[index] : 1
+        }
+        if depth == 0 {
+          for (index, candidate) in planner.candidates.enumerated() {
+            rows += candidate.catchUpCount
+            caughtUpCount += candidate.catchUpCount
+            backlogs[index] -= candidate.catchUpCount
+          }
+        }
+        guard rows > 0 else { continue }
+        seconds += pass(rows)
+        planner.observePass(rowCount: rows, seconds: pass(rows))
+      }
+    }
+
+    private mutating func settle(_ index: Int, _ counts: [Int], _ acceptance: Double, _ modelCost: Double) {
+      let (count, all) = (counts[index], counts.reduce(0, +))
+      var accepted = 0
+      while accepted < count, chance(acceptance) { accepted += 1 }
+      if count > 0 {
+        let share = Double(count) / Double(all)
+        records[index].settle(
+          accepted: accepted, of: count, confidence: DraftRecord.modelConfidence,
+          cost: (planner.cost(draftCount: all) + modelCost) * share,
+          gain: Double(accepted) / Double(records.count))
+        backlogs[index] = accepted == count ? 2 : 1
+      } else {
+        backlogs[index] += 1
+      }
+      tokenCount += 1 + accepted
+    }
+
+    /// The time without drafts, divided by the time with them.
+    var ratio: Double { Double(tokenCount) / Double(records.count) * curve(records.count) / seconds }
+  }
+
+  /// An 8B model in int4 and a 0.6B model, on two cores.
+  static let step: Curve = { 0.13 * (1 + 0.02 * Double(min($0, 4) - 1) + 0.09 * Double(max($0 - 4, 0))) }
+  static let pass: Curve = { 0.012 * (1 + 0.05 * Double(min($0, 4) - 1) + 0.12 * Double(max($0 - 4, 0))) }
+
+  @Test(arguments: [(0.0, 0.97), (0.4, 1.2), (0.7, 1.6), (0.9, 2.3)])
+  func oneRequest(acceptance: Double, least: Double) {
+    for count in [64, 1000] {
+      var simulation = Simulation(requests: 1, curve: Self.step, pass: Self.pass)
+      simulation.run(tokens: count, acceptance: acceptance)
+      // How a short answer fares is chance, but no worse than without any right draft.
+      let bound = count < 1000 ? min(least, 0.97) : least
+      #expect(simulation.ratio >= bound, "\(count) tokens: \(simulation.ratio)")
+    }
+  }
+
+  @Test(arguments: [0.0, 0.4, 0.7, 0.9])
+  func eightRequestsAreNeverSlower(acceptance: Double) {
+    for count in [64, 1000] {
+      var simulation = Simulation(requests: 8, curve: Self.step, pass: Self.pass)
+      simulation.run(tokens: count, acceptance: acceptance)
+      #expect(simulation.ratio >= 0.985, "\(count) tokens: \(simulation.ratio)")
+    }
+  }
+
+  /// A draft model that is as slow as the target is not asked.
+  @Test func aSlowDraftModelStaysOff() {
+    var simulation = Simulation(requests: 1, curve: Self.step, pass: Self.step)
+    simulation.run(tokens: 500, acceptance: 0.95)
+    #expect(simulation.draftCount < 20)
+    #expect(simulation.ratio > 0.97)
+  }
+
+  /// A prompt is computed when drafts are expected to pay for it, in parts.
+  @Test func aPromptIsComputedIfItPays() {
+    var simulation = Simulation(requests: 1, backlog: 500, curve: Self.step, pass: Self.pass)
+    simulation.run(tokens: 20, acceptance: 0.8)
+    #expect(simulation.caughtUpCount >= 500 - 16)
+    #expect(simulation.draftCount > 10)
+
+    var short = Simulation(requests: 1, backlog: 4000, curve: Self.step, pass: Self.pass)
+    short.run(tokens: 20, acceptance: 0.8, rest: 20)
+    #expect(short.caughtUpCount == 0 && short.draftCount == 0)
+
+    var many = Simulation(requests: 8, backlog: 500, curve: Self.step, pass: Self.pass)
+    many.run(tokens: 20, acceptance: 0.8)
+    #expect(many.caughtUpCount == 0)
+  }
+
+  /// After its drafts were refused for a while, a text is left behind: computing it again would cost more than a trial is
+  /// worth.
+  @Test func aTextWhoseDraftsAreRefusedIsAbandoned() {
+    var simulation = Simulation(requests: 1, curve: Self.step, pass: Self.pass)
+    simulation.run(tokens: 3000, acceptance: 0)
+    #expect(simulation.ratio >= 0.975)
+    let drafted = simulation.draftCount
+    simulation.run(tokens: 3000, acceptance: 0)
+    #expect(simulation.draftCount - drafted < 12)
+  }
+}

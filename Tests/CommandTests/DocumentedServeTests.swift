@@ -24,6 +24,10 @@ import Testing
     let report = texts.write(#"{"rows": [{"step": "reference"}]}"#.utf8, to: "report.json")
     let adapter = TinyAdapter.write(to: texts)
     let configuration = texts.write("{slots: 3}".utf8, to: "serve.json5")
+    let files = [
+      "--report": report, "--api-key-file": keys, "--config": configuration, "--adapter": adapter,
+      "--draft": place.checkpoint.path,
+    ]
     let help = try BuiltProgram.quire.run(["serve", "--help"], environment: ["COLUMNS": "400"]).output
     let options = help.split(separator: "\n").compactMap { $0.firstMatch(of: /^  (--[a-z-]+)( [A-Z])?/) }
     #expect(options.count > 10)
@@ -31,12 +35,7 @@ import Testing
       let name = String(match.1)
       var extra = [name]
       if match.2 != nil {
-        extra.append(
-          try #require(
-            ["--report": report, "--api-key-file": keys, "--config": configuration, "--adapter": adapter][
-              name]
-              ?? Self.values[name],
-            "no example of serve \(name)"))
+        extra.append(try #require(files[name] ?? Self.values[name], "no example of serve \(name)"))
       }
       let words = ["serve", place.checkpoint.path, "--port", "0"] + extra
       for columns in [80, 100] {

@@ -14,13 +14,15 @@ extension Command {
 
       The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
       and memory bandwidth. Each row has its own limits; "roofline" is the shortest time that both limits allow.
-      The figures exclude sampling and text, except with --lookup and --draft. --lookup runs the engine of generate and serve with prescribed
-      answers, because random weights do not repeat a text: the logit of the wanted token is raised after the forward pass.
-      One answer quotes its prompt, one changes every sixteenth token of it, one is new. An engine with drafts and one
-      without alternate every few tokens.
+      The figures exclude sampling and text, except with --lookup or a draft model.
 
-      --draft or --draft-shape does the same with a draft model and --batch sequences. Its mistakes are dictated, too: each
-      draft is right with a probability of 0, 0.4 or 0.7. Neither model computes the prompts.
+      With --lookup the engine of generate and serve runs with prescribed answers, because random weights do not repeat a
+      text: the logit of the wanted token is raised after the forward pass. One answer quotes its prompt, one changes every
+      sixteenth token of it, one is new. An engine with drafts and one without alternate every few tokens.
+
+      With a draft model (--draft or --draft-shape) the same happens for the sequences of each --batch, and the mistakes of
+      the draft model are dictated as well: each draft is right with a probability of 0, 0.4 or 0.7. Neither model
+      computes the prompts.
       """,
     positionals: ["[MODEL]"],
     options: [

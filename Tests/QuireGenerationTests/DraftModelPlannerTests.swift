@@ -17,6 +17,8 @@ import Testing
     var draftCount = 0
     var caughtUpCount = 0
     var seconds = 0.0
+    /// The first steps take half as long again.
+    var slowStepCount = 0
     let curve: Curve
     let pass: Curve
 
@@ -53,7 +55,7 @@ import Testing
       let counts = planner.candidates.map(\.count)
       passes(counts)
       let drafts = counts.reduce(0, +)
-      let time = curve(records.count + drafts)
+      let time = curve(records.count + drafts) * (stepCount < slowStepCount ? 1.5 : 1)
       seconds += time
       planner.observe(rowCount: records.count + drafts, seconds: time)
       for index in records.indices { settle(index, counts, acceptance, modelCost) }
@@ -123,6 +125,14 @@ import Testing
       simulation.run(tokens: count, acceptance: acceptance)
       #expect(simulation.ratio >= 0.985, "\(count) tokens: \(simulation.ratio)")
     }
+  }
+
+  /// Times of the first steps, which no later step without drafts corrects, must not make drafts look free.
+  @Test func aSlowStartDoesNotKeepWrongDrafts() {
+    var simulation = Simulation(requests: 1, curve: Self.step, pass: Self.pass)
+    simulation.slowStepCount = 4
+    simulation.run(tokens: 300, acceptance: 0)
+    #expect(simulation.draftCount < 60, "\(simulation.draftCount)")
   }
 
   /// A draft model that is as slow as the target is not asked.

@@ -120,7 +120,8 @@ import Testing
       #expect(try pair.engine.generate(requests).map(Answer.init) == expected)
       let metrics = pair.engine.metrics
       #expect(metrics.modelDraftedTokenCount == metrics.modelAcceptedDraftCount)
-      #expect(metrics.modelAcceptedDraftCount > 50)
+      // Which source drafts depends on measured times where there are two.
+      #expect(metrics.modelAcceptedDraftCount > (lookup == .off ? 50 : 0))
       if blocks < 20, slots > 1 { #expect(metrics.preemptionCount > 0) }
       if keepsPrefixes, slots == 1 { #expect(metrics.prefixHitCount > 0) }
     }

@@ -91,6 +91,9 @@ package struct StepCosts: Sendable {
       seconds[index] = own
     }
     forgetStale()
+    // More rows never take less time: a mean that says so is from a slower time, such as the first steps, and would not be
+    // measured again while drafts look free.
+    for fewer in 0..<index { seconds[fewer] = min(seconds[fewer], seconds[index]) }
     fillGaps()
   }
 

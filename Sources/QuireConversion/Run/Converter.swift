@@ -60,7 +60,8 @@ package struct Converter {
     optimizer = LayerOptimizer(
       recipe: recipe, formats: formats,
       rotation: recipe.rotation.map { ModelRotation($0, configuration, compute) },
-      headSize: configuration.headSize, calibratesHead: recipe.calibratesHead(rotated, formats?.format(of: .head)),
+      headSize: configuration.headSize,
+      calibratesHead: recipe.calibratesHead(rotated, formats?.format(of: .head)),
       compute: compute)
     self.compute = compute
     self.toolVersion = toolVersion

@@ -31,6 +31,27 @@ import Testing
     #expect(divergence > 0 && divergence < 0.5)
   }
 
+  /// As recipes/README.md shows it; recipes that rotate are refused there, in one sentence.
+  @Test(arguments: [("int4-gptq", true), ("nl4", false)])
+  func convertsOnStatistics(name: String, isPossible: Bool) throws {
+    let folder = TemporaryFolder()
+    let (demo, statistics) = (Self.folder + "/demo/checkpoint", folder.path + "/s.safetensors")
+    let collected = try BuiltProgram.quire.run([
+      "calibrate", demo, "--calibration", Self.folder + "/demo/calibration.jsonl", "--windows", "3",
+      "--tokens", "96", "--output", statistics, "--quiet",
+    ])
+    #expect(collected.status == 0, "\(collected.errors)")
+    let outcome = try BuiltProgram.quire.run([
+      "convert", demo, "--recipe", Self.folder + "/\(name).json5", "--statistics", statistics,
+      "--output", folder.path + "/p.quire", "--quiet",
+    ])
+    #expect(outcome.status == (isPossible ? 0 : 1), "\(outcome.errors)")
+    #expect(FileManager.default.fileExists(atPath: folder.path + "/p.quire") == isPossible)
+    if !isPossible {
+      #expect(outcome.errors.contains("rotate") && outcome.errors.count(where: \.isNewline) == 1)
+    }
+  }
+
   @Test func thereAreRecipesForEveryNeed() {
     for name in ["smallest", "balanced", "near-lossless", "long-context"] {
       #expect(Self.names.contains(name + ".json5"))

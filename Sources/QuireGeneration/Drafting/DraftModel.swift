@@ -42,7 +42,7 @@ final class DraftModel {
   private let seed = UInt64.random(in: .min ... .max)
   private let workspace: SamplerWorkspace
   private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
-  /// The jobs of the step that have room in the passes.
+  /// The jobs of the step that fit into the passes.
   private var jobs: [Job] = []
   /// The passes of the last step.
   private var passes: [Pass] = []

@@ -30,7 +30,7 @@ package struct HadamardMatrix: Sendable {
 
   /// Multiplies row vectors by the matrix and `1/√blockOrder`, which makes it orthogonal: `vectors` (order) ← x·H.
   ///
-  /// - Parameter scratch: room for `paleyOrder` elements
+  /// - Parameter scratch: `paleyOrder` elements
   package func apply(to vectors: UnsafeMutablePointer<Lanes>, scratch: UnsafeMutablePointer<Lanes>) {
     for start in stride(from: 0, to: order, by: blockOrder) {
       let block = vectors + start

@@ -36,8 +36,8 @@ struct AxisRotation: Sendable {
   }
 }
 
-/// One thread's room for rotating several vectors of an axis side by side.
-struct RotationRoom {
+/// One thread's buffers for rotating several vectors of an axis side by side.
+struct RotationBuffers {
   /// The vectors that are rotated at a time.
   static let width = HadamardMatrix.Lanes.scalarCount
 

@@ -37,9 +37,9 @@ extension WeightMatrix {
     _ body: (_ row: Int, UnsafePointer<Float>) -> Void
   ) {
     precondition(rotation.order == columns, "\(columns) inputs, a rotation of \(rotation.order)")
-    let (rows, columns, width) = (rows, columns, RotationRoom.width)
+    let (rows, columns, width) = (rows, columns, RotationBuffers.width)
     compute.team.run { thread, count in
-      let room = RotationRoom(rotation)
+      let buffers = RotationBuffers(rotation)
       let line = HostBuffer<Float>(count: columns)
       for tile in ThreadTeam.range(of: (rows + width - 1) / width, share: thread, count: count) {
         let first = tile * width
@@ -47,13 +47,13 @@ extension WeightMatrix {
         for lane in 0..<laneCount {
           dequantizeRow(first + lane, into: line.pointer, kernels: compute.kernels)
           for column in 0..<columns {
-            room.values[column * width + lane] =
+            buffers.values[column * width + lane] =
               Double(line.pointer[column]) * Double(factors?.pointer[column] ?? 1)
           }
         }
-        room.rotate()
+        buffers.rotate()
         for lane in 0..<laneCount {
-          for column in 0..<columns { line.pointer[column] = Float(room.values[column * width + lane]) }
+          for column in 0..<columns { line.pointer[column] = Float(buffers.values[column * width + lane]) }
           body(first + lane, line.pointer)
         }
       }
@@ -63,21 +63,21 @@ extension WeightMatrix {
   /// `Rᵀ·W`, float32, for R that acts on the outputs.
   func rotatedOutputs(by rotation: AxisRotation, _ compute: Compute) -> WeightMatrix {
     precondition(rotation.order == rows, "\(rows) outputs, a rotation of \(rotation.order)")
-    let (rows, columns, width) = (rows, columns, RotationRoom.width)
+    let (rows, columns, width) = (rows, columns, RotationBuffers.width)
     let values = copied(compute)
     compute.team.run { thread, count in
-      let room = RotationRoom(rotation)
+      let buffers = RotationBuffers(rotation)
       for tile in ThreadTeam.range(of: (columns + width - 1) / width, share: thread, count: count) {
         let first = tile * width
         let laneCount = min(width, columns - first)
         for row in 0..<rows {
           let line = values.pointer + row * columns + first
-          for lane in 0..<laneCount { room.values[row * width + lane] = Double(line[lane]) }
+          for lane in 0..<laneCount { buffers.values[row * width + lane] = Double(line[lane]) }
         }
-        room.rotate()
+        buffers.rotate()
         for row in 0..<rows {
           let line = values.pointer + row * columns + first
-          for lane in 0..<laneCount { line[lane] = Float(room.values[row * width + lane]) }
+          for lane in 0..<laneCount { line[lane] = Float(buffers.values[row * width + lane]) }
         }
       }
     }

@@ -11,7 +11,7 @@ import Testing
   }
 
   @Test(
-    .timeLimit(.minutes(2)),
+    .timeLimit(.minutes(5)),
     arguments: [
       (
         "bitsPerWeight: 4.5, overrides: [{ match: '.*', scheme: 'int8' }]",

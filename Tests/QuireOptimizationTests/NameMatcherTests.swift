@@ -27,7 +27,7 @@ import Testing
   }
 
   /// No pattern takes longer than its length and the name's ask for: this one has kept backtracking engines for ever.
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(5)))
   func noPatternRunsAway() throws {
     let name = String(repeating: "a", count: 2000)
     for pattern in ["(.*)*X", "(([a-z._0-9])+)+X", "(a|a)*X", "(a*)*(a*)*(a*)*X", "(a?){200}X"] {

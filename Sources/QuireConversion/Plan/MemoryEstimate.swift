@@ -73,17 +73,8 @@ package struct MemoryEstimate: Sendable, Equatable {
     isSurveyed: Bool
   ) -> [Part] {
     let readsStatistics = recipe.calibration.statistics != nil
-    var layer = [
-      Part(
-        what: "two layers of the checkpoint", byteCount: 2 * sources.weightBytes * layerParameters(source)),
-      Part(what: "one optimized layer", byteCount: largestLayer(result)),
-    ]
-    if recipe.rotation != nil {
-      layer.append(Part(what: "one rotated layer", byteCount: 4 * layerParameters(source)))
-    }
-    if recipe.steps.contains(where: { $0.settings.preparesRounding }) {
-      layer.append(Part(what: "one smoothed layer", byteCount: 4 * layerParameters(source)))
-    }
+    var layer = floatLayers(recipe, source, sources)
+    layer.append(Part(what: "one optimized layer", byteCount: largestLayer(result)))
     let statistics = recipe.steps.map {
       $0.settings.memoryBytes(source.configuration, threadCount: threadCount)
     }
@@ -99,6 +90,28 @@ package struct MemoryEstimate: Sendable, Equatable {
       )
     }
     return layer
+  }
+
+  /// The layer that is read ahead, and the present one as it was read, rotated and smoothed. Each form replaces the one
+  /// before, but where a step prunes, the unpruned layer is kept to fit the others to.
+  private static func floatLayers(
+    _ recipe: Recipe, _ source: ConversionPlan.Stage, _ sources: SourceSizes
+  ) -> [Part] {
+    let stored = sources.weightBytes * layerParameters(source)
+    let changed = 4 * layerParameters(source)
+    let isRotated = recipe.rotation != nil
+    let isSmoothed = recipe.steps.contains { $0.settings.preparesRounding }
+    // While it is rotated, the layer as it was read is still there, but no statistics are.
+    if !recipe.prunes, recipe.needsCalibration, isRotated || isSmoothed {
+      return [
+        Part(what: "one layer of the checkpoint", byteCount: stored),
+        Part(what: "one \(isSmoothed ? "smoothed" : "rotated") layer", byteCount: changed),
+      ]
+    }
+    var parts = [Part(what: "two layers of the checkpoint", byteCount: 2 * stored)]
+    if isRotated { parts.append(Part(what: "one rotated layer", byteCount: changed)) }
+    if isSmoothed { parts.append(Part(what: "one smoothed layer", byteCount: changed)) }
+    return parts
   }
 
   /// Each compressing thread holds a frame of 4 MiB before and after compression.

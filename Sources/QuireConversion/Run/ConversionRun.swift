@@ -94,7 +94,10 @@ final class ConversionRun {
     if writer.notes.isEmpty { try convertEmbedding() }
     let layers = LayerQueue(loader, layers: layersDone..<layerCount)
     for index in layersDone..<layerCount {
-      try convertLayer(index, try wrapping(ConversionError.model, try layers.next()))
+      var layer = LayerState(
+        try wrapping(ConversionError.model, try layers.next()), index: index, optimizer: optimizer,
+        activations: converter.knownStatistics(layer: index) ?? activations)
+      try convert(&layer)
     }
     times.reading += layers.readingSeconds
     times.waiting += layers.waitingSeconds
@@ -122,26 +125,23 @@ final class ConversionRun {
   }
 
   /// One layer: optimizes and writes it, and runs the windows through it for the next layer.
-  private func convertLayer(_ index: Int, _ layer: LayerWeights) throws(ConversionError) {
+  private func convert(_ layer: inout LayerState) throws(ConversionError) {
+    let index = layer.index
     let isNeeded = optimizer.needsActivations(after: index, layerCount: layerCount)
-    let outcome = try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
-      let outcome = try wrapping(
-        ConversionError.optimization,
-        try optimizer.optimize(
-          layer, index: index, activations: converter.knownStatistics(layer: index) ?? activations))
+    try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
+      try wrapping(ConversionError.optimization, try optimizer.optimize(&layer))
       if optimizer.needsReference(after: index, layerCount: layerCount) {
         try wrapping(
           ConversionError.calibration,
-          try activations?.advanceUnpruned(past: .mlpOutput, of: outcome.original))
+          try activations?.advanceUnpruned(past: .mlpOutput, of: layer.float))
       }
       if isNeeded {
-        try wrapping(ConversionError.calibration, try activations?.advance(through: outcome.weights))
+        try wrapping(ConversionError.calibration, try activations?.advance(through: layer.weights))
       }
-      return outcome
     }
     try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
-      try wrapping(ConversionError.model, try writer.add(outcome.weights, index: index))
-      try endPart(outcome.record, layer: index, isAdvanced: isNeeded)
+      try wrapping(ConversionError.model, try writer.add(layer.weights, index: index))
+      try endPart(layer.record, layer: index, isAdvanced: isNeeded)
     }
     meter.finishLayer()
   }

@@ -17,14 +17,6 @@ struct LayerOptimizer {
   let calibratesHead: Bool
   let compute: Compute
 
-  /// A layer after the steps, and what they did to it.
-  struct Outcome {
-    var weights: LayerWeights
-    /// The layer as the checkpoint has it, in the basis that `rotate` chooses.
-    var original: LayerWeights
-    var record = PartRecord()
-  }
-
   /// Whether a later layer than `index`, or lm_head, needs activations, so that the windows must also run through this
   /// layer.
   func needsActivations(after index: Int, layerCount: Int) -> Bool {
@@ -41,26 +33,19 @@ struct LayerOptimizer {
     }
   }
 
-  /// Runs all steps on layer `index`. `activations` are the inputs that the steps need; afterwards they are
-  /// unchanged, or after the layer's attention.
-  func optimize(
-    _ weights: LayerWeights, index: Int, activations: (any ActivationStatistics)?
-  ) throws(OptimizationError) -> Outcome {
-    let watched = activations.map { WatchedStatistics($0, layer: index) }
-    var layer = LayerState(
-      weights: weights, original: weights, index: index, activations: watched, recipe: recipe,
-      formats: formats, rotation: rotation, headSize: headSize, compute: compute)
+  /// Runs all steps on a layer. The activations that it was made with are unchanged afterwards, or after the layer's
+  /// attention.
+  func optimize(_ layer: inout LayerState) throws(OptimizationError) {
     for (stepIndex, step) in recipe.steps.enumerated() {
       layer.stepIndex = stepIndex
       try step.settings.apply(to: &layer)
-      if let notes = watched?.takeNotes(), !notes.isEmpty { layer.record.notes[stepIndex] = notes }
+      if let notes = layer.activations?.takeNotes(), !notes.isEmpty { layer.record.notes[stepIndex] = notes }
     }
-    var outcome = Outcome(weights: layer.weights, original: layer.original, record: layer.record)
     // Tensors that steps have left in float32 become bf16 again, unless the checkpoint has them in float32.
-    for tensor in LayerTensor.projections where !weights[tensor].isFloat32 {
-      outcome.weights[tensor] = outcome.weights[tensor].roundedToBfloat16(compute)
+    layer.keepFloat()
+    for tensor in LayerTensor.projections where !layer.weights[tensor].isFloat32 {
+      layer.weights[tensor] = layer.weights[tensor].roundedToBfloat16(compute)
     }
-    return outcome
   }
 
   /// A matrix outside of the layers in the recipe's format for it, and its rounding error; unchanged when that format is

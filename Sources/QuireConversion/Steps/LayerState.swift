@@ -6,8 +6,10 @@ import QuireTensors
 /// A layer between steps, with everything the steps may need.
 struct LayerState {
   var weights: LayerWeights
-  /// The layer as the checkpoint has it, rotated once `rotate` has been applied.
-  var original: LayerWeights
+  /// The float layer whose hidden states others are fitted to. Where a step prunes, it is the layer as the checkpoint has
+  /// it, rotated once `rotate` has been applied. Elsewhere it is nil until matrices are rounded, because the steps before
+  /// that leave the layer's outputs as they are and so need not keep two layers.
+  private(set) var original: LayerWeights?
   let index: Int
   /// The step that is being applied.
   var stepIndex = 0
@@ -30,13 +32,41 @@ struct LayerState {
     recipe.steps.dropFirst(stepIndex + 1).contains { $0.repairs(layer: index) }
   }
 
+  /// The layer that the windows of the float model run through.
+  var float: LayerWeights { original ?? weights }
+
+  init(
+    _ weights: LayerWeights, index: Int, optimizer: LayerOptimizer, activations: (any ActivationStatistics)?
+  ) {
+    self.weights = weights
+    self.index = index
+    self.activations = activations.map { WatchedStatistics($0, layer: index) }
+    recipe = optimizer.recipe
+    formats = optimizer.formats
+    rotation = optimizer.rotation
+    headSize = optimizer.headSize
+    compute = optimizer.compute
+    if recipe.prunes { original = weights }
+  }
+
+  /// Replaces the layer by the same one in another basis.
+  mutating func change(basis rotated: LayerWeights) {
+    weights = rotated
+    if original != nil { original = rotated }
+  }
+
+  /// Matrices are about to be rounded.
+  mutating func keepFloat() {
+    if original == nil { original = weights }
+  }
+
   var pruner: LayerPruner { LayerPruner(headSize: headSize, compute: compute) }
 
   /// The statistics for a cut at `site`.
   func moments(at site: ActivationSite) throws(OptimizationError) -> StreamMoments {
     guard let activations else { preconditionFailure("a step that prunes needs activations") }
     do throws(CalibrationError) {
-      return try activations.moments(at: site, of: weights, original: original)
+      return try activations.moments(at: site, of: weights, original: float)
     } catch {
       throw .calibration(error)
     }

@@ -72,6 +72,7 @@ extension QuantizationSettings: ConversionStep {
   func apply(to layer: inout LayerState) throws(OptimizationError) {
     guard let formats = layer.formats else { preconditionFailure("a step that rounds has formats") }
     let quantizer = LayerQuantizer(settings: self, formats: formats, compute: layer.compute)
+    layer.keepFloat()
     layer.record.rounding = try quantizer.quantize(
       &layer.weights, layer: layer.index, activations: layer.activations)
   }

@@ -53,8 +53,7 @@ extension RotationSettings: ConversionStep {
 
   func apply(to layer: inout LayerState) throws(OptimizationError) {
     guard let rotation = layer.rotation else { preconditionFailure("a recipe that rotates has a rotation") }
-    layer.original = rotation.rotated(layer.weights, index: layer.index)
-    layer.weights = layer.original
+    layer.change(basis: rotation.rotated(layer.weights, index: layer.index))
   }
 }
 

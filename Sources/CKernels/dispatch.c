@@ -17,6 +17,18 @@ int quire_isa_supported(quire_isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
+    case QUIRE_ISA_DOTPROD:
+    case QUIRE_ISA_I8MM: return 0;
+  }
+  return 0;
+#elif defined(__aarch64__)
+  switch (isa) {
+    case QUIRE_ISA_PORTABLE: return 1;
+    case QUIRE_ISA_DOTPROD: return quire_cpu_has_dotprod();
+    case QUIRE_ISA_I8MM: return quire_cpu_has_dotprod() && quire_cpu_has_i8mm();
+    case QUIRE_ISA_AVX2:
+    case QUIRE_ISA_AVX512:
+    case QUIRE_ISA_AVX512_VBMI: return 0;
   }
   return 0;
 #else
@@ -29,6 +41,9 @@ const quire_kernels *quire_kernels_for(quire_isa isa) {
   if (isa == QUIRE_ISA_AVX512_VBMI) return &quire_kernels_avx512_vbmi;
   if (isa == QUIRE_ISA_AVX512) return &quire_kernels_avx512;
   if (isa == QUIRE_ISA_AVX2) return &quire_kernels_avx2;
+#elif defined(__aarch64__)
+  if (isa == QUIRE_ISA_I8MM) return &quire_kernels_i8mm;
+  if (isa == QUIRE_ISA_DOTPROD) return &quire_kernels_dotprod;
 #endif
   (void)isa;
   return &quire_kernels_portable;

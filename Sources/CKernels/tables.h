@@ -12,4 +12,10 @@ void quire_nonlinear_gemm_vnni(const quire_weights *w, const quire_activations *
                                int32_t first_panel, int32_t last_panel);
 void quire_nonlinear_gemm_vbmi(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
                                int32_t first_panel, int32_t last_panel);
+#elif defined(__aarch64__)
+extern const quire_kernels quire_kernels_dotprod;
+extern const quire_kernels quire_kernels_i8mm;
+// All layouts with i8mm.
+void quire_gemm_i8mm(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate, int32_t first_panel,
+                     int32_t last_panel);
 #endif

@@ -10,6 +10,7 @@ int quire_isa_supported(quire_isa isa) {
     case QUIRE_ISA_PORTABLE: return 1;
     case QUIRE_ISA_AVX2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case QUIRE_ISA_AVX_VNNI: return __builtin_cpu_supports("avxvnni") && quire_isa_supported(QUIRE_ISA_AVX2);
     case QUIRE_ISA_AVX512_VBMI:
       if (!__builtin_cpu_supports("avx512vbmi")) return 0;
       return quire_isa_supported(QUIRE_ISA_AVX512);
@@ -27,6 +28,7 @@ int quire_isa_supported(quire_isa isa) {
     case QUIRE_ISA_DOTPROD: return quire_cpu_has_dotprod();
     case QUIRE_ISA_I8MM: return quire_cpu_has_dotprod() && quire_cpu_has_i8mm();
     case QUIRE_ISA_AVX2:
+    case QUIRE_ISA_AVX_VNNI:
     case QUIRE_ISA_AVX512:
     case QUIRE_ISA_AVX512_VBMI: return 0;
   }
@@ -40,6 +42,7 @@ const quire_kernels *quire_kernels_for(quire_isa isa) {
 #if defined(__x86_64__)
   if (isa == QUIRE_ISA_AVX512_VBMI) return &quire_kernels_avx512_vbmi;
   if (isa == QUIRE_ISA_AVX512) return &quire_kernels_avx512;
+  if (isa == QUIRE_ISA_AVX_VNNI) return &quire_kernels_avx_vnni;
   if (isa == QUIRE_ISA_AVX2) return &quire_kernels_avx2;
 #elif defined(__aarch64__)
   if (isa == QUIRE_ISA_I8MM) return &quire_kernels_i8mm;

@@ -5,6 +5,7 @@
 extern const quire_kernels quire_kernels_portable;
 #if defined(__x86_64__)
 extern const quire_kernels quire_kernels_avx2;
+extern const quire_kernels quire_kernels_avx_vnni;
 extern const quire_kernels quire_kernels_avx512;
 extern const quire_kernels quire_kernels_avx512_vbmi;
 // nl4 and nl3 with AVX-512 VNNI, without and with VBMI.

@@ -11,8 +11,12 @@
 static const struct {
   quire_isa isa;
   const char *name;
-} sets[] = {{QUIRE_ISA_AVX2, "avx2"},       {QUIRE_ISA_AVX512, "avx512"}, {QUIRE_ISA_AVX512_VBMI, "avx512-vbmi"},
-            {QUIRE_ISA_DOTPROD, "dotprod"}, {QUIRE_ISA_I8MM, "i8mm"}};
+} sets[] = {{QUIRE_ISA_AVX2, "avx2"},
+            {QUIRE_ISA_AVX_VNNI, "avxvnni"},
+            {QUIRE_ISA_AVX512, "avx512"},
+            {QUIRE_ISA_AVX512_VBMI, "avx512-vbmi"},
+            {QUIRE_ISA_DOTPROD, "dotprod"},
+            {QUIRE_ISA_I8MM, "i8mm"}};
 enum { SETS = sizeof sets / sizeof *sets };
 
 static run start(const quire_kernels *kernels, truth *t, const char *label) {

@@ -18,6 +18,7 @@ typedef enum {
   QUIRE_ISA_AVX512_VBMI = 3,
   QUIRE_ISA_DOTPROD = 4,
   QUIRE_ISA_I8MM = 5,
+  QUIRE_ISA_AVX_VNNI = 6,
 } quire_isa;
 typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2, QUIRE_I8 = 3 } quire_element;
 

@@ -3,8 +3,8 @@
 //
 // Limit: 32 multiply-adds per vpdpbusd, two a cycle on Alder Lake and Zen 5. A pass of 6 rows by 16 channels holds its 12 sums
 // in registers; a quad of it takes 12 vpdpbusd, 8 loads and besides, of the same pipes, none for int8, 2 or 4 instructions for
-// int4, 2 more for nl4 and 9 on average for nl3. Of the peak, a pass of 48 rows reached 99% with int8, int4 and nl4 and 82% with
-// nl3; of AVX2's speed 2.4, 1.6, 2.8 and 2.7 times (one thread, Zen 5, 2026-11).
+// int4, 2 more for nl4 and 9 on average for nl3. Of the peak, passes of 48 rows reached 85% with int8, 90% with int4 and nl4 and
+// 77% with nl3; of AVX2's speed 2.4, 1.6, 2.8 and 2.7 times (one thread, Zen 5, 2026-11).
 #include "tables.h"
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -2,6 +2,20 @@
 #include "CKernels.h"
 #include "tables.h"
 
+#if defined(__x86_64__)
+// Asked once: the system's permission, and whether the kernel, which was never run on such a CPU, is right on this one.
+static int amx_is_usable(void) {
+  enum { UNKNOWN, NO, YES };
+  static _Atomic int answer = UNKNOWN;
+  if (answer == UNKNOWN)
+    answer = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") && quire_isa_supported(QUIRE_ISA_AVX512_VBMI) &&
+                     quire_request_tiles() && quire_kernels_agree(&quire_kernels_portable, &quire_kernels_amx)
+                 ? YES
+                 : NO;
+  return answer == YES;
+}
+#endif
+
 int quire_isa_supported(quire_isa isa) {
 #if defined(__x86_64__)
   // The compiler's probe also asks the system (XGETBV) whether it saves the wide registers.
@@ -18,6 +32,7 @@ int quire_isa_supported(quire_isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
+    case QUIRE_ISA_AMX: return amx_is_usable();
     case QUIRE_ISA_DOTPROD:
     case QUIRE_ISA_I8MM: return 0;
   }
@@ -30,7 +45,8 @@ int quire_isa_supported(quire_isa isa) {
     case QUIRE_ISA_AVX2:
     case QUIRE_ISA_AVX_VNNI:
     case QUIRE_ISA_AVX512:
-    case QUIRE_ISA_AVX512_VBMI: return 0;
+    case QUIRE_ISA_AVX512_VBMI:
+    case QUIRE_ISA_AMX: return 0;
   }
   return 0;
 #else
@@ -40,6 +56,7 @@ int quire_isa_supported(quire_isa isa) {
 
 const quire_kernels *quire_kernels_for(quire_isa isa) {
 #if defined(__x86_64__)
+  if (isa == QUIRE_ISA_AMX) return &quire_kernels_amx;
   if (isa == QUIRE_ISA_AVX512_VBMI) return &quire_kernels_avx512_vbmi;
   if (isa == QUIRE_ISA_AVX512) return &quire_kernels_avx512;
   if (isa == QUIRE_ISA_AVX_VNNI) return &quire_kernels_avx_vnni;

@@ -1,7 +1,7 @@
 // Each round hides the operands from the compiler, so that it neither moves a product out of the loop nor removes
 // the loop; the sums stay in registers because there are few enough of them. 12 independent sums cover the latency
 // of every instruction used here (4 to 5 cycles, at most two per cycle).
-#include "CKernels.h"
+#include "tables.h"
 #include <string.h>
 
 enum { SUMS = 12, REPEATS = 4 };  // multiply-add instructions a round: SUMS * REPEATS
@@ -196,7 +196,8 @@ NEON_LIMIT(neon_f32, "neon", float32x4_t, vdupq_n_f32(0), float32x4_t, vdupq_n_f
 
 uint64_t quire_limit_multiply(quire_isa isa, quire_limit limit, uint64_t rounds) {
 #if defined(__x86_64__)
-  if (isa == QUIRE_ISA_AVX512) return avx512_multiply(limit, rounds);
+  if (isa == QUIRE_ISA_AMX && limit == QUIRE_LIMIT_INT8) return quire_amx_multiply(rounds);
+  if (isa == QUIRE_ISA_AVX512 || isa == QUIRE_ISA_AMX) return avx512_multiply(limit, rounds);
   if (isa == QUIRE_ISA_AVX_VNNI && limit == QUIRE_LIMIT_INT8) return avx_vnni_int8(rounds);
   if (isa == QUIRE_ISA_AVX2 || isa == QUIRE_ISA_AVX_VNNI) return limit == QUIRE_LIMIT_INT8 ? avx2_int8(rounds) : avx2_f32(rounds);
 #elif defined(__aarch64__)
@@ -210,7 +211,7 @@ uint64_t quire_limit_multiply(quire_isa isa, quire_limit limit, uint64_t rounds)
 
 uint64_t quire_limit_read(quire_isa isa, const void *source, size_t bytes, int32_t streams, size_t ahead) {
 #if defined(__x86_64__)
-  if (isa == QUIRE_ISA_AVX512) return avx512_read(source, bytes, streams, ahead);
+  if (isa == QUIRE_ISA_AVX512 || isa == QUIRE_ISA_AMX) return avx512_read(source, bytes, streams, ahead);
   if (isa == QUIRE_ISA_AVX2 || isa == QUIRE_ISA_AVX_VNNI) return avx2_read(source, bytes, streams, ahead);
 #endif
   (void)isa;

@@ -8,6 +8,9 @@ extern const quire_kernels quire_kernels_avx2;
 extern const quire_kernels quire_kernels_avx_vnni;
 extern const quire_kernels quire_kernels_avx512;
 extern const quire_kernels quire_kernels_avx512_vbmi;
+extern const quire_kernels quire_kernels_amx;
+// Multiply-adds of bytes in tiles alone, for limits.c.
+uint64_t quire_amx_multiply(uint64_t rounds);
 // nl4 and nl3 with AVX-512 VNNI, without and with VBMI.
 void quire_nonlinear_gemm_vnni(const quire_weights *w, const quire_activations *a, float *y, size_t stride, int accumulate,
                                int32_t first_panel, int32_t last_panel);

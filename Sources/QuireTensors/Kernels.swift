@@ -2,7 +2,7 @@ package import CKernels
 
 /// The instruction sets that have their own kernels, those of one architecture from the slowest to the fastest.
 package enum InstructionSet: String, Sendable, CaseIterable {
-  case portable, avx2, avxvnni, avx512
+  case portable, avx2, avxvnni, avx512, amx
   /// Of AArch64: the dot product instructions, and those with matrix products of bytes too.
   case dotprod, i8mm
 
@@ -12,6 +12,7 @@ package enum InstructionSet: String, Sendable, CaseIterable {
     case .avx2: QUIRE_ISA_AVX2
     case .avxvnni: QUIRE_ISA_AVX_VNNI
     case .avx512: QUIRE_ISA_AVX512
+    case .amx: QUIRE_ISA_AMX
     case .dotprod: QUIRE_ISA_DOTPROD
     case .i8mm: QUIRE_ISA_I8MM
     }

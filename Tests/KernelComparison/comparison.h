@@ -44,6 +44,11 @@ float *floats(generator *g, size_t count, float scale);
 uint8_t *bytes(generator *g, size_t count, int32_t bound);
 uint16_t *scales(generator *g, size_t count, int is_half);
 
+#if defined(__x86_64__)
+// Of AMX, with its instructions emulated; for CPUs with AVX-512 and VBMI.
+extern const quire_kernels emulated_amx_kernels;
+#endif
+
 // Every kernel of the run's table.
 void run_products(run *r);
 void run_attention(run *r);

@@ -10,12 +10,12 @@ static float *filled(size_t count) {
   return y;
 }
 
-// The codes of the activations are quantized by the portable kernels, so that a case shows the product alone.
-static quire_activations quantized(const float *x, int32_t rows, int32_t columns, int32_t group) {
+// Quantized by the run's own kernels: with many rows, AMX stores the codes in another order.
+static quire_activations quantized(run *r, const float *x, int32_t rows, int32_t columns, int32_t group) {
   size_t padded = (size_t)((rows + QUIRE_TILE - 1) / QUIRE_TILE * QUIRE_TILE), groups = (size_t)(columns / group);
   quire_activations a = {
     guarded(padded * (size_t)columns), guarded(padded * groups * 4), guarded(padded * groups * 4), rows, columns, group};
-  quire_kernels_for(QUIRE_ISA_PORTABLE)->quantize(x, (size_t)columns, &a, 0, (int32_t)padded / QUIRE_TILE, 0, (int32_t)groups);
+  r->kernels->quantize(x, (size_t)columns, &a, 0, (int32_t)padded / QUIRE_TILE, 0, (int32_t)groups);
   return a;
 }
 
@@ -39,7 +39,7 @@ static void product(run *r, generator *g, const quire_weights *w, int32_t rows, 
   // A row of zeros, and a value much larger than the others of its group.
   if (rows > 4) memset(x + 2 * w->columns, 0, (size_t)w->columns * 4);
   x[w->columns / 2] = 300;
-  quire_activations a = quantized(x, rows, w->columns, activation_group(w));
+  quire_activations a = quantized(r, x, rows, w->columns, activation_group(w));
   float *y = filled((size_t)rows * stride);
   int32_t panels = (w->rows + QUIRE_PANEL - 1) / QUIRE_PANEL, middle = panels / 2;
   r->kernels->gemm(w, &a, y, stride, accumulate, 0, middle);
@@ -64,7 +64,9 @@ static quire_weights weights(generator *g, quire_layout layout, int32_t rows, in
 }
 
 static void products_of(run *r, quire_layout layout, int32_t rows, int32_t columns, int32_t group, int has_zeros, int is_half) {
-  for (int32_t tokens = 1; tokens <= 13; tokens++) {
+  static const int32_t row_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 31, 32, 33, 47};
+  for (size_t i = 0; i < sizeof row_counts / sizeof *row_counts; i++) {
+    int32_t tokens = row_counts[i];
     generator g = {(uint64_t)(columns + group * 3 + rows * 7 + tokens * 11 + layout * 13)};
     quire_weights w = weights(&g, layout, rows, columns, group, has_zeros, is_half, RANDOM);
     product(r, &g, &w, tokens, tokens % 2, RANDOM);
@@ -74,6 +76,7 @@ static void products_of(run *r, quire_layout layout, int32_t rows, int32_t colum
     generator g = {1};
     quire_weights w = weights(&g, layout, rows, columns, group, has_zeros, is_half, extreme);
     product(r, &g, &w, 7, 1, extreme);
+    product(r, &g, &w, 18, 0, extreme);
     free_guarded();
   }
 }

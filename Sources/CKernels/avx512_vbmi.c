@@ -19,30 +19,8 @@
 
 #define QUIRE_F16C 1
 #include "vectors.inc"
-#include "avx512_levels.inc"
+#include "avx512_vbmi_levels.inc"
 
-#define EIGHT(x) UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x), UNSIGNED(x)
-static const uint8_t nl4_table[64] __attribute__((aligned(64))) = {
-  QUIRE_NL4_LEVELS(UNSIGNED), QUIRE_NL4_LEVELS(UNSIGNED), QUIRE_NL4_LEVELS(UNSIGNED), QUIRE_NL4_LEVELS(UNSIGNED)};
-// By bits 0...2 of the index, and by bits 3...5.
-static const uint8_t nl3_low_table[64] __attribute__((aligned(64))) = {
-  QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED),
-  QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED), QUIRE_NL3_LEVELS(UNSIGNED)};
-static const uint8_t nl3_high_table[64] __attribute__((aligned(64))) = {QUIRE_NL3_LEVELS(EIGHT)};
-
-INLINE void load_levels(const uint8_t *run, int j, quire_layout layout, __m512i weights[2]) {
-  if (layout == QUIRE_NL4) {
-    __m512i v = _mm512_loadu_si512(run + j * 64), table = _mm512_load_si512(nl4_table);
-    weights[0] = _mm512_permutexvar_epi8(v, table);
-    weights[1] = _mm512_permutexvar_epi8(_mm512_srli_epi16(v, 4), table);
-  } else {
-    __m512i v = j < 3 ? _mm512_loadu_si512(run + j * 64) : fourth_pairs(run);
-    weights[0] = _mm512_permutexvar_epi8(v, _mm512_load_si512(nl3_low_table));
-    weights[1] = _mm512_permutexvar_epi8(v, _mm512_load_si512(nl3_high_table));
-  }
-}
-
-#define LOAD_LEVELS load_levels
 #include "avx512_gemm.inc"
 
 NONLINEAR_GEMM

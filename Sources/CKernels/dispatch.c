@@ -2,6 +2,20 @@
 #include "CKernels.h"
 #include "tables.h"
 
+#if defined(__x86_64__)
+// Asked once: the system's permission, and whether the kernel, which was never run on such a CPU, is right on this one.
+static int amx_is_usable(void) {
+  enum { UNKNOWN, NO, YES };
+  static _Atomic int answer = UNKNOWN;
+  if (answer == UNKNOWN)
+    answer = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") && quire_isa_supported(QUIRE_ISA_AVX512_VBMI) &&
+                     quire_request_tiles() && quire_kernels_agree(&quire_kernels_portable, &quire_kernels_amx)
+                 ? YES
+                 : NO;
+  return answer == YES;
+}
+#endif
+
 int quire_isa_supported(quire_isa isa) {
 #if defined(__x86_64__)
   // The compiler's probe also asks the system (XGETBV) whether it saves the wide registers.
@@ -10,6 +24,7 @@ int quire_isa_supported(quire_isa isa) {
     case QUIRE_ISA_PORTABLE: return 1;
     case QUIRE_ISA_AVX2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case QUIRE_ISA_AVX_VNNI: return __builtin_cpu_supports("avxvnni") && quire_isa_supported(QUIRE_ISA_AVX2);
     case QUIRE_ISA_AVX512_VBMI:
       if (!__builtin_cpu_supports("avx512vbmi")) return 0;
       return quire_isa_supported(QUIRE_ISA_AVX512);
@@ -17,6 +32,21 @@ int quire_isa_supported(quire_isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("f16c") && __builtin_cpu_supports("fma");
+    case QUIRE_ISA_AMX: return amx_is_usable();
+    case QUIRE_ISA_DOTPROD:
+    case QUIRE_ISA_I8MM: return 0;
+  }
+  return 0;
+#elif defined(__aarch64__)
+  switch (isa) {
+    case QUIRE_ISA_PORTABLE: return 1;
+    case QUIRE_ISA_DOTPROD: return quire_cpu_has_dotprod();
+    case QUIRE_ISA_I8MM: return quire_cpu_has_dotprod() && quire_cpu_has_i8mm();
+    case QUIRE_ISA_AVX2:
+    case QUIRE_ISA_AVX_VNNI:
+    case QUIRE_ISA_AVX512:
+    case QUIRE_ISA_AVX512_VBMI:
+    case QUIRE_ISA_AMX: return 0;
   }
   return 0;
 #else
@@ -26,9 +56,14 @@ int quire_isa_supported(quire_isa isa) {
 
 const quire_kernels *quire_kernels_for(quire_isa isa) {
 #if defined(__x86_64__)
+  if (isa == QUIRE_ISA_AMX) return &quire_kernels_amx;
   if (isa == QUIRE_ISA_AVX512_VBMI) return &quire_kernels_avx512_vbmi;
   if (isa == QUIRE_ISA_AVX512) return &quire_kernels_avx512;
+  if (isa == QUIRE_ISA_AVX_VNNI) return &quire_kernels_avx_vnni;
   if (isa == QUIRE_ISA_AVX2) return &quire_kernels_avx2;
+#elif defined(__aarch64__)
+  if (isa == QUIRE_ISA_I8MM) return &quire_kernels_i8mm;
+  if (isa == QUIRE_ISA_DOTPROD) return &quire_kernels_dotprod;
 #endif
   (void)isa;
   return &quire_kernels_portable;

@@ -1,7 +1,7 @@
 // Each round hides the operands from the compiler, so that it neither moves a product out of the loop nor removes
 // the loop; the sums stay in registers because there are few enough of them. 12 independent sums cover the latency
 // of every instruction used here (4 to 5 cycles, at most two per cycle).
-#include "CKernels.h"
+#include "tables.h"
 #include <string.h>
 
 enum { SUMS = 12, REPEATS = 4 };  // multiply-add instructions a round: SUMS * REPEATS
@@ -62,6 +62,7 @@ static uint64_t portable_read(const void *source, size_t bytes, int32_t streams,
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2,fma")))
+#define AVX_VNNI __attribute__((target("avxvnni,avx2,fma")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
 AVX2 static uint64_t avx2_f32(uint64_t rounds) {
@@ -98,6 +99,19 @@ AVX2 static uint64_t avx2_int8(uint64_t rounds) {
   }
   for (int i = 0; i < CHAINS; i++) __asm__ volatile("" : : "x"(sums[i]));
   return rounds * CHAINS * DEPTH * 32;
+}
+
+AVX_VNNI static uint64_t avx_vnni_int8(uint64_t rounds) {
+  __m256i sums[SUMS], a = _mm256_set1_epi8(1), b = a;
+  for (int i = 0; i < SUMS; i++) sums[i] = _mm256_setzero_si256();
+  for (uint64_t r = 0; r < rounds; r++) {
+    for (int k = 0; k < REPEATS; k++) {
+      __asm__ volatile("" : "+x"(a), "+x"(b));
+      for (int i = 0; i < SUMS; i++) sums[i] = _mm256_dpbusd_avx_epi32(sums[i], a, b);
+    }
+  }
+  for (int i = 0; i < SUMS; i++) __asm__ volatile("" : : "x"(sums[i]));
+  return rounds * SUMS * REPEATS * 32;
 }
 
 AVX512 static uint64_t avx512_int8(uint64_t rounds) {
@@ -153,12 +167,43 @@ static uint64_t avx512_multiply(quire_limit limit, uint64_t rounds) {
   if (limit == QUIRE_LIMIT_BF16 && __builtin_cpu_supports("avx512bf16")) return avx512_bf16(rounds);
   return avx512_f32(rounds);
 }
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+
+// Four instructions a cycle on the widest CPUs, and up to four cycles until a sum is ready.
+enum { NEON_SUMS = 24 };
+
+// `one` adds `each` products to a sum.
+#define NEON_LIMIT(name, features, sum_type, zero, operand_type, operand, one, each) \
+  __attribute__((target(features))) static uint64_t name(uint64_t rounds) { \
+    sum_type sums[NEON_SUMS]; \
+    operand_type a = operand, b = a; \
+    for (int i = 0; i < NEON_SUMS; i++) sums[i] = zero; \
+    for (uint64_t r = 0; r < rounds; r++) { \
+      for (int k = 0; k < REPEATS; k++) { \
+        __asm__ volatile("" : "+w"(a), "+w"(b)); \
+        for (int i = 0; i < NEON_SUMS; i++) sums[i] = one(sums[i], a, b); \
+      } \
+    } \
+    for (int i = 0; i < NEON_SUMS; i++) __asm__ volatile("" : : "w"(sums[i])); \
+    return rounds * NEON_SUMS * REPEATS * each; \
+  }
+
+NEON_LIMIT(dotprod_int8, "dotprod", int32x4_t, vdupq_n_s32(0), int8x16_t, vdupq_n_s8(1), vdotq_s32, 16)
+NEON_LIMIT(i8mm_int8, "i8mm", int32x4_t, vdupq_n_s32(0), int8x16_t, vdupq_n_s8(1), vmmlaq_s32, 32)
+NEON_LIMIT(neon_f32, "neon", float32x4_t, vdupq_n_f32(0), float32x4_t, vdupq_n_f32(0.5f), vfmaq_f32, 4)
 #endif
 
 uint64_t quire_limit_multiply(quire_isa isa, quire_limit limit, uint64_t rounds) {
 #if defined(__x86_64__)
-  if (isa == QUIRE_ISA_AVX512) return avx512_multiply(limit, rounds);
-  if (isa == QUIRE_ISA_AVX2) return limit == QUIRE_LIMIT_INT8 ? avx2_int8(rounds) : avx2_f32(rounds);
+  if (isa == QUIRE_ISA_AMX && limit == QUIRE_LIMIT_INT8) return quire_amx_multiply(rounds);
+  if (isa == QUIRE_ISA_AVX512 || isa == QUIRE_ISA_AMX) return avx512_multiply(limit, rounds);
+  if (isa == QUIRE_ISA_AVX_VNNI && limit == QUIRE_LIMIT_INT8) return avx_vnni_int8(rounds);
+  if (isa == QUIRE_ISA_AVX2 || isa == QUIRE_ISA_AVX_VNNI) return limit == QUIRE_LIMIT_INT8 ? avx2_int8(rounds) : avx2_f32(rounds);
+#elif defined(__aarch64__)
+  if (isa != QUIRE_ISA_PORTABLE && limit != QUIRE_LIMIT_INT8) return neon_f32(rounds);
+  if (isa == QUIRE_ISA_I8MM) return i8mm_int8(rounds);
+  if (isa == QUIRE_ISA_DOTPROD) return dotprod_int8(rounds);
 #endif
   (void)isa;
   return limit == QUIRE_LIMIT_INT8 ? portable_int8(rounds) : portable_f32(rounds);
@@ -166,8 +211,8 @@ uint64_t quire_limit_multiply(quire_isa isa, quire_limit limit, uint64_t rounds)
 
 uint64_t quire_limit_read(quire_isa isa, const void *source, size_t bytes, int32_t streams, size_t ahead) {
 #if defined(__x86_64__)
-  if (isa == QUIRE_ISA_AVX512) return avx512_read(source, bytes, streams, ahead);
-  if (isa == QUIRE_ISA_AVX2) return avx2_read(source, bytes, streams, ahead);
+  if (isa == QUIRE_ISA_AVX512 || isa == QUIRE_ISA_AMX) return avx512_read(source, bytes, streams, ahead);
+  if (isa == QUIRE_ISA_AVX2 || isa == QUIRE_ISA_AVX_VNNI) return avx2_read(source, bytes, streams, ahead);
 #endif
   (void)isa;
   return portable_read(source, bytes, streams, ahead);

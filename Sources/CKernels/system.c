@@ -11,6 +11,12 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#else
+#include <sys/sysctl.h>
+#endif
 
 #if defined(__linux__)
 int quire_rename_exclusive(const char *from, const char *to) {
@@ -40,6 +46,14 @@ int quire_affinity_has(int processor) {
   cpu_set_t set;
   return processor >= 0 && processor < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0 && CPU_ISSET(processor, &set);
 }
+
+#if defined(__x86_64__)
+int quire_request_tiles(void) { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* XFEATURE_XTILEDATA */) == 0; }
+#elif defined(__aarch64__)
+int quire_cpu_has_dotprod(void) { return (getauxval(AT_HWCAP) >> 20 & 1) != 0; /* HWCAP_ASIMDDP */ }
+
+int quire_cpu_has_i8mm(void) { return (getauxval(AT_HWCAP2) >> 13 & 1) != 0; /* HWCAP2_I8MM */ }
+#endif
 #else
 int quire_rename_exclusive(const char *from, const char *to) { return renamex_np(from, to, RENAME_EXCL); }
 
@@ -54,6 +68,20 @@ void quire_name_thread(const char *name) { pthread_setname_np(name); }
 int quire_affinity_count(void) { return 0; }
 
 int quire_affinity_has(int processor) { return (void)processor, 0; }
+
+#if defined(__x86_64__)
+int quire_request_tiles(void) { return 0; }
+#elif defined(__aarch64__)
+static int has_feature(const char *name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
+}
+
+int quire_cpu_has_dotprod(void) { return has_feature("hw.optional.arm.FEAT_DotProd"); }
+
+int quire_cpu_has_i8mm(void) { return has_feature("hw.optional.arm.FEAT_I8MM"); }
+#endif
 #endif
 
 struct start {

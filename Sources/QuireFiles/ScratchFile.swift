@@ -51,7 +51,9 @@ package final class ScratchFile {
       _ = unlink(template)
       return descriptor
     }
-    return (descriptor, String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    return (
+      descriptor, String(decoding: template.dropLast().map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
+    )
   }
 
   deinit {

@@ -1,14 +1,20 @@
 package import CKernels
 
-/// The instruction sets that have their own kernels.
+/// The instruction sets that have their own kernels, those of one architecture from the slowest to the fastest.
 package enum InstructionSet: String, Sendable, CaseIterable {
-  case portable, avx2, avx512
+  case portable, avx2, avxvnni, avx512, amx
+  /// Of AArch64: the dot product instructions, and those with matrix products of bytes too.
+  case dotprod, i8mm
 
-  var kernelValue: quire_isa {
+  package var kernelValue: quire_isa {
     switch self {
     case .portable: QUIRE_ISA_PORTABLE
     case .avx2: QUIRE_ISA_AVX2
+    case .avxvnni: QUIRE_ISA_AVX_VNNI
     case .avx512: QUIRE_ISA_AVX512
+    case .amx: QUIRE_ISA_AMX
+    case .dotprod: QUIRE_ISA_DOTPROD
+    case .i8mm: QUIRE_ISA_I8MM
     }
   }
 
@@ -17,7 +23,7 @@ package enum InstructionSet: String, Sendable, CaseIterable {
 
   package static var supported: [InstructionSet] { allCases.filter(\.isSupported) }
 
-  /// The widest one that this CPU runs.
+  /// The fastest one that this CPU runs.
   package static var detected: InstructionSet { supported.last ?? .portable }
 
   /// The instruction set with this name; throws a sentence that lists what this CPU supports.

@@ -5,7 +5,7 @@ import Testing
 @Suite struct LimitsTests {
   @Test(arguments: InstructionSet.supported)
   func multiplyAddsGrowWithTheRounds(set: InstructionSet) {
-    let isa = quire_isa(UInt32(InstructionSet.allCases.firstIndex(of: set) ?? 0))
+    let isa = set.kernelValue
     for limit in [QUIRE_LIMIT_INT8, QUIRE_LIMIT_BF16, QUIRE_LIMIT_F32] {
       let one = quire_limit_multiply(isa, limit, 1)
       #expect(one > 0)
@@ -16,7 +16,7 @@ import Testing
   /// The sum that reading returns holds every byte, so no way of reading can have left one out.
   @Test(arguments: InstructionSet.supported)
   func everyWayOfReadingReadsEverything(set: InstructionSet) {
-    let isa = quire_isa(UInt32(InstructionSet.allCases.firstIndex(of: set) ?? 0))
+    let isa = set.kernelValue
     let words = HostBuffer<UInt64>(count: 4_096)
     for index in 0..<words.count { words[index] = UInt64(index + 1) &* 0x9E37_79B9_7F4A_7C15 }
     let expected = words.buffer.reduce(0, ^)

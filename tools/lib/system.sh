@@ -17,6 +17,8 @@ is_present() {
     libzstd-dev) has_library libzstd "$1" ;;
     libmicrohttpd-dev) has_library libmicrohttpd "$1" ;;
     libcurl4) loads_curl ;;
+    qemu-user) command -v qemu-aarch64 >/dev/null ;;
+    libc6-dev-arm64-cross) [ -e /usr/aarch64-linux-gnu/include/stdio.h ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -36,7 +38,7 @@ loads_curl() {
 
 missing_packages() {
   local package
-  for package in "${needed_packages[@]}"; do
+  for package in "$@"; do
     is_present "$package" || printf '%s\n' "$package"
   done
 }
@@ -45,10 +47,16 @@ missing_packages() {
 require_system() {
   command -v swift >/dev/null ||
     fail "Swift 6.2 or later is needed and 'swift' was not found; install it from swift.org and run this again."
-  local missing
-  missing=$(missing_packages | paste -sd " ")
+  require_packages " (on macOS: brew install openblas zstd libmicrohttpd python3)" "${needed_packages[@]}"
+}
+
+# The same for packages of one's own. The first argument is what else to say when they cannot be installed.
+require_packages() {
+  local hint=$1 missing names
+  shift
+  missing=$(missing_packages "$@" | paste -sd " ")
   [ -n "$missing" ] || return 0
-  local names="$missing (on macOS: brew install openblas zstd libmicrohttpd python3)"
+  names=$missing$hint
   command -v apt-get >/dev/null ||
     fail "These system packages are needed and there is no apt-get to install them with: $names."
   local as_root=()
@@ -64,6 +72,6 @@ require_system() {
   # shellcheck disable=SC2086 # one word a package
   "${as_root[@]}" install --yes --no-install-recommends $missing </dev/null ||
     fail "apt-get could not install $missing; install them by hand and run this again."
-  missing=$(missing_packages | paste -sd " ")
+  missing=$(missing_packages "$@" | paste -sd " ")
   [ -z "$missing" ] || fail "apt-get has run and these packages are still missing: $missing; install them by hand."
 }

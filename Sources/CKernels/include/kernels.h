@@ -10,7 +10,17 @@
 #include "blocks.h"
 
 // AVX512 means VNNI too. VBMI, which the first CPUs with VNNI lack, makes nl4 and nl3 faster and changes nothing else.
-typedef enum { QUIRE_ISA_PORTABLE = 0, QUIRE_ISA_AVX2 = 1, QUIRE_ISA_AVX512 = 2, QUIRE_ISA_AVX512_VBMI = 3 } quire_isa;
+// DOTPROD and I8MM are extensions of AArch64, of which I8MM includes the other here.
+typedef enum {
+  QUIRE_ISA_PORTABLE = 0,
+  QUIRE_ISA_AVX2 = 1,
+  QUIRE_ISA_AVX512 = 2,
+  QUIRE_ISA_AVX512_VBMI = 3,
+  QUIRE_ISA_DOTPROD = 4,
+  QUIRE_ISA_I8MM = 5,
+  QUIRE_ISA_AVX_VNNI = 6,
+  QUIRE_ISA_AMX = 7,
+} quire_isa;
 typedef enum { QUIRE_F32 = 0, QUIRE_BF16 = 1, QUIRE_F16 = 2, QUIRE_I8 = 3 } quire_element;
 
 // Quantized weights in the layout of blocks.h.
@@ -90,3 +100,6 @@ typedef struct {
 // 1 when this CPU and system can run the table.
 int quire_isa_supported(quire_isa isa);
 const quire_kernels *quire_kernels_for(quire_isa isa);
+
+// 1 when two tables give the same bits for small products of every layout.
+int quire_kernels_agree(const quire_kernels *one, const quire_kernels *other);

@@ -29,3 +29,12 @@ int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context, 
 
 /* Waits for the end of a thread that was started with a handle. Once per thread. */
 void quire_join_thread(uintptr_t handle);
+
+#if defined(__x86_64__)
+/* Asks the system to let this process use the tile registers of AMX. Returns whether it does. */
+int quire_request_tiles(void);
+#elif defined(__aarch64__)
+/* Whether the CPU has the instructions sdot and udot, and smmla and usmmla. */
+int quire_cpu_has_dotprod(void);
+int quire_cpu_has_i8mm(void);
+#endif

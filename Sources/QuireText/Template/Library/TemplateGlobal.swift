@@ -30,7 +30,7 @@ package struct TemplateClock: Sendable {
     localtime_r(&time, &parts)
     var buffer = [CChar](repeating: 0, count: 256 + 64 * min(format.utf8.count, 1024))
     let count = strftime(&buffer, buffer.count, format, &parts)
-    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return String(decoding: buffer[..<count].map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
   }
 }
 

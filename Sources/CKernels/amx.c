@@ -10,7 +10,8 @@
 // Limit: 16,384 multiply-adds per tdpbsud, one in 16 cycles on Sapphire Rapids. A block of 32 rows by a panel has four tiles of
 // sums. Each group ends with storing them and 64 times a conversion, a product and a multiply-add of 16 floats, for 8 tdpbsud
 // with groups of 128: that, not tdpbsud, is what limits. This kernel was only run with emulated tiles (amx_emulation.h), for
-// want of such a CPU; where there is one, dispatch.c compares it with the portable kernels before it is used.
+// want of such a CPU; where there is one, dispatch.c compares it with the portable kernels before it is used, and it is used on
+// request only (QUIRE_ISA=amx).
 #include "tables.h"
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -55,8 +55,7 @@ package struct LayerPruner {
   ) throws(OptimizationError) {
     let dense = floats(weights.downProjection)
     guard
-      let refitted = StreamRefit.mlp.solve(
-        dense, cutFrom: dense, keeping: Array(0..<dense.columns), moments, team: compute.team)
+      let refitted = StreamRefit.mlp.solve(from: dense, moments, team: compute.team)
     else { throw .notFinite(what: Self.mlpInputs(layer)) }
     weights.downProjection = Self.matrix(refitted, rows: dense.rows)
   }
@@ -75,13 +74,14 @@ package struct LayerPruner {
     let rows = matrix.rows
     let plain = HostBuffer<Float>(count: rows * kept.count)
     let view = MatrixView(plain, rows: rows, columns: kept.count)
-    guard repairs else {
+    let isAimed = repairs && moments.cross != nil
+    if repairs, !isAimed || refit.start == .refitted {
+      pruner.repairedWeights(keeping: kept, into: view)
+    } else {
       matrix.copy(columns: kept, into: view)
-      return Self.matrix(plain, rows: rows)
     }
-    pruner.repairedWeights(keeping: kept, into: view)
-    guard moments.cross != nil else { return Self.matrix(plain, rows: rows) }
-    return refit.solve(view, cutFrom: matrix, keeping: kept, moments, team: compute.team)
+    guard isAimed else { return Self.matrix(plain, rows: rows) }
+    return refit.solve(from: view, moments.keeping(kept), team: compute.team)
       .map { Self.matrix($0, rows: rows) }
   }
 

@@ -8,26 +8,39 @@ package import QuireTensors
 /// Least squares on the pruned model's inputs alone reproduces the matrix's former output for these inputs, and so
 /// passes on the error of earlier layers. Here the target T is the *unpruned* model's hidden states after the
 /// matrix minus the pruned model's before it, as in asymmetric calibration for GPTQ (GPTAQ, arXiv 2504.02692). With
-/// `C = TᵀX/N` and H of the inputs, W the matrix before pruning and V₀ its plain refit to the kept columns S:
+/// `C = TᵀX/N` and H of the inputs that are kept, and V₀ the matrix to start from:
 ///
-///     V = V₀ + share · (C − W·H)_S · (H_SS + damping·mean(diag H_SS))⁻¹
+///     V = V₀ + share · (C − V₀·H) · (H + damping·mean(diag H))⁻¹
 ///
-/// `C − W·H` is the correlation of the residual with the inputs: where both models have equal states it is zero,
-/// and V is V₀.
+/// `C − V₀·H` is the correlation of the residual with the inputs: where V₀ already gives the unpruned states it is
+/// zero, and V is V₀.
 package struct StreamRefit {
+  /// What V is regularized towards.
+  package enum Start {
+    /// The kept columns as they are. Many tokens do not need the removed heads, and the kept columns are right for them: a
+    /// whole refit lowers the mean error and changes what was exact.
+    case cut
+    /// The kept columns refitted to the matrix's former output.
+    case refitted
+  }
+
+  package let start: Start
   /// Regularization of V towards V₀, as a share of H's mean diagonal.
   package let damping: Double
   /// The share of the residual that is corrected at once; later matrices see the rest again.
   package let share: Double
 
-  // Chosen on one half of the demo model's calibration text, judged on the other half.
+  // The damping was chosen on one half of the demo model's calibration text and judged on the other half; start and
+  // share by answers. With the whole correction, or from the refitted columns, KL divergence is about as low, but more
+  // answers are wrong (recipes/README.md).
   /// The output projection.
-  package static let attention = StreamRefit(damping: 0.01, share: 0.75)
+  package static let attention = StreamRefit(start: .cut, damping: 0.01, share: 0.5)
   /// The down projection, which also corrects the error of the attention. Regularized more, since it has several
   /// times as many inputs to overfit the calibration text with.
-  package static let mlp = StreamRefit(damping: 0.1, share: 0.75)
+  package static let mlp = StreamRefit(start: .refitted, damping: 0.1, share: 0.5)
 
-  package init(damping: Double, share: Double) {
+  package init(start: Start = .cut, damping: Double, share: Double) {
+    self.start = start
     self.damping = damping
     self.share = share
   }
@@ -35,28 +48,22 @@ package struct StreamRefit {
   /// V (m, s), or nil when H holds a NaN or an infinity.
   ///
   /// - Parameters:
-  ///   - plain: V₀ (m, s)
-  ///   - weights: W (m, n)
-  ///   - moments: of W's inputs, with cross moments
-  ///   - kept: S, ascending
+  ///   - first: V₀ (m, s)
+  ///   - moments: of the kept inputs, with cross moments
   package func solve(
-    _ plain: MatrixView<Float>, cutFrom weights: MatrixView<Float>, keeping kept: [Int],
-    _ moments: StreamMoments, team: ThreadTeam
+    from first: MatrixView<Float>, _ moments: StreamMoments, team: ThreadTeam
   ) -> HostBuffer<Float>? {
-    let isWhole = kept.count == weights.columns
-    let lack = Self.lack(of: weights, moments, team)
-    let right = isWhole ? lack : lack.keeping(columns: kept)
-    let gram = isWhole ? moments.gram : moments.gram.keeping(kept)
-    guard let factor = factor(gram, team) else { return nil }
-    return corrected(plain, right, factor, team)
+    let lack = Self.lack(of: first, moments, team)
+    guard let factor = factor(moments.gram, team) else { return nil }
+    return corrected(first, lack, factor, team)
   }
 
-  /// `C − W·H` (m, n), with the rows divided among threads in fixed panels.
+  /// `C − V₀·H` (m, s), with the rows divided among threads in fixed panels.
   private static func lack(
     of weights: MatrixView<Float>, _ moments: StreamMoments, _ team: ThreadTeam
   ) -> MatrixView<Float> {
     guard let cross = moments.cross else { preconditionFailure("there is no reference to come back to") }
-    precondition(cross.rows == weights.rows && cross.columns == weights.columns, "C must be (m, n)")
+    precondition(cross.rows == weights.rows && cross.columns == weights.columns, "C must be (m, s)")
     let (rows, columns) = (weights.rows, weights.columns)
     let lack = MatrixView(HostBuffer<Float>(count: rows * columns), rows: rows, columns: columns)
     team.run { thread, count in
@@ -86,11 +93,11 @@ package struct StreamRefit {
     return damped.map { _ in factor }
   }
 
-  /// `V₀ + share·right·H⁻¹` (m, s), with the rows divided among threads in fixed panels.
+  /// `V₀ + share·lack·H⁻¹` (m, s), with the rows divided among threads in fixed panels.
   private func corrected(
-    _ plain: MatrixView<Float>, _ right: MatrixView<Float>, _ factor: MatrixView<Double>, _ team: ThreadTeam
+    _ first: MatrixView<Float>, _ lack: MatrixView<Float>, _ factor: MatrixView<Double>, _ team: ThreadTeam
   ) -> HostBuffer<Float> {
-    let (rows, columns) = (plain.rows, plain.columns)
+    let (rows, columns) = (first.rows, first.columns)
     let values = HostBuffer<Float>(count: rows * columns)
     let result = MatrixView(values, rows: rows, columns: columns)
     let panelRows = Self.panelRows
@@ -100,12 +107,12 @@ package struct StreamRefit {
         let part = start..<min(start + panelRows, rows)
         let panel = MatrixView(buffer, rows: part.count, columns: columns)
         for row in part {
-          let (from, to) = (right.row(row), panel.row(row - start))
+          let (from, to) = (lack.row(row), panel.row(row - start))
           for column in 0..<columns { to[column] = Double(from[column]) }
         }
         DenseAlgebra.solve(rowsTimesFactored: factor, right: panel)
         for row in part {
-          let (from, correction, to) = (plain.row(row), panel.row(row - start), result.row(row))
+          let (from, correction, to) = (first.row(row), panel.row(row - start), result.row(row))
           for column in 0..<columns { to[column] = Float(Double(from[column]) + share * correction[column]) }
         }
       }

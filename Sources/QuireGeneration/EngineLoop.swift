@@ -118,7 +118,9 @@ final class EngineLoop {
 
   private func step() {
     let position = scheduler.nextPromptPosition { requests[$0]?.tokens ?? [] }
-    let short = scheduler.nextShortPromptCount(limit: PromptPacing.shortCount) { requests[$0]?.tokens ?? [] }
+    let short =
+      pacing.allowsException
+      ? scheduler.nextShortPromptCount(limit: PromptPacing.shortCount) { requests[$0]?.tokens ?? [] } : nil
     let paced = pacing.promptTokenCount(answerCount: scheduler.decodingCount, position: position ?? 0)
     let budget = StepBudget(
       tokenCount: shape.tokenBudget, promptTokenCount: min(shape.tokenBudget, max(paced, short ?? 0)),

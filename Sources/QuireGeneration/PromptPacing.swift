@@ -6,8 +6,9 @@
 ///     pacing.promptTokenCount(answerCount: 16, position: 0)   // 40: such a step takes 2.4 times 0.090 s
 ///
 /// The time between two tokens of an answer is the time of a step. A step that only decodes is the shortest; a step with
-/// prompt tokens may take `stretch` times as long. A short prompt is an exception: it is computed in one step, because in
-/// parts it would wait for several more decode steps and save the others one longer wait. Both times are estimated from measured steps: decoding for each number
+/// prompt tokens may take `stretch` times as long. Now and then a short prompt is an exception: it is computed in one step,
+/// because in parts it would wait for several more decode steps and save the others one longer wait. Many short prompts
+/// in a row are not, because they would be more than one in a hundred waits. Both times are estimated from measured steps: decoding for each number
 /// of answers, prompt tokens for each range of positions, because attention reads all positions before a token.
 package struct PromptPacing: Sendable {
   /// Planned time of a step with prompt tokens, divided by the time of a step that only decodes. The interface promises
@@ -15,6 +16,9 @@ package struct PromptPacing: Sendable {
   package static let stretch = 2.4
   /// A prompt with at most this many tokens to compute is short.
   package static let shortCount = 128
+  /// Steps with answers from one that is longer than `stretch` allows to the next: of the waits between two tokens, fewer
+  /// than one in a hundred is of such a step.
+  package static let exceptionInterval = 128
   /// A step may always compute this many prompt tokens.
   package static let countMinimum = 4
   /// Prompt tokens of a step before anything is measured.
@@ -28,6 +32,12 @@ package struct PromptPacing: Sendable {
   private var decodeSeconds: [Double]
   /// Seconds per prompt token, by the number of bits of its position; 0 if not measured.
   private var tokenSeconds = [Double](repeating: 0, count: Int.bitWidth)
+
+  /// Steps with answers since the last one with more prompt tokens than `stretch` allows.
+  private var stepsSinceException = Self.exceptionInterval
+
+  /// Whether the next step may compute a short prompt completely, however long it takes.
+  package var allowsException: Bool { stepsSinceException >= Self.exceptionInterval }
 
   package init(maximumSlots: Int = 16) {
     decodeSeconds = [Double](repeating: 0, count: maximumSlots)
@@ -47,6 +57,10 @@ package struct PromptPacing: Sendable {
   /// Records the duration of a step.
   package mutating func observe(answerCount: Int, promptCount: Int, position: Int, seconds: Double) {
     guard seconds > 0, answerCount <= decodeSeconds.count else { return }
+    if answerCount > 0 {
+      let isException = promptCount > promptTokenCount(answerCount: answerCount, position: position)
+      stepsSinceException = isException ? 0 : min(stepsSinceException + 1, Self.exceptionInterval)
+    }
     if promptCount == 0 {
       guard answerCount > 0 else { return }
       Self.learn(seconds, &decodeSeconds[answerCount - 1])

@@ -100,17 +100,13 @@ final class AttentionPlan: @unchecked Sendable {
       let run = runs.pointer[index]
       let mine = (run.firstEntry..<run.endEntry).clamped(to: share)
       if mine.isEmpty { continue }
-      let offset = storage.offset(
-        block: 0, head: run.keyValueHead, headSize: cache.headSize, element: cache.element)
       batch.sequences[run.slice].blocks.withUnsafeBufferPointer { blocks in
         guard let blocks = blocks.baseAddress else { return }
         kernels.attention(
           rows: UnsafeBufferPointer(start: entries.pointer + mine.lowerBound, count: mine.count),
-          keys: UnsafeRawPointer(storage.keys.pointer + offset),
-          values: UnsafeRawPointer(storage.values.pointer + offset), blocks: blocks,
-          blockStride: storage.blockStride(headSize: cache.headSize, element: cache.element),
-          headSize: cache.headSize,
-          element: cache.element, scale: scale)
+          keys: UnsafeRawPointer(storage.keys(block: 0, head: run.keyValueHead)),
+          values: UnsafeRawPointer(storage.values(block: 0, head: run.keyValueHead)), blocks: blocks,
+          blockStride: storage.blockStride, headSize: cache.headSize, element: cache.element, scale: scale)
       }
     }
   }

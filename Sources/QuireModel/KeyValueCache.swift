@@ -2,9 +2,10 @@ package import QuireTensors
 
 /// The keys and values of all sequences, in blocks of 32 positions.
 ///
-/// A block id means the same block in every layer. Each layer has its own storage, because pruned layers have fewer
-/// KV heads. Within a layer, block b of KV head h has the number b · heads + h; the kernels define its contents
-/// (`blocks.h`).
+/// A block id means the same block in every layer. All layers of a block are adjacent in memory, so the system provides
+/// new pages a block at a time: if each layer had a buffer of its own, all of them would reach their next huge page in
+/// the same step, and that step would take many times as long. Pruned layers have fewer KV heads, so the parts of a
+/// block differ in size; the kernels define the contents of a KV head's part (`blocks.h`).
 ///
 /// The scheduler decides which sequence owns which block; the cache only holds the numbers.
 package final class KeyValueCache: Sendable {
@@ -14,12 +15,18 @@ package final class KeyValueCache: Sendable {
   package let element: KeyValueElement
   let headSize: Int
   let layers: [Storage]
+  private let blocks: HostBuffer<UInt8>  // (block, layer, keys and then values, KV head, …)
 
   /// One layer's keys and values.
   struct Storage: Sendable {
     let keyValueHeadCount: Int
-    let keys: HostBuffer<UInt8>  // (block, KV head, …)
-    let values: HostBuffer<UInt8>  // (block, KV head, …)
+    /// Bytes from one block to the next.
+    let blockStride: Int
+    /// Bytes of one block of a head.
+    fileprivate let headBytes: Int
+    fileprivate let blocks: HostBuffer<UInt8>
+    /// Bytes from the beginning of a block to the layer's part.
+    fileprivate let firstByte: Int
   }
 
   /// Zeroed storage of `blockCount` blocks for every layer; pages that are never used cost no memory.
@@ -28,12 +35,16 @@ package final class KeyValueCache: Sendable {
     self.blockCount = blockCount
     self.element = element
     headSize = configuration.headSize
+    let stride = Self.blockBytes(configuration, element: element)
+    let blocks = HostBuffer<UInt8>(count: blockCount * stride)
+    var firstByte = 0
     layers = configuration.layers.map { layer in
-      let blockBytes = Self.blockBytes(layer, headSize: configuration.headSize, element: element)
+      defer { firstByte += 2 * Self.blockBytes(layer, headSize: configuration.headSize, element: element) }
       return Storage(
-        keyValueHeadCount: layer.keyValueHeadCount, keys: HostBuffer(count: blockCount * blockBytes),
-        values: HostBuffer(count: blockCount * blockBytes))
+        keyValueHeadCount: layer.keyValueHeadCount, blockStride: stride,
+        headBytes: element.blockBytes(headSize: configuration.headSize), blocks: blocks, firstByte: firstByte)
     }
+    self.blocks = blocks
   }
 
   /// The number of blocks that hold `positions` positions.
@@ -47,7 +58,7 @@ package final class KeyValueCache: Sendable {
   }
 
   /// Bytes of all blocks.
-  package var byteCount: Int { layers.reduce(0) { $0 + $1.keys.byteCount + $1.values.byteCount } }
+  package var byteCount: Int { blocks.byteCount }
 
   /// Bytes of one block's keys in one layer.
   private static func blockBytes(_ layer: LayerShape, headSize: Int, element: KeyValueElement) -> Int {
@@ -56,13 +67,13 @@ package final class KeyValueCache: Sendable {
 }
 
 extension KeyValueCache.Storage {
-  /// Bytes from one block of a head to its next.
-  func blockStride(headSize: Int, element: KeyValueElement) -> Int {
-    keyValueHeadCount * element.blockBytes(headSize: headSize)
+  /// The keys of KV head `head` in block `block`.
+  func keys(block: Int, head: Int) -> UnsafeMutablePointer<UInt8> {
+    blocks.pointer + block * blockStride + firstByte + head * headBytes
   }
 
-  /// Byte offset of KV head `head` in block `block`.
-  func offset(block: Int32, head: Int, headSize: Int, element: KeyValueElement) -> Int {
-    (Int(block) * keyValueHeadCount + head) * element.blockBytes(headSize: headSize)
+  /// The values of KV head `head` in block `block`.
+  func values(block: Int, head: Int) -> UnsafeMutablePointer<UInt8> {
+    keys(block: block, head: keyValueHeadCount + head)
   }
 }

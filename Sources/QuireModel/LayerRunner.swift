@@ -277,12 +277,11 @@ extension LayerRunner {
     let key = keys.pointer + index
     normalizeAndRotate(key, weights.keyNorm, row: row)
     let slot = slots.pointer[row]
-    let offset = storage.offset(block: slot.block, head: keyValueHead, headSize: headSize, element: element)
     compute.kernels.storeKeyValue(
       key: key, value: values.pointer + index,
-      keyBlock: UnsafeMutableRawPointer(storage.keys.pointer + offset),
-      valueBlock: UnsafeMutableRawPointer(storage.values.pointer + offset), slot: Int(slot.offset),
-      headSize: headSize, element: element)
+      keyBlock: UnsafeMutableRawPointer(storage.keys(block: Int(slot.block), head: keyValueHead)),
+      valueBlock: UnsafeMutableRawPointer(storage.values(block: Int(slot.block), head: keyValueHead)),
+      slot: Int(slot.offset), headSize: headSize, element: element)
   }
 
   private func normalizeAndRotate(

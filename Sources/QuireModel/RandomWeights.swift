@@ -123,12 +123,13 @@ extension KeyValueCache {
   package func fillRandomly(seed: UInt64, compute: Compute) {
     let blockBytes = element.blockBytes(headSize: headSize)
     let (keys, values) = randomBlocks(seed: seed, kernels: compute.kernels)
-    for layer in layers {
-      let count = blockCount * layer.keyValueHeadCount
-      compute.team.run { thread, threadCount in
-        for block in ThreadTeam.range(of: count, share: thread, count: threadCount) {
-          (layer.keys.pointer + block * blockBytes).update(from: keys.pointer, count: blockBytes)
-          (layer.values.pointer + block * blockBytes).update(from: values.pointer, count: blockBytes)
+    compute.team.run { share, count in
+      for block in ThreadTeam.range(of: blockCount, share: share, count: count) {
+        for layer in layers {
+          for head in 0..<layer.keyValueHeadCount {
+            layer.keys(block: block, head: head).update(from: keys.pointer, count: blockBytes)
+            layer.values(block: block, head: head).update(from: values.pointer, count: blockBytes)
+          }
         }
       }
     }

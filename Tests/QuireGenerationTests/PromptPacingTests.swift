@@ -85,4 +85,48 @@ import Testing
     pacing.observe(answerCount: 4, promptCount: 0, position: 0, seconds: 5)
     #expect(pacing.promptTokenCount(answerCount: 4, position: 100) <= before * 13 / 10)
   }
+
+  /// Short prompts that arrive one after the other lengthen fewer than one in a hundred waits; the first is not cut.
+  @Test(arguments: [1, 4, 15]) func manyShortPromptsStretchFewWaits(answers: Int) {
+    let machine = Machine(weights: 0.025, row: 0.0008, position: 1e-7)
+    let decode = machine.seconds(answers: answers, prompt: 0, at: 0)
+    var pacing = PromptPacing()
+    for _ in 0..<5 {
+      pacing.observe(answerCount: answers, promptCount: 0, position: 0, seconds: decode)
+      pacing.observe(answerCount: 0, promptCount: 100, position: 0, seconds: 0.1)
+    }
+    var (waits, first): ([Double], Int?) = ([], nil)
+    for _ in 0..<100 {
+      var left = PromptPacing.shortCount
+      while left > 0 {
+        let paced = pacing.promptTokenCount(answerCount: answers, position: 0)
+        let count = min(left, pacing.allowsException ? left : paced)
+        first = first ?? count
+        let seconds = machine.seconds(answers: answers, prompt: count, at: 0)
+        pacing.observe(answerCount: answers, promptCount: count, position: 0, seconds: seconds)
+        waits.append(seconds)
+        left -= count
+      }
+      pacing.observe(answerCount: answers, promptCount: 0, position: 0, seconds: decode)
+      waits.append(decode)
+    }
+    #expect(first == PromptPacing.shortCount)
+    // The first long wait is before those that make it one in a hundred.
+    #expect((waits.count { $0 > 3 * decode } - 1) * 100 < waits.count)
+  }
+
+  @Test func exceptionsReturnAfterEnoughSteps() {
+    var pacing = PromptPacing()
+    pacing.observe(answerCount: 2, promptCount: 0, position: 0, seconds: 0.03)
+    pacing.observe(answerCount: 2, promptCount: 128, position: 0, seconds: 0.3)
+    #expect(!pacing.allowsException)
+    for _ in 1..<PromptPacing.exceptionInterval {
+      pacing.observe(answerCount: 2, promptCount: 0, position: 0, seconds: 0.03)
+    }
+    // Steps in which nobody waits do not count.
+    pacing.observe(answerCount: 0, promptCount: 512, position: 0, seconds: 0.4)
+    #expect(!pacing.allowsException)
+    pacing.observe(answerCount: 2, promptCount: 0, position: 0, seconds: 0.03)
+    #expect(pacing.allowsException)
+  }
 }

@@ -66,7 +66,8 @@ import Testing
     let values = HostBuffer((0..<(width * width)).map { gram.base[$0] })
     let found = try #require(
       StreamRefit(damping: 1e-7, share: 1).solve(
-        from: weights, StreamMoments(gram: GramMatrix(order: width, values: values), cross: cross), team: team))
+        from: weights, StreamMoments(gram: GramMatrix(order: width, values: values), cross: cross), team: team
+      ))
     #expect(largestDifference(found.buffer, whole.buffer) < 1e-4)
   }
 

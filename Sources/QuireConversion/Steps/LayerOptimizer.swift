@@ -43,7 +43,7 @@ struct LayerOptimizer {
     }
     // Tensors that steps have left in float32 become bf16 again, unless the checkpoint has them in float32.
     layer.keepFloat()
-    for tensor in LayerTensor.projections where !layer.weights[tensor].isFloat32 {
+    for tensor in LayerTensor.projections where !layer.float32Tensors.contains(tensor) {
       layer.weights[tensor] = layer.weights[tensor].roundedToBfloat16(compute)
     }
   }

@@ -10,6 +10,8 @@ struct LayerState {
   /// it, rotated once `rotate` has been applied. Elsewhere it is nil until matrices are rounded, because the steps before
   /// that leave the layer's outputs as they are and so need not keep two layers.
   private(set) var original: LayerWeights?
+  /// What the checkpoint has in float32; other tensors end as bf16 or rounded.
+  let float32Tensors: Set<LayerTensor>
   let index: Int
   /// The step that is being applied.
   var stepIndex = 0
@@ -39,6 +41,7 @@ struct LayerState {
     _ weights: LayerWeights, index: Int, optimizer: LayerOptimizer, activations: (any ActivationStatistics)?
   ) {
     self.weights = weights
+    float32Tensors = Set(LayerTensor.projections.filter { weights[$0].isFloat32 })
     self.index = index
     self.activations = activations.map { WatchedStatistics($0, layer: index) }
     recipe = optimizer.recipe

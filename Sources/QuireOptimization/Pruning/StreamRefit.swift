@@ -13,7 +13,9 @@ package import QuireTensors
 ///     V = V₀ + share · (C − V₀·H) · (H + damping·mean(diag H))⁻¹
 ///
 /// `C − V₀·H` is the correlation of the residual with the inputs: where V₀ already gives the unpruned states it is
-/// zero, and V is V₀.
+/// zero, and V is V₀. The share is the correlation R of the residual with what the inputs predict of it. The correction of
+/// one token is an error for another one that did not need it: where inputs explain all, as after the removal of a head that another
+/// one doubles, nothing is spread in this way, and where they explain little, most of the correction is.
 package struct StreamRefit {
   /// What V is regularized towards.
   package enum Start {
@@ -27,19 +29,19 @@ package struct StreamRefit {
   package let start: Start
   /// Regularization of V towards V₀, as a share of H's mean diagonal.
   package let damping: Double
-  /// The share of the residual that is corrected at once; later matrices see the rest again.
-  package let share: Double
+  /// The share of the residual that is corrected at once; later matrices see the rest again. nil: R.
+  package let share: Double?
 
   // The damping was chosen on one half of the demo model's calibration text and judged on the other half; start and
   // share by answers. With the whole correction, or from the refitted columns, KL divergence is about as low, but more
   // answers are wrong (recipes/README.md).
   /// The output projection.
-  package static let attention = StreamRefit(start: .cut, damping: 0.01, share: 0.5)
+  package static let attention = StreamRefit(start: .cut, damping: 0.01)
   /// The down projection, which also corrects the error of the attention. Regularized more, since it has several
   /// times as many inputs to overfit the calibration text with.
-  package static let mlp = StreamRefit(start: .refitted, damping: 0.1, share: 0.5)
+  package static let mlp = StreamRefit(start: .refitted, damping: 0.1)
 
-  package init(start: Start = .cut, damping: Double, share: Double) {
+  package init(start: Start = .cut, damping: Double, share: Double? = nil) {
     self.start = start
     self.damping = damping
     self.share = share
@@ -55,7 +57,36 @@ package struct StreamRefit {
   ) -> HostBuffer<Float>? {
     let lack = Self.lack(of: first, moments, team)
     guard let factor = factor(moments.gram, team) else { return nil }
-    return corrected(first, lack, factor, team)
+    let values = HostBuffer<Float>(count: first.rows * first.columns)
+    let whole = MatrixView(values, rows: first.rows, columns: first.columns)
+    Self.correct(lack, factor, into: whole, team)
+    let share = share ?? Self.correlation(first, lack, whole, moments)
+    for row in 0..<first.rows {
+      let (start, change) = (first.row(row), whole.row(row))
+      for column in 0..<first.columns {
+        change[column] = Float(Double(start[column]) + share * Double(change[column]))
+      }
+    }
+    return values
+  }
+
+  /// The correlation R of the residual with the whole correction, from 0 to 1; its square is the share of the residual's
+  /// energy that the correction removes.
+  private static func correlation(
+    _ first: MatrixView<Float>, _ lack: MatrixView<Float>, _ whole: MatrixView<Float>,
+    _ moments: StreamMoments
+  ) -> Double {
+    guard let cross = moments.cross, var residual = moments.targetSquare else { return 1 }
+    var removed = 0.0
+    for row in 0..<first.rows {
+      let (start, missing, change, target) = (first.row(row), lack.row(row), whole.row(row), cross.row(row))
+      for column in 0..<first.columns {
+        // E|T − V₀x|² = E|T|² − 2·C∘V₀ + (V₀·H)∘V₀, where V₀·H = C − lack.
+        residual -= Double(start[column]) * (Double(target[column]) + Double(missing[column]))
+        removed += Double(missing[column]) * Double(change[column])
+      }
+    }
+    return residual > 0 ? min(max(removed / residual, 0), 1).squareRoot() : 1
   }
 
   /// `C − V₀·H` (m, s), with the rows divided among threads in fixed panels.
@@ -93,14 +124,12 @@ package struct StreamRefit {
     return damped.map { _ in factor }
   }
 
-  /// `V₀ + share·lack·H⁻¹` (m, s), with the rows divided among threads in fixed panels.
-  private func corrected(
-    _ first: MatrixView<Float>, _ lack: MatrixView<Float>, _ factor: MatrixView<Double>, _ team: ThreadTeam
-  ) -> HostBuffer<Float> {
-    let (rows, columns) = (first.rows, first.columns)
-    let values = HostBuffer<Float>(count: rows * columns)
-    let result = MatrixView(values, rows: rows, columns: columns)
-    let panelRows = Self.panelRows
+  /// `result ← lack·H⁻¹` (m, s), with the rows divided among threads in fixed panels.
+  private static func correct(
+    _ lack: MatrixView<Float>, _ factor: MatrixView<Double>, into result: MatrixView<Float>,
+    _ team: ThreadTeam
+  ) {
+    let (rows, columns) = (lack.rows, lack.columns)
     team.run { thread, count in
       let buffer = HostBuffer<Double>(count: panelRows * columns)
       for start in stride(from: thread * panelRows, to: rows, by: count * panelRows) {
@@ -112,12 +141,11 @@ package struct StreamRefit {
         }
         DenseAlgebra.solve(rowsTimesFactored: factor, right: panel)
         for row in part {
-          let (from, correction, to) = (first.row(row), panel.row(row - start), result.row(row))
-          for column in 0..<columns { to[column] = Float(Double(from[column]) + share * correction[column]) }
+          let (from, to) = (panel.row(row - start), result.row(row))
+          for column in 0..<columns { to[column] = Float(from[column]) }
         }
       }
     }
-    return values
   }
 
   private static let panelRows = 128

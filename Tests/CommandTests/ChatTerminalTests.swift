@@ -4,7 +4,7 @@ import Testing
 
 /// `quire chat` on a terminal: editing, history, and Control-C.
 @Suite struct ChatTerminalTests {
-  private static let long = (0..<120).map { "word\($0)" }.joined(separator: " ")
+  private static let long = (0..<240).map { "word\($0)" }.joined(separator: " ")
   private let folder = TemporaryFolder()
 
   /// A chat that answers what the last character of a question decides: a short answer, or with `!` a long one.
@@ -23,12 +23,12 @@ import Testing
     session.type("\u{3}")
     #expect(session.wait(for: "tokens/s"))
     let first = session.transcript
-    #expect(!first.contains("word119"), "too fast to be stopped")
+    #expect(!first.contains("word239"), "too fast to be stopped")
     // A new prompt comes, and the next question is answered.
     #expect(session.wait(for: "]\n"))
     session.type("go on\r")
     // Before the prompt Control-C would stop the answer.
-    #expect(session.wait(for: "> ", after: "word119"))
+    #expect(session.wait(for: "> ", after: "word239"))
     session.type("\u{3}")
     #expect(session.wait(for: "Control-C again, Control-D or /exit leaves"))
     // A line between them makes it the first again, and a line that was typed is dropped, not sent.
@@ -145,7 +145,7 @@ import Testing
     }
     // With a text after it, the switch answers the text; a path is a message.
     session.type("/no_think go\r")
-    #expect(session.wait(for: "tokens/s]", after: "word119"))
+    #expect(session.wait(for: "tokens/s]", after: "word239"))
     let asked = session.transcript.components(separatedBy: "prompt tokens").count
     session.type("/etc/hosts is a file\r")
     #expect(session.wait(for: "/etc/hosts"))

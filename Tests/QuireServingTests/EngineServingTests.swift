@@ -90,7 +90,7 @@ struct EngineServingTests {
     let finishedBefore = served.engine.metrics.lengthCount
     #expect(texts(try fixture.post(Self.completionPath, small).json()) == alone.1)
     // In order of arrival it would have been the last of seventeen.
-    #expect(served.engine.metrics.lengthCount - finishedBefore < 8)
+    #expect(served.engine.metrics.lengthCount - finishedBefore < 15)
     #expect(served.engine.metrics.preemptionCount >= 1)
     #expect(texts(try #require(client.readResponse()).json()) == alone.0)
   }

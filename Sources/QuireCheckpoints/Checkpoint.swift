@@ -56,6 +56,13 @@ package final class Checkpoint: Sendable {
     for adapter in adapters { try adapter.check(storedRecord, folder: folder, tiesEmbeddings: ties) }
   }
 
+  /// The config.json of a folder, nil where there is none or it is malformed: to tell what kind of checkpoint it is before
+  /// it is opened.
+  package static func configuration(ofFolder path: String) -> JSONValue? {
+    guard let folder = try? CheckpointFolder(path: path) else { return nil }
+    return try? folder.object(CompanionFile.configuration.name)
+  }
+
   /// Whether this is one file, or a file in several parts, with everything in it.
   package var isFile: Bool { tokens != nil }
 

@@ -23,9 +23,9 @@ package final class Engine: Sendable {
   private let counter: MetricsCounter
 
   /// Allocates all memory and starts the thread. Throws `invalidOption`.
-  /// - Parameter draft: a model with the same token ids that drafts for `model`, which changes no answer
+  /// - Parameter draft: drafts for `model`, which changes no answer
   package convenience init(
-    model: Model, tokenizer: Tokenizer, draft: Model? = nil, options: EngineOptions = EngineOptions()
+    model: Model, tokenizer: Tokenizer, draft: EngineDraft? = nil, options: EngineOptions = EngineOptions()
   ) throws(GenerationError) {
     let configuration = model.configuration
     let shape = try EngineShape(
@@ -37,15 +37,19 @@ package final class Engine: Sendable {
       configuration, blockCount: shape.blockCount, element: options.keyValueElement)
     let forward = ForwardPass(
       model: model, cache: cache, compute: compute, maximumRows: shape.tokenBudget,
-      maximumLogitRows: shape.logitRowBudget)
+      maximumLogitRows: shape.logitRowBudget, featureLayers: draft?.head?.featureLayers ?? [])
     let ends = options.endOfSequenceIDs.union(tokenizer.endOfSequenceIDs)
     self.init(
       EngineParts(
         forward: forward, rowWidth: configuration.vocabularySize, tokenizer: tokenizer, shape: shape,
         endOfSequenceIDs: ends.union(configuration.endOfSequenceIDs),
-        draftModel: draft.map {
+        draftModel: draft?.model.map {
           DraftModelParts(
             $0, for: model, shape: shape, element: options.draftElement($0.configuration), compute)
+        },
+        draftHead: draft?.head.map {
+          DraftHeadParts(
+            $0, target: forward, shape: shape, element: options.draftElement($0.configuration.model), compute)
         }))
   }
 
@@ -116,6 +120,8 @@ package struct EngineParts: Sendable {
   package let shape: EngineShape
   package let endOfSequenceIDs: Set<Int32>
   package let draftModel: DraftModelParts?
+  /// At most one of the two is there.
+  package let draftHead: DraftHeadParts?
   /// Makes the draft source; not called when drafting from the text is off.
   package let makeDraftSource: @Sendable () -> any DraftSource
   /// Called on the engine's thread with the scheduler after each step, for tests of its invariants.
@@ -123,18 +129,30 @@ package struct EngineParts: Sendable {
 
   package init(
     forward: any StepForward, rowWidth: Int, tokenizer: Tokenizer, shape: EngineShape,
-    endOfSequenceIDs: Set<Int32>, draftModel: DraftModelParts? = nil,
+    endOfSequenceIDs: Set<Int32>, draftModel: DraftModelParts? = nil, draftHead: DraftHeadParts? = nil,
     makeDraftSource: @escaping @Sendable () -> any DraftSource = { PromptLookupSource() },
     onStep: (@Sendable (Scheduler) -> Void)? = nil
   ) {
     precondition(rowWidth >= shape.vocabularySize)
+    precondition(draftModel == nil || draftHead == nil, "one of the two drafts")
     self.forward = forward
     self.rowWidth = rowWidth
     self.tokenizer = tokenizer
     self.shape = shape
     self.endOfSequenceIDs = endOfSequenceIDs
     self.draftModel = draftModel
+    self.draftHead = draftHead
     self.makeDraftSource = makeDraftSource
     self.onStep = onStep
   }
+
+  /// What drafts; nil when only texts do. Called once.
+  func drafter() -> (any TokenDrafter)? {
+    guard shape.modelDrafts != .off else { return nil }
+    if let draftHead { return HeadDrafter(draftHead, shape: shape) }
+    return draftModel.map { DraftModel($0, shape: shape) }
+  }
+
+  /// Its expected time, relative to a step of the model.
+  var drafterShare: Double { draftHead?.assumedShare ?? draftModel?.assumedShare ?? 0 }
 }

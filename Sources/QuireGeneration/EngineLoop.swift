@@ -49,8 +49,7 @@ final class EngineLoop {
       tokenizer: parts.tokenizer, vocabularySize: shape.vocabularySize, rowWidth: parts.rowWidth)
     drafting = StepDrafting(
       mode: shape.lookup, modelMode: shape.modelDrafts, maximumSlots: shape.maximumSlots,
-      model: parts.draftModel.map { DraftModel($0, shape: shape) },
-      modelShare: parts.draftModel?.assumedShare ?? 0, source: parts.makeDraftSource())
+      model: parts.drafter(), modelShare: parts.drafterShare, source: parts.makeDraftSource())
     pacing = PromptPacing(maximumSlots: shape.maximumSlots)
     onStep = parts.onStep
     scheduler = Scheduler(
@@ -104,7 +103,7 @@ final class EngineLoop {
     let now = ContinuousClock.now
     if case .failed = reason {} else { scheduler.listPrefix(id: id, tokens: request.tokens) }
     scheduler.remove(id: id)
-    drafting.end(id)
+    drafting.end(id, tokens: request.tokens)
     metrics.noteEnd(reason, seconds: request.stamps.submittedAt.duration(to: now).seconds)
     noteGauges()
     mailbox.leave { request.finish(reason, match, now: now) }
@@ -137,6 +136,7 @@ final class EngineLoop {
     let logits = forward.logits(of: batch)
     note(stepSeconds: start.duration(to: .now).seconds, position: position ?? 0)
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
+    drafting.take(plan, requests: requests)
     metrics.noteStep(tokens: plan.tokenCount, preemptions: plan.preempted.count, drafting)
     // The scheduler's block lists are no longer shared, so it can change them without copying.
     batch.sequences.removeAll(keepingCapacity: true)

@@ -16,12 +16,17 @@ package final class ForwardPass: @unchecked Sendable {
   private let output: OutputLayer
   private let hidden: HostBuffer<Float>  // (row, hidden)
   private let logits: HostBuffer<Float>  // (logit row, vocabulary)
+  /// What a draft head reads of the last batch; nil without one.
+  package let features: FeatureRows?
 
   /// - Parameters:
   ///   - maximumRows: the most rows of a batch.
   ///   - maximumLogitRows: the most rows of a batch with logits; all of them when left out.
+  ///   - featureLayers: how many layers are run before each hidden state is kept for a draft head; none are kept when left
+  ///     out.
   package init(
-    model: Model, cache: KeyValueCache, compute: Compute, maximumRows: Int, maximumLogitRows: Int? = nil
+    model: Model, cache: KeyValueCache, compute: Compute, maximumRows: Int, maximumLogitRows: Int? = nil,
+    featureLayers: [Int] = []
   ) {
     let configuration = model.configuration
     self.model = model
@@ -35,6 +40,10 @@ package final class ForwardPass: @unchecked Sendable {
       maximumRows: self.maximumLogitRows)
     hidden = HostBuffer(count: maximumRows * configuration.hiddenSize)
     logits = HostBuffer(count: self.maximumLogitRows * configuration.vocabularySize)
+    features =
+      featureLayers.isEmpty
+      ? nil
+      : FeatureRows(layers: featureLayers, hiddenSize: configuration.hiddenSize, maximumRows: maximumRows)
   }
 
   /// Bytes of a pass of this size besides weights and cache.
@@ -51,6 +60,7 @@ package final class ForwardPass: @unchecked Sendable {
   /// Bytes of the float buffers that this pass holds.
   package var bufferBytes: Int {
     runner.bufferBytes + output.bufferBytes + hidden.byteCount + logits.byteCount
+      + (features?.byteCount ?? 0)
   }
 
   /// Runs the batch, stores its keys and values in the cache, and returns the logits of `batch.logitRows`: (logit
@@ -66,9 +76,11 @@ package final class ForwardPass: @unchecked Sendable {
     let rows = UnsafeBufferPointer(
       start: hidden.pointer, count: batch.tokens.count * model.configuration.hiddenSize)
     onLayer?(0, rows)
+    features?.keep(rows, layersDone: 0)
     for (index, weights) in model.layers.enumerated() {
       runner.run(weights, layer: index, hidden: hidden.pointer)
       onLayer?(index + 1, rows)
+      features?.keep(rows, layersDone: index + 1)
     }
     runner.end()
     output.run(hidden.pointer, rows: batch.logitRows, head: model.head, into: logits.pointer)

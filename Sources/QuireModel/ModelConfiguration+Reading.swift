@@ -2,11 +2,11 @@ package import QuireJSON
 
 extension ModelConfiguration {
   /// Larger sizes are invalid; the limits also keep every product of sizes within Int.
-  private static let sizes = 1...1_048_576
-  private static let vocabularySizes = 1...16_777_216
+  static let sizes = 1...1_048_576
+  static let vocabularySizes = 1...16_777_216
   static let layerCounts = 1...4096
-  private static let headCounts = 1...4096
-  private static let headSizes = 2...1024
+  static let headCounts = 1...4096
+  static let headSizes = 2...1024
   /// Positions are 32-bit integers.
   static let positionsMax = 1 << 30
 

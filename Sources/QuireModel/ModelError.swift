@@ -17,6 +17,8 @@ package enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
   case numbers(String)
   /// The pack could not be read or written; the sentence is the reader's or writer's.
   case pack(String)
+  /// A draft head that does not fit the model, or that Quire does not run.
+  case draftHead(String)
 
   package var description: String {
     switch self {
@@ -33,7 +35,7 @@ package enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
         + "fetch weights and configuration again from one source"
     case .unsupportedTensors(let found, let advice):
       "expected only the tensors of a dense Qwen3 model, found \(found); \(advice)"
-    case .checkpoint(let sentence), .numbers(let sentence), .pack(let sentence):
+    case .checkpoint(let sentence), .numbers(let sentence), .pack(let sentence), .draftHead(let sentence):
       sentence
     }
   }

@@ -3,12 +3,18 @@ import QuireFiles
 import QuireGeneration
 import QuireModel
 import QuireModelFiles
+import QuireTensors
 import QuireText
 
-/// The model that `--draft` names, opened and checked against the model that it drafts for; its weights are not read yet.
+/// What `--draft` names, a model or a draft head, opened and checked against the model that it drafts for; its weights are
+/// not read yet.
 struct OpenedDraft {
-  let source: ModelSource
-  let configuration: ModelConfiguration
+  enum Kind {
+    case model(ModelSource, ModelConfiguration)
+    case head(DraftHeadFolder)
+  }
+
+  let kind: Kind
   private let spelling: String
 
   /// nil without the option. Reads small files only.
@@ -19,14 +25,38 @@ struct OpenedDraft {
       throw UsageError(
         arguments.command, "\(spelling): expected the path of a model, found -; give a file or folder")
     }
-    source = try ModelSource(path: path)
-    configuration = try source.configuration()
+    if let head = try DraftHeadFolder(path: path) {
+      kind = .head(head)
+    } else {
+      let source = try ModelSource(path: path)
+      kind = .model(source, try source.configuration())
+    }
   }
 
-  var name: String { source.name }
+  var name: String {
+    switch kind {
+    case .model(let source, _): source.name
+    case .head(let head): head.name
+    }
+  }
 
-  /// Refuses a draft model whose token ids stand for other tokens.
+  /// The sizes of its keys and values.
+  var configuration: ModelConfiguration {
+    switch kind {
+    case .model(_, let configuration): configuration
+    case .head(let head): head.configuration.model
+    }
+  }
+
+  /// Refuses a draft model whose token ids stand for other tokens, and a head of another model.
   func check(_ tokenizer: Tokenizer, of target: ModelSource) throws {
+    switch kind {
+    case .model(let source, _): try check(source, tokenizer, of: target)
+    case .head(let head): try head.check(target: target.configuration())
+    }
+  }
+
+  private func check(_ source: ModelSource, _ tokenizer: Tokenizer, of target: ModelSource) throws {
     let own = try source.tokenizer()
     guard own.vocabularySize <= configuration.vocabularySize else {
       throw ModelFileError.tokenizer(
@@ -43,20 +73,28 @@ struct OpenedDraft {
     token.isEmpty ? "nothing" : "'\(String(decoding: token.prefix(40), as: UTF8.self).visibleLine)'"
   }
 
-  /// Refuses two models that do not fit into memory together, before either is read. A single one is checked by its own
+  /// Refuses weights that do not fit into memory together, before any are read. A single model is checked by its own
   /// opening.
   func checkMemory(with target: ModelSource) throws {
-    let (draft, model) = (try source.loadedBytes(), try target.loadedBytes())
+    let (path, draft) =
+      switch kind {
+      case .model(let source, _): (source.path, try source.loadedBytes())
+      case .head(let head): (head.path, head.loadedBytes)
+      }
+    let model = try target.loadedBytes()
     let available = Machine.availableBytes
     guard draft + model > available else { return }
     throw CommandError(
       "\(spelling): expected \(ByteText.of(draft + model)) of free memory for the weights of \(target.path) and of "
-        + "\(source.path), found \(ByteText.of(available)); give a smaller draft model, leave it out, or free memory"
+        + "\(path), found \(ByteText.of(available)); give a smaller draft model, leave it out, or free memory"
     )
   }
 
   /// All weights.
-  func load(threadCount: Int, quiet: Bool) throws -> Model {
-    try source.model(threadCount: threadCount, quiet: quiet)
+  func load(for target: ModelConfiguration, threadCount: Int, quiet: Bool) throws -> EngineDraft {
+    switch kind {
+    case .model(let source, _): .model(try source.model(threadCount: threadCount, quiet: quiet))
+    case .head(let head): .head(try head.load(target: target, team: ThreadTeam(threadCount: threadCount)))
+    }
   }
 }

@@ -12,8 +12,8 @@ import QuireText
 struct OpenedModel {
   let name: String
   let model: Model
-  /// The model that drafts for it, and its name.
-  let draft: (name: String, model: Model)?
+  /// What drafts for it, and its name.
+  let draft: (name: String, loaded: EngineDraft)?
   let tokenizer: Tokenizer
   /// End-of-sequence ids of generation_config.json.
   let endOfSequenceIDs: Set<Int32>
@@ -50,7 +50,10 @@ struct OpenedModel {
     try draft?.check(tokenizer, of: source)
     try draft?.checkMemory(with: source)
     model = try source.model(threadCount: threadCount, quiet: quiet)
-    self.draft = try draft.map { ($0.name, try $0.load(threadCount: threadCount, quiet: quiet)) }
+    let configuration = model.configuration
+    self.draft = try draft.map {
+      ($0.name, try $0.load(for: configuration, threadCount: threadCount, quiet: quiet))
+    }
   }
 }
 

@@ -35,7 +35,7 @@ import Testing
     let expected = try plain.generate(requests).map(Answer.init)
     for (cut, mode) in zip(EngineModelTests.cuts, [LookupMode.eager, .adaptive, .eager, .eager, .adaptive]) {
       let engine = try Engine(
-        model: target, tokenizer: tinyTokenizer, draft: draft,
+        model: target, tokenizer: tinyTokenizer, draft: .model(draft),
         options: options(cut, mode, lookup: cut.threads == 2 ? .eager : .off, prefixes: cut.budget > 100))
       #expect(try engine.generate(requests).map(Answer.init) == expected)
       #expect(engine.metrics.usedBlockCount == 0)
@@ -58,7 +58,7 @@ import Testing
     let expected = try plain.generate(requests).map(Answer.init)
     for draft in [model, try Self.first(layers: model.configuration.layerCount - 1, of: model)] {
       let engine = try Engine(
-        model: model, tokenizer: tokenizer, draft: draft, options: options(cut, .eager))
+        model: model, tokenizer: tokenizer, draft: .model(draft), options: options(cut, .eager))
       #expect(try engine.generate(requests).map(Answer.init) == expected)
       let metrics = engine.metrics
       #expect(metrics.stepCount < plain.metrics.stepCount)

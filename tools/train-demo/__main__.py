@@ -12,6 +12,10 @@ The same in parts, and what judges the result:
     python3 tools/train-demo export --weights build/demo/weights.pt --output build/demo/checkpoint
     python3 tools/train-demo check  build/demo/checkpoint --tasks
 
+An EAGLE-3 draft head for the committed checkpoint, for `quire generate --draft` (minutes on two cores):
+
+    python3 tools/train-demo eagle3 --output build/demo/eagle3 --threads 2
+
 The files next to the committed checkpoint, written again or compared (standard library only):
 
     python3 tools/train-demo heldout --output recipes/demo
@@ -72,6 +76,24 @@ def make(arguments: argparse.Namespace) -> None:
     train(arguments)
     arguments.output = folder / "checkpoint"
     export(arguments)
+
+
+def make_head(arguments: argparse.Namespace) -> None:
+    import eagle3
+    import eagle3_training
+    import packing
+    import training
+
+    training.prepare_device("cpu", arguments.threads)
+    folder = arguments.rows or arguments.output / "rows"
+    for line in packing.write_all(arguments.checkpoint / "tokenizer.json", folder, 1, 1):
+        print(line, flush=True)
+    rows = training.load(folder, 1)
+    model = eagle3.load_model(arguments.checkpoint)
+    ids = eagle3_training.draft_vocabulary(rows)
+    steps = arguments.steps or eagle3_training.STEPS
+    head = eagle3_training.run(rows, model, ids, steps, lambda line: print(line, flush=True))
+    print(eagle3.write(head, ids, arguments.output))
 
 
 def make_held_out(arguments: argparse.Namespace) -> None:
@@ -144,6 +166,13 @@ def parse_arguments() -> argparse.Namespace:
     added.add_argument("--weights", type=Path, required=True)
     added.add_argument("--output", type=Path, required=True)
     add_tokenizer(added)
+
+    added = command("eagle3", make_head, "Train an EAGLE-3 draft head for a checkpoint of the demo model.")
+    added.add_argument("--checkpoint", type=Path, default=DEMO / "checkpoint")
+    added.add_argument("--output", type=Path, required=True, help="folder for the head")
+    added.add_argument("--rows", type=Path, help="folder with the first row file of `data` (default: drawn)")
+    added.add_argument("--steps", type=int, help="steps instead of the plan's, for a trial")
+    added.add_argument("--threads", type=int, default=1)
 
     added = command("heldout", make_held_out, "Write tasks.jsonl, heldout.txt and calibration.jsonl.")
     added.add_argument("--output", type=Path, required=True)

@@ -13,7 +13,7 @@ import QuireScheduling
 /// it lacks when it is about to draft: the prompt, and tokens that came without it. See `DraftedBlocks`.
 ///
 /// Drafts beyond a request's last block are computed in one more block of each slot, whose contents are not kept.
-final class DraftModel {
+final class DraftModel: TokenDrafter {
   /// The drafting of one text in a step.
   struct Job {
     let textIndex: Int
@@ -76,8 +76,10 @@ final class DraftModel {
     return text.tokens.count - held.value.computedCount
   }
 
-  /// The request has ended.
-  func end(_ id: UInt64) { texts[id] = nil }
+  /// It reads nothing of the target.
+  func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest]) {}
+
+  func end(_ id: UInt64, tokens: [Int32]) { texts[id] = nil }
 
   /// Proposes drafts, and computes known tokens for later ones. `backlog` was called for these texts in this step.
   /// Returns the passes, whose times must be recorded.

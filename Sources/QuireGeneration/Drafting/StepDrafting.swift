@@ -2,7 +2,8 @@ import QuireScheduling
 
 /// Adds drafts to an engine's steps, and keeps the draft history of each request.
 ///
-/// For each step, in this order: `extend` the plan, `note` its time, `settle` each of its requests that had drafts.
+/// For each step, in this order: `extend` the plan, `note` its time, `take` its rows, `settle` each of its requests that had
+/// drafts.
 /// Call `end` when a request has ended.
 struct StepDrafting {
   /// The drafts of a request in the current step.
@@ -16,7 +17,7 @@ struct StepDrafting {
 
   /// nil when drafting from the text is off.
   private let source: (any DraftSource)?
-  private let model: DraftModel?
+  private let model: (any TokenDrafter)?
   private var planner: DraftPlanner
   /// Draft history by request.
   private var records: [UInt64: Held<DraftRecord>] = [:]
@@ -44,7 +45,7 @@ struct StepDrafting {
   ///   - mode: of drafts from the text
   ///   - modelMode: of drafts of the draft model; no effect without one
   init(
-    mode: LookupMode, modelMode: LookupMode = .adaptive, maximumSlots: Int, model: DraftModel? = nil,
+    mode: LookupMode, modelMode: LookupMode = .adaptive, maximumSlots: Int, model: (any TokenDrafter)? = nil,
     modelShare: Double = 0, source: @autoclosure () -> any DraftSource
   ) {
     self.source = mode == .off ? nil : source()
@@ -259,6 +260,9 @@ struct StepDrafting {
     if isOn { planner.observe(rowCount: rowCount, seconds: seconds) }
   }
 
+  /// The target has computed the plan's rows, whose blocks are still known.
+  func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest]) { model?.take(plan, requests: requests) }
+
   /// Records how many drafts of a work were accepted.
   mutating func settle(_ id: UInt64, workIndex: Int, accepted: Int) {
     guard let grant = grants.first(where: { $0.workIndex == workIndex }), let confidence = grant.confidence
@@ -283,10 +287,10 @@ struct StepDrafting {
     if accepted < count { modelAcceptance -= Self.modelWeight * modelAcceptance }
   }
 
-  /// Removes a request.
-  mutating func end(_ id: UInt64) {
+  /// Removes a request, which has these tokens.
+  mutating func end(_ id: UInt64, tokens: [Int32]) {
+    model?.end(id, tokens: tokens)
     guard records.removeValue(forKey: id) != nil else { return }
     source?.end(id)
-    model?.end(id)
   }
 }

@@ -24,7 +24,7 @@ struct Conversation {
       quiet: arguments.has("--quiet"))
     let options = try engineArguments.options(for: opened)
     engine = try Engine(
-      model: opened.model, tokenizer: opened.tokenizer, draft: opened.draft?.model, options: options)
+      model: opened.model, tokenizer: opened.tokenizer, draft: opened.draft?.loaded, options: options)
     contextLength = engine.limits.contextLength
   }
 

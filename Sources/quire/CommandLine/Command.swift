@@ -158,8 +158,8 @@ extension Command.Option {
     "--no-lookup", nil, "do not draft tokens from the text itself; answers are the same either way")
   static let draft = Self(
     "--draft", "MODEL",
-    "a smaller model with the same tokenizer that drafts tokens for MODEL to check, when that is faster; answers are the "
-      + "same either way")
+    "a smaller model with the same tokenizer, or the folder of an EAGLE-3 head for MODEL: it drafts tokens for MODEL to "
+      + "check, when that is faster; answers are the same either way")
   static let noPrefixCache = Self(
     "--no-prefix-cache", nil,
     "compute every prompt completely and reuse nothing of earlier ones; the answers are the same"

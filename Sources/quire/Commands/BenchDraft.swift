@@ -4,7 +4,7 @@ import QuireTensors
 
 /// The draft model of a benchmark: from disk, or a shape with random weights.
 enum BenchDraft {
-  case model(OpenedDraft)
+  case model(OpenedDraft, ModelSource)
   case shape(PublishedShape, RandomFormats)
 
   /// How a shape's weights are stored.
@@ -23,7 +23,12 @@ enum BenchDraft {
         throw UsageError(arguments.command, "\(option) belongs to --draft-shape; leave it out, or give both")
       }
       guard let draft else { return nil }
-      self = .model(draft)
+      guard case .model(let source, _) = draft.kind else {
+        throw CommandError(
+          "\(arguments.spelling("--draft")): expected a model, found the draft head \(draft.name), whose speed depends on its "
+            + "target's hidden states; measure it with generate or serve")
+      }
+      self = .model(draft, source)
       return
     }
     guard draft == nil else {
@@ -42,7 +47,7 @@ enum BenchDraft {
 
   var configuration: ModelConfiguration {
     switch self {
-    case .model(let draft): draft.configuration
+    case .model(let draft, _): draft.configuration
     case .shape(let shape, _): shape.configuration
     }
   }
@@ -55,7 +60,7 @@ enum BenchDraft {
 
   /// Refuses a model on disk whose tokens are not those of the target.
   func check(_ target: ModelSource) throws {
-    guard case .model(let draft) = self else { return }
+    guard case .model(let draft, _) = self else { return }
     try draft.check(target.tokenizer(), of: target)
     try draft.checkMemory(with: target)
   }
@@ -63,7 +68,7 @@ enum BenchDraft {
   /// Loads or makes the model.
   func model(_ compute: Compute) throws -> Model {
     switch self {
-    case .model(let draft): try draft.source.model(compute.team)
+    case .model(_, let source): try source.model(compute.team)
     case .shape(let shape, let formats):
       try Model(configuration: shape.configuration, source: weights(formats, compute.team))
     }

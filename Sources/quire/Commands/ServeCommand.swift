@@ -183,7 +183,7 @@ private func runServe(_ arguments: Arguments) throws {
     for: opened.model.configuration, endOfSequenceIDs: opened.endOfSequenceIDs)
   try checkMemory(engineOptions)
   let engine = try Engine(
-    model: opened.model, tokenizer: opened.tokenizer, draft: opened.draft?.model, options: engineOptions)
+    model: opened.model, tokenizer: opened.tokenizer, draft: opened.draft?.loaded, options: engineOptions)
   defer { engine.stop() }
   let name = arguments.string("--model-name") ?? opened.name
   let logsRequests = !isQuiet && !arguments.has("--no-request-log")

@@ -25,7 +25,7 @@ struct ServeSummary {
     let lines = [
       "serving \(name) at \(server.url)", "chat page at \(server.pageURL ?? "(none)")", "model: \(model)",
     ]
-    let draft = opened.draft.map { ["draft model: \(Self.text($0.name, $0.model))"] } ?? []
+    let draft = opened.draft.map { [Self.text($0.name, $0.loaded)] } ?? []
     let facts = [
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
       "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
@@ -43,6 +43,14 @@ struct ServeSummary {
     "\(name), \(formats(model)), \(ByteText.of(model.weightBytes)) of weights"
   }
 
+  private static func text(_ name: String, _ draft: EngineDraft) -> String {
+    switch draft {
+    case .model(let model): return "draft model: \(text(name, model))"
+    case .head(let head):
+      return "draft head: \(name), \(head.format), \(ByteText.of(head.weightBytes)) of weights"
+    }
+  }
+
   private var context: String {
     let shape = engine
     return "\(shape.contextLength) tokens; \(shape.maximumSlots) slots, "
@@ -51,7 +59,7 @@ struct ServeSummary {
 
   private var cache: String {
     let blockBytes = options.blockBytes(
-      opened.model.configuration, draft: opened.draft?.model.configuration)
+      opened.model.configuration, draft: opened.draft?.loaded.configuration)
     return "\(engine.blockCount * KeyValueCache.blockSize) tokens, up to "
       + "\(ByteText.of(engine.blockCount * blockBytes)) of \(options.keyValueElement.rawValue)"
       + (engine.keepsPrefixes ? "" : "; no prefix cache")

@@ -1,0 +1,31 @@
+package import QuireModel
+package import QuireTensors
+
+/// What an engine needs to draft with a head.
+package struct DraftHeadParts: Sendable {
+  package let pass: DraftHeadPass
+  /// What the target keeps for the head of each batch.
+  package let features: FeatureRows
+  /// The expected time of the head's pass with one row, divided by that of the target's, until both are measured.
+  package let assumedShare: Double
+
+  /// Precondition: the target's pass keeps features.
+  package init(
+    _ head: DraftHead, target: ForwardPass, shape: EngineShape, element: KeyValueElement, _ compute: Compute
+  ) {
+    guard let features = target.features else { preconditionFailure("a target without features") }
+    self.features = features
+    let cache = KeyValueCache(
+      head.configuration.model, blockCount: DraftModelParts.blockCount(shape), element: element)
+    pass = DraftHeadPass(
+      head, embedding: target.model.embedding, cache: cache, compute: compute,
+      maximumRows: Self.maximumRows(slots: shape.maximumSlots),
+      maximumLogitRows: min(shape.maximumSlots, Self.maximumRows(slots: shape.maximumSlots)))
+    assumedShare = Double(head.passBytes) / Double(max(1, target.model.weightBytes))
+  }
+
+  /// Rows of a pass: those that the texts of a step lack, and enough of a prompt to read the weights seldom.
+  package static func maximumRows(slots: Int) -> Int {
+    max(256, min(slots, DraftPlanner.stepDraftCountMaximum) * HeadText.pendingCountMaximum)
+  }
+}

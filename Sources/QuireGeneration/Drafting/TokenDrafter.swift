@@ -1,0 +1,27 @@
+import QuireScheduling
+
+/// Weights that draft: a draft model (`DraftModel`) or a draft head (`HeadDrafter`).
+///
+/// For each step, in this order: `limit` and `backlog` of each text, `run`, the target's forward pass, `take`. Must not
+/// allocate but when a request is new.
+protocol TokenDrafter: AnyObject {
+  /// Rows computed so far.
+  var rowCount: Int { get }
+
+  /// Drafts that can be had for a text at most; at most 0 for none.
+  func limit(of text: DraftText) -> Int
+
+  /// Rows that must be computed before the text can be drafted for, at least 1.
+  func backlog(of text: DraftText, blocks: [Int32]) -> Int
+
+  /// Proposes drafts, and computes known tokens for later ones. Returns the passes, whose times must be recorded.
+  func run(
+    _ wanted: [DraftModel.Job], for list: [DraftText], plan: StepPlan, into proposals: inout DraftProposals
+  ) -> [DraftModel.Pass]
+
+  /// The target has computed the plan's rows; the tokens that it chooses are not known yet.
+  func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest])
+
+  /// The request, of these tokens, has ended.
+  func end(_ id: UInt64, tokens: [Int32])
+}

@@ -37,6 +37,27 @@ package enum Divergence {
     return log1p(sum / total)
   }
 
+  /// The sum of `between` over rows.
+  ///
+  /// - Parameters:
+  ///   - expected: logits of p (row, width)
+  ///   - found: logits of q (row, width)
+  package static func sum(
+    _ expected: HostBuffer<Float>, _ found: HostBuffer<Float>, rows: Int, width: Int, kernels: Kernels,
+    team: ThreadTeam
+  ) -> Double {
+    let values = HostBuffer<Double>(count: rows)
+    team.run { thread, count in
+      let shares = HostBuffer<Float>(count: width)
+      for row in ThreadTeam.range(of: rows, share: thread, count: count) {
+        values.pointer[row] = between(
+          expected.pointer + row * width, found.pointer + row * width, count: width, shares: shares.pointer,
+          kernels: kernels)
+      }
+    }
+    return values.buffer.reduce(0, +)
+  }
+
   /// `eᵈ − 1 − d`.
   private static func excess(_ d: Double) -> Double {
     guard abs(d) < 0.01 else { return exp(d) - 1 - d }

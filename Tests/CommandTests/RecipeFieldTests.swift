@@ -14,7 +14,10 @@ import Testing
       "remove": ["unit: 'query-head', remove: [1, 0]"],
       "removeShare": ["unit: 'query-head', removeShare: 0.3", "unit: 'kv-group', removeShare: 0"],
       "errorBudget": ["unit: 'query-head', errorBudget: 0.5", "unit: 'kv-group', errorBudget: 0"],
-      "repair": ["unit: 'query-head', removeShare: 0.3, repair: false"],
+      "repair": [
+        "unit: 'query-head', removeShare: 0.3, repair: false", "unit: 'query-head', remove: 1, repair: true",
+        "unit: 'query-head', remove: 1, repair: 0.5",
+      ],
       "trial": ["unit: 'query-head', remove: 1, trial: true"],
     ],
     "prune-neurons": [
@@ -22,7 +25,7 @@ import Testing
       "removeShare": ["group: 32, removeShare: 0.3"],
       "errorBudget": ["group: 32, errorBudget: 0.5"],
       "group": ["group: 64, remove: 64"],
-      "repair": ["group: 32, removeShare: 0.3, repair: false"],
+      "repair": ["group: 32, removeShare: 0.3, repair: false", "group: 32, removeShare: 0.3, repair: 0.2"],
     ],
     "rotate": [
       "hiddenStates": ["hiddenStates: false", "hiddenStates: true", "hiddenStates: 'untied'"],

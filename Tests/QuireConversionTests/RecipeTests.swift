@@ -104,7 +104,7 @@ import Testing
       ])
     #expect(recipe.steps == expected.steps)
     #expect(!recipe.isSettled && recipe.needsCalibration)
-    #expect(try parse("{name: 'd', steps: [{step: 'prune-neurons', remove: 128}]}").isSettled)
+    #expect(try parse("{name: 'd', steps: [{step: 'prune-neurons', remove: 128, repair: 0.5}]}").isSettled)
   }
 
   @Test func defaults() throws {
@@ -204,7 +204,7 @@ import Testing
     ),
     (
       "{ step: 'prune-heads', unit: 'kv-group', remove: 1, repair: 'yes' }",
-      "expected repair, true or false, found \"yes\""
+      "expected repair, true, false or a number from 0.0 to 1.0, found \"yes\""
     ),
     (
       "{ step: 'prune-heads', unit: 'kv-group', remove: 1, removeShare: 0.1 }",

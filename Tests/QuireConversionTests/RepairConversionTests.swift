@@ -18,11 +18,11 @@ import Testing
     return zip(try bench.packedLogits(), reference).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
   }
 
-  private static func heads(_ repairs: Bool) -> RecipeStep {
-    .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1), repairs: repairs))
+  private static func heads(_ repairs: Bool, share: Double? = 1) -> RecipeStep {
+    .pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1), repairs: repairs, repairShare: share))
   }
   private static func neurons(_ repairs: Bool) -> RecipeStep {
-    .pruneNeurons(.init(group: 32, removal: .uniform(32), repairs: repairs))
+    .pruneNeurons(.init(group: 32, removal: .uniform(32), repairs: repairs, repairShare: 1))
   }
 
   @Test(arguments: ["heads", "neurons", "heads, neurons", "neurons, heads"])
@@ -44,20 +44,78 @@ import Testing
     let source = try Model(checkpoint: Checkpoint(path: bench.folder.path))
     func isSame(_ tensor: LayerTensor, layer: Int, repairs: Bool) throws -> Bool {
       try bench.convert([
-        .pruneHeads(.init(unit: .keyValueGroup, removal: .perLayer([1, 0, 1]), repairs: repairs))
+        .pruneHeads(
+          .init(unit: .keyValueGroup, removal: .perLayer([1, 0, 1]), repairs: repairs, repairShare: 1))
       ])
-      let pack = try Model(pack: PackReader(path: bench.output), team: bench.compute.team)
       let name = TensorName.layer(layer, tensor)
-      let (old, new) = (
-        source.matrix(name).dequantized(kernels: bench.compute.kernels),
-        pack.matrix(name).dequantized(kernels: bench.compute.kernels)
-      )
-      return Array(old.buffer) == Array(new.buffer)
+      return try floats(source, name) == floats(PackReader(path: bench.output), name)
     }
     #expect(try !isSame(.downProjection, layer: 0, repairs: true))
     #expect(try isSame(.downProjection, layer: 1, repairs: true))
     #expect(try isSame(.outputProjection, layer: 1, repairs: true))
     #expect(try isSame(.gateProjection, layer: 2, repairs: true))
     #expect(try isSame(.downProjection, layer: 0, repairs: false))
+  }
+
+  /// Every share is tried, and the one that leaves the answers nearest to the unpruned model's is applied, to the byte.
+  @Test func theBestShareIsApplied() throws {
+    TinyCheckpoint(layerCount: 3, queryHeadCount: 6, keyValueHeadCount: 3).write(to: bench.folder)
+    let tried = try bench.converter(bench.recipe([Self.heads(true, share: nil), Self.neurons(true)]))
+    #expect(!tried.isSettled)
+    let survey = try tried.surveyOfEverything()
+    #expect(survey.repair.map(\.share) == [0, 0.2, 0.5, 1])
+    let best = try #require(survey.repair.min { $0.divergence < $1.divergence })
+    #expect(survey.repairShare == best.share)
+    #expect(survey.text.contains("is used") == (best.share > 0))
+    try bench.convert([Self.heads(true, share: nil), Self.neurons(true)])
+    let chosen = try PackReader(path: bench.output)
+    let given = best.share > 0 ? Self.heads(true, share: best.share) : Self.heads(false)
+    try bench.convert([given, Self.neurons(true)], to: bench.folder.path + "/given.quire")
+    let pack = try PackReader(path: bench.folder.path + "/given.quire")
+    for tensor in [LayerTensor.outputProjection, .downProjection] {
+      for layer in 0..<3 {
+        #expect(try floats(chosen, .layer(layer, tensor)) == floats(pack, .layer(layer, tensor)))
+      }
+    }
+  }
+
+  private func floats(_ pack: PackReader, _ name: TensorName) throws -> [Float] {
+    floats(try Model(pack: pack, team: bench.compute.team), name)
+  }
+
+  private func floats(_ model: Model, _ name: TensorName) -> [Float] {
+    let values = model.matrix(name).dequantized(kernels: bench.compute.kernels)
+    return withExtendedLifetime(values) { Array(values.buffer) }
+  }
+
+  /// A trial's result is what the definition says: the pruned model in each half of the windows, with the repair of the other
+  /// half, against the unpruned one. Without repair both halves have the same model.
+  @Test func aTrialWithoutRepairMeasuresThePrunedModel() throws {
+    TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: bench.folder)
+    let recipe = bench.recipe([
+      .pruneHeads(.init(unit: .queryHead, removal: .uniform(1)))
+    ])
+    let survey = try bench.converter(recipe).surveyOfEverything()
+    let outcome = try #require(survey.repair.first)
+    #expect(outcome.share == 0)
+    #expect(outcome.divergence > 0 && outcome.divergence < 10)
+    // Nothing removed, nothing to repair: there is no trial.
+    let idle = bench.recipe([.pruneHeads(.init(unit: .queryHead, removal: .uniform(0)))])
+    #expect(try bench.converter(idle).isSettled)
+    #expect(try bench.converter(idle).surveyOfEverything().repair.isEmpty)
+  }
+
+  /// The beginning of a recipe, as the evaluation measures it, gets the share of the whole one.
+  @Test func aBeginningHasTheShareOfTheWhole() throws {
+    TinyCheckpoint(layerCount: 3, queryHeadCount: 6, keyValueHeadCount: 3).write(to: bench.folder)
+    let steps: [RecipeStep] = [
+      Self.heads(true, share: nil), .pruneNeurons(.init(group: 32, removal: .uniform(32))),
+      .quantize(.init(target: .int8())),
+    ]
+    let whole = try bench.converter(bench.recipe(steps)).surveyOfEverything()
+    let beginning = try bench.converter(
+      bench.recipe(Array(steps.prefix(1)), upcoming: Array(steps.dropFirst()))
+    ).surveyOfEverything()
+    #expect(!whole.repair.isEmpty && whole.repair == beginning.repair)
   }
 }

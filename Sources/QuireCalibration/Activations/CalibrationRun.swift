@@ -16,6 +16,8 @@ package final class CalibrationRun: ActivationStatistics {
   let unpruned: LayerStream?
   /// The square roots of the weights of tokens (window, row).
   let tokenWeights: [[Float]]
+  /// The rows of each answer (window, answer).
+  let answerRows: [[Range<Int>]]
 
   /// Whether the unpruned states are kept.
   package var followsUnpruned: Bool { unpruned != nil }
@@ -44,6 +46,7 @@ package final class CalibrationRun: ActivationStatistics {
     configuration: ModelConfiguration, compute: Compute, files: Files? = nil
   ) throws(CalibrationError) {
     tokenWeights = set.windows.map(TokenWeights.roots)
+    answerRows = set.windows.map(Self.answerRows(of:))
     do throws(HiddenStates.Failure) {
       let stream = try Self.stream(set, configuration, compute, .init(path: files?.states))
       try stream.embed(embedding)
@@ -84,6 +87,7 @@ package final class CalibrationRun: ActivationStatistics {
     }
     guard found == hash else { return nil }
     tokenWeights = set.windows.map(TokenWeights.roots)
+    answerRows = set.windows.map(Self.answerRows(of:))
     self.stream = own
     self.unpruned = unpruned
   }

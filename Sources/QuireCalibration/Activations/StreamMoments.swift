@@ -10,19 +10,16 @@ package struct StreamMoments {
   /// `TᵀWX/N`, where T is the unpruned model's states after the matrix minus the states that the matrix adds to; nil
   /// when the unpruned states are not known.
   package let cross: MatrixView<Float>?  // (hidden, inputs)
-  /// The weighted mean of the squared length of T's rows; nil when it is not known.
-  package let targetSquare: Double?
 
-  package init(gram: GramMatrix, cross: MatrixView<Float>? = nil, targetSquare: Double? = nil) {
+  package init(gram: GramMatrix, cross: MatrixView<Float>? = nil) {
     self.gram = gram
     self.cross = cross
-    self.targetSquare = targetSquare
   }
 
   /// The moments of the given inputs alone.
   package func keeping(_ inputs: [Int]) -> StreamMoments {
     StreamMoments(
-      gram: gram.keeping(inputs), cross: cross?.keeping(columns: inputs), targetSquare: targetSquare)
+      gram: gram.keeping(inputs), cross: cross?.keeping(columns: inputs))
   }
 }
 
@@ -102,7 +99,6 @@ extension CalibrationRun {
     var window = 0
     var gram = GramAccumulator(order: width, team: stream.compute.team)
     var cross = CrossAccumulator(targets: hiddenSize, inputs: width, team: stream.compute.team)
-    var (square, rowCount) = (0.0, 0)
     let (targets, hidden) = (unpruned.scratch.pointer, stream.scratch.pointer)
     let prepare = { (index: Int) throws(HiddenStates.Failure) in
       window = index
@@ -120,15 +116,12 @@ extension CalibrationRun {
           inputs: MatrixView(UnsafeMutablePointer(mutating: base), rows: count, columns: width))
         gram.add(UnsafeBufferPointer(start: inputs.base, count: rows.count))
         cross.add(target, inputs)
-        for index in 0..<(count * hiddenSize) { square += Double(targets[index]) * Double(targets[index]) }
-        rowCount += count
       }
     } catch {
       throw CalibrationError(error)
     }
     return StreamMoments(
-      gram: gram.finish(times: weights.share), cross: cross.finish(times: weights.share),
-      targetSquare: square * Double(weights.share) / Double(max(1, rowCount)))
+      gram: gram.finish(times: weights.share), cross: cross.finish(times: weights.share))
   }
 
   /// Runs the unpruned states through the half of the layer that `site` belongs to, once; returns to that point if

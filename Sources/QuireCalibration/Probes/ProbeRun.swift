@@ -164,7 +164,9 @@ extension ProbeRun {
         output.run(hidden.pointer, rows: Array(0..<part.count), head: head, into: logits.pointer)
       }
       func add(_ probe: Probe) {
-        sums[probe, default: 0] += divergence(expected, found, rows: part.count)
+        sums[probe, default: 0] += Divergence.sum(
+          expected, found, rows: part.count, width: configuration.vocabularySize, kernels: compute.kernels,
+          team: compute.team)
       }
       try answer(Self.unchanged, head, into: expected)
       for (index, probe) in probes.enumerated() {
@@ -178,21 +180,5 @@ extension ProbeRun {
       }
     }
     return sums.mapValues { $0 / Double(max(1, tokenCount)) }
-  }
-
-  /// The sum over `rows` tokens.
-  private func divergence(_ expected: HostBuffer<Float>, _ found: HostBuffer<Float>, rows: Int) -> Double {
-    let width = configuration.vocabularySize
-    let values = HostBuffer<Double>(count: rows)
-    let kernels = compute.kernels
-    compute.team.run { thread, count in
-      let shares = HostBuffer<Float>(count: width)
-      for row in ThreadTeam.range(of: rows, share: thread, count: count) {
-        values.pointer[row] = Divergence.between(
-          expected.pointer + row * width, found.pointer + row * width, count: width, shares: shares.pointer,
-          kernels: kernels)
-      }
-    }
-    return values.buffer.reduce(0, +)
   }
 }

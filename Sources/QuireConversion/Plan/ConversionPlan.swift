@@ -89,7 +89,7 @@ package struct ConversionPlan: Sendable {
     }
     self.stages = stages
     survey =
-      recipe.isSettled
+      recipe.unsettledSteps.isEmpty
       ? nil
       : SurveyWork(
         Array(recipe.unsettledSteps.values), of: effective, recipe.rotatedConfiguration(configuration))

@@ -61,7 +61,7 @@ struct ConversionRecord {
         row(
           step.name, configuration, isSmoothed: recipe.isSmoothed(after: index),
           pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
-          decision: step.settings.decision,
+          repairShare: step.settings.repairShare, decision: step.settings.decision,
           remarks: (index == first ? remarks : [])
             + (notes[index] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)
         ) { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 })
@@ -84,7 +84,8 @@ struct ConversionRecord {
   private func row(
     _ step: String, _ configuration: ModelConfiguration, isSmoothed: Bool,
     pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
-    rounding: [RoundingRecord] = [], decision: BudgetDecision? = nil, remarks: [String] = [],
+    rounding: [RoundingRecord] = [], repairShare: Double? = nil, decision: BudgetDecision? = nil,
+    remarks: [String] = [],
     _ format: (TensorName) -> WeightFormat
   ) -> ConversionReport.Row {
     let stage = ConversionPlan.Stage(
@@ -92,6 +93,6 @@ struct ConversionRecord {
     return ConversionReport.Row(
       step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
       bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding,
-      decision: decision, remarks: remarks)
+      repairShare: repairShare, decision: decision, remarks: remarks)
   }
 }

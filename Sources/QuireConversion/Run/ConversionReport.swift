@@ -21,6 +21,8 @@ package struct ConversionReport: Sendable {
     package let changes: [Int: LayerChange]
     /// Rounding errors of `quantize`, tensor by tensor.
     package let rounding: [RoundingRecord]
+    /// How much of the repair after pruning was applied, 0 for none; nil where that was not decided.
+    package let repairShare: Double?
     /// The result of a `budget` step.
     package let decision: BudgetDecision?
     /// Further notices; a sentence each.
@@ -29,7 +31,7 @@ package struct ConversionReport: Sendable {
     package init(
       step: String, parameterCount: Int, byteCount: Int, bitsPerWeight: Double,
       pruning: [Int: HeadPruningResult], changes: [Int: LayerChange] = [:], rounding: [RoundingRecord],
-      decision: BudgetDecision? = nil, remarks: [String] = []
+      repairShare: Double? = nil, decision: BudgetDecision? = nil, remarks: [String] = []
     ) {
       self.step = step
       self.parameterCount = parameterCount
@@ -38,6 +40,7 @@ package struct ConversionReport: Sendable {
       self.pruning = pruning
       self.changes = changes
       self.rounding = rounding
+      self.repairShare = repairShare
       self.decision = decision
       self.remarks = remarks
     }
@@ -65,6 +68,7 @@ extension ConversionReport.Row {
     if !changes.isEmpty {
       object["layers"] = .array(changes.sorted { $0.key < $1.key }.map { .object($0.value.details) })
     }
+    if let repairShare { object["repairShare"] = .double(repairShare) }
     if let decision {
       object["predictedKL"] = .double(decision.divergence)
       var choices = JSONObject()

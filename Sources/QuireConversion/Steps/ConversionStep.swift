@@ -23,6 +23,12 @@ protocol ConversionStep: Sendable, Equatable {
   var repairs: Bool { get }
   /// Whether it may do so in a given layer.
   func repairs(layer: Int) -> Bool
+  /// How much of the repair is applied; nil where trials decide it, or where there is none.
+  var repairShare: Double? { get }
+  /// Whether trials have to decide that.
+  var awaitsRepairShare: Bool { get }
+  /// The step with such a share, 0 for no repair; unchanged where it is given.
+  func repairing(share: Double) -> Self
   /// Whether it needs the hidden states of the checkpoint's own layers.
   var needsReference: Bool { get }
   /// Whether it may do so in a given layer.
@@ -95,6 +101,9 @@ extension ConversionStep {
   var needsCalibration: Bool { true }
   var repairs: Bool { false }
   func repairs(layer: Int) -> Bool { false }
+  var repairShare: Double? { nil }
+  var awaitsRepairShare: Bool { false }
+  func repairing(share: Double) -> Self { self }
   var needsReference: Bool { repairs }
   func needsReference(layer: Int) -> Bool { repairs(layer: layer) }
   var preparesRounding: Bool { false }

@@ -18,6 +18,16 @@ extension RecipeNode {
     return try required("remove", in: what).counts()
   }
 
+  /// The field "repair": the share that is applied, 0 for none; nil where trials decide it.
+  func repair() throws(ConversionError) -> Double? {
+    guard let node = member("repair") else { return nil }
+    if let isRepaired = node.value.boolValue { return isRepaired ? nil : 0 }
+    guard let share = node.value.doubleValue, (0...1).contains(share) else {
+      throw node.refusal(expected: "repair, true, false or a number from 0.0 to 1.0")
+    }
+    return share
+  }
+
   private func counts() throws(ConversionError) -> Removal {
     guard value.arrayValue != nil else {
       let expected = "remove, an integer of at least 0 or an array of one such integer per layer"

@@ -16,9 +16,32 @@ extension Converter {
   package func surveyOfEverything(
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(ConversionError) -> Survey {
-    guard let task = try surveyTask(optimizer.recipe.measurableSteps) else { return Survey() }
-    return try Surveyor(task, in: nil, WorkMeter(total: task.work.total(), report: progress))
-      .measureAll()
+    try survey(optimizer.recipe.measurableSteps, progress)
+  }
+
+  /// The same without files to resume from.
+  private func survey(
+    _ steps: [Int: RecipeStep], _ progress: @escaping (_ done: Int, _ total: Int) -> Void
+  ) throws(ConversionError) -> Survey {
+    var survey = Survey()
+    if let task = try surveyTask(steps) {
+      let work = WorkMeter(total: task.work.total(), report: progress)
+      survey = try Surveyor(task, in: nil, work).measureAll()
+    }
+    if let trial = try repairTrial(survey) {
+      for index in RepairTrial.shares.indices { survey.repair.append(try trial.outcome(of: index, progress)) }
+    }
+    return survey
+  }
+
+  /// The trial of repair with the counts that a survey has decided; nil where nothing has to be tried.
+  private func repairTrial(_ survey: Survey) throws(ConversionError) -> RepairTrial? {
+    guard optimizer.recipe.awaitsRepairShare, let calibration else { return nil }
+    var counts = survey
+    counts.repair = []
+    return RepairTrial(
+      recipe: try optimizer.recipe.settled(by: counts, loader.configuration), loader: loader,
+      calibration: calibration, compute: compute)
   }
 
   /// Measures the cost of the steps that need a survey, for the conversion to the pack at `path`.
@@ -34,19 +57,21 @@ extension Converter {
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in },
     onStart: (RunStart) -> Void = { _ in }
   ) throws(ConversionError) -> Survey {
-    guard let task = try surveyTask(optimizer.recipe.unsettledSteps) else { return Survey() }
+    guard !isSettled else { return Survey() }
     guard resumes else {
       UnfinishedFiles(of: path).remove(UnfinishedFiles.Part.ofSurvey)
       onStart(RunStart(.survey, .nothing))
-      return try Surveyor(task, in: nil, WorkMeter(total: task.work.total(), report: progress))
-        .measureAll()
+      return try survey(optimizer.recipe.unsettledSteps, progress)
     }
+    let task = try surveyTask(optimizer.recipe.unsettledSteps)
     let key = try ConversionKey(
-      checkpoint: loader.checkpoint, recipe: optimizer.recipe.surveyed, calibration: task.calibration,
+      checkpoint: loader.checkpoint, recipe: optimizer.recipe.surveyed,
+      calibration: task?.calibration ?? calibration,
       statistics: statistics, chatFormat: tokenizer.chatFormat, toolVersion: toolVersion)
-    let run = try SurveyRun(task, forPack: path, key: key, progress: progress)
+    let run = try SurveyRun(
+      task, layerCount: loader.configuration.layerCount, forPack: path, key: key, progress: progress)
     onStart(run.start)
-    return try run.perform()
+    return try run.perform { survey throws(ConversionError) in try repairTrial(survey) }
   }
 
   private func surveyTask(_ steps: [Int: RecipeStep]) throws(ConversionError) -> SurveyTask? {

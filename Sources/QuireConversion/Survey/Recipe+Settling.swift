@@ -12,7 +12,21 @@ extension Recipe {
   }
 
   /// Whether none of these steps needs a survey of the whole model.
-  package var isSettled: Bool { unsettledSteps.isEmpty }
+  package var isSettled: Bool { unsettledSteps.isEmpty && !awaitsRepairShare }
+
+  /// Whether trials have to decide how much of a repair is applied. Statistics from a file have no text to try it on.
+  var awaitsRepairShare: Bool {
+    calibration.statistics == nil && steps.contains { $0.settings.awaitsRepairShare }
+  }
+
+  /// The steps up to the last one that removes something, those to come included, with this share of repair.
+  func repaired(share: Double) -> Recipe {
+    let all = steps + upcoming
+    let count = (all.lastIndex { $0.settings.removesInputs } ?? -1) + 1
+    return Recipe(
+      name: name, steps: all.prefix(count).map { $0.settings.repairing(share: share).step },
+      calibration: calibration)
+  }
 
   /// The steps that a survey must settle, by index.
   var unsettledSteps: [Int: RecipeStep] {
@@ -35,6 +49,7 @@ extension Recipe {
       configuration = try settings.configuration(after: configuration)
       all[index] = settings.step
     }
+    if let share = survey.repairShare { all = all.map { $0.settings.repairing(share: share).step } }
     return replacingSteps(all)
   }
 }

@@ -12,8 +12,21 @@ extension Survey {
     var lines: [String] = []
     for (_, table) in pruning.sorted(by: { $0.key < $1.key }) { lines += table.lines + [""] }
     if !sensitivities.isEmpty { lines += sensitivityLines + [""] }
+    if let repairShare { lines += repairLines(repairShare) + [""] }
     return lines.dropLast().joined(separator: "\n")
   }
+
+  private func repairLines(_ chosen: Double) -> [String] {
+    let tried = repair.map { "\(Self.share($0.share)) \(String(format: "%.2e", $0.divergence))" }
+    return [
+      "repair: mean KL divergence of the answers in the calibration text from the unpruned model, when each half of the text "
+        + "is repaired with the other half:",
+      "  " + tried.joined(separator: ", ")
+        + (chosen == 0 ? "; nothing is repaired" : "; the share \(Self.share(chosen)) is used"),
+    ]
+  }
+
+  private static func share(_ value: Double) -> String { String(format: "%g", value) }
 
   private var sensitivityLines: [String] {
     var formats: [String] = []

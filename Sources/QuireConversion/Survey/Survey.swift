@@ -14,6 +14,24 @@ package struct Survey: Sendable, Equatable, Codable {
   package var pruning: [Int: PruningTable] = [:]
   /// The cost of rounding, matrix by matrix in the model's order; empty without a `budget` step.
   package var sensitivities: [Sensitivity] = []
+  /// What repair leaves with each share that was tried; empty where none was.
+  package var repair: [RepairOutcome] = []
+
+  /// The share of repair that leaves the least, the smallest on a tie; nil where none was tried.
+  package var repairShare: Double? { repair.min { $0.divergence < $1.divergence }?.share }
+}
+
+/// A trial of repair after pruning.
+package struct RepairOutcome: Sendable, Equatable, Codable {
+  /// How much of the repair was applied, 0 for none.
+  package let share: Double
+  /// The mean over answers of the KL divergence from the unpruned model.
+  package let divergence: Double
+
+  package init(share: Double, divergence: Double) {
+    self.share = share
+    self.divergence = divergence
+  }
 }
 
 /// The cost of one pruning step, layer by layer.

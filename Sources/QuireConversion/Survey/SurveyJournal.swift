@@ -12,6 +12,8 @@ struct SurveyNote: JournalNote {
   let layersDone: Int
   /// Whether `survey` is the final result; otherwise it holds the measurements so far.
   let isFinished: Bool
+  /// Whether `survey` has the cost of every step, so that only trials of repair are left.
+  var isMeasured = false
   let survey: Survey
   var errors: [TensorName: [SensitivityMeter.FormatError]] = [:]
   var probes: [ProbeRun.Probe] = []

@@ -27,8 +27,8 @@ package struct LayerPruner {
       let (result, pruner) = pruning.run(
         removing: count, first: first, outputProjection: dense, gram: moments.gram.view),
       let rest = columns(
-        pruning.columns(ofQueryHeads: result.keptQueryHeads), of: dense, pruner, repairs: settings.repairs,
-        moments, .attention)
+        pruning.columns(ofQueryHeads: result.keptQueryHeads), of: dense, pruner,
+        share: settings.repairs ? settings.repairShare ?? 1 : nil, moments, .attention)
     else { throw .notFinite(what: "the attention output of layer \(layer)") }
     weights = weights.keepingHeads(of: result, headSize: headSize, outputProjection: rest)
     return (result, moments.keeping(pruning.columns(ofQueryHeads: result.keptQueryHeads)))
@@ -43,19 +43,23 @@ package struct LayerPruner {
     guard
       let (result, pruner) = NeuronPruning(width: dense.columns).run(
         removing: count, downProjection: dense, gram: moments.gram.view),
-      let rest = columns(result.kept, of: dense, pruner, repairs: settings.repairs, moments, .mlp)
+      let rest = columns(
+        result.kept, of: dense, pruner, share: settings.repairs ? settings.repairShare ?? 1 : nil, moments,
+        .mlp)
     else { throw .notFinite(what: Self.mlpInputs(layer)) }
     weights = weights.keepingNeurons(result.kept, downProjection: rest)
     return result
   }
 
   /// Refits the whole down projection, so that the MLP compensates the error of the pruned attention before it.
+  ///
+  /// - Parameter share: of the error that is corrected
   package func refitMLP(
-    _ weights: inout LayerWeights, _ moments: StreamMoments, layer: Int
+    _ weights: inout LayerWeights, _ moments: StreamMoments, share: Double, layer: Int
   ) throws(OptimizationError) {
     let dense = floats(weights.downProjection)
     guard
-      let refitted = StreamRefit.mlp.solve(from: dense, moments, team: compute.team)
+      let refitted = StreamRefit.mlp.solve(from: dense, moments, share: share, team: compute.team)
     else { throw .notFinite(what: Self.mlpInputs(layer)) }
     weights.downProjection = Self.matrix(refitted, rows: dense.rows)
   }
@@ -66,22 +70,24 @@ package struct LayerPruner {
 
   private static func mlpInputs(_ layer: Int) -> String { "the MLP's activations of layer \(layer)" }
 
-  /// The kept columns, refitted if asked; nil when the moments hold a NaN or an infinity.
+  /// The kept columns; nil when the moments hold a NaN or an infinity.
+  ///
+  /// - Parameter share: how much of the refit to the unpruned model is applied; nil for none
   private func columns(
-    _ kept: [Int], of matrix: MatrixView<Float>, _ pruner: LeastSquaresPruner, repairs: Bool,
+    _ kept: [Int], of matrix: MatrixView<Float>, _ pruner: LeastSquaresPruner, share: Double?,
     _ moments: StreamMoments, _ refit: StreamRefit
   ) -> WeightMatrix? {
     let rows = matrix.rows
     let plain = HostBuffer<Float>(count: rows * kept.count)
     let view = MatrixView(plain, rows: rows, columns: kept.count)
-    let isAimed = repairs && moments.cross != nil
-    if repairs, !isAimed || refit.start == .refitted {
+    let isAimed = share != nil && moments.cross != nil
+    if share != nil, !isAimed || refit.start == .refitted {
       pruner.repairedWeights(keeping: kept, into: view)
     } else {
       matrix.copy(columns: kept, into: view)
     }
-    guard isAimed else { return Self.matrix(plain, rows: rows) }
-    return refit.solve(from: view, moments.keeping(kept), team: compute.team)
+    guard isAimed, let share else { return Self.matrix(plain, rows: rows) }
+    return refit.solve(from: view, moments.keeping(kept), share: share, team: compute.team)
       .map { Self.matrix($0, rows: rows) }
   }
 

@@ -8,6 +8,8 @@ package struct HeadPruningSettings: Sendable, Equatable {
   package var removal: Removal
   /// Whether the output projection is refitted to compensate for the removed heads.
   package var repairs: Bool
+  /// How much of the repair is applied, from 0 to 1; nil where trials decide it.
+  package var repairShare: Double?
   /// Whether near ties for the first unit of each layer are decided by the KL divergence of the whole model without
   /// each.
   package var tries: Bool
@@ -15,10 +17,13 @@ package struct HeadPruningSettings: Sendable, Equatable {
   /// own output.
   package var firstBlocks: [HeadBlock?]?
 
-  package init(unit: HeadUnit, removal: Removal, repairs: Bool = true, tries: Bool = false) {
+  package init(
+    unit: HeadUnit, removal: Removal, repairs: Bool = true, repairShare: Double? = nil, tries: Bool = false
+  ) {
     self.unit = unit
     self.removal = removal
     self.repairs = repairs
+    self.repairShare = repairShare
     self.tries = tries
   }
 }
@@ -32,11 +37,16 @@ package struct NeuronPruningSettings: Sendable, Equatable {
   package var removal: Removal
   /// Whether the down projection is refitted to compensate for the removed channels.
   package var repairs: Bool
+  /// How much of the repair is applied, from 0 to 1; nil where trials decide it.
+  package var repairShare: Double?
 
-  package init(group: Int = standardGroup, removal: Removal, repairs: Bool = true) {
+  package init(
+    group: Int = standardGroup, removal: Removal, repairs: Bool = true, repairShare: Double? = nil
+  ) {
     self.group = group
     self.removal = removal
     self.repairs = repairs
+    self.repairShare = repairShare
   }
 
   package static let standardGroup = 128
@@ -66,6 +76,15 @@ package enum Removal: Sendable, Equatable {
     case .uniform(let count): count
     case .perLayer(let counts): counts.indices.contains(layer) ? counts[layer] : nil
     case .share, .errorBudget: nil
+    }
+  }
+
+  /// Whether anything may be removed from any layer; true while a survey must decide.
+  package var mayRemoveAny: Bool {
+    switch self {
+    case .uniform(let count): count != 0
+    case .perLayer(let counts): counts.contains { $0 != 0 }
+    case .share, .errorBudget: true
     }
   }
 

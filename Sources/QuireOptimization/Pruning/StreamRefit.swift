@@ -13,9 +13,8 @@ package import QuireTensors
 ///     V = V₀ + share · (C − V₀·H) · (H + damping·mean(diag H))⁻¹
 ///
 /// `C − V₀·H` is the correlation of the residual with the inputs: where V₀ already gives the unpruned states it is
-/// zero, and V is V₀. The share is the correlation R of the residual with what the inputs predict of it. The correction of
-/// one token is an error for another one that did not need it: where inputs explain all, as after the removal of a head that another
-/// one doubles, nothing is spread in this way, and where they explain little, most of the correction is.
+/// zero, and V is V₀. The correction of one token is an error for another one that did not need it, and how much a model
+/// tolerates of either depends on how it was trained, so the share is tried on the whole model (`RepairTrial`).
 package struct StreamRefit {
   /// What V is regularized towards.
   package enum Start {
@@ -29,22 +28,18 @@ package struct StreamRefit {
   package let start: Start
   /// Regularization of V towards V₀, as a share of H's mean diagonal.
   package let damping: Double
-  /// The share of the residual that is corrected at once; later matrices see the rest again. nil: R.
-  package let share: Double?
 
-  // The damping was chosen on one half of the demo model's calibration text and judged on the other half; start and
-  // share by answers. With the whole correction, or from the refitted columns, KL divergence is about as low, but more
-  // answers are wrong (recipes/README.md).
+  // The damping was chosen on one half of the demo model's calibration text and judged on the other half; the start by
+  // answers. From the refitted columns, KL divergence is about as low, but more answers are wrong (recipes/README.md).
   /// The output projection.
   package static let attention = StreamRefit(start: .cut, damping: 0.01)
   /// The down projection, which also corrects the error of the attention. Regularized more, since it has several
   /// times as many inputs to overfit the calibration text with.
   package static let mlp = StreamRefit(start: .refitted, damping: 0.1)
 
-  package init(start: Start = .cut, damping: Double, share: Double? = nil) {
+  package init(start: Start = .cut, damping: Double) {
     self.start = start
     self.damping = damping
-    self.share = share
   }
 
   /// V (m, s), or nil when H holds a NaN or an infinity.
@@ -52,15 +47,15 @@ package struct StreamRefit {
   /// - Parameters:
   ///   - first: V₀ (m, s)
   ///   - moments: of the kept inputs, with cross moments
+  ///   - share: of the residual that is corrected at once; later matrices see the rest again
   package func solve(
-    from first: MatrixView<Float>, _ moments: StreamMoments, team: ThreadTeam
+    from first: MatrixView<Float>, _ moments: StreamMoments, share: Double, team: ThreadTeam
   ) -> HostBuffer<Float>? {
     let lack = Self.lack(of: first, moments, team)
     guard let factor = factor(moments.gram, team) else { return nil }
     let values = HostBuffer<Float>(count: first.rows * first.columns)
     let whole = MatrixView(values, rows: first.rows, columns: first.columns)
     Self.correct(lack, factor, into: whole, team)
-    let share = share ?? Self.correlation(first, lack, whole, moments)
     for row in 0..<first.rows {
       let (start, change) = (first.row(row), whole.row(row))
       for column in 0..<first.columns {
@@ -68,25 +63,6 @@ package struct StreamRefit {
       }
     }
     return values
-  }
-
-  /// The correlation R of the residual with the whole correction, from 0 to 1; its square is the share of the residual's
-  /// energy that the correction removes.
-  private static func correlation(
-    _ first: MatrixView<Float>, _ lack: MatrixView<Float>, _ whole: MatrixView<Float>,
-    _ moments: StreamMoments
-  ) -> Double {
-    guard let cross = moments.cross, var residual = moments.targetSquare else { return 1 }
-    var removed = 0.0
-    for row in 0..<first.rows {
-      let (start, missing, change, target) = (first.row(row), lack.row(row), whole.row(row), cross.row(row))
-      for column in 0..<first.columns {
-        // E|T − V₀x|² = E|T|² − 2·C∘V₀ + (V₀·H)∘V₀, where V₀·H = C − lack.
-        residual -= Double(start[column]) * (Double(target[column]) + Double(missing[column]))
-        removed += Double(missing[column]) * Double(change[column])
-      }
-    }
-    return residual > 0 ? min(max(removed / residual, 0), 1).squareRoot() : 1
   }
 
   /// `C − V₀·H` (m, s), with the rows divided among threads in fixed panels.

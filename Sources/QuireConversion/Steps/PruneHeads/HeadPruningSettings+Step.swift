@@ -17,14 +17,23 @@ extension HeadPruningSettings: ConversionStep {
         "trials decide which unit is removed first from a layer whose count is given; "
           + "use \"remove\", or leave the field \"trial\" out")
     }
+    let repair = try node.repair()
     self.init(
       unit: try node.required("unit", in: what).choice("unit", as: HeadUnit.self), removal: removal,
-      repairs: try node.member("repair")?.boolean("repair") ?? true, tries: tries)
+      repairs: repair != 0, repairShare: repair == 0 ? nil : repair, tries: tries)
   }
 
   func needsActivations(layer: Int) -> Bool { removal.mayRemove(layer: layer) }
   var removesInputs: Bool { true }
   func repairs(layer: Int) -> Bool { repairs && removal.mayRemove(layer: layer) }
+  var awaitsRepairShare: Bool { repairs && repairShare == nil && removal.mayRemoveAny }
+  func repairing(share: Double) -> HeadPruningSettings {
+    guard repairs, repairShare == nil else { return self }
+    var result = self
+    result.repairs = share > 0
+    result.repairShare = share
+    return result
+  }
 
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {
     try removal.shapes(
@@ -70,6 +79,6 @@ extension HeadPruningSettings: ConversionStep {
     // A later step prunes this layer's MLP and refits it then.
     guard repairs, !layer.isRepairedLater, moments.cross != nil else { return }
     try layer.pruner.refitMLP(
-      &layer.weights, try layer.moments(at: .mlpOutput), layer: layer.index)
+      &layer.weights, try layer.moments(at: .mlpOutput), share: repairShare ?? 1, layer: layer.index)
   }
 }

@@ -26,13 +26,21 @@ extension NeuronPruningSettings: ConversionStep {
         "expected multiples of the group, \(group), so that what is left can be rounded in groups, found \(bad); "
           + "use \(isTooLarge ? "a smaller count" : "\(below) or \(above)"), or a smaller group")
     }
-    self.init(
-      group: group, removal: removal, repairs: try node.member("repair")?.boolean("repair") ?? true)
+    let repair = try node.repair()
+    self.init(group: group, removal: removal, repairs: repair != 0, repairShare: repair == 0 ? nil : repair)
   }
 
   func needsActivations(layer: Int) -> Bool { removal.mayRemove(layer: layer) }
   var removesInputs: Bool { true }
   func repairs(layer: Int) -> Bool { repairs && removal.mayRemove(layer: layer) }
+  var awaitsRepairShare: Bool { repairs && repairShare == nil && removal.mayRemoveAny }
+  func repairing(share: Double) -> NeuronPruningSettings {
+    guard repairs, repairShare == nil else { return self }
+    var result = self
+    result.repairs = share > 0
+    result.repairShare = share
+    return result
+  }
 
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {
     try removal.shapes(

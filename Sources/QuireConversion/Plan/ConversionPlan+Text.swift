@@ -30,6 +30,7 @@ extension ConversionPlan {
       ]
     }
     if let survey { lines += ["", surveySentence(survey)] }
+    if !repairTrial.isEmpty { lines += ["", Self.trialSentence] }
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(ByteText.of($0.byteCount))" }
     lines += ["", "memory: at most \(ByteText.of(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
     if scratchBytes > 0 { lines.append(diskSentence) }
@@ -40,13 +41,14 @@ extension ConversionPlan {
   /// The time of the conversion and, where there is one, of the survey before it.
   private var timeSentence: String {
     let own = ConversionWork(self).seconds
-    guard let survey else {
-      return "time: about \(Self.time(own)) on two cores; measured layer by layer as it goes"
+    let surveys = (survey?.total() ?? 0) / ConversionWork.multiplyAddsPerSecond
+    let trials = repairTrial.reduce(0) {
+      $0 + Double(RepairTrial.shares.count) * ConversionWork($1).seconds
     }
-    let before = survey.total() / ConversionWork.multiplyAddsPerSecond
-    return
-      "time: about \(Self.time(before + own)) in all on two cores (survey \(Self.time(before)), conversion "
-      + "\(Self.time(own))); measured layer by layer as it goes"
+    let parts = [("survey", surveys), ("trials of repair", trials), ("conversion", own)].filter { $0.1 > 0 }
+    let shares = parts.map { "\($0.0) \(Self.time($0.1))" }.joined(separator: ", ")
+    return "time: about \(Self.time(surveys + trials + own))\(parts.count > 1 ? " in all" : "") on two cores"
+      + (parts.count > 1 ? " (\(shares))" : "") + "; measured layer by layer as it goes"
   }
 
   private func calibrationSentence(_ set: CalibrationSet) -> String {
@@ -101,6 +103,13 @@ extension ConversionPlan {
         "\(ByteText.of(total.before)) → \(ByteText.of(total.after))",
       ]
     }
+  }
+
+  private static var trialSentence: String {
+    let shares = RepairTrial.shares.map { String(format: "%g", $0) }.joined(separator: ", ")
+    return
+      "repair: before the conversion the shares \(shares) of it are tried on the whole model, and the one with the best answers "
+      + "is applied; \"repair\": 0.5 in the recipe would apply that share without trials"
   }
 
   private func surveySentence(_ survey: SurveyWork) -> String {

@@ -24,6 +24,8 @@ package struct ConversionPlan: Sendable {
   let windows: CalibrationSettings
   /// The work of the survey before the conversion; nil for a recipe that needs none.
   let survey: SurveyWork?
+  /// One trial of repair before the conversion; empty for a recipe that needs none.
+  let repairTrial: [ConversionPlan]
 
   /// The model at one point of the recipe.
   package struct Stage: Sendable {
@@ -93,6 +95,13 @@ package struct ConversionPlan: Sendable {
       ? nil
       : SurveyWork(
         Array(recipe.unsettledSteps.values), of: effective, recipe.rotatedConfiguration(configuration))
+    repairTrial =
+      recipe.awaitsRepairShare
+      ? [
+        try ConversionPlan(
+          recipe: recipe.repaired(share: 1), configuration: configuration, threadCount: threadCount,
+          calibration: calibration, sources: sources)
+      ] : []
     memory = MemoryEstimate(
       recipe: recipe, windows: windows, calibration: calibration, stages: stages, threadCount: threadCount,
       survey: survey, sources: sources)

@@ -42,6 +42,14 @@ package struct MemoryEstimate: Sendable, Equatable {
           what: "trials on the whole model",
           byteCount: ProbeRun.byteCount(tokens: survey.probeTokens, windows, source.configuration)))
     }
+    if recipe.awaitsRepairShare {
+      // The second half of the windows has a workspace and a pruned layer of its own.
+      let halves = CalibrationRun.byteCount(
+        windows, source.configuration, withReference: true, set: calibration)
+      always.append(
+        Part(
+          what: "trials of repair", byteCount: halves + sources.weightBytes * Self.layerParameters(source)))
+    }
     always += [
       Part(
         what: "the program",

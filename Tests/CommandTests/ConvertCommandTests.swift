@@ -8,7 +8,7 @@ import Testing
   /// Prunes a head of each group, then mixes schemes.
   private static let mixed = """
     { name: "mixed", steps: [
-        { step: "prune-heads", unit: "query-head-per-group", remove: 1 },
+        { step: "prune-heads", unit: "query-head-per-group", remove: 1, repair: 0.5 },
         { step: "quantize", scheme: "int4", group: 64,
           overrides: [{ match: "o_proj", scheme: "int8", group: 32 }, { match: "embed|lm_head", scheme: "int8" }] } ],
       calibration: { source: "bundled", windows: 4, tokens: 48, seed: 3 } }
@@ -62,7 +62,8 @@ import Testing
     let shown = try BuiltProgram.quire.run(words)
     #expect(shown.status == 0 && shown.errors == "" && place.outputs == [])
     for part in [
-      "prune-heads: share of the attention output's mean square", "prune-neurons: share of the MLP output's",
+      "repair: mean KL divergence of the answers", "prune-heads: share of the attention output's mean square",
+      "prune-neurons: share of the MLP output's",
       "budget: mean KL divergence", "formats chosen for at most 7.0 bits per weight",
     ] {
       #expect(shown.output.contains(part), "\(part)")

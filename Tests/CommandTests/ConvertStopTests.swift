@@ -10,7 +10,7 @@ import Testing
   private static let nearest = "{ name: \"n\", steps: [{ step: \"quantize\", scheme: \"int4\", group: 64 }] }"
   private static let gptq = """
     { name: "g", steps: [
-        { step: "prune-heads", unit: "query-head-per-group", remove: 1 },
+        { step: "prune-heads", unit: "query-head-per-group", remove: 1, repair: 0.5 },
         { step: "quantize", scheme: "int4", group: 64, method: "gptq" }],
       calibration: { source: "bundled", windows: 6, tokens: 64, seed: 3 } }
     """

@@ -157,7 +157,7 @@ import Testing
       threadCount: 2)
     #expect(pruned.memory.parts.contains { $0.what == "calibration activations" })
     // The repair's statistics are squares of the MLP's width too.
-    #expect(pruned.memory.peakBytes > 2_500_000_000 && pruned.memory.peakBytes < 4_000_000_000)
+    #expect(pruned.memory.peakBytes > 2_500_000_000 && pruned.memory.peakBytes < 5_000_000_000)
     // 64 windows of 512 tokens, twice in each of two files.
     #expect(pruned.scratchBytes == 4 * 64 * 512 * 4096 * 4)
     #expect(nearest.scratchBytes == 0)

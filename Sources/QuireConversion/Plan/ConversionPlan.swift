@@ -102,9 +102,12 @@ package struct ConversionPlan: Sendable {
           recipe: recipe.repaired(share: 1), configuration: configuration, threadCount: threadCount,
           calibration: calibration, sources: sources)
       ] : []
-    memory = MemoryEstimate(
+    let own = MemoryEstimate(
       recipe: recipe, windows: windows, calibration: calibration, stages: stages, threadCount: threadCount,
       survey: survey, sources: sources)
+    let (text, first) = (windows, stages[0])
+    let before = repairTrial.map { $0.memory.ofTrial(text, calibration, first, sources) }
+    memory = before.first { $0.peakBytes > own.peakBytes } ?? own
   }
 
   /// Bytes of the calibration's hidden states in files next to the pack, which exist until it is finished.

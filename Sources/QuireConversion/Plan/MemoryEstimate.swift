@@ -42,14 +42,6 @@ package struct MemoryEstimate: Sendable, Equatable {
           what: "trials on the whole model",
           byteCount: ProbeRun.byteCount(tokens: survey.probeTokens, windows, source.configuration)))
     }
-    if recipe.awaitsRepairShare {
-      // The second half of the windows has a workspace and a pruned layer of its own.
-      let halves = CalibrationRun.byteCount(
-        windows, source.configuration, withReference: true, set: calibration)
-      always.append(
-        Part(
-          what: "trials of repair", byteCount: halves + sources.weightBytes * Self.layerParameters(source)))
-    }
     always += [
       Part(
         what: "the program",
@@ -71,6 +63,21 @@ package struct MemoryEstimate: Sendable, Equatable {
     parts =
       held + [Part(what: "the allocator's reserve", byteCount: ProcessMemory.reserveBytes(Self.sum(held)))]
   }
+
+  /// The estimate of a trial of repair, from that of the conversion that a trial repeats: the second half of the windows has a
+  /// workspace and a pruned layer of its own.
+  func ofTrial(
+    _ windows: CalibrationSettings, _ calibration: CalibrationSet?, _ source: ConversionPlan.Stage,
+    _ sources: SourceSizes
+  ) -> MemoryEstimate {
+    let run = CalibrationRun.byteCount(
+      windows, source.configuration, withReference: true, set: calibration)
+    let layer = sources.weightBytes * Self.layerParameters(source)
+    return MemoryEstimate(
+      parts: [Part(what: "the second half of a trial of repair", byteCount: run + layer)] + parts)
+  }
+
+  private init(parts: [Part]) { self.parts = parts }
 
   private static func sum(_ parts: [Part]) -> Int { parts.reduce(0) { $0 + $1.byteCount } }
 

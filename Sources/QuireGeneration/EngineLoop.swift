@@ -154,7 +154,9 @@ final class EngineLoop {
       if knownCount == 1 { answerCount += 1 } else { promptCount += knownCount }
     }
     pacing.observe(
-      answerCount: answerCount, promptCount: promptCount, position: position, seconds: stepSeconds)
+      answerCount: answerCount, promptCount: promptCount, position: position,
+      // Rows of drafts are no rows of prompts: charged to these, they would make prompts look too slow to be computed.
+      seconds: stepSeconds * drafting.plainShare(rowCount: plan.tokenCount))
   }
 
   private func begin(_ id: UInt64, reusedTokenCount: Int, at now: ContinuousClock.Instant) {

@@ -79,6 +79,11 @@ final class DraftModel: TokenDrafter {
   /// It reads nothing of the target.
   func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest]) {}
 
+  let followsTarget = false
+
+  /// Nothing to forget: what is computed costs nothing until the planner asks for more.
+  func forgetTexts() {}
+
   func end(_ id: UInt64, tokens: [Int32]) { texts[id] = nil }
 
   /// Proposes drafts, and computes known tokens for later ones. `backlog` was called for these texts in this step.

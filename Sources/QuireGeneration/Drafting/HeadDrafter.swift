@@ -38,6 +38,7 @@ final class HeadDrafter: TokenDrafter {
   private var jobs: [DraftModel.Job] = []
   private var passes: [DraftModel.Pass] = []
   private(set) var rowCount = 0
+  let followsTarget = true
 
   init(_ parts: DraftHeadParts, shape: EngineShape) {
     pass = parts.pass
@@ -213,6 +214,11 @@ final class HeadDrafter: TokenDrafter {
   private func release(_ id: UInt64) {
     guard let held = texts.removeValue(forKey: id) else { return }
     freeSlots.append(held.value.slot)
+  }
+
+  func forgetTexts() {
+    for held in texts.values { freeSlots.append(held.value.slot) }
+    texts.removeAll(keepingCapacity: true)
   }
 
   func end(_ id: UInt64, tokens: [Int32]) {

@@ -41,6 +41,18 @@ struct StepDrafting {
   /// The draft model's time for them, in steps without drafts.
   private var modelCost = 0.0
 
+  /// Whether a drafter that follows the target is worth its time; nil for others, and when all drafts are wanted.
+  private var account: DraftAccount?
+  /// What is not yet in the account.
+  private var ledger = Ledger()
+
+  /// The seconds of a step that are recorded in the account.
+  private struct Ledger {
+    var step = 0.0
+    var spent = 0.0
+    var gained = 0.0
+  }
+
   /// - Parameters:
   ///   - mode: of drafts from the text
   ///   - modelMode: of drafts of the draft model; no effect without one
@@ -53,6 +65,7 @@ struct StepDrafting {
     let isEager = mode == .eager || model != nil && modelMode == .eager
     planner = DraftPlanner(
       mode: isEager ? .eager : .adaptive, requestCountMaximum: maximumSlots, modelShare: modelShare)
+    account = self.model?.followsTarget == true && !isEager ? DraftAccount() : nil
     proposals = DraftProposals(textCountMaximum: maximumSlots)
     texts.reserveCapacity(maximumSlots)
     choices.reserveCapacity(maximumSlots)
@@ -76,6 +89,7 @@ struct StepDrafting {
     forced.removeAll(keepingCapacity: true)
     grantForced(&plan, &scheduler, budget, requests)
     guard isOn else { return }
+    settleAccount()
     collectTexts(plan, requests)
     proposals.removeAll()
     source?.propose(for: texts, into: &proposals)
@@ -206,7 +220,10 @@ struct StepDrafting {
     }
     guard !jobs.isEmpty else { return }
     let passes = model.run(jobs, for: texts, plan: plan, into: &proposals)
-    for pass in passes { planner.observePass(rowCount: pass.rowCount, seconds: pass.seconds) }
+    for pass in passes {
+      planner.observePass(rowCount: pass.rowCount, seconds: pass.seconds)
+      ledger.spent += pass.seconds
+    }
   }
 
   // MARK: What becomes of it
@@ -258,10 +275,33 @@ struct StepDrafting {
   /// Records the seconds that the model needed for the step.
   mutating func note(rowCount: Int, seconds: Double) {
     if isOn { planner.observe(rowCount: rowCount, seconds: seconds) }
+    ledger.step += seconds
+  }
+
+  /// The share of a step's time that it would have taken without its drafts; the step has `rowCount` rows with them.
+  func plainShare(rowCount: Int) -> Double {
+    guard draftCount > 0, rowCount > draftCount else { return 1 }
+    let steps = planner.costs.steps
+    return steps.seconds(rowCount: rowCount - draftCount) / steps.seconds(rowCount: rowCount)
   }
 
   /// The target has computed the plan's rows, whose blocks are still known.
-  func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest]) { model?.take(plan, requests: requests) }
+  mutating func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest]) {
+    guard let model, account?.isOpen ?? true else { return }
+    let start = ContinuousClock.now
+    model.take(plan, requests: requests)
+    ledger.spent += start.duration(to: .now).seconds
+  }
+
+  /// Brings the account up to date; the drafter stops when it closes.
+  private mutating func settleAccount() {
+    guard account != nil else { return }
+    let wasOpen = account?.isOpen
+    account?.note(
+      answerCount: planner.answerCount, stepSeconds: ledger.step, spent: ledger.spent, gained: ledger.gained)
+    ledger = Ledger()
+    if wasOpen == true, account?.isOpen == false { model?.forgetTexts() }
+  }
 
   /// Records how many drafts of a work were accepted.
   mutating func settle(_ id: UInt64, workIndex: Int, accepted: Int) {
@@ -274,6 +314,11 @@ struct StepDrafting {
     let gain = Double(accepted) / Double(planner.answerCount)
     if confidence == DraftRecord.modelConfidence {
       settleModel(id, accepted: accepted, of: count, cost: cost + modelCost(of: count), gain: gain)
+      ledger.spent += cost * planner.costs.steps.seconds(rowCount: planner.rowCount)
+      // Beside prompts nothing is gained for sure: the rows of drafts delay them, and with them the answers that follow.
+      if planner.rowCount == planner.answerCount {
+        ledger.gained += gain * planner.costs.steps.seconds(rowCount: planner.rowCount)
+      }
     } else {
       records[id]?.value.settle(
         accepted: accepted, of: count, confidence: confidence, cost: cost, gain: gain)
@@ -289,7 +334,9 @@ struct StepDrafting {
 
   /// Removes a request, which has these tokens.
   mutating func end(_ id: UInt64, tokens: [Int32]) {
+    let start = ContinuousClock.now
     model?.end(id, tokens: tokens)
+    ledger.spent += start.duration(to: .now).seconds
     guard records.removeValue(forKey: id) != nil else { return }
     source?.end(id)
   }

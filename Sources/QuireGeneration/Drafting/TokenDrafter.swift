@@ -3,10 +3,13 @@ import QuireScheduling
 /// Weights that draft: a draft model (`DraftModel`) or a draft head (`HeadDrafter`).
 ///
 /// For each step, in this order: `limit` and `backlog` of each text, `run`, the target's forward pass, `take`. Must not
-/// allocate but when a request is new.
+/// allocate but when a request is new to it.
 protocol TokenDrafter: AnyObject {
   /// Rows computed so far.
   var rowCount: Int { get }
+
+  /// Whether it computes the rows of all texts, also of those that it does not draft for.
+  var followsTarget: Bool { get }
 
   /// Drafts that can be had for a text at most; at most 0 for none.
   func limit(of text: DraftText) -> Int
@@ -21,6 +24,9 @@ protocol TokenDrafter: AnyObject {
 
   /// The target has computed the plan's rows; the tokens that it chooses are not known yet.
   func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest])
+
+  /// Forgets all requests, which get no more drafts. One that continues in a later `take` is as one that is new.
+  func forgetTexts()
 
   /// The request, of these tokens, has ended.
   func end(_ id: UInt64, tokens: [Int32])

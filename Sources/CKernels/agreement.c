@@ -4,7 +4,7 @@
 
 #include "tables.h"
 
-enum { ROWS = 35, COLUMNS = 192, CHANNELS = QUIRE_PANEL, PADDED = (ROWS + QUIRE_TILE - 1) / QUIRE_TILE * QUIRE_TILE, LEAST_GROUP = 32 };
+enum { ROWS = 35, COLUMNS = 256, CHANNELS = QUIRE_PANEL, PADDED = (ROWS + QUIRE_TILE - 1) / QUIRE_TILE * QUIRE_TILE, LEAST_GROUP = 32 };
 
 static void multiply(const quire_kernels *kernels, const quire_weights *w, const float *x, float *y) {
   static const int32_t tiles = PADDED / QUIRE_TILE;
@@ -25,7 +25,7 @@ int quire_kernels_agree(const quire_kernels *one, const quire_kernels *other) {
   for (size_t i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)((int32_t)(state = state * 1664525 + 1013904223) >> 8);
   for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) scales[i] = (uint16_t)(0x3c00 + (i & 127));
   for (quire_layout layout = QUIRE_INT8; layout <= QUIRE_NL3; layout++)
-    for (int32_t group = LEAST_GROUP; group <= 2 * LEAST_GROUP; group *= 2) {
+    for (int32_t group = LEAST_GROUP; group <= 4 * LEAST_GROUP; group *= 2) {
       quire_weights w = {codes, scales, NULL, CHANNELS, COLUMNS, group, layout, 0};
       multiply(one, &w, x, first);
       multiply(other, &w, x, second);

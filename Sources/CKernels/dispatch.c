@@ -3,7 +3,7 @@
 #include "tables.h"
 
 #if defined(__x86_64__)
-// Asked once: the system's permission, and whether the kernel, which was never run on such a CPU, is right on this one.
+// Asked once: the system's permission, and whether the kernel is right on this CPU; few were met.
 static int amx_is_usable(void) {
   enum { UNKNOWN, NO, YES };
   static _Atomic int answer = UNKNOWN;

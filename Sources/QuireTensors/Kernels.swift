@@ -23,11 +23,8 @@ package enum InstructionSet: String, Sendable, CaseIterable {
 
   package static var supported: [InstructionSet] { allCases.filter(\.isSupported) }
 
-  /// The fastest one that this CPU runs. AMX is used on request only: its kernel was run with emulated tiles, and its speed is
-  /// not known.
-  package static var detected: InstructionSet {
-    allCases.last { $0 != .amx && $0.isSupported } ?? .portable
-  }
+  /// The fastest one that this CPU runs.
+  package static var detected: InstructionSet { allCases.last(where: \.isSupported) ?? .portable }
 
   /// The instruction set with this name; throws a sentence that lists what this CPU supports.
   package init(name: String) throws(TensorError) {

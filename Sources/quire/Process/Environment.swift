@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// | name | type | default | meaning |
 /// |---|---|---|---|
-/// | QUIRE_ISA | portable, avx2, avxvnni, avx512, amx, dotprod or i8mm | the fastest this CPU has, but not amx | forces the kernels of one instruction set |
+/// | QUIRE_ISA | portable, avx2, avxvnni, avx512, amx, dotprod or i8mm | the fastest this CPU has | forces the kernels of one instruction set |
 /// | QUIRE_API_KEY | text | unset | a key that clients of `serve` must present, besides those of its options |
 /// | QUIRE_SERVER_KEY | text | unset | the key that `evaluate` sends to its `--server` |
 /// | QUIRE_PARENT | packs or folders, separated by commas | the folder of the delta pack | where the parents of delta packs are |

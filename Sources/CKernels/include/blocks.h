@@ -22,7 +22,7 @@
 //
 // Activations. Rows in tiles of 6: codes [M/6][K/4][6][4], scales and code sums [M/6][groups][6]. A tile's rows are
 // interleaved because rows at a stride of 4096 bytes would map to the same L1 set. Missing rows of the last tile
-// are zero. With many rows the kernels of AMX store the codes row by row instead, [M][K]: they alone write and read them (amx.c).
+// are zero. With many rows the kernels of AMX have an order of their own, which they alone write and read (amx.c).
 //
 // KV cache. Blocks of 32 positions per KV head: keys transposed [headSize][32], values [32][headSize]. Transposed
 // keys give the scores of 32 positions with vertical multiply-adds only, in an order that does not depend on the

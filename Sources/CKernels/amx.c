@@ -37,9 +37,11 @@
 // One pass of AVX-512 takes up to ten rows, and that is as fast: both read weights from memory. Eleven need two.
 enum { LEAST_ROWS = MOST_ROWS + 1, STEP_MAX = 64 };
 
-// Whether tiles multiply, by the number of rows and their group; otherwise AVX-512 does.
+// Whether tiles multiply, by the number of rows and their group; otherwise AVX-512 does. With groups of 32 half of a tile is
+// unused and there are four times as many floats as with 128: 0.8 times AVX-512 at 12 to 32 rows, 1.2 times from 128 on.
 INLINE int uses_tiles(const quire_activations *a) {
-  return a->rows >= LEAST_ROWS && (a->group == 32 || a->group == 64 || a->group == 128);
+  if (a->group == 32) return a->rows >= 128;
+  return a->rows >= LEAST_ROWS && (a->group == 64 || a->group == 128);
 }
 
 #include "amx_tiles.inc"

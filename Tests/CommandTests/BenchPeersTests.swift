@@ -123,7 +123,8 @@ import Testing
 
   /// Runs lines of Python beside the contest's modules.
   private static func script(_ lines: String) throws -> Tool.Outcome {
-    let head = "import sys\nfrom pathlib import Path\nsys.path.insert(0, '\(TestPaths.repository)/tools/peers')\n"
+    let head =
+      "import sys\nfrom pathlib import Path\nsys.path.insert(0, '\(TestPaths.repository)/tools/peers')\n"
     return try #require(python).run(["-c", head + lines])
   }
 

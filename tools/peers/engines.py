@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,11 @@ def last_line(text: str, fallback: str) -> str:
     return lines[-1].strip()[:300] if lines else fallback
 
 
+def ending(code: int) -> str:
+    """What an exit status says when the log says nothing: a signal by its name."""
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
 class Quire:
     """quire bench: all cells of one kind in one process, with the limits that it measures between their repetitions."""
 
@@ -30,7 +36,7 @@ class Quire:
         command = [str(self.quire), "bench", "--threads", str(self.task.threads), "--json", "--quiet"]
         outcome = subprocess.run(command + words, capture_output=True, text=True)
         if outcome.returncode != 0:
-            raise PeerError(f"quire failed: {last_line(outcome.stderr, f'exit status {outcome.returncode}')}")
+            raise PeerError(f"quire failed: {last_line(outcome.stderr, ending(outcome.returncode))}")
         return json.loads(outcome.stdout)
 
     def probe(self) -> dict:
@@ -106,7 +112,9 @@ class Worker:
         if not line:
             self.process.wait()
             self.kept.flush()
-            raise PeerError(last_line(self.log.read_text(errors="replace"), f"exit status {self.process.returncode}"))
+            code = self.process.returncode
+            said = last_line(self.log.read_text(errors="replace"), "")
+            raise PeerError(f"{ending(code)}; last line of its log: {said}" if code < 0 and said else said or ending(code))
         return json.loads(line)
 
     def measure(self, cells: list[Cell], probe) -> list[dict]:

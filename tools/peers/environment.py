@@ -63,12 +63,14 @@ class Peers:
             raise
 
     def variables(self, engine: str, settings: dict, threads: int, cache_gib: int) -> dict[str, str]:
-        """The environment variables that an engine's process needs; cache_gib: memory for keys and values."""
+        """The environment variables that an engine's process needs; cache_gib: memory for keys and values.
+
+        OMP_NUM_THREADS stays unset: with it, vLLM's other processes also keep that many threads, which spin."""
         if engine != "vllm":
             return {}
         bound = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
         out = {
-            "VLLM_CPU_KVCACHE_SPACE": str(cache_gib), "VLLM_CPU_OMP_THREADS_BIND": bound, "OMP_NUM_THREADS": str(threads),
+            "VLLM_CPU_KVCACHE_SPACE": str(cache_gib), "VLLM_CPU_OMP_THREADS_BIND": bound,
             "VLLM_ALLOW_INSECURE_SERIALIZATION": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1",
         }
         # The threads of PyTorch's own OpenMP library: vLLM asks for it, as it cannot load it into a running process.

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from engines import LIMITS, Quire, last_line
+from engines import LIMITS, Quire, ending, last_line
 from environment import PeerError, Peers, run
 from models import Models
 from programs import Load, Program, Task
@@ -96,7 +96,7 @@ class Serving:
         if proof and not re.search(proof, log.read_text(errors="replace")):
             raise PeerError(f"expected a log that matches {proof!r}, found none: no row without that proof")
         server, load = Peer(f"http://127.0.0.1:{port}", 1), self.load
-        clients(server, load.clients, 1, load.prompt_tokens, 4)  # warms up
+        clients(server, load.clients, 1, load.prompt_tokens, 16)  # warms up
         before = self.quire.probe()
         row = clients(server, load.clients, 1, load.prompt_tokens, load.answer_tokens)
         after = self.quire.probe()
@@ -166,7 +166,7 @@ def wait_until_healthy(process, port: int, log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise PeerError(last_line(log.read_text(errors="replace"), f"exit status {process.returncode}"))
+            raise PeerError(last_line(log.read_text(errors="replace"), ending(process.returncode)))
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
                 if answer.status == 200:

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Writes a GGUF file of a Qwen3 shape with random weights: right in size and layout, of no meaning.
 
-    gguf_model.py SHAPE LAYERS q4_0|q4_k_m|q8_0 OUT
+    gguf_model.py SHAPE LAYERS q4_0|q4_k_m|q8_0 OUT [tokenizer.json]
 
 The mix of types is that of llama-quantize: the head (or the tied embedding) in Q6_K next to 4-bit types, and in
-Q4_K_M half of attn_v and ffn_down as well. There is no vocabulary: the peers are measured on token ids.
+Q4_K_M half of attn_v and ffn_down as well. Without a tokenizer there is no vocabulary, and only token ids can be
+computed; with one, ids beyond its own are padding, as in Qwen3's files.
 Needs PyPI's gguf and numpy.
 """
 
+import json
 import sys
+from pathlib import Path
 
 import gguf
 import numpy
@@ -79,7 +82,7 @@ def tensors(shape: Shape, form: str) -> list[tuple[str, int, int, Type | None]]:
     return out
 
 
-def write_metadata(writer: gguf.GGUFWriter, shape: Shape, form: str) -> None:
+def write_metadata(writer: gguf.GGUFWriter, shape: Shape, form: str, tokenizer: str | None) -> None:
     writer.add_name(f"random {shape.name} {form}")
     writer.add_context_length(40960)
     writer.add_embedding_length(shape.hidden)
@@ -93,12 +96,33 @@ def write_metadata(writer: gguf.GGUFWriter, shape: Shape, form: str) -> None:
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_file_type(FILE_TYPES[form])
     writer.add_vocab_size(shape.vocabulary)
-    writer.add_tokenizer_model("none")
+    if tokenizer:
+        write_tokenizer(writer, json.loads(Path(tokenizer).read_text()), shape.vocabulary)
+    else:
+        writer.add_tokenizer_model("none")
 
 
-def write(shape: Shape, form: str, path: str) -> None:
+def write_tokenizer(writer: gguf.GGUFWriter, tokenizer: dict, count: int) -> None:
+    tokens = [f"[PAD{index}]" for index in range(count)]
+    types = [gguf.TokenType.UNUSED] * count
+    for text, index in tokenizer["model"]["vocab"].items():
+        tokens[index], types[index] = text, gguf.TokenType.NORMAL
+    for token in tokenizer["added_tokens"]:
+        kind = gguf.TokenType.CONTROL if token["special"] else gguf.TokenType.USER_DEFINED
+        tokens[token["id"]], types[token["id"]] = token["content"], kind
+    merges = tokenizer["model"]["merges"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
+    writer.add_eos_token_id(tokens.index("<|im_end|>"))
+    writer.add_add_bos_token(False)
+
+
+def write(shape: Shape, form: str, path: str, tokenizer: str | None) -> None:
     writer = gguf.GGUFWriter(path, "qwen3")
-    write_metadata(writer, shape, form)
+    write_metadata(writer, shape, form, tokenizer)
     plan = tensors(shape, form)
     for name, rows, columns, kind in plan:
         if kind is None:
@@ -130,6 +154,6 @@ def write(shape: Shape, form: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or sys.argv[3] not in FILE_TYPES:
+    if len(sys.argv) not in (5, 6) or sys.argv[3] not in FILE_TYPES:
         sys.exit(__doc__)
-    write(SHAPES[sys.argv[1]].cut(int(sys.argv[2])), sys.argv[3], sys.argv[4])
+    write(SHAPES[sys.argv[1]].cut(int(sys.argv[2])), sys.argv[3], sys.argv[4], (sys.argv[5:] or [None])[0])

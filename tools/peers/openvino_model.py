@@ -3,8 +3,8 @@
 
     openvino_model.py SHAPE LAYERS int4|int8 OUT.xml
 
-The graph is bare: token ids (batch, time) in, logits of the last token out, no cache of keys and values, so that a
-decode step reads no context at all. Weights are stored as NNCF stores them: int4 with a scale per 128 inputs, int8 with
+The graph keeps keys and values in states, as exporters write them, so that OpenVINO GenAI can replace the states and
+the attention with its paged cache. Weights are stored as NNCF stores them: int4 with a scale per 128 inputs, int8 with
 a scale per output channel, the head always int8. Needs PyPI's openvino and numpy.
 """
 
@@ -13,11 +13,11 @@ import sys
 import numpy
 import openvino
 from openvino import opset13 as op
+from openvino.op.util import Variable, VariableInfo
 from shapes import SHAPES, Shape
 
 GROUP = 128
 POSITIONS = 8192
-EMBEDDED = 4096  # rows of the embedding: only the look-up costs, so a small table will do
 POOL_BYTES = 64 << 20
 
 
@@ -25,6 +25,7 @@ class Graph:
     def __init__(self, shape: Shape, form: str):
         self.shape = shape
         self.form = form
+        self.sinks = []
         self.generator = numpy.random.default_rng(1)
         self.pool = self.generator.integers(0, 256, POOL_BYTES, dtype=numpy.uint8)
 
@@ -50,6 +51,20 @@ class Graph:
         weights = self.int4(rows, columns) if (form or self.form) == "int4" else self.int8(rows, columns)
         return op.matmul(x, op.convert(weights, "f32"), False, True)
 
+    def remembered(self, x, name: str):
+        """All keys or values of the sequence: those of the state, then x, (batch, head, time, size)."""
+        shape = self.shape
+        sizes = op.concat([self.batch, integers([shape.kv_heads, 0, shape.head_size])], 0)
+        empty = op.broadcast(op.constant(numpy.float32(0)), sizes)
+        about = VariableInfo()
+        about.data_shape = openvino.PartialShape([-1, shape.kv_heads, -1, shape.head_size])
+        about.data_type, about.variable_id = openvino.Type.f32, name
+        variable = Variable(about)
+        past = op.read_value(empty, variable)
+        whole = op.concat([op.gather(past, self.beams, op.constant(numpy.int64(0))), x], 2)
+        self.sinks.append(op.assign(whole, variable))
+        return whole
+
     def heads(self, x, count: int, normed: bool):
         """(batch, time, count × size) to (batch, count, time, size)."""
         x = op.reshape(x, integers([0, 0, count, self.shape.head_size]), True)
@@ -68,14 +83,15 @@ class Graph:
         merged = integers([0, shape.heads, -1, shape.head_size])
         return op.reshape(op.broadcast(wide, target, "BIDIRECTIONAL"), merged, True)
 
-    def layer(self, x, rotate):
+    def layer(self, x, rotate, name: str):
         shape = self.shape
         queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
         y = rms_norm(x, shape.hidden)
         q = rotate(self.heads(self.linear(y, queries, shape.hidden), shape.heads, True))
         k = rotate(self.heads(self.linear(y, keys, shape.hidden), shape.kv_heads, True))
         v = self.heads(self.linear(y, keys, shape.hidden), shape.kv_heads, False)
-        a = op.scaled_dot_product_attention(q, self.repeated(k), self.repeated(v), causal=True)
+        k, v = self.remembered(k, name + ".key"), self.remembered(v, name + ".value")
+        a = op.scaled_dot_product_attention(q, self.repeated(k), self.repeated(v), self.mask)
         a = op.reshape(op.transpose(a, integers([0, 2, 1, 3])), integers([0, 0, queries]), True)
         x = op.add(x, self.linear(a, shape.hidden, queries))
         y = rms_norm(x, shape.hidden)
@@ -85,14 +101,34 @@ class Graph:
 
     def model(self) -> openvino.Model:
         shape = self.shape
-        ids = op.parameter([-1, -1], numpy.int64, name="ids")
-        table = (self.generator.standard_normal((EMBEDDED, shape.hidden)) * 0.02).astype(numpy.float16)
-        x = op.gather(op.convert(op.constant(table), "f32"), ids, integers(0))
-        rotate = rotation(op.gather(op.shape_of(ids), integers([1]), integers(0)), shape.head_size)
-        for _ in range(shape.layers):
-            x = self.layer(x, rotate)
-        x = rms_norm(op.gather(x, integers([-1]), integers(1)), shape.hidden)
-        return openvino.Model([self.linear(x, shape.vocabulary, shape.hidden, "int8")], [ids], shape.name)
+        ids = parameter("input_ids", [-1, -1], openvino.Type.i64)
+        seen = parameter("attention_mask", [-1, -1], openvino.Type.i64)
+        positions = parameter("position_ids", [-1, -1], openvino.Type.i64)
+        self.beams = parameter("beam_idx", [-1], openvino.Type.i32)
+        self.batch = op.gather(op.shape_of(ids), integers([0]), integers(0))
+        self.mask = mask(seen, positions)
+        x = op.gather(op.convert(self.int8(shape.vocabulary, shape.hidden), "f32"), ids, integers(0))
+        rotate = rotation(positions, shape.head_size)
+        for layer in range(shape.layers):
+            x = self.layer(x, rotate, f"past_key_values.{layer}")
+        logits = self.linear(rms_norm(x, shape.hidden), shape.vocabulary, shape.hidden, "int8")
+        logits.output(0).get_tensor().set_names({"logits"})
+        return openvino.Model([op.result(logits, name="logits")], self.sinks, [ids, seen, positions, self.beams], shape.name)
+
+
+def parameter(name: str, shape: list[int], kind):
+    node = op.parameter(shape, kind, name=name)
+    node.output(0).get_tensor().set_names({name})
+    return node
+
+
+def mask(seen, positions):
+    """What is added to scores, (batch, 1, time, all tokens): nothing up to a token's own position."""
+    count = op.gather(op.shape_of(seen), integers(1), integers(0))
+    columns = op.range(integers(0), count, integers(1), output_type="i64")
+    visible = op.less_equal(columns, op.unsqueeze(positions, integers(2)))
+    scores = op.select(visible, op.constant(numpy.float32(0)), op.constant(numpy.float32(-65504)))
+    return op.unsqueeze(scores, integers(1))
 
 
 def integers(values):
@@ -105,15 +141,15 @@ def rms_norm(x, width: int):
     return op.multiply(op.multiply(x, scale), op.constant(numpy.ones(width, numpy.float32)))
 
 
-def rotation(time, size: int):
-    """Rotary embedding of positions 0 ..< time, applied to (batch, head, time, size)."""
+def rotation(positions, size: int):
+    """Rotary embedding of these positions, (batch, time), applied to (batch, head, time, size)."""
     angles = numpy.arange(POSITIONS)[:, None] * 1e6 ** (-numpy.arange(0, size, 2) / size)[None]
     angles = numpy.concatenate([angles, angles], 1).astype(numpy.float32)
 
-    def first(table):
-        return op.slice(op.constant(table[None, None]), integers([0]), time, integers([1]), integers([2]))
+    def rows(table):
+        return op.unsqueeze(op.gather(op.constant(table), positions, integers(0)), integers(1))
 
-    cosines, sines = first(numpy.cos(angles)), first(numpy.sin(angles))
+    cosines, sines = rows(numpy.cos(angles)), rows(numpy.sin(angles))
 
     def rotate(x):
         left, right = op.split(x, integers(-1), 2).outputs()

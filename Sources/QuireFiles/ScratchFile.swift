@@ -29,7 +29,7 @@ package final class ScratchFile {
   }
 
   /// The folder for temporary files.
-  static var temporaryFolder: String {
+  package static var temporaryFolder: String {
     let given = getenv("TMPDIR").map { String(cString: $0) } ?? ""
     return given.isEmpty ? "/tmp" : given
   }

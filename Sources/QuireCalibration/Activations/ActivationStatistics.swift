@@ -75,6 +75,14 @@ package final class WatchedStatistics: ActivationStatistics {
   private let statistics: any ActivationStatistics
   private let layer: Int
   private var doubts: [ActivationSite: Double] = [:]
+  /// Time of collecting them.
+  package private(set) var seconds = 0.0
+
+  private func timed<Value>(_ body: () throws(CalibrationError) -> Value) throws(CalibrationError) -> Value {
+    let start = ContinuousClock.now
+    defer { seconds += (ContinuousClock.now - start) / .seconds(1) }
+    return try body()
+  }
 
   package init(_ statistics: any ActivationStatistics, layer: Int) {
     self.statistics = statistics
@@ -84,7 +92,7 @@ package final class WatchedStatistics: ActivationStatistics {
   package func grams(
     at sites: [ActivationSite], of layer: LayerWeights
   ) throws(CalibrationError) -> [ActivationSite: GramMatrix] {
-    let grams = try statistics.grams(at: sites, of: layer)
+    let grams = try timed { () throws(CalibrationError) in try statistics.grams(at: sites, of: layer) }
     for (site, gram) in grams { note(gram, at: site) }
     return grams
   }
@@ -92,7 +100,9 @@ package final class WatchedStatistics: ActivationStatistics {
   package func moments(
     at site: ActivationSite, of layer: LayerWeights, original: LayerWeights
   ) throws(CalibrationError) -> StreamMoments {
-    let moments = try statistics.moments(at: site, of: layer, original: original)
+    let moments = try timed { () throws(CalibrationError) in
+      try statistics.moments(at: site, of: layer, original: original)
+    }
     note(moments.gram, at: site)
     return moments
   }
@@ -100,7 +110,9 @@ package final class WatchedStatistics: ActivationStatistics {
   package func inputMoments(
     at site: ActivationSite, of layer: LayerWeights, float: LayerWeights
   ) throws(CalibrationError) -> InputMoments {
-    let moments = try statistics.inputMoments(at: site, of: layer, float: float)
+    let moments = try timed { () throws(CalibrationError) in
+      try statistics.inputMoments(at: site, of: layer, float: float)
+    }
     note(moments.gram, at: site)
     return moments
   }
@@ -113,7 +125,7 @@ package final class WatchedStatistics: ActivationStatistics {
   package func meanSquare() throws(CalibrationError) -> Double { try statistics.meanSquare() }
 
   package func advance(throughAttentionOf layer: LayerWeights) throws(CalibrationError) {
-    try statistics.advance(throughAttentionOf: layer)
+    try timed { () throws(CalibrationError) in try statistics.advance(throughAttentionOf: layer) }
   }
 
   package func follow(_ change: ActivationChange, at site: ActivationSite) {

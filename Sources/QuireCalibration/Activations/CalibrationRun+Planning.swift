@@ -28,11 +28,11 @@ extension CalibrationRun {
       + (withReference ? 2 : 1) * blocks * KeyValueCache.blockBytes(oneLayer, element: .float32)
   }
 
-  static func blockCount(of window: CalibrationSet.Window) -> Int {
+  package static func blockCount(of window: CalibrationSet.Window) -> Int {
     window.sequences.reduce(0) { $0 + KeyValueCache.blockCount(positions: $1.count) }
   }
 
-  static func batch(of window: CalibrationSet.Window) -> ForwardBatch {
+  package static func batch(of window: CalibrationSet.Window) -> ForwardBatch {
     var nextBlock: Int32 = 0
     let slices = window.sequences.map { sequence in
       let count = Int32(KeyValueCache.blockCount(positions: sequence.count))

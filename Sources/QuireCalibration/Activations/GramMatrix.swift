@@ -26,6 +26,14 @@ package struct GramMatrix: Sendable {
 
   package var view: MatrixView<Float> { MatrixView(values, rows: order, columns: order) }
 
+  /// Multiply-adds for each row of activations: one triangle, in whole tiles.
+  package static func multiplyAddsPerRow(order: Int) -> Double {
+    let width = GramAccumulator.tileColumns
+    return stride(from: 0, to: order, by: width).reduce(0) {
+      $0 + Double(min(width, order - $1) * (order - $1))
+    }
+  }
+
   /// The mean square of each input.
   package var diagonal: [Float] { (0..<order).map { values.pointer[$0 * order + $0] } }
 
@@ -79,7 +87,7 @@ package struct ActivationMagnitudes: Sendable, Equatable {
 ///
 /// The columns are divided at fixed offsets, whatever the thread count, so that the sums have the same bits on any
 /// team.
-struct GramAccumulator {
+package struct GramAccumulator {
   private let sums: HostBuffer<Float>  // upper triangle in tiles (k, k)
   private let magnitudeSums: HostBuffer<Double>  // (k)
   private let maxima: HostBuffer<Float>  // (k)
@@ -88,9 +96,9 @@ struct GramAccumulator {
   private let team: ThreadTeam
   private var rowCount = 0
 
-  private static let tileColumns = 512
+  fileprivate static let tileColumns = 512
 
-  init(order: Int, team: ThreadTeam) {
+  package init(order: Int, team: ThreadTeam) {
     self.order = order
     self.team = team
     sums = HostBuffer(count: order * order)
@@ -100,7 +108,7 @@ struct GramAccumulator {
   }
 
   /// Adds activations (row, k).
-  mutating func add(_ rows: UnsafeBufferPointer<Float>) {
+  package mutating func add(_ rows: UnsafeBufferPointer<Float>) {
     guard let base = rows.baseAddress else { return }
     let inputs = MatrixView(
       UnsafeMutablePointer(mutating: base), rows: rows.count / order, columns: order)
@@ -149,7 +157,7 @@ struct GramAccumulator {
   }
 
   /// The mean over all rows, the matrix multiplied by `factor`. Ends the accumulation.
-  consuming func finish(times factor: Float = 1) -> GramMatrix {
+  package consuming func finish(times factor: Float = 1) -> GramMatrix {
     let share = 1 / Float(max(1, rowCount))
     for index in 0..<sums.count { sums.pointer[index] *= share }
     DenseAlgebra.mirrorUpper(MatrixView(sums, rows: order, columns: order))

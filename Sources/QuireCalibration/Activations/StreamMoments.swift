@@ -11,6 +11,9 @@ package struct StreamMoments {
   /// when the unpruned states are not known.
   package let cross: MatrixView<Float>?  // (hidden, inputs)
 
+  /// Rows of the cross moments that a thread computes at a time.
+  package static var crossBandRows: Int { CrossAccumulator.tileRows }
+
   package init(gram: GramMatrix, cross: MatrixView<Float>? = nil) {
     self.gram = gram
     self.cross = cross
@@ -41,12 +44,12 @@ extension MatrixView<Float> {
 
 /// Accumulates `TᵀX` batch by batch. The rows of the sum are divided at fixed offsets, whatever the thread count,
 /// so that it has the same bits on any team.
-struct CrossAccumulator {
+package struct CrossAccumulator {
   private let sum: MatrixView<Float>  // (targets, inputs)
   private let team: ThreadTeam
   private var rowCount = 0
 
-  private static let tileRows = 256
+  fileprivate static let tileRows = 256
 
   package init(targets: Int, inputs: Int, team: ThreadTeam) {
     sum = MatrixView(HostBuffer<Float>(count: targets * inputs), rows: targets, columns: inputs)
@@ -54,7 +57,7 @@ struct CrossAccumulator {
   }
 
   /// Adds `targets` (row, target) and `inputs` (row, input) of the same rows.
-  mutating func add(_ targets: MatrixView<Float>, _ inputs: MatrixView<Float>) {
+  package mutating func add(_ targets: MatrixView<Float>, _ inputs: MatrixView<Float>) {
     let (all, sum, width) = (0..<targets.rows, sum, Self.tileRows)
     team.run { thread, count in
       for start in stride(from: thread * width, to: sum.rows, by: count * width) {

@@ -38,17 +38,16 @@ extension ConversionPlan {
     return lines.joined(separator: "\n")
   }
 
-  /// The time of the conversion and, where there is one, of the survey before it.
+  /// The expected time, with its parts where there are several.
   private var timeSentence: String {
-    let own = ConversionWork(self).seconds
-    let surveys = (survey?.total() ?? 0) / ConversionWork.multiplyAddsPerSecond
-    let trials = repairTrial.reduce(0) {
-      $0 + Double(RepairTrial.shares.count) * ConversionWork($1).seconds
-    }
-    let parts = [("survey", surveys), ("trials of repair", trials), ("conversion", own)].filter { $0.1 > 0 }
+    let time = time
+    let (survey, trials) = (time.stages[.survey] ?? 0, time.stages[.repair] ?? 0)
+    let own = time.seconds - survey - trials
+    let parts = [(WorkStage.survey.title, survey), (WorkStage.repair.title, trials), ("conversion", own)]
+      .filter { $0.1 > 0 }
     let shares = parts.map { "\($0.0) \(Self.time($0.1))" }.joined(separator: ", ")
-    return "time: about \(Self.time(surveys + trials + own))\(parts.count > 1 ? " in all" : "") on two cores"
-      + (parts.count > 1 ? " (\(shares))" : "") + "; measured layer by layer as it goes"
+    return "time: about \(Self.time(time.seconds))\(parts.count > 1 ? " in all (\(shares))" : "")"
+      + "; measured layer by layer as it goes"
   }
 
   private func calibrationSentence(_ set: CalibrationSet) -> String {
@@ -119,10 +118,8 @@ extension ConversionPlan {
     let trials =
       survey.probeCount == 0
       ? "" : ", and up to \(survey.probeCount) changes are tried on \(survey.probeTokens) tokens"
-    let work = survey.total()
     return
-      "survey: before the conversion \(text)\(trials); \(String(format: "%.1e", work)) multiply-adds, "
-      + "about \(Self.time(work / ConversionWork.multiplyAddsPerSecond)) on two cores; "
+      "survey: before the conversion \(text)\(trials); "
       + "a survey that is stopped resumes after its last layer"
   }
 
@@ -131,8 +128,9 @@ extension ConversionPlan {
   /// "1.07e-02".
   static func scientific(_ value: Double) -> String { String(format: "%.2e", value) }
 
-  /// "40 s", "12 min", "4 h 10 min".
-  static func time(_ seconds: Double) -> String {
+  /// "4.2 s", "40 s", "12 min", "4 h 10 min".
+  package static func time(_ seconds: Double) -> String {
+    if seconds < 9.95 { return String(format: "%.1f s", max(0.1, seconds)) }
     let minutes = Int((seconds / 60).rounded())
     if seconds < 120 { return "\(max(1, Int(seconds.rounded()))) s" }
     return minutes < 60 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"

@@ -26,6 +26,11 @@ package struct ConversionPlan: Sendable {
   let survey: SurveyWork?
   /// One trial of repair before the conversion; empty for a recipe that needs none.
   let repairTrial: [ConversionPlan]
+  /// The formats of the step that rounds, which may still be to come; nil when there is none.
+  let formats: TensorFormats?
+  let threadCount: Int
+  /// The speed of the machine: that of a typical one until it is measured (`WorkProbes`).
+  package var rates = WorkRates()
 
   /// The model at one point of the recipe.
   package struct Stage: Sendable {
@@ -90,11 +95,14 @@ package struct ConversionPlan: Sendable {
       isExact = isExact && (step.isSettled || after.layers != before.layers)
     }
     self.stages = stages
+    self.threadCount = threadCount
+    formats = try TensorFormats(recipe, recipe.rotatedConfiguration(configuration))
     survey =
       recipe.unsettledSteps.isEmpty
       ? nil
       : SurveyWork(
-        Array(recipe.unsettledSteps.values), of: effective, recipe.rotatedConfiguration(configuration))
+        Array(recipe.unsettledSteps.values), of: effective, recipe.rotatedConfiguration(configuration),
+        calibration, threadCount: threadCount)
     repairTrial =
       recipe.awaitsRepairShare
       ? [
@@ -116,6 +124,9 @@ package struct ConversionPlan: Sendable {
       ? CalibrationRun.diskBytes(
         windows, source.configuration, withReference: recipe.needsReference) : 0
   }
+
+  /// The expected time at these rates.
+  package var time: PlannedTime { PlannedTime(ConversionWork(self), rates) }
 
   /// The model before any step.
   package var source: Stage { stages[0] }

@@ -48,6 +48,7 @@ final class ProgressMeter {
   private var fractionDone = 0.0
 
   private let work: ConversionWork
+  private let rates: WorkRates
   private var layers = Account()
   private var tables = Account()
 
@@ -56,14 +57,15 @@ final class ProgressMeter {
     last = start
     layerCount = plan.source.configuration.layerCount
     work = ConversionWork(plan)
-    layers.left = work.layerSeconds.reduce(0, +)
-    tables.left = work.tableSeconds.values.reduce(0, +)
+    rates = plan.rates
+    layers.left = work.layers.reduce(0) { $0 + PlannedTime.total($1, plan.rates) }
+    tables.left = work.tables.values.reduce(0) { $0 + PlannedTime.total($1, plan.rates) }
   }
 
   /// So many layers were done by an earlier run: they are no longer to do, and took no time of this run.
   func resume(layersDone count: Int) {
-    tables.left -= work.tableSeconds[.embedding] ?? 0
-    for index in 0..<count { layers.left -= work.layerSeconds[index] }
+    tables.left -= seconds(of: .embedding)
+    for index in 0..<count { layers.left -= PlannedTime.total(work.layers[index], rates) }
     layersDone = count
   }
 
@@ -72,14 +74,14 @@ final class ProgressMeter {
 
   /// The next layer is done.
   func finishLayer() {
-    layers.finish(work.layerSeconds[layersDone], in: lap())
+    layers.finish(PlannedTime.total(work.layers[layersDone], rates), in: lap())
     layersDone += 1
     send(.layers)
   }
 
   /// Embedding or lm_head is done.
   func finishTable(_ name: TensorName) {
-    tables.finish(work.tableSeconds[name] ?? 0, in: lap())
+    tables.finish(seconds(of: name), in: lap())
     send(name == .head ? .head : .embedding)
   }
 
@@ -87,6 +89,10 @@ final class ProgressMeter {
   func hashed(share: Double) {
     if share >= 1 { fractionDone = 1 }
     send(.sources)
+  }
+
+  private func seconds(of table: TensorName) -> Double {
+    work.tables[table].map { PlannedTime.total($0, rates) } ?? 0
   }
 
   /// Seconds since the last call.

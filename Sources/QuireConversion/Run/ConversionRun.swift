@@ -113,13 +113,15 @@ final class ConversionRun {
   private func convertEmbedding() throws(ConversionError) {
     let (source, embedding, part) = try convert(.embedding)
     if let calibration = converter.calibration {
-      activations = try wrapping(
-        ConversionError.calibration,
-        try CalibrationRun(
-          calibration, embedding: embedding,
-          unprunedEmbedding: optimizer.needsReference(after: -1, layerCount: layerCount) ? source : nil,
-          configuration: loader.configuration, compute: converter.compute,
-          files: resumes ? CalibrationRun.Files(of: resumable.unfinished) : nil))
+      activations = try ConversionTimes.measure(&times.calibrating) { () throws(ConversionError) in
+        try wrapping(
+          ConversionError.calibration,
+          try CalibrationRun(
+            calibration, embedding: embedding,
+            unprunedEmbedding: optimizer.needsReference(after: -1, layerCount: layerCount) ? source : nil,
+            configuration: loader.configuration, compute: converter.compute,
+            files: resumes ? CalibrationRun.Files(of: resumable.unfinished) : nil))
+      }
     }
     try endPart(part, layer: nil, isAdvanced: activations != nil)
   }
@@ -130,6 +132,11 @@ final class ConversionRun {
     let isNeeded = optimizer.needsActivations(after: index, layerCount: layerCount)
     try ConversionTimes.measure(&times.optimizing) { () throws(ConversionError) in
       try wrapping(ConversionError.optimization, try optimizer.optimize(&layer))
+    }
+    let statistics = layer.activations?.seconds ?? 0
+    times.optimizing -= statistics
+    times.calibrating += statistics
+    try ConversionTimes.measure(&times.calibrating) { () throws(ConversionError) in
       if optimizer.needsReference(after: index, layerCount: layerCount) {
         try wrapping(
           ConversionError.calibration,
@@ -141,8 +148,8 @@ final class ConversionRun {
     }
     try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
       try wrapping(ConversionError.model, try writer.add(layer.weights, index: index))
-      try endPart(layer.record, layer: index, isAdvanced: isNeeded)
     }
+    try endPart(layer.record, layer: index, isAdvanced: isNeeded)
     meter.finishLayer()
   }
 
@@ -153,8 +160,9 @@ final class ConversionRun {
     if !record.configuration.tiesEmbeddings {
       let gram =
         optimizer.calibratesHead
-        ? try wrapping(
-          ConversionError.calibration, try activations?.gram(afterFinalNorm: finalNorm)) : nil
+        ? try ConversionTimes.measure(&times.calibrating) { () throws(ConversionError) in
+          try wrapping(ConversionError.calibration, try activations?.gram(afterFinalNorm: finalNorm))
+        } : nil
       activations = nil
       part = try convert(.head, gram).part
     }
@@ -205,13 +213,16 @@ final class ConversionRun {
     let withUnpruned = optimizer.needsReference(after: layer ?? -1, layerCount: layerCount)
     let rowsHash =
       isAdvanced
-      ? try wrapping(
-        ConversionError.calibration, try activations?.seal(withUnpruned: withUnpruned)) : nil
+      ? try ConversionTimes.measure(&times.calibrating) { () throws(ConversionError) in
+        try wrapping(ConversionError.calibration, try activations?.seal(withUnpruned: withUnpruned))
+      } : nil
     let note = ConversionNote(
       record: part, rowsHash: rowsHash, tensorHashes: loader.hashes?.takeFresh() ?? [:])
-    try wrapping(
-      ConversionError.pack,
-      try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
+    try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
+      try wrapping(
+        ConversionError.pack,
+        try writer.endPart(note: note.text, synchronizes: activations != nil || converter.statistics != nil))
+    }
     resumable.keep()
   }
 

@@ -10,14 +10,18 @@ package struct ConversionTimes: Sendable, Equatable {
   package var reading = 0.0
   /// Time that the other threads waited for it.
   package var waiting = 0.0
-  /// Activations, pruning, smoothing, choosing codes.
+  /// Running the calibration text and collecting the statistics of its activations.
+  package var calibrating = 0.0
+  /// Rotating, pruning, smoothing, choosing codes.
   package var optimizing = 0.0
   /// Compressing and writing.
   package var packing = 0.0
   /// Syncing the pack to the disk, and hashing what of the sources was not hashed while it was read.
   package var finishing = 0.0
 
-  package var total: Double { waiting + optimizing + packing + finishing }
+  package init() {}
+
+  package var total: Double { waiting + calibrating + optimizing + packing + finishing }
 
   /// Adds the duration of `body` to one of the members.
   static func measure<Value>(

@@ -16,7 +16,7 @@ package import QuireText
 /// Creation checks everything that can be checked without reading weights. The same checkpoint, recipe and version
 /// give the same bytes on the same machine, whatever the thread count.
 package struct Converter {
-  package let plan: ConversionPlan
+  package private(set) var plan: ConversionPlan
 
   let loader: LayerLoader
   /// The checkpoint's quantized matrices; nil where it has none.
@@ -74,6 +74,28 @@ package struct Converter {
       "adapter: \($0.description), merged in float32 before the first step\n"
     }
     return "\(plan.text)\n\(source)\(adapters.joined())chat format: \(tokenizer.chatFormat.summary)"
+  }
+
+  /// The same with the speed of this machine in the plan, which takes about a second to measure; what `other` has
+  /// measured is taken from it.
+  package func measured(asWith other: Converter? = nil) -> Converter {
+    let probes = WorkProbes(
+      recipe: optimizer.recipe, configuration: optimizer.recipe.rotatedConfiguration(loader.configuration),
+      compute: compute, secondsPerByteRead: secondsPerByteRead,
+      // A short conversion is not worth a long measurement.
+      secondsMax: min(1, 0.1 * plan.time.seconds))
+    var result = self
+    result.plan.rates = probes.rates(of: plan.workItems, known: other?.plan.rates ?? plan.rates)
+    return result
+  }
+
+  /// Of a matrix of the checkpoint, read for this; nil where that fails.
+  private var secondsPerByteRead: Double? {
+    let name = TensorName.layer(0, .keyProjection)
+    let shape = name.shape(in: loader.configuration)
+    let start = ContinuousClock.now
+    guard let matrix = try? loader.matrix(name, rows: shape[0], columns: shape[1]) else { return nil }
+    return (ContinuousClock.now - start) / .seconds(1) / Double(matrix.byteCount)
   }
 
   /// What is known about a layer's activations without running the text.

@@ -56,8 +56,8 @@ protocol ConversionStep: Sendable, Equatable {
 
   /// Bytes that it needs to process one layer, besides the layer.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int
-  /// Float32 multiply-adds for one matrix of a layer, the windows through it included.
-  func multiplyAdds(_ matrix: MatrixWork) -> Double
+  /// Counts the work of `apply`, and changes the layer's shape and formats as it does.
+  func addWork(to layer: inout LayerWork)
   /// The plan's sentence about it.
   func planSentence(_ plan: ConversionPlan) -> String?
 
@@ -81,19 +81,6 @@ protocol ConversionStep: Sendable, Equatable {
   var decision: BudgetDecision? { get }
   /// Applies it to one layer.
   func apply(to layer: inout LayerState) throws(OptimizationError)
-}
-
-/// One matrix of a layer, for estimates of work.
-struct MatrixWork {
-  let rows: Double
-  let columns: Double
-  /// Tokens of the calibration; 0 when statistics come from a file.
-  let tokens: Double
-  /// Of the matrices that read the same activations, only one counts their statistics.
-  let ownsStatistics: Bool
-
-  /// The work of the Gram matrix of its inputs.
-  var gram: Double { ownsStatistics ? tokens / 2 * columns * columns : 0 }
 }
 
 // Defaults: most steps need only some of these.

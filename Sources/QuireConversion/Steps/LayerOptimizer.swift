@@ -20,17 +20,13 @@ struct LayerOptimizer {
   /// Whether a later layer than `index`, or lm_head, needs activations, so that the windows must also run through this
   /// layer.
   func needsActivations(after index: Int, layerCount: Int) -> Bool {
-    if calibratesHead { return true }
-    let later = (index + 1)..<layerCount
-    return recipe.steps.contains { step in later.contains { step.settings.needsActivations(layer: $0) } }
+    calibratesHead || recipe.needsActivations(after: index, layerCount: layerCount)
   }
 
   /// Whether a later layer than `index` is fitted to the checkpoint's own hidden states, so that the windows must
   /// also run through the checkpoint's layers.
   func needsReference(after index: Int, layerCount: Int) -> Bool {
-    ((index + 1)..<layerCount).contains { layer in
-      recipe.steps.contains { $0.settings.needsReference(layer: layer) }
-    }
+    recipe.needsReference(after: index, layerCount: layerCount)
   }
 
   /// Runs all steps on a layer. The activations that it was made with are unchanged afterwards, or after the layer's
@@ -72,6 +68,20 @@ struct LayerOptimizer {
 }
 
 extension Recipe {
+  /// Whether a step needs activations of a later layer than `index`.
+  func needsActivations(after index: Int, layerCount: Int) -> Bool {
+    ((index + 1)..<layerCount).contains { layer in
+      steps.contains { $0.settings.needsActivations(layer: layer) }
+    }
+  }
+
+  /// Whether a step fits a later layer than `index` to the checkpoint's own hidden states.
+  func needsReference(after index: Int, layerCount: Int) -> Bool {
+    ((index + 1)..<layerCount).contains { layer in
+      steps.contains { $0.settings.needsReference(layer: layer) }
+    }
+  }
+
   /// Whether lm_head is rounded with statistics of its inputs. Not where it is the embedding too, which is rounded before
   /// the text has run through the layers; not with 8 bits, where that gains next to nothing; and not with statistics from a
   /// file, which has none of its inputs.

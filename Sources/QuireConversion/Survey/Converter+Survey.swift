@@ -25,7 +25,7 @@ extension Converter {
   ) throws(ConversionError) -> Survey {
     var survey = Survey()
     if let task = try surveyTask(steps) {
-      let work = WorkMeter(total: task.work.total(), report: progress)
+      let work = WorkMeter(total: task.work.total(), task.rates, report: progress)
       survey = try Surveyor(task, in: nil, work).measureAll()
     }
     if let trial = try repairTrial(survey) {
@@ -78,13 +78,14 @@ extension Converter {
     guard !steps.isEmpty else { return nil }
     return SurveyTask(
       recipe: optimizer.recipe, steps: steps, loader: loader, calibration: try surveyText(steps),
-      statistics: statistics, compute: compute)
+      statistics: statistics, compute: compute, rates: plan.rates)
   }
 
   /// The text that a survey runs. With statistics from a file, only trials on the whole model need one.
   private func surveyText(_ steps: [Int: RecipeStep]) throws(ConversionError) -> CalibrationSet? {
     let work = SurveyWork(
-      Array(steps.values), of: optimizer.recipe, optimizer.recipe.rotatedConfiguration(loader.configuration))
+      Array(steps.values), of: optimizer.recipe, optimizer.recipe.rotatedConfiguration(loader.configuration),
+      calibration, threadCount: compute.team.threadCount)
     guard calibration == nil, work.probeCount > 0 else { return calibration }
     return try optimizer.recipe.calibrationSet(loader, tokenizer)
   }

@@ -69,6 +69,7 @@ package struct SensitivitySurvey {
   package func run(
     progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(ConversionError) -> Survey {
-    try Surveyor(task, in: nil, WorkMeter(total: task.work.total(), report: progress)).measureAll()
+    try Surveyor(task, in: nil, WorkMeter(total: task.work.total(), task.rates, report: progress))
+      .measureAll()
   }
 }

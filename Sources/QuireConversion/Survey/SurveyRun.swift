@@ -28,7 +28,9 @@ final class SurveyRun {
     resumable = ResumableRun(work: .survey, unfinished: unfinished, parts: UnfinishedFiles.Part.ofSurvey)
     journal = try SurveyJournal(unfinished, key: key)
     let note = journal.newest
-    work = WorkMeter(total: task?.work.total(from: note?.layersDone ?? 0) ?? 0, report: progress)
+    work = WorkMeter(
+      total: task?.work.total(from: note?.layersDone ?? 0) ?? Work(), task?.rates ?? WorkRates(),
+      report: progress)
     if let note, note.isFinished {
       start = RunStart(.survey, .everything)
       return

@@ -14,6 +14,8 @@ struct SurveyTask {
   let calibration: CalibrationSet?
   let statistics: StatisticsFile?
   let compute: Compute
+  /// Of the machine, for the progress.
+  var rates = WorkRates()
   /// Whether the removal of every unit of heads is tried, not only that of near ties.
   var triesEveryUnit = false
 
@@ -43,5 +45,8 @@ struct SurveyTask {
     budget == nil ? nil : recipe.steps.lazy.compactMap { $0.settings as? SmoothingSettings }.first
   }
 
-  var work: SurveyWork { SurveyWork(Array(steps.values), of: recipe, configuration) }
+  var work: SurveyWork {
+    SurveyWork(
+      Array(steps.values), of: recipe, configuration, calibration, threadCount: compute.team.threadCount)
+  }
 }

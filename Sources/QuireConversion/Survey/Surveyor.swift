@@ -110,7 +110,7 @@ final class Surveyor {
   /// Measures the next layer and runs all hidden states through it.
   func measureLayer() throws(ConversionError) {
     let index = layersDone
-    work.add(0)
+    work.add(Work())
     let stored = try wrapping(ConversionError.model, try task.loader.layer(index))
     let layer = tables.rotation?.rotated(stored, index: index) ?? stored
     let activations = try statistics(of: layer, index: index)
@@ -258,7 +258,7 @@ final class Surveyor {
       survey.pruning[step]?.layers[layer].trials[unit] = divergence
     }
     survey.sensitivities = meter?.sensitivities(divergences) ?? []
-    work.set(left: 0)
+    work.set(left: Work())
     return survey
   }
 }

@@ -22,7 +22,13 @@ package struct GPTQQuantizer: Sendable {
   /// Inputs solved one by one before the rest is updated in one product.
   private static let blockColumns = 128
   /// Rows of a thread at a time: whole panels; U is read once for each.
-  private static let bandRows = 128
+  package static let bandRows = 128
+
+  /// Multiply-adds for each weight with a row of a square matrix, in units of its order: half in `solve` and in
+  /// `measure`, three for the target, and one for the residuals and for each round of `refit`.
+  package static func productsPerWeight(refitRounds: Int, isAimed: Bool) -> Double {
+    1 + (isAimed ? 3 : 0) + (refitRounds > 0 ? 1 + Double(refitRounds) : 0)
+  }
 
   /// Bytes that a thread holds for one band, plus the codes while they are laid out.
   package static func bandBytes(columns: Int, isAimed: Bool = false, refits: Bool = false) -> Int {

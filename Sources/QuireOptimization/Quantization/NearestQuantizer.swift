@@ -14,7 +14,7 @@ package struct NearestQuantizer: Sendable {
   private let rowScales: RowScales
 
   /// Rows of a thread at a time: whole panels, and few enough for its codes to stay in cache.
-  private static let bandRows = 64
+  package static let bandRows = 64
 
   /// - Parameter importances: for scales that minimize the squared error, the weight of each input in it (column);
   ///   nil puts the largest weight of each group on the largest code.

@@ -23,7 +23,7 @@ package final class RoundingTrial: @unchecked Sendable {
   private let gram: GramMatrix
   private let compute: Compute
 
-  private static let bandRows = 128
+  package static let bandRows = 128
   /// The most rows of one matrix that are used.
   package static let sampledRows = 512
 

@@ -55,15 +55,23 @@ private func runConvert(_ arguments: Arguments) throws {
   var converter = try Converter(
     loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
+  if !isQuiet { converter = converter.measured() }
+  let planned = converter.plan.time
   guard let output else {
     return try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)
   }
   if !isQuiet { output.remarkLine(converter.text) }
+  let surveyBegin = Date()
   if !converter.isSettled {
+    let unsettled = converter
     let survey = try converter.survey(forPack: output.path, quiet: isQuiet)
     converter = try converter.settled(by: survey)
-    if !isQuiet { output.remarkLine("\n" + survey.text + "\n\n" + converter.text) }
+    if !isQuiet {
+      converter = converter.measured(asWith: unsettled)
+      output.remarkLine("\n" + survey.text + "\n\n" + converter.text)
+    }
   }
+  let surveySeconds = Date().timeIntervalSince(surveyBegin)
   // A survey takes hours; meanwhile another program may have written the file.
   try files.checkAgain(output.path, option: "--output", replaces: arguments.has("--force"))
   let begin = Date()
@@ -83,7 +91,7 @@ private func runConvert(_ arguments: Arguments) throws {
   guard !isQuiet else { return }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   output.remarkLine("\nwrote \(output.name): \(ByteText.of(report.packBytes)) in \(seconds)")
-  output.remarkLine(sentence(report.times))
+  output.remarkLine(planned.sentence(before: surveySeconds, report.times))
 }
 
 /// What another program has quantized stays as it is unless a recipe says otherwise.
@@ -111,15 +119,6 @@ private func conversionRecipe(
   // Relative to the working folder, unlike a path in the recipe, which is relative to the recipe's folder.
   settings.statistics = URL(fileURLWithPath: statistics).path
   return (recipe.replacingCalibration(settings), path)
-}
-
-private func sentence(_ times: ConversionTimes) -> String {
-  let parts = [
-    ("waiting for the checkpoint", times.waiting), ("optimizing", times.optimizing),
-    ("compressing and writing", times.packing), ("finishing", times.finishing),
-  ]
-  let shares = parts.map { "\($0) \(Terminal.seconds($1))" }.joined(separator: ", ")
-  return "\(shares); reading in the background \(Terminal.seconds(times.reading))"
 }
 
 /// Prints the plan; with a survey also its tables and the resulting plan.

@@ -68,7 +68,7 @@ extension BudgetSettings: ConversionStep {
     quantization.memoryBytes(configuration, threadCount: threadCount)
   }
 
-  func multiplyAdds(_ matrix: MatrixWork) -> Double { quantization.multiplyAdds(matrix) }
+  func addWork(to layer: inout LayerWork) { quantization.addWork(to: &layer) }
 
   func planSentence(_ plan: ConversionPlan) -> String? {
     guard let decision else {

@@ -3,7 +3,16 @@ import QuireModel
 import QuireOptimization
 
 extension HeadPruningSettings {
-  func multiplyAdds(_ matrix: MatrixWork) -> Double { matrix.tokens * matrix.rows * matrix.columns }
+  func addWork(to layer: inout LayerWork) {
+    guard removal.mayRemove(layer: layer.index) else { return }
+    layer.addMoments(.attentionOutput)
+    layer.addPruning(.attentionOutput)
+    let count = removal.count(layer: layer.index) ?? 0
+    layer.shape = HeadPruning.expectedShape(unit, removing: count, from: layer.shape)
+    guard repairs, !layer.isRepairedLater, layer.hasReference else { return }
+    layer.addMoments(.mlpOutput)
+    layer.addRefit(.mlpOutput)
+  }
 
   /// The memory of the cut, or of the refit of the down projection after it, whichever is more.
   func memoryBytes(_ configuration: ModelConfiguration, threadCount: Int) -> Int {

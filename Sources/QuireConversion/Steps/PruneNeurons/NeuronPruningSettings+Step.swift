@@ -49,7 +49,14 @@ extension NeuronPruningSettings: ConversionStep {
       shape: { $0.keepingNeurons($0.intermediateSize - $1) })
   }
 
-  func multiplyAdds(_ matrix: MatrixWork) -> Double { matrix.tokens * matrix.rows * matrix.columns }
+  func addWork(to layer: inout LayerWork) {
+    guard removal.mayRemove(layer: layer.index) else { return }
+    layer.addMoments(.mlpOutput)
+    layer.addPruning(.mlpOutput)
+    if repairs, layer.hasReference { layer.addRefit(.mlpOutput) }
+    layer.shape = layer.shape.keepingNeurons(
+      layer.shape.intermediateSize - (removal.count(layer: layer.index) ?? 0))
+  }
 
   /// As for heads, by the MLP's width; the gate and up projections that lose rows; for the repair, the cross
   /// moments with the unpruned model, the residuals, and the statistics of the kept channels with their factor.

@@ -42,31 +42,24 @@ extension QuantizationSettings: ConversionStep {
       * GPTQQuantizer.bandBytes(columns: width, isAimed: isAsymmetric, refits: refitRounds > 0)
   }
 
-  /// The windows pass nearly twice through the quantized matrix, in integer arithmetic, which is four to five times
-  /// as fast.
-  private static let quantizedPasses = 0.4
-
-  func multiplyAdds(_ matrix: MatrixWork) -> Double {
-    guard needsCalibration else { return 0 }
-    let (rows, columns) = (matrix.rows, matrix.columns)
-    let plain =
-      Self.quantizedPasses * matrix.tokens * rows * columns + matrix.gram + rows * columns * columns
-      + (matrix.ownsStatistics ? 2 / 3 * columns * columns * columns : 0)
-    return plain + refitMultiplyAdds(matrix) + asymmetricMultiplyAdds(matrix)
-  }
-
-  /// The residuals, and their update in each round.
-  private func refitMultiplyAdds(_ matrix: MatrixWork) -> Double {
-    guard method == .gptq, refitRounds > 0 else { return 0 }
-    return Double(1 + refitRounds) * matrix.rows * matrix.columns * matrix.columns
-  }
-
-  /// The windows pass nearly twice through the float matrix; the deviations of its inputs are a whole product, where a
-  /// Gram matrix is half of one; the target takes three products with the rows.
-  private func asymmetricMultiplyAdds(_ matrix: MatrixWork) -> Double {
-    guard isAsymmetric else { return 0 }
-    return 2 * matrix.tokens * matrix.rows * matrix.columns + 2 * matrix.gram
-      + 3 * matrix.rows * matrix.columns * matrix.columns
+  func addWork(to layer: inout LayerWork) {
+    for site in ActivationSite.allCases {
+      let tensors = site.readers.filter { layer.target(of: $0).scheme != .bf16 }
+      if needsCalibration, !tensors.isEmpty {
+        if isAsymmetric {
+          layer.observeReference(site)
+          layer.addCross(targets: layer.width(site), site)
+        }
+        layer.observe(site)
+        layer.addGram(site)
+        layer.addFactor(site, self)
+      }
+      for tensor in tensors {
+        layer.addRounding(tensor, layer.target(of: tensor), self, isAimed: isAsymmetric)
+        layer.formats[tensor] = layer.target(of: tensor)
+      }
+      if site == .attentionOutput, needsCalibration { layer.advance(.attention) }
+    }
   }
 
   func apply(to layer: inout LayerState) throws(OptimizationError) {

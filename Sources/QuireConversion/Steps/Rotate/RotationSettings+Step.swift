@@ -35,11 +35,8 @@ extension RotationSettings: ConversionStep {
     4 * configuration.hiddenSize * configuration.maximumIntermediateSize
   }
 
-  /// The time of the sums in float64 for each weight, as multiply-adds of a float32 product; measured at Qwen3-8B's width.
-  private static let multiplyAddsPerWeight = 150.0
-
-  func multiplyAdds(_ matrix: MatrixWork) -> Double {
-    hiddenStates != .unchanged ? Self.multiplyAddsPerWeight * matrix.rows * matrix.columns : 0
+  func addWork(to layer: inout LayerWork) {
+    layer.add(.rotation, width: layer.configuration.hiddenSize, layer.weightCount)
   }
 
   func planSentence(_ plan: ConversionPlan) -> String? {

@@ -1,6 +1,7 @@
 import QuireCalibration
 import QuireModel
 import QuireOptimization
+import QuireTensors
 
 extension SmoothingSettings: ConversionStep {
   static let name = "smooth"
@@ -37,11 +38,22 @@ extension SmoothingSettings: ConversionStep {
       + 4 * 4 * RoundingTrial.sampledRows * max(intermediate, 2 * hidden)
   }
 
-  /// The number of rows of a matrix that AWQ rounds in each trial.
-  private static let trials = Double(RoundingTrial.sampledRows * (SmoothingScales.gridCount + 1))
+  func addWork(to layer: inout LayerWork) {
+    for sites in [[ActivationSite.attentionInput, .attentionOutput], [.mlpInput, .mlpOutput]] {
+      layer.observe(sites[1])
+      for site in sites { layer.addGram(site) }
+    }
+    addTrials(to: &layer)
+  }
 
-  func multiplyAdds(_ matrix: MatrixWork) -> Double {
-    matrix.tokens * matrix.rows * matrix.columns + matrix.gram + Self.trials * matrix.columns * matrix.columns
+  /// The trials of AWQ at every site; a survey makes them too.
+  func addTrials(to layer: inout LayerWork) {
+    guard method == .awq else { return }
+    for site in ActivationSite.allCases {
+      let tensors = site.readers.filter { layer.target(of: $0).scheme != .bf16 }
+      let formats = tensors.map(layer.target(of:))
+      layer.addTrials(Double(SmoothingScales.gridCount + 1), Array(zip(tensors, formats)), at: site)
+    }
   }
 
   func apply(to layer: inout LayerState) throws(OptimizationError) {

@@ -25,11 +25,19 @@ struct OpenedDraft {
       throw UsageError(
         arguments.command, "\(spelling): expected the path of a model, found -; give a file or folder")
     }
-    if let head = try DraftHeadFolder(path: path) {
-      kind = .head(head)
-    } else {
+    kind = try Self.naming(spelling) { () throws(ModelFileError) in
+      if let head = try DraftHeadFolder(path: path) { return .head(head) }
       let source = try ModelSource(path: path)
-      kind = .model(source, try source.configuration())
+      return .model(source, try source.configuration())
+    }
+  }
+
+  /// Tells what is wrong with the draft apart from what is wrong with its target.
+  private static func naming<Value>(
+    _ spelling: String, _ body: () throws(ModelFileError) -> Value
+  ) throws -> Value {
+    do throws(ModelFileError) { return try body() } catch {
+      throw CommandError("\(spelling): \(error.description)")
     }
   }
 
@@ -52,7 +60,9 @@ struct OpenedDraft {
   func check(_ tokenizer: Tokenizer, of target: ModelSource) throws {
     switch kind {
     case .model(let source, _): try check(source, tokenizer, of: target)
-    case .head(let head): try head.check(target: target.configuration())
+    case .head(let head):
+      let configuration = try target.configuration()
+      try Self.naming(spelling) { () throws(ModelFileError) in try head.check(target: configuration) }
     }
   }
 

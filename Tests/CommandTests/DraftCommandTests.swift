@@ -40,6 +40,47 @@ import Testing
         == "quire generate: --draft: expected the path of a model, found -; give a file or folder\n")
   }
 
+  /// Also with weights at the edge of what is accepted, whose sums are not numbers.
+  @Test(arguments: [0, 55]) func aHeadChangesNoAnswer(exponent: Int) throws {
+    let plain = try generate("--quiet")
+    let folder = TemporaryFolder()
+    var head = TinyDraftHead()
+    head.scale(by: exponent)
+    head.write(to: folder)
+    let outcome = try generate("--draft", folder.path, "--quiet")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output == plain.output && outcome.errors == plain.errors)
+  }
+
+  /// `DraftHeadFolderTests` has the other faults; here it is whether the sentence says where the fault is.
+  @Test func faultsOfHeadsNameTheOption() throws {
+    let folder = TemporaryFolder()
+    var head = TinyDraftHead()
+    head.members["intermediate_size"] = nil
+    head.write(to: folder)
+    let fields = try generate("--draft", folder.path)
+    #expect(fields.status == 1 && fields.output == "")
+    #expect(
+      fields.errors
+        == "quire generate: --draft: expected an integer from 1 to 1048576 as intermediate_size in the model's configuration, found none; "
+        + "use the config.json that was published with the weights\n")
+    folder.write("{\"architectures\": [\"LlamaForCausalLMEagle3\"".utf8, to: "config.json")
+    let json = try generate("--draft", folder.path)
+    #expect(json.status == 1 && json.output == "")
+    let start = "quire generate: --draft: expected valid JSON in \(folder.path)/config.json, found "
+    #expect(json.errors.hasPrefix(start))
+    #expect(json.errors.hasSuffix("; download the file again\n"))
+    folder.write("{}".utf8, to: "config.json")
+    let empty = try generate("--draft", folder.path)
+    #expect(empty.status == 1)
+    #expect(empty.errors.hasPrefix("quire generate: --draft: expected "), "\(empty.errors)")
+    let other = try BuiltProgram.quire.run([
+      "generate", Workplace.demo, "--prompt", "x", "--draft", TestPaths.modelFixtures + "/eagle3",
+    ])
+    #expect(other.status == 1)
+    #expect(other.errors.hasPrefix("quire generate: --draft: expected an EAGLE-3 head for a model "))
+  }
+
   @Test func benchHasARowForEachAcceptance() throws {
     let outcome = try BuiltProgram.quire.run([
       "bench", "--shape", "qwen3-0.6b", "--layers", "1", "--threads", "1", "--prompt-tokens", "0",

@@ -14,7 +14,7 @@ package struct SpeedMemory: Sendable, Equatable {
 
   /// - Parameters:
   ///   - draft: the draft model's configuration, if the plan needs one
-  ///   - weightBytes: bytes of the weights of both models; 0 when they are in memory already
+  ///   - weightBytes: bytes of the weights of both models
   package init(
     _ plan: SpeedPlan, configuration: ModelConfiguration, draft: ModelConfiguration? = nil, weightBytes: Int
   ) {

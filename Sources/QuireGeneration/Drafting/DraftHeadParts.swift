@@ -20,7 +20,7 @@ package struct DraftHeadParts: Sendable {
     pass = DraftHeadPass(
       head, embedding: target.model.embedding, cache: cache, compute: compute,
       maximumRows: Self.maximumRows(slots: shape.maximumSlots),
-      maximumLogitRows: min(shape.maximumSlots, Self.maximumRows(slots: shape.maximumSlots)))
+      maximumLogitRows: Self.maximumLogitRows(slots: shape.maximumSlots))
     assumedShare = Double(head.passBytes) / Double(max(1, target.model.weightBytes))
   }
 
@@ -28,4 +28,11 @@ package struct DraftHeadParts: Sendable {
   package static func maximumRows(slots: Int) -> Int {
     max(256, min(slots, DraftPlanner.stepDraftCountMaximum) * HeadText.pendingCountMaximum)
   }
+
+  /// Rows whose features the drafter keeps: pending ones, and those of a pass.
+  static func keptRowCount(slots: Int) -> Int {
+    slots * HeadText.pendingCapacity + maximumRows(slots: slots)
+  }
+
+  package static func maximumLogitRows(slots: Int) -> Int { min(slots, maximumRows(slots: slots)) }
 }

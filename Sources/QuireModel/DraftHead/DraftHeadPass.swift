@@ -26,7 +26,7 @@ package final class DraftHeadPass: @unchecked Sendable {
   let compute: Compute
   let cache: KeyValueCache
   private let embedding: WeightMatrix
-  private let workspace: DraftHeadWorkspace
+  let workspace: DraftHeadWorkspace
   private let rotary: RotaryEmbedding
   private let plan: AttentionPlan
   /// The rows whose queries are computed, one in each slice.

@@ -67,12 +67,13 @@ private func runBench(_ arguments: Arguments) throws {
   let source = try subject.source()
   let draftSubject = try BenchDraft(arguments)
   if let source { try draftSubject?.check(source) }
+  let draftBytes = try draftSubject?.weightBytes() ?? 0
   let (name, model) = try subject.model(source, compute) { name, configuration, weightBytes in
     plan.keyValueElement = try element?.checked(for: configuration) ?? .float16
     try plan.check(configuration)
     let memory = SpeedMemory(
       plan, configuration: configuration, draft: draftSubject?.configuration,
-      weightBytes: weightBytes + (draftSubject?.weightBytes ?? 0))
+      weightBytes: weightBytes + draftBytes)
     if !isQuiet { Terminal.errorLine("\(name): \(account(of: memory))") }
     try memory.check(available: Machine.availableBytes)
   }
@@ -91,10 +92,8 @@ private func runBench(_ arguments: Arguments) throws {
 
 /// The memory that the run needs, as text.
 private func account(of memory: SpeedMemory) -> String {
-  let weights =
-    memory.weightBytes > 0 ? ", \(ByteText.of(memory.weightBytes)) of it weights" : " besides weights"
-  return
-    "\(ByteText.of(memory.totalBytes)) of memory\(weights), \(ByteText.of(memory.cacheBytes)) keys and values"
+  "\(ByteText.of(memory.totalBytes)) of memory, \(ByteText.of(memory.weightBytes)) of it weights, "
+    + "\(ByteText.of(memory.cacheBytes)) keys and values"
 }
 
 extension Arguments {
@@ -174,8 +173,8 @@ private enum BenchSubject {
     return try ModelSource(path: path, adapters: adapters)
   }
 
-  /// Loads the opened model or makes one. `check` gets its name, its configuration and the bytes of the weights to make, and
-  /// throws when they do not fit.
+  /// Loads the opened model or makes one. `check` gets its name, its configuration and the bytes of its weights, and throws
+  /// when they do not fit.
   func model(
     _ source: ModelSource?, _ compute: Compute,
     check: (_ name: String, ModelConfiguration, _ weightBytes: Int) throws -> Void
@@ -183,9 +182,8 @@ private enum BenchSubject {
     switch self {
     case .model:
       guard let source else { preconditionFailure("a model on disk was not opened") }
-      let model = try source.model(compute.team)
-      try check(source.name, model.configuration, 0)
-      return (source.name, model)
+      try check(source.name, source.configuration(), source.loadedBytes())
+      return (source.name, try source.model(compute.team))
     case .shape(let shape, let layerCount, let format, let headFormat):
       let all = shape.configuration
       let configuration = layerCount.map { all.replacingLayers(Array(all.layers.prefix($0))) } ?? all

@@ -52,17 +52,19 @@ enum BenchDraft {
     }
   }
 
-  /// Bytes of the weights to make; 0 for a model on disk.
-  var weightBytes: Int {
-    guard case .shape(let shape, let formats) = self else { return 0 }
-    return weights(formats, ThreadTeam(threadCount: 1)).byteCount(of: shape.configuration)
+  /// Bytes of the weights to load or to make.
+  func weightBytes() throws -> Int {
+    switch self {
+    case .model(let draft, _): try draft.loadedBytes()
+    case .shape(let shape, let formats):
+      weights(formats, ThreadTeam(threadCount: 1)).byteCount(of: shape.configuration)
+    }
   }
 
   /// Refuses a model on disk whose tokens are not those of the target.
   func check(_ target: ModelSource) throws {
     guard case .model(let draft, _) = self else { return }
     try draft.check(target.tokenizer(), of: target)
-    try draft.checkMemory(with: target)
   }
 
   /// Loads or makes the model.

@@ -62,10 +62,14 @@ struct OpenedDraft {
   func check(_ tokenizer: Tokenizer, of target: ModelSource) throws {
     switch kind {
     case .model(let source, _): try check(source, tokenizer, of: target)
-    case .head(let head):
-      let configuration = try target.configuration()
-      try Self.naming(spelling) { () throws(ModelFileError) in try head.check(target: configuration) }
+    case .head: try check(target.configuration())
     }
+  }
+
+  /// Refuses a head of another model.
+  func check(_ target: ModelConfiguration) throws {
+    guard case .head(let head) = kind else { return }
+    try Self.naming(spelling) { () throws(ModelFileError) in try head.check(target: target) }
   }
 
   private func check(_ source: ModelSource, _ tokenizer: Tokenizer, of target: ModelSource) throws {
@@ -105,7 +109,8 @@ struct OpenedDraft {
     throw CommandError(
       "\(spelling): expected \(ByteText.of(weights + others)) of free memory (\(ByteText.of(weights)) for the weights of "
         + "\(target.path) and of \(path), \(ByteText.of(others)) for keys, values and buffers of the draft), found "
-        + "\(ByteText.of(available)); give a smaller draft or a shorter --context, leave the draft out, or free memory")
+        + "\(ByteText.of(available)); give a smaller draft or a shorter --context, leave the draft out, or free memory"
+    )
   }
 
   private var path: String {

@@ -81,16 +81,54 @@ import Testing
     #expect(other.errors.hasPrefix("quire generate: --draft: expected an EAGLE-3 head for a model "))
   }
 
-  @Test func benchHasARowForEachAcceptance() throws {
-    let outcome = try BuiltProgram.quire.run([
-      "bench", "--shape", "qwen3-0.6b", "--layers", "1", "--threads", "1", "--prompt-tokens", "0",
-      "--generate-tokens", "12", "--batch", "1,2", "--draft-shape", "qwen3-0.6b", "--json", "--quiet",
-    ])
+  private func bench(_ words: [String]) throws -> Tool.Outcome {
+    try BuiltProgram.quire.run(
+      ["bench"] + words + ["--threads", "1", "--prompt-tokens", "0", "--generate-tokens", "12", "--quiet"])
+  }
+
+  /// Rows of the report for the acceptances and batches.
+  private func rows(_ outcome: Tool.Outcome) throws -> [JSONValue] {
     #expect(outcome.status == 0, "\(outcome.errors)")
-    let rows = try #require(try JSONValue.parse(Array(outcome.output.utf8))["rows"]?.arrayValue)
+    return try #require(try JSONValue.parse(Array(outcome.output.utf8))["rows"]?.arrayValue)
       .filter { $0["phase"]?.stringValue == "draft" }
+  }
+
+  @Test(arguments: ["qwen3-0.6b", "eagle3"]) func benchHasARowForEachAcceptance(draft: String) throws {
+    let rows = try rows(
+      bench([
+        "--shape", "qwen3-0.6b", "--layers", "1", "--batch", "1,2", "--draft-shape", draft, "--json",
+      ]))
     #expect(rows.map { $0["acceptance"]?.doubleValue } == [0, 0.4, 0.7, 0, 0.4, 0.7])
     #expect(rows.map { $0["batch"]?.intValue } == [1, 1, 1, 2, 2, 2])
     for row in rows { #expect(try #require(row["speedup"]?.doubleValue) > 0) }
+  }
+
+  /// Its draft tokens are not the target's first ones.
+  @Test func benchTakesAHeadFromDisk() throws {
+    let folder = TemporaryFolder()
+    TinyDraftHead().write(to: folder)
+    let rows = try rows(
+      bench([place.checkpoint.path, "--draft", folder.path, "--batch", "2", "--json"]))
+    #expect(rows.map { $0["acceptance"]?.doubleValue } == [0, 0.4, 0.7])
+    #expect(try rows.allSatisfy { try #require($0["draftModelTokens"]?.intValue) > 0 })
+  }
+
+  @Test func benchRefusesHeadsThatDoNotFit() throws {
+    let folder = TemporaryFolder()
+    TinyDraftHead().write(to: folder)
+    let other = try bench(["--shape", "qwen3-0.6b", "--layers", "1", "--draft", folder.path])
+    #expect(other.status == 1)
+    #expect(
+      other.errors
+        == "quire bench: --draft: expected an EAGLE-3 head for a model with hidden size 1024, found one for 64; give the head "
+        + "that was trained for this model\n")
+    let scheme = try bench([
+      "--shape", "qwen3-0.6b", "--layers", "1", "--draft-shape", "eagle3", "--draft-scheme", "int4",
+    ])
+    #expect(scheme.status == 2)
+    #expect(
+      scheme.errors
+        == "quire bench: --draft-scheme belongs to a draft model; a head is int8, as from disk, so leave it out\n"
+    )
   }
 }

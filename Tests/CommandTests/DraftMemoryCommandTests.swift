@@ -32,7 +32,7 @@ import Testing
     // One context: 4 kB for 32 positions of the head, 16 kB of the model.
     let bytes = isHead ? "2\\.\\d+ GB" : "8\\.\\d+ GB"
     let sentence = try Regex(
-      "^quire: --draft: expected \(bytes) of free memory \\(\\d+ kB for the weights of \\S+ and of \\S+, \(bytes) for keys, "
+      "^quire \(command): --draft: expected \(bytes) of free memory \\(\\d+ kB for the weights of \\S+ and of \\S+, \(bytes) for keys, "
         + "values and buffers of the draft\\), found \\S+ MB; give a smaller draft or a shorter --context, leave the draft out, "
         + "or free memory\n$")
     #expect(try sentence.wholeMatch(in: outcome.errors) != nil, "\(outcome.errors)")

@@ -51,14 +51,14 @@ import Testing
     let target = ForwardPass(
       model: model, cache: KeyValueCache(model.configuration, blockCount: 1, element: .float16),
       compute: compute, maximumRows: shape.tokenBudget, featureLayers: head.featureLayers)
-    let parts = DraftHeadParts(head, target: target, shape: shape, element: .float16, compute)
+    let pass = DraftHeadParts.pass(head, target: target, shape: shape, element: .float16, compute)
     let planned = DraftHeadPass.workspaceBytes(
-      head.configuration, maximumRows: parts.pass.maximumRows,
-      maximumLogitRows: parts.pass.maximumLogitRows)
+      head.configuration, maximumRows: pass.maximumRows,
+      maximumLogitRows: pass.maximumLogitRows)
     // The plan also counts the quantized inputs of the matrix products.
-    #expect(planned >= parts.pass.bufferBytes && planned <= 2 * parts.pass.bufferBytes)
+    #expect(planned >= pass.bufferBytes && planned <= 2 * pass.bufferBytes)
     let memory = DraftMemory(.head(head.configuration), options: options, blockCount: shape.blockCount)
-    #expect(memory.cacheBytes == parts.pass.cacheBytes)
+    #expect(memory.cacheBytes == pass.cache.byteCount)
     let own = DraftMemory(.model(model.configuration), options: options, blockCount: shape.blockCount)
     #expect(
       own.cacheBytes

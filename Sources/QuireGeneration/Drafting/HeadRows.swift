@@ -6,7 +6,7 @@ import QuireTensors
 /// A row is stored when its keys and values are computed. For that it is added to the batch with its features and the token
 /// after it; `store` computes the batch. A row whose next token is not known yet is pending, and only its features are kept.
 final class HeadRows {
-  let pass: DraftHeadPass
+  let pass: any HeadForward
   private let target: FeatureRows
   /// Features of pending rows.
   private let pending: HostBuffer<Float>  // (slot, pending row, feature, hidden)
@@ -101,7 +101,7 @@ final class HeadRows {
   func run(after previous: [Int]?) -> UnsafeBufferPointer<Float> {
     rowCount += batch.tokens.count
     let features = DraftHeadPass.Source.features(UnsafePointer(gathered.pointer))
-    return pass.run(batch, from: previous.map { .outputs($0) } ?? features)
+    return pass.logits(of: batch, from: previous.map { .outputs($0) } ?? features)
   }
 
   func empty() {

@@ -39,14 +39,21 @@ extension DraftHead {
     _ checkpoint: Checkpoint, _ configuration: DraftHeadConfiguration, format: WeightFormat = .int8()
   ) -> Int {
     let embedding = checkpoint.record(DraftHeadTensor.embeddingName)?.byteCount ?? 0
-    let start = embedding + 4 * configuration.model.vocabularySize
-    return DraftHeadTensor.allCases.reduce(start) { sum, tensor in
+    return embedding
+      + weightBytes(configuration, format: format) { checkpoint.record($0.name)?.byteCount ?? 0 }
+  }
+
+  /// Bytes of all weights but an embedding.
+  /// - Parameter storedBytes: bytes of a matrix that is not converted to the format
+  static func weightBytes(
+    _ configuration: DraftHeadConfiguration, format: WeightFormat, storedBytes: (DraftHeadTensor) -> Int
+  ) -> Int {
+    DraftHeadTensor.allCases.reduce(4 * configuration.model.vocabularySize) { sum, tensor in
       let shape = tensor.shape(in: configuration)
       if tensor.isNorm { return sum + 4 * shape[0] }
       let isDense =
         tensor == .fusion || format == .bf16 || (try? format.validate(columns: shape[1], name: "")) == nil
-      let stored = checkpoint.record(tensor.name)?.byteCount ?? 0
-      return sum + (isDense ? stored : format.byteCount(rows: shape[0], columns: shape[1]))
+      return sum + (isDense ? storedBytes(tensor) : format.byteCount(rows: shape[0], columns: shape[1]))
     }
   }
 

@@ -23,6 +23,4 @@ extension DraftHeadPass {
 
   /// Bytes of the float buffers that this pass holds.
   package var bufferBytes: Int { workspace.bufferBytes }
-
-  package var cacheBytes: Int { cache.byteCount }
 }

@@ -24,7 +24,7 @@ package final class DraftHeadPass: @unchecked Sendable {
   /// Floats of the features of a row.
   package let featureWidth: Int
   let compute: Compute
-  let cache: KeyValueCache
+  package let cache: KeyValueCache
   let embedding: WeightMatrix
   let workspace: DraftHeadWorkspace
   let rotary: RotaryEmbedding

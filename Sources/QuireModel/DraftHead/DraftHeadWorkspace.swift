@@ -54,7 +54,8 @@ final class DraftHeadWorkspace: @unchecked Sendable {
   /// Bytes of the float buffers.
   var bufferBytes: Int {
     let floats = [
-      hidden, joined, keys, values, cosines, sines, queryInputs, queries, attended, outputs, normed, gates, ups,
+      hidden, joined, keys, values, cosines, sines, queryInputs, queries, attended, outputs, normed, gates,
+      ups,
       logits,
     ]
     return floats.reduce(positions.byteCount + blocks.byteCount) { $0 + $1.byteCount }

@@ -23,6 +23,8 @@ import Testing
     private(set) var stepCount = 0
     private(set) var allocationCount: Int64?
     private var before: Int64 = 0
+    /// The first step waits for all requests: one that came during the counted steps would take memory.
+    let haveCome = DispatchSemaphore(value: 0)
 
     init(_ pass: ForwardPass, steps: Range<Int>) {
       self.pass = pass
@@ -30,6 +32,7 @@ import Testing
     }
 
     func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float> {
+      if stepCount == 0 { haveCome.wait() }
       if stepCount == steps.lowerBound {
         before = quire_allocation_count()
         count(true)
@@ -90,6 +93,7 @@ import Testing
         if case .finished = event { finished.signal() }
       }
     }
+    forward.haveCome.signal()
     for _ in 0..<count { finished.wait() }
     engine.stop()
     #expect(delivered.load(ordering: .relaxed) == count * 271)

@@ -31,25 +31,23 @@ final class DictatedForward: StepForward, @unchecked Sendable {
       return dictated(pass.run(batch), batch)
     }
     let rest = withoutPrompts(batch)
-    if rest.tokens.isEmpty { return UnsafeBufferPointer(start: nil, count: 0) }
     return dictated(pass.run(rest), rest)
   }
 
-  /// The batch with at most the last row of each prompt.
+  /// The batch with only the last row of each part of a prompt. Steps without any rows would take no time, so that what
+  /// a draft head takes beside them would look like a loss.
   private func withoutPrompts(_ batch: ForwardBatch) -> ForwardBatch {
     var rest = ForwardBatch(tokens: [], sequences: [], logitRows: [])
     var firstRow = 0
     for slice in batch.sequences {
-      let cut = max(0, promptCount - 1 - slice.firstPosition)
-      if cut < slice.rowCount {
-        let shift = rest.tokens.count - firstRow - cut
-        rest.logitRows += batch.logitRows.filter { (firstRow + cut..<firstRow + slice.rowCount).contains($0) }
-          .map { $0 + shift }
-        rest.tokens += batch.tokens[firstRow + cut..<firstRow + slice.rowCount]
-        rest.sequences.append(
-          ForwardBatch.Slice(
-            rowCount: slice.rowCount - cut, firstPosition: slice.firstPosition + cut, blocks: slice.blocks))
-      }
+      let cut = max(0, min(promptCount - slice.firstPosition, slice.rowCount) - 1)
+      let shift = rest.tokens.count - firstRow - cut
+      rest.logitRows += batch.logitRows.filter { (firstRow + cut..<firstRow + slice.rowCount).contains($0) }
+        .map { $0 + shift }
+      rest.tokens += batch.tokens[firstRow + cut..<firstRow + slice.rowCount]
+      rest.sequences.append(
+        ForwardBatch.Slice(
+          rowCount: slice.rowCount - cut, firstPosition: slice.firstPosition + cut, blocks: slice.blocks))
       firstRow += slice.rowCount
     }
     return rest

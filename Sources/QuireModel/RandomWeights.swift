@@ -33,8 +33,14 @@ package struct RandomWeights: WeightSource {
   }
 
   package func matrix(_ name: TensorName, rows: Int, columns: Int) throws(ModelError) -> WeightMatrix {
-    let format = storage(of: name)
-    let seed = name.string.utf8.reduce(self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    try matrix(named: name.string, storage(of: name), rows: rows, columns: columns)
+  }
+
+  /// A matrix of this format; the name only varies the values.
+  func matrix(
+    named name: String, _ format: WeightFormat, rows: Int, columns: Int
+  ) throws(ModelError) -> WeightMatrix {
+    let seed = name.utf8.reduce(self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     guard format.scheme != .bf16 else {
       let bits = HostBuffer<UInt16>(count: rows * columns)
       let exponent = Self.exponentBits(deviation: 1 / Float(columns).squareRoot())

@@ -25,11 +25,19 @@ struct OpenedDraft {
       throw UsageError(
         arguments.command, "\(spelling): expected the path of a model, found -; give a file or folder")
     }
-    if let head = try DraftHeadFolder(path: path) {
-      kind = .head(head)
-    } else {
+    kind = try Self.naming(spelling) { () throws(ModelFileError) in
+      if let head = try DraftHeadFolder(path: path) { return .head(head) }
       let source = try ModelSource(path: path)
-      kind = .model(source, try source.configuration())
+      return .model(source, try source.configuration())
+    }
+  }
+
+  /// Tells what is wrong with the draft apart from what is wrong with its target.
+  private static func naming<Value>(
+    _ spelling: String, _ body: () throws(ModelFileError) -> Value
+  ) throws -> Value {
+    do throws(ModelFileError) { return try body() } catch {
+      throw CommandError("\(spelling): \(error.description)")
     }
   }
 
@@ -40,20 +48,28 @@ struct OpenedDraft {
     }
   }
 
-  /// The sizes of its keys and values.
-  var configuration: ModelConfiguration {
+  var sizes: DraftSizes {
     switch kind {
-    case .model(_, let configuration): configuration
-    case .head(let head): head.configuration.model
+    case .model(_, let configuration): .model(configuration)
+    case .head(let head): .head(head.configuration)
     }
   }
+
+  /// The sizes of its keys and values.
+  var configuration: ModelConfiguration { sizes.configuration }
 
   /// Refuses a draft model whose token ids stand for other tokens, and a head of another model.
   func check(_ tokenizer: Tokenizer, of target: ModelSource) throws {
     switch kind {
     case .model(let source, _): try check(source, tokenizer, of: target)
-    case .head(let head): try head.check(target: target.configuration())
+    case .head: try check(target.configuration())
     }
+  }
+
+  /// Refuses a head of another model.
+  func check(_ target: ModelConfiguration) throws {
+    guard case .head(let head) = kind else { return }
+    try Self.naming(spelling) { () throws(ModelFileError) in try head.check(target: target) }
   }
 
   private func check(_ source: ModelSource, _ tokenizer: Tokenizer, of target: ModelSource) throws {
@@ -73,21 +89,35 @@ struct OpenedDraft {
     token.isEmpty ? "nothing" : "'\(String(decoding: token.prefix(40), as: UTF8.self).visibleLine)'"
   }
 
-  /// Refuses weights that do not fit into memory together, before any are read. A single model is checked by its own
-  /// opening.
-  func checkMemory(with target: ModelSource) throws {
-    let (path, draft) =
-      switch kind {
-      case .model(let source, _): (source.path, try source.loadedBytes())
-      case .head(let head): (head.path, head.loadedBytes)
-      }
-    let model = try target.loadedBytes()
+  /// Bytes of the weights as `load` holds them.
+  func loadedBytes() throws -> Int {
+    switch kind {
+    case .model(let source, _): try source.loadedBytes()
+    case .head(let head): head.loadedBytes
+    }
+  }
+
+  /// Refuses what does not fit into memory beside the target's weights, before any are read: the draft's weights, its
+  /// keys and values of one full context, and its buffers. A single model is checked by its own opening.
+  func checkMemory(with target: ModelSource, _ options: EngineOptions) throws {
+    let context = try options.contextLength ?? target.configuration().contextPositions
+    let memory = DraftMemory(
+      sizes, options: options, blockCount: KeyValueCache.blockCount(positions: context))
+    let (weights, others) = (try loadedBytes() + target.loadedBytes(), memory.totalBytes)
     let available = Machine.availableBytes
-    guard draft + model > available else { return }
+    guard weights + others > available else { return }
     throw CommandError(
-      "\(spelling): expected \(ByteText.of(draft + model)) of free memory for the weights of \(target.path) and of "
-        + "\(path), found \(ByteText.of(available)); give a smaller draft model, leave it out, or free memory"
+      "\(spelling): expected \(ByteText.of(weights + others)) of free memory (\(ByteText.of(weights)) for the weights of "
+        + "\(target.path) and of \(path), \(ByteText.of(others)) for keys, values and buffers of the draft), found "
+        + "\(ByteText.of(available)); give a smaller draft or a shorter --context, leave the draft out, or free memory"
     )
+  }
+
+  private var path: String {
+    switch kind {
+    case .model(let source, _): source.path
+    case .head(let head): head.path
+    }
   }
 
   /// All weights.

@@ -48,7 +48,6 @@ struct OpenedModel {
       throw ModelFileError.tokenizer(path: source.path, tokens: tokenizer.vocabularySize, rows: rows)
     }
     try draft?.check(tokenizer, of: source)
-    try draft?.checkMemory(with: source)
     model = try source.model(threadCount: threadCount, quiet: quiet)
     let configuration = model.configuration
     self.draft = try draft.map {

@@ -15,6 +15,16 @@ import Testing
     }
   }
 
+  /// An engine settles its account before each step, also before the first. Closed there, a head would miss the first rows of
+  /// the first request and never draft for it.
+  @Test func anAccountIsOpenBeforeTheFirstStep() {
+    var account = DraftAccount()
+    account.note(answerCount: 1, stepSeconds: 0, spent: 0, gained: 0)
+    #expect(account.isOpen)
+    account.note(answerCount: 1, stepSeconds: 0.1, spent: 0.02, gained: 0)
+    #expect(account.isOpen)
+  }
+
   @Test func aHeadThatPaysStaysOpen() {
     var account = DraftAccount()
     #expect(Self.run(&account, steps: 5_000, spent: 0.03, gained: 0.05).allSatisfy { $0 })

@@ -1,5 +1,6 @@
 import CAllocationCount
 import Dispatch
+import QuireCheckpoints
 import QuireGeneration
 import QuireModel
 import QuireTensors
@@ -22,6 +23,8 @@ import Testing
     private(set) var stepCount = 0
     private(set) var allocationCount: Int64?
     private var before: Int64 = 0
+    /// The first step waits for all requests: one that came during the counted steps would take memory.
+    let haveCome = DispatchSemaphore(value: 0)
 
     init(_ pass: ForwardPass, steps: Range<Int>) {
       self.pass = pass
@@ -29,6 +32,7 @@ import Testing
     }
 
     func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float> {
+      if stepCount == 0 { haveCome.wait() }
       if stepCount == steps.lowerBound {
         before = quire_allocation_count()
         count(true)
@@ -52,23 +56,32 @@ import Testing
 
   /// The allocations of the counted steps, with `count` requests at a time.
   private func allocations(
-    _ count: Int, lookup: LookupMode = .off, keepsPrefixes: Bool = false, steps: Range<Int> = 40..<140,
+    _ count: Int, lookup: LookupMode = .off, keepsPrefixes: Bool = false, draft: EngineDraft? = nil,
+    modelDrafts: LookupMode = .off, steps: Range<Int> = 40..<140,
     _ change: (inout GenerationRequest) -> Void = { _ in }
   ) throws -> Int64 {
     let model = EngineModelTests.quantizedModel
     let shape = try EngineShape(
       EngineOptions(
-        threadCount: 2, maximumSlots: 4, contextLength: 288, lookup: lookup, keepsPrefixes: keepsPrefixes),
-      configuration: model.configuration, vocabularySize: tinyTokenizer.vocabularySize)
+        threadCount: 2, maximumSlots: 4, contextLength: 288, lookup: lookup, modelDrafts: modelDrafts,
+        keepsPrefixes: keepsPrefixes),
+      configuration: model.configuration, draft: draft?.configuration,
+      vocabularySize: tinyTokenizer.vocabularySize)
     let cache = KeyValueCache(model.configuration, blockCount: shape.blockCount, element: .float16)
     let pass = ForwardPass(
       model: model, cache: cache, compute: Compute(threadCount: 2), maximumRows: shape.tokenBudget,
-      maximumLogitRows: shape.logitRowBudget)
+      maximumLogitRows: shape.logitRowBudget, featureLayers: draft?.head?.featureLayers ?? [])
     let forward = CountingForward(pass, steps: steps)
     let engine = Engine(
       EngineParts(
         forward: forward, rowWidth: model.configuration.vocabularySize, tokenizer: tinyTokenizer,
-        shape: shape, endOfSequenceIDs: []))
+        shape: shape, endOfSequenceIDs: [],
+        draftModel: draft?.model.map {
+          DraftModelParts($0, for: model, shape: shape, element: .float16, pass.compute)
+        },
+        draftHead: draft?.head.map {
+          DraftHeadParts($0, target: pass, shape: shape, element: .float16, pass.compute)
+        }))
     let finished = DispatchSemaphore(value: 0)
     let delivered = Atomic<Int>(0)
     for index in 0..<count {
@@ -80,10 +93,12 @@ import Testing
         if case .finished = event { finished.signal() }
       }
     }
+    forward.haveCome.signal()
     for _ in 0..<count { finished.wait() }
     engine.stop()
     #expect(delivered.load(ordering: .relaxed) == count * 271)
     #expect(forward.stepCount > steps.upperBound)
+    if modelDrafts == .eager { #expect(engine.metrics.modelDraftedTokenCount > 100) }
     return try #require(forward.allocationCount)
   }
 
@@ -109,6 +124,27 @@ import Testing
     // One character over and over: nine tokens a step.
     #expect(try allocations(2, lookup: .eager, steps: 8..<28) { $0.sampling.logitBias = [70: 100] } == 0)
     #expect(try allocations(2, lookup: .adaptive, steps: 8..<28) == 0)
+  }
+
+  /// The target chooses other tokens than the drafter would, so that drafts are refused as well as accepted.
+  @Test(arguments: [1, 3], [LookupMode.eager, .adaptive])
+  func draftModelsAllocateNothing(count: Int, mode: LookupMode) throws {
+    let draft = EngineDraft.model(EngineModelTests.quantizedModel)
+    #expect(try allocations(count, draft: draft, modelDrafts: mode, steps: 20..<70) == 0)
+  }
+
+  @Test(arguments: [1, 3], [LookupMode.eager, .adaptive])
+  func draftHeadsAllocateNothing(count: Int, mode: LookupMode) throws {
+    let folder = TemporaryFolder()
+    TinyDraftHead().write(to: folder)
+    let head = try DraftHead(
+      Checkpoint(path: folder.path), target: EngineModelTests.quantizedModel.configuration,
+      team: ThreadTeam(threadCount: 1))
+    #expect(try allocations(count, draft: .head(head), modelDrafts: mode, steps: 20..<70) == 0)
+    // Prefixes are stored when a request ends, and blocks are listed as they fill.
+    let kept = try allocations(
+      count, keepsPrefixes: true, draft: .head(head), modelDrafts: mode, steps: 20..<70)
+    #expect(kept == 0)
   }
 
   @Test(arguments: [true, false]) func thinkingAndStopStringsAllocateNothing(isThinking: Bool) throws {

@@ -46,6 +46,16 @@ import Testing
     }
   }
 
+  /// From its first step on, whatever the times are.
+  @Test func theFirstRequestIsFollowed() throws {
+    let engine = try Engine(
+      model: try Self.model.get(), tokenizer: .bytes(), draft: .head(try Self.head()),
+      options: EngineOptions(threadCount: 1, maximumSlots: 1, contextLength: 288, cacheBlockCount: 9))
+    let request = GenerationRequest(promptTokens: (0..<64).map { Int32($0 + 32) }, maximumTokens: 2)
+    _ = try engine.generate([request])
+    #expect(engine.metrics.draftModelTokenCount >= 63)
+  }
+
   @Test func aHeadOfAnotherModelIsRefused() throws {
     #expect(throws: ModelError.self) {
       try DraftHead(

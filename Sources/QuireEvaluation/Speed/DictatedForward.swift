@@ -4,8 +4,7 @@ import QuireModel
 /// A model that generates a given text: it computes every row of a step in full, then raises the logit of the
 /// text's next token above all others. So random weights decode a text whose repetition is known, at the real cost.
 ///
-/// A draft model is dictated the same text with mistakes: each token is right with a given probability, drawn for each
-/// sequence and position.
+/// A draft model is dictated the same text with mistakes (`DictatedMistakes`).
 ///
 /// All sequences have the same text. Only their prompts are not computed: one row stands for each, because the cache
 /// holds random keys and values anyway.
@@ -14,8 +13,7 @@ final class DictatedForward: StepForward, @unchecked Sendable {
   private let pass: ForwardPass
   private let text: [Int32]  // prompt and answer
   private let promptCount: Int
-  private let acceptance: Double
-  private let stream = RandomStream(seed: 2)
+  private let mistakes: DictatedMistakes
   /// Work of all steps after the prompts.
   private(set) var work = SpeedWork()
 
@@ -24,7 +22,7 @@ final class DictatedForward: StepForward, @unchecked Sendable {
     self.pass = pass
     self.text = text
     self.promptCount = promptCount
-    self.acceptance = acceptance
+    mistakes = DictatedMistakes(acceptance: acceptance)
   }
 
   func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float> {
@@ -33,25 +31,23 @@ final class DictatedForward: StepForward, @unchecked Sendable {
       return dictated(pass.run(batch), batch)
     }
     let rest = withoutPrompts(batch)
-    if rest.tokens.isEmpty { return UnsafeBufferPointer(start: nil, count: 0) }
     return dictated(pass.run(rest), rest)
   }
 
-  /// The batch with at most the last row of each prompt.
+  /// The batch with only the last row of each part of a prompt. Steps without any rows would take no time, so that what
+  /// a draft head takes beside them would look like a loss.
   private func withoutPrompts(_ batch: ForwardBatch) -> ForwardBatch {
     var rest = ForwardBatch(tokens: [], sequences: [], logitRows: [])
     var firstRow = 0
     for slice in batch.sequences {
-      let cut = max(0, promptCount - 1 - slice.firstPosition)
-      if cut < slice.rowCount {
-        let shift = rest.tokens.count - firstRow - cut
-        rest.logitRows += batch.logitRows.filter { (firstRow + cut..<firstRow + slice.rowCount).contains($0) }
-          .map { $0 + shift }
-        rest.tokens += batch.tokens[firstRow + cut..<firstRow + slice.rowCount]
-        rest.sequences.append(
-          ForwardBatch.Slice(
-            rowCount: slice.rowCount - cut, firstPosition: slice.firstPosition + cut, blocks: slice.blocks))
-      }
+      let cut = max(0, min(promptCount - slice.firstPosition, slice.rowCount) - 1)
+      let shift = rest.tokens.count - firstRow - cut
+      rest.logitRows += batch.logitRows.filter { (firstRow + cut..<firstRow + slice.rowCount).contains($0) }
+        .map { $0 + shift }
+      rest.tokens += batch.tokens[firstRow + cut..<firstRow + slice.rowCount]
+      rest.sequences.append(
+        ForwardBatch.Slice(
+          rowCount: slice.rowCount - cut, firstPosition: slice.firstPosition + cut, blocks: slice.blocks))
       firstRow += slice.rowCount
     }
     return rest
@@ -63,22 +59,12 @@ final class DictatedForward: StepForward, @unchecked Sendable {
   ) -> UnsafeBufferPointer<Float> {
     let width = pass.model.configuration.vocabularySize
     let rows = UnsafeMutableBufferPointer(mutating: logits)
-    var (slice, firstRow) = (0, 0)
-    for (index, row) in batch.logitRows.enumerated() {
-      while row >= firstRow + batch.sequences[slice].rowCount {
-        firstRow += batch.sequences[slice].rowCount
-        slice += 1
-      }
-      let position = batch.sequences[slice].firstPosition + row - firstRow + 1
-      guard position < text.count else { continue }
-      let isRight = isRight(position, sequence: batch.sequences[slice].blocks[0])
-      let token = isRight ? Int(text[position]) : (Int(text[position]) + 1) % width
-      rows[index * width + token] = .greatestFiniteMagnitude
+    batch.forEachLogitRow { index, position, sequence in
+      guard position + 1 < text.count else { return }
+      let wanted = Int(text[position + 1])
+      let isRight = mistakes.isRight(position + 1, sequence: sequence)
+      rows[index * width + (isRight ? wanted : (wanted + 1) % width)] = .greatestFiniteMagnitude
     }
     return logits
-  }
-
-  private func isRight(_ position: Int, sequence: Int32) -> Bool {
-    acceptance >= 1 || stream.uniform(at: UInt64(sequence) << 32 | UInt64(position)) < acceptance
   }
 }

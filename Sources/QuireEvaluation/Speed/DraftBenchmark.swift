@@ -3,14 +3,14 @@ import QuireModel
 import QuireTensors
 import QuireText
 
-/// Measures the effect of a draft model on decoding: the engine as it serves, with both models computing every row, on an
-/// answer that is given in advance. The draft model's mistakes are given, too (`DictatedForward`).
+/// Measures the effect of a draft model or head on decoding: the engine as it serves, with model and draft computing every
+/// row, on an answer that is given in advance. The mistakes of the draft are given, too (`DictatedMistakes`).
 ///
 /// An engine without drafts and one for each acceptance take turns of a few tokens; each has its own forward passes and
-/// caches. Prompts are not measured, and not computed by either model.
+/// caches. Prompts are not measured, and not computed.
 struct DraftBenchmark {
   let model: Model
-  let draft: Model
+  let draft: EngineDraft
   let plan: SpeedPlan
   let compute: Compute
 
@@ -22,16 +22,38 @@ struct DraftBenchmark {
   static let engineCount = 1 + acceptances.count
   /// Prompt tokens of one step; they are not computed.
   private static let promptRowsMaximum = 4096
+  /// The same with a head, for which the target's pass has room for what it keeps of every row.
+  private static let keptRowsMaximum = 256
 
-  /// Rows of a step: a token of each sequence, and drafts.
+  /// Rows of a step that are computed: a token of each sequence, and drafts.
   static func rowsMaximum(batch: Int) -> Int { batch + DraftPlanner.stepDraftCountMaximum }
+
+  /// Rows that the target's pass has room for.
+  static func passRowsMaximum(_ draft: DraftSizes, batch: Int) -> Int {
+    guard case .head = draft else { return rowsMaximum(batch: batch) }
+    return max(keptRowsMaximum, rowsMaximum(batch: batch))
+  }
+
+  /// The options of the engines of a row.
+  static func options(
+    _ measured: SpeedPlan.Case, _ draft: DraftSizes, element: KeyValueElement, threadCount: Int
+  ) -> EngineOptions {
+    let rows = rowsMaximum(batch: measured.batch)
+    let isHead = if case .head = draft { true } else { false }
+    return EngineOptions(
+      threadCount: threadCount, maximumSlots: measured.batch,
+      tokenBudget: isHead
+        ? passRowsMaximum(draft, batch: measured.batch) : max(promptRowsMaximum, rows),
+      logitRowBudget: rows, contextLength: measured.positions,
+      cacheBlockCount: measured.batch * measured.blocksPerSequence, keyValueElement: element)
+  }
 
   /// The engine of one acceptance during the measurement; nil without drafts.
   private struct Contestant {
     let acceptance: Double?
     let taker: TurnTaker
     let forward: DictatedForward
-    let draft: DictatedForward?
+    let draft: DictatedDraft?
   }
 
   /// Turns of all engines, about: the last one of each may be shorter.
@@ -43,9 +65,7 @@ struct DraftBenchmark {
   func run(
     _ measured: SpeedPlan.Case, sample: () -> MachineLimits, onTurn: () -> Void
   ) throws(GenerationError) -> [SpeedReport.Row] {
-    let (prompt, answer) = LookupText.novel.tokens(
-      promptCount: measured.context, answerCount: measured.positions - measured.context,
-      vocabularySize: min(model.configuration.vocabularySize, draft.configuration.vocabularySize))
+    let (prompt, answer) = texts(measured)
     var contestants = [try contestant(nil, measured, prompt, answer)]
     for acceptance in Self.acceptances {
       contestants.append(try contestant(acceptance, measured, prompt, answer))
@@ -63,7 +83,7 @@ struct DraftBenchmark {
     }
     for contestant in contestants {
       for tokens in contestant.taker.answers {
-        precondition(answer.starts(with: tokens), "drafts changed an answer")
+        precondition(targetTokens(answer).starts(with: tokens), "drafts changed an answer")
       }
     }
     return contestants.dropFirst().map { contestant in
@@ -71,58 +91,59 @@ struct DraftBenchmark {
     }
   }
 
+  /// Prompt and answer. A head has a part of the target's tokens, which they are made of.
+  private func texts(_ measured: SpeedPlan.Case) -> (prompt: [Int32], answer: [Int32]) {
+    LookupText.novel.tokens(
+      promptCount: measured.context, answerCount: measured.positions - measured.context,
+      vocabularySize: min(
+        model.configuration.vocabularySize, draft.sizes.configuration.vocabularySize))
+  }
+
   private func contestant(
     _ acceptance: Double?, _ measured: SpeedPlan.Case, _ prompt: [Int32], _ answer: [Int32]
   ) throws(GenerationError) -> Contestant {
     let configuration = model.configuration
     let rows = Self.rowsMaximum(batch: measured.batch)
-    let options = EngineOptions(
-      threadCount: compute.team.threadCount, maximumSlots: measured.batch,
-      tokenBudget: max(Self.promptRowsMaximum, rows), logitRowBudget: rows,
-      contextLength: prompt.count + answer.count,
-      cacheBlockCount: measured.batch * measured.blocksPerSequence, keyValueElement: plan.keyValueElement)
     let shape = try EngineShape(
-      options, configuration: configuration, draft: acceptance == nil ? nil : draft.configuration,
-      vocabularySize: min(configuration.vocabularySize, draft.configuration.vocabularySize))
-    let pass = forward(model, blockCount: shape.blockCount, element: plan.keyValueElement, rows: rows, rows)
-    let dictated = DictatedForward(pass, text: prompt + answer, promptCount: prompt.count)
+      Self.options(
+        measured, draft.sizes, element: plan.keyValueElement, threadCount: compute.team.threadCount),
+      configuration: configuration, draft: acceptance == nil ? nil : draft.configuration,
+      vocabularySize: vocabularySize)
+    let cache = KeyValueCache(configuration, blockCount: shape.blockCount, element: plan.keyValueElement)
+    cache.fillRandomly(seed: 1, compute: compute)
+    let pass = ForwardPass(
+      model: model, cache: cache, compute: compute,
+      maximumRows: Self.passRowsMaximum(draft.sizes, batch: measured.batch), maximumLogitRows: rows,
+      featureLayers: acceptance == nil ? [] : draft.head?.featureLayers ?? [])
+    let text = prompt + answer
+    let dictated = DictatedForward(pass, text: targetTokens(text), promptCount: prompt.count)
     let drafting = acceptance.map { acceptance in
-      DictatedForward(
-        forward(
-          draft, blockCount: DraftModelParts.blockCount(shape),
-          element: options.draftElement(draft.configuration),
-          rows: DraftModelParts.maximumRows(slots: measured.batch),
-          measured.batch),
-        text: prompt + answer, promptCount: prompt.count, acceptance: acceptance)
-    }
-    let parts = drafting.map { drafting in
-      DraftModelParts(
-        forward: drafting, rowWidth: draft.configuration.vocabularySize,
-        maximumRows: DraftModelParts.maximumRows(slots: measured.batch),
-        contextLength: draft.configuration.contextPositions,
-        assumedShare: DraftModelParts.assumedShare(draft, model))
+      DictatedDraft(
+        draft, for: pass, shape: shape, text: text, promptCount: prompt.count, acceptance: acceptance)
     }
     let engine = Engine(
       EngineParts(
         forward: dictated, rowWidth: configuration.vocabularySize, tokenizer: .bytes(), shape: shape,
-        endOfSequenceIDs: [], draftModel: parts))
+        endOfSequenceIDs: [], draftModel: drafting?.model, draftHead: drafting?.head))
     let taker = TurnTaker(
       engine: engine, turnTokens: measured.batch * Self.turnTokens, goal: measured.batch * measured.tokens)
     try taker.begin(
       (0..<measured.batch).map { _ in
-        GenerationRequest(promptTokens: prompt, maximumTokens: answer.count)
+        GenerationRequest(promptTokens: targetTokens(prompt), maximumTokens: answer.count)
       })
     return Contestant(acceptance: acceptance, taker: taker, forward: dictated, draft: drafting)
   }
 
-  /// A pass with a cache of random keys and values.
-  private func forward(
-    _ model: Model, blockCount: Int, element: KeyValueElement, rows: Int, _ logitRows: Int
-  ) -> ForwardPass {
-    let cache = KeyValueCache(model.configuration, blockCount: blockCount, element: element)
-    cache.fillRandomly(seed: 1, compute: compute)
-    return ForwardPass(
-      model: model, cache: cache, compute: compute, maximumRows: rows, maximumLogitRows: logitRows)
+  /// Ids that the engine accepts: of a draft model, those that both have.
+  private var vocabularySize: Int {
+    let own = model.configuration.vocabularySize
+    return draft.model.map { min(own, $0.configuration.vocabularySize) } ?? own
+  }
+
+  /// The target's ids of tokens of the draft.
+  private func targetTokens(_ tokens: [Int32]) -> [Int32] {
+    guard let head = draft.head else { return tokens }
+    return tokens.map { head.targetIDs[Int($0)] }
   }
 
   private func row(
@@ -132,7 +153,7 @@ struct DraftBenchmark {
     let plainMeasured = plain.taker.measured
     let metrics = contestant.taker.metrics
     var work = contestant.forward.work
-    if let draft = contestant.draft { work.add(draft.work) }
+    if let draft = contestant.draft { work.add(draft.work()) }
     return SpeedReport.Row(
       plan: measured, seconds: [seconds], limits: limits, work: work, lookup: nil,
       draft: DraftOutcome(
@@ -144,7 +165,7 @@ struct DraftBenchmark {
   }
 }
 
-/// The effect of a draft model at one acceptance.
+/// The effect of a draft model or head at one acceptance.
 package struct DraftOutcome: Sendable {
   /// The given probability that a draft is right.
   package let acceptance: Double
@@ -155,6 +176,6 @@ package struct DraftOutcome: Sendable {
   package let stepCount: Int
   package let draftCount: Int
   package let acceptedDraftCount: Int
-  /// Rows that the draft model computed.
+  /// Rows that the draft model or head computed.
   package let draftModelTokenCount: Int
 }

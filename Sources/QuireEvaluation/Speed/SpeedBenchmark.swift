@@ -19,7 +19,7 @@ package import QuireTensors
 /// direction.
 package final class SpeedBenchmark {
   private let model: Model
-  private let draft: Model?
+  private let draft: EngineDraft?
   private let name: String
   private let plan: SpeedPlan
   private let compute: Compute
@@ -34,9 +34,9 @@ package final class SpeedBenchmark {
   private static let samplesBetweenPrompts = 3
 
   /// Plans all memory. Throws when the plan's sequences are longer than the model allows.
-  /// - Parameter draft: needed if the plan measures a draft model
+  /// - Parameter draft: needed if the plan measures a draft model or head
   package init(
-    model: Model, draft: Model? = nil, name: String, plan: SpeedPlan, compute: Compute
+    model: Model, draft: EngineDraft? = nil, name: String, plan: SpeedPlan, compute: Compute
   ) throws(SpeedError) {
     precondition(draft != nil || !plan.measuresDraftModel, "a draft model is measured but not given")
     try plan.check(model.configuration)

@@ -1,4 +1,4 @@
-import QuireGeneration
+package import QuireGeneration
 package import QuireModel
 import QuireTensors
 
@@ -13,10 +13,10 @@ package struct SpeedMemory: Sendable, Equatable {
   package var totalBytes: Int { weightBytes + cacheBytes + workspaceBytes + meterBytes }
 
   /// - Parameters:
-  ///   - draft: the draft model's configuration, if the plan needs one
-  ///   - weightBytes: bytes of the weights of both models; 0 when they are in memory already
+  ///   - draft: the sizes of the draft model or head, if the plan needs one
+  ///   - weightBytes: bytes of the weights of both
   package init(
-    _ plan: SpeedPlan, configuration: ModelConfiguration, draft: ModelConfiguration? = nil, weightBytes: Int
+    _ plan: SpeedPlan, configuration: ModelConfiguration, draft: DraftSizes? = nil, weightBytes: Int
   ) {
     self.weightBytes = weightBytes
     let drafting = DraftingMemory(plan, configuration, draft)
@@ -43,25 +43,26 @@ package struct SpeedMemory: Sendable, Equatable {
   }
 }
 
-/// The memory of the engines with and without a draft model; those of one row are in memory at a time.
+/// The memory of the engines with and without drafts; those of one row are in memory at a time.
 private struct DraftingMemory {
   var cacheBytes = 0
   var workspaceBytes = 0
 
-  init(_ plan: SpeedPlan, _ configuration: ModelConfiguration, _ draft: ModelConfiguration?) {
+  init(_ plan: SpeedPlan, _ configuration: ModelConfiguration, _ draft: DraftSizes?) {
     guard let draft else { return }
-    let blockBytes = EngineOptions(keyValueElement: plan.keyValueElement)
-      .blockBytes(configuration, draft: draft)
+    let blockBytes = KeyValueCache.blockBytes(configuration, element: plan.keyValueElement)
     for measured in plan.draftCases {
-      let rows = DraftBenchmark.rowsMaximum(batch: measured.batch)
-      cacheBytes = max(
-        cacheBytes,
-        DraftBenchmark.engineCount * measured.batch * (measured.blocksPerSequence + 1) * blockBytes)
-      let target = ForwardPass.workspaceBytes(configuration, maximumRows: rows, maximumLogitRows: rows)
-      let drafting = ForwardPass.workspaceBytes(
-        draft, maximumRows: DraftModelParts.maximumRows(slots: measured.batch),
-        maximumLogitRows: measured.batch)
-      workspaceBytes = max(workspaceBytes, DraftBenchmark.engineCount * (target + drafting))
+      let blockCount = measured.batch * measured.blocksPerSequence
+      let drafting = DraftMemory(
+        draft,
+        options: DraftBenchmark.options(measured, draft, element: plan.keyValueElement, threadCount: 1),
+        blockCount: blockCount)
+      let target = ForwardPass.workspaceBytes(
+        configuration, maximumRows: DraftBenchmark.passRowsMaximum(draft, batch: measured.batch),
+        maximumLogitRows: DraftBenchmark.rowsMaximum(batch: measured.batch))
+      let count = DraftBenchmark.engineCount
+      cacheBytes = max(cacheBytes, count * (blockCount * blockBytes + drafting.cacheBytes))
+      workspaceBytes = max(workspaceBytes, count * (target + drafting.bufferBytes))
     }
   }
 }

@@ -54,7 +54,7 @@ extension SpeedReport {
       + Self.stacked(table, keyCount: 1, width: width)
   }
 
-  /// The effect of a draft model on given answers.
+  /// The effect of a draft model or head on given answers.
   private func draftTable(width: Int) -> String {
     var table = TextTable(columns: [
       .init("acceptance", .left), .init("batch"), .init("context"), .init("tokens"), .init("plain tokens/s"),
@@ -73,7 +73,7 @@ extension SpeedReport {
     if cells.isEmpty { return "" }
     for row in cells { table.add(row) }
     return
-      "\ndraft model: answers and the share of right drafts dictated to the engine, in turns with the same engine without drafts\n"
+      "\ndrafts: answers and the share of right drafts dictated to the engine, in turns with the same engine without drafts\n"
       + Self.stacked(table, keyCount: 2, width: width)
   }
 

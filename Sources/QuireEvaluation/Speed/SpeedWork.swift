@@ -38,6 +38,24 @@ struct SpeedWork: Sendable, Equatable {
     bytes += Double(rows * model.embedding.byteCount / model.embedding.rows)
   }
 
+  /// Adds the work of a pass of a draft head, whose attention only rows have that are drafted from.
+  mutating func add(
+    _ batch: ForwardBatch, head: DraftHead, readsFeatures: Bool, keyValueElement: KeyValueElement
+  ) {
+    let model = head.configuration.model
+    for matrix in head.rowMatrices(readsFeatures: readsFeatures) {
+      multiply(matrix, rows: batch.tokens.count)
+    }
+    if !batch.logitRows.isEmpty {
+      for matrix in head.draftMatrices { multiply(matrix, rows: batch.logitRows.count) }
+    }
+    batch.forEachLogitRow { _, position, _ in
+      attend(
+        seen: position + 1, positions: position + 1, model.layers[0], headSize: model.headSize,
+        element: keyValueElement)
+    }
+  }
+
   /// Adds other work.
   mutating func add(_ other: SpeedWork) {
     int8MultiplyAdds += other.int8MultiplyAdds
@@ -71,14 +89,24 @@ struct SpeedWork: Sendable, Equatable {
     for slice in batch.sequences {
       // Row r sees firstPosition + r + 1 positions.
       let seen = slice.rowCount * slice.firstPosition + slice.rowCount * (slice.rowCount + 1) / 2
-      let multiplyAdds = Double(2 * shape.queryHeadCount * headSize * seen)
-      switch element {
-      case .int8: int8AttentionMultiplyAdds += multiplyAdds
-      case .float16, .float32: floatAttentionMultiplyAdds += multiplyAdds
-      }
-      let positions = slice.firstPosition + slice.rowCount
-      let blockBytes = 2 * shape.keyValueHeadCount * element.blockBytes(headSize: headSize)
-      bytes += Double(blockBytes * positions) / Double(KeyValueCache.blockSize)
+      attend(
+        seen: seen, positions: slice.firstPosition + slice.rowCount, shape, headSize: headSize,
+        element: element)
     }
+  }
+
+  /// - Parameters:
+  ///   - seen: keys that all rows see together
+  ///   - positions: keys that are read
+  private mutating func attend(
+    seen: Int, positions: Int, _ shape: LayerShape, headSize: Int, element: KeyValueElement
+  ) {
+    let multiplyAdds = Double(2 * shape.queryHeadCount * headSize * seen)
+    switch element {
+    case .int8: int8AttentionMultiplyAdds += multiplyAdds
+    case .float16, .float32: floatAttentionMultiplyAdds += multiplyAdds
+    }
+    let blockBytes = 2 * shape.keyValueHeadCount * element.blockBytes(headSize: headSize)
+    bytes += Double(blockBytes * positions) / Double(KeyValueCache.blockSize)
   }
 }

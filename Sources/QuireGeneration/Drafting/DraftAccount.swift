@@ -34,6 +34,8 @@ package struct DraftAccount: Sendable {
   ///   - spent: the time of the head, and of the target for the rows of its drafts
   ///   - gained: the time that its accepted drafts saved
   package mutating func note(answerCount: Int, stepSeconds: Double, spent: Double, gained: Double) {
+    // Before the first step there is nothing to compare with.
+    guard stepSeconds > 0 else { return }
     let weight = meanStepSeconds == 0 ? 1 : Self.weight
     meanStepSeconds += weight * (stepSeconds - meanStepSeconds)
     meanAnswerCount += weight * (Double(answerCount) - meanAnswerCount)

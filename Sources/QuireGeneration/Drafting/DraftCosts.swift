@@ -22,6 +22,12 @@ package struct DraftCosts: Sendable {
   /// The seconds that the draft model needs for a known token among many.
   package var catchUpSeconds: Double { passScale * max(passes.secondsPerRow, 0) }
 
+  /// The share of a step's time that it would have taken without its drafts, which are `draftCount` of its rows.
+  package func plainShare(rowCount: Int, draftCount: Int) -> Double {
+    guard draftCount > 0, rowCount > draftCount else { return 1 }
+    return steps.seconds(rowCount: rowCount - draftCount) / steps.seconds(rowCount: rowCount)
+  }
+
   private var passScale: Double {
     passes.isEmpty ? assumedShare * steps.seconds(rowCount: 1) / passes.seconds(rowCount: 1) : 1
   }

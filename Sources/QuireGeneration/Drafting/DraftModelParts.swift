@@ -25,13 +25,19 @@ package struct DraftModelParts: Sendable {
   }
 
   /// Blocks of the draft model's cache: those of the target's, and one for each slot.
-  package static func blockCount(_ shape: EngineShape) -> Int { shape.blockCount + shape.maximumSlots }
+  package static func blockCount(_ shape: EngineShape) -> Int {
+    blockCount(shape.blockCount, slots: shape.maximumSlots)
+  }
+
+  static func blockCount(_ targetCount: Int, slots: Int) -> Int { targetCount + slots }
 
   /// Rows of a pass that suffice for a step: known tokens of some texts, and what the others lack.
   package static func maximumRows(slots: Int) -> Int {
     DraftModel.catchUpRowCountMaximum
       + min(slots, DraftPlanner.stepDraftCountMaximum) * DraftModel.readyRowCountMaximum
   }
+
+  package static func maximumLogitRows(slots: Int) -> Int { min(slots, maximumRows(slots: slots)) }
 }
 
 extension DraftModelParts {
@@ -45,7 +51,7 @@ extension DraftModelParts {
     self.init(
       forward: ForwardPass(
         model: draft, cache: cache, compute: compute, maximumRows: maximumRows,
-        maximumLogitRows: min(shape.maximumSlots, maximumRows)),
+        maximumLogitRows: Self.maximumLogitRows(slots: shape.maximumSlots)),
       rowWidth: draft.configuration.vocabularySize, maximumRows: maximumRows,
       contextLength: draft.configuration.contextPositions,
       assumedShare: Self.assumedShare(draft, target))

@@ -15,11 +15,27 @@ package enum EngineDraft: Sendable {
     if case .head(let head) = self { head } else { nil }
   }
 
+  package var sizes: DraftSizes {
+    switch self {
+    case .model(let model): .model(model.configuration)
+    case .head(let head): .head(head.configuration)
+    }
+  }
+
+  /// The sizes of its keys and values.
+  package var configuration: ModelConfiguration { sizes.configuration }
+}
+
+/// The sizes of what drafts, which are known before its weights are read.
+package enum DraftSizes: Sendable {
+  case model(ModelConfiguration)
+  case head(DraftHeadConfiguration)
+
   /// The sizes of its keys and values.
   package var configuration: ModelConfiguration {
     switch self {
-    case .model(let model): model.configuration
-    case .head(let head): head.configuration.model
+    case .model(let configuration): configuration
+    case .head(let head): head.model
     }
   }
 }

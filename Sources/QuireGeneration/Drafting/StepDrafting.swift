@@ -280,9 +280,7 @@ struct StepDrafting {
 
   /// The share of a step's time that it would have taken without its drafts; the step has `rowCount` rows with them.
   func plainShare(rowCount: Int) -> Double {
-    guard draftCount > 0, rowCount > draftCount else { return 1 }
-    let steps = planner.costs.steps
-    return steps.seconds(rowCount: rowCount - draftCount) / steps.seconds(rowCount: rowCount)
+    planner.costs.plainShare(rowCount: rowCount, draftCount: draftCount)
   }
 
   /// The target has computed the plan's rows, whose blocks are still known.

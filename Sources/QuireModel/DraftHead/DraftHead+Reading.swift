@@ -39,50 +39,30 @@ extension DraftHead {
     _ checkpoint: Checkpoint, _ configuration: DraftHeadConfiguration, format: WeightFormat = .int8()
   ) -> Int {
     let embedding = checkpoint.record(DraftHeadTensor.embeddingName)?.byteCount ?? 0
-    return DraftHeadTensor.allCases.reduce(embedding) { sum, tensor in
-      let shape = tensor.shape(in: configuration)
-      if tensor.isNorm { return sum + 4 * shape[0] }
-      let isDense = tensor == .fusion || format == .bf16
-      let stored = checkpoint.record(tensor.name)?.byteCount ?? 0
-      return sum + (isDense ? stored : format.byteCount(rows: shape[0], columns: shape[1]))
-    }
+    return embedding
+      + weightBytes(configuration, format: format) { checkpoint.record($0.name)?.byteCount ?? 0 }
   }
 
-  /// Checks the shapes of all tensors, and refuses tensors that would change the head's function. Reads no weights.
-  package static func check(
-    _ checkpoint: Checkpoint, _ configuration: DraftHeadConfiguration
-  ) throws(ModelError) {
-    for tensor in DraftHeadTensor.allCases {
-      do { try checkpoint.check(tensor.name, shape: tensor.shape(in: configuration)) } catch {
-        throw .checkpoint(error.description)
-      }
-    }
-    let known = Set(DraftHeadTensor.allCases.map(\.name))
-    let unknown = checkpoint.tensorNames.first { name in
-      !known.contains(name) && !name.contains("rotary_emb")
-        && ["fc.", "midlayer.", "layers.", "norm.", "lm_head."].contains { name.hasPrefix($0) }
-    }
-    if let unknown {
-      throw .draftHead(
-        "expected only the tensors of an EAGLE-3 head with one layer and no biases in \(checkpoint.folder), found "
-          + "\"\(unknown.prefix(100))\"; choose another head")
+  /// Bytes of all weights but an embedding.
+  /// - Parameter storedBytes: bytes of a matrix that is not converted to the format
+  static func weightBytes(
+    _ configuration: DraftHeadConfiguration, format: WeightFormat, storedBytes: (DraftHeadTensor) -> Int
+  ) -> Int {
+    DraftHeadTensor.allCases.reduce(4 * configuration.model.vocabularySize) { sum, tensor in
+      let shape = tensor.shape(in: configuration)
+      if tensor.isNorm { return sum + 4 * shape[0] }
+      let isDense =
+        tensor == .fusion || format == .bf16 || (try? format.validate(columns: shape[1], name: "")) == nil
+      return sum + (isDense ? storedBytes(tensor) : format.byteCount(rows: shape[0], columns: shape[1]))
     }
   }
 
   private static func embedding(
     _ checkpoint: Checkpoint, _ configuration: DraftHeadConfiguration
   ) throws(ModelError) -> WeightMatrix? {
-    guard checkpoint.record(DraftHeadTensor.embeddingName) != nil else {
-      guard configuration.model.hiddenSize == configuration.targetHiddenSize else {
-        throw .draftHead(
-          "expected tensor \"\(DraftHeadTensor.embeddingName)\" in \(checkpoint.folder), whose hidden size "
-            + "\(configuration.model.hiddenSize) is not the model's \(configuration.targetHiddenSize), found none; "
-            + "fetch weights and configuration again from one source")
-      }
-      return nil
-    }
-    let shape = [configuration.targetVocabularySize, configuration.model.hiddenSize]
-    return .dense(try dense(DraftHeadTensor.embeddingName, shape: shape, checkpoint))
+    guard checkpoint.record(DraftHeadTensor.embeddingName) != nil else { return nil }
+    return .dense(
+      try dense(DraftHeadTensor.embeddingName, shape: embeddingShape(configuration), checkpoint))
   }
 
   private static func dense(
@@ -95,36 +75,5 @@ extension DraftHead {
     }
     let (rows, columns) = shape.count == 2 ? (shape[0], shape[1]) : (1, shape[0])
     return DenseMatrix(rows: rows, columns: columns, element: view.element, base: base, owner: view.owner)
-  }
-
-  /// The target's id of each draft token: its own id and the distance that the map gives.
-  private static func targetIDs(
-    _ checkpoint: Checkpoint, _ configuration: DraftHeadConfiguration
-  ) throws(ModelError) -> [Int32] {
-    let (count, targetCount) = (configuration.model.vocabularySize, configuration.targetVocabularySize)
-    // Without a smaller vocabulary no map is needed.
-    if count == targetCount, checkpoint.record(DraftHeadTensor.mapName) == nil {
-      return (0..<count).map(Int32.init)
-    }
-    let view: TensorView
-    do {
-      view = try checkpoint.tensor(DraftHeadTensor.mapName, elements: [.int64, .int32], shape: [count])
-    } catch {
-      throw .checkpoint(error.description)
-    }
-    return try (0..<count).map { token throws(ModelError) in
-      let distance =
-        view.element == .int64
-        ? view.bytes.loadUnaligned(fromByteOffset: 8 * token, as: Int64.self)
-        : Int64(view.bytes.loadUnaligned(fromByteOffset: 4 * token, as: Int32.self))
-      let (id, overflows) = Int64(token).addingReportingOverflow(distance)
-      guard !overflows, (0..<Int64(targetCount)).contains(id) else {
-        throw .draftHead(
-          "expected \"\(DraftHeadTensor.mapName)\" in \(checkpoint.folder) to lead from each draft token to one of the "
-            + "model's \(targetCount) tokens, found the distance \(distance) of draft token \(token); fetch the head "
-            + "again, or give the one that was trained for this model")
-      }
-      return Int32(id)
-    }
   }
 }

@@ -57,6 +57,19 @@ package final class DraftHead: Sendable {
     return matrixBytes + normBytes + (embedding?.byteCount ?? 0) + 4 * targetIDs.count
   }
 
+  /// The matrices that a pass multiplies with each row.
+  /// - Parameter readsFeatures: whether the rows are known tokens, whose features are fused first
+  package func rowMatrices(readsFeatures: Bool) -> [WeightMatrix] {
+    (readsFeatures ? [matrix(.fusion)] : []) + [matrix(.keyProjection), matrix(.valueProjection)]
+  }
+
+  /// The matrices that a pass multiplies only with the rows that are drafted from.
+  package var draftMatrices: [WeightMatrix] {
+    [
+      .queryProjection, .outputProjection, .gateProjection, .upProjection, .downProjection, .head,
+    ].map(matrix)
+  }
+
   /// Bytes that a pass reads: all but the embedding, of which it reads single rows.
   package var passBytes: Int { weightBytes - (embedding?.byteCount ?? 0) }
 

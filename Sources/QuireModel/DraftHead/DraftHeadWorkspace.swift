@@ -51,6 +51,16 @@ final class DraftHeadWorkspace: @unchecked Sendable {
     logits = HostBuffer(count: maximumLogitRows * model.vocabularySize)
   }
 
+  /// Bytes of the float buffers.
+  var bufferBytes: Int {
+    let floats = [
+      hidden, joined, keys, values, cosines, sines, queryInputs, queries, attended, outputs, normed, gates,
+      ups,
+      logits,
+    ]
+    return floats.reduce(positions.byteCount + blocks.byteCount) { $0 + $1.byteCount }
+  }
+
   /// Where the key and value of a row are stored.
   func setPlace(_ row: Int, position: Int, block: Int32) {
     positions.pointer[row] = Int32(position)

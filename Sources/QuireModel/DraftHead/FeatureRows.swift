@@ -19,6 +19,11 @@ package final class FeatureRows: @unchecked Sendable {
 
   var byteCount: Int { rows.byteCount }
 
+  /// Bytes of so many rows.
+  package static func byteCount(hiddenSize: Int, maximumRows: Int) -> Int {
+    4 * maximumRows * DraftHeadConfiguration.featureCount * hiddenSize
+  }
+
   /// The features of a row of the batch.
   package func row(_ index: Int) -> UnsafePointer<Float> { UnsafePointer(rows.pointer + index * width) }
 

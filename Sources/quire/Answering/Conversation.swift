@@ -1,5 +1,6 @@
 import Foundation
 import QuireGeneration
+import QuireModelFiles
 import QuireText
 
 /// An engine for one conversation at a time, used by `generate` and `chat`.
@@ -18,10 +19,15 @@ struct Conversation {
     thinkingBudget = try arguments.thinkingBudget()
     maximumTokens = try arguments.integer("--max-tokens", in: 1...Int(Int32.max))
     let engineArguments = try EngineArguments(arguments)
+    let source = try arguments.modelSource()
+    let draft = try OpenedDraft(arguments)
+    if let draft {
+      try draft.checkMemory(
+        with: source, engineArguments.options(for: source.configuration(), endOfSequenceIDs: []))
+    }
     opened = try OpenedModel(
-      arguments.modelSource(), threadCount: engineArguments.threadCount,
-      chatFormat: try arguments.chatFormat(), needsChats: needsChats, draft: OpenedDraft(arguments),
-      quiet: arguments.has("--quiet"))
+      source, threadCount: engineArguments.threadCount, chatFormat: try arguments.chatFormat(),
+      needsChats: needsChats, draft: draft, quiet: arguments.has("--quiet"))
     let options = try engineArguments.options(for: opened)
     engine = try Engine(
       model: opened.model, tokenizer: opened.tokenizer, draft: opened.draft?.loaded, options: options)

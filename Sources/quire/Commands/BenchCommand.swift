@@ -14,15 +14,14 @@ extension Command {
 
       The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
       and memory bandwidth. Each row has its own limits; "roofline" is the shortest time that both limits allow.
-      The figures exclude sampling and text, except with --lookup or a draft model.
+      The figures exclude sampling and text, except with --lookup or drafts of a model or head.
 
       With --lookup the engine of generate and serve runs with prescribed answers, because random weights do not repeat a
       text: the logit of the wanted token is raised after the forward pass. One answer quotes its prompt, one changes every
       sixteenth token of it, one is new. An engine with drafts and one without alternate every few tokens.
 
-      With a draft model (--draft or --draft-shape) the same happens for the sequences of each --batch, and the mistakes of
-      the draft model are dictated as well: each draft is right with a probability of 0, 0.4 or 0.7. Neither model
-      computes the prompts.
+      With a draft model or head (--draft or --draft-shape) the same happens for the sequences of each --batch, and its
+      mistakes are dictated as well: each draft is right with a probability of 0, 0.4 or 0.7. Prompts are not computed.
       """,
     positionals: ["[MODEL]"],
     options: [
@@ -48,9 +47,14 @@ extension Command {
       Option(
         "--lookup", nil,
         "measure drafts from the text itself as well: one sequence, --generate-tokens of them"),
-      Option("--draft", "MODEL", "measure decoding with this draft model as well, for each --batch"),
-      Option("--draft-shape", "NAME", "the same with a draft model of random weights, such as qwen3-0.6b"),
-      Option("--draft-scheme", "TYPE", "how its matrices are stored (default: int4)"),
+      Option(
+        "--draft", "MODEL", "measure decoding with this draft model or EAGLE-3 head as well, for each --batch"
+      ),
+      Option(
+        "--draft-shape", "NAME",
+        "the same with random weights: a model, such as qwen3-0.6b, or eagle3, a head of the size published for the measured model"
+      ),
+      Option("--draft-scheme", "TYPE", "how a draft model's matrices are stored (default: int4)"),
       Option("--draft-head-scheme", "TYPE", "the same for its embedding and head (default: int8)"),
       .cacheType, .adapter, .parent, .threads, .json, .quiet,
     ],
@@ -70,13 +74,15 @@ private func runBench(_ arguments: Arguments) throws {
   let (name, model) = try subject.model(source, compute) { name, configuration, weightBytes in
     plan.keyValueElement = try element?.checked(for: configuration) ?? .float16
     try plan.check(configuration)
+    try draftSubject?.check(configuration)
+    let draftBytes = try draftSubject?.weightBytes(for: configuration) ?? 0
     let memory = SpeedMemory(
-      plan, configuration: configuration, draft: draftSubject?.configuration,
-      weightBytes: weightBytes + (draftSubject?.weightBytes ?? 0))
+      plan, configuration: configuration, draft: draftSubject?.sizes(for: configuration),
+      weightBytes: weightBytes + draftBytes)
     if !isQuiet { Terminal.errorLine("\(name): \(account(of: memory))") }
     try memory.check(available: Machine.availableBytes)
   }
-  let draft = try draftSubject?.model(compute)
+  let draft = try draftSubject?.load(for: model.configuration, compute)
   let benchmark = try SpeedBenchmark(model: model, draft: draft, name: name, plan: plan, compute: compute)
   let progress = Progress("measuring", unit: .items("repetitions"), quiet: isQuiet)
   let report = try benchmark.run(version: Program.version, processor: Machine.processor) { done, total, now in
@@ -91,10 +97,8 @@ private func runBench(_ arguments: Arguments) throws {
 
 /// The memory that the run needs, as text.
 private func account(of memory: SpeedMemory) -> String {
-  let weights =
-    memory.weightBytes > 0 ? ", \(ByteText.of(memory.weightBytes)) of it weights" : " besides weights"
-  return
-    "\(ByteText.of(memory.totalBytes)) of memory\(weights), \(ByteText.of(memory.cacheBytes)) keys and values"
+  "\(ByteText.of(memory.totalBytes)) of memory, \(ByteText.of(memory.weightBytes)) of it weights, "
+    + "\(ByteText.of(memory.cacheBytes)) keys and values"
 }
 
 extension Arguments {
@@ -174,8 +178,8 @@ private enum BenchSubject {
     return try ModelSource(path: path, adapters: adapters)
   }
 
-  /// Loads the opened model or makes one. `check` gets its name, its configuration and the bytes of the weights to make, and
-  /// throws when they do not fit.
+  /// Loads the opened model or makes one. `check` gets its name, its configuration and the bytes of its weights, and throws
+  /// when they do not fit.
   func model(
     _ source: ModelSource?, _ compute: Compute,
     check: (_ name: String, ModelConfiguration, _ weightBytes: Int) throws -> Void
@@ -183,9 +187,8 @@ private enum BenchSubject {
     switch self {
     case .model:
       guard let source else { preconditionFailure("a model on disk was not opened") }
-      let model = try source.model(compute.team)
-      try check(source.name, model.configuration, 0)
-      return (source.name, model)
+      try check(source.name, source.configuration(), source.loadedBytes())
+      return (source.name, try source.model(compute.team))
     case .shape(let shape, let layerCount, let format, let headFormat):
       let all = shape.configuration
       let configuration = layerCount.map { all.replacingLayers(Array(all.layers.prefix($0))) } ?? all
@@ -198,9 +201,10 @@ private enum BenchSubject {
 
 extension Arguments {
   /// The published shape with this name, the value of `option`.
-  func shape(_ option: String, _ name: String) throws -> PublishedShape {
+  /// - Parameter others: further values of the option
+  func shape(_ option: String, _ name: String, others: [String] = []) throws -> PublishedShape {
     guard let shape = PublishedShape(named: name) else {
-      let known = PublishedShape.all.map(\.name).joined(separator: ", ")
+      let known = (PublishedShape.all.map(\.name) + others).joined(separator: ", ")
       throw UsageError(command, "\(option): expected one of \(known), found '\(name)'")
     }
     return shape

@@ -171,6 +171,7 @@ private func runServe(_ arguments: Arguments) throws {
       options, asked: asked.cacheMebibytes, source.configuration(), draft: draft?.configuration, arguments)
   }
   if asked.cacheMebibytes != nil { try checkMemory(asked.engineOptions(for: source.configuration())) }
+  if let draft { try draft.checkMemory(with: source, asked.engineOptions(for: source.configuration())) }
   let isQuiet = arguments.has("--quiet")
   let chatFormat = try arguments.chatFormat()
   if asked.thinking.closingSentence != nil {  // before the weights are loaded

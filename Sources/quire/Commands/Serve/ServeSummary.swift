@@ -25,7 +25,7 @@ struct ServeSummary {
     let lines = [
       "serving \(name) at \(server.url)", "chat page at \(server.pageURL ?? "(none)")", "model: \(model)",
     ]
-    let draft = opened.draft.map { [Self.text($0.name, $0.loaded)] } ?? []
+    let draft = opened.draft.map { [text($0.name, $0.loaded)] } ?? []
     let facts = [
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
       "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
@@ -43,12 +43,17 @@ struct ServeSummary {
     "\(name), \(formats(model)), \(ByteText.of(model.weightBytes)) of weights"
   }
 
-  private static func text(_ name: String, _ draft: EngineDraft) -> String {
+  private func text(_ name: String, _ draft: EngineDraft) -> String {
+    let buffers = "\(ByteText.of(memory(draft).bufferBytes)) of buffers"
     switch draft {
-    case .model(let model): return "draft model: \(text(name, model))"
+    case .model(let model): return "draft model: \(Self.text(name, model)), \(buffers)"
     case .head(let head):
-      return "draft head: \(name), \(head.format), \(ByteText.of(head.weightBytes)) of weights"
+      return "draft head: \(name), \(head.format), \(ByteText.of(head.weightBytes)) of weights, \(buffers)"
     }
+  }
+
+  private func memory(_ draft: EngineDraft) -> DraftMemory {
+    DraftMemory(draft.sizes, options: options, blockCount: engine.blockCount)
   }
 
   private var context: String {
@@ -58,10 +63,10 @@ struct ServeSummary {
   }
 
   private var cache: String {
-    let blockBytes = options.blockBytes(
-      opened.model.configuration, draft: opened.draft?.loaded.configuration)
+    let own = engine.blockCount * options.blockBytes(opened.model.configuration, draft: nil)
+    let drafts = opened.draft.map { memory($0.loaded).cacheBytes } ?? 0
     return "\(engine.blockCount * KeyValueCache.blockSize) tokens, up to "
-      + "\(ByteText.of(engine.blockCount * blockBytes)) of \(options.keyValueElement.rawValue)"
+      + "\(ByteText.of(own + drafts)) of \(options.keyValueElement.rawValue)"
       + (engine.keepsPrefixes ? "" : "; no prefix cache")
   }
 

@@ -9,6 +9,7 @@ import Foundation
 package enum DenseAlgebra {
   /// Runs once, before the first call into the library.
   static let singleThreaded: Void = {
+    BLASKernels.preferAVX2()
     openblas_set_num_threads(1)
     checkWorkspace()
   }()

@@ -9,7 +9,7 @@ import Synchronization
 /// back when the share is finished.
 // Unchecked: `placement`, `isKeptOff` and `lentAt` belong to the thread that has moved `state` to `moving` until it moves
 // it on, otherwise to the member's own thread; the rest is atomic.
-final class TeamMember: @unchecked Sendable {
+package final class TeamMember: @unchecked Sendable {
   private enum State {
     static let free = 0
     static let busy = 1
@@ -23,8 +23,10 @@ final class TeamMember: @unchecked Sendable {
   private var isKeptOff = false
   private var lentAt = ContinuousClock.now
 
+  package init() {}
+
   /// On the thread itself, before a share.
-  func begin() {
+  package func begin() {
     thread.store(quire_thread_id(), ordering: .relaxed)
     placement.came_from = quire_processor()
     state.store(State.busy, ordering: .releasing)
@@ -32,7 +34,7 @@ final class TeamMember: @unchecked Sendable {
 
   /// On the thread itself, after a share. The caller of a team stays on the processor that it was lent; a worker goes
   /// back and is kept off that processor for a while, because the system would move it there again.
-  func finish(isCaller: Bool) {
+  package func finish(isCaller: Bool) {
     let change = state.compareExchange(
       expected: State.busy, desired: State.free, ordering: .acquiringAndReleasing)
     if change.exchanged { return }
@@ -45,21 +47,21 @@ final class TeamMember: @unchecked Sendable {
   }
 
   /// On the thread itself, between regions: lets it use all processors again some time after it was moved.
-  func settle() {
-    guard isKeptOff, lentAt.duration(to: .now) > .milliseconds(100) else { return }
+  package func settle(after pause: Duration = .milliseconds(100)) {
+    guard isKeptOff, lentAt.duration(to: .now) >= pause else { return }
     isKeptOff = false
     quire_free_placement(&placement)
   }
 
   /// Nanoseconds of computing of a thread that has begun a share; nil for another, and where that cannot be asked.
-  var computingTime: Int64? {
+  package var computingTime: Int64? {
     guard state.load(ordering: .acquiring) == State.busy else { return nil }
     let time = quire_thread_time(thread.load(ordering: .relaxed))
     return time < 0 ? nil : time
   }
 
   /// Moves the thread to the processor of the calling thread if it is still in a share.
-  func lendProcessor() {
+  package func lendProcessor() {
     let change = state.compareExchange(
       expected: State.busy, desired: State.moving, ordering: .acquiringAndReleasing)
     guard change.exchanged else { return }

@@ -6,8 +6,8 @@
 /// A thread that has begun a share and gets less than half of the time of a processor is suspended: another program
 /// has its processor. To park or to yield instead of spinning would be worse where a processor is shared with another
 /// program, because that program then has it for a whole time slice of some milliseconds.
-struct WaitPlan {
-  enum Step {
+package struct WaitPlan {
+  package enum Step {
     /// Spin for another round.
     case spin
     /// Lend the processor to the thread that is waited for, and rest.
@@ -19,17 +19,19 @@ struct WaitPlan {
   }
 
   /// Rounds before a thread parks when nobody works, and before it rests when somebody does.
-  static let idleRoundLimit = 4
-  static let workRoundLimit = 200
+  package static let idleRoundLimit = 4
+  package static let workRoundLimit = 200
 
   private var idleRounds = 0
   private var workRounds = 0
   private var last: (member: Int, computing: Int64, time: Int64)?
 
+  package init() {}
+
   /// - Parameters:
   ///   - time: in nanoseconds.
   ///   - work: a thread that has begun a share and the nanoseconds that it has computed; nil if there is none.
-  mutating func next(at time: Int64, for work: (member: Int, computing: Int64)?) -> Step {
+  package mutating func next(at time: Int64, for work: (member: Int, computing: Int64)?) -> Step {
     guard let work else {
       last = nil
       idleRounds += 1

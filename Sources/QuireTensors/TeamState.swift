@@ -30,12 +30,12 @@ final class TeamState: @unchecked Sendable {
   init(threadCount: Int) {
     self.threadCount = threadCount
     members = (0..<threadCount).map { _ in TeamMember() }
-    claims = .allocate(capacity: threadCount * ThreadTeam.pieceLimit)
-    for share in 0..<threadCount * ThreadTeam.pieceLimit { (claims + share).initialize(to: Atomic(0)) }
+    claims = .allocate(capacity: threadCount * ThreadTeam.longPieceLimit)
+    for share in 0..<threadCount * ThreadTeam.longPieceLimit { (claims + share).initialize(to: Atomic(0)) }
   }
 
   deinit {
-    claims.deinitialize(count: threadCount * ThreadTeam.pieceLimit)
+    claims.deinitialize(count: threadCount * ThreadTeam.longPieceLimit)
     claims.deallocate()
   }
 

@@ -14,7 +14,11 @@ package final class ThreadTeam: Sendable {
   private let state: TeamState
 
   /// The most shares for each thread.
-  package static let pieceLimit = 12
+  package static let pieceLimit = 4
+  /// The same for regions over many rows. They take milliseconds, and where threads get unequal time each waits for a part
+  /// of a share at the end.
+  package static let longPieceLimit = 12
+  private static let longRowCount = 32
 
   package init(threadCount: Int) {
     precondition(threadCount > 0)
@@ -39,13 +43,13 @@ package final class ThreadTeam: Sendable {
   /// Runs `body(context, share, count)` once for every share and returns when all are finished. Allocates nothing if the
   /// body captures nothing and takes everything from the context.
   ///
-  /// - Parameter pieces: shares for each thread, at most ``pieceLimit``; `count` is their number for all threads.
+  /// - Parameter pieces: shares for each thread, at most ``longPieceLimit``; `count` is their number for all threads.
   package func run<Context>(
     with context: Context, pieces: Int = 1,
     _ body: @escaping (_ context: Context, _ share: Int, _ count: Int) -> Void
   ) {
     guard threadCount > 1 else { return body(context, 0, 1) }
-    precondition((1...Self.pieceLimit).contains(pieces), "\(pieces) pieces")
+    precondition((1...Self.longPieceLimit).contains(pieces), "\(pieces) pieces")
     withUnsafePointer(to: Region(context: context, body: body)) { region in
       state.run(TeamJob(kind: Region<Context>.self, region: region), pieces: pieces)
     }
@@ -56,8 +60,10 @@ package final class ThreadTeam: Sendable {
     items * share / count..<items * (share + 1) / count
   }
 
-  /// Shares for each thread of `items` that are each worth the price of taking a share.
-  package func pieces(of items: Int) -> Int { min(max(1, items / (4 * threadCount)), Self.pieceLimit) }
+  /// Shares for each thread of `items`, computed for some rows, that are each worth the price of taking a share.
+  package func pieces(of items: Int, rows: Int = 1) -> Int {
+    min(max(1, items / (4 * threadCount)), rows < Self.longRowCount ? Self.pieceLimit : Self.longPieceLimit)
+  }
 }
 
 /// A function and its context, on the stack of the thread that called `run`.

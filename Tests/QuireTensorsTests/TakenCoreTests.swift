@@ -87,3 +87,22 @@ import Testing
     }
   #endif
 }
+
+@Suite struct PieceTests {
+  @Test("many rows are shared out in smaller pieces, few items in fewer") func counts() {
+    let team = ThreadTeam(threadCount: 2)
+    #expect(team.pieces(of: 1_000) == ThreadTeam.pieceLimit)
+    #expect(team.pieces(of: 1_000, rows: 256) == ThreadTeam.longPieceLimit)
+    #expect(team.pieces(of: 64, rows: 256) == 8)
+    #expect(team.pieces(of: 3, rows: 256) == 1)
+  }
+
+  @Test("every share is performed once, with the most shares") func most() {
+    let team = ThreadTeam(threadCount: 3)
+    let visits = HostBuffer<Int>(count: 3 * ThreadTeam.longPieceLimit)
+    for region in 1...500 {
+      team.run(with: visits, pieces: ThreadTeam.longPieceLimit) { visits, share, _ in visits[share] += 1 }
+      #expect(visits.buffer.allSatisfy { $0 == region })
+    }
+  }
+}

@@ -6,8 +6,8 @@
 /// A region of work is cut into shares, one or several for each thread. Every thread takes its own shares first and then
 /// those that others have not begun, so a thread that the system has suspended, or that runs on a slower core, holds up
 /// no more than the share that it has begun; a suspended one is then lent the processor of a thread that has finished
-/// (``TeamMember``). The caller is one of the threads. Others spin for a few microseconds after
-/// a region, because a forward pass has hundreds of them, then park. One caller at a time.
+/// (``TeamMember``). The caller is one of the threads. Others spin for some microseconds after a region, because a
+/// forward pass has hundreds of them, and while others work (``WaitPlan``), then park. One caller at a time.
 package final class ThreadTeam: Sendable {
   package let threadCount: Int
   // Workers hold the state, not the team, so that releasing the team stops them.

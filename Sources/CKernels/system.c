@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/auxv.h>
@@ -47,6 +48,56 @@ int quire_affinity_has(int processor) {
   return processor >= 0 && processor < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0 && CPU_ISSET(processor, &set);
 }
 
+int quire_thread_id(void) {
+  static _Thread_local int id;
+  if (id == 0) id = (int)syscall(SYS_gettid);
+  return id;
+}
+
+int quire_processor(void) { return sched_getcpu(); }
+
+int64_t quire_thread_time(int thread) {
+  /* The kernel's number of the clock of a thread's time; the C library has it only for its own handles. */
+  clockid_t clock = (clockid_t)(~(unsigned)thread << 3 | 4 /* of a thread */ | 2 /* CPUCLOCK_SCHED */);
+  struct timespec time;
+  return clock_gettime(clock, &time) == 0 ? time.tv_sec * INT64_C(1000000000) + time.tv_nsec : -1;
+}
+
+_Static_assert(sizeof(cpu_set_t) <= sizeof ((quire_placement *)0)->allowed, "a set of processors fits");
+
+int quire_lend_processor(int thread, quire_placement *placement, int saved) {
+  cpu_set_t allowed, here;
+  int processor = sched_getcpu();
+  if (saved) {
+    memcpy(&allowed, placement->allowed, sizeof allowed);
+  } else if (sched_getaffinity(thread, sizeof allowed, &allowed) != 0) {
+    return 0;
+  }
+  if (processor < 0 || processor == placement->came_from || !CPU_ISSET(processor, &allowed)) return 0;
+  CPU_ZERO(&here);
+  CPU_SET(processor, &here);
+  if (sched_setaffinity(thread, sizeof here, &here) != 0) return 0;
+  memcpy(placement->allowed, &allowed, sizeof allowed);
+  placement->came_to = processor;
+  return 1;
+}
+
+void quire_return_processor(const quire_placement *placement) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(placement->came_from, &set);
+  sched_setaffinity(0, sizeof set, &set);
+  memcpy(&set, placement->allowed, sizeof set);
+  CPU_CLR(placement->came_to, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+void quire_free_placement(const quire_placement *placement) {
+  cpu_set_t set;
+  memcpy(&set, placement->allowed, sizeof set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
 #if defined(__x86_64__)
 int quire_request_tiles(void) { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* XFEATURE_XTILEDATA */) == 0; }
 #elif defined(__aarch64__)
@@ -68,6 +119,20 @@ void quire_name_thread(const char *name) { pthread_setname_np(name); }
 int quire_affinity_count(void) { return 0; }
 
 int quire_affinity_has(int processor) { return (void)processor, 0; }
+
+int quire_thread_id(void) { return 0; }
+
+int quire_processor(void) { return -1; }
+
+int64_t quire_thread_time(int thread) { return (void)thread, -1; }
+
+int quire_lend_processor(int thread, quire_placement *placement, int saved) {
+  return (void)thread, (void)placement, (void)saved, 0;
+}
+
+void quire_return_processor(const quire_placement *placement) { (void)placement; }
+
+void quire_free_placement(const quire_placement *placement) { (void)placement; }
 
 #if defined(__x86_64__)
 int quire_request_tiles(void) { return 0; }

@@ -41,7 +41,8 @@ extension Compute {
     }
     let work = Gating(
       compute: self, input: input, gate: gate, up: up, output: output, multiplies: sharesInput)
-    team.run(with: work, pieces: team.pieces(of: work.unitCount)) { work, share, count in
+    team.run(with: work, pieces: team.pieces(of: work.unitCount, rows: input.rowCount)) {
+      work, share, count in
       let share = ThreadTeam.range(of: work.unitCount, share: share, count: count)
       if !share.isEmpty { work.perform(units: share) }
     }

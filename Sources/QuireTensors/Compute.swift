@@ -59,7 +59,8 @@ extension Compute {
       return multiply(input, third)
     }
     let panels = first.panels + (second?.panels ?? 0) + (third?.panels ?? 0)
-    team.run(with: (self, input, first, second, third), pieces: team.pieces(of: panels)) {
+    team.run(with: (self, input, first, second, third), pieces: team.pieces(of: panels, rows: input.rowCount))
+    {
       work, share, count in
       let (compute, input, first, second, third) = work
       compute.perform(first, second, third, input, share: share, count: count)

@@ -17,23 +17,25 @@ final class TeamState: @unchecked Sendable {
   private let claims: UnsafeMutablePointer<Atomic<Int>>  // (share)
   private let finished = Atomic<Int>(0)
   private let isStopping = Atomic<Bool>(false)
+  private let members: [TeamMember]
   private let work = SleepingThreads()
   private let end = SleepingThreads()
 
-  /// Pauses before a waiting thread parks; about 50 µs.
-  private static let spinLimit = 2_000
-  /// Pauses before a waiting thread yields its core; about 6 µs. If no other thread wants the core, this costs
-  /// almost nothing; if one does, it may be the thread that is waited for.
-  private static let yieldInterval = 250
+  /// Pauses of a waiting thread between two looks at the others; about 20 µs.
+  private static let roundPauses = 500
+  /// How long a thread sleeps that has lent its processor, or waits for much work.
+  private static let restSeconds = 0.0002
+  private static let start = ContinuousClock.now
 
   init(threadCount: Int) {
     self.threadCount = threadCount
-    claims = .allocate(capacity: threadCount * ThreadTeam.pieceLimit)
-    for share in 0..<threadCount * ThreadTeam.pieceLimit { (claims + share).initialize(to: Atomic(0)) }
+    members = (0..<threadCount).map { _ in TeamMember() }
+    claims = .allocate(capacity: threadCount * ThreadTeam.longPieceLimit)
+    for share in 0..<threadCount * ThreadTeam.longPieceLimit { (claims + share).initialize(to: Atomic(0)) }
   }
 
   deinit {
-    claims.deinitialize(count: threadCount * ThreadTeam.pieceLimit)
+    claims.deinitialize(count: threadCount * ThreadTeam.longPieceLimit)
     claims.deallocate()
   }
 
@@ -54,7 +56,7 @@ final class TeamState: @unchecked Sendable {
     let region = publish(pieces: pieces)
     perform(region, thread: 0)
     let count = threadCount * pieces
-    Self.wait(end) { finished.load(ordering: .sequentiallyConsistent) == count }
+    wait(end, thread: 0) { finished.load(ordering: .sequentiallyConsistent) == count }
     self.job = nil
   }
 
@@ -80,31 +82,35 @@ final class TeamState: @unchecked Sendable {
   private func serve(_ index: Int) {
     var seen = 0
     while true {
-      Self.wait(work) { published.load(ordering: .sequentiallyConsistent) != seen }
+      wait(work, thread: index) { published.load(ordering: .sequentiallyConsistent) != seen }
       let region = Published(published.load(ordering: .sequentiallyConsistent))
       seen = region.word
       if isStopping.load(ordering: .acquiring) { return }
       perform(region, thread: index)
+      members[index].settle()
     }
   }
 
   /// Performs the thread's own shares, then those that nobody has begun, from the end of each other thread's.
   private func perform(_ region: Published, thread: Int) {
     let pieces = region.pieces
-    for piece in 0..<pieces { take(thread * pieces + piece, of: region) }
+    for piece in 0..<pieces { take(thread * pieces + piece, of: region, thread) }
     for step in 1..<threadCount {
       let other = (thread + step) % threadCount
-      for piece in (0..<pieces).reversed() { take(other * pieces + piece, of: region) }
+      for piece in (0..<pieces).reversed() { take(other * pieces + piece, of: region, thread) }
     }
   }
 
-  private func take(_ share: Int, of region: Published) {
+  private func take(_ share: Int, of region: Published, _ thread: Int) {
     let claim = claims[share].load(ordering: .relaxed)
     guard claim < region.number,
       claims[share].compareExchange(
         expected: claim, desired: region.number, ordering: .acquiringAndReleasing
       ).exchanged
     else { return }
+    members[thread].begin()
+    // Last: one that was lent a processor gives it back, and the others need not wait for that.
+    defer { members[thread].finish(isCaller: thread == 0) }
     perform(share: share, of: region)
     let count = threadCount * region.pieces
     if finished.add(1, ordering: .sequentiallyConsistent).newValue == count { end.wake() }
@@ -117,13 +123,38 @@ final class TeamState: @unchecked Sendable {
     job?.perform(share: share, count: threadCount * region.pieces)
   }
 
-  /// Spins until a condition holds, then parks.
-  private static func wait(_ threads: SleepingThreads, until isReached: () -> Bool) {
-    for spin in 1...spinLimit {
-      if isReached() { return }
-      if spin % yieldInterval == 0 { sched_yield() } else { quire_spin_pause() }
+  /// Spins until a condition holds, then parks; helps a suspended thread meanwhile.
+  private func wait(_ threads: SleepingThreads, thread: Int, until isReached: () -> Bool) {
+    var plan = WaitPlan()
+    while true {
+      for _ in 1...Self.roundPauses {
+        if isReached() { return }
+        quire_spin_pause()
+      }
+      let work = work(besides: thread)
+      switch plan.next(at: Self.start.duration(to: .now).nanoseconds, for: work) {
+      case .spin: continue
+      case .lend:
+        if let work { members[work.member].lendProcessor() }
+        threads.sleep(until: isReached, atMost: Self.restSeconds)
+      case .rest: threads.sleep(until: isReached, atMost: Self.restSeconds)
+      case .park: threads.sleep(until: isReached)
+      }
     }
-    threads.sleep(until: isReached)
+  }
+
+  /// A thread that has begun a share, and its computing time.
+  private func work(besides thread: Int) -> (member: Int, computing: Int64)? {
+    for index in members.indices where index != thread {
+      if let time = members[index].computingTime { return (index, time) }
+    }
+    return nil
+  }
+}
+
+extension Duration {
+  fileprivate var nanoseconds: Int64 {
+    components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
   }
 }
 
@@ -145,6 +176,14 @@ private final class SleepingThreads: Sendable {
     // Announced first, then checked again: one who missed the announcement has already made the condition hold.
     count.add(1, ordering: .sequentiallyConsistent)
     while !isReached() { condition.wait() }
+    count.subtract(1, ordering: .relaxed)
+    condition.unlock()
+  }
+  /// The same, but no longer than some seconds.
+  func sleep(until isReached: () -> Bool, atMost seconds: Double) {
+    condition.lock()
+    count.add(1, ordering: .sequentiallyConsistent)
+    if !isReached() { _ = condition.wait(until: Date(timeIntervalSinceNow: seconds)) }
     count.subtract(1, ordering: .relaxed)
     condition.unlock()
   }

@@ -5,8 +5,9 @@
 ///
 /// A region of work is cut into shares, one or several for each thread. Every thread takes its own shares first and then
 /// those that others have not begun, so a thread that the system has suspended, or that runs on a slower core, holds up
-/// no more than the share that it has begun. The caller is one of the threads. Others spin for a few microseconds after
-/// a region, because a forward pass has hundreds of them, then park. One caller at a time.
+/// no more than the share that it has begun; a suspended one is then lent the processor of a thread that has finished
+/// (``TeamMember``). The caller is one of the threads. Others spin for some microseconds after a region, because a
+/// forward pass has hundreds of them, and while others work (``WaitPlan``), then park. One caller at a time.
 package final class ThreadTeam: Sendable {
   package let threadCount: Int
   // Workers hold the state, not the team, so that releasing the team stops them.
@@ -14,6 +15,10 @@ package final class ThreadTeam: Sendable {
 
   /// The most shares for each thread.
   package static let pieceLimit = 4
+  /// The same for regions over many rows. They take milliseconds, and where threads get unequal time each waits for a part
+  /// of a share at the end.
+  package static let longPieceLimit = 12
+  private static let longRowCount = 32
 
   package init(threadCount: Int) {
     precondition(threadCount > 0)
@@ -38,13 +43,13 @@ package final class ThreadTeam: Sendable {
   /// Runs `body(context, share, count)` once for every share and returns when all are finished. Allocates nothing if the
   /// body captures nothing and takes everything from the context.
   ///
-  /// - Parameter pieces: shares for each thread, at most ``pieceLimit``; `count` is their number for all threads.
+  /// - Parameter pieces: shares for each thread, at most ``longPieceLimit``; `count` is their number for all threads.
   package func run<Context>(
     with context: Context, pieces: Int = 1,
     _ body: @escaping (_ context: Context, _ share: Int, _ count: Int) -> Void
   ) {
     guard threadCount > 1 else { return body(context, 0, 1) }
-    precondition((1...Self.pieceLimit).contains(pieces), "\(pieces) pieces")
+    precondition((1...Self.longPieceLimit).contains(pieces), "\(pieces) pieces")
     withUnsafePointer(to: Region(context: context, body: body)) { region in
       state.run(TeamJob(kind: Region<Context>.self, region: region), pieces: pieces)
     }
@@ -55,8 +60,10 @@ package final class ThreadTeam: Sendable {
     items * share / count..<items * (share + 1) / count
   }
 
-  /// Shares for each thread of `items` that are each worth the price of taking a share.
-  package func pieces(of items: Int) -> Int { min(max(1, items / (4 * threadCount)), Self.pieceLimit) }
+  /// Shares for each thread of `items`, computed for some rows, that are each worth the price of taking a share.
+  package func pieces(of items: Int, rows: Int = 1) -> Int {
+    min(max(1, items / (4 * threadCount)), rows < Self.longRowCount ? Self.pieceLimit : Self.longPieceLimit)
+  }
 }
 
 /// A function and its context, on the stack of the thread that called `run`.

@@ -23,6 +23,31 @@ int quire_affinity_count(void);
 /* Whether the calling thread may run on a processor; 0 where that cannot be asked. */
 int quire_affinity_has(int processor);
 
+/* The processors that a thread may run on, and the one that it came from. */
+typedef struct {
+  unsigned char allowed[128];
+  int came_from, came_to;
+} quire_placement;
+
+/* The system's number of the calling thread; 0 where threads of others cannot be moved. */
+int quire_thread_id(void);
+
+/* The processor that the calling thread is on. */
+int quire_processor(void);
+
+/* Nanoseconds of computing time that a thread of this process has had; -1 where that cannot be asked. */
+int64_t quire_thread_time(int thread);
+
+/* Moves a thread of this process, which is on the processor came_from, to the one that the calling thread is on, and
+ * keeps it there. With `saved`, takes the processors that it may use from the placement. Returns whether it did. */
+int quire_lend_processor(int thread, quire_placement *placement, int saved);
+
+/* Moves the calling thread to the processor that it came from and keeps it off the one that was lent to it. */
+void quire_return_processor(const quire_placement *placement);
+
+/* Lets the calling thread use all processors that it could use before it was moved. */
+void quire_free_placement(const quire_placement *placement);
+
 /* Starts a thread that calls body(context) and ends. Returns 0 or the number of the error. A thread with a handle must be
  * joined; without one (NULL) the system forgets it when it ends. */
 int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context, uintptr_t *handle);

@@ -1,7 +1,6 @@
 import Foundation
+import QuireTensors
 import Testing
-
-@testable import QuireTensors
 
 @Suite struct BLASKernelsTests {
   /// On a CPU with AVX2 OpenBLAS uses it after the first product, also where it does not know the CPU's model.

@@ -42,7 +42,8 @@ import Testing
     #expect(outcome.errors.contains("/recipes/" + name))
     let quiet = try BuiltProgram.quire.run(
       ["convert", Workplace.demo, "--recipe", name, "--plan", "--quiet"], folder: folder.path)
-    #expect(quiet.status == 0 && quiet.errors == "" && quiet.output == outcome.output)
+    #expect(quiet.status == 0 && quiet.errors == "")
+    #expect(Workplace.withoutTimes(quiet.output) == Workplace.withoutTimes(outcome.output))
   }
 
   @Test func aFileOfTheSameNameComesFirst() throws {

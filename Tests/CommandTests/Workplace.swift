@@ -22,6 +22,11 @@ struct Workplace {
     dictating.write(to: checkpoint)
   }
 
+  /// What a command printed, without the times: they are measured, so no two runs print the same.
+  static func withoutTimes(_ output: String) -> String {
+    output.replacing(/(?m)^time: .*$/, with: "time: …")
+  }
+
   /// The folder for output.
   var path: String { folder.path }
 

@@ -4,9 +4,10 @@ package import QuireCheckpoints
 /// Upper bounds of a process's memory besides its buffers, for plans.
 package enum ProcessMemory {
   /// Code and data of the program and its libraries, its threads' stacks and small objects (measured: 31 MB before
-  /// any work), and the matrix library's packing buffers.
+  /// any work), and for each thread that runs layers the matrix library's packing buffers and what measuring the speed of
+  /// the work leaves behind.
   package static func programBytes(threadCount: Int, runsLayers: Bool) -> Int {
-    (40 << 20) + (runsLayers ? threadCount * (6 << 20) : 0)
+    (40 << 20) + (runsLayers ? threadCount * (9 << 20) : 0)
   }
 
   /// Freed memory that the allocator keeps while `byteCount` bytes are held: a twentieth.

@@ -122,7 +122,8 @@ import Testing
     ),
     (
       ["--shape", "qwen3-8b", "--draft-shape", "qwen3"],
-      "--draft-shape: expected one of qwen3-0.6b, qwen3-1.7b, qwen3-4b, qwen3-8b, qwen3-14b, qwen3-32b, found 'qwen3'"
+      "--draft-shape: expected one of qwen3-0.6b, qwen3-1.7b, qwen3-4b, qwen3-8b, qwen3-14b, qwen3-32b, eagle3, "
+        + "found 'qwen3'"
     ),
     (
       ["--shape", "qwen3-8b", "--draft-scheme", "int8"],

@@ -55,7 +55,8 @@ private func runConvert(_ arguments: Arguments) throws {
   var converter = try Converter(
     loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
-  if !isQuiet { converter = converter.measured() }
+  // Nobody sees the plan of a quiet conversion.
+  if isPlanOnly || !isQuiet { converter = converter.measured() }
   let planned = converter.plan.time
   guard let output else {
     return try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)

@@ -3,20 +3,22 @@
 ///     var pacing = PromptPacing()
 ///     pacing.observe(answerCount: 16, promptCount: 0, position: 0, seconds: 0.090)
 ///     pacing.observe(answerCount: 16, promptCount: 32, position: 0, seconds: 0.190)
-///     pacing.promptTokenCount(answerCount: 16, position: 0)   // 40: such a step takes 2.4 times 0.090 s
+///     pacing.promptTokenCount(answerCount: 16, position: 0)   // 40: such a step is planned to take 2.4 times 0.090 s
 ///
 /// The time between two tokens of an answer is the time of a step. A step that only decodes is the shortest; a step with
-/// prompt tokens may take `stretch` times as long. Now and then a short prompt is an exception: it is computed in one step,
-/// because in parts it would wait for several more decode steps and save the others one longer wait. Many short prompts
-/// in a row are not, because they would be more than one in a hundred waits. Both times are estimated from measured steps: decoding for each number
-/// of answers, prompt tokens for each range of positions, because attention reads all positions before a token.
+/// prompt tokens may take three times as long. Steps vary, so that less is planned: how much less follows from how far
+/// steps took longer than planned. Now and then a short prompt is an exception: it is computed in one step, because in
+/// parts it would wait for several more decode steps and save the others one longer wait. Many short prompts in a row are
+/// not, because they would be more than one in a hundred waits. Both times are estimated from measured steps: decoding for
+/// each number of answers, prompt tokens by their position.
 package struct PromptPacing: Sendable {
-  /// Planned time of a step with prompt tokens, divided by the time of a step that only decodes. The interface promises
-  /// three; the difference allows for the variation of step times.
-  package static let stretch = 2.4
+  /// Time of 99 in a hundred steps with prompt tokens, at most, divided by the time of a step that only decodes.
+  package static let longest = 3.0
+  /// Planned time of a step with prompt tokens, divided by the time of a step that only decodes.
+  package static let stretches = 1.7...2.8
   /// A prompt with at most this many tokens to compute is short.
   package static let shortCount = 128
-  /// Steps with answers from one that is longer than `stretch` allows to the next: of the waits between two tokens, fewer
+  /// Steps with answers from one with more prompt tokens than planned to the next: of the waits between two tokens, fewer
   /// than one in a hundred is of such a step.
   package static let exceptionInterval = 128
   /// A step may always compute this many prompt tokens.
@@ -27,13 +29,20 @@ package struct PromptPacing: Sendable {
   private static let weight = 0.2
   /// A measurement is limited to this range relative to the average, because other programs may interrupt a step.
   private static let ratios = 0.5...2.0
+  /// Standard deviations kept free: 99 in a hundred values of a normal distribution do not exceed 2.33 of them, and the
+  /// deviation itself is an estimate.
+  private static let margin = 2.6
+  /// Weight of the newest step in `variance`, and the largest deviation that counts.
+  private static let varianceWeight = 0.02
+  private static let deviationLimit = 0.5
 
   /// Seconds of a step that only decodes, by the number of answers − 1; 0 if not measured.
   private var decodeSeconds: [Double]
-  /// Seconds per prompt token, by the number of bits of its position; 0 if not measured.
-  private var tokenSeconds = [Double](repeating: 0, count: Int.bitWidth)
-
-  /// Steps with answers since the last one with more prompt tokens than `stretch` allows.
+  private var tokenCost = PromptTokenCost()
+  /// Mean square of what steps with prompt tokens took longer than planned, relative to the plan, as if as many steps
+  /// took as much less.
+  private var variance = 0.0092  // a stretch of 2.4
+  /// Steps with answers since the last one with more prompt tokens than planned.
   private var stepsSinceException = Self.exceptionInterval
 
   /// Whether the next step may compute a short prompt completely, however long it takes.
@@ -47,10 +56,10 @@ package struct PromptPacing: Sendable {
   /// next position.
   package func promptTokenCount(answerCount: Int, position: Int) -> Int {
     guard answerCount > 0 else { return .max }
-    guard let decode = expectedDecode(answerCount), let token = expectedToken(position) else {
+    guard let decode = expectedDecode(answerCount), let token = tokenCost.seconds(at: Double(position)) else {
       return Self.countAtFirst
     }
-    let count = (Self.stretch - 1) * decode / token
+    let count = (stretch - 1) * decode / token
     return count < 1e9 ? max(Self.countMinimum, Int(count)) : .max
   }
 
@@ -66,10 +75,25 @@ package struct PromptPacing: Sendable {
       Self.learn(seconds, &decodeSeconds[answerCount - 1])
     } else {
       let decode = answerCount > 0 ? expectedDecode(answerCount) ?? 0 : 0
+      let middle = Double(position) + Double(promptCount) / 2
+      if decode > 0, let token = tokenCost.seconds(at: middle) {
+        noteDeviation(seconds / (decode + token * Double(promptCount)) - 1)
+      }
       // The weights are read once for all rows, so the difference may be near zero; a prompt token always takes time.
       let rest = max(seconds - decode, seconds / 20)
-      Self.learn(rest / Double(promptCount), &tokenSeconds[Self.bits(position)])
+      tokenCost.learn(rest / Double(promptCount), at: middle)
     }
+  }
+
+  /// The factor of decoding's time that is planned for a step with prompt tokens.
+  private var stretch: Double {
+    let value = Self.longest / (1 + Self.margin * variance.squareRoot())
+    return min(max(value, Self.stretches.lowerBound), Self.stretches.upperBound)
+  }
+
+  private mutating func noteDeviation(_ deviation: Double) {
+    let over = min(max(deviation, 0), Self.deviationLimit)
+    variance += Self.varianceWeight * (2 * over * over - variance)
   }
 
   private static func learn(_ observed: Double, _ mean: inout Double) {
@@ -81,8 +105,6 @@ package struct PromptPacing: Sendable {
     }
   }
 
-  private static func bits(_ position: Int) -> Int { Int.bitWidth - max(0, position).leadingZeroBitCount }
-
   /// An estimate that is never too high: the time for fewer answers, or else a proportional part of the time for more.
   private func expectedDecode(_ answerCount: Int) -> Double? {
     let index = min(answerCount, decodeSeconds.count) - 1
@@ -91,17 +113,5 @@ package struct PromptPacing: Sendable {
       return nil
     }
     return decodeSeconds[above] * Double(index + 1) / Double(above + 1)
-  }
-
-  /// An estimate that is hardly ever too low. From one range of positions to the next, the time at most doubles; a
-  /// higher range takes at least as long.
-  private func expectedToken(_ position: Int) -> Double? {
-    let bits = Self.bits(position)
-    if let below = tokenSeconds.indices.prefix(bits + 1).last(where: { tokenSeconds[$0] > 0 }) {
-      // Below position 1024 attention is a small part of the time.
-      let doublings = max(0, bits - max(below, 10))
-      return tokenSeconds[below] * Double(1 << min(doublings, 30))
-    }
-    return tokenSeconds.dropFirst(bits).first { $0 > 0 }
   }
 }

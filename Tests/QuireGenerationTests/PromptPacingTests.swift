@@ -49,6 +49,33 @@ import Testing
     #expect(Machine().seconds(answers: answers, prompt: far, at: 30_000) < 3 * decode)
   }
 
+  /// 99 in a hundred steps take at most three times as long as a decode step, however much steps vary; where they vary
+  /// little, prompts get most of what that allows.
+  @Test(arguments: [(0.0, 2.6), (0.1, 2.2), (0.2, 1.8)]) func variedStepsKeepTheirLimit(deviation: Double, least: Double) {
+    var pacing = PromptPacing()
+    let (random, draws) = (RandomStream(seed: 5), 12)
+    // Attention is as large a part as in Qwen3-0.6B.
+    let machine = Machine(weights: 0.030, row: 0.0005, position: 2e-6)
+    let decode = machine.seconds(answers: 15, prompt: 0, at: 0)
+    for _ in 0..<5 { pacing.observe(answerCount: 15, promptCount: 0, position: 0, seconds: decode) }
+    var stretches: [Double] = []
+    for _ in 0..<6 {
+      var position = 0
+      while position < 2_000 {
+        let count = min(pacing.promptTokenCount(answerCount: 15, position: position), 512, 2_000 - position)
+        // The sum of twelve uniform numbers is nearly normal, with variance one.
+        let normal = (0..<draws).reduce(-6.0) { $0 + random.uniform(at: UInt64(stretches.count * draws + $1)) }
+        let seconds = machine.seconds(answers: 15, prompt: count, at: position) * max(0.7, 1 + deviation * normal)
+        pacing.observe(answerCount: 15, promptCount: count, position: position, seconds: seconds)
+        stretches.append(seconds / decode)
+        position += count
+      }
+    }
+    stretches.sort()
+    #expect(stretches[stretches.count * 99 / 100] < 3.05)
+    #expect(stretches[stretches.count / 2] > least)
+  }
+
   @Test func aJumpToUnknownPositionsIsCareful() {
     var pacing = PromptPacing()
     let machine = Machine(position: 1e-6)

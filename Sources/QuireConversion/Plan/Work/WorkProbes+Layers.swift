@@ -1,6 +1,4 @@
-import Foundation
 import QuireCalibration
-import QuireFiles
 import QuireModel
 import QuireOptimization
 import QuirePacks
@@ -149,9 +147,7 @@ extension WorkProbes {
       matrix =
         try quantizer.map { .quantized(try $0.quantize(weights, named: "a probe", compute).matrix) }
         ?? weights.roundedToBfloat16(compute)
-      // Removed with the writer, since it is never finished.
-      let name = "quire-probe-\(ProcessInfo.processInfo.processIdentifier)-\(item.width)-\(item.format)"
-      let writer = try PackWriter(path: "\(ScratchFile.temporaryFolder)/\(name)", team: compute.team)
+      let writer = try PackWriter(temporary: compute.team)
       var index = 0
       return Probe(amount: Double(matrix.byteCount)) {
         try? writer.add(matrix, as: .layer(index, .downProjection))

@@ -47,6 +47,16 @@ import Testing
     #expect(!outcome.errors.contains("\r") && !outcome.errors.contains("\u{1b}"))
   }
 
+  /// A plan says where its time is not that of this machine.
+  @Test(arguments: [[], ["--quiet"]])
+  func theSpeedIsMeasuredForEveryPlan(_ more: [String]) throws {
+    let place = Workplace()
+    let words = ["convert", place.checkpoint.path, "--recipe", place.recipe(Self.mixed), "--plan"]
+    let plan = try BuiltProgram.quire.run(words + more)
+    #expect(plan.status == 0 && plan.output.contains(/\ntime: about [0-9.]+ s/))
+    #expect(!plan.output.contains("typical machine"))
+  }
+
   @Test func aSurveyIsShownBeforeAnythingIsCut() throws {
     let place = Workplace()
     let recipe = """
@@ -68,6 +78,7 @@ import Testing
     ] {
       #expect(shown.output.contains(part), "\(part)")
     }
+    #expect(!shown.output.contains("typical machine"))
     let pack = try place.pack(recipe)
     #expect(
       try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue?.last?["choices"] != nil

@@ -120,7 +120,10 @@ import Testing
       outcome, by: "convert",
       ["expected to write \(place.path)/\(file)", "found: file too large", "free disk space"])
     #expect(!outputs.contains("out.quire"))
-    #expect(try BuiltProgram.quire.run(words(recipe)).status == 0)
+    let resumed = try BuiltProgram.quire.run(words(recipe).filter { $0 != "--quiet" })
+    #expect(resumed.status == 0)
+    #expect(resumed.errors.contains("resumes after layer"))
+    #expect(resumed.output.contains(/\ntime: about .* left of [0-9]/))
     #expect(contents("out.quire") == pack && outputs == ["out.quire"])
   }
 }

@@ -31,6 +31,8 @@ package struct ConversionPlan: Sendable {
   let threadCount: Int
   /// The speed of the machine: that of a typical one until it is measured (`WorkProbes`).
   package var rates = WorkRates()
+  /// What the run found of an earlier one; nil before that is known.
+  package var start: RunStart?
 
   /// The model at one point of the recipe.
   package struct Stage: Sendable {
@@ -125,8 +127,17 @@ package struct ConversionPlan: Sendable {
         windows, source.configuration, withReference: recipe.needsReference) : 0
   }
 
-  /// The expected time at these rates.
+  /// The expected time of the whole conversion at these rates.
   package var time: PlannedTime { PlannedTime(ConversionWork(self), rates) }
+  /// The expected time of what an earlier run has not done.
+  package var timeLeft: PlannedTime { PlannedTime(ConversionWork(self).left(of: self), rates) }
+
+  /// The same plan for a run that began so.
+  func resuming(_ start: RunStart) -> ConversionPlan {
+    var result = self
+    result.start = start
+    return result
+  }
 
   /// The model before any step.
   package var source: Stage { stages[0] }

@@ -281,7 +281,7 @@ extension ConversionRun {
       loader.hashes?.adopt(note.tensorHashes)
       record.add(note.record, layer: (1...max(1, layerCount)).contains(index) ? index - 1 : nil)
     }
-    meter.resume(layersDone: layersDone)
+    meter.resume(after: start, layersDone: layersDone)
   }
 }
 

@@ -89,6 +89,13 @@ package struct Converter {
     return result
   }
 
+  /// The same with what a run found of an earlier one, so that the plan shows the time that is left.
+  package func resuming(_ start: RunStart) -> Converter {
+    var result = self
+    result.plan = plan.resuming(start)
+    return result
+  }
+
   /// Of a matrix of the checkpoint, read for this; nil where that fails.
   private var secondsPerByteRead: Double? {
     let name = TensorName.layer(0, .keyProjection)

@@ -127,6 +127,35 @@ import Testing
     for name in names { #expect(text.output.contains("\n\(name) ")) }
   }
 
+  /// Nothing is rounded at the first MLP's input, so AWQ leaves that site as it is.
+  @Test func everyCommandSaysTheSameBitsPerWeight() throws {
+    let place = Workplace()
+    let recipe = """
+      { name: "smoothed", steps: [
+          { step: "smooth", method: "awq" },
+          { step: "quantize", scheme: "int4", group: 32,
+            overrides: [{ match: "0.mlp.(gate|up)_proj", scheme: "bf16" }] } ],
+        calibration: { source: "bundled", windows: 4, tokens: 48, seed: 3 } }
+      """
+    let pack = try place.pack(recipe)
+    let row = try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue?.last
+    let bits = try #require(row?["bitsPerWeight"]?.doubleValue)
+    let text = place.place("text.txt")
+    try "hello there, hello all\nall in all a tale\n".write(toFile: text, atomically: true, encoding: .utf8)
+    let evaluated = try json(
+      BuiltProgram.quire.run(
+        "evaluate", pack, "--reference", place.checkpoint.path, "--no-tasks", "--no-speed", "--text", text,
+        "--quiet", "--json", "-"))
+    #expect(evaluated["rows"]?.arrayValue?.last?["bitsPerWeight"]?.doubleValue == bits)
+    let shown = String(format: "%.2f", bits)
+    let plan = try BuiltProgram.quire.run(
+      "convert", place.checkpoint.path, "--recipe", place.recipe(recipe), "--plan")
+    let planned = try #require(plan.output.split(separator: "\n").first { $0.hasPrefix("quantize ") })
+    #expect(planned.split(separator: " ").contains(Substring(shown)), "\(planned)")
+    let inspected = try BuiltProgram.quire.run("inspect", pack)
+    #expect(inspected.output.contains(", \(shown) bits per weight; on disk "))
+  }
+
   @Test func inspectTakesACheckpointToo() throws {
     let place = Workplace(TinyCheckpoint(shardCount: 3))
     let shown = try json(BuiltProgram.quire.run("inspect", place.checkpoint.path, "--json"))

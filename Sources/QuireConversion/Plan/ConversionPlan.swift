@@ -179,13 +179,9 @@ extension ConversionPlan.Stage {
 }
 
 extension TensorName {
-  /// Whether smoothing folds scales into it, after which bf16 seldom represents it exactly: the two norms before the
-  /// projections of a layer.
+  /// Whether it is float32 after smoothing.
   fileprivate var takesScales: Bool {
-    switch self {
-    case .layer(_, .inputNorm), .layer(_, .postAttentionNorm): true
-    default: false
-    }
+    if case .layer(_, let tensor) = self { SmoothingSettings.scaledNorms.contains(tensor) } else { false }
   }
 
   /// The step that pruned the inputs of a matrix, if one did.

@@ -148,10 +148,10 @@ extension WorkProbes {
         try quantizer.map { .quantized(try $0.quantize(weights, named: "a probe", compute).matrix) }
         ?? weights.roundedToBfloat16(compute)
       let writer = try PackWriter(temporary: compute.team)
-      var index = 0
       return Probe(amount: Double(matrix.byteCount)) {
-        try? writer.add(matrix, as: .layer(index, .downProjection))
-        index += 1
+        // A tensor that is in the pack already would only be compared.
+        try? writer.restart()
+        try? writer.add(matrix, as: .layer(0, .downProjection))
       }
     } catch {
       return nil

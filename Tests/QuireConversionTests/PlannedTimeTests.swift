@@ -92,6 +92,15 @@ import Testing
     #expect(abs(difference - 2e-6 * codes) < 1e-9)
   }
 
+  /// Before a survey, the largest format that all matrices can have stands for those that it will choose.
+  @Test(arguments: [(3.5, WeightFormat.nl3(group: 64)), (4.72, .nl4(group: 32)), (9, .int8())])
+  func aBudgetIsCountedInTheFormatThatFits(_ bits: Double, _ format: WeightFormat) throws {
+    let budget = BudgetSettings(
+      limit: .bitsPerWeight(bits), quantization: .init(target: .nl3(group: 128), method: .gptq))
+    let work = total(try plan([.budget(budget)]))
+    #expect(work[.codes, format] > 0 && work[.codes, format] == work[.codes])
+  }
+
   @Test func theTimeFollowsTheRates() throws {
     var plan = try plan([gptq(.int4(group: 128))])
     let items = plan.workItems

@@ -26,7 +26,7 @@ package struct ConversionPlan: Sendable {
   let survey: SurveyWork?
   /// One trial of repair before the conversion; empty for a recipe that needs none.
   let repairTrial: [ConversionPlan]
-  /// The formats of the step that rounds, which may still be to come; nil when there is none.
+  /// The formats that the time is counted with, of the step that rounds, which may still be to come; nil when there is none.
   let formats: TensorFormats?
   let threadCount: Int
   /// The speed of the machine: that of a typical one until it is measured (`WorkProbes`).
@@ -98,7 +98,7 @@ package struct ConversionPlan: Sendable {
     }
     self.stages = stages
     self.threadCount = threadCount
-    formats = try TensorFormats(recipe, recipe.rotatedConfiguration(configuration))
+    formats = try recipe.expectedFormats(recipe.rotatedConfiguration(configuration))
     survey =
       recipe.unsettledSteps.isEmpty
       ? nil

@@ -24,6 +24,7 @@ package final class AtomicFile {
   /// Whether the temporary file is kept for a later run to resume; initially true if an earlier run has left one.
   package var keepsTemporary = false {
     didSet {
+      guard isNamed else { return }
       isCommitted || keepsTemporary
         ? DisposableFiles.forget(temporaryPath) : DisposableFiles.add(temporaryPath)
     }
@@ -36,6 +37,8 @@ package final class AtomicFile {
   /// Whether a file had the name at the start, and may be replaced.
   private let replaces: Bool
   private let descriptor: Int32
+  /// Whether the file is in a folder.
+  private let isNamed: Bool
   private var isCommitted = false
 
   package static func temporaryPath(for path: String) -> String { path + ".partial" }
@@ -44,6 +47,7 @@ package final class AtomicFile {
   package init(path: String, resumes: Bool = false) throws(FileFailure) {
     self.path = try validated(path: path)
     temporaryPath = Self.temporaryPath(for: path)
+    isNamed = true
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
       throw FileFailure(reason: "something that is not a regular file has that name")
@@ -71,6 +75,13 @@ package final class AtomicFile {
     }
   }
 
+  /// Starts an empty file without a name, which ends with this object or with the process and cannot be committed.
+  package init(temporary: Void = ()) throws(FileFailure) {
+    (descriptor, path) = try ScratchFile.openUnnamed()
+    temporaryPath = path
+    (isNamed, replaces, byteCount) = (false, false, 0)
+  }
+
   /// Removes the temporary file that a killed writer of `path` may have left.
   package static func discardTemporary(for path: String) throws(FileFailure) {
     guard unlink(temporaryPath(for: path)) == 0 || errno == ENOENT else { throw .last }
@@ -85,7 +96,7 @@ package final class AtomicFile {
   }
 
   deinit {
-    if !isCommitted && !keepsTemporary {
+    if isNamed && !isCommitted && !keepsTemporary {
       _ = unlink(temporaryPath)
       DisposableFiles.forget(temporaryPath)
     }
@@ -159,7 +170,7 @@ package final class AtomicFile {
 
   /// Flushes the file to the disk and renames it; nothing can be written after that.
   package func commit() throws(FileFailure) {
-    precondition(!isCommitted, "the file is finished")
+    precondition(isNamed && !isCommitted, "the file is finished or has no name")
     try synchronize()
     try DisposableFiles.finish(temporaryPath, as: path) { () throws(FileFailure) in try renameTemporary() }
     isCommitted = true

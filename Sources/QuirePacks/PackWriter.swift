@@ -21,10 +21,10 @@ package final class PackWriter {
   package let discardedKey: String?
 
   /// The pack that this one takes tensors from, if it is to be a delta pack.
-  private let parent: PackReader?
+  let parent: PackReader?
   private let namedParent: PackParent?
   private let team: ThreadTeam?
-  private let file: AtomicFile
+  let file: AtomicFile
   private let journal: PackJournal?
   private let resumeKey: String?
   private let frameWriter: FrameWriter
@@ -95,6 +95,21 @@ package final class PackWriter {
     }
     tensors = pack.tensors
     names = Set(tensors.map(\.name))
+  }
+
+  /// Starts a pack in a file without a name, to measure how fast tensors are written. It cannot be finished, and nothing
+  /// of it is left even when the process is killed.
+  package init(temporary team: ThreadTeam?) throws(PackError) {
+    self.team = team
+    (parent, namedParent, journal, resumeKey, discardedKey) = (nil, nil, nil, nil, nil)
+    do throws(FileFailure) {
+      file = try AtomicFile(temporary: ())
+      path = file.path
+      frameWriter = try FrameWriter(file: file, team: team, parent: nil)
+      try frameWriter.writeHead()
+    } catch {
+      throw .unwritable(path: ScratchFile.temporaryFolder, reason: error.reasonAndRemedy)
+    }
   }
 
   /// Compresses and appends a tensor. Its streams must be those that `PackSchema` requires, in that order.
@@ -229,19 +244,5 @@ package final class PackWriter {
     } catch {
       throw .unwritable(path: path, reason: error.reasonAndRemedy)
     }
-  }
-
-  /// Data that a reader would refuse must not be written.
-  private func checkLimits(manifestBytes: Int) throws(PackError) {
-    func check(_ what: String, _ number: Int, atMost limit: Int) throws(PackError) {
-      guard number > limit else { return }
-      throw .unwritable(
-        path: path, reason: "\(what) of \(number), more than \(limit); convert a smaller model or recipe")
-    }
-    try check("a manifest", manifestBytes, atMost: PackLayout.manifestRawBytesMax)
-    try check("a number of tensors", tensors.count, atMost: PackLayout.tensorCountMax)
-    let rawBytes = CheckedCount.sum(tensors.flatMap { $0.storedStreams.map(\.rawBytes) }).value ?? .max
-    let limit = PackLayout.totalRawBytesMax(fileBytes: file.byteCount, parent?.fileBytes)
-    try check("tensors", rawBytes, atMost: limit)
   }
 }

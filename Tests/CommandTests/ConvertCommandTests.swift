@@ -47,6 +47,16 @@ import Testing
     #expect(!outcome.errors.contains("\r") && !outcome.errors.contains("\u{1b}"))
   }
 
+  /// A plan says where its time is not that of this machine.
+  @Test(arguments: [[], ["--quiet"]])
+  func theSpeedIsMeasuredForEveryPlan(_ more: [String]) throws {
+    let place = Workplace()
+    let words = ["convert", place.checkpoint.path, "--recipe", place.recipe(Self.mixed), "--plan"]
+    let plan = try BuiltProgram.quire.run(words + more)
+    #expect(plan.status == 0 && plan.output.contains(/\ntime: about [0-9.]+ s/))
+    #expect(!plan.output.contains("typical machine"))
+  }
+
   @Test func aSurveyIsShownBeforeAnythingIsCut() throws {
     let place = Workplace()
     let recipe = """
@@ -68,6 +78,7 @@ import Testing
     ] {
       #expect(shown.output.contains(part), "\(part)")
     }
+    #expect(!shown.output.contains("typical machine"))
     let pack = try place.pack(recipe)
     #expect(
       try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue?.last?["choices"] != nil
@@ -114,6 +125,35 @@ import Testing
     let text = try BuiltProgram.quire.run("inspect", pack)
     #expect(text.status == 0 && text.output.contains("query/KV heads: 2/2"))
     for name in names { #expect(text.output.contains("\n\(name) ")) }
+  }
+
+  /// Nothing is rounded at the first MLP's input, so AWQ leaves that site as it is.
+  @Test func everyCommandSaysTheSameBitsPerWeight() throws {
+    let place = Workplace()
+    let recipe = """
+      { name: "smoothed", steps: [
+          { step: "smooth", method: "awq" },
+          { step: "quantize", scheme: "int4", group: 32,
+            overrides: [{ match: "0.mlp.(gate|up)_proj", scheme: "bf16" }] } ],
+        calibration: { source: "bundled", windows: 4, tokens: 48, seed: 3 } }
+      """
+    let pack = try place.pack(recipe)
+    let row = try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue?.last
+    let bits = try #require(row?["bitsPerWeight"]?.doubleValue)
+    let text = place.place("text.txt")
+    try "hello there, hello all\nall in all a tale\n".write(toFile: text, atomically: true, encoding: .utf8)
+    let evaluated = try json(
+      BuiltProgram.quire.run(
+        "evaluate", pack, "--reference", place.checkpoint.path, "--no-tasks", "--no-speed", "--text", text,
+        "--quiet", "--json", "-"))
+    #expect(evaluated["rows"]?.arrayValue?.last?["bitsPerWeight"]?.doubleValue == bits)
+    let shown = String(format: "%.2f", bits)
+    let plan = try BuiltProgram.quire.run(
+      "convert", place.checkpoint.path, "--recipe", place.recipe(recipe), "--plan")
+    let planned = try #require(plan.output.split(separator: "\n").first { $0.hasPrefix("quantize ") })
+    #expect(planned.split(separator: " ").contains(Substring(shown)), "\(planned)")
+    let inspected = try BuiltProgram.quire.run("inspect", pack)
+    #expect(inspected.output.contains(", \(shown) bits per weight; on disk "))
   }
 
   @Test func inspectTakesACheckpointToo() throws {

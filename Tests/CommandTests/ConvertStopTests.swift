@@ -76,6 +76,23 @@ import Testing
       where: errors.contains)
   }
 
+  /// What a plan writes to measure the speed of writing has no name, so that not even a kill leaves it.
+  @Test func aKilledPlanLeavesNothing() throws {
+    let temporaries = TemporaryFolder()
+    let recipe = TestPaths.repository + "/recipes/balanced.json5"
+    let words = ["convert", Self.checkpoint, "--recipe", recipe, "--plan"]
+    func run(seconds: Double) throws -> Int32 {
+      try BuiltProgram.quire.run(words, environment: ["TMPDIR": temporaries.path], seconds: seconds).status
+    }
+    let start = ContinuousClock.now
+    #expect(try run(seconds: 300) == 0)
+    let whole = (ContinuousClock.now - start) / .seconds(1)
+    for moment in 1...9 {
+      _ = try run(seconds: whole * Double(moment) / 10)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: temporaries.path) == [], "\(moment)")
+    }
+  }
+
   @Test(arguments: [(SIGINT, "INT"), (SIGTERM, "TERM")])
   func aSignalIsAnsweredWithASentence(_ signal: Int32, name: String) throws {
     // So much text that it cannot end before the signal.
@@ -103,7 +120,10 @@ import Testing
       outcome, by: "convert",
       ["expected to write \(place.path)/\(file)", "found: file too large", "free disk space"])
     #expect(!outputs.contains("out.quire"))
-    #expect(try BuiltProgram.quire.run(words(recipe)).status == 0)
+    let resumed = try BuiltProgram.quire.run(words(recipe).filter { $0 != "--quiet" })
+    #expect(resumed.status == 0)
+    #expect(resumed.errors.contains("resumes after layer"))
+    #expect(resumed.output.contains(/\ntime: about .* left of [0-9]/))
     #expect(contents("out.quire") == pack && outputs == ["out.quire"])
   }
 }

@@ -37,6 +37,27 @@ import Testing
       .init(target: .int4(group: 32), method: method, overrides: [.init(pattern: "1.mlp.up", target: .bf16)]))
   }
 
+  /// Norms are float32 after smoothing also where a site keeps its scales, so that plan, report and pack agree about the
+  /// size. Nothing is rounded at the first MLP's input, so AWQ leaves it as it is.
+  @Test func planReportAndPackHaveTheSameSize() throws {
+    TinyCheckpoint(layerCount: 2).write(to: folder)
+    let settings = QuantizationSettings(
+      target: .int4(group: 32),
+      overrides: [QuantizationOverride(pattern: "0.mlp.(gate|up)_proj", target: .bf16)])
+    let converter = try bench.converter(bench.recipe([.smooth(.init(method: .awq)), .quantize(settings)]))
+    let report = try converter.run(output: output)
+    let (row, stage) = (try #require(report.rows.last), converter.plan.result)
+    let tensors = try PackReader(path: output).tensors
+    #expect(row.byteCount == stage.byteCount && row.bitsPerWeight == stage.bitsPerWeight)
+    #expect(tensors.reduce(0) { $0 + $1.rawBytes } == stage.byteCount)
+    for planned in stage.tensors {
+      let stored = try #require(tensors.first { $0.name == planned.name.string })
+      #expect(stored.rawBytes == planned.byteCount, "\(stored.name)")
+    }
+    let kept = try #require(tensors.first { $0.name == "model.layers.0.post_attention_layernorm.weight" })
+    #expect(kept.scheme == "float32")
+  }
+
   @Test(arguments: [false, true])
   func gptqRunsThroughEveryMatrix(tied: Bool) throws {
     TinyCheckpoint(layerCount: 3, tiesEmbeddings: tied).write(to: folder)

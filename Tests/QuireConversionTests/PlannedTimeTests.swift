@@ -92,6 +92,15 @@ import Testing
     #expect(abs(difference - 2e-6 * codes) < 1e-9)
   }
 
+  /// Before a survey, the largest format that all matrices can have stands for those that it will choose.
+  @Test(arguments: [(3.5, WeightFormat.nl3(group: 64)), (4.72, .nl4(group: 32)), (9, .int8())])
+  func aBudgetIsCountedInTheFormatThatFits(_ bits: Double, _ format: WeightFormat) throws {
+    let budget = BudgetSettings(
+      limit: .bitsPerWeight(bits), quantization: .init(target: .nl3(group: 128), method: .gptq))
+    let work = total(try plan([.budget(budget)]))
+    #expect(work[.codes, format] > 0 && work[.codes, format] == work[.codes])
+  }
+
   @Test func theTimeFollowsTheRates() throws {
     var plan = try plan([gptq(.int4(group: 128))])
     let items = plan.workItems
@@ -123,6 +132,61 @@ import Testing
     let (fast, slow) = (time(reading: 1e-9), time(reading: 1e-3))
     #expect(abs((fast.stages[.reading] ?? 0) - 1e-9 * tables) < 1e-12)
     #expect(slow.seconds > 1e-3 * 2 * 2 * (qkv + output + gateUp + down))
+  }
+
+  @Test func aPlanSaysWhereNothingWasMeasured() throws {
+    var plan = try plan([gptq(.int4(group: 128))])
+    #expect(plan.text.contains(" at the speed of a typical machine; measured"))
+    plan.rates = WorkRates([WorkItem(.reading): 1e-9])
+    #expect(!plan.text.contains("typical"))
+  }
+
+  /// Every layer of this plan takes a second.
+  @Test func aResumedPlanCountsWhatIsLeft() throws {
+    var plan = try plan([gptq(.int4(group: 128), asymmetry: 0)], layerCount: 4)
+    let layer = ConversionWork(plan).layers[0]
+    plan.rates = WorkRates(
+      Dictionary(
+        uniqueKeysWithValues: plan.workItems.map { ($0, $0.kind == .codes ? 1 / layer[.codes] : 0) }))
+    #expect(abs(plan.time.seconds - 4) < 1e-9 && abs(plan.timeLeft.seconds - 4) < 1e-9)
+    for (found, seconds) in [
+      (RunStart.Found.nothing, 4.0), (.useless(reason: "is old"), 4), (.layers(0), 4), (.layers(3), 1),
+      (.everything, 0),
+    ] {
+      plan.start = RunStart(.conversion, found)
+      #expect(abs(plan.timeLeft.seconds - seconds) < 1e-9, "\(found)")
+      #expect(abs(plan.time.seconds - 4) < 1e-9)
+    }
+    plan.start = RunStart(.conversion, .layers(3))
+    #expect(plan.text.contains("time: about 1.0 s left of 4.0 s; measured"))
+    #expect(abs(plan.time.resumed(.conversion, as: plan.timeLeft).seconds - 1) < 1e-9)
+    plan.start = RunStart(.conversion, .nothing)
+    #expect(plan.text.contains("time: about 4.0 s; measured"))
+  }
+
+  @Test func aResumedSurveyCountsWhatIsLeft() throws {
+    let budget = BudgetSettings(
+      limit: .bitsPerWeight(6), choices: [.int4(group: 32), .int8()],
+      quantization: .init(target: .int4(group: 32), method: .gptq))
+    let repair = RecipeStep.pruneHeads(.init(unit: .queryHead, removal: .uniform(1)))
+    var plan = try plan([repair, .budget(budget)], layerCount: 4)
+    let whole = plan.timeLeft
+    func left(_ found: RunStart.Found, tried: Int? = nil) -> PlannedTime {
+      var start = RunStart(.survey, found)
+      start.triedShares = tried
+      plan.start = start
+      return plan.timeLeft
+    }
+    let begun = left(.layers(2))
+    let (survey, repairs) = (whole.stages[.survey] ?? 0, whole.stages[.repair] ?? 0)
+    #expect((begun.stages[.survey] ?? 0) < 0.8 * survey)
+    #expect(abs((begun.stages[.repair] ?? 0) - repairs) < 1e-6 * repairs)
+    let tried = left(.layers(4), tried: 3)
+    #expect(tried.stages[.survey] == 0 && (tried.stages[.repair] ?? 0) < 0.4 * repairs)
+    let done = left(.everything)
+    #expect(done.stages[.survey] == 0 && done.stages[.repair] == 0)
+    let (rest, all) = (done.stages[.optimizing] ?? 0, whole.stages[.optimizing] ?? 0)
+    #expect(all > 0 && abs(rest - all) < 1e-6 * all)
   }
 
   @Test func trialsOfRepairAreCounted() throws {

@@ -41,6 +41,16 @@ import Testing
     #expect(try String(contentsOfFile: folder.path + "/a", encoding: .utf8) == "012x")
   }
 
+  @Test func aFileWithoutANameIsInNoFolder() throws {
+    let file = try AtomicFile(temporary: ())
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+    #expect(!FileManager.default.fileExists(atPath: file.temporaryPath))
+    try file.write(Array("words".utf8))
+    let back = HostBuffer<UInt8>(count: 3)
+    try file.read(at: 2, into: back.bytes)
+    #expect(back.buffer.elementsEqual("rds".utf8) && file.byteCount == 5)
+  }
+
   @Test func keepsASecondWriterOut() throws {
     let folder = TemporaryFolder()
     let file = try AtomicFile(path: folder.path + "/a")

@@ -40,13 +40,17 @@ extension ConversionPlan {
 
   /// The expected time, with its parts where there are several.
   private var timeSentence: String {
-    let time = time
+    let time = timeLeft
     let (survey, trials) = (time.stages[.survey] ?? 0, time.stages[.repair] ?? 0)
     let own = time.seconds - survey - trials
     let parts = [(WorkStage.survey.title, survey), (WorkStage.repair.title, trials), ("conversion", own)]
       .filter { $0.1 > 0 }
     let shares = parts.map { "\($0.0) \(Self.time($0.1))" }.joined(separator: ", ")
-    return "time: about \(Self.time(time.seconds))\(parts.count > 1 ? " in all (\(shares))" : "")"
+    return "time: about \(Self.time(time.seconds))"
+      + (start?.isResumed == true
+        ? " left of \(Self.time(self.time.seconds))" : parts.count > 1 ? " in all" : "")
+      + (parts.count > 1 ? " (\(shares))" : "")
+      + (rates.measured.isEmpty ? " at the speed of a typical machine" : "")
       + "; measured layer by layer as it goes"
   }
 

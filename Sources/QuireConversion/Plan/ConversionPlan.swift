@@ -26,11 +26,13 @@ package struct ConversionPlan: Sendable {
   let survey: SurveyWork?
   /// One trial of repair before the conversion; empty for a recipe that needs none.
   let repairTrial: [ConversionPlan]
-  /// The formats of the step that rounds, which may still be to come; nil when there is none.
+  /// The formats that the time is counted with, of the step that rounds, which may still be to come; nil when there is none.
   let formats: TensorFormats?
   let threadCount: Int
   /// The speed of the machine: that of a typical one until it is measured (`WorkProbes`).
   package var rates = WorkRates()
+  /// What the run found of an earlier one; nil before that is known.
+  package var start: RunStart?
 
   /// The model at one point of the recipe.
   package struct Stage: Sendable {
@@ -96,7 +98,7 @@ package struct ConversionPlan: Sendable {
     }
     self.stages = stages
     self.threadCount = threadCount
-    formats = try TensorFormats(recipe, recipe.rotatedConfiguration(configuration))
+    formats = try recipe.expectedFormats(recipe.rotatedConfiguration(configuration))
     survey =
       recipe.unsettledSteps.isEmpty
       ? nil
@@ -125,8 +127,17 @@ package struct ConversionPlan: Sendable {
         windows, source.configuration, withReference: recipe.needsReference) : 0
   }
 
-  /// The expected time at these rates.
+  /// The expected time of the whole conversion at these rates.
   package var time: PlannedTime { PlannedTime(ConversionWork(self), rates) }
+  /// The expected time of what an earlier run has not done.
+  package var timeLeft: PlannedTime { PlannedTime(ConversionWork(self).left(of: self), rates) }
+
+  /// The same plan for a run that began so.
+  func resuming(_ start: RunStart) -> ConversionPlan {
+    var result = self
+    result.start = start
+    return result
+  }
 
   /// The model before any step.
   package var source: Stage { stages[0] }
@@ -168,13 +179,9 @@ extension ConversionPlan.Stage {
 }
 
 extension TensorName {
-  /// Whether smoothing folds scales into it, after which bf16 seldom represents it exactly: the two norms before the
-  /// projections of a layer.
+  /// Whether it is float32 after smoothing.
   fileprivate var takesScales: Bool {
-    switch self {
-    case .layer(_, .inputNorm), .layer(_, .postAttentionNorm): true
-    default: false
-    }
+    if case .layer(_, let tensor) = self { SmoothingSettings.scaledNorms.contains(tensor) } else { false }
   }
 
   /// The step that pruned the inputs of a matrix, if one did.

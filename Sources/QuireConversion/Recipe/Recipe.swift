@@ -89,6 +89,9 @@ package struct Recipe: Sendable, Equatable {
   /// Whether the step of this index or one before it smooths.
   func isSmoothed(after index: Int) -> Bool { steps[...index].contains(where: \.isSmoothing) }
 
+  /// Whether any step smooths.
+  var smooths: Bool { steps.contains(where: \.isSmoothing) }
+
   /// Whether a step removes heads or neurons.
   var prunes: Bool { steps.contains { $0.settings.removesInputs } }
 

@@ -47,8 +47,9 @@ final class ProgressMeter {
   private var layersDone = 0
   private var fractionDone = 0.0
 
+  private let plan: ConversionPlan
   private let work: ConversionWork
-  private let rates: WorkRates
+  private var rates: WorkRates { plan.rates }
   private var layers = Account()
   private var tables = Account()
 
@@ -56,17 +57,20 @@ final class ProgressMeter {
     self.report = report
     last = start
     layerCount = plan.source.configuration.layerCount
+    self.plan = plan
     work = ConversionWork(plan)
-    rates = plan.rates
-    layers.left = work.layers.reduce(0) { $0 + PlannedTime.total($1, plan.rates) }
-    tables.left = work.tables.values.reduce(0) { $0 + PlannedTime.total($1, plan.rates) }
+    expect(work)
   }
 
   /// So many layers were done by an earlier run: they are no longer to do, and took no time of this run.
-  func resume(layersDone count: Int) {
-    tables.left -= seconds(of: .embedding)
-    for index in 0..<count { layers.left -= PlannedTime.total(work.layers[index], rates) }
+  func resume(after start: RunStart, layersDone count: Int) {
+    expect(work.left(of: plan.resuming(start)))
     layersDone = count
+  }
+
+  private func expect(_ left: ConversionWork) {
+    layers.left = left.layers.reduce(0) { $0 + PlannedTime.total($1, rates) }
+    tables.left = left.tables.values.reduce(0) { $0 + PlannedTime.total($1, rates) }
   }
 
   /// A phase begins.

@@ -146,8 +146,10 @@ final class ConversionRun {
         try wrapping(ConversionError.calibration, try activations?.advance(through: layer.weights))
       }
     }
+    let float32Norms = optimizer.recipe.smooths ? SmoothingSettings.scaledNorms : []
     try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
-      try wrapping(ConversionError.model, try writer.add(layer.weights, index: index))
+      try wrapping(
+        ConversionError.model, try writer.add(layer.weights, index: index, float32Norms: float32Norms))
     }
     try endPart(layer.record, layer: index, isAdvanced: isNeeded)
     meter.finishLayer()
@@ -281,7 +283,7 @@ extension ConversionRun {
       loader.hashes?.adopt(note.tensorHashes)
       record.add(note.record, layer: (1...max(1, layerCount)).contains(index) ? index - 1 : nil)
     }
-    meter.resume(layersDone: layersDone)
+    meter.resume(after: start, layersDone: layersDone)
   }
 }
 

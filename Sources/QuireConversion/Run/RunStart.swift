@@ -17,10 +17,20 @@ package struct RunStart: Sendable, Equatable {
 
   package let work: Work
   package let found: Found
+  /// Shares of repair that were tried; nil where the survey has not measured everything yet.
+  package var triedShares: Int?
 
   package init(_ work: Work, _ found: Found) {
     self.work = work
     self.found = found
+  }
+
+  /// Whether work of an earlier run is used.
+  package var isResumed: Bool {
+    switch found {
+    case .nothing, .useless: false
+    case .layers, .everything: true
+    }
   }
 
   /// The notice for the user; nil for `nothing`.

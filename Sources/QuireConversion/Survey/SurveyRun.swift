@@ -37,7 +37,7 @@ final class SurveyRun {
     }
     var surveyor: Surveyor?
     let work = work
-    start = try resumable.start(key: key, discardedKey: journal.discardedKey, noted: note?.layersDone) {
+    var start = try resumable.start(key: key, discardedKey: journal.discardedKey, noted: note?.layersDone) {
       () throws(ConversionError) in
       guard let note else { return false }
       if note.isMeasured { return true }
@@ -45,6 +45,8 @@ final class SurveyRun {
       surveyor = try Surveyor(task, from: note, unfinished, work)
       return surveyor != nil
     }
+    if case .layers = start.found, let note, note.isMeasured { start.triedShares = note.survey.repair.count }
+    self.start = start
     found = surveyor
   }
 

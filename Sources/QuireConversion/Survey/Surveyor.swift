@@ -9,7 +9,7 @@ import QuireTensors
 /// steps. Activation statistics that are in a file are read instead; then text only runs for trials on the whole
 /// model.
 final class Surveyor {
-  private let task: SurveyTask
+  let task: SurveyTask
   private let work: WorkMeter
   private let run: CalibrationRun?
   private let probes: ProbeRun?
@@ -18,8 +18,8 @@ final class Surveyor {
   private(set) var layersDone = 0
   private var survey = Survey()
 
-  private var configuration: ModelConfiguration { task.configuration }
-  private var compute: Compute { task.compute }
+  var configuration: ModelConfiguration { task.configuration }
+  var compute: Compute { task.compute }
 
   /// Starts before the first layer.
   ///
@@ -196,50 +196,11 @@ final class Surveyor {
     }
   }
 
-  private func tryLayer(
+  func tryLayer(
     _ changed: LayerWeights, as probe: ProbeRun.Probe, index: Int
   ) throws(ConversionError) {
     try wrapping(ConversionError.calibration, try probes?.tryLayer(changed, as: probe))
     work.add(task.work.pass(index))
-  }
-
-  private func measureHeads(
-    _ settings: HeadPruningSettings, step: Int, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
-    _ magnitude: (Double) -> Double
-  ) throws(ConversionError) -> PruningTable.Layer {
-    let pruner = LayerPruner(headSize: configuration.headSize, compute: compute)
-    let pruning = HeadPruning(unit: settings.unit, shape: layer.shape, headSize: configuration.headSize)
-    guard
-      let found = pruning.survey(outputProjection: pruner.floats(layer.outputProjection), gram: gram.view)
-    else { throw .optimization(.notFinite(what: "the attention output of layer \(index)")) }
-    let table = PruningTable.Layer(
-      scores: found.scores, steps: found.steps, magnitude: magnitude(found.energy))
-    let units = task.triesEveryUnit ? Array(table.scores.indices) : table.nearTies
-    guard settings.tries, settings.removal.mayRemove(layer: index), units.count > 1 else { return table }
-    for unit in units {
-      var changed = layer
-      do throws(OptimizationError) {
-        _ = try pruner.prune(
-          &changed, settings, count: 1, first: found.scores[unit].block, StreamMoments(gram: gram),
-          layer: index)
-      } catch {
-        throw .optimization(error)
-      }
-      try tryLayer(changed, as: .unit(step: step, layer: index, index: unit), index: index)
-    }
-    return table
-  }
-
-  private func measureNeurons(
-    _ settings: NeuronPruningSettings, _ layer: LayerWeights, index: Int, _ gram: GramMatrix,
-    _ magnitude: (Double) -> Double
-  ) throws(ConversionError) -> PruningTable.Layer {
-    let matrix = LayerPruner(headSize: configuration.headSize, compute: compute).floats(layer.downProjection)
-    guard
-      let found = NeuronPruning(width: matrix.columns).survey(
-        group: settings.group, downProjection: matrix, gram: gram.view)
-    else { throw .optimization(.notFinite(what: "the MLP's activations of layer \(index)")) }
-    return PruningTable.Layer(steps: found.steps, magnitude: magnitude(found.energy))
   }
 
   /// After the last layer: the divergence of every trial, measured at lm_head.

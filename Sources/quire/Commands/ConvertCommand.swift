@@ -57,42 +57,14 @@ private func runConvert(_ arguments: Arguments) throws {
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
   // Nobody sees the plan of a quiet conversion.
   if isPlanOnly || !isQuiet { converter = converter.measured() }
-  let planned = converter.plan.time
   guard let output else {
     return try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)
   }
-  if !isQuiet { output.remarkLine(converter.text) }
-  let surveyBegin = Date()
-  if !converter.isSettled {
-    let unsettled = converter
-    let survey = try converter.survey(forPack: output.path, quiet: isQuiet)
-    converter = try converter.settled(by: survey)
-    if !isQuiet {
-      converter = converter.measured(asWith: unsettled)
-      output.remarkLine("\n" + survey.text + "\n\n" + converter.text)
-    }
-  }
-  let surveySeconds = Date().timeIntervalSince(surveyBegin)
+  var conversion = ShownConversion(converter, output: output, isQuiet: isQuiet)
+  try conversion.survey()
   // A survey takes hours; meanwhile another program may have written the file.
   try files.checkAgain(output.path, option: "--output", replaces: arguments.has("--force"))
-  let begin = Date()
-  let progress = Progress("convert", unit: .percent, quiet: isQuiet)
-  let report: ConversionReport
-  do {
-    defer { progress.close() }
-    report = try converter.run(
-      output: output.path, resumes: !output.isStream, parent: parent, progress: { progress.show($0) },
-      onStart: { $0.sentence.map(notify) })
-  }
-  // Deviations from the recipe are reported even with --quiet.
-  for row in report.rows {
-    for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
-  }
-  try output.deliver()
-  guard !isQuiet else { return }
-  let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
-  output.remarkLine("\nwrote \(output.name): \(ByteText.of(report.packBytes)) in \(seconds)")
-  output.remarkLine(planned.sentence(before: surveySeconds, report.times))
+  try conversion.convert(parent: parent)
 }
 
 /// What another program has quantized stays as it is unless a recipe says otherwise.
@@ -128,7 +100,8 @@ private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throw
   guard measures else { return }
   let survey = try converter.surveyOfEverything(quiet: quiet)
   Terminal.report((survey.text.isEmpty ? "\nnothing to measure in this recipe" : "\n" + survey.text) + "\n")
-  if !converter.isSettled { Terminal.report("\n" + (try converter.settled(by: survey)).text + "\n") }
+  guard !converter.isSettled else { return }
+  Terminal.report("\n" + (try converter.settled(by: survey)).measured(asWith: converter).text + "\n")
 }
 
 extension Converter {
@@ -137,23 +110,4 @@ extension Converter {
     defer { progress.close() }
     return try surveyOfEverything { progress.update($0, of: $1) }
   }
-
-  fileprivate func survey(forPack path: String, quiet: Bool) throws -> Survey {
-    let progress = Progress("survey", unit: .percent, quiet: quiet)
-    defer { progress.close() }
-    return try survey(
-      forPack: path, progress: { progress.update($0, of: $1) },
-      onStart: { start in start.sentence.map(notify) })
-  }
 }
-
-extension Progress {
-  fileprivate func show(_ state: ConversionProgress) {
-    let layers = "layer \(min(state.layersDone + 1, state.layerCount)) of \(state.layerCount)"
-    update(
-      Int(state.fractionDone * 1e6), of: 1_000_000,
-      note: state.phase == .layers ? layers : state.phase.rawValue)
-  }
-}
-
-private func notify(_ sentence: String) { Terminal.errorLine("quire convert: \(sentence)") }

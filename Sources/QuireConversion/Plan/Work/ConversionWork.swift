@@ -5,12 +5,12 @@ import QuireTensors
 
 /// The work of a conversion, part by part.
 package struct ConversionWork {
-  package let layers: [Work]
+  package private(set) var layers: [Work]
   /// Of the embedding and lm_head, with what is done before the first layer and after the last.
-  package let tables: [TensorName: Work]
+  package private(set) var tables: [TensorName: Work]
   /// Before the conversion; empty for a recipe that needs none.
-  package let survey: Work
-  package let repair: Work
+  package private(set) var survey: Work
+  package private(set) var repair: Work
 
   package init(_ plan: ConversionPlan) {
     let text = plan.textWork
@@ -34,6 +34,27 @@ package struct ConversionWork {
     tables = Self.tables(plan, text)
     survey = plan.survey.map { $0.total() } ?? Work()
     repair = plan.repairTrial.isEmpty ? Work() : plan.repairWork(text)
+  }
+
+  /// Without what an earlier run has done, as far as the run that resumes it has found that.
+  func left(of plan: ConversionPlan) -> ConversionWork {
+    guard let start = plan.start, start.isResumed else { return self }
+    var left = self
+    switch (start.work, start.found) {
+    case (_, .nothing), (_, .useless): break
+    case (.survey, .everything): (left.survey, left.repair) = (Work(), Work())
+    case (.survey, .layers(let count)):
+      left.survey = start.triedShares == nil ? plan.survey.map { $0.total(from: count) } ?? Work() : Work()
+      if !plan.repairTrial.isEmpty {
+        left.repair = plan.repairWork(plan.textWork, after: start.triedShares ?? 0)
+      }
+    case (.conversion, .layers(let count)):
+      left.tables[.embedding] = nil
+      for layer in layers.indices.prefix(count) { left.layers[layer] = Work() }
+    case (.conversion, .everything):
+      (left.layers, left.tables) = (layers.map { _ in Work() }, [:])
+    }
+    return left
   }
 
   private typealias Part = (width: Int, format: WeightFormat, byteCount: Double)
@@ -123,10 +144,12 @@ extension ConversionPlan {
   }
 
   /// The trials of repair: each share prunes all layers twice, with either half of the text.
-  fileprivate func repairWork(_ text: TextWork) -> Work {
+  ///
+  /// - Parameter tried: so many of the shares are done
+  fileprivate func repairWork(_ text: TextWork, after tried: Int = 0) -> Work {
     let configuration = source.configuration
     var work = Work()
-    for share in RepairTrial.shares {
+    for share in RepairTrial.shares.dropFirst(tried) {
       let recipe = recipe.repaired(share: share)
       for index in 0..<configuration.layerCount {
         var layer = layerWork(index, recipe, text.share(0.5))

@@ -10,6 +10,14 @@ package struct PlannedTime: Sendable, Equatable {
     for layer in work.layers { add(Self.overlapped(layer.seconds(rates))) }
   }
 
+  /// The time once a run is found to resume, and so expects `left`; a conversion has its survey and trials before it.
+  package func resumed(_ work: RunStart.Work, as left: PlannedTime) -> PlannedTime {
+    guard work == .conversion else { return left }
+    var result = left
+    for stage in [WorkStage.survey, .repair] { result.stages[stage] = stages[stage] }
+    return result
+  }
+
   /// Seconds of all stages.
   static func total(_ work: Work, _ rates: WorkRates) -> Double {
     work.seconds(rates).values.reduce(0, +)

@@ -1,6 +1,4 @@
-import Foundation
 import QuireCalibration
-import QuireFiles
 import QuireModel
 import QuireOptimization
 import QuirePacks
@@ -149,13 +147,11 @@ extension WorkProbes {
       matrix =
         try quantizer.map { .quantized(try $0.quantize(weights, named: "a probe", compute).matrix) }
         ?? weights.roundedToBfloat16(compute)
-      // Removed with the writer, since it is never finished.
-      let name = "quire-probe-\(ProcessInfo.processInfo.processIdentifier)-\(item.width)-\(item.format)"
-      let writer = try PackWriter(path: "\(ScratchFile.temporaryFolder)/\(name)", team: compute.team)
-      var index = 0
+      let writer = try PackWriter(temporary: compute.team)
       return Probe(amount: Double(matrix.byteCount)) {
-        try? writer.add(matrix, as: .layer(index, .downProjection))
-        index += 1
+        // A tensor that is in the pack already would only be compared.
+        try? writer.restart()
+        try? writer.add(matrix, as: .layer(0, .downProjection))
       }
     } catch {
       return nil

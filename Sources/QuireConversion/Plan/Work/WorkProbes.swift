@@ -38,7 +38,7 @@ package struct WorkProbes {
   }
 
   /// Rounds over all probes; fewer when they take long.
-  private static let rounds = 7
+  private static let rounds = 30
   private static let fewestRounds = 3
 
   var threadCount: Int { compute.team.threadCount }
@@ -99,7 +99,7 @@ package struct WorkProbes {
       return (ContinuousClock.now - start) / .seconds(1) / Double(count)
     }
     // A quick probe is repeated until it takes a part of the time.
-    let least = secondsMax / 300
+    let least = min(1, secondsMax) / 300
     var samples: [WorkItem: [Double]] = [:]
     let start = ContinuousClock.now
     for round in 0..<Self.rounds {

@@ -1,0 +1,79 @@
+import Foundation
+import QuireConversion
+import QuireFiles
+import QuirePacks
+
+/// A conversion in the terminal: its survey, where it needs one, and the pack. Each plan is shown once it is known what an
+/// earlier run has done of it.
+struct ShownConversion {
+  private var converter: Converter
+  private let output: PackOutput
+  private let isQuiet: Bool
+  /// For the report at the end.
+  private var planned: PlannedTime
+  private var surveySeconds = 0.0
+  /// What is shown before the plan of the conversion.
+  private var heading = ""
+
+  init(_ converter: Converter, output: PackOutput, isQuiet: Bool) {
+    self.converter = converter
+    self.output = output
+    self.isQuiet = isQuiet
+    planned = converter.plan.time
+  }
+
+  /// Surveys the model where the recipe needs it, and settles the recipe.
+  mutating func survey() throws {
+    guard !converter.isSettled else { return }
+    let begin = Date()
+    let unsettled = converter
+    let progress = Progress("survey", unit: .percent, quiet: isQuiet)
+    defer { progress.close() }
+    let survey = try unsettled.survey(
+      forPack: output.path, progress: { progress.update($0, of: $1) }, onStart: { show(after: $0) })
+    converter = try unsettled.settled(by: survey)
+    if !isQuiet { converter = converter.measured(asWith: unsettled) }
+    heading = "\n" + survey.text + "\n\n"
+    surveySeconds = Date().timeIntervalSince(begin)
+  }
+
+  /// Writes the pack and says what it took.
+  mutating func convert(parent: PackReader?) throws {
+    let begin = Date()
+    let progress = Progress("convert", unit: .percent, quiet: isQuiet)
+    let report: ConversionReport
+    do {
+      defer { progress.close() }
+      let begun = converter
+      report = try begun.run(
+        output: output.path, resumes: !output.isStream, parent: parent, progress: { progress.show($0) },
+        onStart: { show(after: $0) })
+    }
+    // Deviations from the recipe are reported even with --quiet.
+    for row in report.rows {
+      for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
+    }
+    try output.deliver()
+    guard !isQuiet else { return }
+    let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
+    output.remarkLine("\nwrote \(output.name): \(ByteText.of(report.packBytes)) in \(seconds)")
+    output.remarkLine(planned.sentence(before: surveySeconds, report.times))
+  }
+
+  /// Shows the plan of what is left, and what was found of an earlier run.
+  private mutating func show(after start: RunStart) {
+    let resuming = converter.resuming(start)
+    if !isQuiet { output.remarkLine(heading + resuming.text) }
+    if start.isResumed { planned = planned.resumed(start.work, as: resuming.plan.timeLeft) }
+    if let sentence = start.sentence { Terminal.errorLine("quire convert: \(sentence)") }
+  }
+}
+
+extension Progress {
+  fileprivate func show(_ state: ConversionProgress) {
+    let layers = "layer \(min(state.layersDone + 1, state.layerCount)) of \(state.layerCount)"
+    update(
+      Int(state.fractionDone * 1e6), of: 1_000_000,
+      note: state.phase == .layers ? layers : state.phase.rawValue)
+  }
+}

@@ -31,6 +31,8 @@
 #define QUIRE_ATTENTION_ROWS 8
 #define QUIRE_INT8_DOTS 512
 #include "floats.inc"
+// Both operands of a tile product are signed.
+#define LEVEL_BYTE(x) (x)
 #include "avx512_vbmi_levels.inc"
 #include "avx512_gemm.inc"
 

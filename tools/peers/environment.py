@@ -101,7 +101,9 @@ def run(command: list[str], purpose: str) -> None:
     # llama.cpp's part for images would double the time of its build, and as many compilers at once as there are files
     # would not fit into memory.
     left_out = "-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
-    settings = {"CMAKE_ARGS": left_out, "LLAMA_CPP_BUILD_JOBS": str(os.cpu_count())} | os.environ
+    # llama.cpp hands AMX a configuration in memory that gcc believes unread, and removes: an illegal instruction follows.
+    kept_stores = "-DCMAKE_CXX_FLAGS=-fno-tree-dse"
+    settings = {"CMAKE_ARGS": f"{left_out} {kept_stores}", "LLAMA_CPP_BUILD_JOBS": str(os.cpu_count())} | os.environ
     outcome = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings)
     if outcome.returncode != 0:
         last = outcome.stdout.strip().splitlines()[-1:] or ["no message"]

@@ -51,7 +51,8 @@ import Testing
 
   /// 99 in a hundred steps take at most three times as long as a decode step, however much steps vary; where they vary
   /// little, prompts get most of what that allows.
-  @Test(arguments: [(0.0, 2.6), (0.1, 2.2), (0.2, 1.8)]) func variedStepsKeepTheirLimit(deviation: Double, least: Double) {
+  @Test(arguments: [(0.0, 2.6), (0.1, 2.2), (0.2, 1.8)])
+  func variedStepsKeepTheirLimit(deviation: Double, least: Double) {
     var pacing = PromptPacing()
     let (random, draws) = (RandomStream(seed: 5), 12)
     // Attention is as large a part as in Qwen3-0.6B.
@@ -64,8 +65,11 @@ import Testing
       while position < 2_000 {
         let count = min(pacing.promptTokenCount(answerCount: 15, position: position), 512, 2_000 - position)
         // The sum of twelve uniform numbers is nearly normal, with variance one.
-        let normal = (0..<draws).reduce(-6.0) { $0 + random.uniform(at: UInt64(stretches.count * draws + $1)) }
-        let seconds = machine.seconds(answers: 15, prompt: count, at: position) * max(0.7, 1 + deviation * normal)
+        let normal = (0..<draws).reduce(-6.0) {
+          $0 + random.uniform(at: UInt64(stretches.count * draws + $1))
+        }
+        let planned = machine.seconds(answers: 15, prompt: count, at: position)
+        let seconds = planned * max(0.7, 1 + deviation * normal)
         pacing.observe(answerCount: 15, promptCount: count, position: position, seconds: seconds)
         stretches.append(seconds / decode)
         position += count

@@ -34,7 +34,7 @@ package struct PromptPacing: Sendable {
   private static let margin = 2.6
   /// Weight of the newest step in `variance`, and the largest deviation that counts.
   private static let varianceWeight = 0.02
-  private static let deviationLimit = 0.5
+  private static let deviationLimit = 0.35
 
   /// Seconds of a step that only decodes, by the number of answers − 1; 0 if not measured.
   private var decodeSeconds: [Double]

@@ -1,6 +1,7 @@
 """Throw-away Python environments with other programs in them."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -101,10 +102,19 @@ def run(command: list[str], purpose: str) -> None:
     # llama.cpp's part for images would double the time of its build, and as many compilers at once as there are files
     # would not fit into memory.
     left_out = "-DLLAVA_BUILD=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
-    # llama.cpp hands AMX a configuration in memory that gcc believes unread, and removes: an illegal instruction follows.
-    kept_stores = "-DCMAKE_CXX_FLAGS=-fno-tree-dse"
-    settings = {"CMAKE_ARGS": f"{left_out} {kept_stores}", "LLAMA_CPP_BUILD_JOBS": str(os.cpu_count())} | os.environ
+    settings = {"CMAKE_ARGS": " ".join([left_out, *without_amx()]), "LLAMA_CPP_BUILD_JOBS": str(os.cpu_count())} | os.environ
     outcome = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings)
     if outcome.returncode != 0:
         last = outcome.stdout.strip().splitlines()[-1:] or ["no message"]
         raise PeerError(f"cannot {purpose}: {last[0]}")
+
+
+def without_amx() -> list[str]:
+    """Arguments of CMake that leave AMX out of llama.cpp, whose code for it ends with an illegal instruction.
+
+    It writes the tiles' configuration to memory and gives the compiler eight bytes of it as the operand of ldtilecfg; gcc
+    removes the other stores (seen in the built library)."""
+    if platform.machine() != "x86_64":
+        return []
+    flags = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+    return [f"'-DCMAKE_C_FLAGS={flags}'", f"'-DCMAKE_CXX_FLAGS={flags}'"]

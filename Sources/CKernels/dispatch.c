@@ -3,6 +3,21 @@
 #include "tables.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
+
+// By CPUID, because the compiler's runtime library of older systems does not know Zen 5.
+int quire_cpu_is_zen5_or_later(void) {
+  enum { UNKNOWN, NO, YES, ZEN5_FAMILY = 26 };
+  static _Atomic int answer = UNKNOWN;
+  if (answer == UNKNOWN) {
+    unsigned eax = 0, ebx, ecx, edx, family = 0;
+    // The family is bits 8...11, and if those are all ones, plus bits 20...27.
+    if (__builtin_cpu_is("amd") && __get_cpuid(1, &eax, &ebx, &ecx, &edx)) family = (eax >> 8 & 15) + (eax >> 20 & 255);
+    answer = family >= ZEN5_FAMILY ? YES : NO;
+  }
+  return answer == YES;
+}
+
 // Asked once: the system's permission, and whether the kernel is right on this CPU; few were met.
 static int amx_is_usable(void) {
   enum { UNKNOWN, NO, YES };

@@ -9,6 +9,8 @@ extern const quire_kernels quire_kernels_avx_vnni;
 extern const quire_kernels quire_kernels_avx512;
 extern const quire_kernels quire_kernels_avx512_vbmi;
 extern const quire_kernels quire_kernels_amx;
+// 1 on CPUs of AMD from Zen 5 on.
+int quire_cpu_is_zen5_or_later(void);
 // Multiply-adds of bytes in tiles alone, for limits.c.
 uint64_t quire_amx_multiply(uint64_t rounds);
 // nl4 and nl3 with AVX-512 VNNI, without and with VBMI.

@@ -7,7 +7,7 @@ import QuireScheduling
 /// Call `end` when a request has ended.
 struct StepDrafting {
   /// The drafts of a request in the current step.
-  private struct Grant {
+  struct Grant {
     let workIndex: Int
     /// Range of its drafts in the proposals' tokens, or in `forced`.
     let range: Range<Int>
@@ -16,38 +16,38 @@ struct StepDrafting {
   }
 
   /// nil when drafting from the text is off.
-  private let source: (any DraftSource)?
-  private let model: (any TokenDrafter)?
-  private var planner: DraftPlanner
+  let source: (any DraftSource)?
+  let model: (any TokenDrafter)?
+  var planner: DraftPlanner
   /// Draft history by request.
-  private var records: [UInt64: Held<DraftRecord>] = [:]
+  var records: [UInt64: Held<DraftRecord>] = [:]
   /// The acceptance that a request's drafts of the draft model begin with: that of earlier ones of all requests.
-  private var modelAcceptance = DraftRecord.modelAcceptanceAtFirst
+  var modelAcceptance = DraftRecord.modelAcceptanceAtFirst
   /// Weight of the newest draft in it.
-  private static let modelWeight = 0.05
+  static let modelWeight = 0.05
   /// The current step.
-  private var texts: [DraftText] = []
-  private var proposals: DraftProposals
+  var texts: [DraftText] = []
+  var proposals: DraftProposals
   /// For each of the planner's candidates its text, and its proposal, if it is there before the planner decides.
-  private var choices: [(textIndex: Int, proposalIndex: Int?)] = []
-  private var jobs: [DraftModel.Job] = []
-  private var grants: [Grant] = []
+  var choices: [(textIndex: Int, proposalIndex: Int?)] = []
+  var jobs: [DraftModel.Job] = []
+  var grants: [Grant] = []
   /// Forced tokens of the current step, which are drafts that are always accepted.
-  private var forced: [Int32] = []
+  var forced: [Int32] = []
   /// Number of drafts in the current step.
   private(set) var draftCount = 0
   /// Those of them that the draft model proposed.
   private(set) var modelDraftCount = 0
   /// The draft model's time for them, in steps without drafts.
-  private var modelCost = 0.0
+  var modelCost = 0.0
 
   /// Whether a drafter that follows the target is worth its time; nil for others, and when all drafts are wanted.
-  private var account: DraftAccount?
+  var account: DraftAccount?
   /// What is not yet in the account.
-  private var ledger = Ledger()
+  var ledger = Ledger()
 
   /// The seconds of a step that are recorded in the account.
-  private struct Ledger {
+  struct Ledger {
     var step = 0.0
     var spent = 0.0
     var gained = 0.0
@@ -74,7 +74,7 @@ struct StepDrafting {
   }
 
   /// Whether any tokens but forced ones are drafted.
-  private var isOn: Bool { source != nil || model != nil }
+  var isOn: Bool { source != nil || model != nil }
 
   /// Rows that the draft model has computed so far.
   var modelRowCount: Int { model?.rowCount ?? 0 }
@@ -101,7 +101,7 @@ struct StepDrafting {
   }
 
   /// Adds the forced tokens of requests, also when drafting is off: they need no steps of their own.
-  private mutating func grantForced(
+  mutating func grantForced(
     _ plan: inout StepPlan, _ scheduler: inout Scheduler, _ budget: StepBudget,
     _ requests: [UInt64: ActiveRequest]
   ) {
@@ -117,7 +117,7 @@ struct StepDrafting {
     }
   }
 
-  private mutating func collectTexts(_ plan: StepPlan, _ requests: [UInt64: ActiveRequest]) {
+  mutating func collectTexts(_ plan: StepPlan, _ requests: [UInt64: ActiveRequest]) {
     for (index, work) in plan.work.enumerated() where work.completes {
       guard let request = requests[work.id], request.answerCount > 0, !request.hasForcedTokens else {
         continue
@@ -136,100 +136,13 @@ struct StepDrafting {
     }
   }
 
-  private func record(_ id: UInt64) -> Held<DraftRecord> {
+  func record(_ id: UInt64) -> Held<DraftRecord> {
     guard let record = records[id] else { preconditionFailure("a text without a record") }
     return record
   }
 
-  // MARK: What is drafted
-
-  /// Decides the drafts of each text. The proposal from the text itself and the draft model do not compete draft by draft:
-  /// a text gets those with the better ratio of expected tokens to time.
-  private mutating func choose(_ plan: StepPlan, _ requests: [UInt64: ActiveRequest]) {
-    choices.removeAll(keepingCapacity: true)
-    planner.begin(rowCount: plan.tokenCount, answerCount: plan.work.count { $0.completes })
-    var next = 0
-    for index in texts.indices {
-      var proposalIndex: Int?
-      if next < proposals.list.count, proposals.list[next].textIndex == index {
-        proposalIndex = next
-        next += 1
-      }
-      add(index, proposalIndex, plan, requests)
-    }
-    planner.choose()
-    for (index, choice) in choices.enumerated() where planner.candidates[index].count == 0 {
-      let record = record(texts[choice.textIndex].id)
-      if record.value.declineOrProbe() { planner.probe(index) }
-    }
-    modelCost = planner.modelCost()
-  }
-
-  /// Adds a text as a candidate, if anything can be drafted for it.
-  private mutating func add(
-    _ textIndex: Int, _ proposalIndex: Int?, _ plan: StepPlan, _ requests: [UInt64: ActiveRequest]
-  ) {
-    let text = texts[textIndex]
-    let record = record(text.id).value
-    let modelLimit = model?.limit(of: text) ?? 0
-    let backlog = model?.backlog(of: text, blocks: plan.work[text.workIndex].blocks) ?? 0
-    if let proposalIndex {
-      let proposal = proposals.list[proposalIndex]
-      if modelLimit <= 0 || !prefersModel(record, confidence: proposal.confidence, backlog: backlog) {
-        // Drafts that the request's constraint refuses are cut: they could not come true.
-        let possible = requests[text.id]?.possibleCount(of: proposals.tokens[proposal.range]) ?? 0
-        planner.add(
-          workIndex: text.workIndex, limit: min(text.limit, possible), confidence: proposal.confidence,
-          record: record)
-        choices.append((textIndex, proposalIndex))
-        return
-      }
-    }
-    guard modelLimit > 0 else { return }
-    planner.add(
-      workIndex: text.workIndex, limit: modelLimit, confidence: DraftRecord.modelConfidence, record: record,
-      backlog: backlog, rest: min(text.limit, max(Self.restMinimum, text.answerCount)))
-    choices.append((textIndex, nil))
-  }
-
-  /// An answer is expected to continue for as long as it is, and at least for so many tokens.
-  private static let restMinimum = 64
-
-  private func prefersModel(_ record: DraftRecord, confidence: Int, backlog: Int) -> Bool {
-    guard backlog <= DraftModel.readyRowCountMaximum else { return false }
-    func gain(_ confidence: Int, passRowCount: Int) -> Double {
-      planner.costs.bestGain(
-        acceptance: record.acceptance(confidence: confidence), rowCount: planner.rowCount,
-        passRowCount: passRowCount)
-    }
-    return gain(DraftRecord.modelConfidence, passRowCount: 1) > gain(confidence, passRowCount: 0)
-  }
-
-  /// Lets the draft model propose what the planner has chosen.
-  private mutating func runModel(_ plan: StepPlan) {
-    guard let model else { return }
-    jobs.removeAll(keepingCapacity: true)
-    for (index, choice) in choices.enumerated() where choice.proposalIndex == nil {
-      let candidate = planner.candidates[index]
-      if candidate.count > 0, let backlog = candidate.backlog {
-        jobs.append(DraftModel.Job(textIndex: choice.textIndex, count: candidate.count, rowCount: backlog))
-      } else if candidate.catchUpCount > 0 {
-        jobs.append(
-          DraftModel.Job(textIndex: choice.textIndex, count: 0, rowCount: candidate.catchUpCount))
-      }
-    }
-    guard !jobs.isEmpty else { return }
-    let passes = model.run(jobs, for: texts, plan: plan, into: &proposals)
-    for pass in passes {
-      planner.observePass(rowCount: pass.rowCount, seconds: pass.seconds)
-      ledger.spent += pass.seconds
-    }
-  }
-
-  // MARK: What becomes of it
-
   /// Adds the drafts that the planner has chosen for one proposal to the scheduler's plan.
-  private mutating func grant(
+  mutating func grant(
     _ proposal: DraftProposals.Proposal, _ plan: inout StepPlan, _ scheduler: inout Scheduler,
     _ budget: StepBudget, _ requests: [UInt64: ActiveRequest]
   ) {
@@ -255,12 +168,6 @@ struct StepDrafting {
     modelDraftCount += isModels ? count : 0
   }
 
-  /// The share of the draft model's time that belongs to so many of its drafts.
-  private func modelCost(of count: Int) -> Double {
-    let all = planner.candidates.reduce(0) { $0 + ($1.backlog == nil ? 0 : $1.count) }
-    return modelCost * Double(count) / Double(max(1, all))
-  }
-
   /// The drafts of a work, in order.
   func drafts(workIndex: Int) -> ArraySlice<Int32> {
     guard let grant = grants.first(where: { $0.workIndex == workIndex }) else { return [] }
@@ -270,72 +177,5 @@ struct StepDrafting {
   /// Whether the drafts of a work are the draft model's.
   func isModels(workIndex: Int) -> Bool {
     grants.first { $0.workIndex == workIndex }?.confidence == DraftRecord.modelConfidence
-  }
-
-  /// Records the seconds that the model needed for the step.
-  mutating func note(rowCount: Int, seconds: Double) {
-    if isOn { planner.observe(rowCount: rowCount, seconds: seconds) }
-    ledger.step += seconds
-  }
-
-  /// The share of a step's time that it would have taken without its drafts; the step has `rowCount` rows with them.
-  func plainShare(rowCount: Int) -> Double {
-    planner.costs.plainShare(rowCount: rowCount, draftCount: draftCount)
-  }
-
-  /// The target has computed the plan's rows, whose blocks are still known.
-  mutating func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest]) {
-    guard let model, account?.isOpen ?? true else { return }
-    let start = ContinuousClock.now
-    model.take(plan, requests: requests)
-    ledger.spent += start.duration(to: .now).seconds
-  }
-
-  /// Brings the account up to date; the drafter stops when it closes.
-  private mutating func settleAccount() {
-    guard account != nil else { return }
-    let wasOpen = account?.isOpen
-    account?.note(
-      answerCount: planner.answerCount, stepSeconds: ledger.step, spent: ledger.spent, gained: ledger.gained)
-    ledger = Ledger()
-    if wasOpen == true, account?.isOpen == false { model?.forgetTexts() }
-  }
-
-  /// Records how many drafts of a work were accepted.
-  mutating func settle(_ id: UInt64, workIndex: Int, accepted: Int) {
-    guard let grant = grants.first(where: { $0.workIndex == workIndex }), let confidence = grant.confidence
-    else { return }
-    let count = grant.range.count
-    // Each draft carries an equal share of the cost; each token saved, its share of a step.
-    let plannedCount = draftCount - forced.count
-    let cost = planner.cost(draftCount: plannedCount) * Double(count) / Double(plannedCount)
-    let gain = Double(accepted) / Double(planner.answerCount)
-    if confidence == DraftRecord.modelConfidence {
-      settleModel(id, accepted: accepted, of: count, cost: cost + modelCost(of: count), gain: gain)
-      ledger.spent += cost * planner.costs.steps.seconds(rowCount: planner.rowCount)
-      // Beside prompts nothing is gained for sure: the rows of drafts delay them, and with them the answers that follow.
-      if planner.rowCount == planner.answerCount {
-        ledger.gained += gain * planner.costs.steps.seconds(rowCount: planner.rowCount)
-      }
-    } else {
-      records[id]?.value.settle(
-        accepted: accepted, of: count, confidence: confidence, cost: cost, gain: gain)
-    }
-  }
-
-  private mutating func settleModel(_ id: UInt64, accepted: Int, of count: Int, cost: Double, gain: Double) {
-    records[id]?.value.settle(
-      accepted: accepted, of: count, confidence: DraftRecord.modelConfidence, cost: cost, gain: gain)
-    for _ in 0..<accepted { modelAcceptance += Self.modelWeight * (1 - modelAcceptance) }
-    if accepted < count { modelAcceptance -= Self.modelWeight * modelAcceptance }
-  }
-
-  /// Removes a request, which has these tokens.
-  mutating func end(_ id: UInt64, tokens: [Int32]) {
-    let start = ContinuousClock.now
-    model?.end(id, tokens: tokens)
-    ledger.spent += start.duration(to: .now).seconds
-    guard records.removeValue(forKey: id) != nil else { return }
-    source?.end(id)
   }
 }

@@ -23,6 +23,8 @@ class Program:
 
 LLAMA_PLAIN = {"repack": False}
 LLAMA_REPACKED = "CPU_REPACK|AMX"
+# llama.cpp has no other order of Q8_0's blocks on x86 without AMX, so there is one row.
+LLAMA_AS_STORED = "CPU"
 # Activations in groups as large as ours: faster than the default of 32 in every cell. The program's own choice of
 # precision multiplies in bfloat16 where the CPU has tiles for it; with float32 its inputs are rounded to int8.
 OPENVINO = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 128}
@@ -41,8 +43,7 @@ PROGRAMS = [
     Program("vllm-w4a16", "vllm", 4, "w4a16", 16, proof="CPUWNA16LinearKernel", disproof="entorch"),
     Program("vllm-zentorch-w4a16", "vllm", 4, "w4a16", 16, 2, ZENTORCH, "ZentorchWNA16LinearKernel compressed_tensors"),
     Program("quire-int8", "quire", 8, "int8"),
-    Program("llama-q8_0", "llama.cpp", 8, "q8_0", 8.5, proof=LLAMA_REPACKED),
-    Program("llama-q8_0-norepack", "llama.cpp", 8, "q8_0", 8.5, 2, LLAMA_PLAIN, "CPU", LLAMA_REPACKED),
+    Program("llama-q8_0", "llama.cpp", 8, "q8_0", 8.5, proof=LLAMA_AS_STORED),
     Program("openvino-int8", "openvino", 8, "int8", 8, 1, OPENVINO, "brgemm|gemm"),
     Program("openvino-int8-f32", "openvino", 8, "int8", 8, 1, OPENVINO_INT8, "brgemm|gemm"),
     Program("vllm-w8a8", "vllm", 8, "w8a8", 16, proof="CPUInt8ScaledMMLinearKernel", disproof="entorch"),

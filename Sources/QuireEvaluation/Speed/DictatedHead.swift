@@ -44,19 +44,6 @@ final class DictatedHead: HeadForward, @unchecked Sendable {
   }
 }
 
-/// Which of the dictated drafts are right: drawn for each sequence and position.
-struct DictatedMistakes {
-  /// The probability that a draft is right, given that those before it are.
-  let acceptance: Double
-  private let stream = RandomStream(seed: 2)
-
-  init(acceptance: Double) { self.acceptance = acceptance }
-
-  func isRight(_ position: Int, sequence: Int32) -> Bool {
-    acceptance >= 1 || stream.uniform(at: UInt64(sequence) << 32 | UInt64(position)) < acceptance
-  }
-}
-
 extension ForwardBatch {
   /// Calls `body` for each logit row with its position and the first block of its sequence.
   func forEachLogitRow(_ body: (_ index: Int, _ position: Int, _ sequence: Int32) -> Void) {

@@ -7,15 +7,21 @@
 /// A few rows cost little more than one, because reading the weights takes most of the time; beyond that each row
 /// adds time. How much depends on model, machine and context, so each count of rows has a running mean. Counts that
 /// were not measured lately are estimated from the others.
+///
+/// The speed of memory on a shared machine changes by half within seconds, which is far more than a row costs. So most
+/// of what a step took longer than expected is taken for a change of the machine, and applies to all counts.
 package struct StepCosts: Sendable {
   /// Larger steps are extrapolated.
   package static let rowCountMaximum = 64
   /// A mean that was not updated for this many steps is dropped.
   private static let staleAfter = 512
-  /// Weight of the newest observation in the mean of its own count of rows.
-  private static let ownWeight = 0.1
-  /// Weight of the newest observation in all other means: a machine that slows down does so for every count of rows.
-  private static let sharedWeight = 0.05
+  /// The same for one of too few observations, twice as many each time: an interrupted step would otherwise make its
+  /// count of rows look slow, so that it is not tried again.
+  private static let unsettledStaleAfter = 64
+  /// Weight of the newest observation in all means.
+  private static let sharedWeight = 0.4
+  /// Its further weight in the mean of its own count of rows.
+  private static let ownWeight = 0.05
   /// Observations are clamped to this factor around the mean: an interrupted step says little about the next one.
   private static let ownRatios = 0.75...1.33
   /// The same for the first observation, which can only be compared with assumed values.
@@ -27,8 +33,21 @@ package struct StepCosts: Sendable {
   private struct Mean {
     var observationCount = 0
     var lastObserved = 0
+    /// How often it was dropped before it was settled.
+    var dropCount = 0
     /// The first two observations, the smaller one first.
     var early = (low: 0.0, high: 0.0)
+
+    var isSettled: Bool { observationCount >= settledCount }
+    /// Steps without an observation after which it is dropped.
+    var staleAfter: Int {
+      isSettled ? StepCosts.staleAfter : min(unsettledStaleAfter << dropCount, StepCosts.staleAfter)
+    }
+
+    mutating func drop() {
+      dropCount = isSettled ? 0 : min(dropCount + 1, 8)
+      observationCount = 0
+    }
   }
 
   private var means = [Mean](repeating: Mean(), count: Self.rowCountMaximum)
@@ -86,9 +105,8 @@ package struct StepCosts: Sendable {
       settle(index, count: count, observed: observed)
     } else {
       let ratio = Self.clamp(observed / seconds[index], to: Self.ownRatios)
-      let own = seconds[index] * (1 + Self.ownWeight * (ratio - 1))
       scale(by: 1 + Self.sharedWeight * (ratio - 1))
-      seconds[index] = own
+      seconds[index] *= 1 + Self.ownWeight * (ratio - 1)
     }
     forgetStale()
     // More rows never take less time: a mean that says so is from a slower time, such as the first steps, and would not be
@@ -113,7 +131,11 @@ package struct StepCosts: Sendable {
   }
 
   private mutating func scale(by factor: Double) {
-    for index in seconds.indices { seconds[index] *= factor }
+    for index in seconds.indices {
+      seconds[index] *= factor
+      means[index].early.low *= factor
+      means[index].early.high *= factor
+    }
   }
 
   private static func clamp(_ value: Double, to range: ClosedRange<Double>) -> Double {
@@ -121,8 +143,10 @@ package struct StepCosts: Sendable {
   }
 
   private mutating func forgetStale() {
-    for index in means.indices where stepCount - means[index].lastObserved > Self.staleAfter {
-      means[index].observationCount = 0
+    for index in means.indices
+    where means[index].observationCount > 0 && stepCount - means[index].lastObserved > means[index].staleAfter
+    {
+      means[index].drop()
     }
   }
 

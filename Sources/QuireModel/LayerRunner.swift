@@ -175,7 +175,8 @@ package final class LayerRunner: @unchecked Sendable {
     if last == .mlpInput { return }
     compute.multiplyGated(
       input, gate: MatrixProduct(weights.gateProjection, into: gates.pointer),
-      up: MatrixProduct(weights.upProjection, into: ups.pointer), into: gated, for: weights.downProjection)
+      up: MatrixProduct(weights.upProjection, into: ups.pointer), into: gated, for: weights.downProjection,
+      keepsRows: observer != nil)
     report(.mlpOutput, gates, weights.shape, observer)
     if last == .mlpOutput { return }
     compute.multiply(gated, MatrixProduct(weights.downProjection, into: hidden, accumulates: true))

@@ -23,10 +23,13 @@ extension Compute {
   }
 
   /// Sets `output` to the rows silu(gate x) · up x, quantized for `next`. Each share computes the same outputs of
-  /// both products and continues with them at once. The rows are stored in the output memory of `gate`.
+  /// both products and continues with them at once.
+  ///
+  /// The output memory of both products is a workspace. With `keepsRows`, or if `next` reads floats, that of `gate` holds
+  /// the rows at the end.
   package func multiplyGated(
     _ input: MatrixInput, gate: MatrixProduct, up: MatrixProduct, into output: MatrixInput,
-    for next: WeightMatrix
+    for next: WeightMatrix, keepsRows: Bool
   ) {
     precondition(
       gate.matrix.rows == up.matrix.rows && gate.stride == gate.matrix.rows && up.stride == gate.stride,
@@ -40,11 +43,14 @@ extension Compute {
       multiply(input, up)
     }
     let work = Gating(
-      compute: self, input: input, gate: gate, up: up, output: output, multiplies: sharesInput)
-    team.run(with: work, pieces: team.pieces(of: work.unitCount, rows: input.rowCount)) {
-      work, share, count in
-      let share = ThreadTeam.range(of: work.unitCount, share: share, count: count)
-      if !share.isEmpty { work.perform(units: share) }
+      compute: self, input: input, gate: gate, up: up, output: output, multiplies: sharesInput,
+      mayDiscardRows: sharesInput && !keepsRows && next.activationGroup > 0)
+    if work.blockUnits > 0 {
+      output.set(quantizedCount: input.rowCount, columns: gate.matrix.rows, for: next)
+    }
+    team.runOnThreads(with: work, pieces: team.pieces(of: work.unitCount, rows: input.rowCount)) {
+      work, share, count, thread in
+      work.perform(units: ThreadTeam.range(of: work.unitCount, share: share, count: count), thread: thread)
     }
   }
 }
@@ -73,6 +79,11 @@ private struct Normalization {
 }
 
 /// The two products of a gated MLP whose result is the input of the third.
+///
+/// Where many rows are computed and nobody needs them as floats, each thread computes blocks of columns in memory of its
+/// own that stays in its cache. Whole outputs are larger than any cache and their rows lie a multiple of 4 KiB apart, so
+/// they would be written to memory and read again. 512 rows at the shape of Qwen3-8B are 1.09 to 1.14 times as fast so in
+/// int8, and 1.01 to 1.02 times in int4 (Zen 5, two threads).
 private struct Gating {
   let compute: Compute
   let input: MatrixInput
@@ -81,6 +92,26 @@ private struct Gating {
   let output: MatrixInput
   /// Whether the products have not been computed yet.
   let multiplies: Bool
+  /// Units of a block; 0 without blocks.
+  private(set) var blockUnits = 0
+
+  private static let panel = 32
+  /// Few rows are not divided, so that their weights are read from beginning to end.
+  private static let blockRowsMinimum = 32
+  /// Floats of both outputs in a block, unless a unit has more; half of a common L2.
+  private static let blockFloats = 128 << 10
+
+  init(
+    compute: Compute, input: MatrixInput, gate: MatrixProduct, up: MatrixProduct, output: MatrixInput,
+    multiplies: Bool, mayDiscardRows: Bool
+  ) {
+    (self.compute, self.input, self.gate, self.up) = (compute, input, gate, up)
+    (self.output, self.multiplies) = (output, multiplies)
+    guard mayDiscardRows, input.rowCount >= Self.blockRowsMinimum else { return }
+    let wanted = max(1, Self.blockFloats / (2 * input.rowCount * unit))
+    // All blocks share the output memory of `up`.
+    blockUnits = min(wanted, output.columns / (2 * compute.team.threadCount * unit))
+  }
 
   /// Columns that belong together: whole panels and whole groups, or all of an odd size.
   private var unit: Int {
@@ -88,22 +119,41 @@ private struct Gating {
     return group % Self.panel == 0 ? group : Self.panel % group == 0 ? Self.panel : output.columns
   }
 
-  private static let panel = 32
-
   var unitCount: Int { (output.columns + unit - 1) / unit }
 
-  func perform(units: Range<Int>) {
-    let columns = units.lowerBound * unit..<min(units.upperBound * unit, output.columns)
+  func perform(units: Range<Int>, thread: Int) {
+    guard blockUnits > 0 else {
+      return perform(columns(units), gates: gate.output, ups: up.output, stride: gate.stride)
+    }
+    let stride = blockUnits * unit
+    let gates = up.output + 2 * thread * input.rowCount * stride
+    for begin in Swift.stride(from: units.lowerBound, to: units.upperBound, by: blockUnits) {
+      let columns = columns(begin..<min(begin + blockUnits, units.upperBound))
+      perform(
+        columns, gates: gates - columns.lowerBound, ups: gates + input.rowCount * stride - columns.lowerBound,
+        stride: stride)
+    }
+  }
+
+  private func columns(_ units: Range<Int>) -> Range<Int> {
+    units.lowerBound * unit..<min(units.upperBound * unit, output.columns)
+  }
+
+  /// Column 0 of row r is at `gates + r * stride` and `ups + r * stride`.
+  private func perform(
+    _ columns: Range<Int>, gates: UnsafeMutablePointer<Float>, ups: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    guard !columns.isEmpty else { return }
     if multiplies {
       let panels = columns.lowerBound / Self.panel..<(columns.upperBound + Self.panel - 1) / Self.panel
-      compute.perform(gate, input, panels)
-      compute.perform(up, input, panels)
+      compute.perform(MatrixProduct(gate.matrix, into: gates, stride: stride), input, panels)
+      compute.perform(MatrixProduct(up.matrix, into: ups, stride: stride), input, panels)
     }
     for row in 0..<input.rowCount {
-      let begin = row * gate.stride + columns.lowerBound
+      let begin = row * stride + columns.lowerBound
       compute.kernels.swiGLU(
-        gate: gate.output + begin, up: up.output + begin, into: gate.output + begin, count: columns.count)
+        gate: gates + begin, up: ups + begin, into: gates + begin, count: columns.count)
     }
-    output.quantize(columns: columns, kernels: compute.kernels)
+    output.quantize(gates, stride: stride, columns: columns, kernels: compute.kernels)
   }
 }

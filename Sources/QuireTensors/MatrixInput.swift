@@ -23,6 +23,8 @@ package final class MatrixInput: @unchecked Sendable {
   private let scales: HostBuffer<Float>
   private let sums: HostBuffer<Int32>
   private let none = HostBuffer<Float>(count: 1)
+  /// Whether the float rows exist.
+  private var hasRows = true
 
   package init(maximumRows: Int, maximumColumns: Int) {
     self.maximumRows = maximumRows
@@ -43,6 +45,7 @@ package final class MatrixInput: @unchecked Sendable {
     rowCount = count
     self.columns = columns
     quantizedGroup = 0
+    hasRows = true
   }
 
   /// Sets the input to rows whose writer quantizes them for `matrix`, with `quantize(columns:kernels:)` and before
@@ -50,6 +53,13 @@ package final class MatrixInput: @unchecked Sendable {
   package func set(rows: UnsafePointer<Float>, count: Int, columns: Int, for matrix: WeightMatrix) {
     set(rows: rows, count: count, columns: columns)
     quantizedGroup = matrix.activationGroup
+  }
+
+  /// Sets the input to rows that exist only quantized: for `matrix`, with `quantize(_:stride:columns:kernels:)`.
+  package func set(quantizedCount count: Int, columns: Int, for matrix: WeightMatrix) {
+    precondition(matrix.activationGroup > 0, "a dense matrix reads floats")
+    set(rows: none.pointer, count: count, columns: columns, for: matrix)
+    hasRows = false
   }
 
   /// Columns that are quantized together; multiples of it can be written independently.
@@ -62,10 +72,21 @@ package final class MatrixInput: @unchecked Sendable {
 
   /// The same for the rows of some tiles.
   func quantize(tiles: Range<Int>, columns: Range<Int>, kernels: Kernels) {
+    quantize(rows, stride: self.columns, tiles: tiles, columns: columns, kernels: kernels)
+  }
+
+  /// The same for all rows, read from memory of their writer: column 0 of row r is at `rows + r * stride`.
+  func quantize(_ rows: UnsafePointer<Float>, stride: Int, columns: Range<Int>, kernels: Kernels) {
+    quantize(rows, stride: stride, tiles: 0..<tileCount, columns: columns, kernels: kernels)
+  }
+
+  private func quantize(
+    _ rows: UnsafePointer<Float>, stride: Int, tiles: Range<Int>, columns: Range<Int>, kernels: Kernels
+  ) {
     guard quantizedGroup > 0 else { return }
     var activations = activations
     kernels.table.pointee.quantize(
-      rows, self.columns, &activations, Int32(tiles.lowerBound), Int32(tiles.upperBound),
+      rows, stride, &activations, Int32(tiles.lowerBound), Int32(tiles.upperBound),
       Int32(columns.lowerBound / quantizedGroup), Int32(columns.upperBound / quantizedGroup))
   }
 
@@ -82,6 +103,8 @@ package final class MatrixInput: @unchecked Sendable {
   /// Quantizes the rows by `group` unless that is already done.
   func quantize(group: Int, compute: Compute) {
     guard quantizedGroup != group else { return }
+    precondition(
+      hasRows, "rows that exist only in groups of \(quantizedGroup) are needed in groups of \(group)")
     quantizedGroup = group
     // Waking the team costs more than quantizing one tile.
     if tileCount == 1 { return quantize(columns: 0..<columns, kernels: compute.kernels) }

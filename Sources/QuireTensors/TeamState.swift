@@ -111,7 +111,7 @@ final class TeamState: @unchecked Sendable {
     members[thread].begin()
     // Last: one that was lent a processor gives it back, and the others need not wait for that.
     defer { members[thread].finish(isCaller: thread == 0) }
-    perform(share: share, of: region)
+    perform(share: share, of: region, thread)
     let count = threadCount * region.pieces
     if finished.add(1, ordering: .sequentiallyConsistent).newValue == count { end.wake() }
   }
@@ -119,8 +119,8 @@ final class TeamState: @unchecked Sendable {
   /// Not inlined: references held by the region must be released before the caller learns that this share is
   /// finished.
   @inline(never)
-  private func perform(share: Int, of region: Published) {
-    job?.perform(share: share, count: threadCount * region.pieces)
+  private func perform(share: Int, of region: Published, _ thread: Int) {
+    job?.perform(share: share, count: threadCount * region.pieces, thread: thread)
   }
 
   /// Spins until a condition holds, then parks; helps a suspended thread meanwhile.

@@ -49,9 +49,23 @@ package final class ThreadTeam: Sendable {
     _ body: @escaping (_ context: Context, _ share: Int, _ count: Int) -> Void
   ) {
     guard threadCount > 1 else { return body(context, 0, 1) }
+    run(Region(context: context, body: body), pieces: pieces)
+  }
+
+  /// The same for a body that needs memory of its own: of two shares that run at the same time, each has its own `thread`,
+  /// in 0 ..< `threadCount`.
+  package func runOnThreads<Context>(
+    with context: Context, pieces: Int = 1,
+    _ body: @escaping (_ context: Context, _ share: Int, _ count: Int, _ thread: Int) -> Void
+  ) {
+    guard threadCount > 1 else { return body(context, 0, 1, 0) }
+    run(ThreadRegion(context: context, body: body), pieces: pieces)
+  }
+
+  private func run<Kind: TeamRegion>(_ region: Kind, pieces: Int) {
     precondition((1...Self.longPieceLimit).contains(pieces), "\(pieces) pieces")
-    withUnsafePointer(to: Region(context: context, body: body)) { region in
-      state.run(TeamJob(kind: Region<Context>.self, region: region), pieces: pieces)
+    withUnsafePointer(to: region) { region in
+      state.run(TeamJob(kind: Kind.self, region: region), pieces: pieces)
     }
   }
 
@@ -71,15 +85,26 @@ private struct Region<Context>: TeamRegion {
   let context: Context
   let body: (Context, Int, Int) -> Void
 
-  static func perform(_ region: UnsafeRawPointer, share: Int, count: Int) {
+  static func perform(_ region: UnsafeRawPointer, share: Int, count: Int, thread: Int) {
     let region = region.assumingMemoryBound(to: Self.self)
     region.pointee.body(region.pointee.context, share, count)
   }
 }
 
+/// The same for a body that takes the index of its thread.
+private struct ThreadRegion<Context>: TeamRegion {
+  let context: Context
+  let body: (Context, Int, Int, Int) -> Void
+
+  static func perform(_ region: UnsafeRawPointer, share: Int, count: Int, thread: Int) {
+    let region = region.assumingMemoryBound(to: Self.self)
+    region.pointee.body(region.pointee.context, share, count, thread)
+  }
+}
+
 /// Regions of all context types. Their type carries the function to run, which, unlike a closure, takes no memory.
 protocol TeamRegion {
-  static func perform(_ region: UnsafeRawPointer, share: Int, count: Int)
+  static func perform(_ region: UnsafeRawPointer, share: Int, count: Int, thread: Int)
 }
 
 /// A region of one context type.
@@ -87,5 +112,7 @@ struct TeamJob {
   let kind: any TeamRegion.Type
   let region: UnsafeRawPointer
 
-  func perform(share: Int, count: Int) { kind.perform(region, share: share, count: count) }
+  func perform(share: Int, count: Int, thread: Int) {
+    kind.perform(region, share: share, count: count, thread: thread)
+  }
 }

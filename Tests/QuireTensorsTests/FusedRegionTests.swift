@@ -14,6 +14,7 @@ import Testing
       .int4(group: 64, isSymmetric: false, scaleType: .float16),
       320
     ), (.int8(isSymmetric: false), .int4(group: 32), .int8(isSymmetric: false), 96),
+    (.int8(), .int8(), .int8(), 1056), (.int4(group: 128), .int4(group: 128), .int4(group: 128), 1280),
   ]
 
   @Test(arguments: mixes.indices) func gatedProductsEqualSingleOnes(index: Int) throws {
@@ -22,7 +23,8 @@ import Testing
     let gate = try randomMatrix(rows: width, columns: columns, format: gateFormat, seed: 1)
     let up = try randomMatrix(rows: width, columns: columns, format: upFormat, seed: 2)
     let down = try randomMatrix(rows: 40, columns: width, format: downFormat, seed: 3)
-    for rows in [1, 5, 6, 7, 13] {
+    // From 32 rows on, blocks of columns that no one keeps as floats.
+    for rows in [1, 5, 6, 7, 13, 32, 71] {
       var random = SplitMix(UInt64(rows))
       let x = random.floats(rows * columns, scale: 0.2)
       let gates = product(gate, x, rows: rows, set: .portable)
@@ -36,12 +38,15 @@ import Testing
         let output = MatrixInput(maximumRows: rows, maximumColumns: width)
         let (a, b) = (HostBuffer<Float>(count: rows * width), HostBuffer<Float>(count: rows * width))
         let y = HostBuffer<Float>(count: rows * 40)
-        input.set(rows: x.pointer, count: rows, columns: columns)
-        compute.multiplyGated(
-          input, gate: MatrixProduct(gate, into: a.pointer), up: MatrixProduct(up, into: b.pointer),
-          into: output, for: down)
-        compute.multiply(output, MatrixProduct(down, into: y.pointer))
-        #expect(sameBits(a, gates) && sameBits(y, expected), "\(set), \(threads) threads, \(rows) rows")
+        for keepsRows in [false, true] {
+          input.set(rows: x.pointer, count: rows, columns: columns)
+          compute.multiplyGated(
+            input, gate: MatrixProduct(gate, into: a.pointer), up: MatrixProduct(up, into: b.pointer),
+            into: output, for: down, keepsRows: keepsRows)
+          compute.multiply(output, MatrixProduct(down, into: y.pointer))
+          #expect(sameBits(y, expected), "\(set), \(threads) threads, \(rows) rows, keeps \(keepsRows)")
+        }
+        #expect(sameBits(a, gates), "\(set), \(threads) threads, \(rows) rows")
       }
     }
   }

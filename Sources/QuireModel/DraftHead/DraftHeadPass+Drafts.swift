@@ -64,7 +64,7 @@ extension DraftHeadPass {
     compute.multiplyGated(
       workspace.input, gate: MatrixProduct(head.matrix(.gateProjection), into: workspace.gates.pointer),
       up: MatrixProduct(head.matrix(.upProjection), into: workspace.ups.pointer), into: workspace.gated,
-      for: head.matrix(.downProjection))
+      for: head.matrix(.downProjection), keepsRows: false)
     compute.multiply(
       workspace.gated,
       MatrixProduct(head.matrix(.downProjection), into: workspace.outputs.pointer, accumulates: true))

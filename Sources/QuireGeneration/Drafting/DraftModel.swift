@@ -82,7 +82,7 @@ final class DraftModel: TokenDrafter {
   let followsTarget = false
 
   /// Nothing to forget: what is computed costs nothing until the planner asks for more.
-  func forgetTexts() {}
+  func forgetRows() {}
 
   func end(_ id: UInt64, tokens: [Int32]) { texts[id] = nil }
 

@@ -61,9 +61,9 @@ extension HeadDrafter {
     freeSlots.append(held.value.slot)
   }
 
-  func forgetTexts() {
-    for held in texts.values { freeSlots.append(held.value.slot) }
-    texts.removeAll(keepingCapacity: true)
+  func forgetRows() {
+    // Texts that continue are kept, so that no memory is allocated when the head works again.
+    for held in texts.values { held.value.loseRows() }
   }
 
   func end(_ id: UInt64, tokens: [Int32]) {

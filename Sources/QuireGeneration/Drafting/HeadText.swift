@@ -58,8 +58,8 @@ struct HeadText {
 
   mutating func notePending(_ count: Int) { pendingCount += count }
 
-  /// More rows came than can be kept.
-  mutating func loseRows() { isIncomplete = true }
+  /// More rows came than can be kept, or some that nobody took.
+  mutating func loseRows() { (pendingCount, isIncomplete) = (0, true) }
 
   /// Rows whose next token is known, when the text has so many tokens.
   func readyCount(tokenCount: Int) -> Int { min(pendingCount, max(0, tokenCount - 1 - storedCount)) }

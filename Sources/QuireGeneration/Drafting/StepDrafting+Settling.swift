@@ -34,7 +34,7 @@ extension StepDrafting {
     account?.note(
       answerCount: planner.answerCount, stepSeconds: ledger.step, spent: ledger.spent, gained: ledger.gained)
     ledger = Ledger()
-    if wasOpen == true, account?.isOpen == false { model?.forgetTexts() }
+    if wasOpen == true, account?.isOpen == false { model?.forgetRows() }
   }
 
   /// Records how many drafts of a work were accepted.

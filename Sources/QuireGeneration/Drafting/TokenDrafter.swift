@@ -25,8 +25,8 @@ protocol TokenDrafter: AnyObject {
   /// The target has computed the plan's rows; the tokens that it chooses are not known yet.
   func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest])
 
-  /// Forgets all requests, which get no more drafts. One that continues in a later `take` is as one that is new.
-  func forgetTexts()
+  /// The next steps are not taken, so the present requests get no more drafts.
+  func forgetRows()
 
   /// The request, of these tokens, has ended.
   func end(_ id: UInt64, tokens: [Int32])

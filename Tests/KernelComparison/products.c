@@ -64,7 +64,7 @@ static quire_weights weights(generator *g, quire_layout layout, int32_t rows, in
 }
 
 static void products_of(run *r, quire_layout layout, int32_t rows, int32_t columns, int32_t group, int has_zeros, int is_half) {
-  static const int32_t row_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 31, 32, 33, 47, 130, 290};
+  static const int32_t row_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 22, 28, 29, 31, 32, 33, 47, 130, 290};
   for (size_t i = 0; i < sizeof row_counts / sizeof *row_counts; i++) {
     int32_t tokens = row_counts[i];
     generator g = {(uint64_t)(columns + group * 3 + rows * 7 + tokens * 11 + layout * 13)};

@@ -2,8 +2,8 @@ import QuireEvaluation
 import Testing
 
 struct DictatedMistakesTests {
-  /// The share of drafts that `bench` reports as the acceptance is the share that is right, in answers of any length
-  /// that it measures and for each of its sequences.
+  /// The share of drafts that `bench` reports as the acceptance is the share that is right, in answers of 128 tokens
+  /// at any context and for each sequence.
   @Test(arguments: [0, 0.4, 0.7, 1]) func shareIsAsDictated(acceptance: Double) {
     let mistakes = DictatedMistakes(acceptance: acceptance)
     for sequence in Int32(0)..<8 {

@@ -213,6 +213,28 @@ import Testing
     #expect(costs.seconds(rowCount: 2) < 0.12)
   }
 
+  /// A count of rows whose only step was interrupted is tried again soon.
+  @Test func oneObservationIsForgottenSoon() {
+    var costs = StepCosts()
+    for _ in 0..<3 { costs.observe(rowCount: 1, seconds: 0.1) }
+    costs.observe(rowCount: 3, seconds: 0.2)
+    #expect(costs.seconds(rowCount: 3) == 0.2)
+    for _ in 0..<70 { costs.observe(rowCount: 1, seconds: 0.1) }
+    #expect(costs.seconds(rowCount: 3) < 0.11)
+  }
+
+  /// Steps of one count that take twice as long say little about how counts compare.
+  @Test func aSlowerMachineHardlyChangesRatios() {
+    var costs = StepCosts()
+    for _ in 0..<20 {
+      costs.observe(rowCount: 1, seconds: 0.1)
+      costs.observe(rowCount: 3, seconds: 0.105)
+    }
+    for _ in 0..<20 { costs.observe(rowCount: 3, seconds: 0.21) }
+    #expect(abs(costs.seconds(rowCount: 3) / 0.21 - 1) < 0.02)
+    #expect(costs.seconds(rowCount: 3) / costs.seconds(rowCount: 1) < 1.2)
+  }
+
   @Test func whatWasNotSeenForLongIsAssumedAgain() {
     var costs = StepCosts()
     costs.observe(rowCount: 1, seconds: 0.1)

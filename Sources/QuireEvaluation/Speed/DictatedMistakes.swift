@@ -6,7 +6,7 @@ import QuireGeneration
 /// have 0.70 ± 0.04 of its drafts right, and that changes its speed by a tenth.
 package struct DictatedMistakes {
   /// Positions of which a fixed number is right.
-  package static let stratum = 64
+  private static let stratum = 64
 
   /// The probability that a draft is right, given that those before it are.
   let acceptance: Double

@@ -38,12 +38,8 @@ extension PackWriter {
 
   /// Appends a norm's weights: as bf16 where that is lossless, which is always so for published checkpoints,
   /// otherwise as float32.
-  ///
-  /// - Parameter inFloat32: stores float32 also where bf16 is lossless
-  package func add(
-    norm: HostBuffer<Float>, as name: TensorName, inFloat32: Bool = false
-  ) throws(ModelError) {
-    if !inFloat32, norm.buffer.allSatisfy({ Float(bfloat16Bits: $0.bfloat16Bits) == $0 }) {
+  package func add(norm: HostBuffer<Float>, as name: TensorName) throws(ModelError) {
+    if norm.buffer.allSatisfy({ $0.roundedToBfloat16 == $0 }) {
       let bits = HostBuffer(norm.buffer.map(\.bfloat16Bits))
       let stream = PackStream(
         kind: .bf16, bytes: UnsafeRawBufferPointer(bits.bytes), rowBytes: bits.byteCount)
@@ -55,15 +51,10 @@ extension PackWriter {
   }
 
   /// Appends all tensors of one layer.
-  ///
-  /// - Parameter float32Norms: the norms that are stored as float32 also where bf16 is lossless
-  package func add(
-    _ layer: LayerWeights, index: Int, float32Norms: Set<LayerTensor> = []
-  ) throws(ModelError) {
+  package func add(_ layer: LayerWeights, index: Int) throws(ModelError) {
     for tensor in LayerTensor.allCases {
       if tensor.isNorm {
-        try add(
-          norm: layer[norm: tensor], as: .layer(index, tensor), inFloat32: float32Norms.contains(tensor))
+        try add(norm: layer[norm: tensor], as: .layer(index, tensor))
       } else {
         try add(layer[tensor], as: .layer(index, tensor))
       }

@@ -170,7 +170,7 @@ private struct ScalingEstimate {
 
   /// A bf16 number; 1 where the quotient is of no use.
   private static func factor(_ products: Double, _ squares: Double) -> Float {
-    let factor = Float(bfloat16Bits: Float(products / squares).bfloat16Bits)
+    let factor = Float(products / squares).roundedToBfloat16
     return factor.isFinite && factor > 0 ? factor : 1
   }
 

@@ -45,6 +45,9 @@ extension Float {
     let rounding = 0x7fff + (bitPattern >> 16 & 1)
     return UInt16(truncatingIfNeeded: (bitPattern &+ rounding) >> 16)
   }
+
+  /// The nearest value of bf16.
+  package var roundedToBfloat16: Float { Float(bfloat16Bits: bfloat16Bits) }
 }
 
 /// The nearest scale that both bf16 and fp16 represent exactly: a bf16 value of at least 2⁻¹⁴ (fp16's smallest
@@ -52,6 +55,6 @@ extension Float {
 /// exports bit for bit to formats with either type of scale.
 package func representableScale(_ scale: Float) -> Float {
   guard scale > 0 else { return 0 }
-  let rounded = Float(bfloat16Bits: scale.bfloat16Bits)
+  let rounded = scale.roundedToBfloat16
   return min(max(rounded, 0x1p-14), 65280)
 }

@@ -168,7 +168,7 @@ import Testing
     ])
     #expect(report.rows[3].bitsPerWeight <= 7)
     #expect(report.rows[3].decision?.choices.map(\.tensor).contains(.head) == true)
-    #expect(difference(try bench.packedLogits(), reference) < 0.15)
+    #expect(difference(try bench.packedLogits(), reference) < 0.2)
   }
 
   @Test func statisticsOfTheUnrotatedModelAreRefused() throws {

@@ -158,7 +158,7 @@ import Testing
     for site in ActivationSite.allCases {
       // Query heads of a KV group read the same values, which take their scales.
       let count = site == .attentionOutput ? 3 * 32 : site == .mlpOutput ? 128 : 64
-      let scales = generator.gaussians(count, scale: 0.5).map { exp($0) }
+      let scales = layer.foldable(generator.gaussians(count, scale: 0.5).map { exp($0) }, at: site)
       folded.fold(scales, at: site, headSize: 32, bench.compute)
       let inputs =
         site == .attentionOutput

@@ -60,7 +60,7 @@ import Testing
         sample, ExportOptions(format: .compressedTensors, element: element), name: name)
       for table in [TensorName.embedding, .head] {
         let exact = model.matrix(table).values
-        let expected = element == .float32 ? exact : exact.map { Float(bfloat16Bits: $0.bfloat16Bits) }
+        let expected = element == .float32 ? exact : exact.map(\.roundedToBfloat16)
         #expect(try exported.floats(table.string) == expected)
       }
     }
@@ -135,7 +135,7 @@ import Testing
         sample, ExportOptions(format: .safetensors, element: element), name: name)
       for name in model.configuration.tensorNames where !name.isNorm {
         let exact = model.matrix(name).values
-        let expected = element == .float32 ? exact : exact.map { Float(bfloat16Bits: $0.bfloat16Bits) }
+        let expected = element == .float32 ? exact : exact.map(\.roundedToBfloat16)
         #expect(try exported.floats(name.string) == expected, "\(name)")
       }
       // It is a checkpoint, so Quire itself reads it.

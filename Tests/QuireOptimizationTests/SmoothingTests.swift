@@ -1,4 +1,6 @@
+import Foundation
 import QuireCalibration
+import QuireModel
 import QuireOptimization
 import QuireTensors
 import TestSupport
@@ -98,5 +100,41 @@ import Testing
       into: MatrixView(all, rows: rows, columns: columns))
     let whole = DenseAlgebra.dot(values.pointer, all.pointer, count: values.count)
     #expect(abs(energy - whole) < 0.05 * whole)
+  }
+
+  /// A scaled norm is stored like the checkpoint's, and the layer's function stays the same.
+  @Test func scaledNormsStayInBfloat16() {
+    var generator = SeededGenerator(seed: 7)
+    // At the end: a silent channel, quotients that overflow and underflow, and a norm of a float32 checkpoint.
+    var norms = generator.gaussians(60).map { (1 + $0).roundedToBfloat16 } + [0, 3e38, 1e-38, 0.1]
+    norms[61] = norms[61].roundedToBfloat16
+    norms[62] = norms[62].roundedToBfloat16
+    let wanted = generator.gaussians(60).map { exp($0) } + [3, 1e-3, 1e7, 3]
+    func dense(_ rows: Int) -> WeightMatrix {
+      .dense(DenseMatrix(rows: rows, columns: 64, values: HostBuffer(generator.gaussians(rows * 64))))
+    }
+    let (norm, ones) = (HostBuffer(norms), HostBuffer([Float](repeating: 1, count: 32)))
+    var layer = LayerWeights(
+      shape: LayerShape(keyValueHeadCount: 2, keyValueHeadOfQueryHead: [0, 1], intermediateSize: 64),
+      inputNorm: norm, queryProjection: dense(64), keyProjection: dense(64), valueProjection: dense(64),
+      queryNorm: ones, keyNorm: ones, outputProjection: dense(64), postAttentionNorm: norm,
+      gateProjection: dense(64), upProjection: dense(64), downProjection: dense(64))
+    for (site, tensor, reader) in [
+      (ActivationSite.attentionInput, LayerTensor.inputNorm, LayerTensor.keyProjection),
+      (.mlpInput, .postAttentionNorm, .upProjection),
+    ] {
+      let before = layer[reader].dequantized(kernels: compute.kernels)
+      let scales = layer.foldable(wanted, at: site)
+      layer.fold(scales, at: site, headSize: 32, compute)
+      let after = layer[reader].dequantized(kernels: compute.kernels)
+      for (channel, norm) in layer[norm: tensor].buffer.enumerated() {
+        #expect(norm == norm.roundedToBfloat16)
+        let (old, new) = (norms[channel] * before.pointer[channel], norm * after.pointer[channel])
+        #expect(abs(new - old) <= 0x1p-22 * abs(old))
+      }
+      #expect(scales[61] == 1 && scales[62] == 1)
+      for channel in 0..<60 { #expect(abs(scales[channel] / wanted[channel] - 1) <= 0x1p-8) }
+    }
+    #expect(layer.foldable([Float](repeating: 3, count: 64), at: .mlpOutput).allSatisfy { $0 == 3 })
   }
 }

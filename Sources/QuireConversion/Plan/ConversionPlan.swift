@@ -51,7 +51,7 @@ package struct ConversionPlan: Sendable {
     package let name: TensorName
     package let shape: [Int]
     package let format: WeightFormat
-    /// Whether floats are stored as float32: the exact values of a quantized matrix, or a norm that smoothing scaled.
+    /// Whether floats are stored as float32: the exact values of a quantized matrix.
     package var isFloat32 = false
 
     package var parameterCount: Int { shape.reduce(1, *) }
@@ -80,7 +80,7 @@ package struct ConversionPlan: Sendable {
         isFloat32: { source?.isStoredAsFloat32($0) ?? false }, formats: { source?.kept[$0.string] ?? .bf16 })
     ]
     var isExact = true
-    for (index, step) in recipe.steps.enumerated() {
+    for step in recipe.steps {
       let before = stages[stages.count - 1].configuration
       try step.settings.check(before, isExact: isExact)
       let after = try step.settings.configuration(after: before)
@@ -88,9 +88,7 @@ package struct ConversionPlan: Sendable {
       let formats = try rounding.map { settings throws(ConversionError) in
         try wrapping(ConversionError.optimization, try TensorFormats(settings, after))
       }
-      let stage = Stage(
-        step: step.name, configuration: after, isSmoothed: recipe.isSmoothed(after: index)
-      ) { formats?.format(of: $0) ?? .bf16 }
+      let stage = Stage(step: step.name, configuration: after) { formats?.format(of: $0) ?? .bf16 }
       if formats != nil { try stage.validate(pruned: after.layers != configuration.layers) }
       stages.append(stage)
       // A removal whose counts are settled, but not its trials, already has its own shapes.
@@ -147,7 +145,7 @@ package struct ConversionPlan: Sendable {
 
 extension ConversionPlan.Stage {
   init(
-    step: String, configuration: ModelConfiguration, isSmoothed: Bool = false,
+    step: String, configuration: ModelConfiguration,
     isFloat32: (TensorName) -> Bool = { _ in false }, formats: (TensorName) -> WeightFormat
   ) {
     self.step = step
@@ -155,7 +153,7 @@ extension ConversionPlan.Stage {
     tensors = configuration.tensorNames.map { name in
       ConversionPlan.PlannedTensor(
         name: name, shape: name.shape(in: configuration), format: formats(name),
-        isFloat32: isSmoothed && name.takesScales || isFloat32(name))
+        isFloat32: isFloat32(name))
     }
   }
 
@@ -179,11 +177,6 @@ extension ConversionPlan.Stage {
 }
 
 extension TensorName {
-  /// Whether it is float32 after smoothing.
-  fileprivate var takesScales: Bool {
-    if case .layer(_, let tensor) = self { SmoothingSettings.scaledNorms.contains(tensor) } else { false }
-  }
-
   /// The step that pruned the inputs of a matrix, if one did.
   fileprivate var pruningCause: String {
     switch self {

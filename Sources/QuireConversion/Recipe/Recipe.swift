@@ -29,14 +29,8 @@ package struct Recipe: Sendable, Equatable {
     text: String = "", folder: String = ""
   ) {
     self.name = name
-    // A limit counts the norms that smoothing makes larger.
-    func counted(_ step: RecipeStep) -> RecipeStep {
-      guard case .budget(var budget) = step else { return step }
-      budget.followsSmoothing = (steps + upcoming).contains(where: \.isSmoothing)
-      return .budget(budget)
-    }
-    self.steps = steps.map(counted)
-    self.upcoming = upcoming.map(counted)
+    self.steps = steps
+    self.upcoming = upcoming
     self.calibration = calibration
     self.text = text
     self.folder = folder
@@ -85,12 +79,6 @@ package struct Recipe: Sendable, Equatable {
   func rotatedConfiguration(_ source: ModelConfiguration) -> ModelConfiguration {
     rotation?.configuration(after: source) ?? source
   }
-
-  /// Whether the step of this index or one before it smooths.
-  func isSmoothed(after index: Int) -> Bool { steps[...index].contains(where: \.isSmoothing) }
-
-  /// Whether any step smooths.
-  var smooths: Bool { steps.contains(where: \.isSmoothing) }
 
   /// Whether a step removes heads or neurons.
   var prunes: Bool { steps.contains { $0.settings.removesInputs } }

@@ -51,7 +51,7 @@ struct ConversionRecord {
   /// - Parameter remarks: notices for the first step that needs activations
   func rows(_ formats: TensorFormats?, remarks: [String] = []) -> [ConversionReport.Row] {
     var configuration = source
-    var rows = [row("checkpoint", configuration, isSmoothed: false) { _ in .bf16 }]
+    var rows = [row("checkpoint", configuration) { _ in .bf16 }]
     let first = recipe.steps.firstIndex { $0.needsCalibration }
     for (index, step) in recipe.steps.enumerated() {
       configuration = configurationAfter(step: index, before: configuration)
@@ -59,7 +59,7 @@ struct ConversionRecord {
       let records = isQuantized ? configuration.tensorNames.compactMap { rounding[$0] } : []
       rows.append(
         row(
-          step.name, configuration, isSmoothed: recipe.isSmoothed(after: index),
+          step.name, configuration,
           pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
           repairShare: step.settings.repairShare, decision: step.settings.decision,
           remarks: (index == first ? remarks : [])
@@ -82,14 +82,13 @@ struct ConversionRecord {
   }
 
   private func row(
-    _ step: String, _ configuration: ModelConfiguration, isSmoothed: Bool,
+    _ step: String, _ configuration: ModelConfiguration,
     pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
     rounding: [RoundingRecord] = [], repairShare: Double? = nil, decision: BudgetDecision? = nil,
     remarks: [String] = [],
     _ format: (TensorName) -> WeightFormat
   ) -> ConversionReport.Row {
-    let stage = ConversionPlan.Stage(
-      step: step, configuration: configuration, isSmoothed: isSmoothed, formats: format)
+    let stage = ConversionPlan.Stage(step: step, configuration: configuration, formats: format)
     return ConversionReport.Row(
       step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
       bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding,

@@ -146,10 +146,8 @@ final class ConversionRun {
         try wrapping(ConversionError.calibration, try activations?.advance(through: layer.weights))
       }
     }
-    let float32Norms = optimizer.recipe.smooths ? SmoothingSettings.scaledNorms : []
     try ConversionTimes.measure(&times.packing) { () throws(ConversionError) in
-      try wrapping(
-        ConversionError.model, try writer.add(layer.weights, index: index, float32Norms: float32Norms))
+      try wrapping(ConversionError.model, try writer.add(layer.weights, index: index))
     }
     try endPart(layer.record, layer: index, isAdvanced: isNeeded)
     meter.finishLayer()

@@ -50,7 +50,6 @@ extension RecipeStep {
   package var quantization: QuantizationSettings? { settings.rounding }
   /// Whether the step needs no survey of the whole model.
   package var isSettled: Bool { settings.isSettled }
-  var isSmoothing: Bool { if case .smooth = self { true } else { false } }
   /// Whether the step may remove parts of a layer and refit the rest.
   func repairs(layer: Int) -> Bool { settings.repairs(layer: layer) }
 }

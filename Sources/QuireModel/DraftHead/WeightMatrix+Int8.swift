@@ -27,7 +27,7 @@ extension WeightMatrix {
   private static func round(_ row: HostBuffer<Float>, into codes: UnsafeMutablePointer<Int8>) -> Float {
     var largest: Float = 0
     for index in 0..<row.count { largest = max(largest, abs(row[index])) }
-    let scale = Float(bfloat16Bits: (largest / 127).bfloat16Bits)
+    let scale = (largest / 127).roundedToBfloat16
     guard scale > 0 else {
       codes.update(repeating: 0, count: row.count)
       return 0

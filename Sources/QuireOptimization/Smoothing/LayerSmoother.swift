@@ -82,9 +82,10 @@ package struct LayerSmoother {
     let statistics = ColumnStatistics(matrices.map { (weights[$0.tensor], $0.format) }, compute)
     switch settings.method {
     case .smoothQuant(let alpha):
-      let scales = SmoothingScales.smoothQuant(
-        activations: Self.merged(magnitudes.maxima, sources) { $0.max() ?? 0 },
-        weights: Self.merged(statistics.maxima, sources) { $0.max() ?? 0 }, alpha: alpha)
+      let scales = weights.foldable(
+        SmoothingScales.smoothQuant(
+          activations: Self.merged(magnitudes.maxima, sources) { $0.max() ?? 0 },
+          weights: Self.merged(statistics.maxima, sources) { $0.max() ?? 0 }, alpha: alpha), at: site)
       weights.fold(scales, at: site, headSize: headSize, compute)
       return (SiteResult(site: site, exponent: nil, errors: nil, problem: nil), sources.map { scales[$0] })
     case .awq:
@@ -109,7 +110,7 @@ package struct LayerSmoother {
     var best: (error: Double, exponent: Double, scales: [Float])?
     for step in 0..<SmoothingScales.gridCount {
       let exponent = Double(step) / Double(SmoothingScales.gridCount)
-      let candidate = scales(exponent)
+      let candidate = weights.foldable(scales(exponent), at: site)
       let error = trial.error(scales: sources.map { candidate[$0] })
       if error < best?.error ?? plain { best = (error, exponent, candidate) }
     }

@@ -4,7 +4,7 @@ import QuireModel
 /// `{ step: "smooth", … }`: moves magnitude from activations into weights, channel by channel, before rounding.
 ///
 /// Every scale is folded into the norm or matrix before it, so the graph and its function stay the same; only the
-/// rounding error of the weights changes.
+/// rounding error of the weights changes. Scales before a norm are chosen so that the norm stays bf16.
 package struct SmoothingSettings: Sendable, Equatable {
   package var method: SmoothingMethod
 

@@ -18,24 +18,49 @@ extension LayerShape {
 }
 
 extension LayerWeights {
+  /// The scales nearest to `scales` that leave the norm before `site` in bf16, in which checkpoints store norms: for
+  /// a norm g and a scale s, `g / bf16(g / s)`. Before the other sites is a matrix, and the scales are as given.
+  ///
+  /// - Parameter scales: one for each channel of the norm or matrix before it
+  package func foldable(_ scales: [Float], at site: ActivationSite) -> [Float] {
+    guard let tensor = site.norm else { return scales }
+    return zip(self[norm: tensor].buffer, scales).map { norm, scale in
+      guard norm != 0 else { return scale }
+      let exact = norm / (norm / scale).roundedToBfloat16
+      return exact.isNormal ? exact : 1
+    }
+  }
+
   /// Multiplies the input columns of the matrices that read at `site` and divides the norm or matrix before them,
   /// so that the layer's function is unchanged.
   ///
-  /// - Parameter scales: one for each channel of the norm or matrix before it
+  /// - Parameter scales: one for each channel of the norm or matrix before it, as `foldable` returns them
   package mutating func fold(_ scales: [Float], at site: ActivationSite, headSize: Int, _ compute: Compute) {
     let sources = shape.sources(at: site, headSize: headSize, hiddenSize: inputNorm.count)
     let columnScales = sources.map { scales[$0] }
     for tensor in site.readers { self[tensor] = self[tensor].scaled(columns: columnScales, compute) }
+    if let tensor = site.norm { self[norm: tensor] = Self.divided(self[norm: tensor], by: scales) }
     switch site {
-    case .attentionInput: inputNorm = Self.divided(inputNorm, by: scales)
-    case .mlpInput: postAttentionNorm = Self.divided(postAttentionNorm, by: scales)
+    case .attentionInput, .mlpInput: break
     case .attentionOutput: valueProjection = valueProjection.scaled(rows: scales.map { 1 / $0 }, compute)
     case .mlpOutput: upProjection = upProjection.scaled(rows: scales.map { 1 / $0 }, compute)
     }
   }
 
   private static func divided(_ norm: HostBuffer<Float>, by scales: [Float]) -> HostBuffer<Float> {
-    HostBuffer(zip(norm.buffer, scales).map { $0 / $1 })
+    // Rounding takes away the last bit of the division; a norm that is not bf16 may only stay as it is.
+    HostBuffer(zip(norm.buffer, scales).map { $1 == 1 ? $0 : ($0 / $1).roundedToBfloat16 })
+  }
+}
+
+extension ActivationSite {
+  /// The norm that produces what is read here, if it is a norm.
+  fileprivate var norm: LayerTensor? {
+    switch self {
+    case .attentionInput: .inputNorm
+    case .mlpInput: .postAttentionNorm
+    case .attentionOutput, .mlpOutput: nil
+    }
   }
 }
 

@@ -15,8 +15,6 @@ package struct BudgetSettings: Sendable, Equatable {
   package var quantization: QuantizationSettings
   /// The decision of the survey; nil before it.
   package var decision: BudgetDecision?
-  /// Whether a step before it smooths, so that norms are float32; `Recipe` sets it.
-  var followsSmoothing = false
 
   package init(
     limit: BudgetLimit, choices: [WeightFormat] = standardChoices, quantization: QuantizationSettings

@@ -45,8 +45,7 @@ extension BudgetSettings {
     let formats = try wrapping(
       ConversionError.optimization, try TensorFormats(quantization, configuration))
     let stage = ConversionPlan.Stage(
-      step: Self.name, configuration: configuration, isSmoothed: followsSmoothing,
-      formats: formats.format(of:))
+      step: Self.name, configuration: configuration, formats: formats.format(of:))
     let open = try openMatrices(configuration)
     let names = Set(open.map(\.tensor))
     return BudgetSizes(

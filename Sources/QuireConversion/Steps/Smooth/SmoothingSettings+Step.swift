@@ -28,10 +28,6 @@ extension SmoothingSettings: ConversionStep {
     }
   }
 
-  /// The norms that scales are folded into, after which bf16 seldom represents them exactly. They are float32 in every
-  /// layer, also where a site keeps its scales, so that the size is known before the conversion.
-  static let scaledNorms: Set<LayerTensor> = [.inputNorm, .postAttentionNorm]
-
   func needsActivations(layer: Int) -> Bool { true }
   var preparesRounding: Bool { true }
 

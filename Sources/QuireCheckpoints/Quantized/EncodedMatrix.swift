@@ -37,6 +37,8 @@ struct EncodedMatrix: Sendable {
   let rowsPerScale: Int
   /// By their names after the module's: "qweight".
   let parts: [String: Part]
+  /// Columns of a group; the last may have fewer.
+  let columnsPerScale: Int
 
   var shape: [Int] { [rows, columns] }
   var byteCount: Int { parts.values.reduce(0) { $0 + $1.record.byteCount } }
@@ -129,155 +131,6 @@ struct EncodedMatrix: Sendable {
       zeros: zeros,
       scales: scales(range, contents), groupOfColumn: try groupOfColumn(contents))
   }
-
-  // MARK: Codes
-
-  private func words(_ contents: Contents) -> PackedWords {
-    PackedWords(contents.required(layout.codesName).bytes, bits: bits)
-  }
-
-  private func awqCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    let source = words(contents)
-    // The eight rows of a word together, so that writing goes along the rows.
-    for block in range.lowerBound / 8..<(range.upperBound + 7) / 8 {
-      let blockRows = (block * 8..<block * 8 + 8).clamped(to: range)
-      for column in 0..<columns {
-        let word = column * (rows / 8) + block
-        for row in blockRows {
-          codes.pointer[(row - range.lowerBound) * columns + column] = source.value(
-            word: word, at: awqPositions[row % 8])
-        }
-      }
-    }
-  }
-
-  private func gptqCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    let source = words(contents)
-    let count = source.countPerWord
-    for block in 0..<columns / count {
-      for row in range {
-        let target = codes.pointer + (row - range.lowerBound) * columns + block * count
-        for position in 0..<count { target[position] = source.value(word: block * rows + row, at: position) }
-      }
-    }
-  }
-
-  private func packedCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    let source = words(contents)
-    let count = source.countPerWord
-    let width = (columns + count - 1) / count
-    for row in range {
-      let target = codes.pointer + (row - range.lowerBound) * columns
-      for column in 0..<columns {
-        target[column] = source.value(word: row * width + column / count, at: column % count)
-      }
-    }
-  }
-
-  private func integerCodes(_ range: Range<Int>, _ contents: Contents, _ codes: HostBuffer<UInt8>) {
-    let source = contents.required("weight").bytes.baseAddress.map { $0 + range.lowerBound * columns }
-    for index in 0..<range.count * columns {
-      // Signed to unsigned: −128 is 0.
-      codes.pointer[index] = (source?.load(fromByteOffset: index, as: UInt8.self) ?? 128) ^ 0x80
-    }
-  }
-
-  // MARK: Scales and zero points
-
-  /// Calls with the index of a row's group in the result, and that in a tensor of shape [rows / rowsPerScale, groups].
-  private func forEachScale(_ range: Range<Int>, _ body: (_ index: Int, _ stored: Int) -> Void) {
-    for row in range {
-      for group in 0..<groupCount {
-        body((row - range.lowerBound) * groupCount + group, row / rowsPerScale * groupCount + group)
-      }
-    }
-  }
-
-  private var scaleName: String {
-    ["scales", "weight_scale", "weight_scale_inv"].first { parts[$0] != nil } ?? "weight_scale"
-  }
-
-  private func scales(_ range: Range<Int>, _ contents: Contents) -> [Float] {
-    let stored = contents.required(scaleName).floats
-    var scales = [Float](repeating: 0, count: range.count * groupCount)
-    if layout.hasTransposedScales {
-      for row in range {
-        for group in 0..<groupCount {
-          scales[(row - range.lowerBound) * groupCount + group] = stored[group * rows + row]
-        }
-      }
-    } else {
-      forEachScale(range) { scales[$0] = stored[$1] }
-    }
-    return scales
-  }
-
-  /// Zero points of AWQ and GPTQ, packed along the rows: [groups, rows / n].
-  ///
-  /// Programs that write GPTQ's first version subtract one from all numbers of a word in one subtraction, so
-  /// a zero point of 0 borrows from the next. `addsOne` reverses exactly this.
-  private func setZeros(
-    _ range: Range<Int>, _ view: TensorView?, _ zeros: inout [Int32], positions: [Int], addsOne: Bool
-  ) {
-    guard let view else { return }
-    let source = PackedWords(view.bytes, bits: bits, addsOne: addsOne)
-    let count = source.countPerWord
-    for group in 0..<groupCount {
-      for row in range {
-        let value = source.value(word: group * (rows / count) + row / count, at: positions[row % count])
-        zeros[(row - range.lowerBound) * groupCount + group] = Int32(value)
-      }
-    }
-  }
-
-  /// Zero points of compressed-tensors, packed along the rows: [rows / n, groups].
-  private func setPackedZeros(_ range: Range<Int>, _ view: TensorView?, _ zeros: inout [Int32]) {
-    guard let view else { return }
-    let source = PackedWords(view.bytes, bits: bits)
-    let count = source.countPerWord
-    for row in range {
-      for group in 0..<groupCount {
-        let value = source.value(word: row / count * groupCount + group, at: row % count)
-        zeros[(row - range.lowerBound) * groupCount + group] = Int32(value)
-      }
-    }
-  }
-
-  /// Nil for consecutive groups. Throws when a column's group does not exist.
-  private func groupOfColumn(_ contents: Contents) throws(CheckpointError) -> [Int32]? {
-    guard let view = contents["g_idx"] ?? contents["weight_g_idx"] else { return nil }
-    let groups = Array(view.bytes.bindMemory(to: Int32.self))
-    let width = columns / groupCount
-    if groups.enumerated().allSatisfy({ Int($1) == $0 / width }) { return nil }
-    // -1 everywhere is how compressed-tensors writes that columns are in order.
-    if groups.allSatisfy({ $0 == -1 }) { return nil }
-    if let fault = groups.first(where: { !(0..<groupCount).contains(Int($0)) }) {
-      throw .malformed(
-        path: main.file, expected: "groups from 0 to \(groupCount - 1) in \"\(view.name)\"", found: "\(fault)"
-      )
-    }
-    return groups
-  }
-
-  // MARK: FP8
-
-  private func floats(_ range: Range<Int>, _ contents: Contents) -> HostBuffer<Float> {
-    let codes = contents.required("weight").bytes
-    let values = HostBuffer<Float>(count: range.count * columns)
-    let scales = scales(range, contents)
-    let width = columnsPerScale
-    for row in 0..<range.count {
-      let source = (range.lowerBound + row) * columns
-      for column in 0..<columns {
-        values.pointer[row * columns + column] =
-          Float8.values[Int(codes[source + column])] * scales[row * groupCount + column / width]
-      }
-    }
-    return values
-  }
-
-  /// Columns of a group; the last may have fewer.
-  let columnsPerScale: Int
 }
 
 extension EncodedMatrix.Layout {
@@ -295,17 +148,6 @@ extension EncodedMatrix.Layout {
     switch self {
     case .awq, .gptq: true
     default: false
-    }
-  }
-}
-
-extension TensorView {
-  /// All values as float32. Precondition: bf16, float16 or float32.
-  package var floats: [Float] {
-    switch element {
-    case .bfloat16: bytes.bindMemory(to: UInt16.self).map { Float(bfloat16Bits: $0) }
-    case .float16: bytes.bindMemory(to: UInt16.self).map { Float(halfBits: $0) }
-    default: Array(bytes.bindMemory(to: Float.self))
     }
   }
 }

@@ -7,6 +7,13 @@ package protocol StepForward: AnyObject, Sendable {
   /// Computes the batch and returns the logits of `batch.logitRows`, row after row, valid until the next call. Called
   /// from one thread at a time.
   func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float>  // (logit row, vocabulary)
+  /// Whether the last call computed all rows of its batch. A benchmark leaves out prompts; nothing is learned from the time
+  /// of such a step.
+  var computedAllRows: Bool { get }
+}
+
+extension StepForward {
+  package var computedAllRows: Bool { true }
 }
 
 extension ForwardPass: StepForward {

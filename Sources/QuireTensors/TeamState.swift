@@ -41,7 +41,7 @@ final class TeamState: @unchecked Sendable {
 
   func start() {
     for index in 1..<max(1, threadCount) {
-      NativeThread.start(named: "worker-\(index)", stackBytes: 4 << 20) { self.serve(index) }
+      NativeThread.start(named: "worker-\(index)") { self.serve(index) }
     }
   }
 

@@ -10,6 +10,7 @@ import Testing
   struct Simulation {
     var planner: DraftPlanner
     var records: [DraftRecord]
+    var modelAcceptance = ModelAcceptance()
     var backlogs: [Int]
     var generator = SeededGenerator(seed: 5)
     var tokenCount = 0
@@ -29,7 +30,7 @@ import Testing
 
     init(requests: Int, backlog: Int = 1, curve: @escaping Curve, pass: @escaping Curve) {
       planner = DraftPlanner(mode: .adaptive, modelShare: pass(1) / curve(1))
-      records = [DraftRecord](repeating: DraftRecord(modelAcceptance: 0.6), count: requests)
+      records = [DraftRecord](repeating: DraftRecord(modelAcceptance: modelAcceptance.mean), count: requests)
       backlogs = [Int](repeating: backlog, count: requests)
       self.curve = curve
       self.pass = pass
@@ -56,6 +57,7 @@ import Testing
       planner.begin(rowCount: records.count, answerCount: records.count)
       for index in records.indices {
         records[index].earn()
+        records[index].modelAcceptance = modelAcceptance.mean
         planner.add(
           workIndex: index, limit: 100, confidence: DraftRecord.modelConfidence, record: records[index],
           backlog: backlogs[index], rest: rest)
@@ -109,7 +111,8 @@ import Testing
         records[index].settle(
           accepted: accepted, of: count, confidence: DraftRecord.modelConfidence,
           cost: (planner.cost(draftCount: all) + modelCost) * share,
-          gain: Double(accepted) / Double(records.count))
+          gain: Double(accepted) / Double(records.count), requestCount: records.count)
+        modelAcceptance.note(accepted: accepted, of: count, requestCount: records.count)
         backlogs[index] = accepted == count ? 2 : 1
       } else {
         backlogs[index] += 1
@@ -121,6 +124,14 @@ import Testing
     var ratio: Double { plainSeconds / seconds }
   }
 
+  /// An 8B model in int8 on Zen 5 while memory gives 50 and 75 GB/s, and in int4 at 50: the longer of reading and
+  /// multiplying.
+  static let int8Step: Curve = { max(0.165 * (1 + 0.002 * Double($0)), 0.02 + 0.0079 * Double($0)) }
+  static let fastInt8Step: Curve = { max(0.11 * (1 + 0.002 * Double($0)), 0.02 + 0.0079 * Double($0)) }
+  static let longInt4Step: Curve = { max(0.091 * (1 + 0.002 * Double($0)), 0.01 + 0.0085 * Double($0)) }
+  static let int8Pass: Curve = {
+    0.01 * (1 + 0.02 * Double(min($0, 4) - 1) + 0.03 * Double(max($0 - 4, 0)))
+  }
   /// An 8B model in int4 and a 0.6B model, on two cores.
   static let step: Curve = { 0.13 * (1 + 0.02 * Double(min($0, 4) - 1) + 0.09 * Double(max($0 - 4, 0))) }
   /// The same as measured on Zen 5.
@@ -150,6 +161,45 @@ import Testing
       simulation.run(tokens: count, acceptance: acceptance)
       #expect(simulation.ratio >= 0.985, "\(count) tokens: \(simulation.ratio)")
     }
+  }
+
+  /// With eight requests, drafts pay where reading takes longer than multiplying, which prompts tell before the first draft.
+  @Test(arguments: [
+    (int8Step, 0.0, 0.98), (int8Step, 0.4, 1.18), (int8Step, 0.7, 1.45), (fastInt8Step, 0.0, 0.98),
+    (fastInt8Step, 0.7, 1.1), (longInt4Step, 0.0, 0.98), (longInt4Step, 0.7, 0.97),
+  ])
+  func eightRequestsAfterPrompts(curve: @escaping Curve, acceptance: Double, least: Double) {
+    for count in [64, 1000] {
+      var mean = 0.0
+      for seed in 1...10 {
+        var simulation = Simulation(requests: 8, curve: curve, pass: Self.int8Pass)
+        simulation.generator = SeededGenerator(seed: UInt64(seed))
+        simulation.planner.observe(rowCount: 512, seconds: curve(512))
+        simulation.run(tokens: count, acceptance: acceptance)
+        mean += simulation.ratio / 10
+      }
+      #expect(mean >= least, "\(count) tokens: \(mean)")
+    }
+  }
+
+  @Test func requestsThatResembleEachOtherLearnTogether() {
+    var acceptance = ModelAcceptance()
+    for _ in 0..<4 { acceptance.note(accepted: 0, of: 1, requestCount: 8) }
+    #expect(acceptance.mean < 0.25)
+    for _ in 0..<400 { acceptance.note(accepted: 3, of: 4, requestCount: 8) }
+    #expect(abs(acceptance.mean - 0.75) < 0.05)
+    var record = DraftRecord(modelAcceptance: acceptance.mean)
+    #expect(record.acceptance(confidence: DraftRecord.modelConfidence) == acceptance.mean)
+    func settle(_ accepted: Int, requestCount: Int) {
+      record.settle(
+        accepted: accepted, of: 1, confidence: DraftRecord.modelConfidence, cost: 0, gain: 0,
+        requestCount: requestCount)
+    }
+    // The only request has no estimate of its own.
+    settle(0, requestCount: 1)
+    #expect(record.acceptance(confidence: DraftRecord.modelConfidence) == acceptance.mean)
+    for _ in 0..<20 { settle(0, requestCount: 8) }
+    #expect(record.acceptance(confidence: DraftRecord.modelConfidence) < 0.35)
   }
 
   /// Times of the first steps, which no later step without drafts corrects, must not make drafts look free.

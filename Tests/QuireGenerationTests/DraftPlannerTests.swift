@@ -58,7 +58,7 @@ import Testing
         if drafts > 0 {
           record.settle(
             accepted: accepted, of: drafts, confidence: planner.candidates[0].confidence,
-            cost: planner.cost(draftCount: drafts), gain: Double(accepted))
+            cost: planner.cost(draftCount: drafts), gain: Double(accepted), requestCount: 1)
         }
         tokenCount += 1 + accepted
         draftCount += drafts

@@ -6,14 +6,17 @@ import QuireModel
 ///
 /// A draft model is dictated the same text with mistakes (`DictatedMistakes`).
 ///
-/// All sequences have the same text. Only their prompts are not computed: one row stands for each, because the cache
-/// holds random keys and values anyway.
+/// All sequences have the same text. Only their prompts are not computed, unless `computesPrompts` says so: one row stands
+/// for each, because the cache holds random keys and values anyway.
 // Unchecked: used by an engine's thread until its requests have finished, and read by others after that.
 final class DictatedForward: StepForward, @unchecked Sendable {
   private let pass: ForwardPass
   private let text: [Int32]  // prompt and answer
   private let promptCount: Int
   private let mistakes: DictatedMistakes
+  /// Whether prompts are computed, so that an engine learns how long their rows take.
+  var computesPrompts = false
+  private(set) var computedAllRows = true
   /// Work of all steps after the prompts.
   private(set) var work = SpeedWork()
 
@@ -26,10 +29,13 @@ final class DictatedForward: StepForward, @unchecked Sendable {
   }
 
   func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float> {
-    guard batch.sequences.contains(where: { $0.firstPosition < promptCount }) else {
+    let isOfPrompts = batch.sequences.contains { $0.firstPosition < promptCount }
+    computedAllRows = !isOfPrompts || computesPrompts
+    guard isOfPrompts else {
       work.add(batch, model: pass.model, keyValueElement: pass.cache.element)
       return dictated(pass.run(batch), batch)
     }
+    if computesPrompts { return dictated(pass.run(batch), batch) }
     let rest = withoutPrompts(batch)
     return dictated(pass.run(rest), rest)
   }

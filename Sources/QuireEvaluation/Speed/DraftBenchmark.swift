@@ -7,7 +7,8 @@ import QuireText
 /// row, on an answer that is given in advance. The mistakes of the draft are given, too (`DictatedMistakes`).
 ///
 /// An engine without drafts and one for each acceptance take turns of a few tokens; each has its own forward passes and
-/// caches. Prompts are not measured, and not computed.
+/// caches. Prompts are not measured, and not computed, but for a short one of another request at the start: an engine learns
+/// from prompts how long a row takes to multiply (`StepCosts`).
 struct DraftBenchmark {
   let model: Model
   let draft: EngineDraft
@@ -22,6 +23,8 @@ struct DraftBenchmark {
   static let engineCount = 1 + acceptances.count
   /// Prompt tokens of one step; they are not computed.
   private static let promptRowsMaximum = 4096
+  /// Tokens of the prompt that is computed at the start.
+  private static let computedPromptCount = 128
   /// The same with a head, for which the target's pass has room for what it keeps of every row.
   private static let keptRowsMaximum = 256
 
@@ -30,8 +33,9 @@ struct DraftBenchmark {
 
   /// Rows that the target's pass has room for.
   static func passRowsMaximum(_ draft: DraftSizes, batch: Int) -> Int {
-    guard case .head = draft else { return rowsMaximum(batch: batch) }
-    return max(keptRowsMaximum, rowsMaximum(batch: batch))
+    let rows = max(rowsMaximum(batch: batch), computedPromptCount)
+    guard case .head = draft else { return rows }
+    return max(keptRowsMaximum, rows)
   }
 
   /// The options of the engines of a row.
@@ -127,6 +131,12 @@ struct DraftBenchmark {
         endOfSequenceIDs: [], draftModel: drafting?.model, draftHead: drafting?.head))
     let taker = TurnTaker(
       engine: engine, turnTokens: measured.batch * Self.turnTokens, goal: measured.batch * measured.tokens)
+    dictated.computesPrompts = true
+    try taker.warmUp(
+      GenerationRequest(
+        promptTokens: targetTokens(Array(text.prefix(min(Self.computedPromptCount, text.count - 1)))),
+        maximumTokens: 1))
+    dictated.computesPrompts = false
     try taker.begin(
       (0..<measured.batch).map { _ in
         GenerationRequest(promptTokens: targetTokens(prompt), maximumTokens: answer.count)

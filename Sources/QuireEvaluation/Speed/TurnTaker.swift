@@ -37,6 +37,14 @@ final class TurnTaker: Sendable {
     self.goal = goal
   }
 
+  /// Answers a request that belongs to no turn.
+  func warmUp(_ request: GenerationRequest) throws(GenerationError) {
+    _ = try engine.submit(request) { [hasStopped] event in
+      if case .finished = event { hasStopped.signal() }
+    }
+    hasStopped.wait()
+  }
+
   /// Computes the prompts and the first token of each answer, which belong to no turn, nor do the tokens that other
   /// answers get meanwhile.
   func begin(_ requests: [GenerationRequest]) throws(GenerationError) {

@@ -13,33 +13,37 @@ package struct DraftRecord: Sendable {
   private static let creditMaximum = 2.0
   /// Weight of the newest draft in the estimate of its class.
   private static let weight = 0.2
-  /// The least weight for the draft model, which has one class for all texts, so that chance weighs more than change.
-  private static let modelWeight = 0.05
-  /// The estimate that a text begins with counts as so many drafts.
-  private static let modelPriorCount = 2
-  private var modelDraftCount = 0
+  /// The estimate for all requests counts as so many drafts of this one.
+  private static let sharedCount = 8.0
+  /// What an own draft of the draft model still counts after another one.
+  private static let ownDecay = 0.95
   private static let probeIntervals = 16...512
 
   /// Number of confidence levels of a source.
   package static let confidenceCount = 4
   /// The level of drafts of the draft model.
   package static let modelConfidence = 4
-  /// The expected acceptance of its drafts before any is known.
-  package static let modelAcceptanceAtFirst = 0.6
   /// Estimated probability that a draft is accepted if those before it were, by the source's confidence.
-  private var acceptances: SIMD8<Double>
+  private var acceptances: SIMD4<Double> = [0.25, 0.4, 0.6, 0.85]
+  /// Of the draft model's drafts in all requests.
+  package var modelAcceptance: Double
+  /// The same for this request, with the older ones counting less.
+  private var own = (accepted: 0.0, count: 0.0)
   package private(set) var credit: Double
   /// Consecutive steps whose proposed drafts were not worth using.
   private var declinedCount = 0
   private var probeInterval = Self.probeIntervals.lowerBound
 
-  /// - Parameter modelAcceptance: of the draft model's drafts in other requests; nil without a draft model
+  /// - Parameter modelAcceptance: of the draft model's drafts in all requests; nil without a draft model
   package init(modelAcceptance: Double? = nil) {
-    acceptances = SIMD8(0.25, 0.4, 0.6, 0.85, modelAcceptance ?? 0, 0, 0, 0)
+    self.modelAcceptance = modelAcceptance ?? 0
     credit = modelAcceptance == nil ? Self.initialCredit : Self.initialModelCredit
   }
 
-  package func acceptance(confidence: Int) -> Double { acceptances[confidence] }
+  package func acceptance(confidence: Int) -> Double {
+    guard confidence == Self.modelConfidence else { return acceptances[confidence] }
+    return (modelAcceptance * Self.sharedCount + own.accepted) / (Self.sharedCount + own.count)
+  }
 
   /// Earns the credit of one step that gave the request a token, with or without drafts.
   package mutating func earn() {
@@ -60,11 +64,12 @@ package struct DraftRecord: Sendable {
   /// - Parameters:
   ///   - cost: the time that they added, in steps without drafts.
   ///   - gain: the time that the accepted ones saved, in steps without drafts.
+  ///   - requestCount: the requests of the step.
   package mutating func settle(
-    accepted: Int, of draftCount: Int, confidence index: Int, cost: Double, gain: Double
+    accepted: Int, of draftCount: Int, confidence: Int, cost: Double, gain: Double, requestCount: Int
   ) {
-    for _ in 0..<accepted { acceptances[index] += nextWeight(index) * (1 - acceptances[index]) }
-    if accepted < draftCount { acceptances[index] -= nextWeight(index) * acceptances[index] }
+    for _ in 0..<accepted { learn(1, confidence, requestCount) }
+    if accepted < draftCount { learn(0, confidence, requestCount) }
     if accepted > 0 {
       declinedCount = 0
       probeInterval = Self.probeIntervals.lowerBound
@@ -72,10 +77,14 @@ package struct DraftRecord: Sendable {
     credit = min(Self.creditMaximum, credit - cost + gain)
   }
 
-  /// The weight of one more draft: of the draft model's, the mean of all so far.
-  private mutating func nextWeight(_ confidence: Int) -> Double {
-    guard confidence == Self.modelConfidence else { return Self.weight }
-    modelDraftCount += 1
-    return max(Self.modelWeight, 1 / Double(Self.modelPriorCount + modelDraftCount))
+  private mutating func learn(_ outcome: Double, _ confidence: Int, _ requestCount: Int) {
+    guard confidence == Self.modelConfidence else {
+      acceptances[confidence] += Self.weight * (outcome - acceptances[confidence])
+      return
+    }
+    // The estimate for all requests already has it: all of it if no other request runs.
+    let weight = 1 - 1 / Double(requestCount)
+    own.accepted = own.accepted * Self.ownDecay + weight * outcome
+    own.count = own.count * Self.ownDecay + weight
   }
 }

@@ -6,7 +6,8 @@
 ///
 /// A few rows cost little more than one, because reading the weights takes most of the time; beyond that each row
 /// adds time. How much depends on model, machine and context, so each count of rows has a running mean. Counts that
-/// were not measured lately are estimated from the others.
+/// were not measured lately are estimated from the others. Above the largest one, steps that compute prompts say how long a
+/// row takes to multiply: so many rows cost nearly nothing until that takes longer than reading the weights.
 ///
 /// The speed of memory on a shared machine changes by half within seconds, which is far more than a row costs. So most
 /// of what a step took longer than expected is taken for a change of the machine, and applies to all counts.
@@ -26,6 +27,13 @@ package struct StepCosts: Sendable {
   private static let ownRatios = 0.75...1.33
   /// The same for the first observation, which can only be compared with assumed values.
   private static let firstRatios = 0.5...2.0
+  /// Weight of the newest prompt step in the time of a row to multiply, and the range around it that counts.
+  private static let largeStepWeight = 0.2
+  private static let largeStepRatios = 0.5...2.0
+  /// What a row costs while reading takes longer, as a share of the step.
+  private static let sharePerRow = 0.01
+  /// What few rows take longer to multiply, each, than those of a prompt.
+  private static let fewRowsFactor = 1.25
   /// Number of observations before a mean is trusted; it starts with their median.
   private static let settledCount = 3
 
@@ -53,6 +61,8 @@ package struct StepCosts: Sendable {
   private var means = [Mean](repeating: Mean(), count: Self.rowCountMaximum)
   private var seconds = (1...Self.rowCountMaximum).map(Self.assumedShape)
   private var stepCount = 0
+  /// Seconds of a row in steps with more rows than have means of their own; nil before one.
+  private var largeStepRowSeconds: Double?
 
   package init() {}
 
@@ -64,7 +74,7 @@ package struct StepCosts: Sendable {
     (seconds[seconds.count - 1] - seconds[seconds.count / 2 - 1]) / Double(seconds.count / 2)
   }
 
-  /// Assumed cost relative to one row before any measurement: 3% per row up to four rows, 11% per row above.
+  /// Assumed cost relative to one row where no large step was measured: 3% per row up to four rows, 11% per row above.
   static func assumedShape(_ rowCount: Int) -> Double {
     1 + 0.03 * Double(min(rowCount, 4) - 1) + 0.11 * Double(max(rowCount - 4, 0))
   }
@@ -90,9 +100,10 @@ package struct StepCosts: Sendable {
     return last + 1 == Self.rowCountMaximum ? Int.max : 2 * (last + 1)
   }
 
-  /// Records the time of a step; steps larger than `rowCountMaximum` are ignored.
+  /// Records the time of a step.
   package mutating func observe(rowCount: Int, seconds observed: Double) {
-    guard (1...Self.rowCountMaximum).contains(rowCount), observed > 0 else { return }
+    guard rowCount > 0, observed > 0 else { return }
+    if rowCount > Self.rowCountMaximum { return observeLarge(observed / Double(rowCount)) }
     stepCount += 1
     let index = rowCount - 1
     means[index].observationCount += 1
@@ -113,6 +124,12 @@ package struct StepCosts: Sendable {
     // measured again while drafts look free.
     for fewer in 0..<index { seconds[fewer] = min(seconds[fewer], seconds[index]) }
     fillGaps()
+  }
+
+  private mutating func observeLarge(_ rowSeconds: Double) {
+    let expected = largeStepRowSeconds ?? rowSeconds
+    let ratio = Self.clamp(rowSeconds / expected, to: Self.largeStepRatios)
+    largeStepRowSeconds = expected * (1 + Self.largeStepWeight * (ratio - 1))
   }
 
   /// The first three observations of a count: the first, the smaller of two, the median of three.
@@ -167,14 +184,19 @@ package struct StepCosts: Sendable {
     if let previous { extrapolate(above: previous) }
   }
 
-  /// Above the largest measured count, the cost follows the assumed curve or the last measured slope, whichever is
-  /// higher.
+  /// Above the largest measured count, the cost follows what is known of multiplying or else the assumed curve, or the last
+  /// measured slope, whichever is higher.
   private mutating func extrapolate(above last: Int) {
     let before = means[..<last].lastIndex { $0.observationCount > 0 }
     let slope = before.map { (seconds[last] - seconds[$0]) / Double(last - $0) } ?? 0
     for above in last + 1..<seconds.count {
-      let assumed = seconds[last] * Self.shape(above, relativeTo: last)
-      seconds[above] = max(assumed, seconds[last] + slope * Double(above - last))
+      let expected =
+        largeStepRowSeconds.map {
+          max(
+            seconds[last] * (1 + Self.sharePerRow * Double(above - last)),
+            Self.fewRowsFactor * $0 * Double(above + 1))
+        } ?? seconds[last] * Self.shape(above, relativeTo: last)
+      seconds[above] = max(expected, seconds[last] + slope * Double(above - last))
     }
   }
 

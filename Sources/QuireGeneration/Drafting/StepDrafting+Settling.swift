@@ -55,15 +55,16 @@ extension StepDrafting {
       }
     } else {
       records[id]?.value.settle(
-        accepted: accepted, of: count, confidence: confidence, cost: cost, gain: gain)
+        accepted: accepted, of: count, confidence: confidence, cost: cost, gain: gain,
+        requestCount: planner.answerCount)
     }
   }
 
   mutating func settleModel(_ id: UInt64, accepted: Int, of count: Int, cost: Double, gain: Double) {
     records[id]?.value.settle(
-      accepted: accepted, of: count, confidence: DraftRecord.modelConfidence, cost: cost, gain: gain)
-    for _ in 0..<accepted { modelAcceptance += Self.modelWeight * (1 - modelAcceptance) }
-    if accepted < count { modelAcceptance -= Self.modelWeight * modelAcceptance }
+      accepted: accepted, of: count, confidence: DraftRecord.modelConfidence, cost: cost, gain: gain,
+      requestCount: planner.answerCount)
+    modelAcceptance.note(accepted: accepted, of: count, requestCount: planner.answerCount)
   }
 
   /// Removes a request, which has these tokens.

@@ -21,10 +21,7 @@ struct StepDrafting {
   var planner: DraftPlanner
   /// Draft history by request.
   var records: [UInt64: Held<DraftRecord>] = [:]
-  /// The acceptance that a request's drafts of the draft model begin with: that of earlier ones of all requests.
-  var modelAcceptance = DraftRecord.modelAcceptanceAtFirst
-  /// Weight of the newest draft in it.
-  static let modelWeight = 0.05
+  var modelAcceptance = ModelAcceptance()
   /// The current step.
   var texts: [DraftText] = []
   var proposals: DraftProposals
@@ -123,10 +120,11 @@ struct StepDrafting {
         continue
       }
       if records[work.id] == nil {
-        records[work.id] = Held(DraftRecord(modelAcceptance: model == nil ? nil : modelAcceptance))
+        records[work.id] = Held(DraftRecord(modelAcceptance: model == nil ? nil : modelAcceptance.mean))
         source?.begin(work.id, maximumTokens: request.tokenLimit)
       }
       records[work.id]?.value.earn()
+      records[work.id]?.value.modelAcceptance = modelAcceptance.mean
       let limit = request.tokenLimit - request.tokens.count - 1
       guard limit > 0 else { continue }
       texts.append(

@@ -33,10 +33,8 @@ package struct QuantizedSource: Sendable {
     self.kept = kept
   }
 
-  /// Whether a conversion that keeps the weights stores the matrix as float32.
-  package func isStoredAsFloat32(_ name: TensorName) -> Bool {
-    keepsGrids && names.contains(name.string) && kept[name.string] == nil
-  }
+  /// Whether the checkpoint holds the matrix quantized.
+  package func contains(_ name: TensorName) -> Bool { names.contains(name.string) }
 
   /// What a conversion does with the matrices.
   package var sentence: String {

@@ -29,7 +29,7 @@ import Testing
     let (origin, notes, plan) = try outcome(recipe("short.jsonl"))
     #expect(origin["windows"] == 1 && origin["tokens"] == 3)
     #expect(notes.hasPrefix("note, prune-heads: ") && notes.contains("has 3 tokens in 1 window,"))
-    #expect(notes.contains("4 windows of 64, 256 tokens"))
+    #expect(notes.contains("4 windows of 64 tokens, 256 in all,"))
     #expect(plan.contains("3 tokens: all that the text has"))
   }
 

@@ -134,7 +134,7 @@ import Testing
     #expect(set.windows.map(\.tokenCount) == [40, 40, 20])
     #expect(set.windows.flatMap { $0.sequences.flatMap { $0 } } == tokens)
     let notice = set.shortfall(of: CalibrationSettings(windowCount: 9, windowTokens: 40))
-    #expect(notice?.contains("has 100 tokens in 3 windows, but the recipe asks for 9 windows of 40") == true)
+    #expect(notice?.contains("has 100 tokens in 3 windows, but 9 windows of 40 tokens") == true)
   }
 
   @Test func textLinesAreDocumentsToo() throws {

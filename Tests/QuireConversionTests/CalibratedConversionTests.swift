@@ -176,6 +176,52 @@ import Testing
     #expect(try bench.converter(bench.recipe([smooth, last])).plan.result.byteCount == stored)
   }
 
+  /// The formats of a budget without fitting groups: a survey smooths with the smallest one that fits each matrix.
+  @Test(arguments: [SmoothingMethod.awq, .smoothQuant(alpha: 0.5)])
+  func aBudgetWhoseGroupsDoNotFitFollowsSmoothing(method: SmoothingMethod) throws {
+    TinyCheckpoint(hiddenSize: 96, intermediateSize: 160, layerCount: 1).write(to: folder)
+    let choices = BudgetSettings.standardChoices
+    let report = try convert([
+      .smooth(.init(method: method)),
+      .budget(.init(limit: .bitsPerWeight(7), quantization: .init(target: choices[0]))),
+    ])
+    #expect(report.rows[2].bitsPerWeight <= 7)
+    try PackReader(path: output).verify(team: bench.compute.team)
+  }
+
+  /// Matrices that nothing rounds stay float32 if the checkpoint has them so, and norms that bf16 does not hold, unless
+  /// they are smoothed. Plan, report and pack count alike, and a limit holds.
+  @Test(arguments: [false, true], [false, true])
+  func float32IsCountedAsItIsStored(smooths: Bool, hasLimit: Bool) throws {
+    TinyCheckpoint(layerCount: 2, element: "F32").write(to: folder)
+    let rest = QuantizationOverride(pattern: "embed|o_proj", target: .bf16)
+    let rounding = QuantizationSettings(target: .int4(group: 32), overrides: [rest])
+    let limit = 16.0
+    let steps: [RecipeStep] =
+      (smooths ? [.smooth(.init(method: .awq))] : []) + [
+        hasLimit
+          ? .budget(
+            .init(
+              limit: .bitsPerWeight(limit), choices: [.int4(group: 32), .int8(), .bf16],
+              quantization: rounding))
+          : .quantize(rounding)
+      ]
+    let report = try convert(steps)
+    let tensors = try PackReader(path: output).tensors
+    let stored = tensors.reduce(0) { $0 + $1.rawBytes }
+    let row = try #require(report.rows.last)
+    #expect(row.byteCount == stored)
+    #expect(report.rows[0].bitsPerWeight == 32)
+    let norms = tensors.filter { $0.name.contains("layernorm") }
+    #expect(norms.count == 4 && norms.allSatisfy { $0.scheme == (smooths ? "bf16" : "float32") })
+    if hasLimit {
+      #expect(row.bitsPerWeight <= limit)
+    } else {
+      let plan = try bench.converter(bench.recipe(steps)).plan
+      #expect(plan.result.byteCount == stored && plan.source.bitsPerWeight == 32)
+    }
+  }
+
   @Test func smoothingGoesBetweenPruningAndGPTQ() throws {
     TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
     let steps: [RecipeStep] = [

@@ -91,8 +91,8 @@ package struct CalibrationSet: Sendable, Equatable {
     guard tokenCount < asked else { return nil }
     return
       "the calibration text \(sourceName) has \(tokenCount) tokens in \(windows.count) "
-      + "window\(windows.count == 1 ? "" : "s"), but the recipe asks "
-      + "for \(settings.windowCount) windows of \(settings.windowTokens), \(asked) tokens; nothing is repeated, so give a "
+      + "window\(windows.count == 1 ? "" : "s"), but \(settings.windowCount) windows of \(settings.windowTokens) tokens, "
+      + "\(asked) in all, were asked for; nothing is repeated, so give a "
       + "longer text for better statistics, or ask for less"
   }
 }

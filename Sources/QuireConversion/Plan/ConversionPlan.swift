@@ -51,7 +51,7 @@ package struct ConversionPlan: Sendable {
     package let name: TensorName
     package let shape: [Int]
     package let format: WeightFormat
-    /// Whether floats are stored as float32: the exact values of a quantized matrix.
+    /// Whether it takes four bytes a value (`Float32Tensors`).
     package var isFloat32 = false
 
     package var parameterCount: Int { shape.reduce(1, *) }
@@ -66,9 +66,11 @@ package struct ConversionPlan: Sendable {
   ///   - calibration: the calibration text, when it is known
   ///   - sources: sizes of the checkpoint's files, which count in memory
   ///   - source: the checkpoint's quantized matrices; without steps they are kept
+  ///   - float32: what takes four bytes a value at the start
   package init(
     recipe: Recipe, configuration: ModelConfiguration, threadCount: Int, calibration: CalibrationSet? = nil,
-    sources: SourceSizes = SourceSizes(), source: QuantizedSource? = nil
+    sources: SourceSizes = SourceSizes(), source: QuantizedSource? = nil,
+    float32: Float32Tensors = Float32Tensors()
   ) throws(ConversionError) {
     self.recipe = recipe
     self.calibration = calibration
@@ -77,8 +79,11 @@ package struct ConversionPlan: Sendable {
     var stages = [
       Stage(
         step: "checkpoint", configuration: configuration,
-        isFloat32: { source?.isStoredAsFloat32($0) ?? false }, formats: { source?.kept[$0.string] ?? .bf16 })
+        float32: float32.stored(keepsGrids: recipe.steps.isEmpty),
+        formats: { source?.kept[$0.string] ?? .bf16 })
     ]
+    let start = float32
+    var float32 = start
     var isExact = true
     for step in recipe.steps {
       let before = stages[stages.count - 1].configuration
@@ -88,7 +93,10 @@ package struct ConversionPlan: Sendable {
       let formats = try rounding.map { settings throws(ConversionError) in
         try wrapping(ConversionError.optimization, try TensorFormats(settings, after))
       }
-      let stage = Stage(step: step.name, configuration: after) { formats?.format(of: $0) ?? .bf16 }
+      float32 = float32.after(step, before)
+      let stage = Stage(step: step.name, configuration: after, float32: float32) {
+        formats?.format(of: $0) ?? .bf16
+      }
       if formats != nil { try stage.validate(pruned: after.layers != configuration.layers) }
       stages.append(stage)
       // A removal whose counts are settled, but not its trials, already has its own shapes.
@@ -108,7 +116,7 @@ package struct ConversionPlan: Sendable {
       ? [
         try ConversionPlan(
           recipe: recipe.repaired(share: 1), configuration: configuration, threadCount: threadCount,
-          calibration: calibration, sources: sources)
+          calibration: calibration, sources: sources, float32: start)
       ] : []
     let own = MemoryEstimate(
       recipe: recipe, windows: windows, calibration: calibration, stages: stages, threadCount: threadCount,
@@ -145,15 +153,16 @@ package struct ConversionPlan: Sendable {
 
 extension ConversionPlan.Stage {
   init(
-    step: String, configuration: ModelConfiguration,
-    isFloat32: (TensorName) -> Bool = { _ in false }, formats: (TensorName) -> WeightFormat
+    step: String, configuration: ModelConfiguration, float32: Float32Tensors,
+    formats: (TensorName) -> WeightFormat
   ) {
     self.step = step
     self.configuration = configuration
     tensors = configuration.tensorNames.map { name in
-      ConversionPlan.PlannedTensor(
-        name: name, shape: name.shape(in: configuration), format: formats(name),
-        isFloat32: isFloat32(name))
+      let format = formats(name)
+      return ConversionPlan.PlannedTensor(
+        name: name, shape: name.shape(in: configuration), format: format,
+        isFloat32: float32.contains(name) && (name.isNorm || format == .bf16))
     }
   }
 

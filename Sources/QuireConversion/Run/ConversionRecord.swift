@@ -21,13 +21,16 @@ struct PartRecord: Codable, Equatable {
 struct ConversionRecord {
   let recipe: Recipe
   private let source: ModelConfiguration
+  private let float32: Float32Tensors
   private var pruning: [Int: [Int: HeadPruningResult]] = [:]  // step index, layer
   private var changes: [Int: [Int: LayerChange]] = [:]  // step index, layer
   private var rounding: [TensorName: RoundingRecord] = [:]
   private var notes: [Int: [Int: [String]]] = [:]  // step index, layer
 
-  init(recipe: Recipe, configuration: ModelConfiguration) {
+  /// - Parameter float32: what takes four bytes a value at the start
+  init(recipe: Recipe, configuration: ModelConfiguration, float32: Float32Tensors) {
     self.recipe = recipe
+    self.float32 = float32
     source = configuration
   }
 
@@ -51,15 +54,19 @@ struct ConversionRecord {
   /// - Parameter remarks: notices for the first step that needs activations
   func rows(_ formats: TensorFormats?, remarks: [String] = []) -> [ConversionReport.Row] {
     var configuration = source
-    var rows = [row("checkpoint", configuration) { _ in .bf16 }]
+    var float32 = float32
+    var rows = [
+      row("checkpoint", configuration, float32.stored(keepsGrids: recipe.steps.isEmpty)) { _ in .bf16 }
+    ]
     let first = recipe.steps.firstIndex { $0.needsCalibration }
     for (index, step) in recipe.steps.enumerated() {
+      float32 = float32.after(step, configuration)
       configuration = configurationAfter(step: index, before: configuration)
       let isQuantized = step.quantization != nil
       let records = isQuantized ? configuration.tensorNames.compactMap { rounding[$0] } : []
       rows.append(
         row(
-          step.name, configuration,
+          step.name, configuration, float32,
           pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
           repairShare: step.settings.repairShare, decision: step.settings.decision,
           remarks: (index == first ? remarks : [])
@@ -82,13 +89,14 @@ struct ConversionRecord {
   }
 
   private func row(
-    _ step: String, _ configuration: ModelConfiguration,
+    _ step: String, _ configuration: ModelConfiguration, _ float32: Float32Tensors,
     pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
     rounding: [RoundingRecord] = [], repairShare: Double? = nil, decision: BudgetDecision? = nil,
     remarks: [String] = [],
     _ format: (TensorName) -> WeightFormat
   ) -> ConversionReport.Row {
-    let stage = ConversionPlan.Stage(step: step, configuration: configuration, formats: format)
+    let stage = ConversionPlan.Stage(
+      step: step, configuration: configuration, float32: float32, formats: format)
     return ConversionReport.Row(
       step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
       bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding,

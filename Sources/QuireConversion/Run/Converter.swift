@@ -21,6 +21,8 @@ package struct Converter {
   let loader: LayerLoader
   /// The checkpoint's quantized matrices; nil where it has none.
   let source: QuantizedSource?
+  /// What takes four bytes a value before any step.
+  let float32: Float32Tensors
   let tokenizer: Tokenizer
   /// Nil when the checkpoint's template decides.
   let askedChatFormat: ChatFormatOverride?
@@ -47,13 +49,16 @@ package struct Converter {
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount)
     let keepsGrids = loader.keepsGrids
     source = try wrapping(ConversionError.model, try QuantizedSource(checkpoint, keepsGrids: keepsGrids))
+    float32 = try Float32Tensors(loader, source)
+    let recipe = try recipe.counting(float32, loader.configuration)
     statistics = try recipe.statisticsFile(for: loader)
     calibration =
       recipe.needsCalibration && statistics == nil
       ? try recipe.calibrationSet(loader, tokenizer) : nil
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
-      calibration: calibration, sources: SourceSizes(checkpoint), source: source)
+      calibration: calibration, sources: SourceSizes(checkpoint), source: source,
+      float32: float32)
     let configuration = loader.configuration
     let rotated = recipe.rotatedConfiguration(configuration)
     let formats = try TensorFormats(recipe, rotated)

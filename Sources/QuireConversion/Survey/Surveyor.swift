@@ -137,15 +137,15 @@ final class Surveyor {
   }
 
   /// The layer as it will be rounded: smoothing before a budget changes the rounding error, but not the layer's
-  /// function. The scales are those for the smallest formats.
+  /// function. The scales are those for the smallest formats that fit.
   private func smoothed(
     _ layer: LayerWeights, index: Int, _ activations: any ActivationStatistics
   ) throws(ConversionError) -> LayerWeights {
     guard let budget = task.budget, let settings = task.smoothing else { return layer }
+    let smallest = try budget.plannedRounding(configuration) ?? budget.quantization
     let smoother = LayerSmoother(
-      settings: settings, quantization: budget.quantization,
-      formats: try wrapping(
-        ConversionError.optimization, try TensorFormats(budget.quantization, configuration)),
+      settings: settings, quantization: smallest,
+      formats: try wrapping(ConversionError.optimization, try TensorFormats(smallest, configuration)),
       headSize: configuration.headSize,
       compute: compute)
     var result = layer

@@ -12,7 +12,7 @@ package struct ColumnStatistics {
   /// Rows of a thread at a time; sums are added in the order of these bands, whatever the thread count.
   private static let bandRows = 256
 
-  /// Precondition: all matrices have the same inputs.
+  /// Precondition: all matrices have the same inputs, and groups divide them.
   package init(_ matrices: [(matrix: WeightMatrix, format: WeightFormat)], _ compute: Compute) {
     let columns = matrices[0].matrix.columns
     var sums = [Double](repeating: 0, count: columns)
@@ -20,6 +20,7 @@ package struct ColumnStatistics {
     var rowCount = 0
     for (matrix, format) in matrices {
       precondition(matrix.columns == columns, "matrices at one site have the same inputs")
+      precondition(columns % (format.group ?? columns) == 0, "groups do not divide \(columns) inputs")
       rowCount += matrix.rows
       let bandCount = (matrix.rows + Self.bandRows - 1) / Self.bandRows
       let bands = HostBuffer<Float>(count: bandCount * columns)

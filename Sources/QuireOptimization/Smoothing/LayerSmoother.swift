@@ -114,12 +114,15 @@ package struct LayerSmoother {
       let error = trial.error(scales: sources.map { candidate[$0] })
       if error < best?.error ?? plain { best = (error, exponent, candidate) }
     }
-    if let best { weights.fold(best.scales, at: site, headSize: headSize, compute) }
+    // Without scales a norm of a float32 checkpoint is scaled by as little as it takes to be bf16, too.
+    let none = weights.foldable([Float](repeating: 1, count: (sources.max() ?? -1) + 1), at: site)
+    let folded = best?.scales ?? (none.contains { $0 != 1 } ? none : nil)
+    if let folded { weights.fold(folded, at: site, headSize: headSize, compute) }
     let energy = trial.outputEnergy
     func share(_ error: Double) -> Double { energy > 0 ? error / energy : 0 }
     let result = SiteResult(
       site: site, exponent: best?.exponent, errors: (share(best?.error ?? plain), share(plain)), problem: nil)
-    return (result, best.map { best in sources.map { best.scales[$0] } })
+    return (result, folded.map { folded in sources.map { folded[$0] } })
   }
 
   /// One value for each channel of the norm or matrix before, from the values of the channels that it produces.

@@ -34,6 +34,8 @@ package final class RoundingTrial: @unchecked Sendable {
     self.gram = gram
     self.compute = compute
     bands = matrices.flatMap { matrix, format, importances in
+      precondition(
+        gram.order % (format.group ?? gram.order) == 0, "groups do not divide \(gram.order) inputs")
       let count = min(matrix.rows, Self.sampledRows)
       let rows = (0..<count).map { $0 * matrix.rows / count }
       return stride(from: 0, to: count, by: Self.bandRows).map { start in

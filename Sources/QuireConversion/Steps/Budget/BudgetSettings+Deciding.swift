@@ -11,7 +11,7 @@ extension BudgetSettings {
     let open = Set(sensitivities.map(\.tensor))
     let others = sizes.open.filter { !open.contains($0.tensor) }
     let fixedBytes = others.reduce(sizes.fixedBytes) { $0 + $1.smallest.byteCount }
-    let items = sensitivities.map { Self.item($0, configuration) }
+    let items = sensitivities.map { item($0, configuration) }
     let solver = BudgetSolver(items: items)
     guard let limit = limit.bytes(parameterCount: sizes.parameterCount) else {
       return try decide(solver)
@@ -31,7 +31,7 @@ extension BudgetSettings {
         + "raise \"kl\", or add a choice such as int8")
   }
 
-  private static func item(_ sensitivity: Sensitivity, _ configuration: ModelConfiguration)
+  private func item(_ sensitivity: Sensitivity, _ configuration: ModelConfiguration)
     -> BudgetSolver.Item
   {
     let shape = sensitivity.tensor.shape(in: configuration)
@@ -43,7 +43,7 @@ extension BudgetSettings {
     let options = (fitting.isEmpty ? sensitivity.options : fitting).map { option in
       BudgetDecision.Choice(
         tensor: sensitivity.tensor, format: option.format,
-        byteCount: option.format.byteCount(rows: shape[0], columns: shape[1]), divergence: option.divergence)
+        byteCount: byteCount(sensitivity.tensor, option.format, shape), divergence: option.divergence)
     }
     return BudgetSolver.Item(options: options.sorted { $0.byteCount < $1.byteCount })
   }

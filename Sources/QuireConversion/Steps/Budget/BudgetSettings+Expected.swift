@@ -22,7 +22,7 @@ extension BudgetSettings {
     func byteCount(_ assignments: [FormatAssignment]) -> Int {
       assignments.reduce(sizes.fixedBytes) { sum, assignment in
         let shape = assignment.tensor.shape(in: configuration)
-        return sum + assignment.format.byteCount(rows: shape[0], columns: shape[1])
+        return sum + self.byteCount(assignment.tensor, assignment.format, shape)
       }
     }
     var result = quantization

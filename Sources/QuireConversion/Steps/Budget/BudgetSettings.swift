@@ -15,6 +15,8 @@ package struct BudgetSettings: Sendable, Equatable {
   package var quantization: QuantizationSettings
   /// The decision of the survey; nil before it.
   package var decision: BudgetDecision?
+  /// What takes four bytes a value if it is not rounded; the checkpoint decides.
+  var float32 = Float32Tensors()
 
   package init(
     limit: BudgetLimit, choices: [WeightFormat] = standardChoices, quantization: QuantizationSettings

@@ -41,11 +41,18 @@ extension BudgetSettings {
     return choices.filter { (try? $0.validate(columns: columns, name: name.string)) != nil }
   }
 
+  /// Bytes of a matrix in a format.
+  func byteCount(_ name: TensorName, _ format: WeightFormat, _ shape: [Int]) -> Int {
+    ConversionPlan.PlannedTensor(
+      name: name, shape: shape, format: format, isFloat32: format == .bf16 && float32.contains(name)
+    ).byteCount
+  }
+
   func sizes(_ configuration: ModelConfiguration) throws(ConversionError) -> BudgetSizes {
     let formats = try wrapping(
       ConversionError.optimization, try TensorFormats(quantization, configuration))
     let stage = ConversionPlan.Stage(
-      step: Self.name, configuration: configuration, formats: formats.format(of:))
+      step: Self.name, configuration: configuration, float32: float32, formats: formats.format(of:))
     let open = try openMatrices(configuration)
     let names = Set(open.map(\.tensor))
     return BudgetSizes(
@@ -63,7 +70,7 @@ extension BudgetSettings {
       let shape = name.shape(in: configuration)
       guard !name.isNorm, shape.count == 2 else { return nil }
       let sizes = choices(name, columns: shape[1], formats).map {
-        (format: $0, byteCount: $0.byteCount(rows: shape[0], columns: shape[1]))
+        (format: $0, byteCount: byteCount(name, $0, shape))
       }
       guard let smallest = sizes.min(by: { $0.byteCount < $1.byteCount }),
         let largest = sizes.max(by: { $0.byteCount < $1.byteCount })

@@ -10,8 +10,14 @@ package enum TextFile {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw .missing }
     guard !isFolder.boolValue else { throw .folder }
-    guard let data = FileManager.default.contents(atPath: path) else { throw .unreadable }
-    return try bytes([UInt8](data))
+    let contents: [UInt8]
+    if let data = FileManager.default.contents(atPath: path) {
+      contents = [UInt8](data)
+    } else {
+      // Foundation reads no pipes, such as a shell's process substitution.
+      do { contents = try WholeStream.bytes(path: path) } catch { throw .unreadable }
+    }
+    return try bytes(contents)
   }
 
   /// The same for contents that were already read.

@@ -147,6 +147,7 @@ final class EngineLoop {
 
   /// Records the duration of the step for drafting and pacing.
   private func note(stepSeconds: Double, position: Int) {
+    guard forward.computedAllRows else { return }
     drafting.note(rowCount: plan.tokenCount, seconds: stepSeconds)
     var (answerCount, promptCount) = (0, 0)
     for work in plan.work {
@@ -211,7 +212,8 @@ final class EngineLoop {
       if request.tokens.count == request.tokenLimit { return finish(work.id, .length) }
       try choose(rows, work, workIndex: workIndex, for: request)
     } catch {
-      finish(work.id, .failed(error.description))
+      let isContradiction = if case .unusableConstraint = error { true } else { false }
+      finish(work.id, isContradiction ? .contradicted(error.description) : .failed(error.description))
     }
   }
 

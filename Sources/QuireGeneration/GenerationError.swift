@@ -21,8 +21,9 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
   /// Constraint and fields of a request together leave no token.
   static let nothingAllowed = unusableConstraint(
     """
-    expected a constraint that the answer can continue to follow, found no allowed token within the limits, because \
-    it nests too deep, is too ambiguous or contradicts other fields; simplify it
+    expected a token that the request allows next, found none, because its constraint nests too deep or is too ambiguous, \
+    or because its constraint, allowed tokens, forbidden words and biases contradict each other; simplify the constraint or \
+    leave out one of them
     """)
 
   package var description: String {

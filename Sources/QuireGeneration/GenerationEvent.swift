@@ -70,6 +70,9 @@ package enum FinishReason: Sendable, Equatable {
   case cancelled
   /// The request failed; one sentence says why.
   case failed(String)
+  /// The request allows no further token, because of its constraint or of fields that contradict each other; one sentence
+  /// says so.
+  case contradicted(String)
 }
 
 /// The token or string that ended a request with the reason `.stop`.

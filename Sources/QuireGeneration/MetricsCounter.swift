@@ -80,7 +80,7 @@ final class MetricsCounter: Sendable {
       case .length: $0.lengthCount += 1
       case .timedOut: $0.timedOutCount += 1
       case .cancelled: $0.cancelledCount += 1
-      case .failed: $0.failedCount += 1
+      case .failed, .contradicted: $0.failedCount += 1
       }
       $0.requestSeconds.observe(seconds)
     }

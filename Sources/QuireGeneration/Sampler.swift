@@ -84,7 +84,8 @@ package struct Sampler: Sendable {
     }
     let survey = workspace.survey(row, count: vocabularySize)
     guard survey.isUsable else {
-      if tokens != nil && survey.maximumKey == OrderedKey.negativeInfinity { throw .nothingAllowed }
+      let isRestricted = tokens != nil || !biases.isEmpty
+      if isRestricted && survey.maximumKey == OrderedKey.negativeInfinity { throw .nothingAllowed }
       throw .unusableLogits(tokenIndex: Int(chosenCount))
     }
     return (row, survey)

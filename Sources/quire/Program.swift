@@ -3,7 +3,8 @@ import QuireText
 
 /// The program: finds the command, runs it, turns errors into one message and an exit code.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 130 and 143 stopped by SIGINT and SIGTERM, 141 output pipe closed.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM, 141 output pipe
+/// closed.
 enum Program {
   static let version = "0.1.0"
 
@@ -89,7 +90,7 @@ enum Program {
       """
     let codes = """
 
-      exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by SIGINT, 143 stopped by SIGTERM, 141 output pipe closed.
+      exit codes: 0 done, 1 failed, 2 wrong usage, 129 stopped by SIGHUP, 130 by SIGINT, 143 by SIGTERM, 141 output pipe closed.
 
       """
     return introduction.wrapped(width: width) + "\n"

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// SIGINT and SIGTERM in the middle of work: a sentence, the exit code of shells, and nothing left.
+/// SIGINT, SIGTERM and SIGHUP in the middle of work: a sentence, the exit code of shells, and nothing left.
 @Suite struct StopTests {
   private let place = Workplace()
   private let texts = TemporaryFolder()
@@ -28,7 +28,7 @@ import Testing
     ]
   }
 
-  @Test(arguments: [SIGINT, SIGTERM], [0, 0.1, 0.4, 1.5])
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP], [0, 0.1, 0.4, 1.5])
   func nothingIsLeft(_ signal: Int32, seconds: Double) throws {
     let temporary = TemporaryFolder()
     for words in commands() {
@@ -40,8 +40,8 @@ import Testing
         continue
       }
       #expect(outcome.status == 128 + signal, "\(words[0]) \(outcome.errors)")
-      #expect(
-        outcome.errors.hasPrefix("quire \(words[0]): stopped by \(signal == SIGINT ? "SIGINT" : "SIGTERM")"))
+      let name = [SIGINT: "SIGINT", SIGTERM: "SIGTERM", SIGHUP: "SIGHUP"][signal] ?? ""
+      #expect(outcome.errors.hasPrefix("quire \(words[0]): stopped by \(name)"))
       #expect(outcome.errors.count(where: \.isNewline) == 1, "\(outcome.errors)")
       // An evaluation keeps what it has measured, for a run that resumes it.
       if words[0] == "evaluate" {

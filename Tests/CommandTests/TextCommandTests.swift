@@ -29,6 +29,17 @@ import Testing
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// A shell opens anything as the standard input.
+  @Test(arguments: ["</", "0>/dev/null"])
+  func aStandardInputThatCannotBeReadIsRefused(redirection: String) throws {
+    let shell = try #require(Tool("sh"))
+    let outcome = try shell.run([
+      "-c", "exec \"$0\" generate \"$1\" --prompt - --quiet \(redirection)", BuiltProgram.quire.path,
+      Workplace.demo,
+    ])
+    expectRefusal(outcome, by: "generate", ["standard input", "give a file or a pipe"])
+  }
+
   @Test func tokenizesAsTheOriginalDoesAndBack() throws {
     let cases = try Self.cases(Self.fixtures + "/encode.json")
     #expect(cases.count >= 150)

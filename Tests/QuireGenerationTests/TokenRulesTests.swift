@@ -127,11 +127,23 @@ import Testing
       $0.constraint = constraint
       $0.allowedTokenIDs = [Self.id("x")]
     }
-    guard case .failed(let sentence) = nothing.result.reason else {
+    guard case .contradicted(let sentence) = nothing.result.reason else {
       Issue.record("\(nothing.result.reason)")
       return
     }
-    #expect(sentence.contains("contradicts other fields"))
+    #expect(sentence.contains("contradict each other"))
+  }
+
+  @Test func biasesThatForbidAllTokensAreNoFaultOfTheWeights() throws {
+    let scripted = try Self.preferring([Self.id("a")])
+    let output = try scripted.answer { request in
+      request.sampling.logitBias = Dictionary(
+        uniqueKeysWithValues: (0..<Int32(tinyTokenizer.vocabularySize)).map { ($0, -Float.infinity) })
+    }
+    guard case .contradicted = output.result.reason else {
+      Issue.record("\(output.result.reason)")
+      return
+    }
   }
 
   @Test func badWordsDoNotOccur() throws {

@@ -53,6 +53,26 @@ struct NativeCompletionTests {
     #expect(request.sampling.seed == nil && request.usesPrefixCache)
   }
 
+  /// The fields of both kinds of completion take effect, and those without a place in the answer are reported.
+  @Test func fieldsAboutTokensTakeEffect() throws {
+    let generator = ScriptedGenerator { _ in [.text("a"), .end()] }
+    let fixture = try ServerFixture(generator)
+    let members: JSONObject = [
+      "allowed_token_ids": [65], "bad_words": ["b"], "skip_special_tokens": false,
+      "include_stop_str_in_output": true,
+      "truncate_prompt_tokens": 2, "min_tokens": 1, "prompt_logprobs": 1, "return_token_ids": true,
+      "return_tokens_as_token_ids": true, "logprob_token_ids": [65],
+    ]
+    let response = try fixture.post(Self.path, Self.body([72, 73, 74], members))
+    #expect(response.status == 200)
+    let request = try #require(generator.requests.first)
+    #expect(request.allowedTokenIDs == [65] && !request.badWords.isEmpty && request.minimumTokens == 1)
+    #expect(request.showsSpecialTokens && request.includesStop && request.promptTokens == [73, 74])
+    #expect(
+      response.header("X-Quire-Ignored")
+        == "prompt_logprobs, return_token_ids, return_tokens_as_token_ids, logprob_token_ids")
+  }
+
   @Test(arguments: [
     (FinishReason.stop, StopMatch?.some(.endOfSequence(7)), "eos"), (.length, nil, "limit"),
     (.timedOut, nil, "limit"), (.stop, .token(3), "eos"), (.stop, .constraint, "eos"),

@@ -19,13 +19,15 @@ final class ScriptedGenerator: TextGenerator {
 
   let contextLength: Int
   let slotCount = 4
+  let requestCountMaximum: Int
   let drafts = false
   private let script: Script?
   private let guarded = Mutex(Guarded())
 
   /// Without a script, requests wait for `emit`.
-  init(contextLength: Int = 512, script: Script? = nil) {
+  init(contextLength: Int = 512, requestCountMaximum: Int = 256, script: Script? = nil) {
     self.contextLength = contextLength
+    self.requestCountMaximum = requestCountMaximum
     self.script = script
   }
 

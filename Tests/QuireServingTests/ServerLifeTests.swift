@@ -64,6 +64,21 @@ struct ServerLifeTests {
     #expect(try stopped.post(Self.path, chatBody()).status == 503)
   }
 
+  /// A client sends a request again after 429 and 500, which would not help here.
+  @Test func whatCanNeverBeAnsweredIsTheClientsFault() throws {
+    let contradiction = ScriptedGenerator { _ in [.end(.contradicted("expected a token; change it"))] }
+    let response = try ServerFixture(contradiction).post(Self.path, chatBody())
+    #expect(response.status == 400)
+    #expect(try response.json()["error"]?["code"] == "invalid_constraint")
+    let small = ScriptedGenerator(requestCountMaximum: 3) { _ in [.text("a"), .end()] }
+    let fixture = try ServerFixture(small)
+    let refused = try fixture.post(Self.path, chatBody(["n": 4]))
+    #expect(refused.status == 400 && refused.header("Retry-After") == nil)
+    #expect(try refused.json()["error"]?["code"] == "too_many_answers")
+    #expect(small.requests.isEmpty)
+    #expect(try fixture.post(Self.path, chatBody(["n": 3])).status == 200)
+  }
+
   @Test func oneFailedChoiceEndsTheOthers() throws {
     let generator = ScriptedGenerator()
     let fixture = try ServerFixture(generator)

@@ -10,7 +10,7 @@ import QuireFiles
 /// | size, memory | of the file, and peak memory: GB, MB, kB or bytes |
 /// | bits | per weight |
 /// | prompt, decode | tokens/s, or % more or less than the reference |
-/// | a task's name, or all | accuracy in %, or change from the reference in pt (points); `gsm8k.thinking` for one mode |
+/// | a task's name, or tasks | accuracy in %, or change from the reference in pt (points); `gsm8k.thinking` for one mode |
 ///
 /// A task without a mode is a condition for every mode that was asked. A value within two standard errors of its limit
 /// decides nothing.
@@ -107,6 +107,9 @@ package struct GateCondition: Sendable, Equatable {
       name: "gate", sentence: "--gate: expected \(expected), found '\(text)'; see quire evaluate --help")
   }
 
+  /// The quantities that every report has, in order.
+  package static let quantities = keys.keys.sorted()
+
   private static let keys = [
     "kl": "klMean", "kl-p99": "klP99", "kl-max": "klMax", "perplexity": "perplexity",
     "ratio": "perplexityRatio", "top1": "topOneAgreement", "size": "sizeBytes", "memory": "peakMemoryBytes",
@@ -127,7 +130,7 @@ package struct GateCondition: Sendable, Equatable {
         || word == "non-thinking" && $0 == "nonThinking"
     }
     guard report.tasks.contains(task), !modes.isEmpty else {
-      let known = Self.keys.keys.sorted() + report.tasks
+      let known = Self.quantities + report.tasks
       throw Self.refusal(text, "one of the quantities of this report (\(known.joined(separator: ", ")))")
     }
     guard unit == .percent || unit == .points else {

@@ -54,7 +54,7 @@ struct RequestRunner {
       let (index, answer) = collector.next()
       switch answer.result.reason {
       case .stop, .length, .timedOut: try onFinished(index, answer)
-      case .failed(let sentence): throw .generation(sentence)
+      case .failed(let sentence), .contradicted(let sentence): throw .generation(sentence)
       case .cancelled: throw .generation("the engine stopped before all answers were finished; run again")
       }
     }

@@ -5,7 +5,8 @@ import QuireText
 /// A chat completion as asked for, every field read and checked.
 struct ChatRequest: Sendable {
   static let shape = RequestShape.object(
-    KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape + ConstraintFields.shape
+    KnownFields.chatShape + ChatPromptFields.shape + GenerationFields.shape + TokenFields.returnedShape
+      + ConstraintFields.shape
       + .any(["model", "logprobs", "top_logprobs", "n_probs", "verbose", "echo"] + lengthNames))
 
   /// Names of the limit on the answer's length.
@@ -32,7 +33,7 @@ struct ChatRequest: Sendable {
     prompt = try ChatPromptFields(reader, thinking: thinking)
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
-      vocabularySize: vocabularySize)
+      vocabularySize: vocabularySize, returnsTokenFields: true)
     generation.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 1, names: Self.lengthNames)
     self.generation = generation
     constraint = try prompt.tools.constraint(with: ConstraintFields.read(reader))

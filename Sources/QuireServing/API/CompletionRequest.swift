@@ -11,7 +11,8 @@ struct CompletionRequest: Sendable {
   }
 
   static let shape = RequestShape.object(
-    KnownFields.completionShape + GenerationFields.shape + ConstraintFields.shape
+    KnownFields.completionShape + GenerationFields.shape + TokenFields.returnedShape
+      + ConstraintFields.shape
       + .any(["model", "prompt", "logprobs", "n_probs", "echo"] + lengthNames))
 
   /// Names of the limit on the answer's length.
@@ -35,7 +36,8 @@ struct CompletionRequest: Sendable {
     prompts = try Self.prompts(reader, vocabularySize: vocabularySize)
     // A raw prompt has no mode. The model's authors recommend the thinking values unless they name a mode.
     var generation = try GenerationFields(
-      reader, defaults: defaults.parameters(.thinking), vocabularySize: vocabularySize)
+      reader, defaults: defaults.parameters(.thinking), vocabularySize: vocabularySize,
+      returnsTokenFields: true)
     constraint = try ConstraintFields.read(reader)
     logprobCount =
       try Self.logprobCount(reader) ?? (generation.tokens.logprobTokenIDs.isEmpty ? nil : 0)

@@ -48,9 +48,10 @@ struct GenerationFields: Sendable {
   ///   - vocabularySize: Bounds token ids.
   ///   - tokenizer: With one, `logit_bias` may name tokens by text.
   ///   - stopName: The name of the field with stop strings.
+  ///   - returnsTokenFields: Whether the reply has a place for what `TokenFields.returnedShape` asks for.
   init(
     _ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int, tokenizer: Tokenizer? = nil,
-    stopName: String = "stop"
+    stopName: String = "stop", returnsTokenFields: Bool = false
   ) throws(ServingError) {
     sampling = try Self.sampling(reader, defaults: defaults)
     sampling.logitBias = try LogitBias.read(reader, vocabularySize: vocabularySize, tokenizer: tokenizer)
@@ -67,7 +68,8 @@ struct GenerationFields: Sendable {
     try reader.require(
       "best_of", isOneOf: [.int(choiceCount)], because: "every answer asked for with 'n' is returned")
     delivery = try Self.delivery(reader)
-    tokens = try TokenFields(reader, vocabularySize: vocabularySize)
+    tokens = try TokenFields(
+      reader, vocabularySize: vocabularySize, areReturned: returnsTokenFields)
   }
 
   private static func sampling(

@@ -49,6 +49,16 @@ final class GenerationRun: Sendable {
     _ choices: [GenerationRequest], promptTokens: Int, choicesPerPrompt: Int, generator: any TextGenerator,
     exchange: HTTPExchange, reply: any Reply
   ) throws(ServingError) {
+    // Sent again, it would not fit either.
+    guard choices.count <= generator.requestCountMaximum else {
+      throw .rejected(
+        Rejection(
+          status: 400,
+          message:
+            "expected at most \(generator.requestCountMaximum) answers in a request, as many as this server's slots and "
+            + "queue hold, found \(choices.count); ask for fewer, or start it with more --slots or a longer --queue",
+          kind: "invalid_request_error", code: "too_many_answers"))
+    }
     exchange.addTokens(prompt: promptTokens)
     let run = GenerationRun(
       choiceCount: choices.count, choicesPerPrompt: choicesPerPrompt, generator: generator,

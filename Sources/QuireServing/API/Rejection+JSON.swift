@@ -44,7 +44,8 @@ extension Rejection {
         headers: [HTTPHeader("Retry-After", "1")])
     case .draining, .stopped:
       self = .unavailable(sentence, code: "shutting_down", retryAfterSeconds: 5)
-    case .unusableLogits, .unusableConstraint:
+    case .unusableConstraint: self = .contradicted(sentence)
+    case .unusableLogits:
       self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")
     case .promptTooLong(let promptTokens, let contextLength):
       self = .promptTooLong(field: nil, promptTokens: promptTokens, contextLength: contextLength)
@@ -68,7 +69,12 @@ extension Rejection {
         code: "shutting_down", retryAfterSeconds: 5)
     case .failed(let sentence):
       self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")
+    case .contradicted(let sentence): self = .contradicted(sentence)
     }
+  }
+
+  private static func contradicted(_ sentence: String) -> Rejection {
+    Rejection(status: 400, message: sentence, kind: "invalid_request_error", code: "invalid_constraint")
   }
 
   /// Fields of a generation request by their names in the API.

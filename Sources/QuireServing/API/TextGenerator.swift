@@ -9,6 +9,9 @@ package protocol TextGenerator: Sendable {
   /// Requests that run at the same time.
   var slotCount: Int { get }
 
+  /// Requests that run or wait, at most.
+  var requestCountMaximum: Int { get }
+
   /// Whether tokens are drafted, which changes only the speed.
   var drafts: Bool { get }
 

@@ -5,11 +5,12 @@ import QuireText
 /// The fields about single tokens that vLLM added to the API: which tokens may come, and how tokens are returned.
 struct TokenFields: Sendable {
   static let shape: [String: RequestShape] = .any([
-    "min_tokens", "allowed_token_ids", "bad_words", "logprob_token_ids", "prompt_logprobs",
-    "return_token_ids",
-    "return_tokens_as_token_ids", "skip_special_tokens", "include_stop_str_in_output",
-    "truncate_prompt_tokens",
-    "truncation_side",
+    "min_tokens", "allowed_token_ids", "bad_words", "skip_special_tokens", "include_stop_str_in_output",
+    "truncate_prompt_tokens", "truncation_side",
+  ])
+  /// What OpenAI's chat and text completions return besides; other replies have no place for it.
+  static let returnedShape: [String: RequestShape] = .any([
+    "logprob_token_ids", "prompt_logprobs", "return_token_ids", "return_tokens_as_token_ids",
   ])
 
   var minimumTokens = 0
@@ -31,7 +32,8 @@ struct TokenFields: Sendable {
   /// Most bytes of all bad words.
   static let badWordBytesMaximum = 5000
 
-  init(_ reader: FieldReader, vocabularySize: Int) throws(ServingError) {
+  /// - Parameter areReturned: whether the reply has a place for `returnedShape`, which is not read otherwise
+  init(_ reader: FieldReader, vocabularySize: Int, areReturned: Bool) throws(ServingError) {
     func ids(_ name: String) throws(ServingError) -> [Int32] {
       try reader.tokenIDs(
         reader.array(name, of: "token ids") ?? [], name, vocabularySize: vocabularySize)
@@ -40,6 +42,10 @@ struct TokenFields: Sendable {
     let allowed = try ids("allowed_token_ids")
     allowedTokenIDs = allowed.isEmpty ? nil : allowed
     badWords = try Self.badWords(reader)
+    showsSpecialTokens = !(try reader.bool("skip_special_tokens") ?? true)
+    includesStop = try reader.bool("include_stop_str_in_output") ?? false
+    truncation = try PromptTruncation(reader)
+    guard areReturned else { return }
     logprobTokenIDs = try ids("logprob_token_ids")
     let most = RequestLimits.logprobTokenCountMaximum
     guard logprobTokenIDs.count <= most else {
@@ -52,9 +58,6 @@ struct TokenFields: Sendable {
     promptLogprobCount = try reader.int("prompt_logprobs", in: 0...RequestLimits.logprobCountMaximum)
     returnsTokenIDs = try reader.bool("return_token_ids") ?? false
     namesTokensByID = try reader.bool("return_tokens_as_token_ids") ?? false
-    showsSpecialTokens = !(try reader.bool("skip_special_tokens") ?? true)
-    includesStop = try reader.bool("include_stop_str_in_output") ?? false
-    truncation = try PromptTruncation(reader)
     if promptLogprobCount != nil, try reader.bool("stream") ?? false {
       throw .rejected(
         .badField(

@@ -54,10 +54,11 @@ enum NativeCompletionEndpoint {
     var answers: [NativeReply.Answer] = []
     var promptTokens = 0
     for prompt in completion.prompts {
-      let tokens = prompt.tokens(service.tokenizer)
+      let tokens = completion.generation.truncated(prompt.tokens(service.tokenizer), service)
       promptTokens += tokens.count
       var choice = try completion.request(tokens, contextLength: service.generator.contextLength)
       choice.constraint = constraint
+      choice.apply(completion.generation.tokens, service.tokenizer)
       choices += choice.repeated(count)
       let answer = NativeReply.Answer(
         prompt: String(decoding: service.tokenizer.decode(tokens), as: UTF8.self), promptTokens: tokens.count,

@@ -44,6 +44,7 @@ final class SlotBoard: TextGenerator {
 
   var contextLength: Int { generator.contextLength }
   var slotCount: Int { generator.slotCount }
+  var requestCountMaximum: Int { generator.requestCountMaximum }
   var drafts: Bool { generator.drafts }
   var metrics: EngineMetrics { generator.metrics }
 

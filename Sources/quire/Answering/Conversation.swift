@@ -83,8 +83,10 @@ struct Conversation {
     onStart(id)
     let result = outcome.wait()
     printer.close()
-    if case .failed(let sentence) = result.reason { throw CommandError(sentence) }
-    return result
+    switch result.reason {
+    case .failed(let sentence), .contradicted(let sentence): throw CommandError(sentence)
+    case .stop, .length, .timedOut, .cancelled: return result
+    }
   }
 }
 

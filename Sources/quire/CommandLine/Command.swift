@@ -131,7 +131,7 @@ extension Command.Option {
     "threads to compute with (default: the physical cores that this process may use; at most its processors)")
   static let parent = Self(
     "--parent", "FILE",
-    "the pack from which MODEL takes tensors, if it is a delta pack, or that pack's folder (default: the folder of MODEL); "
+    "the pack from which a delta pack takes tensors, or that pack's folder (default: the delta pack's folder); "
       + "also the variable QUIRE_PARENT", isRepeatable: true)
   static let quiet = Self("--quiet", nil, "no progress on stderr")
   static let config = Self(

@@ -12,16 +12,17 @@ extension Command {
       Measures tokens/s of prompts and of decoding, also as shares of this machine's limits.
       Give a MODEL, or a --shape: its weights are random and made in memory, so that nothing needs to be downloaded.
 
-      The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers,
-      and memory bandwidth. Each row has its own limits; "roofline" is the shortest time that both limits allow.
+      The limits are measured in the same run, between the repetitions of every row: multiply-adds of bytes in registers, \
+      and memory bandwidth. Each row has its own limits; "roofline" is the shortest time that both limits allow. \
       The figures exclude sampling and text, except with --lookup or drafts of a model or head.
 
-      With --lookup the engine of generate and serve runs with prescribed answers, because random weights do not repeat a
-      text: the logit of the wanted token is raised after the forward pass. One answer quotes its prompt, one changes every
+      With --lookup the engine of generate and serve runs with prescribed answers, because random weights do not repeat a \
+      text: the logit of the wanted token is raised after the forward pass. One answer quotes its prompt, one changes every \
       sixteenth token of it, one is new. An engine with drafts and one without alternate every few tokens.
 
-      With a draft model or head (--draft or --draft-shape) the same happens for the sequences of each --batch, and its
-      mistakes are dictated as well: each draft is right with a probability of 0, 0.4 or 0.7. Prompts are not computed.
+      With a draft model or head (--draft or --draft-shape) the same happens for the sequences of each --batch, and its \
+      mistakes are dictated as well: each draft is right with a probability of 0, 0.4 or 0.7. Prompts are not \
+      computed, but for a short one at the start, from which the engine learns how long a row takes.
       """,
     positionals: ["[MODEL]"],
     options: [
@@ -35,7 +36,8 @@ extension Command {
         "inputs that share a scale: 32, 64 or 128 (default: 128 for int4 and nl4, 64 for nl3; int8: one per channel)"
       ),
       Option(
-        "--head-scheme", "TYPE", "the same for embedding and head (default: int8, or bf16 with --scheme bf16)"
+        "--head-scheme", "TYPE",
+        "the same for embedding and lm_head (default: int8, or bf16 with --scheme bf16)"
       ),
       Option("--layers", "N", "only the first N layers of a shape, for a quick look"),
       Option("--prompt-tokens", "N,…", "prompt lengths; 0 measures no prompts (default: 512)"),
@@ -55,7 +57,7 @@ extension Command {
         "the same with random weights: a model, such as qwen3-0.6b, or eagle3, a head of the size published for the measured model"
       ),
       Option("--draft-scheme", "TYPE", "how a draft model's matrices are stored (default: int4)"),
-      Option("--draft-head-scheme", "TYPE", "the same for its embedding and head (default: int8)"),
+      Option("--draft-head-scheme", "TYPE", "the same for its embedding and lm_head (default: int8)"),
       .cacheType, .adapter, .parent, .threads, .json, .quiet,
     ],
     example: "quire bench --shape qwen3-8b --scheme int4 --batch 1,8 --json",

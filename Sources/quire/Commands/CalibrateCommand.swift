@@ -95,9 +95,11 @@ private func calibrationRecipe(_ arguments: Arguments) throws -> (recipe: Recipe
     (recipe, recipePath) = (found.recipe, found.path)
   case (nil, let file?):
     recipe = recipe.replacingCalibration(CalibrationSettings(source: .file(file)))
-  default:
+  case (let name, _):
     throw UsageError(
-      "calibrate", "expected --recipe or --calibration, and one of them; see quire calibrate --help")
+      "calibrate",
+      "expected one of --recipe and --calibration, found \(name == nil ? "none" : "both"); see quire calibrate --help"
+    )
   }
   var settings = recipe.calibration
   settings.windowCount = try arguments.integer("--windows", in: 1...1_000_000) ?? settings.windowCount

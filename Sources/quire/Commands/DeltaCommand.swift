@@ -7,7 +7,7 @@ extension Command {
   static let delta = Command(
     name: "delta",
     summary:
-      "Writes a delta pack: what of a pack differs from another one, its parent.\n"
+      "Writes a delta pack: only what differs between a pack and another pack, its parent.\n"
       + "A delta pack is used like any other pack, while its parent is in the same folder or named by --parent.",
     positionals: ["PACK"],
     options: [

@@ -18,7 +18,8 @@ extension Command {
       Option("--prompt", "TEXT", "what the user says, instead of PROMPT; - reads stdin", short: "-p"),
       .system,
       Option("--raw", nil, "continue the text itself, without the chat template"), .thinking, .noThinking,
-      .json, .parent, .quiet,
+      .json, .parent,
+      Option("--quiet", nil, "no progress and no speed on stderr, and in a pipe no reasoning"),
     ] + samplingOptions,
     example: #"quire generate demo.quire "What is 347+285?" --no-thinking --seed 1"#,
     run: runGenerate)
@@ -30,6 +31,12 @@ private func runGenerate(_ arguments: Arguments) throws {
   let prompt = given == "-" ? String(decoding: try inputData("-"), as: UTF8.self) : given
   let mode = try arguments.mode()
   let isRaw = arguments.has("--raw")
+  for option in ["--system", "--thinking-budget", "--thinking", "--no-thinking"]
+  where isRaw && arguments.has(option) {
+    throw UsageError(
+      arguments.command,
+      "expected --raw or \(option), found both: a raw text has no chat template; leave one out")
+  }
   let conversation = try Conversation(arguments, needsChats: !isRaw)
   defer { conversation.engine.stop() }
   if !isRaw { conversation.noteFixedMode(arguments) }

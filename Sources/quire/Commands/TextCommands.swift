@@ -1,4 +1,5 @@
 import Foundation
+import QuireFiles
 import QuireJSON
 import QuireModelFiles
 import QuireText
@@ -114,9 +115,17 @@ private func runRender(_ arguments: Arguments) throws {
 
 /// The bytes of a file, or of stdin for "-".
 func inputData(_ path: String) throws -> Data {
-  if path == "-" { return FileHandle.standardInput.readDataToEndOfFile() }
-  guard let data = FileManager.default.contents(atPath: path) else {
-    throw CommandError("cannot read \(path): expected a readable file")
+  if path == "-" {
+    do throws(FileFailure) {
+      return Data(try WholeStream.bytes(STDIN_FILENO))
+    } catch {
+      throw CommandError(
+        "expected to read the standard input, found: \(error.reason); give a file or a pipe")
+    }
   }
-  return data
+  do throws(FileFailure) {
+    return Data(try WholeStream.bytes(path: path))
+  } catch {
+    throw CommandError("expected to read \(path), found: \(error.reason); check the path")
+  }
 }

@@ -2,14 +2,20 @@ import Foundation
 import QuireFiles
 import QuireTensors
 
-/// Lets a thread wait for SIGINT and SIGTERM.
+/// Lets a thread wait for SIGINT, SIGTERM and SIGHUP, which a closed terminal sends.
 ///
 /// The signal handler, in which few calls are allowed, writes the signal's number into a pipe, and `wait` reads it.
 /// (`sigwait` would need all threads to block the signals, but OpenBLAS starts threads before `main`.)
 struct StopSignals {
   struct Signal {
     let number: Int32
-    var name: String { number == SIGINT ? "SIGINT" : "SIGTERM" }
+    var name: String {
+      switch number {
+      case SIGINT: "SIGINT"
+      case SIGHUP: "SIGHUP"
+      default: "SIGTERM"
+      }
+    }
     /// The exit code of a program that was ended by the signal, as shells report it.
     var exitCode: Int32 { 128 + number }
   }
@@ -28,9 +34,11 @@ struct StopSignals {
     // Child processes inherit blocked signals, and the parent may have blocked these.
     var stops = sigset_t()
     sigemptyset(&stops)
-    for number in [SIGINT, SIGTERM] { sigaddset(&stops, number) }
+    // `nohup` has it ignored, which must stay so.
+    let numbers = [SIGINT, SIGTERM] + (Self.isIgnored(SIGHUP) ? [] : [SIGHUP])
+    for number in numbers { sigaddset(&stops, number) }
     pthread_sigmask(SIG_UNBLOCK, &stops, nil)
-    for number in [SIGINT, SIGTERM] {
+    for number in numbers {
       signal(number) { number in
         let before = errno
         var byte = UInt8(truncatingIfNeeded: number)
@@ -38,6 +46,12 @@ struct StopSignals {
         errno = before
       }
     }
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    let action = signal(number, SIG_IGN)
+    signal(number, action)
+    return unsafeBitCast(action, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// Returns the first signal that comes.

@@ -8,9 +8,9 @@ extension Command {
     name: "ablate",
     summary: """
       Measures what each technique is worth on this machine, by switching it on alone and off among all others.
-      Techniques: weights (float32, bf16, int8, nl4, int4), heads (one KV group less in every layer), kv-cache, prefix-cache,
-      batching, threads, lookup (drafts from the text itself). All variants answer the same recorded requests in turns;
-      factors are medians over the rounds. Answers that must not change are compared to the last bit, the others with
+      Techniques: weights (float32, bf16, int8, nl4, int4), heads (one KV group less in every layer), kv-cache, prefix-cache, \
+      batching, threads, lookup (drafts from the text itself). All variants answer the same recorded requests in turns; \
+      factors are medians over the rounds. Answers that must not change are compared to the last bit, the others with \
       those of the float32 model.
       """,
     positionals: ["MODEL"],
@@ -27,7 +27,7 @@ extension Command {
         "--no-alone", nil,
         "measure nothing with the other techniques off, which takes most of the time on a large model"),
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the tables"),
-      Option("--html", "FILE", "write the report as a page of one HTML file"),
+      Option("--html", "FILE", "write the report as one HTML file"),
       .force, .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire ablate recipes/demo/checkpoint --html ablation.html",

@@ -55,13 +55,16 @@ extension Command {
         "measure what it costs to change each part of the reference alone: each matrix rounded, each head and each KV group "
           + "removed"),
       Option("--fresh", nil, "measure again what earlier runs have kept"),
-      .thinking, .noThinking, .seed,
+      Option("--thinking", nil, "ask with thinking only (default: both modes)"),
+      Option("--no-thinking", nil, "ask without thinking only"),
+      Option("--seed", "N", "decides which problems --problems chooses (default: 1)"),
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
-      Option("--html", "FILE", "write the report as a page of one HTML file"),
+      Option("--html", "FILE", "write the report as one HTML file"),
       Option(
         "--gate", "CONDITIONS",
         "exit with 1 unless every model meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\"; pt: points against the reference, %: "
-          + "an accuracy, or a change of decode, prompt or size"),
+          + "an accuracy, or a change of decode, prompt or size. Quantities: \(GateCondition.quantities.joined(separator: ", ")), and a "
+          + "task's name or tasks for all together, with .thinking or .non-thinking for one mode"),
       Option(
         "--gate-undecided", "WORD",
         "fail (default) or pass: what a value within two standard errors of its limit does"),

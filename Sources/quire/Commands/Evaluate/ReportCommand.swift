@@ -5,10 +5,11 @@ extension Command {
   static let report = Command(
     name: "report",
     summary:
-      "Shows a report that evaluate has written, without measuring: as a page, against conditions or an earlier one.",
+      "Shows a report that evaluate has written, without measuring: writes its page, checks conditions, or compares it with "
+      + "an earlier report.",
     positionals: ["REPORT.json"],
     options: [
-      Option("--html", "FILE", "write the page of one HTML file"),
+      Option("--html", "FILE", "write the report as one HTML file"),
       Option("--gate", "CONDITIONS", "exit with 1 unless every model meets them; see quire evaluate --help"),
       Option(
         "--gate-undecided", "WORD",

@@ -69,8 +69,7 @@ func writing<Value>(_ path: String, _ body: () throws(FileFailure) -> Value) thr
     return try body()
   } catch {
     throw CommandError(
-      "expected to write \(path), found: \(error.reason); free disk space or choose another path and run again"
-    )
+      "expected to write \(path), found: \(error.reasonAndRemedy)")
   }
 }
 

@@ -60,6 +60,7 @@ class Serving:
 
     def run(self, rounds: int) -> list[dict]:
         """A row for each program and round: {"program", "round", "limits"} and what the clients saw."""
+        self.prepare()
         rows = []
         for turn in range(rounds):
             start = turn % len(self.programs)
@@ -70,11 +71,23 @@ class Serving:
                 try:
                     rows.append({"program": program, "round": turn} | self.measure(program))
                 except (PeerError, OSError, KeyError, SystemExit) as error:
-                    if program.engine == "quire":
-                        raise PeerError(f"quire serve failed: {error}") from error
-                    self.say(f"{program.name} does not serve: {error}")
-                    self.left_out[program] = str(error)
+                    self.leave_out(program, error)
         return [row for row in rows if row["program"] not in self.left_out]
+
+    def prepare(self) -> None:
+        """Makes all model files before anything is measured: writing them out would disturb it."""
+        for program in self.programs:
+            try:
+                self.command(program, 0)
+            except PeerError as error:
+                self.leave_out(program, error)
+        os.sync()
+
+    def leave_out(self, program: Program, error: BaseException) -> None:
+        if program.engine == "quire":
+            raise PeerError(f"quire serve failed: {error}") from error
+        self.say(f"{program.name} does not serve: {error}")
+        self.left_out[program] = str(error)
 
     def measure(self, program: Program) -> dict:
         with socket.socket() as free:

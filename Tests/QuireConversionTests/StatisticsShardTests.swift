@@ -32,6 +32,13 @@ import Testing
     let whole = try StatisticsFile(path: collect("whole.safetensors"))
     let shards = try (1...3).map { try collect("\($0).safetensors", "\($0)/3") }
     #expect(try shards.map { try StatisticsFile(path: $0).origin.texts[0].windows } == [3, 3, 2])
+    // A part of what is there as a whole.
+    let twice = try merge([folder + "whole.safetensors", shards[1]], to: "twice.safetensors").notes
+    #expect(
+      twice.contains(
+        "shard 2/3 of calibration.txt is part of a text that is merged as a whole, so its windows count twice; merge one of "
+          + "the two"))
+    #expect(!twice.contains { $0.contains("missing") })
     // In any order, and merged in steps.
     let part = try merge([shards[2], shards[0]], to: "part.safetensors")
     #expect(

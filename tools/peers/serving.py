@@ -123,7 +123,8 @@ class Serving:
             words = ["--port", str(port), "--slots", str(slots), "--no-lookup", "--no-prefix-cache", "--quiet"]
             return [str(self.quire.quire), "serve", str(self.pack(program)), "--threads", threads, *words], {}
         if program.engine == "llama.cpp":
-            words = ["--port", str(port), "--parallel", str(slots), "--ctx-size", str(slots * context)]
+            # At its usual verbosity the server does not name the buffers of its weights.
+            words = ["--port", str(port), "--parallel", str(slots), "--ctx-size", str(slots * context), "--verbosity", "4"]
             model = self.model(program, "llama-server", "llama.cpp", [str(TOKENIZER)])
             return [self.llama_server(), "--model", str(model), "--threads", threads, *words], {}
         model = self.model(program, "vllm", "vllm", [])

@@ -56,13 +56,19 @@ extension StatisticsOrigin {
       mode: shards[0].mode, hash: shard.whole)
   }
 
-  /// A sentence for each text of which shards are missing.
+  /// A sentence for each text of which shards are missing, or which is there as a whole, too.
   static func missingShards(_ texts: [Text]) -> [String] {
     var seen: [Text.Shard] = []
     var notes: [String] = []
     for text in texts {
       guard let shard = text.shard, !seen.contains(where: { $0.isOfSameText(as: shard) }) else { continue }
       seen.append(shard)
+      if texts.contains(where: { $0.shard == nil && $0.hash == shard.whole }) {
+        notes.append(
+          "shard \(shard.text) of \(text.source) is part of a text that is merged as a whole, so its windows count twice; "
+            + "merge one of the two")
+        continue
+      }
       let found = Set(texts.compactMap(\.shard).filter { $0.isOfSameText(as: shard) }.map(\.index))
       let missing = (1...shard.count).filter { !found.contains($0) }
       guard let first = missing.first else { continue }

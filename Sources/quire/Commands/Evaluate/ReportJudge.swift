@@ -8,7 +8,11 @@ struct ReportJudge {
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    gate = try arguments.string("--gate").map { try Gate($0) }
+    do throws(EvaluationError) {
+      gate = try arguments.string("--gate").map { text throws(EvaluationError) in try Gate(text) }
+    } catch {
+      throw UsageError(arguments.command, error.description)
+    }
     baseline = try arguments.string("--baseline").map { (try ReportView(path: $0), $0) }
     isJSON = arguments.string("--json") == "-"
     let word = arguments.string("--gate-undecided") ?? "fail"

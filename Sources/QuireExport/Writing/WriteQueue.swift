@@ -42,9 +42,13 @@ final class WriteQueue {
     init(_ bytes: UnsafeRawBufferPointer, of owner: AnyObject, _ write: @escaping Write) {
       // The caller leaves the bytes alone until this thread is done.
       nonisolated(unsafe) let (bytes, owner) = (bytes, owner)
+      nonisolated(unsafe) var pending: Write? = write
       NativeThread.start(named: "export-writer") {
-        do throws(ExportError) { try write(bytes) } catch { self.failure.withLock { $0 = error } }
+        do throws(ExportError) { try pending?(bytes) } catch { self.failure.withLock { $0 = error } }
         withExtendedLifetime(owner) {}
+        // Released here, so that the file is closed, and removed if it is incomplete, by the thread that waits and not by
+        // this one some time later.
+        pending = nil
         self.done.signal()
       }
     }

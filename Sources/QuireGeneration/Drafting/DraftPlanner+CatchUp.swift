@@ -8,12 +8,17 @@
 // Possible alternative: compute prompts with the target's (takes its time also where no draft follows).
 
 extension DraftPlanner {
+  /// Texts are computed only if their drafts are expected to raise the tokens per second by at least this factor. Computing
+  /// them takes its time before anything is known of the drafts, and the more requests run, the more of it for a smaller
+  /// gain.
+  private var leastCatchUpGain: Double { Self.leastGain + 0.01 * Double(answerCount - 1) }
+
   /// Chooses the unready texts that the draft model computes in this step.
   mutating func planCatchUp() {
     guard candidates.contains(where: \.isUnready) else { return }
     let rateNow = best(assumesReady: false).rate
     let ready = best(assumesReady: true)
-    guard ready.rate > Self.leastGain * rateNow else { return }
+    guard ready.rate > leastCatchUpGain * rateNow else { return }
     apply(ready.draftCount)
     var (backlog, rest) = (0, Int.max)
     for candidate in candidates where candidate.isUnready && candidate.count > 0 {

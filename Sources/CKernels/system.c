@@ -19,6 +19,13 @@
 #include <sys/sysctl.h>
 #endif
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+void quire_release_freed_memory(void) { malloc_trim(0); }
+#else
+void quire_release_freed_memory(void) {}
+#endif
+
 #if defined(__linux__)
 int quire_rename_exclusive(const char *from, const char *to) {
   return renameat2(-100 /* AT_FDCWD */, from, -100, to, 1 /* RENAME_NOREPLACE */);

@@ -3,6 +3,9 @@ import Foundation
 
 /// The resources that this process may use: containers and administrators often allow less than the machine has.
 package enum ProcessLimits {
+  /// Gives memory that was freed back to the system, where the allocator keeps it.
+  package static func releaseFreedMemory() { quire_release_freed_memory() }
+
   /// Processors that this process may run on at the same time: those of its affinity mask, or fewer where a control
   /// group limits its CPU time. At least 1.
   package static var processorCount: Int {

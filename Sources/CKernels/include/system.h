@@ -35,6 +35,9 @@ int quire_thread_id(void);
 /* The processor that the calling thread is on. */
 int quire_processor(void);
 
+/* Gives memory that was freed back to the system, where the allocator keeps it. */
+void quire_release_freed_memory(void);
+
 /* Nanoseconds of computing time that a thread of this process has had; -1 where that cannot be asked. */
 int64_t quire_thread_time(int thread);
 

@@ -7,7 +7,7 @@ package enum ProcessMemory {
   /// any work), and for each thread that runs layers the matrix library's packing buffers and what measuring the speed of
   /// the work leaves behind.
   package static func programBytes(threadCount: Int, runsLayers: Bool) -> Int {
-    (40 << 20) + (runsLayers ? threadCount * (9 << 20) : 0)
+    (40 << 20) + (runsLayers ? threadCount * (10 << 20) : 0)
   }
 
   /// Freed memory that the allocator keeps while `byteCount` bytes are held: a twentieth.

@@ -36,6 +36,9 @@ package struct Float32Tensors: Sendable, Equatable {
 
   package func contains(_ name: TensorName) -> Bool { names.contains(name) }
 
+  /// Whether a matrix is among them.
+  var holdsMatrices: Bool { names.contains { !$0.isNorm } }
+
   /// The checkpoint itself, as far as its own files are concerned.
   ///
   /// - Parameter keepsGrids: whether the weights stay as they are, so that the files are those of the result

@@ -55,9 +55,11 @@ package struct Converter {
     calibration =
       recipe.needsCalibration && statistics == nil
       ? try recipe.calibrationSet(loader, tokenizer) : nil
+    var sizes = SourceSizes(checkpoint)
+    if float32.holdsMatrices { sizes.weightBytes = 4 }
     plan = try ConversionPlan(
       recipe: recipe, configuration: loader.configuration, threadCount: compute.team.threadCount,
-      calibration: calibration, sources: SourceSizes(checkpoint), source: source,
+      calibration: calibration, sources: sizes, source: source,
       float32: float32)
     let configuration = loader.configuration
     let rotated = recipe.rotatedConfiguration(configuration)
@@ -92,6 +94,8 @@ package struct Converter {
       secondsMax: min(3, 0.1 * plan.time.seconds))
     var result = self
     result.plan.rates = probes.rates(of: plan.workItems, known: other?.plan.rates ?? plan.rates)
+    // The plan's memory counts little of what the measurements have used.
+    ProcessLimits.releaseFreedMemory()
     return result
   }
 

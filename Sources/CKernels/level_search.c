@@ -1,5 +1,6 @@
 // The error of rounding to a table of levels, for the search for a group's scale.
 #include "levels.h"
+#include "sanitizer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +9,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 // One version for each instruction set, chosen by the loader. Elsewhere the compiler's own vectors serve, and with
-// ThreadSanitizer, which is not ready yet when the loader chooses (tools/check-threads).
-#if defined(__has_feature)
-#define HAS_THREAD_SANITIZER __has_feature(thread_sanitizer)
-#else
-#define HAS_THREAD_SANITIZER 0
-#endif
+// ThreadSanitizer, because the loader chooses.
 #if defined(__x86_64__) && defined(__GLIBC__) && !HAS_THREAD_SANITIZER
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "system.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -191,53 +190,31 @@ int quire_start_thread(size_t stack_bytes, void (*body)(void *), void *context, 
 
 void quire_join_thread(uintptr_t handle) { pthread_join((pthread_t)handle, NULL); }
 
-#if defined(__linux__)
-/* What OpenBLAS does when it is loaded, before main, is more than some limits allow. These functions run before any
- * constructor and deal with that. */
-
-/* OpenBLAS starts threads of its own, which we never use. Where it may not, it prints lines and raises SIGINT. So ask
- * whether the system lets this process start anything: limits on processes (ulimit -u, the pids group of a container)
- * count threads and processes alike. */
-static void check_process_limit(void) {
-  pid_t child = vfork();
-  if (child == 0) _exit(0);
-  if (child > 0) {
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-    return;
+#if defined(__linux__) && !HAS_THREAD_SANITIZER
+/* OpenBLAS starts threads of its own when it is loaded, which we never use. Where the limit on processes (ulimit -u, the
+ * pids group of a container) forbids them, it prints lines and raises SIGINT; under a limit on the address space
+ * (ulimit -v) such a thread asks for memory again and again, for ever. It starts none when OPENBLAS_NUM_THREADS is 1.
+ * It reads its environment before a constructor of ours could run, and the C library forgets what is set earlier: so
+ * load the program again with that setting (6 ms). */
+static void avoid_blas_threads(int count, char **arguments, char **environment) {
+  (void)count;
+  static const char name[] = "OPENBLAS_NUM_THREADS";
+  static char setting[] = "OPENBLAS_NUM_THREADS=1";
+  size_t count_now = 0, kept = 0, length = sizeof name - 1;
+  while (environment[count_now]) count_now++;
+  char *changed[count_now + 2];
+  for (size_t i = 0; environment[i]; i++) {
+    if (strcmp(environment[i], setting) == 0) return;
+    if (strncmp(environment[i], name, length) != 0 || environment[i][length] != '=') changed[kept++] = environment[i];
   }
-  static const char sentence[] =
-      "quire: expected to start a thread, found that the limit on processes is reached; "
-      "raise it (ulimit -u, container) and run again\n";
-  if (write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0) {}
-  _exit(1);
-}
-
-/* Under a limit on the address space (ulimit -v) such a thread asks for memory again and again, for ever. OpenBLAS starts
- * none when OPENBLAS_NUM_THREADS is 1, which must be set before the program is loaded: so load it again. */
-static void avoid_blas_threads(char **arguments, char **environment) {
-  static const char name[] = "OPENBLAS_NUM_THREADS=";
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  size_t count = 0;
-  for (; environment[count]; count++) {
-    if (strncmp(environment[count], name, sizeof name - 1) == 0) return;
-  }
+  changed[kept] = setting;
+  changed[kept + 1] = NULL;
   char path[4096];
-  ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (length <= 0) return;
-  path[length] = 0;
-  char *changed[count + 2];
-  memcpy(changed, environment, count * sizeof *changed);
-  changed[count] = "OPENBLAS_NUM_THREADS=1";
-  changed[count + 1] = NULL;
+  ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (size <= 0) return;
+  path[size] = 0;
   execve(path, arguments, changed);
 }
 
-static void prepare(int count, char **arguments, char **environment) {
-  (void)count;
-  avoid_blas_threads(arguments, environment);
-  check_process_limit();
-}
-
-__attribute__((section(".preinit_array"), used)) static void (*const preinit)(int, char **, char **) = prepare;
+__attribute__((section(".preinit_array"), used)) static void (*const preinit)(int, char **, char **) = avoid_blas_threads;
 #endif

@@ -26,9 +26,14 @@ import Testing
     (try? run("true", ["--version"], asNobody: true)?.status) == 0
   }()
 
-  @Test(.enabled(if: nobodyMayRead, "needs a user whom limits bind"), arguments: 1...6)
-  func noThreads(_ limit: Int) throws {
-    guard let outcome = try Self.run("ulimit -u \(limit)", Self.answer, asNobody: true) else { return }
+  @Test(
+    .enabled(if: nobodyMayRead, "needs a user whom limits bind"), arguments: 1...6,
+    ["", "export OPENBLAS_NUM_THREADS=4; "])
+  func noThreads(_ limit: Int, setting: String) throws {
+    // Run at the same time, so that a limit may be reached at any moment of a start.
+    guard let outcome = try Self.run("\(setting)ulimit -u \(limit)", Self.answer, asNobody: true) else {
+      return
+    }
     if outcome.status == 0 { return }  // enough
     #expect(outcome.status == 1, "\(outcome.status)")
     #expect(outcome.output == "" && outcome.errors.count(where: \.isNewline) == 1, "\(outcome.errors)")

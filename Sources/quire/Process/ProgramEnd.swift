@@ -5,8 +5,7 @@ import QuireFiles
 ///
 /// `speak` writes last words, given the paths of the files and folders that were finished; no other can appear after that.
 ///
-/// It does not call `exit`, which would run OpenBLAS's exit handler. That waits for its threads, which never end when
-/// memory is exhausted.
+/// It does not call `exit`, which would run the exit handlers of libraries while other threads still use them.
 func endProgram(_ code: Int32, speak: (Set<String>) -> Void = { _ in }) -> Never {
   let finished = DisposableFiles.removeAllBeforeExit()
   RawMode.end()

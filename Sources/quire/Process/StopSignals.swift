@@ -5,7 +5,7 @@ import QuireTensors
 /// Lets a thread wait for SIGINT, SIGTERM and SIGHUP, which a closed terminal sends.
 ///
 /// The signal handler, in which few calls are allowed, writes the signal's number into a pipe, and `wait` reads it.
-/// (`sigwait` would need all threads to block the signals, but OpenBLAS starts threads before `main`.)
+/// (`sigwait` would need all threads to block the signals, but a library may start threads before `main`.)
 struct StopSignals {
   struct Signal {
     let number: Int32

@@ -27,7 +27,7 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
   }
 
   /// The last failed system call of this thread.
-  static var last: FileFailure { FileFailure(code: errno) }
+  package static var last: FileFailure { FileFailure(code: errno) }
 
   /// There is not enough memory to read or write.
   package static let noMemory = FileFailure(

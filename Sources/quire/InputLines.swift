@@ -2,7 +2,7 @@ import Foundation
 import QuireFiles
 
 /// The lines of stdin as bytes, each as soon as it has arrived. `readLine` would replace invalid UTF-8, which changes
-/// the tokens. The line rules are those of ``JSONLines``: a byte order mark before the first line and the CR of a
+/// the tokens, and takes a failure to read for the end. The line rules are those of ``JSONLines``: a byte order mark before the first line and the CR of a
 /// CR LF are dropped.
 struct InputLines {
   /// The number of the line that `next` returned last, from 1.
@@ -12,13 +12,13 @@ struct InputLines {
   private var isAtEnd = false
 
   /// The next line without its line end; nil after the last.
-  mutating func next() -> [UInt8]? {
-    guard let line = nextBytes() else { return nil }
+  mutating func next() throws(CommandError) -> [UInt8]? {
+    guard let line = try nextBytes() else { return nil }
     let isMarked = number == 1 && line.starts(with: TextFile.byteOrderMark)
     return Array(JSONLines.withoutReturn(line.dropFirst(isMarked ? TextFile.byteOrderMark.count : 0)))
   }
 
-  private mutating func nextBytes() -> [UInt8]? {
+  private mutating func nextBytes() throws(CommandError) -> [UInt8]? {
     var searched = begin
     while true {
       if let end = pending[searched...].firstIndex(of: 0x0A) {
@@ -30,7 +30,7 @@ struct InputLines {
       begin = 0
       searched = pending.count
       if isAtEnd { return takeRest() }
-      readMore()
+      try readMore()
     }
   }
 
@@ -42,10 +42,11 @@ struct InputLines {
     return pending
   }
 
-  private mutating func readMore() {
+  private mutating func readMore() throws(CommandError) {
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     let count = chunk.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
+    if count < 0, errno != EINTR { throw StandardInput.unreadable(.last) }
     if count > 0 { pending += chunk[..<count] }
-    if count == 0 || (count < 0 && errno != EINTR) { isAtEnd = true }
+    isAtEnd = count == 0
   }
 }

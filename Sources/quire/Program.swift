@@ -18,7 +18,20 @@ enum Program {
   ]
   static let commands: [Command] = groups.flatMap(\.commands)
 
-  static func run(_ words: [String]) -> Int32 {
+  /// Runs the command line. Swift would replace invalid UTF-8 in it, which changes prompts and paths, so it is refused.
+  static func run() -> Int32 {
+    var words: [String] = []
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let bytes = CommandLine.unsafeArgv[index], let word = String(validatingCString: bytes) else {
+        Terminal.errorLine("quire: expected UTF-8, found other bytes in argument \(index); correct it")
+        return 2
+      }
+      words.append(word)
+    }
+    return run(words)
+  }
+
+  private static func run(_ words: [String]) -> Int32 {
     guard let name = words.first, name != "--help", name != "-h" else {
       (words.isEmpty ? Terminal.errorText : Terminal.report)(help(width: Terminal.outputScreen.width))
       return words.isEmpty ? 2 : 0
@@ -52,6 +65,8 @@ enum Program {
     } catch let error as UsageError {
       Terminal.errorLine("quire \(error.command): \(error)")
       return 2
+    } catch is ReportedFailure {
+      return 1
     } catch {
       Terminal.errorLine("quire \(command.name): \(error)")
       return 1

@@ -9,4 +9,4 @@ signal(SIGXFSZ, SIG_IGN)
 StandardStreams.prepare()
 Exhaustion.prepare()
 
-endProgram(Program.run(Array(CommandLine.arguments.dropFirst())))
+endProgram(Program.run())

@@ -190,8 +190,47 @@ import Testing
     let outcome = try BuiltProgram.quire.run(
       ["chat", place.checkpoint.path, "--context", "64", "--quiet", "--temperature", "0"],
       input: Array("\(long)\n/exit\nnever said\n".utf8))
-    #expect(outcome.status == 0 && outcome.output == "")
+    #expect(outcome.status == 1 && outcome.output == "", "a script would not notice it")
     #expect(outcome.errors.contains("the context holds 64; /clear forgets it"))
     #expect(outcome.errors.split(separator: "\n").count == 1)
+  }
+
+  @Test(arguments: [
+    ("/foo", "unknown command /foo"), ("/budget x", "/budget: expected a number"),
+    ("a\u{FF}", "line 1: expected UTF-8, found other bytes; convert the text"),
+  ])
+  func aRefusedLineOfAChatInAPipeIsAFailure(line: String, sentence: String) throws {
+    let bytes = line.unicodeScalars.map { UInt8($0.value) } + Array("\n\(Self.question)\n".utf8)
+    let words = ["chat", Workplace.demo, "--no-thinking", "--quiet", "--temperature", "0"]
+    let outcome = try BuiltProgram.quire.run(words, input: bytes)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.hasPrefix(sentence) && outcome.errors.split(separator: "\n").count == 1)
+    // What follows is answered.
+    #expect(outcome.output == (try BuiltProgram.quire.run(words, input: Array(Self.question.utf8))).output)
+  }
+
+  @Test func bytesThatAreNotUTF8AreRefused() throws {
+    let piped = try BuiltProgram.quire.run(
+      ["generate", Workplace.demo, "--prompt", "-"], input: Array("x\n".utf8) + [0xFF])
+    expectRefusal(
+      piped, by: "generate",
+      ["expected UTF-8 on the standard input", "that are not UTF-8 in line 2", "convert the text"])
+    let shell = try #require(Tool("bash"))
+    let typed = try shell.run(
+      ["-c", "exec \"$0\" generate \"$1\" --prompt $'x\\xff'", BuiltProgram.quire.path, Workplace.demo])
+    #expect(typed.status == 2 && typed.output == "")
+    #expect(typed.errors == "quire: expected UTF-8, found other bytes in argument 4; correct it\n")
+  }
+
+  @Test(arguments: ["chat", "tokenize"])
+  func aFolderAsStandardInputIsNotAnEnd(command: String) throws {
+    let shell = try #require(Tool("bash"))
+    let outcome = try shell.run([
+      "-c", "exec \"$0\" \(command) \"$1\" \(command == "chat" ? "--quiet" : "") </", BuiltProgram.quire.path,
+      Workplace.demo,
+    ])
+    expectRefusal(
+      outcome, by: command,
+      ["expected to read the standard input", "is a directory", "give a file or a pipe"])
   }
 }

@@ -159,3 +159,6 @@ struct CommandError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
 }
+
+/// A failure whose sentence the user has read already; only the exit code is left to report.
+struct ReportedFailure: Error {}

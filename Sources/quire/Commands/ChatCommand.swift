@@ -34,17 +34,32 @@ private func runChat(_ arguments: Arguments) throws {
     Terminal.errorLine("chat format: \(conversation.opened.tokenizer.chatFormat.summary)")
   }
   conversation.noteFixedMode(arguments)
-  let lines = ChatLines(keepsHistory: !arguments.has("--no-history"), stop)
-  while let line = lines.next() {
-    stop.beginTurn()
-    guard try chat.take(line) else { return }
+  var lines = ChatLines(keepsHistory: !arguments.has("--no-history"), stop)
+  var hasRefused = false
+  reading: while true {
+    do {
+      guard let line = try lines.next() else { break reading }
+      stop.beginTurn()
+      guard try chat.take(line) else { break reading }
+    } catch let refusal as RefusedLine {
+      hasRefused = true
+      Terminal.errorLine(refusal.sentence)
+    }
   }
+  // A user at a terminal has read the sentence; a script reads the exit code.
+  if hasRefused && !Terminal.inputIsTerminal { throw ReportedFailure() }
+}
+
+/// A line of a chat that was not carried out. The chat continues with the next one.
+private struct RefusedLine: Error {
+  let sentence: String
 }
 
 /// The lines that a user types, from a terminal or a pipe.
 private struct ChatLines {
   private let editor: LineEditor?
   private let stop: ChatStop
+  private var input = InputLines()
 
   init(keepsHistory: Bool, _ stop: ChatStop) {
     self.stop = stop
@@ -57,11 +72,16 @@ private struct ChatLines {
 
   /// nil at the end of the input. The first Control-C on an empty line is often one for an answer that has just ended,
   /// so only the second ends the program.
-  func next() -> String? {
+  mutating func next() throws -> String? {
     guard let editor else {
       stop.endTurn()
       if Terminal.inputIsTerminal, Terminal.outputScreen.isTerminal { Terminal.output("> ") }
-      return readLine()
+      guard let bytes = try input.next() else { return nil }
+      guard let line = String(validating: bytes, as: UTF8.self) else {
+        throw RefusedLine(
+          sentence: "line \(input.number): expected UTF-8, found other bytes; convert the text")
+      }
+      return line
     }
     var isSecond = false
     while true {
@@ -112,24 +132,25 @@ private struct Chat {
       Terminal.errorText(HelpList("commands", ChatWord.list).text(width: Terminal.errorScreen.width))
       Terminal.errorText(HelpList("keys", ChatWord.keys).text(width: Terminal.errorScreen.width))
     case .unknown(let word, let suggestion):
-      Terminal.errorLine(
-        "unknown command \(word)\(suggestion); /help lists the commands, and a space before / sends it as a message"
+      throw RefusedLine(
+        sentence:
+          "unknown command \(word)\(suggestion); /help lists the commands, and a space before / sends it as a message"
       )
-    case .budget(let text): setBudget(text)
+    case .budget(let text): try setBudget(text)
     case .message: try answer(line)
     }
     return true
   }
 
   /// Limits the reasoning to a number of tokens; an empty text ends the limit.
-  private mutating func setBudget(_ text: String) {
+  private mutating func setBudget(_ text: String) throws {
     guard !text.isEmpty else {
       budget = nil
       return
     }
     guard let number = Int32(text.trimmingCharacters(in: .whitespaces)), number >= 0 else {
-      return Terminal.errorLine(
-        "/budget: expected a number of tokens or nothing, found '\(text)'; correct it")
+      throw RefusedLine(
+        sentence: "/budget: expected a number of tokens or nothing, found '\(text)'; correct it")
     }
     budget = Int(number)
   }
@@ -138,8 +159,9 @@ private struct Chat {
     let turn = messages + [ChatMessage(role: .user, content: line)]
     let tokens = try conversation.tokens(turn, mode)
     guard tokens.count < conversation.contextLength else {
-      return Terminal.errorLine(
-        "the conversation would have \(tokens.count) tokens, the context holds \(conversation.contextLength); /clear forgets it"
+      throw RefusedLine(
+        sentence:
+          "the conversation would have \(tokens.count) tokens, the context holds \(conversation.contextLength); /clear forgets it"
       )
     }
     let isQuiet = arguments.has("--quiet")

@@ -28,7 +28,7 @@ extension Command {
 private func runGenerate(_ arguments: Arguments) throws {
   let given = try prompt(arguments)
   if given == "-", arguments.positionals[0] == "-" { _ = try arguments.modelSource() }
-  let prompt = given == "-" ? String(decoding: try inputData("-"), as: UTF8.self) : given
+  let prompt = given == "-" ? try StandardInput.text() : given
   let mode = try arguments.mode()
   let isRaw = arguments.has("--raw")
   for option in ["--system", "--thinking-budget", "--thinking", "--no-thinking"]

@@ -34,7 +34,7 @@ private func runTokenize(_ arguments: Arguments) throws {
   let tokenizer = try arguments.modelSource().tokenizer()
   let decodes = arguments.has("--decode")
   var lines = InputLines()
-  while let text = lines.next() {
+  while let text = try lines.next() {
     let line = lines.number
     if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
     let value = try jsonLine(text, line: line)
@@ -115,14 +115,7 @@ private func runRender(_ arguments: Arguments) throws {
 
 /// The bytes of a file, or of stdin for "-".
 func inputData(_ path: String) throws -> Data {
-  if path == "-" {
-    do throws(FileFailure) {
-      return Data(try WholeStream.bytes(STDIN_FILENO))
-    } catch {
-      throw CommandError(
-        "expected to read the standard input, found: \(error.reason); give a file or a pipe")
-    }
-  }
+  if path == "-" { return Data(try StandardInput.bytes()) }
   do throws(FileFailure) {
     return Data(try WholeStream.bytes(path: path))
   } catch {

@@ -27,6 +27,8 @@ package final class Constraint: @unchecked Sendable {
     case toolCalls([ConstrainedTool], allowsSeveral: Bool)
     /// The same, or a JSON value that a schema allows.
     case toolCallsOrJSON([ConstrainedTool], allowsSeveral: Bool, schema: JSONValue)
+    /// Any text, then calls or none.
+    case textAndToolCalls([ConstrainedTool], allowsSeveral: Bool)
   }
 
   /// Ids of the tokenizer that the constraint is compiled for.
@@ -120,14 +122,22 @@ extension Constraint: Equatable {
 /// A function that a call may name.
 package struct ConstrainedTool: Sendable, Equatable {
   package let name: String
-  /// JSON Schema of its arguments; nil for any object.
+  /// JSON Schema of its arguments; nil for a function without arguments.
   package let parameters: JSONValue?
   /// What the schema is called in sentences; nil: by the function's index among those that may be called.
   package let path: String?
+  /// Whether a call that the model makes by itself is held to the schema, too.
+  package let isStrict: Bool
 
-  package init(name: String, parameters: JSONValue?, path: String? = nil) {
+  package init(name: String, parameters: JSONValue?, path: String? = nil, isStrict: Bool = false) {
     self.name = name
     self.parameters = parameters
     self.path = path
+    self.isStrict = isStrict
+  }
+
+  /// A function whose arguments may be any object.
+  package var withoutSchema: ConstrainedTool {
+    ConstrainedTool(name: name, parameters: ["type": "object", "additionalProperties": true], path: path)
   }
 }

@@ -88,6 +88,8 @@ extension Constraint.Kind {
     case .choice(let texts): "choice " + JSONValue.array(texts.map(JSONValue.string)).serialized()
     case .grammar(let text): "grammar " + text
     case .toolCalls(let tools, let allowsSeveral): "tools \(allowsSeveral) " + Self.key(of: tools)
+    case .textAndToolCalls(let tools, let allowsSeveral):
+      "text and tools \(allowsSeveral) " + Self.key(of: tools)
     case .toolCallsOrJSON(let tools, let allowsSeveral, let schema):
       "tools \(allowsSeveral) or schema "
         + JSONValue.array([.string(Self.key(of: tools)), schema]).serialized()
@@ -115,7 +117,9 @@ extension Constraint.Kind {
     case .toolCalls(let tools, let allowsSeveral):
       return try ToolCallGrammar.grammar(of: tools, allowsSeveral: allowsSeveral)
     case .toolCallsOrJSON(let tools, let allowsSeveral, let schema):
-      return try ToolCallGrammar.grammar(of: tools, allowsSeveral: allowsSeveral, orValueOf: schema)
+      return try ToolCallGrammar.grammar(of: tools, allowsSeveral: allowsSeveral, instead: .valueOf(schema))
+    case .textAndToolCalls(let tools, let allowsSeveral):
+      return try ToolCallGrammar.grammar(of: tools, allowsSeveral: allowsSeveral, instead: .text)
     }
   }
 }

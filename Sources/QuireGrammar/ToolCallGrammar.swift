@@ -3,11 +3,18 @@ import QuireText
 
 /// Tool calls as Qwen3's template asks for them: `<tool_call>`, a line with name and arguments, `</tool_call>`.
 enum ToolCallGrammar {
-  /// - Parameters:
-  ///   - allowsSeveral: further calls may follow, each on a line of its own
-  ///   - schema: the answer may be a value of it instead
+  /// What an answer may be besides calls.
+  enum Alternative {
+    case none
+    /// A JSON value of this schema instead of calls.
+    case valueOf(JSONValue)
+    /// Any text, which calls may follow.
+    case text
+  }
+
+  /// - Parameter allowsSeveral: further calls may follow, each on a line of its own
   static func grammar(
-    of tools: [ConstrainedTool], allowsSeveral: Bool, orValueOf schema: JSONValue? = nil
+    of tools: [ConstrainedTool], allowsSeveral: Bool, instead alternative: Alternative = .none
   ) throws(GrammarError) -> Grammar {
     guard !tools.isEmpty else {
       throw GrammarError(
@@ -17,7 +24,7 @@ enum ToolCallGrammar {
     var calls: [GrammarExpression] = []
     for (index, tool) in tools.enumerated() {
       var reader = SchemaReader(
-        json: json, root: tool.parameters ?? .bool(true),
+        json: json, root: tool.parameters ?? ["type": "object", "additionalProperties": false],
         name: tool.path ?? "tools[\(index)].function.parameters")
       let arguments = try reader.argumentsObject()
       json = reader.json
@@ -34,10 +41,14 @@ enum ToolCallGrammar {
     let rule = json.grammar.add("call", call)
     let more = GrammarExpression.anyNumber(.sequence([.text("\n"), .rule(rule)]))
     let some = allowsSeveral ? GrammarExpression.sequence([.rule(rule), more]) : .rule(rule)
-    json.grammar.root = some
-    if let schema {
+    switch alternative {
+    case .none: json.grammar.root = some
+    case .valueOf(let schema):
       let value = try SchemaReader.root(of: schema, in: &json)
       json.grammar.root = .choice([some, value])
+    case .text:
+      // Text cannot write the tags, which are tokens of their own.
+      json.grammar.root = .sequence([.anyNumber(.scalars(.all)), .optional(some)])
     }
     return json.grammar
   }

@@ -71,7 +71,7 @@ extension JSONError: CustomStringConvertible {
     case .unterminated(let what, let at):
       "\(at): the text ends inside \(what) that starts here; close it"
     case .trailing(let found, let at):
-      "\(at): expected the end of the text after the value, found \(found)"
+      "\(at): expected the end of the text after the value, found \(found); remove what follows the value"
     }
   }
 

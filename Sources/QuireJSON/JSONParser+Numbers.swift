@@ -18,6 +18,7 @@ extension JSONParser {
       String(decoding: bytes[start..<index], as: UTF8.self), digitCount: digitCount,
       fractionCount: fractionCount)
     // A number with fewer characters and no exponent is always in the range of a 64-bit float.
+    if limits.acceptsAmbiguous { return JSONNumber(validLiteral: literal) }
     if index - start > 300 || bytes[start..<index].contains(where: { $0 | 0x20 == UInt8(ascii: "e") }) {
       guard let value = Double(literal), value.isFinite else {
         throw .numberTooLarge(literal: literal, at: position(of: start))

@@ -78,14 +78,22 @@ extension JSONParser {
   mutating func parseUnicodeEscape(start: Int) throws(JSONError) -> Unicode.Scalar {
     let unit = try parseHexadecimalDigits(4, start: start)
     if let scalar = Unicode.Scalar(unit) { return scalar }
+    let end = index
     guard unit < 0xDC00, skip(UInt8(ascii: "\\")), skip(UInt8(ascii: "u")) else {
-      throw .loneSurrogate(at: position(of: start))
+      return try loneSurrogate(start: start, end: end)
     }
     let low = try parseHexadecimalDigits(4, start: index - 2)
     guard 0xDC00..<0xE000 ~= low,
       let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
-    else { throw .loneSurrogate(at: position(of: start)) }
+    else { return try loneSurrogate(start: start, end: end) }
     return scalar
+  }
+
+  /// - Parameter end: the offset after the escape
+  private mutating func loneSurrogate(start: Int, end: Int) throws(JSONError) -> Unicode.Scalar {
+    guard limits.acceptsAmbiguous else { throw .loneSurrogate(at: position(of: start)) }
+    index = end
+    return "\u{FFFD}"
   }
 
   private mutating func parseHexadecimalDigits(_ count: Int, start: Int) throws(JSONError) -> UInt32 {

@@ -111,7 +111,10 @@ struct JSONParser {
       }
       try skipWhitespace()
       let value = try parseValue()
-      guard object.appendIfNew(key, value) else { throw .duplicateKey(key, at: position(of: keyStart)) }
+      if !object.appendIfNew(key, value) {
+        guard limits.acceptsAmbiguous else { throw .duplicateKey(key, at: position(of: keyStart)) }
+        object[key] = value
+      }
       try skipWhitespace()
       if skip(UInt8(ascii: "}")) { return object }
       guard skip(UInt8(ascii: ",")) else {

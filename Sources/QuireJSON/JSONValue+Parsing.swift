@@ -13,11 +13,15 @@ package struct JSONLimits: Sendable {
   package var depth: Int
   /// Maximum number of values. A value takes up to about eighty bytes of memory, and as few as two bytes of text.
   package var valueCount: Int
+  /// Whether to accept what RFC 8259 allows and readers treat differently: repeated keys, of which the last counts,
+  /// numbers beyond the range of a 64-bit float, and halves of surrogate pairs, which become U+FFFD.
+  package var acceptsAmbiguous: Bool
 
   /// The parser is recursive: a depth in the thousands needs a thread with a large stack.
-  package init(depth: Int = 512, valueCount: Int = .max) {
+  package init(depth: Int = 512, valueCount: Int = .max, acceptsAmbiguous: Bool = false) {
     self.depth = depth
     self.valueCount = valueCount
+    self.acceptsAmbiguous = acceptsAmbiguous
   }
 }
 

@@ -11,6 +11,7 @@ package final class HiddenStates {
   /// Number of layers that have been applied to the states.
   package private(set) var boundary: Int
   private let file: ScratchFile
+  private let isTemporary: Bool
   private let counts: [Int]  // floats of each window
   private let offsets: [Int]  // bytes from a set's start to each window, and its end
   private let setCount: Int
@@ -24,6 +25,7 @@ package final class HiddenStates {
   /// The file cannot be written or read.
   package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     package let path: String
+    package let isTemporary: Bool
     /// What was found and how to correct it.
     package let reason: String
 
@@ -47,8 +49,10 @@ package final class HiddenStates {
     do throws(FileFailure) {
       file = if let path { try ScratchFile(path: path) } else { try ScratchFile() }
     } catch {
-      throw Failure(path: path ?? "a temporary file", reason: error.reasonAndRemedy)
+      throw Failure(
+        path: path ?? "a temporary file", isTemporary: path == nil, reason: error.reasonAndRemedy)
     }
+    isTemporary = path == nil
     file.keeps = true
   }
 
@@ -137,7 +141,9 @@ package final class HiddenStates {
 
   private func access(_ body: () throws(FileFailure) -> Void) throws(Failure) {
     do throws(FileFailure) { try body() } catch {
-      throw Failure(path: file.path, reason: error.reasonAndRemedy)
+      throw Failure(
+        path: isTemporary ? "a temporary file" : file.path, isTemporary: isTemporary,
+        reason: error.reasonAndRemedy)
     }
   }
 }

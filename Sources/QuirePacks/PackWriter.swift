@@ -56,7 +56,7 @@ package final class PackWriter {
       file.keepsTemporary = resumeKey != nil
       frameWriter = try FrameWriter(file: file, team: team, parent: parent)
       if let resumeKey {
-        let journal = try PackJournal(path: path, parent: parent)
+        let journal = try Self.journal(path: path, parent: parent, for: file)
         self.journal = journal
         let progress = try journal.resume(key: resumeKey, file: file)
         frameWriter.adopt(progress)
@@ -219,6 +219,18 @@ package final class PackWriter {
     set {
       file.keepsTemporary = newValue
       journal?.isKept = newValue
+    }
+  }
+
+  /// Removes the unfinished file again when there can be no journal, for example because its name is longer.
+  private static func journal(
+    path: String, parent: PackReader?, for file: AtomicFile
+  ) throws(FileFailure) -> PackJournal {
+    do {
+      return try PackJournal(path: path, parent: parent)
+    } catch {
+      if file.byteCount == 0 { file.keepsTemporary = false }
+      throw error
     }
   }
 

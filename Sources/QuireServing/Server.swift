@@ -76,7 +76,11 @@ package final class Server: Sendable {
   package func drainAndStop(patience: Duration = .seconds(30)) {
     service.beginDraining()
     if let server = http.withLock({ $0 }) {
-      _ = server.waitUntilAnswered(deadline: .now + patience)
+      if !server.waitUntilAnswered(deadline: .now + patience) {
+        // So each of them still gets an answer that says why.
+        service.slots.cancelAll()
+        _ = server.waitUntilAnswered(deadline: .now + .seconds(2))
+      }
       server.stop()
     }
     service.work.stop()

@@ -70,6 +70,29 @@ import Testing
     #expect(resumptions > 0)
   }
 
+  /// Another process knows the survey again, whatever is kept in float32.
+  @Test func aFloat32BudgetResumes() throws {
+    let source = place.path + "/float32"
+    let export = try BuiltProgram.quire.run(
+      "export", Self.checkpoint, "--format", "safetensors", "--dtype", "float32", "--output", source,
+      "--quiet")
+    try #require(export.status == 0, "\(export.errors)")
+    var words = words(Self.budget)
+    words[1] = source
+    let start = ContinuousClock.now
+    try #require(try BuiltProgram.quire.run(words).status == 0)
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let isResumed = try (1...8).contains { eighth in
+      try FileManager.default.removeItem(atPath: place.path + "/out.quire")
+      let killed = try BuiltProgram.quire.run(words, seconds: seconds * Double(eighth) / 9)
+      let outcome = try BuiltProgram.quire.run(words + replacing)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(!outcome.errors.contains("of another recipe"), "\(outcome.errors)")
+      return killed.status != 0 && Self.isResumed(outcome.errors)
+    }
+    #expect(isResumed)
+  }
+
   /// Whether a run took up what a killed one had left: layers, or a survey that is most of a budget's time.
   private static func isResumed(_ errors: String) -> Bool {
     ["resumes after layer", "resumes the survey", "uses the survey"].contains(

@@ -105,6 +105,31 @@ import Testing
     #expect(try bench.converter(idle).surveyOfEverything().repair.isEmpty)
   }
 
+  /// Smoothing prepares for a later step that rounds and that the trials of repair do without.
+  @Test func smoothingMayComeBeforePruning() throws {
+    TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: bench.folder)
+    let prune = RecipeStep.pruneNeurons(.init(group: 32, removal: .uniform(32)))
+    let round = RecipeStep.quantize(.init(target: .int4(group: 32)))
+    let survey = try bench.converter(bench.recipe([prune, round])).surveyOfEverything()
+    let smoothed = bench.recipe([.smooth(.init(method: .awq)), prune, round])
+    #expect(try bench.converter(smoothed).surveyOfEverything().repair == survey.repair)
+    try bench.convert(smoothed.steps)
+    try PackReader(path: bench.output).verify(team: bench.compute.team)
+  }
+
+  /// A rotated tied model has a head of its own, with the final norm in it.
+  @Test(arguments: [true, false]) func trialsMeasureTheRotatedModel(isTied: Bool) throws {
+    TinyCheckpoint(
+      layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3, tiesEmbeddings: isTied, element: "F32"
+    ).write(to: bench.folder)
+    let prune = RecipeStep.pruneHeads(.init(unit: .keyValueGroup, removal: .perLayer([1, 1])))
+    let plain = try bench.converter(bench.recipe([prune])).surveyOfEverything().repair
+    let rotated = try bench.converter(bench.recipe([.rotate(.init()), prune])).surveyOfEverything().repair
+    for (one, other) in zip(plain, rotated) {
+      #expect(abs(one.divergence - other.divergence) < 0.1 * one.divergence, "\(one) \(other)")
+    }
+  }
+
   /// The beginning of a recipe, as the evaluation measures it, gets the share of the whole one.
   @Test func aBeginningHasTheShareOfTheWhole() throws {
     TinyCheckpoint(layerCount: 3, queryHeadCount: 6, keyValueHeadCount: 3).write(to: bench.folder)

@@ -3,6 +3,7 @@ import QuireConversion
 import QuireModel
 import QuireOptimization
 import QuireTensors
+import TestSupport
 import Testing
 
 @Suite struct WorkProbesTests {
@@ -34,6 +35,23 @@ import Testing
     #expect(rates.seconds(of: WorkItem(.reading)) == 1e-9)
     #expect(
       rates.seconds(of: WorkItem(.cross, width: 64)) == WorkKind.cross.typicalSeconds, "nothing measured it")
+  }
+
+  /// A budget's time is counted with formats of the unpruned model.
+  @Test func prunedWidthsAreCountedInWholeGroups() throws {
+    #expect(WorkItem(.trials, width: 704, format: .int4(group: 128)).width == 768)
+    #expect(WorkItem(.trials, width: 768, format: .int4(group: 128)).width == 768)
+    #expect(WorkItem(.trials, width: 70, format: .int8()).width == 70)
+    let bench = CalibratedConversion()
+    TinyCheckpoint(layerCount: 2).write(to: bench.folder)
+    let steps: [RecipeStep] = [
+      .pruneNeurons(.init(group: 32, removal: .uniform(32))), .smooth(.init(method: .awq)),
+      .budget(
+        .init(
+          limit: .bitsPerWeight(5), choices: [.int4(group: 64), .int4(group: 32), .int8()],
+          quantization: QuantizationSettings(target: .int4(group: 64)))),
+    ]
+    #expect(try !bench.converter(bench.recipe(steps)).measured().plan.rates.measured.isEmpty)
   }
 
   /// A model that is wider than the probes is measured in its own proportions.

@@ -61,6 +61,29 @@ import Testing
     }
   }
 
+  /// A changed digit is still JSON.
+  @Test func changedResultsAreMeasuredAgain() throws {
+    let subject = TinySubject().withData()
+    var options = options(subject)
+    options.speed = nil
+    let evaluator = try Evaluator(model: subject.path, recipes: [TinySubject.recipe], options: options)
+    let whole = try evaluator.run()
+    let folder = try #require(options.resultsFolder)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }
+    #expect(names.contains { $0.hasPrefix("text") } && names.contains { $0.hasPrefix("answers") })
+    for name in names {
+      let path = folder + "/" + name
+      var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+      let value = try #require(bytes.firstRange(of: Array("\"value\"".utf8))).upperBound
+      let digit = try #require(bytes[value...].firstIndex { (0x31...0x38).contains($0) })
+      bytes[digit] += 1
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+    let again = try evaluator.run()
+    #expect(again.rows.map(\.text) == whole.rows.map(\.text))
+    #expect(again.rows.map(\.tasks) == whole.rows.map(\.tasks))
+  }
+
   @Test func limitedThoughtsAreModesOfTheirOwn() throws {
     let subject = TinySubject().withData()
     var options = options(subject)

@@ -117,6 +117,31 @@ import Testing
     }
   }
 
+  @Test func aFunctionWithoutParametersHasNone() throws {
+    let tool = ConstrainedTool(name: "now", parameters: nil)
+    let matcher = try matcher(.toolCalls([tool], allowsSeveral: false), mode: .nonThinking)
+    let start = Int32(try #require(TinyTokenizer.id(of: "<tool_call>")))
+    let head = [start] + ids("\n{\"name\": \"now\", \"arguments\": {")
+    #expect(matcher.acceptedCount(of: head + ids("\"")) == head.count)
+    #expect(matcher.acceptedCount(of: head + ids("}}")) == head.count + ids("}}").count)
+  }
+
+  @Test func callsMayFollowText() throws {
+    let tool = ConstrainedTool(name: "add", parameters: ["properties": ["a": ["type": "integer"]]])
+    let kind = Constraint.Kind.textAndToolCalls([tool], allowsSeveral: false)
+    for text in ["", "any text\n", "<tool_call> as plain text {\"é"] {
+      #expect(try GrammarFixtures.compiler.compile(kind).accepts(text))
+    }
+    let start = Int32(try #require(TinyTokenizer.id(of: "<tool_call>")))
+    let end = Int32(try #require(TinyTokenizer.id(of: "</tool_call>")))
+    let matcher = try matcher(kind, mode: .nonThinking)
+    acceptAll(ids("I will.") + [start], matcher)
+    let wrong = ids("\n{\"name\": \"add\", \"arguments\": {\"b")
+    #expect(matcher.acceptedCount(of: wrong) < wrong.count)
+    acceptAll(ids("\n{\"name\": \"add\", \"arguments\": {\"a\": 12}}\n") + [end], matcher)
+    #expect(matcher.isFinished)
+  }
+
   @Test func answersMayBeCallsOrJSON() throws {
     let tool = ConstrainedTool(name: "add", parameters: ["properties": ["a": ["type": "integer"]]])
     let kind = Constraint.Kind.toolCallsOrJSON([tool], allowsSeveral: false, schema: ["enum": [[1], "x"]])

@@ -51,6 +51,21 @@ import Testing
     Conformance(#"{"type":"string","pattern":"b+"}"#, [#""abba""#, #""b""#], not: [#""aa""#]),
     Conformance(#"{"type":"string","pattern":"^a|z$"}"#, [#""ab""#, #""bz""#], not: [#""b""#]),
     Conformance(
+      #"{"type":"string","pattern":"^[a-z]+(-[a-z]+)*$","minLength":3,"maxLength":9}"#,
+      [#""abc""#, #""abcde""#, #""abc-de""#], not: [#""ab""#, #""abcdefghij""#, #""abc-""#, #""aaa-bbb-cc""#]),
+    Conformance(
+      #"{"type":"string","pattern":"^\\d{2,30}$","minLength":4,"maxLength":6}"#, [#""1234""#, #""123456""#],
+      not: [#""123""#, #""1234567""#]),
+    Conformance(
+      #"{"type":"string","pattern":"\n","maxLength":3}"#, [#""\n""#, #""a\nb""#],
+      not: [#""abc""#, #""aa\nbb""#]),
+    Conformance(
+      #"{"type":"string","format":"uri","minLength":1,"maxLength":2083}"#,
+      [#""https://example.org/a?b=c#d""#], not: [#""""#, #""no uri""#]),
+    Conformance(
+      #"{"type":"integer","enum":[1,5,9],"minimum":4,"exclusiveMaximum":9}"#, ["5"], not: ["1", "9"]),
+    Conformance(#"{"enum":["a","bc",7],"minLength":2}"#, [#""bc""#, "7"], not: [#""a""#]),
+    Conformance(
       #"{"type":"string","pattern":"^\"\\\\\\n.$"}"#, [#""\"\\\nx""#, #""\"\\\n\"""#], not: [#""x""#]),
     Conformance(
       #"{"type":"string","pattern":"^[^a]$"}"#, [#""b""#, #""\"""#, #""\n""#], not: [#""a""#, "\"\n\""]),
@@ -100,6 +115,9 @@ import Testing
     Conformance(
       #"{"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3}"#, ["[1]", "[1,2,3]"],
       not: ["[]", "[1,2,3,4]", "[\"a\"]"]),
+    Conformance(
+      #"{"prefixItems":[],"items":{"type":"integer"},"minItems":2}"#, ["[1,2]"],
+      not: ["[]", "[1]", "[\"a\",1]"]),
     Conformance(
       #"{"type":"array","items":{"type":"null"},"minItems":2}"#, ["[null,null]", "[null,null,null]"],
       not: ["[null]"]),
@@ -209,7 +227,15 @@ import Testing
     (#"{"type":"object","strict":true,"dependentRequired":{}}"#, "'dependentRequired'", "dependentRequired"),
     (#"{"type":"text"}"#, "expected a type among", "type"), (#"{"type":7}"#, "expected a type among", "type"),
     (#"{"type":"string","format":"color"}"#, "expected a format among", "format"),
-    (#"{"type":"string","format":"date","maxLength":3}"#, "not both 'format' and 'maxLength'", "maxLength"),
+    (
+      #"{"type":"string","format":"date","maxLength":3}"#,
+      "expected a 'format' whose texts can have the length",
+      "format"
+    ),
+    (#"{"type":"string","format":"date","pattern":"a"}"#, "not both 'pattern' and 'format'", "format"),
+    (#"{"type":"string","pattern":"^ab?$","minLength":3}"#, "expected a 'pattern' whose texts", "pattern"),
+    (#"{"const":3,"minimum":4}"#, "expected a constraint that some text satisfies", nil),
+    (#"{"enum":["ab"],"pattern":"a"}"#, "bounds of numbers and lengths next to 'enum'", "pattern"),
     (#"{"type":"string","pattern":"(?=a)"}"#, "schema.pattern: expected a plain group", "pattern"),
     (#"{"type":"string","minLength":3,"maxLength":2}"#, "minLength at most maxLength", "minLength"),
     (#"{"type":"string","maxLength":1e30}"#, "expected a count from 0 to 10000", "maxLength"),
@@ -217,7 +243,7 @@ import Testing
     (#"{"prefixItems":[{}],"items":[{}]}"#, "one schema in items next to prefixItems", "items"),
     (#"{"type":"number","minimum":0.5}"#, "expected an integer of at most 18 digits in minimum", "minimum"),
     (#"{"type":"integer","maximum":1e300}"#, "expected an integer of at most 18 digits", "maximum"),
-    (#"{"enum":["a"],"minLength":2}"#, "only 'type' next to 'enum'", "minLength"),
+    (#"{"prefixItems":[],"items":false,"minItems":1}"#, "expected a constraint that some text", nil),
     (#"{"enum":[]}"#, "expected", nil),
     (#"{"$ref":"http://x/y"}"#, "expected a $ref into the schema itself", "$ref"),
     (##"{"$ref":"#/$defs/gone"}"##, "expected a $ref to a schema that is there", "$ref"),

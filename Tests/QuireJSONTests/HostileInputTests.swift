@@ -36,8 +36,14 @@ import Testing
       "\"a\tb\"",
       "line 1, column 3: the control character U+0009 may not stand in a string; write it as an escape"
     ),
-    ("{} x", "line 1, column 4: expected the end of the text after the value, found 'x'"),
-    ("1 2", "line 1, column 3: expected the end of the text after the value, found '2'"),
+    (
+      "{} x",
+      "line 1, column 4: expected the end of the text after the value, found 'x'; remove what follows the value"
+    ),
+    (
+      "1 2",
+      "line 1, column 3: expected the end of the text after the value, found '2'; remove what follows the value"
+    ),
     ("[1,]", "line 1, column 4: expected a value, found ']'"),
     ("{\"a\":1,}", "line 1, column 8: expected a key in double quotes, found '}'"),
     ("{\"a\" 1}", "line 1, column 6: expected ':' after a key, found '1'"),

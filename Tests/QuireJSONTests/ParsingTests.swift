@@ -65,6 +65,19 @@ import Testing
     }
   }
 
+  @Test func ambiguousTextsCanBeAccepted() throws {
+    let text = #"{"a":1,"a":[1e400],"b":"x\ud83dy\ud83d\u0041\udc00"}"#
+    #expect(throws: JSONError.self) { try JSONValue.parse(text) }
+    let value = try JSONValue.parse(text, limits: JSONLimits(acceptsAmbiguous: true))
+    #expect(value["a"]?.serialized() == "[1e400]")
+    #expect(value["b"] == "x\u{FFFD}y\u{FFFD}A\u{FFFD}")
+    for wrong in ["{\"a\":}", "{\"a\":\"\\u00\"}", "[01]"] {
+      #expect(throws: JSONError.self) {
+        try JSONValue.parse(wrong, limits: JSONLimits(acceptsAmbiguous: true))
+      }
+    }
+  }
+
   @Test func depthIsLimited() throws {
     let deepest = String(repeating: "[", count: 512) + String(repeating: "]", count: 512)
     #expect(try JSONValue.parse(deepest).arrayValue != nil)

@@ -49,14 +49,78 @@ struct ConstraintFieldTests {
   }
 
   @Test func theFormatOfTheContentDoesNotBindForcedCalls() throws {
+    let schema: JSONValue = ["type": "object"]
+    let flat: JSONValue = [["type": "function", "name": "weather"]]
+    let requests: [(String, JSONValue)] = [
+      (
+        Self.path,
+        chatBody([
+          "tools": [Self.weather], "tool_choice": "required", "response_format": ["type": "json_object"],
+        ])
+      ),
+      (
+        Self.path,
+        chatBody([
+          "tools": [Self.weather], "tool_choice": "required",
+          "response_format": ["type": "json_schema", "json_schema": ["name": "s", "schema": schema]],
+        ])
+      ),
+      (
+        "/v1/responses",
+        [
+          "input": "hi", "tools": flat, "tool_choice": ["type": "function", "name": "weather"],
+          "text": ["format": ["type": "json_schema", "name": "s", "schema": schema]],
+        ]
+      ),
+      (
+        "/v1/messages",
+        MessagesReplyTests.body([
+          "tools": MessagesReplyTests.tools, "tool_choice": ["type": "any"],
+          "output_config": ["format": ["type": "json_schema", "schema": schema]],
+        ])
+      ),
+    ]
+    for (path, body) in requests {
+      let generator = ScriptedGenerator { _ in [.call("weather", [:]), .end()] }
+      let response = try ServerFixture(generator).post(path, body)
+      #expect(response.status == 200, "\(response.text)")
+      let constraint = try #require(generator.requests.first?.constraint)
+      #expect(!constraint.accepts("{}"))
+    }
+  }
+
+  /// Calls that the model makes by itself have arguments of their schema where the function is strict.
+  @Test func strictFunctionsConstrainChosenCalls() throws {
+    let generator = ScriptedGenerator { _ in [.text("none"), .end()] }
+    let fixture = try ServerFixture(generator)
+    for isStrict in [true, false] {
+      let tool: JSONValue = [
+        "type": "function",
+        "function": ["name": "f", "strict": .bool(isStrict), "parameters": ["type": "object"]],
+      ]
+      #expect(try fixture.post(Self.path, chatBody(["tools": [tool]])).status == 200)
+    }
+    #expect(generator.requests[0].constraint?.accepts("any text") == true)
+    #expect(generator.requests[1].constraint == nil)
+  }
+
+  @Test func onlyAllowedToolsAreSeen() throws {
     let generator = ScriptedGenerator { _ in [.call("weather", [:]), .end()] }
     let fixture = try ServerFixture(generator)
-    let body = chatBody([
-      "tools": [Self.weather], "tool_choice": "required", "response_format": ["type": "json_object"],
-    ])
-    #expect(try fixture.post(Self.path, body).status == 200)
-    let constraint = try #require(generator.requests.first?.constraint)
-    #expect(!constraint.accepts("{}"))
+    let other: JSONValue = ["type": "function", "function": ["name": "other"]]
+    let allowed: JSONValue = [
+      "type": "allowed_tools",
+      "allowed_tools": [
+        "mode": "required", "tools": [["type": "function", "function": ["name": "weather"]]],
+      ],
+    ]
+    let body = chatBody(["tools": [Self.weather, other], "tool_choice": allowed])
+    let response = try fixture.post(Self.path, body)
+    #expect(response.status == 200 && response.header("X-Quire-Ignored") == nil)
+    #expect(generator.requests.first?.constraint != nil)
+    let wrong = try fixture.post(
+      Self.path, chatBody(["tools": [Self.weather], "tool_choice": ["type": "custom"]]))
+    #expect(wrong.status == 400 && wrong.text.contains("found \\\"custom\\\""))
   }
 
   @Test func onlyNamedCallsFinishWithStop() throws {
@@ -137,6 +201,14 @@ struct ConstraintFieldTests {
           "tool_choice": ["type": "function", "function": ["name": "f"]],
         ], "tools", "tools[1].function.parameters"
       ),
+      (
+        [
+          "tools": [["type": "function", "function": ["name": "f", "parameters": ["type": "integer"]]]],
+          "tool_choice": "required",
+        ], "tools", "expected the type \"object\""
+      ),
+      (["allowed_token_ids": []], "allowed_token_ids", "expected at least one token id"),
+      (["logit_bias": ["05": 1]], "logit_bias", "expected token ids"),
     ] as [(JSONObject, String, String)])
   func refusalsNameTheFieldAndTheFault(members: JSONObject, field: String, fault: String) throws {
     let fixture = try ServerFixture(ScriptedGenerator())

@@ -201,6 +201,18 @@ struct MessagesReplyTests {
     #expect(error["request_id"]?.stringValue == response.header("request-id"))
   }
 
+  /// Readers of JSON treat these arguments differently; a call is one in every API.
+  @Test(arguments: [#"{"a": 1, "a": 2}"#, #"{"a": 1e400}"#, #"{"a": "\ud83d"}"#])
+  func ambiguousArgumentsAreACall(arguments: String) throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.callPart("weather", arguments), .end()] })
+    let response = try fixture.post(Self.path, Self.body(["tools": Self.tools]))
+    let message = try JSONValue.parse(response.body, limits: JSONLimits(acceptsAmbiguous: true))
+    #expect(message["stop_reason"] == "tool_use" && message["content"]?[0]?["type"] == "tool_use")
+    let body: JSONValue = ["input": "hi", "tools": [["type": "function", "name": "weather"]]]
+    let output = try fixture.post("/v1/responses", body).json()["output"]?[0]
+    #expect(output?["status"] == "completed" && output?["arguments"] == .string(arguments))
+  }
+
   /// The demo model through its engine: every piece of a forced call, whole and streamed.
   @Test(.timeLimit(.minutes(10)))
   func forcedCallsOfAModelAreInputs() throws {

@@ -321,7 +321,7 @@ struct RejectionTests {
       "tools: expected at most 128 tools, found 129; send fewer"),
     .chat(
       ["tools": [weather], "tool_choice": "any"], field: "tool_choice",
-      "tool_choice: expected \"auto\", \"none\", \"required\" or an object that names a function, found \"any\"; correct it or leave it out"
+      "tool_choice: expected \"auto\", \"none\", \"required\" or an object of the type \"function\" or \"allowed_tools\", found \"any\"; correct it or leave it out"
     ),
   ]
 

@@ -21,14 +21,20 @@ final class ScriptedGenerator: TextGenerator {
   let slotCount = 4
   let requestCountMaximum: Int
   let drafts = false
+  /// Whether a cancelled request receives its end, as from an engine.
+  private let endsCancelled: Bool
   private let script: Script?
   private let guarded = Mutex(Guarded())
 
   /// Without a script, requests wait for `emit`.
-  init(contextLength: Int = 512, requestCountMaximum: Int = 256, script: Script? = nil) {
+  init(
+    contextLength: Int = 512, requestCountMaximum: Int = 256, endsCancelled: Bool = false,
+    script: Script? = nil
+  ) {
     self.contextLength = contextLength
     self.requestCountMaximum = requestCountMaximum
     self.script = script
+    self.endsCancelled = endsCancelled
   }
 
   var metrics: EngineMetrics {
@@ -66,7 +72,12 @@ final class ScriptedGenerator: TextGenerator {
   }
 
   func cancel(_ id: RequestID) {
-    guarded.withLock { $0.cancelled.append(id) }
+    let listener = guarded.withLock { state -> Listener? in
+      let isFirst = !state.cancelled.contains(id)
+      state.cancelled.append(id)
+      return isFirst && endsCancelled ? state.requests.first { $0.id == id }?.listener : nil
+    }
+    listener?(.end(.cancelled))
   }
 
   // MARK: For tests

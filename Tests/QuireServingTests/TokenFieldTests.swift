@@ -37,7 +37,7 @@ struct TokenFieldTests {
       // Each alone and after a space, where " a" is a single token.
       #expect(request.badWords == [[97, 98], [262, 98], [97], [262]])
     }
-    for request in try Self.requests(["allowed_token_ids": [], "bad_words": [], "truncation_side": "right"]) {
+    for request in try Self.requests(["bad_words": [], "truncation_side": "right"]) {
       #expect(request.allowedTokenIDs == nil && request.badWords.isEmpty && request.minimumTokens == 0)
       #expect(!request.showsSpecialTokens && !request.includesStop && !request.wantsPromptLogprobs)
     }

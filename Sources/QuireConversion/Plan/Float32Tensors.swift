@@ -6,7 +6,7 @@ import QuireTensors
 
 /// The tensors that take four bytes a value where no step rounds them: matrices that the checkpoint stores as float32, that
 /// it holds quantized, or that an adapter is merged into, and norms with values that bf16 does not hold.
-package struct Float32Tensors: Sendable, Equatable {
+package struct Float32Tensors: Sendable, Equatable, CustomStringConvertible {
   /// At the present point of the recipe.
   private var names: Set<TensorName> = []
   /// Those that the checkpoint holds quantized: they take less in its own files.
@@ -32,6 +32,11 @@ package struct Float32Tensors: Sendable, Equatable {
     let count = name.shape(in: loader.configuration)[0]
     let norm = try wrapping(ConversionError.model, try loader.norm(name, count: count))
     return !norm.buffer.allSatisfy { $0.roundedToBfloat16 == $0 }
+  }
+
+  /// The same in every process: it is part of what decides whether a run can resume (``ConversionKey``).
+  package var description: String {
+    [names, quantized].map { "\($0.map(\.string).sorted())" }.joined(separator: " ")
   }
 
   package func contains(_ name: TensorName) -> Bool { names.contains(name) }

@@ -19,12 +19,15 @@ extension Recipe {
     calibration.statistics == nil && steps.contains { $0.settings.awaitsRepairShare }
   }
 
-  /// The steps up to the last one that removes something, those to come included, with this share of repair.
+  /// The steps up to the last one that removes something, those to come included, with this share of repair. Without
+  /// those that prepare for rounding, which do not change the float model.
   func repaired(share: Double) -> Recipe {
     let all = steps + upcoming
     let count = (all.lastIndex { $0.settings.removesInputs } ?? -1) + 1
     return Recipe(
-      name: name, steps: all.prefix(count).map { $0.settings.repairing(share: share).step },
+      name: name,
+      steps: all.prefix(count).filter { !$0.settings.preparesRounding }
+        .map { $0.settings.repairing(share: share).step },
       calibration: calibration)
   }
 

@@ -46,7 +46,8 @@ struct RepairTrial {
       try advance(
         runs, through: try wrapping(ConversionError.model, try layers.next()), index: layer, optimizer)
     }
-    let name = loader.configuration.tiesEmbeddings ? TensorName.embedding : .head
+    let rotated = recipe.rotatedConfiguration(loader.configuration)
+    let name = rotated.tiesEmbeddings ? TensorName.embedding : .head
     let head = try wrapping(ConversionError.model, try tables.matrix(name))
     let finalNorm = try wrapping(ConversionError.model, try tables.finalNorm())
     var divergences: [Double] = []

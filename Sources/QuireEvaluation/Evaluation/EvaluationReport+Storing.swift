@@ -1,3 +1,4 @@
+import Foundation
 import QuireJSON
 import QuirePacks
 
@@ -15,7 +16,9 @@ extension EvaluationReport {
         throw .missing(path: path, name: "steps that this report has rows for")
       }
       manifest.rows = rows
-      try PackWriter(path: path, copying: pack).finish(manifest: manifest)
+      // A link keeps pointing to the pack, which is the one that changes.
+      let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+      try PackWriter(path: file, copying: pack).finish(manifest: manifest)
     } catch {
       throw .model(error.description)
     }

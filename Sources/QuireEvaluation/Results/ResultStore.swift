@@ -37,7 +37,8 @@ final class ResultStore {
   /// The kept result; nil when there is none, or when its file is damaged.
   func value(_ key: ResultKey) -> JSONValue? {
     guard !isFresh, let path = path(key, ".json"), let bytes = try? TextFile.bytes(path: path),
-      let file = try? JSONValue.parse(bytes), file["key"]?.stringValue == key.text, let value = file["value"]
+      let file = try? JSONValue.parse(bytes), file["key"]?.stringValue == key.text, let value = file["value"],
+      file["checksum"]?.stringValue == Self.checksum(value)
     else { return nil }
     usedCount += 1
     return value
@@ -47,11 +48,18 @@ final class ResultStore {
     guard let path = path(key, ".json") else { return }
     do throws(FileFailure) {
       let file = try AtomicFile(path: path)
-      try file.write(JSONValue.object(["key": .string(key.text), "value": value]).serializedBytes())
+      let contents: JSONValue = [
+        "key": .string(key.text), "value": value, "checksum": .string(Self.checksum(value)),
+      ]
+      try file.write(contents.serializedBytes())
       try file.commit()
     } catch {
       throw Self.unwritable(path, error.reason)
     }
+  }
+
+  private static func checksum(_ value: JSONValue) -> String {
+    value.serializedBytes().withUnsafeBytes { ContentHash.hexadecimal(ContentHash.of($0)) }
   }
 
   /// A log of parts of a result that takes long; its file is removed by `ResultLog.finish`.

@@ -17,6 +17,7 @@ enum SchemaArrays {
       // A list, as in versions of JSON Schema before 2020-12; other elements follow `additionalItems`.
       (prefix, items) = (items, object["additionalItems"])
     }
+    if prefix == .array([]) { prefix = nil }
     guard let prefix else {
       let item = try reader.expression(items ?? .bool(true), at: path + ".items")
       if maximum == 0 { return reader.json.brackets(.empty) }

@@ -5,12 +5,13 @@ import QuireJSON
 ///
 /// | keyword | what it does |
 /// |---|---|
-/// | `type` (one or a list), `nullable`, `const`, `enum` | as specified |
+/// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths too |
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
 /// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
 /// | `minProperties`, `maxProperties` | for objects without `properties` |
 /// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items`. A list in `items` is read as `prefixItems`, then `additionalItems` as `items` |
-/// | `minLength`, `maxLength`, `pattern`, `format` | one of the three kinds at a time; formats of `StringFormat` |
+/// | `minLength`, `maxLength` | as specified; next to `pattern` or `format` each repetition gets a share of the length, see `StringLength` |
+/// | `pattern`, `format` | one of the two; formats of `StringFormat` |
 /// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds |
 /// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is not checked |
 /// | `allOf` | the schemas put together, where each keyword can be |
@@ -54,7 +55,12 @@ struct SchemaReader {
   /// The values of the whole schema that are objects.
   mutating func argumentsObject() throws(GrammarError) -> GrammarExpression {
     guard case .object(var object) = root, !object.isEmpty else { return json.object }
-    if object["type"] == nil && object["$ref"] == nil { object["type"] = "object" }
+    if let type = object["type"], !(type.arrayValue ?? [type]).contains("object") {
+      throw error(
+        "", expected: "the type \"object\", because arguments are members of one object",
+        found: String(type.serialized().prefix(40)), advice: "correct it", keyword: "type")
+    }
+    if object["$ref"] == nil { object["type"] = "object" }
     return try expression(.object(object), at: "")
   }
 

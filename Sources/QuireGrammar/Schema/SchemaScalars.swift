@@ -5,16 +5,15 @@ enum SchemaScalars {
   static func string(
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    let kinds = ["pattern", "format", object["minLength"] == nil ? "maxLength" : "minLength"]
-      .filter { object[$0] != nil }
-    if kinds.count > 1 {
-      throw reader.unsupported(kinds[1], path, because: "not both '\(kinds[0])' and '\(kinds[1])'")
+    if object["pattern"] != nil, object["format"] != nil {
+      throw reader.unsupported("format", path, because: "not both 'pattern' and 'format'")
     }
+    let length = try reader.counts("minLength", "maxLength", of: object, at: path)
     if let pattern = object["pattern"] {
       guard let pattern = pattern.stringValue else {
         throw reader.unsupported("pattern", path, because: "a string in pattern")
       }
-      return try matching(pattern, at: path, &reader)
+      return try matching(pattern, length, keyword: "pattern", at: path, &reader)
     }
     if let format = object["format"] {
       guard let expression = format.stringValue.flatMap({ StringFormat.expressions[$0] }) else {
@@ -23,10 +22,10 @@ enum SchemaScalars {
           found: String(format.serialized().prefix(60)),
           advice: "use one of them, or a pattern", keyword: "format")
       }
-      return try matching("^(\(expression))$", at: path, &reader)
+      return try matching("^(\(expression))$", length, keyword: "format", at: path, &reader)
     }
     guard object["minLength"] != nil || object["maxLength"] != nil else { return reader.json.string }
-    let (minimum, maximum) = try reader.counts("minLength", "maxLength", of: object, at: path)
+    let (minimum, maximum) = length
     let name = "string of \(minimum) to \(maximum.map { "\($0)" } ?? "any number")"
     if let known = reader.json.known(name) { return known }
     let characters = GrammarExpression.repetition(reader.json.character, minimum: minimum, maximum: maximum)
@@ -35,11 +34,12 @@ enum SchemaScalars {
 
   private static let quote = GrammarExpression.text("\"")
 
-  /// A string in which the expression matches somewhere.
+  /// A string in which the expression matches somewhere, of `minLength` to `maxLength` scalars.
   private static func matching(
-    _ pattern: String, at path: String, _ reader: inout SchemaReader
+    _ pattern: String, _ length: (minimum: Int, maximum: Int?), keyword: String, at path: String,
+    _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    let name = "string with \(pattern)"
+    let name = "string with \(pattern) of \(length.minimum) to \(length.maximum ?? -1)"
     if let known = reader.json.known(name) { return known }
     let anything = GrammarExpression.anyNumber(reader.json.character)
     let parts: [RegexReader.Alternative]
@@ -48,14 +48,19 @@ enum SchemaScalars {
     } catch {
       throw GrammarError(error.description, keyword: "pattern")
     }
-    let inside = GrammarExpression.choice(
+    let whole = GrammarExpression.choice(
       parts.map { part in
         .sequence([
-          part.isAnchoredAtStart ? .empty : anything, JSONGrammar.escaped(part.expression),
+          part.isAnchoredAtStart ? .empty : anything, part.expression,
           part.isAnchoredAtEnd ? .empty : anything,
         ])
       })
-    return reader.json.share(name, .sequence([quote, inside, quote]))
+    guard let inside = StringLength.fitted(whole, minimum: length.minimum, maximum: length.maximum) else {
+      throw reader.error(
+        path, expected: "a '\(keyword)' whose texts can have the length of minLength and maxLength",
+        found: "one without a repetition that gives it", advice: "correct them", keyword: keyword)
+    }
+    return reader.json.share(name, .sequence([quote, JSONGrammar.escaped(inside), quote]))
   }
 
   // MARK: Numbers

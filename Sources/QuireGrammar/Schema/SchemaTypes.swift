@@ -50,12 +50,18 @@ enum SchemaTypes {
     _ values: [JSONValue], _ keyword: String, _ object: JSONObject, types: [String]?, at path: String,
     _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    let rest = object.keys.first { $0 != keyword && $0 != "type" && $0 != "nullable" }
-    if let rest {
-      throw reader.unsupported(rest, path, because: "only 'type' next to '\(keyword)'")
+    let known = ["const", "enum", "type", "nullable"] + SchemaBounds.keywords
+    if let rest = object.keys.first(where: { !known.contains($0) }) {
+      throw reader.unsupported(
+        rest, path, because: "only 'type' and bounds of numbers and lengths next to '\(keyword)'")
     }
     try reader.visit(values.count)
-    let allowed = values.filter { value in types.map { isOf($0, value) } ?? true }
+    // `enum` may stand next to `const`.
+    let others = object["enum"]?.arrayValue ?? values
+    let allowed = values.filter { value in
+      (object["type"] == nil || types.map { isOf($0, value) } ?? true) && others.contains(value)
+        && SchemaBounds.allow(value, object)
+    }
     return .choice(allowed.map { reader.json.constant($0) })
   }
 

@@ -17,11 +17,13 @@ struct AnswerBlocks: Sendable {
     let kind: Kind
     var text = ""
 
-    /// The arguments of a call; nil while they are not a whole JSON object.
+    /// The arguments of a call; nil while they are not a whole JSON object. Models repeat keys, for example; a call with
+    /// such arguments is one in every API.
     var arguments: JSONValue? {
-      guard case .call = kind, let value = try? JSONValue.parse(text), value.objectValue != nil else {
-        return nil
-      }
+      let limits = JSONLimits(acceptsAmbiguous: true)
+      guard case .call = kind, let value = try? JSONValue.parse(text, limits: limits),
+        value.objectValue != nil
+      else { return nil }
       return value
     }
   }

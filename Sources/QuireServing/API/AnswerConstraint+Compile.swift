@@ -25,7 +25,7 @@ extension AnswerConstraint {
   /// Refuses a constraint on calls for a model whose calls are spelled in a form without a grammar.
   func check(_ format: ChatFormat) throws(ServingError) {
     switch kind {
-    case .toolCalls, .toolCallsOrJSON: break
+    case .toolCalls, .toolCallsOrJSON, .textAndToolCalls: break
     default: return
     }
     if format.answer.tools.canBeForced { return }

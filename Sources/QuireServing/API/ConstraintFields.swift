@@ -6,6 +6,8 @@ struct AnswerConstraint: Sendable {
   /// Names the field in messages.
   let field: String
   let kind: Constraint.Kind
+  /// Whether it is the API's own format of the content, which an answer of forced calls does not have.
+  var isResponseFormat = false
 }
 
 /// Reads the constraint on an answer. OpenAI, vLLM, llama-server and SGLang have different fields for it; a request may

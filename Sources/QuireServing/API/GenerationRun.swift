@@ -18,10 +18,6 @@ final class GenerationRun: Sendable {
     var unfinishedCount: Int
     var ids: [RequestID] = []
 
-    /// Choices that still run after the answer ended because another choice failed.
-    var abandonedIDs: [RequestID] {
-      if case .over = stage, unfinishedCount > 0 { ids } else { [] }
-    }
   }
 
   private let generator: any TextGenerator
@@ -88,7 +84,7 @@ final class GenerationRun: Sendable {
       if state.reply.isStreamed { exchange.beginStream(EventStream.head) }
       send(state.reply.open(), of: state.reply)
       for (event, choice) in early { perform(event, choice: choice, on: &state) }
-      return state.abandonedIDs
+      return abandonedIDs(&state)
     }
     for id in abandoned { generator.cancel(id) }
     exchange.onClientGone { self.cancel() }
@@ -113,12 +109,19 @@ final class GenerationRun: Sendable {
         return []
       case .running:
         perform(event, choice: choice, on: &state)
-        return state.abandonedIDs
+        return abandonedIDs(&state)
       case .over:
         return []
       }
     }
     for id in abandoned { generator.cancel(id) }
+  }
+
+  /// Choices that still run although the answer has ended, because another choice failed or the client is too far behind.
+  private func abandonedIDs(_ state: inout Guarded) -> [RequestID] {
+    if exchange.isClientGone { state.stage = .over }
+    if case .over = state.stage, state.unfinishedCount > 0 { return state.ids }
+    return []
   }
 
   private func perform(_ event: GenerationEvent, choice: Int, on state: inout Guarded) {

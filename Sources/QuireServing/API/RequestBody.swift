@@ -12,6 +12,14 @@ extension HTTPRequest {
     guard !body.isEmpty else {
       throw .rejected(.badField(nil, "request body: expected a JSON object, found nothing; send one"))
     }
+    if let encoding = value(of: "Content-Encoding"), encoding.lowercased() != "identity" {
+      throw .rejected(
+        Rejection(
+          status: 415,
+          message:
+            "Content-Encoding: expected a body that is not compressed, found \(Found.text(encoding)); send it as it is",
+          kind: "invalid_request_error", code: "unsupported_encoding"))
+    }
     let value: JSONValue
     do {
       value = try JSONValue.parse(body)

@@ -30,9 +30,10 @@ enum ResponseFormat {
     switch type {
     case "json_object":
       guard format.value("schema") != nil else {
-        return AnswerConstraint(field: name, kind: .jsonObject)
+        return AnswerConstraint(field: name, kind: .jsonObject, isResponseFormat: true)
       }
-      return AnswerConstraint(field: name + ".schema", kind: .jsonSchema(try format.schema("schema")))
+      return AnswerConstraint(
+        field: name + ".schema", kind: .jsonSchema(try format.schema("schema")), isResponseFormat: true)
     case "json_schema": return try schemaFormat(format)
     default: return nil
     }
@@ -48,6 +49,7 @@ enum ResponseFormat {
     }
     _ = try options.string("name")
     _ = try options.bool("strict")
-    return AnswerConstraint(field: "\(field).schema", kind: .jsonSchema(try options.schema("schema")))
+    return AnswerConstraint(
+      field: "\(field).schema", kind: .jsonSchema(try options.schema("schema")), isResponseFormat: true)
   }
 }

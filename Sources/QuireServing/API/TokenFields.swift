@@ -39,6 +39,9 @@ struct TokenFields: Sendable {
         reader.array(name, of: "token ids") ?? [], name, vocabularySize: vocabularySize)
     }
     minimumTokens = try reader.int("min_tokens", in: 0...Int.max) ?? 0
+    if let values = reader.value("allowed_token_ids"), values.arrayValue?.isEmpty == true {
+      throw reader.wrong("allowed_token_ids", expected: "at least one token id", found: values)
+    }
     let allowed = try ids("allowed_token_ids")
     allowedTokenIDs = allowed.isEmpty ? nil : allowed
     badWords = try Self.badWords(reader)

@@ -12,7 +12,10 @@ enum ToolChoice: Sendable, Equatable {
   /// The answer is one call of this function.
   case function(String)
 
-  static let shape = RequestShape.object(["type": .any, "name": .any, "function": .members(["name"])])
+  static let shape = RequestShape.object([
+    "type": .any, "name": .any, "function": .members(["name"]),
+    "allowed_tools": .object(["mode": .any, "tools": .array(of: .any)]),
+  ])
 
   private static let field = "tool_choice"
 
@@ -28,8 +31,10 @@ enum ToolChoice: Sendable, Equatable {
     case "function" where value.objectValue != nil: self = .function(try Self.name(reader, among: names))
     default:
       throw reader.wrong(
-        Self.field, expected: "\"auto\", \"none\", \"required\" or an object that names a function",
-        found: value)
+        Self.field,
+        expected:
+          "\"auto\", \"none\", \"required\" or an object of the type \"function\" or \"allowed_tools\"",
+        found: value["type"] ?? value)
     }
   }
 
@@ -70,7 +75,7 @@ extension ToolFields {
   func constraint(with own: AnswerConstraint?) throws(ServingError) -> AnswerConstraint? {
     switch choice {
     case .required, .function:
-      if let own, own.field != ResponseFormat.name {
+      if let own, !own.isResponseFormat {
         throw .rejected(
           .badField(
             own.field,
@@ -84,7 +89,7 @@ extension ToolFields {
       return AnswerConstraint(
         field: "tools", kind: .toolCalls(functions, allowsSeveral: allowsParallelCalls))
     case .auto where !functions.isEmpty:
-      guard let own else { return nil }
+      guard let own else { return strictCalls }
       switch own.kind {
       case .jsonObject: return callsOr(["type": "object", "additionalProperties": true], own)
       case .jsonSchema(let schema): return callsOr(schema, own)
@@ -97,6 +102,15 @@ extension ToolFields {
       }
     case .auto, .none: return own
     }
+  }
+
+  /// Functions that ask for `strict` get arguments of their schemas whenever the model calls them; others any object.
+  private var strictCalls: AnswerConstraint? {
+    guard functions.contains(where: \.isStrict) else { return nil }
+    return AnswerConstraint(
+      field: "tools",
+      kind: .textAndToolCalls(
+        functions.map { $0.isStrict ? $0 : $0.withoutSchema }, allowsSeveral: allowsParallelCalls))
   }
 
   private func callsOr(_ schema: JSONValue, _ own: AnswerConstraint) -> AnswerConstraint {

@@ -14,12 +14,16 @@ struct ToolDefinition: Sendable {
   let constrained: ConstrainedTool
 
   /// - Parameter parameters: The schema of the arguments; nil or null for none.
-  init(name: String, namePath: String, prompt: JSONValue, parameters: JSONValue?, parametersPath: String) {
+  init(
+    name: String, namePath: String, prompt: JSONValue, parameters: JSONValue?, parametersPath: String,
+    isStrict: Bool
+  ) {
     self.name = name
     self.namePath = namePath
     self.prompt = prompt
     constrained = ConstrainedTool(
-      name: name, parameters: parameters?.isNull == true ? nil : parameters, path: parametersPath)
+      name: name, parameters: parameters?.isNull == true ? nil : parameters, path: parametersPath,
+      isStrict: isStrict)
   }
 
   /// A tool whose members are not nested.
@@ -34,7 +38,7 @@ struct ToolDefinition: Sendable {
     self.init(
       name: name, namePath: fields.prefix + "name",
       prompt: ["type": "function", "function": .object(function)], parameters: schema,
-      parametersPath: fields.prefix + parameters)
+      parametersPath: fields.prefix + parameters, isStrict: try fields.bool("strict") ?? false)
   }
 
   /// The `tools` of a request. Throws when there are too many, or two with one name.

@@ -25,9 +25,21 @@ struct ToolFields: Sendable {
     let tools = try ToolDefinition.list(reader) { tool, index throws(ServingError) in
       try Self.tool(tool, index: index)
     }
-    self.init(
-      tools, choice: try ToolChoice(reader, names: Set(tools.map(\.name))),
-      allowsParallelCalls: try reader.bool("parallel_tool_calls") ?? true)
+    try self.init(tools, reader)
+  }
+
+  /// Reads `tool_choice` and `parallel_tool_calls`.
+  init(_ tools: [ToolDefinition], _ reader: FieldReader) throws(ServingError) {
+    let names = Set(tools.map(\.name))
+    let allowsParallelCalls = try reader.bool("parallel_tool_calls") ?? true
+    if let allowed = try AllowedTools(reader, names: names) {
+      self.init(
+        tools.filter { allowed.names.contains($0.name) }, choice: allowed.choice,
+        allowsParallelCalls: allowsParallelCalls)
+    } else {
+      self.init(
+        tools, choice: try ToolChoice(reader, names: names), allowsParallelCalls: allowsParallelCalls)
+    }
   }
 
   init(_ tools: [ToolDefinition], choice: ToolChoice, allowsParallelCalls: Bool) {
@@ -58,7 +70,8 @@ struct ToolFields: Sendable {
     }
     return ToolDefinition(
       name: name, namePath: function.prefix + "name", prompt: .object(known),
-      parameters: definition["parameters"], parametersPath: function.prefix + "parameters")
+      parameters: definition["parameters"], parametersPath: function.prefix + "parameters",
+      isStrict: try function.bool("strict") ?? false)
   }
 
   private static func known(_ definition: JSONObject) -> JSONObject {

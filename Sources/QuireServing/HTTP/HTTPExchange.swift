@@ -81,13 +81,15 @@ package final class HTTPExchange: Sendable {
     }
   }
 
-  /// Adds bytes to the stream.
+  /// Adds bytes to the stream. A client with too many unread bytes counts as gone from then on; whoever writes asks
+  /// `isClientGone`. The action of `onClientGone` does not run within this call, because the writer may hold a lock that
+  /// the action takes, too.
   package func write(_ bytes: some Collection<UInt8>) {
     let bytes = Array(bytes)
-    update {
-      $0.lastWrite = .now
-      $0.record.answer?.append(bytes)
-      return $0.flow.write(bytes)
+    guarded.withLock { state in
+      state.lastWrite = .now
+      state.record.answer?.append(bytes)
+      Self.perform(&state) { $0.flow.write(bytes) }
     }
   }
 
@@ -122,7 +124,7 @@ package final class HTTPExchange: Sendable {
     update { $0.flow.leave() }
   }
 
-  /// Writes `bytes` if nothing was written to the stream since `instant`.
+  /// Writes `bytes` if nothing was written to the stream since `instant`. Not on a thread that holds a handler's lock.
   func write(_ bytes: [UInt8], ifSilentSince instant: ContinuousClock.Instant) {
     update {
       guard $0.flow.isStreaming, $0.lastWrite < instant else { return false }
@@ -191,14 +193,18 @@ package final class HTTPExchange: Sendable {
   /// action for a client that left runs outside the lock.
   private func update(_ event: (inout Guarded) -> Bool) {
     let action = guarded.withLock { state in
-      // A completed request must not be resumed.
-      let mustWake = event(&state)
-      if mustWake, let connection = state.connection { MHD_resume_connection(connection.pointer) }
+      Self.perform(&state, event)
       guard state.flow.isGone else { return nil as (@Sendable () -> Void)? }
       defer { state.onClientGone = nil }
       return state.onClientGone
     }
     action?()
+  }
+
+  private static func perform(_ state: inout Guarded, _ event: (inout Guarded) -> Bool) {
+    let mustWake = event(&state)
+    // A completed request must not be resumed.
+    if mustWake, let connection = state.connection { MHD_resume_connection(connection.pointer) }
   }
 
   private static func suspend(_ connection: ConnectionHandle?) {

@@ -6,7 +6,7 @@ enum MessagesPrompt {
   static let shape: [String: RequestShape] = [
     "messages": MessagesConversation.shape, "system": MessagesConversation.textShape,
     "tools": .array(
-      of: .members(["type", "name", "description", "input_schema", "cache_control"])),
+      of: .members(["type", "name", "description", "input_schema", "strict", "cache_control"])),
     "tool_choice": .members(["type", "name", "disable_parallel_tool_use"]),
     "thinking": .members(["type", "display", "budget_tokens"]),
   ]

@@ -31,7 +31,7 @@ enum MessagesRequest {
       throw .rejected(
         .badField("max_tokens", "max_tokens: expected an integer of 1 or more, found none; send one"))
     }
-    generation.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 1, names: ["max_tokens"])
+    generation.maximumTokens = try reader.int("max_tokens", in: 1...Int.max)
     return ChatRequest(
       prompt: prompt, generation: generation,
       constraint: try prompt.tools.constraint(with: try format(reader)), logprobCount: nil,
@@ -57,7 +57,8 @@ enum MessagesRequest {
       let field = format.prefix + "schema"
       throw .rejected(.badField(field, "\(field): expected a JSON Schema, found none; send one"))
     }
-    return AnswerConstraint(field: format.prefix + "schema", kind: .jsonSchema(try format.schema("schema")))
+    return AnswerConstraint(
+      field: format.prefix + "schema", kind: .jsonSchema(try format.schema("schema")), isResponseFormat: true)
   }
 }
 

@@ -38,7 +38,8 @@ struct LogitBias {
     let bias =
       members.value(key)?.boolValue == false
       ? -Float.infinity : try members.number(key, in: Self.range) ?? 0
-    if let id = Int32(key), isToken(id) {
+    // "05" and "+5" would be second names of a token.
+    if let id = Int32(key), isToken(id), key == String(id) {
       biases[id] = bias
     } else if Int32(key) == nil, let tokenizer {
       for id in tokenizer.encode(key) { biases[id] = bias }

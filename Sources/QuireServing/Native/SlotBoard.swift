@@ -18,6 +18,8 @@ final class SlotBoard: TextGenerator {
     var generatedCount = 0
     /// Whether the answer has a line feed so far.
     var hasLineFeed = false
+    /// `nil` until the generator has accepted it.
+    var id: RequestID?
   }
 
   private struct Guarded {
@@ -54,10 +56,12 @@ final class SlotBoard: TextGenerator {
     let number = add(request)
     do {
       // Events may arrive before this returns.
-      return try generator.submit(request) { event in
+      let id = try generator.submit(request) { event in
         self.note(event, number)
         onEvent(event)
       }
+      guarded.withLock { $0.tasks[number]?.id = id }
+      return id
     } catch {
       remove(number)
       throw error
@@ -65,6 +69,11 @@ final class SlotBoard: TextGenerator {
   }
 
   func cancel(_ id: RequestID) { generator.cancel(id) }
+
+  /// Ends all requests that have been submitted; each receives `FinishReason.cancelled`.
+  func cancelAll() {
+    for id in guarded.withLock({ $0.tasks.values.compactMap(\.id) }) { generator.cancel(id) }
+  }
 
   // MARK: Tasks
 

@@ -110,7 +110,8 @@ struct ResponsesRequest: Sendable {
     let value = JSONValue.object(format.object)
     switch try format.string("type") {
     case "text": return (nil, value)
-    case "json_object": return (AnswerConstraint(field: "text.format", kind: .jsonObject), value)
+    case "json_object":
+      return (AnswerConstraint(field: "text.format", kind: .jsonObject, isResponseFormat: true), value)
     case "json_schema":
       let field = "text.format.schema"
       guard format.value("schema") != nil else {
@@ -118,7 +119,8 @@ struct ResponsesRequest: Sendable {
       }
       _ = try format.string("name")
       _ = try format.bool("strict")
-      return (AnswerConstraint(field: field, kind: .jsonSchema(try format.schema("schema"))), value)
+      let kind = Constraint.Kind.jsonSchema(try format.schema("schema"))
+      return (AnswerConstraint(field: field, kind: kind, isResponseFormat: true), value)
     default:
       throw format.wrong(
         "type", expected: "one of text, json_object, json_schema", found: format.value("type") ?? .null)

@@ -16,7 +16,7 @@ struct ResponsesTools: Sendable {
 
   init(_ reader: FieldReader) throws(ServingError) {
     var repeated: [JSONValue] = []
-    var tools = try ToolDefinition.list(reader) { value, index throws(ServingError) in
+    let tools = try ToolDefinition.list(reader) { value, index throws(ServingError) in
       let tool = try reader.block(value, "tools", index)
       guard tool.type == "function" else {
         throw .rejected(
@@ -30,17 +30,7 @@ struct ResponsesTools: Sendable {
     }
     definitions = repeated
     choice = reader.value("tool_choice") ?? "auto"
-    if choice["type"]?.stringValue == "allowed_tools", let allowed = try reader.object("tool_choice") {
-      let names = try Self.allowedNames(allowed, among: Set(tools.map(\.name)))
-      tools = tools.filter { names.contains($0.name) }
-      fields = ToolFields(
-        tools, choice: try Self.mode(allowed, among: names),
-        allowsParallelCalls: try reader.bool("parallel_tool_calls") ?? true)
-    } else {
-      fields = ToolFields(
-        tools, choice: try ToolChoice(reader, names: Set(tools.map(\.name))),
-        allowsParallelCalls: try reader.bool("parallel_tool_calls") ?? true)
-    }
+    fields = try ToolFields(tools, reader)
   }
 
   private static func repeated(_ tool: FieldReader) throws(ServingError) -> JSONValue {
@@ -49,29 +39,5 @@ struct ResponsesTools: Sendable {
       "description": tool.value("description") ?? .null, "parameters": tool.value("parameters") ?? .null,
       "strict": .bool(try tool.bool("strict") ?? false),
     ]
-  }
-
-  /// The functions that `allowed_tools` names. The model sees no others.
-  private static func allowedNames(
-    _ choice: FieldReader, among names: Set<String>
-  ) throws(ServingError) -> Set<String> {
-    var allowed: Set<String> = []
-    for (index, value) in (try choice.array("tools", of: "tools") ?? []).enumerated() {
-      let tool = try choice.block(value, "tools", index)
-      allowed.insert(
-        try ToolChoice.checked(tool.fields.string("name"), path: tool.fields.prefix + "name", among: names))
-    }
-    return allowed
-  }
-
-  private static func mode(
-    _ choice: FieldReader, among names: Set<String>
-  ) throws(ServingError) -> ToolChoice {
-    switch try choice.string("mode") {
-    case "auto", nil: return .auto
-    case "required": return try ToolChoice.required("required", among: names)
-    case let mode?:
-      throw choice.wrong("mode", expected: "\"auto\" or \"required\"", found: .string(mode))
-    }
   }
 }

@@ -10,6 +10,8 @@ enum ChatWord {
   /// A limit on the reasoning, with the text that follows the command.
   case budget(String)
   case clear, help, exit
+  /// A command with text after it that takes none.
+  case superfluous(String, text: String)
   /// A command that does not exist, with the most similar one.
   case unknown(String, suggestion: String)
 
@@ -21,6 +23,10 @@ enum ChatWord {
       return
     }
     let rest = parts.count > 1 ? String(parts[1]) : ""
+    if Self.bareWords.contains(String(first)), !rest.allSatisfy(\.isWhitespace) {
+      self = .superfluous(String(first), text: rest)
+      return
+    }
     switch first {
     case "/think", "/thinking": self = .think(.thinking, message: rest)
     case "/no_think", "/no-think", "/no-thinking": self = .think(.nonThinking, message: rest)
@@ -35,6 +41,8 @@ enum ChatWord {
           for: String(first), among: Self.list.map { String($0.0.prefix { $0 != " " }) } + ["/quit"]))
     }
   }
+
+  private static let bareWords = ["/clear", "/help", "/exit", "/quit"]
 
   /// The commands and what they do, for `/help`.
   static let list: [(String, String)] = [

@@ -136,6 +136,11 @@ private struct Chat {
         sentence:
           "unknown command \(word)\(suggestion); /help lists the commands, and a space before / sends it as a message"
       )
+    case .superfluous(let word, let text):
+      throw RefusedLine(
+        sentence:
+          "\(word): expected nothing after it, found '\(text.prefix(40))'; send it alone, or with a space before / as a message"
+      )
     case .budget(let text): try setBudget(text)
     case .message: try answer(line)
     }
@@ -159,9 +164,11 @@ private struct Chat {
     let turn = messages + [ChatMessage(role: .user, content: line)]
     let tokens = try conversation.tokens(turn, mode)
     guard tokens.count < conversation.contextLength else {
+      let advice =
+        messages.count > start.count ? "/clear forgets it" : "shorten the message or raise --context"
       throw RefusedLine(
         sentence:
-          "the conversation would have \(tokens.count) tokens, the context holds \(conversation.contextLength); /clear forgets it"
+          "the conversation would have \(tokens.count) tokens, the context holds \(conversation.contextLength); \(advice)"
       )
     }
     let isQuiet = arguments.has("--quiet")

@@ -37,7 +37,8 @@ private func runConvert(_ arguments: Arguments) throws {
   let recipePath = try recipeName(arguments)
   let isPlanOnly = arguments.has("--plan")
   if arguments.has("--measure"), !isPlanOnly {
-    throw CommandError("--measure: expected --plan with it, found none; add --plan, or leave it out")
+    throw UsageError(
+      arguments.command, "--measure: expected --plan with it, found none; add --plan, or leave it out")
   }
   let named = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")

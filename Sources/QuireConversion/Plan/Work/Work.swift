@@ -3,14 +3,16 @@ package import QuireTensors
 /// What decides the speed of some work: its kind, and where that matters the width and the format of its matrices.
 package struct WorkItem: Hashable, Sendable {
   package let kind: WorkKind
-  /// Inputs of the matrices, at most as many as the kind is measured with.
+  /// Inputs of the matrices in whole groups of the format, at most as many as the kind is measured with. A budget is
+  /// counted with a format that a pruned matrix may not have.
   package let width: Int
   /// bf16 for floats of any size.
   package let format: WeightFormat
 
   package init(_ kind: WorkKind, width: Int = 1, format: WeightFormat = .bf16) {
     self.kind = kind
-    self.width = min(width, kind.widthLimit)
+    let group = format.group ?? 1
+    self.width = (min(width, kind.widthLimit) + group - 1) / group * group
     self.format = format
   }
 }

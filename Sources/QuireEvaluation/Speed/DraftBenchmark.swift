@@ -82,7 +82,7 @@ struct DraftBenchmark {
         defer { onTurn() }
         return !contestant.taker.turn()
       }
-      // Nobody always comes first after the measurement of the limits, or last.
+      // Reverse the order each round, so that no engine always runs right after the limit measurement.
       running.reverse()
     }
     for contestant in contestants {

@@ -4,8 +4,8 @@
   import Darwin
 #endif
 
-/// The temporary files of an unfinished output file, from which a later run can resume. Only this type names, lists,
-/// keeps and removes them.
+/// The temporary files of an unfinished output file, from which a later run can resume. Only this type lists, keeps and
+/// removes them; `AtomicFile` writes the first of them, under the same name.
 ///
 ///     let unfinished = UnfinishedFiles(of: "model.quire")
 ///     unfinished.found                    // [.contents, .journal, .states], after a kill

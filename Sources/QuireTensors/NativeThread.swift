@@ -1,7 +1,7 @@
 import CKernels
 import Foundation
 
-/// A thread of the system. All threads are started here.
+/// A thread of the system. All threads but those of libraries, such as libmicrohttpd, are started here.
 ///
 /// `Foundation.Thread` and Dispatch queues do not report that the system refused a thread, and waiting for their work
 /// then never ends.

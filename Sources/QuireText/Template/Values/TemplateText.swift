@@ -30,15 +30,6 @@ struct TemplateText: Sendable {
   var string: String { String(decoding: bytes, as: UTF8.self) }
   var isEmpty: Bool { bytes.isEmpty }
 
-  /// The ranges that come from the template.
-  var templateRanges: [Range<Int>] {
-    switch origin {
-    case .template: bytes.isEmpty ? [] : [0..<bytes.count]
-    case .data: []
-    case .mixed(let ranges): ranges
-    }
-  }
-
   /// Calls `body` with each maximal range of one provenance, in order.
   func forEachRun<Failure>(
     _ body: (Range<Int>, _ isTemplate: Bool) throws(Failure) -> Void

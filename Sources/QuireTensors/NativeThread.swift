@@ -7,7 +7,7 @@ import Foundation
 /// then never ends.
 ///
 ///     NativeThread.start(named: "signals") { … }              // ends the process where no thread can be had
-///     let thread = try NativeThread(named: "relay") { … }     // throws there
+///     let thread = try NativeThread(named: "proxy") { … }     // throws there
 ///     thread.join()                                           // once, after the body was asked to end
 package struct NativeThread: Sendable {
   /// The system refused a thread.

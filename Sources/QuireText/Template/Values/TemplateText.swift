@@ -1,7 +1,7 @@
 /// A string of a template with its provenance: which bytes were written by the template and which come from the
 /// messages, tools and arguments of a request.
 ///
-/// Every operation keeps it, so that a rendered prompt says for each byte whether a control token may be recognised
+/// Every operation keeps it, so that a rendered prompt says for each byte whether a control token may be recognized
 /// there. Bytes are valid UTF-8; Python's semantics are by code point, so indices are converted where they occur.
 struct TemplateText: Sendable {
   enum Origin: Sendable {

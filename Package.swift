@@ -134,7 +134,8 @@ let package = Package(
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints"],
+      name: "TestSupport",
+      dependencies: ["QuireJSON", "QuireFiles", "QuireTensors", "QuireCheckpoints", "QuireText"],
       path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .target(
       name: "FuzzParsers",

@@ -108,15 +108,7 @@ package final class AtomicFile {
     while true {
       let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o666)
       guard descriptor >= 0 else { throw .last }
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        let isBusy = errno == EWOULDBLOCK
-        let failure = FileFailure.last
-        _ = close(descriptor)
-        throw isBusy
-          ? FileFailure(
-            reason: "another process is writing it",
-            remedy: "wait until that is done or choose another path and run again") : failure
-      }
+      try lock(descriptor)
       // Between open and lock another process may have renamed the file: check again.
       var held = stat()
       var named = stat()

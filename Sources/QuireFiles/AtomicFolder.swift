@@ -133,15 +133,7 @@ package final class AtomicFolder {
     guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .last }
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { throw .last }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let isBusy = errno == EWOULDBLOCK
-      let failure = FileFailure.last
-      _ = close(descriptor)
-      throw isBusy
-        ? FileFailure(
-          reason: "another process is writing it",
-          remedy: "wait until that is done or choose another path and run again") : failure
-    }
+    try lock(descriptor)
     return descriptor
   }
 }

@@ -8,7 +8,7 @@
 ///     hash.update(second)
 ///     print(hash.hexadecimal)  // of `first` followed by `second`
 ///
-/// Source: the XXH64 algorithm description in the xxHash project's specification.
+/// The seed is 0. Source: the XXH64 algorithm description in the xxHash project's specification.
 package struct ContentHash: Sendable {
   private static let primes: (UInt64, UInt64, UInt64, UInt64, UInt64) = (
     0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63,
@@ -16,17 +16,15 @@ package struct ContentHash: Sendable {
   )
   private static let stripeBytes = 32
 
-  private let seed: UInt64
   private var lanes: (UInt64, UInt64, UInt64, UInt64)
   private var pending: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
   private var pendingCount = 0  // bytes of `pending` in use, below 32
   private var byteCount: UInt64 = 0
 
   /// The hash of no bytes.
-  package init(seed: UInt64 = 0) {
-    self.seed = seed
+  package init() {
     let primes = Self.primes
-    lanes = (seed &+ primes.0 &+ primes.1, seed &+ primes.1, seed, seed &- primes.0)
+    lanes = (primes.0 &+ primes.1, primes.1, 0, 0 &- primes.0)
   }
 
   /// The hash of a buffer.
@@ -55,7 +53,7 @@ package struct ContentHash: Sendable {
   /// The hash of everything appended so far.
   package var value: UInt64 {
     let primes = Self.primes
-    var hash = seed &+ primes.4
+    var hash = primes.4
     if byteCount >= UInt64(Self.stripeBytes) {
       hash =
         Self.rotate(lanes.0, 1) &+ Self.rotate(lanes.1, 7) &+ Self.rotate(lanes.2, 12)

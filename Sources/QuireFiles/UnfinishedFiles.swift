@@ -4,8 +4,8 @@
   import Darwin
 #endif
 
-/// The temporary files of an unfinished output file, from which a later run can resume. Only this type names, lists,
-/// keeps and removes them.
+/// The temporary files of an unfinished output file, from which a later run can resume. Only this type recognizes, lists,
+/// keeps and removes them; `AtomicFile` writes the first of them, under the same name.
 ///
 ///     let unfinished = UnfinishedFiles(of: "model.quire")
 ///     unfinished.found                    // [.contents, .journal, .states], after a kill
@@ -45,6 +45,11 @@ package final class UnfinishedFiles {
 
   /// The path of a part.
   package func path(of part: Part) -> String { path + part.rawValue }
+
+  /// Whether a file of this name, in the folder of an output file named `output`, is or may be one of its temporary files.
+  package static func owns(name: String, of output: String) -> Bool {
+    name.hasPrefix(output + ".") && (name.hasSuffix(Part.contents.rawValue) || name.contains(".survey"))
+  }
 
   /// The parts whose files exist, in the order of the cases.
   package var found: [Part] {

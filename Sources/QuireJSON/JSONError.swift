@@ -53,13 +53,13 @@ extension JSONError: CustomStringConvertible {
     case .tooManyValues(let limit, let at):
       "\(at): expected at most \(limit) values, found more; split the text"
     case .invalidUTF8(let at):
-      "\(at): expected UTF-8, found a byte that cannot stand there; save the text as UTF-8"
+      "\(at): expected UTF-8, found an invalid byte; save the text as UTF-8"
     case .byteOrderMark:
       "line 1, column 1: expected a value, found a byte order mark; save the text without one"
     case .loneSurrogate(let at):
       "\(at): a \\u escape names half of a surrogate pair; write both halves or the character itself"
     case .controlCharacter(let byte, let at):
-      "\(at): the control character U+00\(Self.hexadecimal(byte)) may not stand in a string; write it as an escape"
+      "\(at): the control character U+00\(Self.hexadecimal(byte)) is not allowed in a string; write it as an escape"
     case .badEscape(let found, let at):
       "\(at): expected an escape such as \\n, \\\" or \\u00e9, found \(found)"
     case .badNumber(let found, let hint, let at):

@@ -73,7 +73,7 @@ struct ManifestValidator {
     let expected: [PackSchema.Stream]
     switch PackSchema.streams(shape: shape, scheme: scheme, group: group) {
     case .success(let streams): expected = streams
-    case .failure(let misfit): throw invalid("scheme and shape of \(called)", misfit.found)
+    case .failure(let mismatch): throw invalid("scheme and shape of \(called)", mismatch.found)
     }
     guard let list = value["streams"]?.arrayValue, list.count == expected.count else {
       throw invalid(

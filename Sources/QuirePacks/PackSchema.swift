@@ -11,7 +11,7 @@ package enum PackSchema {
   }
 
   /// Why the shape and the scheme do not fit, in a few words.
-  package struct Misfit: Error, Equatable {
+  package struct Mismatch: Error, Equatable {
     package let found: String
   }
 
@@ -21,25 +21,25 @@ package enum PackSchema {
   ]
 
   /// The streams of a tensor in the order they are stored.
-  package static func streams(shape: [Int], scheme: String, group: Int?) -> Result<[Stream], Misfit> {
+  package static func streams(shape: [Int], scheme: String, group: Int?) -> Result<[Stream], Mismatch> {
     // bounded: `product` leaves 15 bits for what follows
     guard let elementCount = product(shape) else {
-      return .failure(Misfit(found: "a shape of more than 2^48 elements or none"))
+      return .failure(Mismatch(found: "a shape of more than 2^48 elements or none"))
     }
     if let element = elements[scheme] {
-      guard group == nil else { return .failure(Misfit(found: "a group where the scheme has none")) }
+      guard group == nil else { return .failure(Mismatch(found: "a group where the scheme has none")) }
       return .success([Stream(kind: element.kind, rawBytes: elementCount * element.bytes)])
     }
     guard let format = WeightFormat(name: scheme, group: group) else {
-      return .failure(Misfit(found: "the unknown scheme \"\(scheme.prefix(40))\""))
+      return .failure(Mismatch(found: "the unknown scheme \"\(scheme.prefix(40))\""))
     }
     guard shape.count == 2 else {
-      return .failure(Misfit(found: "\(shape.count) sizes where \(scheme) has rows and columns"))
+      return .failure(Mismatch(found: "\(shape.count) sizes where \(scheme) has rows and columns"))
     }
     do throws(TensorError) {
       try format.validate(columns: shape[1], name: scheme)
     } catch {
-      return .failure(Misfit(found: "that \(error.description)"))
+      return .failure(Mismatch(found: "that \(error.description)"))
     }
     var streams = [
       Stream(kind: .codes, rawBytes: format.codeByteCount(rows: shape[0], columns: shape[1])),

@@ -1,6 +1,6 @@
 extension Sequence<PackTensor> {
   /// How these tensors differ from exactly those of `shapes`, by name, in a few words; nil when they do not.
-  func misfit(to shapes: [String: [Int]]) -> String? {
+  func mismatch(to shapes: [String: [Int]]) -> String? {
     var missing = shapes
     for tensor in self {
       guard let shape = missing.removeValue(forKey: tensor.name) else {
@@ -18,7 +18,7 @@ extension Sequence<PackTensor> {
 extension PackReader {
   /// Refuses a pack that does not hold exactly the tensors of `shapes`, by name.
   package func check(shapes: [String: [Int]]) throws(PackError) {
-    guard let misfit = tensors.misfit(to: shapes) else { return }
-    throw .invalid(path: path, member: "list of the model's tensors", found: misfit)
+    guard let mismatch = tensors.mismatch(to: shapes) else { return }
+    throw .invalid(path: path, member: "list of the model's tensors", found: mismatch)
   }
 }

@@ -120,7 +120,7 @@ package final class PackWriter {
     precondition((1...PackLayout.nameBytesMax).contains(name.utf8.count), "a tensor has a name")
     precondition(names.insert(name).inserted, "tensor \(name) is in the pack already")
     switch PackSchema.streams(shape: shape, scheme: scheme, group: group) {
-    case .failure(let misfit): preconditionFailure("tensor \(name) has \(misfit.found)")
+    case .failure(let mismatch): preconditionFailure("tensor \(name) has \(mismatch.found)")
     case .success(let expected):
       precondition(
         expected == streams.map { .init(kind: $0.kind, rawBytes: $0.bytes.count) },
@@ -241,8 +241,8 @@ package final class PackWriter {
   ///   - shapes: the tensors that the pack must have, and no others, by name; nil: not checked.
   package func finish(manifest: PackManifest, shapes: [String: [Int]]? = nil) throws(PackError) {
     precondition(!isClosed, "the pack is finished or a write has failed")
-    if let shapes, let misfit = tensors.misfit(to: shapes) {
-      throw .incompleteModel(path: path, found: misfit)
+    if let shapes, let mismatch = tensors.mismatch(to: shapes) {
+      throw .incompleteModel(path: path, found: mismatch)
     }
     var manifest = manifest
     manifest.parent = namedParent

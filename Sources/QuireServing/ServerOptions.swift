@@ -68,12 +68,13 @@ package struct ServerOptions: Sendable, Equatable {
       ("maximumChoices", Double(maximumChoices)),
     ]
     for (name, value) in positive where !(value > 0 && value <= 1e9) {
-      throw .invalidOption(name: name, sentence: "\(name) must be above 0 and at most 1e9, but is \(value).")
+      throw .invalidOption(
+        name: name, sentence: "expected \(name) above 0 and at most 1e9, found \(value); change it")
     }
     guard (4096...1 << 24).contains(http.headerBytes) else {
       throw .invalidOption(
         name: "http.headerBytes",
-        sentence: "http.headerBytes must be 4096 to \(1 << 24), but is \(http.headerBytes).")
+        sentence: "expected http.headerBytes from 4096 to \(1 << 24), found \(http.headerBytes); change it")
     }
   }
 
@@ -112,7 +113,8 @@ package struct ServerOptions: Sendable, Equatable {
           + "--api-key, --api-key-file or QUIRE_API_KEY")
     }
     guard !modelName.isEmpty else {
-      throw .invalidOption(name: "modelName", sentence: "The model's name is empty: give it one.")
+      throw .invalidOption(
+        name: "modelName", sentence: "expected a name of the model, found an empty one; correct --model-name")
     }
     guard !modelAliases.contains("") else {
       throw .invalidOption(

@@ -31,7 +31,7 @@ package struct ThinkingDefaults: Sendable, Equatable {
   package func check(_ format: ChatFormat?) throws(ServingError) {
     for (name, value) in [("thinking.budget", budget ?? 0), ("thinking.answerReserve", answerReserve)]
     where value < 0 {
-      throw .invalidOption(name: name, sentence: "\(name) must be 0 or more, but is \(value).")
+      throw .invalidOption(name: name, sentence: "expected \(name) of 0 or more, found \(value); change it")
     }
     guard let closingSentence else { return }
     let tags = format?.answer.reasoning

@@ -1,13 +1,13 @@
 import CKernels
 import Foundation
 
-/// A thread of the system. All threads are started here.
+/// A thread of the system. All threads but those of libraries, such as libmicrohttpd, are started here.
 ///
 /// `Foundation.Thread` and Dispatch queues do not report that the system refused a thread, and waiting for their work
 /// then never ends.
 ///
 ///     NativeThread.start(named: "signals") { … }              // ends the process where no thread can be had
-///     let thread = try NativeThread(named: "relay") { … }     // throws there
+///     let thread = try NativeThread(named: "proxy") { … }     // throws there
 ///     thread.join()                                           // once, after the body was asked to end
 package struct NativeThread: Sendable {
   /// The system refused a thread.

@@ -65,7 +65,7 @@ import Testing
       try $0.remove("config.json")
       #expect(mkfifo($0.path + "/config.json", 0o600) == 0)
     },
-    .init("config.json is not UTF-8", ["expected UTF-8", "found a byte that cannot stand there", again]) {
+    .init("config.json is not UTF-8", ["expected UTF-8", "found an invalid byte", again]) {
       $0.write([0x7B, 0xFF, 0x7D], to: "config.json")
     },
     .text("config.json", "", ["expected valid JSON in", "found the end of the text", again]),

@@ -103,7 +103,7 @@ import Testing
     let outcome = try BuiltProgram.quire.run("serve", pack, "--port", "\(server.port)", "--quiet")
     expectRefusal(
       outcome, by: "serve",
-      ["Port \(server.port) on 127.0.0.1 is in use by another program", "choose another port"])
+      ["port \(server.port) on 127.0.0.1 in use by another program", "choose another port"])
     let address = try BuiltProgram.quire.run("serve", pack, "--port", "0", "--host", "192.0.2.1", "--quiet")
     expectRefusal(address, by: "serve", ["192.0.2.1"])
     let name = try BuiltProgram.quire.run("serve", pack, "--port", "0", "--host", "no host", "--quiet")

@@ -132,7 +132,7 @@ import Testing
       ["tokenize", Workplace.demo], input: Array("\"a\"\n\n\"".utf8) + [0xFF] + Array("\"\n".utf8))
     #expect(outcome.status == 1 && outcome.output == "[64]\n")
     expectOneSentence(
-      outcome.errors, by: "tokenize", ["line 3, column 2", "expected UTF-8", "found a byte that"])
+      outcome.errors, by: "tokenize", ["line 3, column 2", "expected UTF-8", "found an invalid byte"])
   }
 
   @Test func rendersAsTheOriginalTemplateDoes() throws {

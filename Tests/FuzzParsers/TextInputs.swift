@@ -1,5 +1,6 @@
 import QuireJSON
 import QuireText
+import TestSupport
 
 /// Tokenizers, chat messages and answers.
 enum TextInputs {

@@ -39,7 +39,7 @@ import Testing
     }
     // One engine's head may be off all the time, on a busy machine; all of them are not.
     #expect(rows.reduce(0) { $0 + ($1.draft?.draftModelTokenCount ?? 0) } > 0)
-    #expect(report.table(width: 120).contains("share of right drafts dictated to the engine"))
+    #expect(report.table(width: 120).contains("share of right drafts prescribed to the engine"))
   }
 
   @Test func theSizeIsThatOfPublishedHeads() throws {

@@ -16,8 +16,8 @@ import Testing
   @Test func agreesWithNumPy() {
     let score = score(row, reference, target: 3)
     #expect(abs(score.divergence - 0.13315897329322612) < 1e-12)
-    #expect(abs(score.referenceSurprise - 3.7373995499321295) < 1e-12)
-    #expect(abs(score.surprise - 4.754379616278724) < 1e-12)
+    #expect(abs(score.referenceNegativeLogLikelihood - 3.7373995499321295) < 1e-12)
+    #expect(abs(score.negativeLogLikelihood - 4.754379616278724) < 1e-12)
     #expect(!score.agreesOnTop)
   }
 
@@ -28,7 +28,7 @@ import Testing
       let score = score(logits, logits, target: 11)
       #expect(score.divergence == 0)
       #expect(score.agreesOnTop)
-      #expect(score.surprise == score.referenceSurprise)
+      #expect(score.negativeLogLikelihood == score.referenceNegativeLogLikelihood)
     }
   }
 
@@ -46,7 +46,7 @@ import Testing
   @Test func shiftsDoNotMatter() {
     let shifted = score(row.map { $0 + 4096 }, reference.map { $0 - 8192 }, target: 3)
     #expect(abs(shifted.divergence - 0.13315897329322612) < 1e-9)
-    #expect(abs(shifted.surprise - 4.754379616278724) < 1e-9)
+    #expect(abs(shifted.negativeLogLikelihood - 4.754379616278724) < 1e-9)
   }
 
   @Test func tiesGoToTheLowerID() {
@@ -56,24 +56,24 @@ import Testing
 
   @Test func brokenLogitsShow() {
     let score = score([.nan, 0, 1], [0, 0, 1], target: 1)
-    #expect(score.surprise.isNaN && score.divergence.isNaN)
+    #expect(score.negativeLogLikelihood.isNaN && score.divergence.isNaN)
   }
 
   @Test func scoresWithoutAReference() {
     let score = row.withUnsafeBufferPointer { LogitComparison.score($0, target: 3) }
-    #expect(abs(score.surprise - 4.754379616278724) < 1e-12)
+    #expect(abs(score.negativeLogLikelihood - 4.754379616278724) < 1e-12)
     #expect(score.divergence == 0)
   }
 
   @Test func textScoresSumUpByDocument() {
-    let surprises = [1.0, 2.0, 0.5, 3.0, 1.5]
+    let negativeLogLikelihoods = [1.0, 2.0, 0.5, 3.0, 1.5]
     let references = [0.9, 2.1, 0.4, 2.8, 1.5]
     let divergences = [0.01, 0.2, 0.0, 0.05, 0.3]
     let agreements = [true, false, true, true, false]
-    let scores = surprises.indices.map { index in
+    let scores = negativeLogLikelihoods.indices.map { index in
       var score = TokenScore()
-      score.surprise = surprises[index]
-      score.referenceSurprise = references[index]
+      score.negativeLogLikelihood = negativeLogLikelihoods[index]
+      score.referenceNegativeLogLikelihood = references[index]
       score.divergence = divergences[index]
       score.agreesOnTop = agreements[index]
       return score
@@ -85,7 +85,7 @@ import Testing
     }
     #expect(text.tokenCount == 5)
     #expect(abs(text.perplexity - 4.953032424395115) < 1e-12)
-    #expect(near(text.surprise, 1.6, 0.42))
+    #expect(near(text.negativeLogLikelihood, 1.6, 0.42))
     #expect(near(text.comparison?.perplexityRatio, 1.0618365465453596, 0.038927570801716924))
     #expect(near(text.comparison?.divergence, 0.112, 0.04143621604345647))
     #expect(near(text.comparison?.topOneAgreement, 0.6, 0.12))

@@ -50,7 +50,7 @@ import Testing
       }
       for key in ["steps", "drafts", "acceptedDrafts"] { #expect(row[key]?.intValue != nil, "\(key)") }
     }
-    #expect(report.table(width: 120).contains("answers dictated to the engine"))
+    #expect(report.table(width: 120).contains("answers prescribed to the engine"))
     let lines = report.table(width: 120).split(separator: "\n").map { $0.split(separator: " ").first }
     for text in LookupText.allCases { #expect(lines.contains { $0 ?? "" == text.rawValue }) }
   }

@@ -16,13 +16,13 @@ private enum MadeUp {
     }
   }
 
-  static func text(surprise: Double, reference: Double, divergence: Double) -> TextScore {
+  static func text(negativeLogLikelihood: Double, reference: Double, divergence: Double) -> TextScore {
     let scores = (0..<100).map { index in
       var score = TokenScore()
       // The sum of four neighbours, one document, varies from document to document.
       let wobble = Double(index / 4 % 2) * 0.01
-      score.surprise = surprise + wobble
-      score.referenceSurprise = reference
+      score.negativeLogLikelihood = negativeLogLikelihood + wobble
+      score.referenceNegativeLogLikelihood = reference
       score.divergence = divergence + wobble
       score.agreesOnTop = index % 50 != 0
       return score
@@ -32,9 +32,9 @@ private enum MadeUp {
 
   static var report: EvaluationReport {
     let sheets = [
-      AnswerSheet(
+      RowAnswers(
         thinking: sheet(wrong: [1], tokens: 40), nonThinking: sheet(wrong: Set(0..<150), tokens: 8)),
-      AnswerSheet(
+      RowAnswers(
         thinking: sheet(wrong: [2, 3], tokens: 40), nonThinking: sheet(wrong: Set(0..<190), tokens: 9)),
     ]
     var reference = EvaluationRow(.reference, step: "reference", recipe: nil)
@@ -45,7 +45,7 @@ private enum MadeUp {
       repeatCount: 5)
     reference.loadSeconds = 0.25
     reference.wallSeconds = 12
-    reference.text = text(surprise: 1, reference: 1, divergence: 0)
+    reference.text = text(negativeLogLikelihood: 1, reference: 1, divergence: 0)
     reference.tasks = sheets[0].results(problems: problems, reference: sheets[0])
     var row = EvaluationRow(.recipe(index: 0, stepCount: 1), step: "quantize", recipe: "int4")
     row.size = ModelSize(fileBytes: 2_900_000, weightBytes: 520, parameterCount: 1000)
@@ -53,7 +53,7 @@ private enum MadeUp {
       prompt: Estimate(value: 1020, standardError: 10), decode: Estimate(value: 250, standardError: 1),
       repeatCount: 5)
     row.conversionSeconds = 3
-    row.text = text(surprise: 1.1, reference: 1, divergence: 0.02)
+    row.text = text(negativeLogLikelihood: 1.1, reference: 1, divergence: 0.02)
     row.tasks = sheets[1].results(problems: problems, reference: sheets[0])
     let method = EvaluationMethod(
       tasks: TaskMethod(
@@ -129,7 +129,7 @@ private enum MadeUp {
     }
     let answers = problems.map { _ in TaskAnswer(isRight: true, tokenCount: 3, isTruncated: false) }
     for index in report.rows.indices {
-      report.rows[index].tasks = AnswerSheet(thinking: answers, nonThinking: answers)
+      report.rows[index].tasks = RowAnswers(thinking: answers, nonThinking: answers)
         .results(problems: problems, reference: nil)
     }
     report.method.text?.textProtocol = .windows(tokenCount: 60)

@@ -179,8 +179,8 @@ import Testing
     func answer(_ isRight: Bool, _ tokens: Int, cut: Bool = false) -> TaskAnswer {
       TaskAnswer(isRight: isRight, tokenCount: tokens, isTruncated: cut)
     }
-    let reference = AnswerSheet(thinking: [answer(true, 10), answer(true, 20), answer(false, 30)])
-    let row = AnswerSheet(thinking: [answer(true, 12), answer(false, 20), answer(true, 37, cut: true)])
+    let reference = RowAnswers(thinking: [answer(true, 10), answer(true, 20), answer(false, 30)])
+    let row = RowAnswers(thinking: [answer(true, 12), answer(false, 20), answer(true, 37, cut: true)])
     let results = row.results(problems: problems, reference: reference)
     #expect(results.map(\.name) == ["a", "b", "all"])
     #expect(results.allSatisfy { $0.nonThinking == nil })

@@ -52,8 +52,8 @@ import Testing
     let windows = windows
     let score = try TextScorer(windows: windows, compute: compute).score(row, reference: reference)
 
-    var surprises: [Double] = []
-    var referenceSurprises: [Double] = []
+    var negativeLogLikelihoods: [Double] = []
+    var referenceNegativeLogLikelihoods: [Double] = []
     var divergences: [Double] = []
     var agreements = 0
     for window in windows.windows {
@@ -61,8 +61,8 @@ import Testing
       let other = logProbabilities(reference, window)
       for position in own.indices {
         let target = Int(window[position + 1])
-        surprises.append(-own[position][target])
-        referenceSurprises.append(-other[position][target])
+        negativeLogLikelihoods.append(-own[position][target])
+        referenceNegativeLogLikelihoods.append(-other[position][target])
         divergences.append(
           zip(other[position], own[position]).map { exp($0) * ($0 - $1) }.reduce(0, +))
         let best = own[position].max().flatMap { own[position].firstIndex(of: $0) }
@@ -70,14 +70,16 @@ import Testing
         if best == otherBest { agreements += 1 }
       }
     }
-    #expect(score.tokenCount == surprises.count)
-    #expect(abs(score.perplexity / exp(Moments.mean(surprises)) - 1) < 1e-9)
+    #expect(score.tokenCount == negativeLogLikelihoods.count)
+    #expect(abs(score.perplexity / exp(Moments.mean(negativeLogLikelihoods)) - 1) < 1e-9)
     let comparison = try #require(score.comparison)
-    let ratio = exp(Moments.mean(surprises) - Moments.mean(referenceSurprises))
+    let ratio = exp(Moments.mean(negativeLogLikelihoods) - Moments.mean(referenceNegativeLogLikelihoods))
     #expect(abs(comparison.perplexityRatio.value / ratio - 1) < 1e-9)
     #expect(abs(comparison.divergence.value - Moments.mean(divergences)) < 1e-9)
     #expect(abs(comparison.divergenceMaximum - (divergences.max() ?? 0)) < 1e-9)
-    #expect(abs(comparison.topOneAgreement.value - Double(agreements) / Double(surprises.count)) < 1e-12)
+    #expect(
+      abs(comparison.topOneAgreement.value - Double(agreements) / Double(negativeLogLikelihoods.count))
+        < 1e-12)
     // Two unrelated random models are far apart, so the figures above are not all zero.
     #expect(comparison.divergence.value > 0.1)
     #expect(comparison.topOneAgreement.value < 0.5)

@@ -34,7 +34,7 @@ import Testing
     ),
     (
       "\"a\tb\"",
-      "line 1, column 3: the control character U+0009 may not stand in a string; write it as an escape"
+      "line 1, column 3: the control character U+0009 is not allowed in a string; write it as an escape"
     ),
     (
       "{} x",
@@ -91,7 +91,7 @@ import Testing
     let text = Array("[1,\n\"longer than eight bytes, é ".utf8) + bytes + Array("\"]".utf8)
     #expect(
       sentence(text)
-        == "line 2, column 29: expected UTF-8, found a byte that cannot stand there; save the text as UTF-8")
+        == "line 2, column 29: expected UTF-8, found an invalid byte; save the text as UTF-8")
   }
 
   @Test func everyTruncationIsRefused() {

@@ -54,7 +54,7 @@ import Testing
     ("{a:Infinity}", "line 1, column 4: Infinity is not accepted; write a finite number or null"),
     (
       "'a\nb'",
-      "line 1, column 3: the control character U+000A may not stand in a string; write it as an escape"
+      "line 1, column 3: the control character U+000A is not allowed in a string; write it as an escape"
     ),
     (
       #"'\1'"#, #"line 1, column 2: expected an escape such as \n, \" or \u00e9, found a backslash and '1'"#

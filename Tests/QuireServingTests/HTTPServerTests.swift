@@ -378,22 +378,27 @@ struct HTTPServerTests {
     #expect(
       throws: ServingError.cannotListen(
         host: "127.0.0.1", port: port,
-        sentence: "Port \(port) on 127.0.0.1 is in use by another program: stop it or choose another port.")
+        sentence:
+          "expected a free port, found port \(port) on 127.0.0.1 in use by another program; stop it or choose "
+          + "another port")
     ) { try start(host: "127.0.0.1", port: port) }
     #expect(
       throws: ServingError.invalidOption(
-        name: "port", sentence: "The port must be 0 to 65535 (0 takes a free one), but is 65536.")
+        name: "port",
+        sentence: "expected a port from 0 to 65535 (0 takes a free one), found 65536; choose another port")
     ) { try start(host: "127.0.0.1", port: 65536) }
     #expect {
       try start(host: "no.such.host.invalid", port: 0)
     } throws: { error in
-      "\(error)".hasPrefix("The host 'no.such.host.invalid' has no address on this machine")
+      "\(error)".hasPrefix(
+        "expected a host with an address on this machine, found 'no.such.host.invalid', which has none")
     }
     #expect(
       throws: ServingError.cannotListen(
         host: "192.0.2.1", port: 8080,
         sentence:
-          "The address 192.0.2.1 does not belong to this machine: use one that does, such as 127.0.0.1.")
+          "expected an address of this machine, found 192.0.2.1; use one that belongs to it, such as 127.0.0.1"
+      )
     ) { try start(host: "192.0.2.1", port: 8080) }
   }
 

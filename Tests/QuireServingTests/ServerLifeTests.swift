@@ -182,18 +182,21 @@ struct ServerLifeTests {
   @Test func optionsAreChecked() throws {
     #expect(
       throws: ServingError.invalidOption(
-        name: "http.bodyBytes", sentence: "http.bodyBytes must be above 0 and at most 1e9, but is 0.0.")
+        name: "http.bodyBytes",
+        sentence: "expected http.bodyBytes above 0 and at most 1e9, found 0.0; change it")
     ) { try ServerFixture(ScriptedGenerator()) { $0.http.bodyBytes = 0 } }
     #expect(
       throws: ServingError.invalidOption(
-        name: "modelName", sentence: "The model's name is empty: give it one.")
+        name: "modelName", sentence: "expected a name of the model, found an empty one; correct --model-name")
     ) { try ServerFixture(ScriptedGenerator()) { $0.modelName = "" } }
     let fixture = try ServerFixture(ScriptedGenerator())
     let port = fixture.port
     #expect(
       throws: ServingError.cannotListen(
         host: "127.0.0.1", port: port,
-        sentence: "Port \(port) on 127.0.0.1 is in use by another program: stop it or choose another port.")
+        sentence:
+          "expected a free port, found port \(port) on 127.0.0.1 in use by another program; stop it or choose "
+          + "another port")
     ) { try ServerFixture(ScriptedGenerator()) { $0.port = port } }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import QuireTensors
+import TestSupport
 import Testing
 
 @Suite struct AttentionTests {
@@ -14,7 +15,7 @@ import Testing
     let plainValues: HostBuffer<Float>
 
     init(positions: Int, headSize: Int, element: KeyValueElement, seed: UInt64) {
-      var random = SplitMix(seed)
+      var random = SeededGenerator(seed: seed)
       self.headSize = headSize
       self.element = element
       let blockCount = (positions + 31) / 32
@@ -89,7 +90,7 @@ import Testing
     guard element.holds(headSize: headSize) else { return #expect(headSize % 16 != 0) }
     let visible = [1, 2, 31, 32, 33, 63, 64, 65, 90, 7, 96, 127, 128, 129, 160, 255, 256, 257, 300]
     let cache = Cache(positions: 300, headSize: headSize, element: element, seed: UInt64(headSize))
-    var random = SplitMix(3)
+    var random = SeededGenerator(seed: 3)
     let queries = random.floats(visible.count * headSize, scale: 2)
     let truth = cache.attend(queries, visible: visible, set: .portable)
     for (i, count) in visible.enumerated() {

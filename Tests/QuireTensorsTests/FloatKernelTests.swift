@@ -1,5 +1,6 @@
 import Foundation
 import QuireTensors
+import TestSupport
 import Testing
 
 @Suite struct FloatKernelTests {
@@ -13,7 +14,7 @@ import Testing
   }
 
   @Test(arguments: lengths) func rmsNorm(count: Int) {
-    var random = SplitMix(UInt64(count))
+    var random = SeededGenerator(seed: UInt64(count))
     let x = random.floats(count, scale: 5)
     let weight = random.floats(count)
     let truth = apply(count) {
@@ -33,7 +34,7 @@ import Testing
   }
 
   @Test(arguments: lengths) func swiGLU(count: Int) {
-    var random = SplitMix(UInt64(count))
+    var random = SeededGenerator(seed: UInt64(count))
     let gate = random.floats(count, scale: 20)
     let up = random.floats(count)
     let truth = apply(count) {
@@ -52,7 +53,7 @@ import Testing
   }
 
   @Test(arguments: [2, 16, 32, 48, 64, 80, 128]) func rotate(count: Int) {
-    var random = SplitMix(UInt64(count))
+    var random = SeededGenerator(seed: UInt64(count))
     let x = random.floats(count)
     let angles = (0..<count / 2).map { _ in Float.random(in: 0...6, using: &random) }
     let cosines = HostBuffer(angles.map { cos($0) })
@@ -90,7 +91,7 @@ import Testing
   }
 
   @Test(arguments: lengths) func roundingError(count: Int) {
-    var random = SplitMix(UInt64(count) + 3)
+    var random = SeededGenerator(seed: UInt64(count) + 3)
     let weights = random.floats(count, scale: 3)
     let importances = random.floats(count)
     for index in 0..<count { importances[index] = abs(importances[index]) }
@@ -111,7 +112,7 @@ import Testing
   }
 
   @Test("scales are values that bf16 and fp16 both hold") func representableScales() {
-    var random = SplitMix(1)
+    var random = SeededGenerator(seed: 1)
     for _ in 0..<2_000 {
       let x = Float(pow(10, Double.random(in: -7...5, using: &random)))
       let scale = representableScale(x)

@@ -1,4 +1,5 @@
 import QuireTensors
+import TestSupport
 import Testing
 
 /// Regions that quantize what they produce give the bits of regions that follow each other.
@@ -25,7 +26,7 @@ import Testing
     let down = try randomMatrix(rows: 40, columns: width, format: downFormat, seed: 3)
     // From 32 rows on, blocks of columns that no one keeps as floats.
     for rows in [1, 5, 6, 7, 13, 32, 71] {
-      var random = SplitMix(UInt64(rows))
+      var random = SeededGenerator(seed: UInt64(rows))
       let x = random.floats(rows * columns, scale: 0.2)
       let gates = product(gate, x, rows: rows, set: .portable)
       let ups = product(up, x, rows: rows, set: .portable)
@@ -58,7 +59,7 @@ import Testing
     let columns = 256
     let matrix = try randomMatrix(rows: 45, columns: columns, format: format, seed: 4)
     for rows in [1, 6, 7, 20] {
-      var random = SplitMix(UInt64(rows))
+      var random = SeededGenerator(seed: UInt64(rows))
       let hidden = random.floats(rows * columns, scale: 2)
       let weight = random.floats(columns)
       let normed = HostBuffer<Float>(count: rows * columns)

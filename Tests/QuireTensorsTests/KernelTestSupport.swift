@@ -1,18 +1,8 @@
 import QuireTensors
+import TestSupport
 
-/// A small deterministic generator, so that a failing case can be named by its seed.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
+extension SeededGenerator {
+  /// `count` values, uniform in ±`scale`.
   mutating func floats(_ count: Int, scale: Float = 1) -> HostBuffer<Float> {
     HostBuffer((0..<count).map { _ in Float.random(in: -scale...scale, using: &self) })
   }
@@ -25,7 +15,7 @@ func sameBits(_ a: HostBuffer<Float>, _ b: HostBuffer<Float>) -> Bool {
 
 /// A random matrix in `format`, with the floats it stands for.
 func randomMatrix(rows: Int, columns: Int, format: WeightFormat, seed: UInt64) throws -> WeightMatrix {
-  var random = SplitMix(seed)
+  var random = SeededGenerator(seed: seed)
   guard format.scheme != .bf16 else {
     let values = random.floats(rows * columns)
     return .dense(DenseMatrix(rows: rows, columns: columns, roundingToBfloat16: values.pointer))
@@ -77,7 +67,7 @@ struct RandomGrid {
 
   /// - Parameter powersOfTwo: scales whose products with small integers are exact.
   init(rows: Int, columns: Int, format: WeightFormat, seed: UInt64, powersOfTwo: Bool = false) {
-    var random = SplitMix(seed)
+    var random = SeededGenerator(seed: seed)
     let groups = columns / (format.group ?? columns)
     let range = 0...format.largestUnsignedCode
     (self.rows, self.columns, self.format) = (rows, columns, format)

@@ -19,7 +19,7 @@ import Testing
     var groupCount: Int { columns / (format.group ?? columns) }
 
     init(_ format: WeightFormat, rows: Int, columns: Int, powersOfTwo: Bool = false) {
-      var random = SplitMix(UInt64(rows * columns))
+      var random = SeededGenerator(seed: UInt64(rows * columns))
       (self.rows, self.columns, self.format) = (rows, columns, format)
       codes = (0..<rows * columns).map { _ in .random(in: 0...format.largestUnsignedCode, using: &random) }
       scales = (0..<rows * columns / (format.group ?? columns)).map { _ in
@@ -108,7 +108,7 @@ import Testing
     let grid = Grid(format, rows: rows, columns: columns, powersOfTwo: true)
     let matrix = WeightMatrix.quantized(try grid.matrix)
     for tokens in [1, 2, 3, 4, 5, 6, 7, 10, 11, 17] {
-      var random = SplitMix(UInt64(tokens))
+      var random = SeededGenerator(seed: UInt64(tokens))
       let x = HostBuffer<Float>(
         (0..<tokens * columns).map { $0 % 32 == 5 ? 127 : Float(Int.random(in: -127...127, using: &random)) })
       for kernels in Kernels.runnable {

@@ -11,7 +11,7 @@ import Testing
     })
   func codec(format: WeightFormat) throws {
     for (rows, columns) in [(1, 128), (32, 128), (45, 256)] {
-      var random = SplitMix(UInt64(rows))
+      var random = SeededGenerator(seed: UInt64(rows))
       let codes = HostBuffer<Int8>(
         (0..<rows * columns).map { _ in Int8(Int.random(in: format.codeRange, using: &random)) })
       let groups = columns / (format.group ?? columns)

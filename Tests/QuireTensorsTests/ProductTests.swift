@@ -1,4 +1,5 @@
 import QuireTensors
+import TestSupport
 import Testing
 
 @Suite struct ProductTests {
@@ -20,7 +21,7 @@ import Testing
       let matrix = try randomMatrix(
         rows: rows, columns: columns, format: format, seed: UInt64(rows * columns))
       for tokens in Self.rowCounts {
-        var random = SplitMix(UInt64(tokens))
+        var random = SeededGenerator(seed: UInt64(tokens))
         let x = random.floats(tokens * columns, scale: 3)
         let truth = product(matrix, x, rows: tokens, set: .portable)
         for kernels in Kernels.runnable where kernels.instructionSet != .portable {
@@ -35,7 +36,7 @@ import Testing
   func oddWidths(columns: Int) throws {
     for format in [WeightFormat.bf16, .int8()] {
       let matrix = try randomMatrix(rows: 45, columns: columns, format: format, seed: 3)
-      var random = SplitMix(9)
+      var random = SeededGenerator(seed: 9)
       let x = random.floats(9 * columns)
       let truth = product(matrix, x, rows: 9, set: .portable)
       for set in InstructionSet.supported {
@@ -47,7 +48,7 @@ import Testing
   /// So wide that a block of channels that share a pass over the rows is a few channels only.
   @Test("a channel's bits do not depend on the channels beside it") func wideRows() {
     let (rows, columns, tokens) = (45, 24_576, 9)
-    var random = SplitMix(7)
+    var random = SeededGenerator(seed: 7)
     let weights = random.floats(rows * columns)
     let x = random.floats(tokens * columns)
     for set in InstructionSet.supported {
@@ -68,7 +69,7 @@ import Testing
   func batchInvariance(format: WeightFormat) throws {
     let (rows, columns) = (160, 1152)
     let matrix = try randomMatrix(rows: rows, columns: columns, format: format, seed: 5)
-    var random = SplitMix(6)
+    var random = SeededGenerator(seed: 6)
     let x = random.floats(33 * columns)
     for kernels in Kernels.runnable {
       let whole = product(matrix, x, rows: 33, kernels: kernels, threads: 2)
@@ -90,7 +91,7 @@ import Testing
     let (rows, columns, tokens) = (64, 512, 7)
     let matrix = try randomMatrix(rows: rows, columns: columns, format: format, seed: 8)
     let floats = matrix.dequantized(kernels: Kernels(.portable))
-    var random = SplitMix(2)
+    var random = SeededGenerator(seed: 2)
     let x = random.floats(tokens * columns)
     let y = product(matrix, x, rows: tokens, set: .detected)
     for token in 0..<tokens {
@@ -113,7 +114,7 @@ import Testing
   @Test("a product can add to a residual", arguments: formats)
   func accumulation(format: WeightFormat) throws {
     let matrix = try randomMatrix(rows: 40, columns: 256, format: format, seed: 4)
-    var random = SplitMix(1)
+    var random = SeededGenerator(seed: 1)
     let x = random.floats(8 * 256)
     let residual = random.floats(8 * 40)
     for set in InstructionSet.supported {
@@ -132,7 +133,7 @@ import Testing
       [.int4(isSymmetric: false), .int4(), .int8(group: 128, isSymmetric: false, scaleType: .float16)],
       [.nl3(), .nl4(group: 64), .int4(group: 64)],
     ]
-    var random = SplitMix(12)
+    var random = SeededGenerator(seed: 12)
     let x = random.floats(9 * columns)
     for mix in mixes {
       let matrices = try mix.enumerated().map {
@@ -154,7 +155,7 @@ import Testing
   @Test("an infinite or undefined activation is not hidden", arguments: [Float.nan, .infinity, -.infinity])
   func undefinedActivations(bad: Float) throws {
     let matrix = try randomMatrix(rows: 32, columns: 128, format: .int8(), seed: 4)
-    var random = SplitMix(3)
+    var random = SeededGenerator(seed: 3)
     let x = random.floats(128)
     x[77] = bad
     for set in InstructionSet.supported {

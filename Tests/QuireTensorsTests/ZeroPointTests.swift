@@ -1,4 +1,5 @@
 import QuireTensors
+import TestSupport
 import Testing
 
 /// Weights (code − zero) · scale against integer arithmetic written down here.
@@ -40,7 +41,7 @@ import Testing
     let grid = RandomGrid(rows: rows, columns: columns, format: format, seed: 11, powersOfTwo: true)
     let matrix = WeightMatrix.quantized(try grid.matrix)
     for tokens in [1, 2, 3, 4, 5, 6, 7, 10, 11, 17] {
-      var random = SplitMix(UInt64(tokens))
+      var random = SeededGenerator(seed: UInt64(tokens))
       let x = HostBuffer<Float>(
         (0..<tokens * columns).map { $0 % 32 == 5 ? 127 : Float(Int.random(in: -127...127, using: &random)) })
       for set in InstructionSet.supported {
@@ -94,7 +95,7 @@ import Testing
         unsignedCodes: grid.codes.pointer,
         zeros: format.isSymmetric ? nil : UnsafePointer(grid.zeros.pointer),
         scales: grid.scales.pointer, rows: rows, columns: columns, format: format)
-      var random = SplitMix(2)
+      var random = SeededGenerator(seed: 2)
       let x = random.floats(9 * columns)
       for set in InstructionSet.supported {
         let expected = product(.quantized(try grid.matrix), x, rows: 9, set: set)

@@ -23,7 +23,7 @@ struct CharacterClassTests {
     #expect(wrong == [])
   }
 
-  /// How many pieces a character makes with a neighbour tells its class: only a letter joins a letter before it;
+  /// How many pieces a character makes with a neighbor tells its class: only a letter joins a letter before it;
   /// symbols join each other, and take line ends behind them; white space joins a letter behind it, a number nothing.
   private func observedClass(of scalar: Unicode.Scalar) -> String {
     if pieceCount("x\(scalar)") == 1 { return "L" }

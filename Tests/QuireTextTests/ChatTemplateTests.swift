@@ -38,7 +38,7 @@ import Testing
     let messages = try ChatMessage.list(json: golden["messages"] ?? .null, joinsParts: false)
     return try ChatFormat.qwen3.render(
       messages: messages, tools: golden["tools"]?.arrayValue ?? [],
-      mode: ThinkingMode(enableThinking: kwargs?["enable_thinking"]),
+      mode: kwargs?["enable_thinking"] == .bool(false) ? .nonThinking : .thinking,
       addGenerationPrompt: kwargs?["add_generation_prompt"]?.boolValue ?? false,
       continueFinalMessage: kwargs?["continue_final_message"]?.boolValue ?? false)
   }

@@ -2,7 +2,7 @@ import QuireJSON
 import QuireText
 import Testing
 
-/// Ids, pieces and normalised text against the reference implementation.
+/// Ids, pieces and normalized text against the reference implementation.
 @Suite struct EncodingTests {
   @Test(.enabled(if: ReferenceData.isPresent, "needs ../shared/qwen3-tokenizer"))
   func agreesWithTheReferenceVectors() throws {

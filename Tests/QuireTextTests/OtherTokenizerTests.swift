@@ -71,7 +71,7 @@ import Testing
     #expect(again.encode("<｜User｜>a<think><s>") == [261, 97, 262, 258] && again.vocabularySize == 263)
   }
 
-  /// Control tokens that are matched after normalisation: in the template's text, and never in a message, even where a
+  /// Control tokens that are matched after normalization: in the template's text, and never in a message, even where a
   /// message begins with a mark that joins the template's last character.
   @Test(arguments: [false, true]) func normalizedTokensAreTheTemplates(normalizes: Bool) throws {
     let golden = try #require(Self.goldens.first { $0["name"]?.stringValue == "deepseek" })

@@ -1,5 +1,6 @@
 import QuireJSON
 import QuireText
+import TestSupport
 import Testing
 
 @Suite struct ThinkingSplitterTests {

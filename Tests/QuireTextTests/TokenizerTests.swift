@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  /// Added tokens that are matched after normalisation, as `add_tokens` of the reference makes them.
+  /// Added tokens that are matched after normalization, as `add_tokens` of the reference makes them.
   @Test func normalizedAddedTokensAreMatchedAfterNormalization() throws {
     var root = try #require(TokenizerFileTests.valid.objectValue)
     var added = try #require(root["added_tokens"]?.arrayValue)

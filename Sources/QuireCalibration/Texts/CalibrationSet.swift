@@ -1,5 +1,6 @@
 import QuireFiles
 import QuireModel
+import QuireTensors
 import QuireCheckpoints
 
 /// The token windows that calibration measures activations on.
@@ -94,38 +95,5 @@ package struct CalibrationSet: Sendable, Equatable {
       + "window\(windows.count == 1 ? "" : "s"), but \(settings.windowCount) windows of \(settings.windowTokens) tokens, "
       + "\(asked) in all, were asked for; nothing is repeated, so give a "
       + "longer text for better statistics, or ask for less"
-  }
-}
-
-/// The generator of every seeded choice: splitmix64 with its own draws, so that a seed gives the same numbers on
-/// every machine and with every release of the standard library.
-package struct SplitMix64 {
-  private var state: UInt64
-
-  package init(seed: UInt64) {
-    state = seed
-  }
-
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  /// A number in `0..<bound`; the bias of a 64-bit product is negligible for bounds of text length.
-  mutating func next(below bound: Int) -> Int {
-    precondition(bound > 0, "nothing is below zero")
-    return Int(next().multipliedFullWidth(by: UInt64(bound)).high)
-  }
-
-  /// The elements in random order (Fisher and Yates).
-  mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
-    var result = elements
-    for index in stride(from: result.count - 1, to: 0, by: -1) {
-      result.swapAt(index, next(below: index + 1))
-    }
-    return result
   }
 }

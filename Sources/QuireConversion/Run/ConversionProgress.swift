@@ -15,7 +15,6 @@ package struct ConversionProgress: Sendable, Equatable {
   package let layerCount: Int
   /// Share of the time that this run will take, 0 … 1.
   package let fractionDone: Double
-  package let secondsElapsed: Double
   /// nil until something has been measured.
   package let secondsLeft: Double?
 }
@@ -123,6 +122,6 @@ final class ProgressMeter {
     report(
       ConversionProgress(
         phase: phase, layersDone: layersDone, layerCount: layerCount, fractionDone: fractionDone,
-        secondsElapsed: elapsed, secondsLeft: left))
+        secondsLeft: left))
   }
 }

@@ -5,7 +5,7 @@ import QuireModel
 import QuireOptimization
 import QuireTensors
 
-/// Tries on the whole model how much of the repair after pruning pays.
+/// Measures on the whole model which share of the repair after pruning gives the lowest KL divergence.
 ///
 /// A repair lowers the error of the hidden states in the mean, but each token's correction is an error for others. A model that
 /// needs the removed parts gains most from a whole repair; one that was trained to do without them answers best with little

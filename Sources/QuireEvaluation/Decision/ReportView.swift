@@ -9,11 +9,8 @@ package struct ReportView: Sendable {
 
   /// Throws one sentence when the value is not such a report.
   package init(json: JSONValue, name: String) throws(EvaluationError) {
-    guard let rows = json["rows"]?.arrayValue, !rows.isEmpty,
-      rows.allSatisfy({ row in
-        row["step"]?.stringValue != nil
-          && row["sizeBytes"].map { $0.isNull || $0.intValue != nil } ?? false
-      })
+    guard let rows = Self.rows(of: json),
+      rows.allSatisfy({ $0["sizeBytes"].map { $0.isNull || $0.intValue != nil } ?? false })
     else {
       throw .malformedReport(
         path: name, found: json.objectValue == nil ? json.kindDescription : "no list \"rows\" of its rows")
@@ -25,6 +22,14 @@ package struct ReportView: Sendable {
       row.isFinal = row.isFinal && !views.contains { $0.follows(row) }
       return row
     }
+  }
+
+  /// The rows of a report, each with its step; nil for any other value.
+  package static func rows(of json: JSONValue) -> [JSONValue]? {
+    guard let rows = json["rows"]?.arrayValue, !rows.isEmpty,
+      rows.allSatisfy({ $0["step"]?.stringValue != nil })
+    else { return nil }
+    return rows
   }
 
   /// Reads a report's file.

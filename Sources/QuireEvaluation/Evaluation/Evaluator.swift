@@ -85,7 +85,7 @@ package struct Evaluator: Sendable {
       model: models[0], reference: plan.reference?.path, method: material.method)
     report.otherModels = Array(models.dropFirst())
     if let reference = plan.reference { report.adapters = try opening(reference.mergedAdapters) }
-    var referenceSheet: AnswerSheet?
+    var referenceAnswers: RowAnswers?
     let reference = plan.reference.map { TextReference($0, compute: compute) }
     let referenceIdentity = try plan.reference.map { source throws(EvaluationError) in
       try source.identity()
@@ -100,16 +100,16 @@ package struct Evaluator: Sendable {
       let measurement = RowMeasurement(
         plan: entry, reference: reference, material: material, compute: compute, conversion: conversion,
         store: store, keys: keys)
-      let (row, sheet) = try measurement.run(referenceSheet: referenceSheet) { stage, done, total in
+      let (row, answers) = try measurement.run(referenceAnswers: referenceAnswers) { stage, done, total in
         onProgress(
           EvaluationProgress(
             row: entry.label, rowIndex: index, rowCount: rowCount, stage: stage, done: done,
             total: total, secondsLeft: clock.secondsLeft))
       }
       clock.finishRow()
-      if row.isReference { referenceSheet = sheet }
+      if row.isReference { referenceAnswers = answers }
       report.rows.append(row)
-      report.flipped += flips(row, sheet, referenceSheet, material)
+      report.flipped += flips(row, answers, referenceAnswers, material)
       onRow(row)
     }
     for (index, server) in servers.enumerated() {
@@ -120,7 +120,7 @@ package struct Evaluator: Sendable {
       let measurement = ServerMeasurement(
         model: server, index: index, label: label, reference: reference, material: material,
         compute: compute, store: store, keys: keys)
-      let (row, sheet) = try measurement.run(referenceSheet: referenceSheet) { stage, done, total in
+      let (row, answers) = try measurement.run(referenceAnswers: referenceAnswers) { stage, done, total in
         onProgress(
           EvaluationProgress(
             row: label, rowIndex: plan.rows.count + index, rowCount: rowCount, stage: stage, done: done,
@@ -128,7 +128,7 @@ package struct Evaluator: Sendable {
       }
       clock.finishRow()
       report.rows.append(row)
-      report.flipped += flips(row, sheet, referenceSheet, material)
+      report.flipped += flips(row, answers, referenceAnswers, material)
       onRow(row)
     }
     if options.measuresSensitivity, let source = plan.reference {
@@ -147,7 +147,7 @@ package struct Evaluator: Sendable {
   }
 
   private func flips(
-    _ row: EvaluationRow, _ own: AnswerSheet, _ reference: AnswerSheet?, _ material: EvaluationMaterial
+    _ row: EvaluationRow, _ own: RowAnswers, _ reference: RowAnswers?, _ material: EvaluationMaterial
   ) -> [FlippedAnswer] {
     guard let reference, !row.isReference else { return [] }
     return (material.method.tasks?.askModes ?? []).flatMap { mode -> [FlippedAnswer] in

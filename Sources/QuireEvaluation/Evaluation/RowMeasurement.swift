@@ -23,8 +23,8 @@ struct RowMeasurement {
   typealias Progress = (_ stage: EvaluationProgress.Stage, _ done: Int, _ total: Int) -> Void
 
   func run(
-    referenceSheet: AnswerSheet?, onProgress: Progress
-  ) throws(EvaluationError) -> (EvaluationRow, AnswerSheet) {
+    referenceAnswers: RowAnswers?, onProgress: Progress
+  ) throws(EvaluationError) -> (EvaluationRow, RowAnswers) {
     let start = ContinuousClock.now
     var row = plan.row
     var kept = KeptRow(store, keys, material)
@@ -40,10 +40,10 @@ struct RowMeasurement {
     conversion.finish(plan, keys)
     row.speed = kept.speed
     row.text = kept.text
-    let sheet = AnswerSheet(kept.replies, to: material.problems)
-    row.tasks = sheet.results(
-      problems: material.problems, reference: row.isReference ? sheet : referenceSheet)
-    return (row, sheet)
+    let answers = RowAnswers(kept.replies, to: material.problems)
+    row.tasks = answers.results(
+      problems: material.problems, reference: row.isReference ? answers : referenceAnswers)
+    return (row, answers)
   }
 
   private func measure(

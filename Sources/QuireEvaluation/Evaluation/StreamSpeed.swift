@@ -1,4 +1,5 @@
 import QuireGeneration
+import QuireTensors
 
 /// Measures a single stream: prompt tokens per second and generated tokens per second.
 struct StreamSpeed {
@@ -10,7 +11,7 @@ struct StreamSpeed {
   func run(
     on runner: RequestRunner, onFinished: (_ done: Int, _ total: Int) -> Void
   ) throws(EvaluationError) -> SpeedScore {
-    var generator = SplitMix(seed: 0x5EED)
+    var generator = SplitMix64(seed: 0x5EED)
     _ = try measure(runner, &generator)
     var samples: [Sample] = []
     var seconds = 0.0
@@ -32,8 +33,9 @@ struct StreamSpeed {
   }
 
   /// One stream. Every prompt is new, so that no cached prefix is reused.
-  private func measure(_ runner: RequestRunner, _ generator: inout SplitMix) throws(EvaluationError) -> Sample
-  {
+  private func measure(
+    _ runner: RequestRunner, _ generator: inout SplitMix64
+  ) throws(EvaluationError) -> Sample {
     let prompt = (0..<settings.promptTokens).map { _ in
       Int32.random(in: 0..<Int32(vocabularySize), using: &generator)
     }

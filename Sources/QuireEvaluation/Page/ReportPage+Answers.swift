@@ -18,7 +18,7 @@ extension ReportPage {
         row.label,
         [
           Self.share(with.accuracy), Self.share(without.accuracy),
-          "\(Ledger.signed(100 * gain.value, 1)) ± \(NumberText.percent(gain.standardError)) points",
+          "\(RowSummary.signed(100 * gain.value, 1)) ± \(NumberText.percent(gain.standardError)) points",
           NumberText.significant(with.tokensPerAnswer.value),
           NumberText.significant(without.tokensPerAnswer.value),
           NumberText.significant(with.secondsPerAnswer), NumberText.significant(without.secondsPerAnswer),

@@ -147,10 +147,10 @@ package struct ReportPage {
   // MARK: Rows
 
   private var ledger: Markup? {
-    let ledger = Ledger(report: report)
+    let rowSummary = RowSummary(report: report)
     let items = numbered.filter { !$0.row.isReference }.map { number, row in
       Markup.tag(
-        "li", [("value", "\(number)")], .tag("b", [], row.label + ": "), .text(ledger.sentence(row)))
+        "li", [("value", "\(number)")], .tag("b", [], row.label + ": "), .text(rowSummary.sentence(row)))
     }
     guard !items.isEmpty else { return nil }
     let title = report.reference == nil ? "What each row is" : "What each row saves and costs"

@@ -82,7 +82,7 @@ struct RowChoice {
           return nil
         }
         return
-          "\(Ledger.signed(100 * change.value, 1)) ± \(NumberText.percent(change.standardError)) \(ReportView.title(ofMode: mode))"
+          "\(RowSummary.signed(100 * change.value, 1)) ± \(NumberText.percent(change.standardError)) \(ReportView.title(ofMode: mode))"
       }
       loss = parts.joined(separator: ", ")
     } else {

@@ -24,7 +24,7 @@ extension SpeedScore {
 
 extension TextScore {
   var keptJSON: JSONValue {
-    var json: JSONObject = ["tokens": .int(tokenCount), "surprise": surprise.keptJSON]
+    var json: JSONObject = ["tokens": .int(tokenCount), "surprise": negativeLogLikelihood.keptJSON]
     json["ratio"] = perplexityRatio?.keptJSON
     if let comparison {
       json["divergence"] = comparison.divergence.keptJSON
@@ -36,19 +36,22 @@ extension TextScore {
   }
 
   init?(kept json: JSONValue) {
-    guard let tokens = json["tokens"]?.intValue, let surprise = Estimate(kept: json["surprise"]) else {
+    guard let tokens = json["tokens"]?.intValue, let negativeLogLikelihood = Estimate(kept: json["surprise"])
+    else {
       return nil
     }
     let ratio = Estimate(kept: json["ratio"])
     guard let ratio, json["divergence"] != nil else {
-      self.init(tokenCount: tokens, surprise: surprise, comparison: nil, perplexityRatio: ratio)
+      self.init(
+        tokenCount: tokens, negativeLogLikelihood: negativeLogLikelihood, comparison: nil,
+        perplexityRatio: ratio)
       return
     }
     guard let divergence = Estimate(kept: json["divergence"]), let p99 = json["p99"]?.doubleValue,
       let maximum = json["max"]?.doubleValue, let agreement = Estimate(kept: json["agreement"])
     else { return nil }
     self.init(
-      tokenCount: tokens, surprise: surprise,
+      tokenCount: tokens, negativeLogLikelihood: negativeLogLikelihood,
       comparison: Comparison(
         perplexityRatio: ratio, divergence: divergence, divergenceP99: p99, divergenceMaximum: maximum,
         topOneAgreement: agreement))
@@ -73,7 +76,8 @@ struct ScoreLog {
   mutating func append(_ scores: [TokenScore]) throws(EvaluationError) {
     func list(_ value: (TokenScore) -> Double) -> JSONValue { .array(scores.map { .double(value($0)) }) }
     try log.append([
-      "own": list(\.surprise), "reference": list(\.referenceSurprise), "divergence": list(\.divergence),
+      "own": list(\.negativeLogLikelihood), "reference": list(\.referenceNegativeLogLikelihood),
+      "divergence": list(\.divergence),
       "agrees": .array(scores.map { .bool($0.agreesOnTop) }),
     ])
     steps.append(scores)
@@ -92,8 +96,8 @@ struct ScoreLog {
     else { return nil }
     return own.indices.map { index in
       var score = TokenScore()
-      score.surprise = own[index]
-      score.referenceSurprise = reference[index]
+      score.negativeLogLikelihood = own[index]
+      score.referenceNegativeLogLikelihood = reference[index]
       score.divergence = divergence[index]
       score.agreesOnTop = agrees[index].boolValue ?? false
       return score

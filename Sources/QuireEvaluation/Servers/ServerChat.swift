@@ -70,13 +70,15 @@ struct ServerChat: Sendable {
     let thought =
       message["reasoning_content"]?.stringValue ?? message["reasoning"]?.stringValue ?? ""
     guard thought.isEmpty else { return (thought, content) }
-    if let end = content.firstRange(of: "</think>") {
+    if let end = content.firstRange(of: ChatFormat.thoughtEnd) {
       let before = content[..<end.lowerBound]
-      let start = before.firstRange(of: "<think>")?.upperBound ?? before.startIndex
+      let start = before.firstRange(of: ChatFormat.thoughtStart)?.upperBound ?? before.startIndex
       return (String(before[start...]), String(content[end.upperBound...]))
     }
     // A thought that the limit has cut.
-    if let start = content.firstRange(of: "<think>") { return (String(content[start.upperBound...]), "") }
+    if let start = content.firstRange(of: ChatFormat.thoughtStart) {
+      return (String(content[start.upperBound...]), "")
+    }
     return ("", content)
   }
 }

@@ -21,8 +21,8 @@ struct ServerMeasurement {
   static let width = 16
 
   func run(
-    referenceSheet: AnswerSheet?, onProgress: RowMeasurement.Progress
-  ) throws(EvaluationError) -> (EvaluationRow, AnswerSheet) {
+    referenceAnswers: RowAnswers?, onProgress: RowMeasurement.Progress
+  ) throws(EvaluationError) -> (EvaluationRow, RowAnswers) {
     var row = EvaluationRow(.server(index: index), step: EvaluationRow.serverStep, recipe: nil, label: label)
     row.path = model.server.address.text
     var kept = KeptRow(store, keys, material)
@@ -39,9 +39,9 @@ struct ServerMeasurement {
       try store.keep(KeptBasics(row).json, keys.row)
     }
     row.text = kept.text
-    let sheet = AnswerSheet(kept.replies, to: material.problems)
-    row.tasks = sheet.results(problems: material.problems, reference: referenceSheet)
-    return (row, sheet)
+    let answers = RowAnswers(kept.replies, to: material.problems)
+    row.tasks = answers.results(problems: material.problems, reference: referenceAnswers)
+    return (row, answers)
   }
 
   private func answer(
@@ -81,18 +81,18 @@ struct ServerMeasurement {
     }
     let file = try store.log(keys.text)
     let text = ServerText(model: model, windows: windows, width: Self.width)
-    let outcome = try text.surprises(file) { onProgress(.predicting, $0, windows.scoredCount) }
+    let outcome = try text.negativeLogLikelihoods(file) { onProgress(.predicting, $0, windows.scoredCount) }
     switch outcome {
     case .failure(let unable): row.notes.append("no perplexity: \(unable.reason)")
-    case .success(let surprises):
-      var scores = surprises.joined().map { surprise in
+    case .success(let negativeLogLikelihoods):
+      var scores = negativeLogLikelihoods.joined().map { negativeLogLikelihood in
         var score = TokenScore()
-        score.surprise = surprise
+        score.negativeLogLikelihood = negativeLogLikelihood
         return score
       }
       try compare(&scores, windows, onProgress)
       let score = TextScore(
-        surprises: scores,
+        negativeLogLikelihoods: scores,
         documents: zip(windows.windows, windows.documents).flatMap { window, document in
           [Int](repeating: document, count: window.count - 1)
         }, documentCount: windows.documentCount, isCompared: reference != nil)
@@ -105,7 +105,7 @@ struct ServerMeasurement {
   private static let perplexityNote =
     "no KL divergence and no speed: a server gives the probability of each token of the text, not those of all others"
 
-  /// Adds the reference's surprise at each token.
+  /// Adds the reference's negative log-likelihood of each token.
   private func compare(
     _ scores: inout [TokenScore], _ windows: TextWindows, _ onProgress: RowMeasurement.Progress
   ) throws(EvaluationError) {
@@ -123,6 +123,8 @@ struct ServerMeasurement {
       onProgress(.predicting, $0, $1)
     }
     // Steps go through the windows in their order.
-    for (index, score) in log.steps.joined().enumerated() { scores[index].referenceSurprise = score.surprise }
+    for (index, score) in log.steps.joined().enumerated() {
+      scores[index].referenceNegativeLogLikelihood = score.negativeLogLikelihood
+    }
   }
 }

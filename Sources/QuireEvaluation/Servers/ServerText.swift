@@ -23,7 +23,7 @@ struct ServerText {
   /// - Parameters:
   ///   - log: has the windows that earlier runs have read, and gets the others.
   ///   - onProgress: called with the number of predicted tokens.
-  func surprises(
+  func negativeLogLikelihoods(
     _ log: ResultLog, onProgress: (Int) -> Void
   ) throws(EvaluationError) -> Result<[[Double]], Unable> {
     var found = Self.kept(log, windows)
@@ -39,16 +39,16 @@ struct ServerText {
         onFinished: { job, outcome throws(Halt) in
           switch outcome {
           case .failure(let unable): throw .unable(unable.reason)
-          case .success(let surprises):
+          case .success(let negativeLogLikelihoods):
             do throws(EvaluationError) {
               try log.append([
-                "window": .int(open[job]), "own": .array(surprises.map { .double($0) }),
+                "window": .int(open[job]), "own": .array(negativeLogLikelihoods.map { .double($0) }),
               ])
             } catch {
               throw .failed(error)
             }
-            found[open[job]] = surprises
-            done += surprises.count
+            found[open[job]] = negativeLogLikelihoods
+            done += negativeLogLikelihoods.count
             onProgress(done)
           }
         })

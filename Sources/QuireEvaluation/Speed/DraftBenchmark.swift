@@ -4,7 +4,7 @@ import QuireTensors
 import QuireText
 
 /// Measures the effect of a draft model or head on decoding: the engine as it serves, with model and draft computing every
-/// row, on an answer that is given in advance. The mistakes of the draft are given, too (`DictatedMistakes`).
+/// row, on an answer that is given in advance. The mistakes of the draft are given, too (`ScriptedMistakes`).
 ///
 /// An engine without drafts and one for each acceptance take turns of a few tokens; each has its own forward passes and
 /// caches. Prompts are not measured, and not computed, but for a short one of another request at the start: an engine learns
@@ -53,11 +53,11 @@ struct DraftBenchmark {
   }
 
   /// The engine of one acceptance during the measurement; nil without drafts.
-  private struct Contestant {
+  private struct MeasuredEngine {
     let acceptance: Double?
     let taker: TurnTaker
-    let forward: DictatedForward
-    let draft: DictatedDraft?
+    let forward: ScriptedForward
+    let draft: ScriptedDraft?
   }
 
   /// Turns of all engines, about: the last one of each may be shorter.
@@ -70,28 +70,28 @@ struct DraftBenchmark {
     _ measured: SpeedPlan.Case, sample: () -> MachineLimits, onTurn: () -> Void
   ) throws(GenerationError) -> [SpeedReport.Row] {
     let (prompt, answer) = texts(measured)
-    var contestants = [try contestant(nil, measured, prompt, answer)]
+    var engines = [try engine(nil, measured, prompt, answer)]
     for acceptance in Self.acceptances {
-      contestants.append(try contestant(acceptance, measured, prompt, answer))
+      engines.append(try engine(acceptance, measured, prompt, answer))
     }
     var samples: [MachineLimits] = []
-    var running = contestants
+    var running = engines
     while !running.isEmpty {
       samples.append(sample())
-      running.removeAll { contestant in
+      running.removeAll { engine in
         defer { onTurn() }
-        return !contestant.taker.turn()
+        return !engine.taker.turn()
       }
-      // Nobody always comes first after the measurement of the limits, or last.
+      // Reverse the order each round, so that no engine always runs right after the limit measurement.
       running.reverse()
     }
-    for contestant in contestants {
-      for tokens in contestant.taker.answers {
+    for engine in engines {
+      for tokens in engine.taker.answers {
         precondition(targetTokens(answer).starts(with: tokens), "drafts changed an answer")
       }
     }
-    return contestants.dropFirst().map { contestant in
-      row(contestant, measured, plain: contestants[0], limits: MachineLimits(medianOf: samples))
+    return engines.dropFirst().map { engine in
+      row(engine, measured, plain: engines[0], limits: MachineLimits(medianOf: samples))
     }
   }
 
@@ -103,9 +103,9 @@ struct DraftBenchmark {
         model.configuration.vocabularySize, draft.sizes.configuration.vocabularySize))
   }
 
-  private func contestant(
+  private func engine(
     _ acceptance: Double?, _ measured: SpeedPlan.Case, _ prompt: [Int32], _ answer: [Int32]
-  ) throws(GenerationError) -> Contestant {
+  ) throws(GenerationError) -> MeasuredEngine {
     let configuration = model.configuration
     let rows = Self.rowsMaximum(batch: measured.batch)
     let shape = try EngineShape(
@@ -120,28 +120,28 @@ struct DraftBenchmark {
       maximumRows: Self.passRowsMaximum(draft.sizes, batch: measured.batch), maximumLogitRows: rows,
       featureLayers: acceptance == nil ? [] : draft.head?.featureLayers ?? [])
     let text = prompt + answer
-    let dictated = DictatedForward(pass, text: targetTokens(text), promptCount: prompt.count)
+    let scripted = ScriptedForward(pass, text: targetTokens(text), promptCount: prompt.count)
     let drafting = acceptance.map { acceptance in
-      DictatedDraft(
+      ScriptedDraft(
         draft, for: pass, shape: shape, text: text, promptCount: prompt.count, acceptance: acceptance)
     }
     let engine = Engine(
       EngineParts(
-        forward: dictated, rowWidth: configuration.vocabularySize, tokenizer: .bytes(), shape: shape,
+        forward: scripted, rowWidth: configuration.vocabularySize, tokenizer: .bytes(), shape: shape,
         endOfSequenceIDs: [], draftModel: drafting?.model, draftHead: drafting?.head))
     let taker = TurnTaker(
       engine: engine, turnTokens: measured.batch * Self.turnTokens, goal: measured.batch * measured.tokens)
-    dictated.computesPrompts = true
+    scripted.computesPrompts = true
     try taker.warmUp(
       GenerationRequest(
         promptTokens: targetTokens(Array(text.prefix(min(Self.computedPromptCount, text.count - 1)))),
         maximumTokens: 1))
-    dictated.computesPrompts = false
+    scripted.computesPrompts = false
     try taker.begin(
       (0..<measured.batch).map { _ in
         GenerationRequest(promptTokens: targetTokens(prompt), maximumTokens: answer.count)
       })
-    return Contestant(acceptance: acceptance, taker: taker, forward: dictated, draft: drafting)
+    return MeasuredEngine(acceptance: acceptance, taker: taker, forward: scripted, draft: drafting)
   }
 
   /// Ids that the engine accepts: of a draft model, those that both have.
@@ -157,17 +157,17 @@ struct DraftBenchmark {
   }
 
   private func row(
-    _ contestant: Contestant, _ measured: SpeedPlan.Case, plain: Contestant, limits: MachineLimits
+    _ engine: MeasuredEngine, _ measured: SpeedPlan.Case, plain: MeasuredEngine, limits: MachineLimits
   ) -> SpeedReport.Row {
-    let (tokenCount, seconds) = contestant.taker.measured
+    let (tokenCount, seconds) = engine.taker.measured
     let plainMeasured = plain.taker.measured
-    let metrics = contestant.taker.metrics
-    var work = contestant.forward.work
-    if let draft = contestant.draft { work.add(draft.work()) }
+    let metrics = engine.taker.metrics
+    var work = engine.forward.work
+    if let draft = engine.draft { work.add(draft.work()) }
     return SpeedReport.Row(
       plan: measured, seconds: [seconds], limits: limits, work: work, lookup: nil,
       draft: DraftOutcome(
-        acceptance: contestant.acceptance ?? 0, tokenCount: tokenCount,
+        acceptance: engine.acceptance ?? 0, tokenCount: tokenCount,
         plainTokensPerSecond: Double(plainMeasured.tokenCount) / plainMeasured.seconds,
         stepCount: metrics.stepCount, draftCount: metrics.modelDraftedTokenCount,
         acceptedDraftCount: metrics.modelAcceptedDraftCount,

@@ -4,7 +4,7 @@ import QuireTensors
 import QuireText
 
 /// Measures the effect of drafting from the text itself (prompt lookup) on the decoding of one sequence: the engine
-/// as it serves, sampling and delivery included, on answers that are given in advance (`DictatedForward`).
+/// as it serves, sampling and delivery included, on answers that are given in advance (`ScriptedForward`).
 ///
 /// An engine without drafts and one for each text take turns of a few tokens; each has its own forward pass and
 /// cache.
@@ -22,12 +22,12 @@ struct LookupBenchmark {
   static let rowsMaximum = 1 + DraftPlanner.draftCountMaximum
 
   /// The engine of one text during the measurement.
-  private struct Contestant {
+  private struct MeasuredEngine {
     let text: LookupText
     let lookup: LookupMode
     let answer: [Int32]
     let taker: TurnTaker
-    let forward: DictatedForward
+    let forward: ScriptedForward
   }
 
   /// Turns of all engines.
@@ -39,26 +39,26 @@ struct LookupBenchmark {
   func run(
     _ measured: SpeedPlan.Case, sample: () -> MachineLimits, onTurn: () -> Void
   ) throws(GenerationError) -> [SpeedReport.Row] {
-    var contestants = [try contestant(.novel, .off, measured)]
-    for text in LookupText.allCases { contestants.append(try contestant(text, .adaptive, measured)) }
+    var engines = [try engine(.novel, .off, measured)]
+    for text in LookupText.allCases { engines.append(try engine(text, .adaptive, measured)) }
     var samples: [MachineLimits] = []
-    var running = contestants
+    var running = engines
     while !running.isEmpty {
       samples.append(sample())
-      running.removeAll { contestant in
+      running.removeAll { engine in
         defer { onTurn() }
-        return !contestant.taker.turn()
+        return !engine.taker.turn()
       }
     }
-    let plain = rate(contestants[0], measured)
-    return contestants.dropFirst().map { contestant in
-      row(contestant, measured, plain: plain, limits: MachineLimits(medianOf: samples))
+    let plain = rate(engines[0], measured)
+    return engines.dropFirst().map { engine in
+      row(engine, measured, plain: plain, limits: MachineLimits(medianOf: samples))
     }
   }
 
-  private func contestant(
+  private func engine(
     _ text: LookupText, _ lookup: LookupMode, _ measured: SpeedPlan.Case
-  ) throws(GenerationError) -> Contestant {
+  ) throws(GenerationError) -> MeasuredEngine {
     let configuration = model.configuration
     // The token that follows the prompt is not measured.
     let (prompt, answer) = text.tokens(
@@ -74,30 +74,30 @@ struct LookupBenchmark {
     cache.fillRandomly(seed: 1, compute: compute)
     let pass = ForwardPass(
       model: model, cache: cache, compute: compute, maximumRows: Self.rowsMaximum)
-    let forward = DictatedForward(pass, text: prompt + answer, promptCount: prompt.count)
+    let forward = ScriptedForward(pass, text: prompt + answer, promptCount: prompt.count)
     let engine = Engine(
       EngineParts(
         forward: forward, rowWidth: configuration.vocabularySize, tokenizer: .bytes(), shape: shape,
         endOfSequenceIDs: []))
     let taker = TurnTaker(engine: engine, turnTokens: Self.turnTokens)
     try taker.begin([GenerationRequest(promptTokens: prompt, maximumTokens: answer.count)])
-    return Contestant(text: text, lookup: lookup, answer: answer, taker: taker, forward: forward)
+    return MeasuredEngine(text: text, lookup: lookup, answer: answer, taker: taker, forward: forward)
   }
 
-  private func rate(_ contestant: Contestant, _ measured: SpeedPlan.Case) -> Double {
-    Double(measured.tokens) / contestant.taker.measured.seconds
+  private func rate(_ engine: MeasuredEngine, _ measured: SpeedPlan.Case) -> Double {
+    Double(measured.tokens) / engine.taker.measured.seconds
   }
 
   private func row(
-    _ contestant: Contestant, _ measured: SpeedPlan.Case, plain: Double, limits: MachineLimits
+    _ engine: MeasuredEngine, _ measured: SpeedPlan.Case, plain: Double, limits: MachineLimits
   ) -> SpeedReport.Row {
-    let seconds = contestant.taker.measured.seconds
-    precondition(contestant.taker.answers == [contestant.answer], "drafts changed an answer")
-    let metrics = contestant.taker.metrics
+    let seconds = engine.taker.measured.seconds
+    precondition(engine.taker.answers == [engine.answer], "drafts changed an answer")
+    let metrics = engine.taker.metrics
     return SpeedReport.Row(
-      plan: measured, seconds: [seconds], limits: limits, work: contestant.forward.work,
+      plan: measured, seconds: [seconds], limits: limits, work: engine.forward.work,
       lookup: LookupOutcome(
-        text: contestant.text, plainTokensPerSecond: plain, stepCount: metrics.stepCount - 1,
+        text: engine.text, plainTokensPerSecond: plain, stepCount: metrics.stepCount - 1,
         draftCount: metrics.draftedTokenCount, acceptedDraftCount: metrics.acceptedDraftCount), draft: nil)
   }
 }

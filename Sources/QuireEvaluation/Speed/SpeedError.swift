@@ -9,9 +9,9 @@ package enum SpeedError: Error, CustomStringConvertible, Equatable {
   package var description: String {
     switch self {
     case .memory(let needed, let available):
-      "the benchmark needs \(ByteText.of(needed.totalBytes)) (weights \(ByteText.of(needed.weightBytes)), keys and values \(ByteText.of(needed.cacheBytes)), workspace \(ByteText.of(needed.workspaceBytes)), read test \(ByteText.of(needed.meterBytes))), but only \(ByteText.of(available)) of memory are available: choose a smaller shape or scheme, fewer sequences or a shorter context"
+      "expected \(ByteText.of(needed.totalBytes)) of memory for the benchmark (weights \(ByteText.of(needed.weightBytes)), keys and values \(ByteText.of(needed.cacheBytes)), workspace \(ByteText.of(needed.workspaceBytes)), read test \(ByteText.of(needed.meterBytes))), found only \(ByteText.of(available)) available; choose a smaller shape or scheme, fewer sequences or a shorter context"
     case .positions(let wanted, let most):
-      "expected at most \(most) positions a sequence, which is what the model was made for, found \(wanted): choose a shorter context, prompt or answer"
+      "expected at most \(most) positions a sequence, which is what the model was made for, found \(wanted); choose a shorter context, prompt or answer"
     }
   }
 }

@@ -50,7 +50,7 @@ extension SpeedReport {
     if cells.isEmpty { return "" }
     for row in cells { table.add(row) }
     return
-      "\nlookup: one sequence, answers dictated to the engine, in turns with the same engine without drafts\n"
+      "\nlookup: one sequence, answers prescribed to the engine, in turns with the same engine without drafts\n"
       + Self.stacked(table, keyCount: 1, width: width)
   }
 
@@ -73,7 +73,7 @@ extension SpeedReport {
     if cells.isEmpty { return "" }
     for row in cells { table.add(row) }
     return
-      "\ndrafts: answers and the share of right drafts dictated to the engine, in turns with the same engine without drafts\n"
+      "\ndrafts: answers and the share of right drafts prescribed to the engine, in turns with the same engine without drafts\n"
       + Self.stacked(table, keyCount: 2, width: width)
   }
 

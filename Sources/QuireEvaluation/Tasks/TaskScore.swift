@@ -113,7 +113,7 @@ package struct TaskResult: Sendable, Equatable {
 }
 
 /// All answers of one row: for each mode that was asked, one answer per problem.
-package struct AnswerSheet: Sendable, Equatable {
+package struct RowAnswers: Sendable, Equatable {
   package var answers: [AskMode: [TaskAnswer]] = [:]
 
   package init(thinking: [TaskAnswer]? = nil, nonThinking: [TaskAnswer]? = nil) {
@@ -130,7 +130,7 @@ package struct AnswerSheet: Sendable, Equatable {
   }
 
   /// One result per task, in order of first appearance, then the sum of all; empty when there are no problems.
-  package func results(problems: [TaskProblem], reference: AnswerSheet?) -> [TaskResult] {
+  package func results(problems: [TaskProblem], reference: RowAnswers?) -> [TaskResult] {
     guard !problems.isEmpty else { return [] }
     var names: [String] = []
     var members: [String: [Int]] = [:]

@@ -1,3 +1,5 @@
+import QuireTensors
+
 /// Chooses which problems to ask when there is a limit.
 package enum TaskSelection {
   /// At most `limit` problems, spread over the tasks as evenly as their sizes allow, in file order.
@@ -28,22 +30,7 @@ package enum TaskSelection {
       }
       queues[task].append(index)
     }
-    var generator = SplitMix(seed: seed)
+    var generator = SplitMix64(seed: seed)
     return queues.map { $0.shuffled(using: &generator) }
-  }
-}
-
-/// A small deterministic generator (Steele, Lea and Flood 2014, SplitMix64).
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -5,7 +5,7 @@ package struct TextScore: Sendable, Equatable {
   /// Tokens that were predicted.
   package let tokenCount: Int
   /// Mean negative log-likelihood, nats per token, with its error between documents.
-  package let surprise: Estimate
+  package let negativeLogLikelihood: Estimate
   /// Nil where there is no reference, or where only the probabilities of the text's own tokens are known.
   package let comparison: Comparison?
   /// The ratio of a comparison, or of those probabilities alone.
@@ -24,23 +24,24 @@ package struct TextScore: Sendable, Equatable {
     package let topOneAgreement: Estimate
   }
 
-  package var perplexity: Double { exp(surprise.value) }
+  package var perplexity: Double { exp(negativeLogLikelihood.value) }
 
   init(
-    tokenCount: Int, surprise: Estimate, comparison: Comparison?, perplexityRatio: Estimate? = nil
+    tokenCount: Int, negativeLogLikelihood: Estimate, comparison: Comparison?,
+    perplexityRatio: Estimate? = nil
   ) {
     self.tokenCount = tokenCount
-    self.surprise = surprise
+    self.negativeLogLikelihood = negativeLogLikelihood
     self.comparison = comparison
     self.perplexityRatio = comparison?.perplexityRatio ?? perplexityRatio
   }
 
-  /// Aggregates scores of which only the surprises are known; see `init(_:documents:documentCount:isCompared:)`.
-  init(surprises scores: [TokenScore], documents: [Int], documentCount: Int, isCompared: Bool) {
+  /// Aggregates scores of which only the negative log-likelihoods are known; see `init(_:documents:documentCount:isCompared:)`.
+  init(negativeLogLikelihoods scores: [TokenScore], documents: [Int], documentCount: Int, isCompared: Bool) {
     let whole = TextScore(
       scores, documents: documents, documentCount: documentCount, isCompared: isCompared)
     self.init(
-      tokenCount: whole.tokenCount, surprise: whole.surprise, comparison: nil,
+      tokenCount: whole.tokenCount, negativeLogLikelihood: whole.negativeLogLikelihood, comparison: nil,
       perplexityRatio: whole.perplexityRatio)
   }
 
@@ -60,13 +61,13 @@ package struct TextScore: Sendable, Equatable {
       return mean.estimate
     }
     tokenCount = scores.count
-    surprise = mean(\.surprise)
+    negativeLogLikelihood = mean(\.negativeLogLikelihood)
     guard isCompared else {
       comparison = nil
       perplexityRatio = nil
       return
     }
-    let logRatio = mean { $0.surprise - $0.referenceSurprise }
+    let logRatio = mean { $0.negativeLogLikelihood - $0.referenceNegativeLogLikelihood }
     let ratio = exp(logRatio.value)
     let divergences = scores.map(\.divergence)
     // exp is nearly linear over so small an error: SE(exp m) = exp(m) · SE(m).

@@ -92,8 +92,10 @@ package struct TextScorer {
 
   /// A value that is not finite is an error of the model, never a score.
   private func check(_ scores: [TokenScore]) throws(EvaluationError) {
-    guard scores.allSatisfy(\.referenceSurprise.isFinite) else { throw .notFinite(isReference: true) }
-    guard scores.allSatisfy({ $0.surprise.isFinite && $0.divergence.isFinite }) else {
+    guard scores.allSatisfy(\.referenceNegativeLogLikelihood.isFinite) else {
+      throw .notFinite(isReference: true)
+    }
+    guard scores.allSatisfy({ $0.negativeLogLikelihood.isFinite && $0.divergence.isFinite }) else {
       throw .notFinite(isReference: false)
     }
   }

@@ -7,7 +7,7 @@ package struct ShardLayout {
   /// A file's tensors, each with the tensor of the model that it belongs to.
   package struct Shard {
     package fileprivate(set) var name = ""
-    package fileprivate(set) var tensors: [(output: OutputTensor, planned: PlannedTensor)] = []
+    package fileprivate(set) var tensors: [(output: OutputTensor, planned: ExportedTensor)] = []
     package fileprivate(set) var byteCount = 0
   }
 
@@ -17,7 +17,7 @@ package struct ShardLayout {
   package private(set) var shards: [Shard] = []
 
   /// Fills one file after the other in the model's order; the tensors of one matrix stay together.
-  package init(_ tensors: [PlannedTensor], shardBytesMax: Int = shardBytesMax) {
+  package init(_ tensors: [ExportedTensor], shardBytesMax: Int = shardBytesMax) {
     var shards = [Shard()]
     for planned in tensors {
       let last = shards.count - 1

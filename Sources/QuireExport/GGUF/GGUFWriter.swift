@@ -64,7 +64,7 @@ struct GGUFWriter {
     return bytes.storage
   }
 
-  private func appendEntry(of tensor: PlannedTensor, offset: Int, to bytes: inout GGUFBytes) {
+  private func appendEntry(of tensor: ExportedTensor, offset: Int, to bytes: inout GGUFBytes) {
     bytes.append(tensor.outputs[0].name)
     bytes.append(UInt32(tensor.shape.count))
     // The contiguous dimension comes first.

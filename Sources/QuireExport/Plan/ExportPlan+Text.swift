@@ -166,7 +166,7 @@ extension ExportPlan {
   }
 }
 
-extension PlannedTensor {
+extension ExportedTensor {
   /// Bytes in the model, without the padding of the last panel.
   fileprivate var storedBytes: Int {
     guard shape.count == 2, case .integers(let format) = format else { return byteCount }

@@ -12,7 +12,7 @@ package struct ExportPlan {
   /// The model as it is exported.
   package let configuration: ModelConfiguration
   /// In the order of a forward pass.
-  package let tensors: [PlannedTensor]
+  package let tensors: [ExportedTensor]
   /// The adapters that are merged into the checkpoint first.
   package let adapters: [MergedAdapter]
   let source: ExportSource
@@ -25,14 +25,14 @@ package struct ExportPlan {
     adapters = try reading { () throws(ModelFileError) in try model.mergedAdapters() }
     source = try ExportSource(model, fillsPruned: options.fillsPruned, compute: compute)
     configuration = source.configuration
-    var tensors: [PlannedTensor] = []
+    var tensors: [ExportedTensor] = []
     for name in configuration.tensorNames {
       let format = try source.format(of: name)
       let shape = name.shape(in: configuration)
       let encoding = try Self.encoding(
         of: name, format: format, columns: shape[shape.count - 1], options, source)
       tensors.append(
-        PlannedTensor(
+        ExportedTensor(
           name, shape: shape, format: format, encoding: encoding,
           outputName: options.format == .gguf ? name.gguf : name.string))
     }

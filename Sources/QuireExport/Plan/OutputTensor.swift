@@ -25,7 +25,7 @@ package struct OutputTensor: Equatable, Sendable {
 }
 
 /// A tensor of the model, and the tensors that hold it in the export.
-package struct PlannedTensor: Equatable, Sendable {
+package struct ExportedTensor: Equatable, Sendable {
   let name: TensorName
   /// After filling.
   let shape: [Int]

@@ -18,7 +18,7 @@ final class TensorWriter {
   }
 
   /// Writes all bytes of `output`, a tensor of `planned`.
-  func write(_ output: OutputTensor, of planned: PlannedTensor, to sink: Sink) throws(ExportError) {
+  func write(_ output: OutputTensor, of planned: ExportedTensor, to sink: Sink) throws(ExportError) {
     let name = planned.name
     switch output.content {
     case .shape:

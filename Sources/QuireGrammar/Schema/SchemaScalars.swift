@@ -68,7 +68,7 @@ enum SchemaScalars {
   static func number(
     _ type: String, _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    var range = NumberRange()
+    var range = BoundedNumbers()
     let isInteger = type == "integer"
     for (keyword, isLow, isIncluded) in [
       ("minimum", true, true), ("exclusiveMinimum", true, false), ("maximum", false, true),
@@ -100,7 +100,7 @@ enum SchemaScalars {
     if bound == nil, let roundsUp, let number = value.doubleValue, number.magnitude < 1e15 {
       bound = Int(number.rounded(roundsUp ? .up : .down))
     }
-    guard let bound, bound.magnitude < NumberRange.magnitudeMaximum.magnitude else {
+    guard let bound, bound.magnitude < BoundedNumbers.magnitudeMaximum.magnitude else {
       throw reader.error(
         path, expected: "an integer of at most \(JSONGrammar.digitCountMaximum) digits in \(keyword)",
         found: String(value.serialized().prefix(40)), advice: "use one or leave it out", keyword: keyword)

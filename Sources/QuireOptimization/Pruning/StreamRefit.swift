@@ -47,7 +47,7 @@ package struct StreamRefit {
   /// - Parameters:
   ///   - first: V₀ (m, s)
   ///   - moments: of the kept inputs, with cross moments
-  ///   - share: of the residual that is corrected at once; later matrices see the rest again
+  ///   - share: fraction of the residual that this matrix corrects; the rest remains in the residual of later matrices
   package func solve(
     from first: MatrixView<Float>, _ moments: StreamMoments, share: Double, team: ThreadTeam
   ) -> HostBuffer<Float>? {

@@ -1,4 +1,3 @@
-import QuireCalibration
 package import QuireModel
 package import QuireTensors
 

@@ -1,4 +1,3 @@
-import QuireCalibration
 import QuireTensors
 
 /// A random orthogonal matrix `diag(s)·H`: a Hadamard matrix whose rows have random signs.

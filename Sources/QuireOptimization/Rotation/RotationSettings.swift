@@ -1,7 +1,7 @@
 package import QuireModel
 
-/// `{ step: "rotate", … }`: turns the basis of hidden states and values by random Hadamard matrices, which are folded
-/// into the weights, so that the graph and its function stay the same and outliers are spread over all dimensions.
+/// `{ step: "rotate", … }`: multiplies hidden states and values by random Hadamard matrices, which are folded into the
+/// weights, so that the graph and its function stay the same and outliers are spread over all dimensions.
 ///
 /// Source: QuaRot (arXiv 2404.00456), of which this does what needs no work while the model runs: the rotations that
 /// SpinQuant (arXiv 2405.16406) calls R1, of hidden states, and R2, of the values of every key/value head.

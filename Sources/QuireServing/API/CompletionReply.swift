@@ -203,11 +203,11 @@ struct CompletionLogprobs: Sendable {
   ) {
     // Two tokens may have the same bytes (an added token and plain text); both must be listed.
     if !members.appendIfNew(name(id, bytes), .logprob(logprob)) {
-      _ = members.appendIfNew(TokenName.id(id), .logprob(logprob))
+      _ = members.appendIfNew(TokenText.id(id), .logprob(logprob))
     }
   }
 
   private func name(_ id: Int32, _ bytes: ArraySlice<UInt8>) -> String {
-    TokenName.name(id, bytes, byID: namesTokensByID)
+    TokenText.name(id, bytes, byID: namesTokensByID)
   }
 }

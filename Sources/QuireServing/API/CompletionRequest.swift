@@ -46,14 +46,7 @@ struct CompletionRequest: Sendable {
       reader, atLeast: echoesPrompt ? 0 : 1, names: Self.lengthNames,
       withoutAny: Self.defaultMaximumTokens)
     self.generation = generation
-    let count = CheckedCount(prompts.count) * CheckedCount(generation.choiceCount)
-    guard count.value(atMost: maximumChoices) != nil else {
-      throw .rejected(
-        .badField(
-          "prompt",
-          "prompt: expected at most \(maximumChoices) answers in a request, found \(prompts.count) prompts with "
-            + "\(generation.choiceCount) each; send fewer prompts at a time"))
-    }
+    try generation.checkChoices(promptCount: prompts.count, atMost: maximumChoices)
     try KnownFields.check(reader, also: KnownFields.neutralInCompletions)
   }
 

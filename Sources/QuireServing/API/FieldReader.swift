@@ -96,7 +96,7 @@ extension FieldReader {
   }
 
   /// The range is checked after conversion to `Float`: a number too small for a `Float` is 0.
-  func number(_ name: String, in range: NumberRange) throws(ServingError) -> Float? {
+  func number(_ name: String, in range: FieldRange) throws(ServingError) -> Float? {
     guard let value = value(name) else { return nil }
     guard let number = value.doubleValue.map({ Float($0) }), range.contains(number) else {
       throw wrong(name, expected: range.description, found: value)
@@ -105,7 +105,7 @@ extension FieldReader {
   }
 
   /// A number of the range; `nil` for anything else.
-  static func number(_ value: JSONValue, in range: NumberRange) -> Float? {
+  static func number(_ value: JSONValue, in range: FieldRange) -> Float? {
     value.doubleValue.map { Float($0) }.flatMap { range.contains($0) ? $0 : nil }
   }
 

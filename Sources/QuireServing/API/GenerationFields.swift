@@ -92,7 +92,7 @@ struct GenerationFields: Sendable {
 
   /// llama.cpp's name for it is `repeat_penalty`.
   private static func repetitionPenalty(_ reader: FieldReader) throws(ServingError) -> Float? {
-    let range = NumberRange(RequestLimits.repetitionPenalties)
+    let range = FieldRange(RequestLimits.repetitionPenalties)
     let penalty = try reader.number("repetition_penalty", in: range)
     let alias = try reader.number("repeat_penalty", in: range)
     if let penalty, let alias, penalty != alias {

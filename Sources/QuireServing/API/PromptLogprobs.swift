@@ -25,7 +25,7 @@ enum PromptLogprobs {
       "\(id)",
       [
         "logprob": .logprob(logprob), "rank": rank.map { .int($0) } ?? .null,
-        "decoded_token": .string(TokenName.text(bytes)),
+        "decoded_token": .string(TokenText.text(bytes)),
       ])
   }
 }

@@ -126,7 +126,7 @@ extension GenerationResult {
 }
 
 /// The text that represents a token in log-probabilities.
-enum TokenName {
+enum TokenText {
   /// Whole characters unchanged; other bytes escaped, so that no two tokens share a name.
   static func text(_ bytes: ArraySlice<UInt8>) -> String {
     String(validating: bytes, as: UTF8.self) ?? "bytes:" + bytes.map(escape).joined()
@@ -157,7 +157,7 @@ extension TokenRecord {
     _ id: Int32, _ bytes: ArraySlice<UInt8>, logprob: Float, _ namesByID: Bool
   ) -> JSONObject {
     [
-      "token": .string(TokenName.name(id, bytes, byID: namesByID)), "logprob": .logprob(logprob),
+      "token": .string(TokenText.name(id, bytes, byID: namesByID)), "logprob": .logprob(logprob),
       "bytes": .array(bytes.map { .int($0) }),
     ]
   }

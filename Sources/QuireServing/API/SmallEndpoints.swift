@@ -106,7 +106,7 @@ enum TokenEndpoints {
   }
 
   private static func tokenStrings(_ tokens: [Int32], _ tokenizer: Tokenizer) -> JSONValue {
-    .array(tokens.map { .string(TokenName.text(tokenizer.bytes(of: $0))) })
+    .array(tokens.map { .string(TokenText.text(tokenizer.bytes(of: $0))) })
   }
 
   /// Takes `tokens` and gives their text as `prompt`.
@@ -135,7 +135,7 @@ extension TokenEndpoints {
     let tokenizer = service.tokenizer
     var members = tokenizer.configuration?.objectValue ?? [:]
     if members["eos_token"]?.stringValue == nil, let id = tokenizer.endOfSequenceIDs.max() {
-      members["eos_token"] = .string(TokenName.text(tokenizer.bytes(of: id)))
+      members["eos_token"] = .string(TokenText.text(tokenizer.bytes(of: id)))
     }
     exchange.respond(.json(.object(members)))
   }

@@ -44,6 +44,16 @@ struct TypedBlock {
     throw .rejected(.badField(fields.prefix + name, "\(path): expected a string, found none; send one"))
   }
 
+  /// Throws for a tool of another type than the one that the client runs; `others` says which ones have other types.
+  func checkTool(_ expected: String, others: String) throws(ServingError) {
+    guard type != expected else { return }
+    throw .rejected(
+      .badField(
+        fields.prefix + "type",
+        "\(fields.path("type")): expected \"\(expected)\", which your program runs, found "
+          + "\(Found.text(type)); leave out tools that \(others)"))
+  }
+
   /// The error for a block whose type cannot be read.
   func unreadable(expected types: [String]) -> ServingError {
     let field = fields.prefix + "type"

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// State shared by the two threads that serve a connection: the relay's, which has the client's socket, and the
+/// State shared by the two threads that serve a connection: the proxy's, which has the client's socket, and the
 /// daemon's, on which libmicrohttpd handles its requests.
 final class ClientLink: Sendable {
   private struct Guarded {
@@ -16,7 +16,7 @@ final class ClientLink: Sendable {
 
   private let guarded = Mutex(Guarded())
 
-  // MARK: The relay
+  // MARK: The proxy
 
   /// Sets the answer to a request that the checker has replaced.
   func refuse(_ refusal: RequestChecker.Refusal) {

@@ -4,9 +4,9 @@ import Synchronization
 /// An HTTP/1.1 server. Handlers get complete requests and an exchange that can be answered from any thread. A client
 /// that leaves is noticed at once. Stopping is safe at any time.
 ///
-///     client ◀──socket──▶ relay, checks requests ◀──pair──▶ libmicrohttpd ──▶ handler
+///     client ◀──socket──▶ proxy, checks requests ◀──pair──▶ libmicrohttpd ──▶ handler
 ///
-/// libmicrohttpd parses and writes HTTP. The relay before it rejects requests that the library would misread
+/// libmicrohttpd parses and writes HTTP. The proxy before it rejects requests that the library would misread
 /// (`RequestChecker`), notices when a client leaves, which the library cannot do while an answer is pending, and
 /// enforces the timeouts.
 ///
@@ -15,7 +15,7 @@ import Synchronization
 ///     }
 ///     defer { server.stop() }
 ///
-/// Possible alternatives: our own HTTP server on the relay's thread (less code in total, but HTTP is not this
+/// Possible alternatives: our own HTTP server on the proxy's thread (less code in total, but HTTP is not this
 /// project's subject); only the library on the client's socket (version 0.9.75 cannot be made strict enough).
 package final class HTTPServer: Sendable {
   /// Answers one request or passes it to another thread. Runs on the thread that serves all connections and must not
@@ -32,7 +32,7 @@ package final class HTTPServer: Sendable {
   private let daemon: Mutex<DaemonHandle?>
   /// The library's callbacks point to it, so it lives until the daemon has stopped.
   private let core: HTTPServerCore
-  private let relays: RelayLoop
+  private let proxies: ProxyLoop
 
   /// Starts to listen and answer. Throws when the address cannot be listened on or the system refuses a thread.
   package init(
@@ -47,14 +47,14 @@ package final class HTTPServer: Sendable {
     do {
       daemon = try core.startDaemon()
       self.daemon = Mutex(daemon)
-      relays = try RelayLoop(
+      proxies = try ProxyLoop(
         limits: limits, adopt: { core.adopt($0, link: $1, daemon: daemon) }, tick: { core.ping(now: $0) })
     } catch {
       socket.close()
       throw error
     }
     do {
-      try relays.start(listener: socket.descriptor)
+      try proxies.start(listener: socket.descriptor)
     } catch {
       MHD_stop_daemon(daemon.pointer)
       throw error
@@ -81,8 +81,8 @@ package final class HTTPServer: Sendable {
     // connections, and wait until the library has completed them.
     core.isClosing.store(true, ordering: .sequentiallyConsistent)
     completeAll()
-    // The relays give the library no more connections and forward its last answers.
-    relays.stop()
+    // The proxies give the library no more connections and forward its last answers.
+    proxies.stop()
     // Catches a request that was being passed to its handler at that moment.
     completeAll()
     daemon.withLock { daemon in

@@ -12,7 +12,7 @@ final class HTTPServerCore: Sendable {
   private let log: HTTPServer.Log
   private let budget: BodyBudget
 
-  /// Connections that the relays have ended but the library has not.
+  /// Connections that the proxies have ended but the library has not.
   private static let spareConnectionCount = 64
   /// Bytes of the library's record of one request header, and bytes for all headers of the answer.
   private static let bytesPerHeader = 96
@@ -74,7 +74,7 @@ final class HTTPServerCore: Sendable {
     return DaemonHandle(pointer: daemon)
   }
 
-  /// Gives the daemon a connection; `false` when the library refuses it. Called on the relays' thread.
+  /// Gives the daemon a connection; `false` when the library refuses it. Called on the proxies' thread.
   func adopt(_ descriptor: Int32, link: ClientLink, daemon: DaemonHandle) -> Bool {
     links[descriptor] = link
     if cmicrohttpd_add(daemon.pointer, descriptor) { return true }

@@ -15,7 +15,8 @@ struct ListeningSocket {
   init(host: String, port: Int) throws(ServingError) {
     guard (0...65535).contains(port) else {
       throw .invalidOption(
-        name: "port", sentence: "The port must be 0 to 65535 (0 takes a free one), but is \(port).")
+        name: "port",
+        sentence: "expected a port from 0 to 65535 (0 takes a free one), found \(port); choose another port")
     }
     var failure: Int32 = EADDRNOTAVAIL
     for address in try Self.addresses(of: host, port: port) {
@@ -57,8 +58,9 @@ struct ListeningSocket {
       throw .cannotListen(
         host: host, port: port,
         sentence:
-          "The host '\(host)' has no address on this machine (\(String(cString: gai_strerror(status)))): "
-          + "use an address such as 127.0.0.1, or 0.0.0.0 for all of them.")
+          "expected a host with an address on this machine, found '\(host)', which has none "
+          + "(\(String(cString: gai_strerror(status)))); use an address such as 127.0.0.1, or 0.0.0.0 for all of them"
+      )
     }
     defer { freeaddrinfo(first) }
     return sequence(first: first, next: { $0.pointee.ai_next }).map { entry in
@@ -107,13 +109,18 @@ struct ListeningSocket {
   private static func sentence(_ code: Int32, host: String, port: Int) -> String {
     switch code {
     case EADDRINUSE:
-      return "Port \(port) on \(host) is in use by another program: stop it or choose another port."
+      return
+        "expected a free port, found port \(port) on \(host) in use by another program; stop it or choose another "
+        + "port"
     case EACCES:
-      return "Port \(port) may not be used by this user: choose one from 1024 up."
+      return "expected a port that this user may use, found \(port); choose one from 1024 up"
     case EADDRNOTAVAIL:
-      return "The address \(host) does not belong to this machine: use one that does, such as 127.0.0.1."
+      return
+        "expected an address of this machine, found \(host); use one that belongs to it, such as 127.0.0.1"
     default:
-      return "Nothing can listen on \(host), port \(port): \(String(cString: strerror(code)))."
+      return
+        "expected to listen on \(host), port \(port), found: \(String(cString: strerror(code)).lowercased()); "
+        + "choose another address or port"
     }
   }
 }

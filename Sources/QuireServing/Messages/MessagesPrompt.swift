@@ -59,13 +59,7 @@ enum MessagesPrompt {
   private static func tools(_ reader: FieldReader) throws(ServingError) -> ToolFields {
     let tools = try ToolDefinition.list(reader) { value, index throws(ServingError) in
       let tool = try reader.block(value, "tools", index, standard: "custom")
-      guard tool.type == "custom" else {
-        throw .rejected(
-          .badField(
-            tool.fields.prefix + "type",
-            "\(tool.fields.path("type")): expected \"custom\", which your program runs, found "
-              + "\(Found.text(tool.type)); leave out tools that Anthropic's servers or clients define"))
-      }
+      try tool.checkTool("custom", others: "Anthropic's servers or clients define")
       guard tool.fields.value("input_schema") != nil else {
         let field = tool.fields.prefix + "input_schema"
         throw .rejected(.badField(field, "\(field): expected a JSON Schema, found none; send one"))

@@ -7,7 +7,7 @@ import QuireText
 /// one counts.
 struct LogitBias {
   private static let name = "logit_bias"
-  private static let range = NumberRange.from(-RequestLimits.biasMaximum, to: RequestLimits.biasMaximum)
+  private static let range = FieldRange.from(-RequestLimits.biasMaximum, to: RequestLimits.biasMaximum)
 
   private let reader: FieldReader
   private let vocabularySize: Int

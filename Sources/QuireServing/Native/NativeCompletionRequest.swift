@@ -50,14 +50,7 @@ struct NativeCompletionRequest: Sendable {
     responseFields = try Self.responseFields(reader)
     decodeSecondsMaximum = try Self.decodeSecondsMaximum(reader)
     try Self.checkSamplers(reader)
-    let count = CheckedCount(prompts.count) * CheckedCount(generation.choiceCount)
-    guard count.value(atMost: maximumChoices) != nil else {
-      throw .rejected(
-        .badField(
-          "prompt",
-          "prompt: expected at most \(maximumChoices) answers in a request, found \(prompts.count) prompts with "
-            + "\(generation.choiceCount) each; send fewer prompts at a time"))
-    }
+    try generation.checkChoices(promptCount: prompts.count, atMost: maximumChoices)
     try KnownFields.check(reader, also: KnownFields.neutralInCompletions, except: Set(Self.own))
   }
 

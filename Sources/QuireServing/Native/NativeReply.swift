@@ -132,7 +132,7 @@ struct NativeReply: Reply {
 
   private func probability(_ id: Int32, _ bytes: ArraySlice<UInt8>, _ logprob: Float) -> JSONObject {
     var members: JSONObject = [
-      "id": .int(id), "token": .string(TokenName.text(bytes)), "bytes": .array(bytes.map { .int($0) }),
+      "id": .int(id), "token": .string(TokenText.text(bytes)), "bytes": .array(bytes.map { .int($0) }),
     ]
     if request.probabilitiesAreSampled {
       members["prob"] = .float(exp(logprob))

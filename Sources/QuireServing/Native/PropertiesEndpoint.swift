@@ -37,7 +37,7 @@ enum PropertiesEndpoint {
 
   private static func endOfSequence(_ tokenizer: Tokenizer) -> String {
     guard let id = tokenizer.endOfSequenceIDs.max() else { return "" }
-    return TokenName.text(tokenizer.bytes(of: id))
+    return TokenText.text(tokenizer.bytes(of: id))
   }
 }
 

@@ -18,13 +18,7 @@ struct ResponsesTools: Sendable {
     var repeated: [JSONValue] = []
     let tools = try ToolDefinition.list(reader) { value, index throws(ServingError) in
       let tool = try reader.block(value, "tools", index)
-      guard tool.type == "function" else {
-        throw .rejected(
-          .badField(
-            tool.fields.prefix + "type",
-            "\(tool.fields.path("type")): expected \"function\", which your program runs, found "
-              + "\(Found.text(tool.type)); leave out tools that OpenAI's servers run"))
-      }
+      try tool.checkTool("function", others: "OpenAI's servers run")
       repeated.append(try Self.repeated(tool.fields))
       return try ToolDefinition(tool.fields, parameters: "parameters")
     }

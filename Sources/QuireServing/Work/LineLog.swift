@@ -4,7 +4,7 @@ import Synchronization
 package final class LineLog: Sendable {
   private static let capacity = 4096
 
-  private let lane = WorkLane(capacity: capacity)
+  private let queue = WorkerQueue(capacity: capacity)
   private let write: @Sendable (String) -> Void
   private let lostCount = Mutex(0)
 
@@ -14,11 +14,11 @@ package final class LineLog: Sendable {
   }
 
   /// Throws when the system refuses the thread.
-  package func start() throws(ServingError) { try lane.start(threadCount: 1) }
+  package func start() throws(ServingError) { try queue.start(threadCount: 1) }
 
   /// Queues a line. Lines that arrive faster than they can be written are dropped and counted.
   package func add(_ line: @escaping @Sendable () -> String) {
-    let isTaken = lane.add {
+    let isTaken = queue.add {
       let lost = self.lostCount.withLock { count in
         defer { count = 0 }
         return count
@@ -30,5 +30,5 @@ package final class LineLog: Sendable {
   }
 
   /// Writes all queued lines and ends.
-  package func stop() { lane.finish() }
+  package func stop() { queue.finish() }
 }

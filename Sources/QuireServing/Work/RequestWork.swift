@@ -5,8 +5,8 @@ final class RequestWork: Sendable {
   /// Bodies of more bytes than this are large.
   static let largeBodyBytes = 256 << 10
 
-  private let small = WorkLane(capacity: 1024)
-  private let large = WorkLane(capacity: 64)
+  private let small = WorkerQueue(capacity: 1024)
+  private let large = WorkerQueue(capacity: 64)
 
   func start() throws(ServingError) {
     try small.start(threadCount: 2)
@@ -14,9 +14,9 @@ final class RequestWork: Sendable {
   }
 
   /// Runs `job` on a thread for bodies of that size. Throws when its queue is full.
-  func add(byteCount: Int, _ job: @escaping WorkLane.Job) throws(ServingError) {
-    let lane = byteCount > Self.largeBodyBytes ? large : small
-    guard lane.add(job) else {
+  func add(byteCount: Int, _ job: @escaping WorkerQueue.Job) throws(ServingError) {
+    let queue = byteCount > Self.largeBodyBytes ? large : small
+    guard queue.add(job) else {
       throw .rejected(
         .unavailable(
           "expected a free entry in the queue of requests to read, found it full; try again later",

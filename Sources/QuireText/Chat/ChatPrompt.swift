@@ -2,7 +2,7 @@
 package struct ChatPrompt: Sendable, Equatable {
   package struct Piece: Sendable, Equatable {
     package var text: String
-    /// Whether the text comes from the template, so that control tokens in it are recognised.
+    /// Whether the text comes from the template, so that control tokens in it are recognized.
     package var isTemplate: Bool
   }
 
@@ -16,17 +16,17 @@ package struct ChatPrompt: Sendable, Equatable {
 
   /// The prompt's ids.
   ///
-  /// Control tokens (special tokens and the format's tags) are recognised only in text of the template: `<|im_end|>`
-  /// in a message is ordinary text. Other added tokens are recognised everywhere.
+  /// Control tokens (special tokens and the format's tags) are recognized only in text of the template: `<|im_end|>`
+  /// in a message is ordinary text. Other added tokens are recognized everywhere.
   ///
-  /// - Parameter forgeable: Whether control tokens are recognised in messages too, as in Hugging Face's
+  /// - Parameter forgeable: Whether control tokens are recognized in messages too, as in Hugging Face's
   ///   `apply_chat_template`.
   package func tokens(_ tokenizer: Tokenizer, forgeable: Bool = false) -> [Int32] {
     if forgeable { return tokenizer.encode(text) }
     return tokens(tokenizer, recognizing: tokenizer.allAddedTokens)
   }
 
-  /// The prompt's ids, with the control tokens of `search` recognised only in text of the template.
+  /// The prompt's ids, with the control tokens of `search` recognized only in text of the template.
   func tokens(_ tokenizer: Tokenizer, recognizing search: AddedTokenSearch) -> [Int32] {
     var text = self.text
     var ranges: [Range<Int>] = []

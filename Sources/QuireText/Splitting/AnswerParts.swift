@@ -18,18 +18,6 @@ package struct AnswerParts: Sendable, Equatable {
     self.calls = calls
   }
 
-  /// All parts of an answer, in order.
-  package init(joining parts: [AnswerPart]) {
-    self.init()
-    for part in parts {
-      switch part {
-      case .reasoning(let text): reasoning += text
-      case .content(let text): content += text
-      case .call(let part): add(part)
-      }
-    }
-  }
-
   package var isEmpty: Bool { reasoning.isEmpty && content.isEmpty && calls.isEmpty }
 
   package static func += (left: inout AnswerParts, right: AnswerParts) {

@@ -1,6 +1,6 @@
 import QuireJSON
 
-/// A tokenizer for the prompts of one template. It knows which added tokens are control tokens there, and recognises
+/// A tokenizer for the prompts of one template. It knows which added tokens are control tokens there, and recognizes
 /// those only where all of their text comes from the template.
 ///
 /// An added token is a control token when
@@ -9,7 +9,7 @@ import QuireJSON
 /// 2. its text is in brackets, as in `<tool_call>`, `[INST]` or `<｜User｜>`;
 /// 3. the template writes it.
 ///
-/// The others are words that were added to the vocabulary. They are recognised everywhere, as in `transformers`.
+/// The others are words that were added to the vocabulary. They are recognized everywhere, as in `transformers`.
 ///
 /// ```swift
 /// let templateTokenizer = TemplateTokenizer(tokenizer, program)

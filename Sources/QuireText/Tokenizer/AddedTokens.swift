@@ -1,11 +1,11 @@
-/// Whether added tokens such as `<|im_end|>` are recognised in text.
+/// Whether added tokens such as `<|im_end|>` are recognized in text.
 package enum AddedTokenPolicy: Sendable {
   /// Added tokens in the text become their ids, as Hugging Face's `encode` does.
   case recognized
   /// Special added tokens (`<|im_end|>`) are ordinary text; the others (`<think>`) become their ids. Hugging Face
   /// calls this `encode_special_tokens`. Use ``plainText`` for text from users.
   case specialAsText
-  /// No added tokens are recognised.
+  /// No added tokens are recognized.
   case plainText
 }
 
@@ -15,7 +15,7 @@ struct AddedToken: Sendable, Equatable {
   let content: [UInt8]
   /// Skipped by decoding with `skipSpecial`.
   let isSpecial: Bool
-  /// Matched in text after normalisation instead of before.
+  /// Matched in text after normalization instead of before.
   let isNormalized: Bool
   /// Matched only when no word character is adjacent.
   var isSingleWord = false
@@ -26,22 +26,22 @@ struct AddedToken: Sendable, Equatable {
   /// Whether it is part of a chat template's structure.
   var isTemplateControl = false
 
-  /// Whether it is part of the chat format, so that it is not recognised in the text of messages.
+  /// Whether it is part of the chat format, so that it is not recognized in the text of messages.
   var isControl: Bool { isSpecial || isTemplateControl || ChatFormat.allTags.contains(content) }
 }
 
-/// The added tokens that one policy recognises.
+/// The added tokens that one policy recognizes.
 struct AddedTokenSearch: Sendable {
-  /// Matched before normalisation: all of Qwen3's are.
+  /// Matched before normalization: all of Qwen3's are.
   let raw: AddedTokenMatcher
-  /// Matched in normalised text between the matches of the other group.
+  /// Matched in normalized text between the matches of the other group.
   let normalized: AddedTokenMatcher
   /// Whether some of `normalized` are control tokens.
   let normalizesControls: Bool
 
   static let none = AddedTokenSearch([])
 
-  /// - Parameter normalizes: Whether text is normalised.
+  /// - Parameter normalizes: Whether text is normalized.
   init(_ tokens: [AddedToken], normalizes: Bool = true) {
     let content = { (token: AddedToken) in normalizes ? Self.normalizedContent(token) : token.content }
     let normalized = tokens.filter(\.isNormalized)

@@ -14,7 +14,7 @@ final class BytePairEncoder: @unchecked Sendable {
   // Raw memory, because arrays in a class would cost an exclusivity check per access; freed with the encoder.
   /// Tokens of the current piece.
   private let ids = UnsafeMutablePointer<Int32>.allocate(capacity: scannedByteCount)
-  /// The rank of each token with its right neighbour; `noRank` for the last.
+  /// The rank of each token with its right neighbor; `noRank` for the last.
   private let ranks = UnsafeMutablePointer<UInt32>.allocate(capacity: scannedByteCount)
 
   init(merges: MergeTable, byteIDs: [Int32]) {

@@ -4,7 +4,7 @@
 /// one long piece, which must not take n² time.
 struct MergeChain {
   private let merges: MergeTable
-  /// Token at each position; `gone` where the token was merged into its left neighbour.
+  /// Token at each position; `gone` where the token was merged into its left neighbor.
   private var ids: [Int32]
   private var previous: [Int32]
   private var next: [Int32]

@@ -1,6 +1,6 @@
-/// Normalises a text of which some ranges come from a chat template, and finds those ranges in the result.
+/// Normalizes a text of which some ranges come from a chat template, and finds those ranges in the result.
 ///
-/// A range is cut where normalisation cannot reach across: before a code point that it leaves alone. If a message
+/// A range is cut where normalization cannot reach across: before a code point that it leaves alone. If a message
 /// begins with a combining mark, the template's character before it is no longer counted as the template's.
 struct RangeNormalizer {
   private let normalizer = Normalizer()
@@ -37,7 +37,7 @@ struct RangeNormalizer {
     }
   }
 
-  /// The part of a range that can be normalised alone.
+  /// The part of a range that can be normalized alone.
   private func cut(_ range: Range<Int>, in bytes: UnsafeBufferPointer<UInt8>) -> Range<Int> {
     var lower = range.lowerBound
     while lower < range.upperBound && mayJoin(bytes, at: lower) {

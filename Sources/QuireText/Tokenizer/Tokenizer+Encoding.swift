@@ -30,7 +30,7 @@ extension Tokenizer {
 
   /// The ids of valid UTF-8.
   ///
-  /// - Parameter controlRanges: Ranges in which control tokens are recognised: in order, disjoint, within the text; nil
+  /// - Parameter controlRanges: Ranges in which control tokens are recognized: in order, disjoint, within the text; nil
   ///   for everywhere.
   func encode(
     _ bytes: UnsafeBufferPointer<UInt8>, recognizing search: AddedTokenSearch,
@@ -55,15 +55,15 @@ extension Tokenizer {
   }
 }
 
-/// Encodes the text between added tokens: normalises it, cuts it into pieces, merges each.
+/// Encodes the text between added tokens: normalizes it, cuts it into pieces, merges each.
 private struct SectionEncoder {
   private let normalizer = Normalizer()
   private let pattern = SplitPattern()
-  /// Added tokens that are matched in normalised text.
+  /// Added tokens that are matched in normalized text.
   private let matcher: AddedTokenMatcher
   private let encoder: BytePairEncoder
   private let normalizes: Bool
-  /// Where control tokens among them are recognised, in the whole text; nil for everywhere, or if there are none.
+  /// Where control tokens among them are recognized, in the whole text; nil for everywhere, or if there are none.
   private let controlRanges: [Range<Int>]?
   /// The first of them that may reach into the next section.
   private var nextRange = 0

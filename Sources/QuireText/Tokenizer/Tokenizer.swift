@@ -30,7 +30,7 @@ package final class Tokenizer: Sendable {
   /// Ids that end an answer: `eos_token` of tokenizer_config.json, `<|im_end|>` and `<|endoftext|>`.
   package let endOfSequenceIDs: Set<Int32>
   let encoders: EncoderPool
-  /// Whether text is normalised to NFC.
+  /// Whether text is normalized to NFC.
   let normalizesText: Bool
   /// Tokens around a text that is not a chat.
   let frame: TokenFrame

@@ -1,7 +1,7 @@
 import QuireJSON
 
 /// The parts of tokenizer.json that select the algorithm. Only the one of Qwen2 and Qwen3 is implemented, so every
-/// part must equal theirs, but text may stay without normalisation.
+/// part must equal theirs, but text may stay without normalization.
 struct TokenizerShape {
   let root: JSONValue
 
@@ -12,7 +12,7 @@ struct TokenizerShape {
     try expect("decoder.type", root["decoder"]?["type"], .string("ByteLevel"))
   }
 
-  /// Whether text is normalised, to NFC; not where the file has no normaliser, or an empty sequence of them.
+  /// Whether text is normalized, to NFC; not where the file has no normalizer, or an empty sequence of them.
   var normalizesText: Bool {
     let normalizer = root["normalizer"] ?? .null
     return !(normalizer.isNull || normalizer["type"] == "Sequence" && normalizer["normalizers"] == [])

@@ -1,4 +1,4 @@
-/// Properties of a code point that the split pattern and the normaliser use, in one byte.
+/// Properties of a code point that the split pattern and the normalizer use, in one byte.
 struct CharacterTraits: Equatable {
   var bits: UInt8
 

@@ -1,5 +1,5 @@
 /// Canonical decomposition and composition of code points (Unicode Standard, sections 3.11 and 3.12), with the tables
-/// of the Unicode version that Hugging Face's tokenizer uses for normalisation.
+/// of the Unicode version that Hugging Face's tokenizer uses for normalization.
 struct Normalization: Sendable {
   static let shared = Normalization()
 

@@ -1,6 +1,6 @@
 // Written by tools/make-unicode-tables from tokenizers 0.23.3; do not edit.
 
-/// Canonical decompositions and combining classes, as the reference normalises (Unicode 9.0).
+/// Canonical decompositions and combining classes, as the reference normalizes (Unicode 9.0).
 enum NormalizationData {
   /// First and last code point and canonical combining class of each run of marks.
   static let combiningClasses: [UInt32] = [

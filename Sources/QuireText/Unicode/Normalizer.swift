@@ -1,4 +1,4 @@
-/// Converts UTF-8 text to normalisation form C.
+/// Converts UTF-8 text to normalization form C.
 ///
 /// Almost all text is already in that form, so the text is first searched for runs that might not be. Only such runs
 /// are decomposed, reordered and recomposed.
@@ -8,7 +8,7 @@ package struct Normalizer: Sendable {
 
   package init() {}
 
-  /// The text in normalisation form C, or nil when it already is. The bytes must be valid UTF-8.
+  /// The text in normalization form C, or nil when it already is. The bytes must be valid UTF-8.
   package func normalized(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
     var output: [UInt8]?
     /// End of the text that has been copied to the output.
@@ -26,12 +26,12 @@ package struct Normalizer: Sendable {
     return output
   }
 
-  /// The next run of code points that normalisation may change, with the starter before them that may combine.
+  /// The next run of code points that normalization may change, with the starter before them that may combine.
   private func nextRun(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Range<Int>? {
     var index = start
     var starter = start
     while index < bytes.count {
-      // Code points below U+0300 (lead byte 0xCC) are never changed by normalisation.
+      // Code points below U+0300 (lead byte 0xCC) are never changed by normalization.
       if bytes[index] < 0xCC {
         starter = index
         index += bytes[index] < 0x80 ? 1 : 2
@@ -57,7 +57,7 @@ package struct Normalizer: Sendable {
     return index
   }
 
-  /// The run in normalisation form C, or nil when it already is.
+  /// The run in normalization form C, or nil when it already is.
   private func normalizedRun(_ bytes: UnsafeBufferPointer<UInt8>, _ run: Range<Int>) -> [UInt8]? {
     if isOrderedMarks(bytes, run) { return nil }
     var original: [UInt32] = []

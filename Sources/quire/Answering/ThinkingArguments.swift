@@ -5,7 +5,7 @@ import QuireText
 extension Command.Option {
   static let thinkingBudget = Self(
     "--thinking-budget", "N",
-    "the most tokens of reasoning; then the program closes it and the model answers (default: no limit)")
+    "maximum tokens of reasoning; at the limit it is closed and the model answers (default: no limit)")
 }
 
 extension Arguments {

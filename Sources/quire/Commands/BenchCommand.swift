@@ -21,7 +21,7 @@ extension Command {
       sixteenth token of it, one is new. An engine with drafts and one without alternate every few tokens.
 
       With a draft model or head (--draft or --draft-shape) the same happens for the sequences of each --batch, and its \
-      mistakes are dictated as well: each draft is right with a probability of 0, 0.4 or 0.7. Prompts are not \
+      acceptance rate is fixed at 0, 0.4 or 0.7: the probability that a draft is right. Prompts are not \
       computed, but for a short one at the start, from which the engine learns how long a row takes.
       """,
     positionals: ["[MODEL]"],

@@ -11,7 +11,7 @@ extension Command {
       + "A delta pack is used like any other pack, while its parent is in the same folder or named by --parent.",
     positionals: ["PACK"],
     options: [
-      Option("--parent", "FILE", "the pack to take everything from that is the same or nearly so"),
+      Option("--parent", "FILE", "the pack whose equal or similar tensors are not stored again"),
       Option("--output", "FILE", "the delta pack to write; - writes it to stdout"), .force, .threads, .quiet,
     ],
     example:
@@ -22,7 +22,7 @@ extension Command {
   static let flatten = Command(
     name: "flatten",
     summary:
-      "Writes the whole pack that a delta pack stands for: with the same bytes as if it had been converted without a parent.",
+      "Writes the complete pack of a delta pack, byte for byte as if it had been converted without --parent.",
     positionals: ["PACK"],
     options: [
       .parent, Option("--output", "FILE", "the pack to write; - writes it to stdout"), .force, .threads,

@@ -9,7 +9,7 @@ extension Command {
     name: "tokenize",
     summary: "Turns text into token ids: JSON strings in, one a line; JSON arrays out, one a line.",
     positionals: ["MODEL"],
-    options: [Option("--decode", nil, "the other way: arrays of ids in, strings out"), .parent],
+    options: [Option("--decode", nil, "decode: read arrays of ids, write strings"), .parent],
     example: #"echo '"What is 3+4?"' | quire tokenize recipes/demo/checkpoint"#,
     run: runTokenize)
 
@@ -23,7 +23,7 @@ extension Command {
         "--messages", "FILE",
         #"JSON: {"messages": […], "tools": […]}, also documents, chat_template and chat_template_kwargs; - reads stdin"#
       ),
-      Option("--no-thinking", nil, "close the thought at once, as non-thinking mode does"),
+      Option("--no-thinking", nil, "render for non-thinking mode (an empty think block)"),
       Option("--no-generation-prompt", nil, "stop after the last message"),
     ],
     example: "quire render recipes/demo/checkpoint --messages chat.json --no-thinking",

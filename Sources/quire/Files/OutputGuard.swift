@@ -1,6 +1,7 @@
 import Foundation
 import QuireCalibration
 import QuireConversion
+import QuireFiles
 import QuirePacks
 
 /// Prevents a command from destroying files: an output must not be one of the command's inputs, and replaces another
@@ -127,9 +128,7 @@ struct OutputGuard {
     let url = URL(fileURLWithPath: path)
     let folder = url.deletingLastPathComponent().path
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let temporaries = names.filter {
-      $0.hasPrefix(url.lastPathComponent + ".") && ($0.hasSuffix(".partial") || $0.contains(".survey"))
-    }
+    let temporaries = names.filter { UnfinishedFiles.owns(name: $0, of: url.lastPathComponent) }
     return temporaries.lazy.compactMap { input(at: folder + "/" + $0, resolved: folder + "/" + $0) }.first
   }
 

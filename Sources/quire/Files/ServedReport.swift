@@ -1,3 +1,4 @@
+import QuireEvaluation
 import QuireFiles
 import QuireJSON
 
@@ -27,9 +28,7 @@ struct ServedReport {
   }
 
   private static func shown(_ value: JSONValue, path: String) throws -> JSONValue {
-    guard var report = value.objectValue, let rows = report["rows"]?.arrayValue, !rows.isEmpty,
-      rows.allSatisfy({ $0["step"]?.stringValue != nil })
-    else {
+    guard var report = value.objectValue, let rows = ReportView.rows(of: value) else {
       let found = value.objectValue == nil ? value.kindDescription : "no list \"rows\" of steps"
       throw CommandError("\(expectation(path)), found \(found); \(advice)")
     }

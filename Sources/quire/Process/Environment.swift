@@ -2,7 +2,8 @@ import Foundation
 import QuireTensors
 import Synchronization
 
-/// The environment variables that Quire reads. Besides this file only `BLASKernels` reads the environment.
+/// The environment variables that Quire reads. Besides this file only `BLASKernels` (OPENBLAS_CORETYPE) and `ScratchFile`
+/// (TMPDIR) read the environment.
 ///
 /// | name | type | default | meaning |
 /// |---|---|---|---|
@@ -11,6 +12,7 @@ import Synchronization
 /// | QUIRE_SERVER_KEY | text | unset | the key that `evaluate` sends to its `--server` |
 /// | QUIRE_PARENT | packs or folders, separated by commas | the folder of the delta pack | where the parents of delta packs are |
 /// | OPENBLAS_CORETYPE | a name that OpenBLAS knows | what OpenBLAS chooses, but AVX2 at least | its kernels, in conversions |
+/// | TMPDIR | folder | /tmp | where temporary files are, such as the hidden states of `evaluate` and a pack for stdout |
 /// | COLUMNS | whole number | 80 | the width of tables and help when the output is not a terminal |
 /// | NO_COLOR | anything | unset | no dim text (no-color.org) |
 /// | TERM | name of a terminal | unset | `dumb`: plain lines instead of bars, no dim text, no line editing |

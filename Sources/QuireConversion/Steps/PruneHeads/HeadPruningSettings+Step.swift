@@ -2,7 +2,7 @@ import QuireCalibration
 import QuireModel
 import QuireOptimization
 
-extension HeadPruningSettings: ConversionStep {
+extension HeadPruningSettings: PruningStep {
   static let name = "prune-heads"
   var step: RecipeStep { .pruneHeads(self) }
 
@@ -23,18 +23,6 @@ extension HeadPruningSettings: ConversionStep {
       repairs: repair != 0, repairShare: repair == 0 ? nil : repair, tries: tries)
   }
 
-  func needsActivations(layer: Int) -> Bool { removal.mayRemove(layer: layer) }
-  var removesInputs: Bool { true }
-  func repairs(layer: Int) -> Bool { repairs && removal.mayRemove(layer: layer) }
-  var awaitsRepairShare: Bool { repairs && repairShare == nil && removal.mayRemoveAny }
-  func repairing(share: Double) -> HeadPruningSettings {
-    guard repairs, repairShare == nil else { return self }
-    var result = self
-    result.repairs = share > 0
-    result.repairShare = share
-    return result
-  }
-
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {
     try removal.shapes(
       after: layers, unit: unit.rawValue, largest: { HeadPruning.largestRemoval(unit, shape: $0) },
@@ -47,7 +35,6 @@ extension HeadPruningSettings: ConversionStep {
       : "heads: a survey of the model decides how many are removed from each layer; the sizes above are before that"
   }
 
-  var isMeasurable: Bool { true }
   var isSettled: Bool { removal.isSettled && (!tries || firstBlocks != nil) }
 
   func trialCount(in shape: LayerShape) -> Int { tries ? HeadPruning.blocks(unit, of: shape).count : 0 }

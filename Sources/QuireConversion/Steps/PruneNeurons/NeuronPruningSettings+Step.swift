@@ -2,22 +2,15 @@ import QuireJSON
 import QuireCalibration
 import QuireModel
 import QuireOptimization
-import QuireTensors
 
-extension NeuronPruningSettings: ConversionStep {
+extension NeuronPruningSettings: PruningStep {
   static let name = "prune-neurons"
   var step: RecipeStep { .pruneNeurons(self) }
 
   init(_ node: RecipeNode) throws(ConversionError) {
     let what = "the step \"\(Self.name)\""
     try node.checkMembers(["step", "group", "remove", "removeShare", "errorBudget", "repair"], of: what)
-    var group = NeuronPruningSettings.standardGroup
-    if let member = node.member("group") {
-      guard let value = member.value.intValue, WeightFormat.groups.contains(value) else {
-        throw member.refusal(expected: "group to be 32, 64 or 128")
-      }
-      group = value
-    }
+    let group = try node.member("group")?.group() ?? NeuronPruningSettings.standardGroup
     let removal = try node.removal(in: what)
     if let bad = removal.givenCounts.first(where: { $0 % group != 0 }), let member = node.member("remove") {
       let below = bad / group * group
@@ -28,18 +21,6 @@ extension NeuronPruningSettings: ConversionStep {
     }
     let repair = try node.repair()
     self.init(group: group, removal: removal, repairs: repair != 0, repairShare: repair == 0 ? nil : repair)
-  }
-
-  func needsActivations(layer: Int) -> Bool { removal.mayRemove(layer: layer) }
-  var removesInputs: Bool { true }
-  func repairs(layer: Int) -> Bool { repairs && removal.mayRemove(layer: layer) }
-  var awaitsRepairShare: Bool { repairs && repairShare == nil && removal.mayRemoveAny }
-  func repairing(share: Double) -> NeuronPruningSettings {
-    guard repairs, repairShare == nil else { return self }
-    var result = self
-    result.repairs = share > 0
-    result.repairShare = share
-    return result
   }
 
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {
@@ -73,7 +54,6 @@ extension NeuronPruningSettings: ConversionStep {
       : "channels: a survey of the model decides how many are removed from each layer; the sizes above are before that"
   }
 
-  var isMeasurable: Bool { true }
   var isSettled: Bool { removal.isSettled }
 
   func settled(

@@ -129,9 +129,14 @@ extension RecipeNode {
     guard scheme != .bf16 else {
       throw node.refusal("the scheme \"bf16\" has no group; remove the field \"group\"")
     }
-    guard let group = node.value.intValue, WeightFormat.groups.contains(group) else {
-      throw node.refusal(expected: "group to be 32, 64 or 128")
+    return WeightFormat(scheme: scheme, group: try node.group(), isSymmetric: isSymmetric)
+  }
+
+  /// The value of a field "group".
+  func group() throws(ConversionError) -> Int {
+    guard let group = value.intValue, WeightFormat.groups.contains(group) else {
+      throw refusal(expected: "group to be 32, 64 or 128")
     }
-    return WeightFormat(scheme: scheme, group: group, isSymmetric: isSymmetric)
+    return group
   }
 }

@@ -45,7 +45,9 @@ enum Qwen3Chat {
     for index in messages.indices { renderer.render(index) }
     if let generationMode {
       renderer.prompt.append(template: "<|im_start|>assistant\n")
-      if generationMode == .nonThinking { renderer.prompt.append(template: "<think>\n\n</think>\n\n") }
+      if generationMode == .nonThinking {
+        renderer.prompt.append(template: "\(AnswerTag.thinkStart)\n\n\(AnswerTag.thinkEnd)\n\n")
+      }
     }
     return renderer.prompt
   }

@@ -77,9 +77,9 @@ struct Qwen3Renderer {
     let isLast = index == messages.count - 1
     prompt.append(template: "<|im_start|>assistant\n")
     if index > lastQuestion && (isLast || !reasoning.isEmpty) {
-      prompt.append(template: "<think>\n")
+      prompt.append(template: AnswerTag.thinkStart + "\n")
       prompt.append(message: reasoning.withoutLeadingLineFeeds.withoutTrailingLineFeeds)
-      prompt.append(template: "\n</think>\n\n")
+      prompt.append(template: "\n" + AnswerTag.thinkEnd + "\n\n")
       prompt.append(message: content.withoutLeadingLineFeeds)
     } else {
       prompt.append(message: content)
@@ -101,9 +101,9 @@ struct Qwen3Renderer {
   private static func thoughtsAndContent(of message: ChatMessage) -> (String, String) {
     let content = message.content ?? ""
     if let reasoning = message.reasoningContent { return (reasoning, content) }
-    let parts = content.components(between: "</think>")
+    let parts = content.components(between: AnswerTag.thinkEnd)
     guard parts.count > 1 else { return ("", content) }
-    let thoughts = parts[0].withoutTrailingLineFeeds.components(between: "<think>")
+    let thoughts = parts[0].withoutTrailingLineFeeds.components(between: AnswerTag.thinkStart)
     return (
       thoughts[thoughts.count - 1].withoutLeadingLineFeeds, parts[parts.count - 1].withoutLeadingLineFeeds
     )

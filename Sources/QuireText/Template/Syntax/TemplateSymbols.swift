@@ -62,7 +62,7 @@ final class TemplateSymbols {
     TemplateSlot(depth: function.depth - slot.functionDepth, index: slot.index)
   }
 
-  /// The slot of a name that has been analysed.
+  /// The slot of a name that has been analyzed.
   func slot(of name: String) -> TemplateSlot {
     relative(find(name) ?? define(name, .resolve(name)))
   }
@@ -115,7 +115,7 @@ final class TemplateSymbols {
     }
   }
 
-  /// Notes which names the statements of this scope use and assign; scopes within it are analysed on their own.
+  /// Notes which names the statements of this scope use and assign; scopes within it are analyzed on their own.
   func analyze(_ statements: [TemplateStatement]) {
     for statement in statements {
       switch statement {

@@ -1,4 +1,4 @@
-// Searching, splitting and replacing. UTF-8 is self-synchronising, so that bytes can be compared.
+// Searching, splitting and replacing. UTF-8 is self-synchronizing, so that bytes can be compared.
 
 extension TemplateText {
   /// The offset where `pattern` first starts at `start` or after it, with its end at most `end`.

@@ -1,7 +1,7 @@
 /// A string of a template with its provenance: which bytes were written by the template and which come from the
 /// messages, tools and arguments of a request.
 ///
-/// Every operation keeps it, so that a rendered prompt says for each byte whether a control token may be recognised
+/// Every operation keeps it, so that a rendered prompt says for each byte whether a control token may be recognized
 /// there. Bytes are valid UTF-8; Python's semantics are by code point, so indices are converted where they occur.
 struct TemplateText: Sendable {
   enum Origin: Sendable {
@@ -29,15 +29,6 @@ struct TemplateText: Sendable {
 
   var string: String { String(decoding: bytes, as: UTF8.self) }
   var isEmpty: Bool { bytes.isEmpty }
-
-  /// The ranges that come from the template.
-  var templateRanges: [Range<Int>] {
-    switch origin {
-    case .template: bytes.isEmpty ? [] : [0..<bytes.count]
-    case .data: []
-    case .mixed(let ranges): ranges
-    }
-  }
 
   /// Calls `body` with each maximal range of one provenance, in order.
   func forEachRun<Failure>(

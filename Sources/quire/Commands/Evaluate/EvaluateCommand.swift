@@ -42,7 +42,8 @@ extension Command {
       Option("--max-tokens", "N", "tokens of a thinking answer at most (default: 4096)"),
       Option(
         "--thinking-budget", "LIST",
-        "ask also with thoughts of at most so many tokens: 0,128,512,none; none is a thought without limit"),
+        "also measure with the reasoning limited to these token counts, such as 0,128,512,none (none: no limit)"
+      ),
       Option(
         "--kv-cache", "LIST",
         "a row for each of these types of keys and values: float16 (default), int8, float32; the reference has float32"

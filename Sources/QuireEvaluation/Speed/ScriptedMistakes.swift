@@ -1,10 +1,10 @@
 import QuireGeneration
 
-/// Which of the dictated drafts are right: drawn for each sequence and position.
+/// Which of the scripted drafts are right: drawn for each sequence and position.
 ///
 /// Of every 64 positions of a sequence, the same number is right. With independent draws, an answer of 128 tokens would
 /// have 0.70 ± 0.04 of its drafts right, and that changes its speed by a tenth.
-package struct DictatedMistakes {
+package struct ScriptedMistakes {
   /// Positions of which a fixed number is right.
   private static let stratum = 64
 

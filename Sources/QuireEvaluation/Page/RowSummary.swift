@@ -1,7 +1,7 @@
 import QuireFiles
 
 /// What a row saves and costs against the reference, in a sentence. A difference within two standard errors is none.
-struct Ledger {
+struct RowSummary {
   let report: ReportView
 
   func sentence(_ row: ReportView.Row) -> String {

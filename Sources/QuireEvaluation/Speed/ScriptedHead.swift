@@ -1,15 +1,15 @@
 import QuireGeneration
 import QuireModel
 
-/// A draft head that proposes a given text with mistakes, as `DictatedForward` does for a draft model: it computes every row
+/// A draft head that proposes a given text with mistakes, as `ScriptedForward` does for a draft model: it computes every row
 /// in full, then raises the logit of the wanted token above all others. Only rows of prompts are not computed, because the
 /// cache holds random keys and values anyway.
 // Unchecked: used by an engine's thread until its requests have finished, and read by others after that.
-final class DictatedHead: HeadForward, @unchecked Sendable {
+final class ScriptedHead: HeadForward, @unchecked Sendable {
   private let pass: DraftHeadPass
   private let text: [Int32]  // prompt and answer, as draft tokens
   private let promptCount: Int
-  private let mistakes: DictatedMistakes
+  private let mistakes: ScriptedMistakes
   /// Work of all passes.
   private(set) var work = SpeedWork()
 
@@ -17,7 +17,7 @@ final class DictatedHead: HeadForward, @unchecked Sendable {
     self.pass = pass
     self.text = text
     self.promptCount = promptCount
-    mistakes = DictatedMistakes(acceptance: acceptance)
+    mistakes = ScriptedMistakes(acceptance: acceptance)
   }
 
   var head: DraftHead { pass.head }

@@ -4,16 +4,16 @@ import QuireModel
 /// A model that generates a given text: it computes every row of a step in full, then raises the logit of the
 /// text's next token above all others. So random weights decode a text whose repetition is known, at the real cost.
 ///
-/// A draft model is dictated the same text with mistakes (`DictatedMistakes`).
+/// A draft model is given the same text with mistakes (`ScriptedMistakes`).
 ///
 /// All sequences have the same text. Only their prompts are not computed, unless `computesPrompts` says so: one row stands
 /// for each, because the cache holds random keys and values anyway.
 // Unchecked: used by an engine's thread until its requests have finished, and read by others after that.
-final class DictatedForward: StepForward, @unchecked Sendable {
+final class ScriptedForward: StepForward, @unchecked Sendable {
   private let pass: ForwardPass
   private let text: [Int32]  // prompt and answer
   private let promptCount: Int
-  private let mistakes: DictatedMistakes
+  private let mistakes: ScriptedMistakes
   /// Whether prompts are computed, so that an engine learns how long their rows take.
   var computesPrompts = false
   private(set) var computedAllRows = true
@@ -25,7 +25,7 @@ final class DictatedForward: StepForward, @unchecked Sendable {
     self.pass = pass
     self.text = text
     self.promptCount = promptCount
-    mistakes = DictatedMistakes(acceptance: acceptance)
+    mistakes = ScriptedMistakes(acceptance: acceptance)
   }
 
   func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float> {
@@ -33,11 +33,11 @@ final class DictatedForward: StepForward, @unchecked Sendable {
     computedAllRows = !isOfPrompts || computesPrompts
     guard isOfPrompts else {
       work.add(batch, model: pass.model, keyValueElement: pass.cache.element)
-      return dictated(pass.run(batch), batch)
+      return scripted(pass.run(batch), batch)
     }
-    if computesPrompts { return dictated(pass.run(batch), batch) }
+    if computesPrompts { return scripted(pass.run(batch), batch) }
     let rest = withoutPrompts(batch)
-    return dictated(pass.run(rest), rest)
+    return scripted(pass.run(rest), rest)
   }
 
   /// The batch with only the last row of each part of a prompt. Steps without any rows would take no time, so that what
@@ -59,8 +59,8 @@ final class DictatedForward: StepForward, @unchecked Sendable {
     return rest
   }
 
-  /// Rows of logits in which the dictated tokens are the largest.
-  private func dictated(
+  /// Rows of logits in which the scripted tokens are the largest.
+  private func scripted(
     _ logits: UnsafeBufferPointer<Float>, _ batch: ForwardBatch
   ) -> UnsafeBufferPointer<Float> {
     let width = pass.model.configuration.vocabularySize

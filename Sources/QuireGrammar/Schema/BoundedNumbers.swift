@@ -1,7 +1,7 @@
 /// Numbers between two bounds, as text.
 ///
 /// Every number written has at most `JSONGrammar.digitCountMaximum` digits before the point.
-struct NumberRange {
+struct BoundedNumbers {
   var low: Int?
   var high: Int?
   var includesLow = true

@@ -4,8 +4,8 @@
   import Darwin
 #endif
 
-extension RelayLoop {
-  /// State of the relay thread: its clients and the listening socket.
+extension ProxyLoop {
+  /// State of the proxy thread: its clients and the listening socket.
   struct State {
     /// Time that the library needs to close an evicted connection.
     private static let postponement = Duration.milliseconds(5)
@@ -14,7 +14,7 @@ extension RelayLoop {
 
     private var listener: Int32
     private let connectionMax: Int
-    private var relays: [Relay] = []
+    private var proxies: [ConnectionProxy] = []
     private var queries: [pollfd] = []
     /// A client that was accepted when no descriptors were left, and when to try again.
     private var postponed: Int32?
@@ -37,44 +37,44 @@ extension RelayLoop {
       queries.append(Socket.query(bell, reads: stopsAt == nil, writes: false, hangup: false))
       queries.append(
         Socket.query(listener, reads: mayAccept && postponed == nil, writes: false, hangup: false))
-      for relay in relays { relay.addQueries(to: &queries) }
+      for proxy in proxies { proxy.addQueries(to: &queries) }
       let isRetrying = canAdd && (retryAt != nil || postponed != nil)
-      let timeout = isRetrying ? 5 : relays.isEmpty && stopsAt == nil ? -1 : milliseconds
+      let timeout = isRetrying ? 5 : proxies.isEmpty && stopsAt == nil ? -1 : milliseconds
       if poll(&queries, nfds_t(queries.count), timeout) <= 0 {
         for index in queries.indices { queries[index].revents = 0 }
       }
       return mayAccept && (postponed != nil || queries[1].revents != 0)
     }
 
-    /// Lets each relay handle the events of the last wait.
+    /// Lets each proxy handle the events of the last wait.
     mutating func proceed(_ now: ContinuousClock.Instant) {
-      for (index, relay) in relays.enumerated() {
+      for (index, proxy) in proxies.enumerated() {
         let events = (client: queries[2 + 2 * index].revents, daemon: queries[3 + 2 * index].revents)
         guard events != (0, 0) else { continue }
-        relay.proceed(clientEvents: events.client, daemonEvents: events.daemon, now: now)
+        proxy.proceed(clientEvents: events.client, daemonEvents: events.daemon, now: now)
       }
-      relays.removeAll(where: \.isOver)
+      proxies.removeAll(where: \.isOver)
     }
 
     /// Whether a tick is due; if so, checks the deadlines.
     mutating func isTickDue(_ now: ContinuousClock.Instant) -> Bool {
       guard now >= nextTick else { return false }
-      nextTick = now + .milliseconds(Int64(RelayLoop.tickMilliseconds))
-      for relay in relays { relay.checkDeadlines(now) }
-      relays.removeAll(where: \.isOver)
+      nextTick = now + .milliseconds(Int64(ProxyLoop.tickMilliseconds))
+      for proxy in proxies { proxy.checkDeadlines(now) }
+      proxies.removeAll(where: \.isOver)
       return true
     }
 
     // MARK: New clients
 
     private func canAdd(_ now: ContinuousClock.Instant) -> Bool {
-      relays.count < connectionMax || relays.contains { $0.isIdle || $0.isStalled(now) }
+      proxies.count < connectionMax || proxies.contains { $0.isIdle || $0.isStalled(now) }
     }
 
     /// The next waiting client; `nil` when there is none or no free connection.
     mutating func nextClient(_ now: ContinuousClock.Instant) -> Int32? {
       retryAt = nil
-      if relays.count >= connectionMax && !evict(now) {
+      if proxies.count >= connectionMax && !evict(now) {
         retryAt = now + Self.postponement
         return nil
       }
@@ -103,18 +103,18 @@ extension RelayLoop {
       _ = evict(now)
     }
 
-    mutating func add(_ relay: Relay) { relays.append(relay) }
+    mutating func add(_ proxy: ConnectionProxy) { proxies.append(proxy) }
 
     /// Closes the connection that has been idle longest, or else one that its client has stalled; `false` when all are
     /// busy, or so new that their requests may not have arrived yet.
     private mutating func evict(_ now: ContinuousClock.Instant) -> Bool {
-      let idle = relays.filter { $0.isIdle && $0.lastActivity + Self.grace < now }
-      let candidates = idle.isEmpty ? relays.filter { $0.isStalled(now) } : idle
-      guard let relay = candidates.min(by: { $0.lastActivity < $1.lastActivity }) else { return false }
+      let idle = proxies.filter { $0.isIdle && $0.lastActivity + Self.grace < now }
+      let candidates = idle.isEmpty ? proxies.filter { $0.isStalled(now) } : idle
+      guard let proxy = candidates.min(by: { $0.lastActivity < $1.lastActivity }) else { return false }
       // An answer that the library has finished since the last wait still goes out.
-      if relay.fetchAnswer(now) { return false }
-      relay.end()
-      relays.removeAll(where: \.isOver)
+      if proxy.fetchAnswer(now) { return false }
+      proxy.end()
+      proxies.removeAll(where: \.isOver)
       return true
     }
 
@@ -127,16 +127,16 @@ extension RelayLoop {
       listener = -1
       if let client = postponed { close(client) }
       postponed = nil
-      for relay in relays { relay.endOnceDelivered() }
-      relays.removeAll(where: \.isOver)
+      for proxy in proxies { proxy.endOnceDelivered() }
+      proxies.removeAll(where: \.isOver)
     }
 
     /// Whether, while stopping, all answers are sent or the time is over.
-    var isFinished: Bool { relays.isEmpty || stopsAt.map { $0 < .now } ?? false }
+    var isFinished: Bool { proxies.isEmpty || stopsAt.map { $0 < .now } ?? false }
 
     mutating func end() {
-      for relay in relays { relay.end() }
-      relays = []
+      for proxy in proxies { proxy.end() }
+      proxies = []
     }
   }
 }

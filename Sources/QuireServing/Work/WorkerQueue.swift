@@ -3,7 +3,7 @@ import QuireTensors
 import Synchronization
 
 /// A queue of jobs, run in order of arrival on its own threads.
-final class WorkLane: Sendable {
+final class WorkerQueue: Sendable {
   typealias Job = @Sendable () -> Void
 
   private struct Guarded {

@@ -1,8 +1,8 @@
 import QuireGeneration
 import QuireModel
 
-/// What an engine needs to draft with a model or a head whose mistakes are dictated.
-struct DictatedDraft {
+/// What an engine needs to draft with a model or a head whose mistakes are scripted.
+struct ScriptedDraft {
   let model: DraftModelParts?
   let head: DraftHeadParts?
   /// The work of all its passes so far.
@@ -26,7 +26,7 @@ struct DictatedDraft {
       let pass = ForwardPass(
         model: model, cache: cache, compute: compute, maximumRows: rows,
         maximumLogitRows: shape.maximumSlots)
-      let forward = DictatedForward(pass, text: text, promptCount: promptCount, acceptance: acceptance)
+      let forward = ScriptedForward(pass, text: text, promptCount: promptCount, acceptance: acceptance)
       self.model = DraftModelParts(
         forward: forward, rowWidth: model.configuration.vocabularySize, maximumRows: rows,
         contextLength: model.configuration.contextPositions,
@@ -36,7 +36,7 @@ struct DictatedDraft {
     case .head(let head):
       let pass = DraftHeadParts.pass(head, target: target, shape: shape, element: element, compute)
       pass.cache.fillRandomly(seed: 1, compute: compute)
-      let forward = DictatedHead(pass, text: text, promptCount: promptCount, acceptance: acceptance)
+      let forward = ScriptedHead(pass, text: text, promptCount: promptCount, acceptance: acceptance)
       self.head = DraftHeadParts(forward, target: target)
       model = nil
       work = { forward.work }

@@ -5,8 +5,8 @@
 #endif
 
 /// Copies the bytes of one connection between the client's socket and the library's socket, and checks the requests.
-/// Used only on the relay thread.
-final class Relay {
+/// Used only on the proxy thread.
+final class ConnectionProxy {
   /// Limit of received bytes that the library has not read; above it nothing is read from the client.
   private static let requestBacklogBytes = 64 << 10
   /// Limit of answer bytes that the client has not read; above it nothing is read from the library.

@@ -7,11 +7,11 @@ import Synchronization
   import Darwin
 #endif
 
-/// Accepts clients and runs their relays on its own thread.
+/// Accepts clients and runs their proxies on its own thread.
 ///
 /// Idle and stalled connections do not block new ones: at the limit, or when the system has no more descriptors, a new
 /// connection replaces the one that has been idle longest, or else one that its client has stalled.
-final class RelayLoop: Sendable {
+final class ProxyLoop: Sendable {
   /// Gives the library its end of a new connection; the library then owns it. `false` when it refuses.
   typealias Adoption = @Sendable (_ descriptor: Int32, _ link: ClientLink) -> Bool
 
@@ -56,7 +56,7 @@ final class RelayLoop: Sendable {
   /// Starts to accept clients from `listener`. Takes ownership of it, also when it throws.
   func start(listener: Int32) throws(ServingError) {
     do {
-      let thread = try NativeThread(named: "relay") { self.run(listener) }
+      let thread = try NativeThread(named: "proxy") { self.run(listener) }
       self.thread.withLock { $0 = thread }
     } catch {
       close(listener)
@@ -107,7 +107,7 @@ final class RelayLoop: Sendable {
         close(client)
         continue
       }
-      state.add(Relay(client: client, daemon: own, link: link, limits: limits, now: now))
+      state.add(ConnectionProxy(client: client, daemon: own, link: link, limits: limits, now: now))
     }
   }
 

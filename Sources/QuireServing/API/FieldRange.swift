@@ -1,16 +1,16 @@
 /// The range of numbers that a field accepts.
-struct NumberRange {
+struct FieldRange {
   let lower: Float
   let upper: Float
   /// Whether `lower` itself is excluded.
   var excludesLower = false
 
-  static func from(_ lower: Float, to upper: Float) -> NumberRange {
-    NumberRange(lower: lower, upper: upper)
+  static func from(_ lower: Float, to upper: Float) -> FieldRange {
+    FieldRange(lower: lower, upper: upper)
   }
 
-  static func above(_ lower: Float, to upper: Float) -> NumberRange {
-    NumberRange(lower: lower, upper: upper, excludesLower: true)
+  static func above(_ lower: Float, to upper: Float) -> FieldRange {
+    FieldRange(lower: lower, upper: upper, excludesLower: true)
   }
 
   init(_ range: ClosedRange<Float>) {

@@ -82,6 +82,15 @@ final class ConversionRun {
     }
   }
 
+  /// Takes over the parts that an earlier run has finished.
+  private func adopt(_ notes: [ConversionNote]) {
+    for (index, note) in notes.enumerated() {
+      loader.hashes?.adopt(note.tensorHashes)
+      record.add(note.record, layer: (1...max(1, layerCount)).contains(index) ? index - 1 : nil)
+    }
+    meter.resume(after: start, layersDone: layersDone)
+  }
+
   /// Converts the remaining parts. An error in the checkpoint's numbers would occur again, so no unfinished files
   /// are kept after one.
   func perform() throws(ConversionError) -> ConversionReport {
@@ -247,48 +256,5 @@ final class ConversionRun {
     return ConversionReport(
       rows: contents.rows, configuration: contents.configuration,
       packBytes: (attributes?[.size] as? Int) ?? 0, times: times)
-  }
-}
-
-// Resuming where an earlier run was stopped.
-extension ConversionRun {
-  private enum FoundStates {
-    /// No later layer needs activations.
-    case unneeded
-    case found(CalibrationRun)
-    case lost
-  }
-
-  /// The calibration's hidden states after `layersDone` layers.
-  private static func states(
-    _ converter: Converter, after layersDone: Int, _ notes: [ConversionNote], _ unfinished: UnfinishedFiles
-  ) -> FoundStates {
-    let layerCount = converter.loader.configuration.layerCount
-    guard let calibration = converter.calibration,
-      layersDone < layerCount || converter.optimizer.calibratesHead && notes.count == layerCount + 1,
-      layersDone == 0 || converter.optimizer.needsActivations(after: layersDone - 1, layerCount: layerCount)
-    else { return .unneeded }
-    guard let hash = notes.last?.rowsHash,
-      let run = CalibrationRun(
-        resuming: calibration, files: CalibrationRun.Files(of: unfinished), boundary: layersDone, hash: hash,
-        withUnpruned: converter.optimizer.needsReference(after: layersDone - 1, layerCount: layerCount),
-        configuration: converter.loader.configuration, compute: converter.compute)
-    else { return .lost }
-    return .found(run)
-  }
-
-  private func adopt(_ notes: [ConversionNote]) {
-    for (index, note) in notes.enumerated() {
-      loader.hashes?.adopt(note.tensorHashes)
-      record.add(note.record, layer: (1...max(1, layerCount)).contains(index) ? index - 1 : nil)
-    }
-    meter.resume(after: start, layersDone: layersDone)
-  }
-}
-
-extension CalibrationRun.Files {
-  fileprivate init(of unfinished: UnfinishedFiles) {
-    self.init(
-      states: unfinished.path(of: .states), unprunedStates: unfinished.path(of: .unprunedStates))
   }
 }

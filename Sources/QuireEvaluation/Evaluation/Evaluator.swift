@@ -1,9 +1,5 @@
-import Foundation
 package import QuireConversion
-import QuireModelFiles
-import QuireFiles
 import QuireTensors
-import QuireModelFiles
 
 /// Evaluates models: what each step of a recipe, or each pack, saves and what it costs.
 ///
@@ -57,6 +53,20 @@ package struct Evaluator: Sendable {
     onProgress: (EvaluationProgress) -> Void = { _ in }, onRow: (EvaluationRow) -> Void = { _ in },
     onKept: (Int) -> Void = { _ in }, onStart: (EvaluationMethod) -> Void = { _ in }
   ) throws(EvaluationError) -> EvaluationReport {
+    let plan = try checkedPlan()
+    let material = try EvaluationMaterial(plan: plan, options: options)
+    let servers = try ServerModel.open(options.servers, material)
+    onStart(material.method)
+    var run = try EvaluationRun(models: models, plan: plan, servers: servers, material, options)
+    try run.measureRows(onProgress, onRow)
+    try run.measureServers(onProgress, onRow)
+    if options.measuresSensitivity { try run.measureSensitivity(onProgress) }
+    if run.store.usedCount > 0 { onKept(run.store.usedCount) }
+    return run.report
+  }
+
+  /// The rows to measure. Throws where the options ask for what none of them has.
+  private func checkedPlan() throws(EvaluationError) -> RowPlan {
     let plan = try RowPlan.plan(
       models: models, recipes: recipes, reference: reference, adapters: options.adapters,
       cacheTypes: options.cacheTypes)
@@ -73,136 +83,6 @@ package struct Evaluator: Sendable {
           "expected a pack or a recipe for the types of the cache, found only the reference, whose cache is "
           + "float32; give one or leave the types out")
     }
-    let material = try EvaluationMaterial(plan: plan, options: options)
-    let servers = try ServerModel.open(options.servers, material)
-    onStart(material.method)
-    let compute = Compute(threadCount: material.method.threadCount, instructionSet: options.instructionSet)
-    let folder = try WorkFolder(inside: options.workFolder)
-    let store = try ResultStore(folder: options.resultsFolder, isFresh: options.isFresh)
-    let conversion = RowConversion(
-      compute: compute, chatFormat: material.askedChatFormat, folder: folder, store: store)
-    var report = EvaluationReport(
-      model: models[0], reference: plan.reference?.path, method: material.method)
-    report.otherModels = Array(models.dropFirst())
-    if let reference = plan.reference { report.adapters = try opening(reference.mergedAdapters) }
-    var referenceAnswers: RowAnswers?
-    let reference = plan.reference.map { TextReference($0, compute: compute) }
-    let referenceIdentity = try plan.reference.map { source throws(EvaluationError) in
-      try source.identity()
-    }
-    let rowCount = plan.rows.count + servers.count
-    var clock = EvaluationClock(rowCount: rowCount)
-    for (index, entry) in plan.rows.enumerated() {
-      let keys = RowKeys(
-        model: try conversion.identity(entry), reference: referenceIdentity,
-        isReference: entry.identity == .reference, cacheType: entry.cacheType, material: material,
-        compute: compute)
-      let measurement = RowMeasurement(
-        plan: entry, reference: reference, material: material, compute: compute, conversion: conversion,
-        store: store, keys: keys)
-      let (row, answers) = try measurement.run(referenceAnswers: referenceAnswers) { stage, done, total in
-        onProgress(
-          EvaluationProgress(
-            row: entry.label, rowIndex: index, rowCount: rowCount, stage: stage, done: done,
-            total: total, secondsLeft: clock.secondsLeft))
-      }
-      clock.finishRow()
-      if row.isReference { referenceAnswers = answers }
-      report.rows.append(row)
-      report.flipped += flips(row, answers, referenceAnswers, material)
-      onRow(row)
-    }
-    for (index, server) in servers.enumerated() {
-      let label = RowPlan.label(server.label, besides: report.rows.map(\.label))
-      let keys = RowKeys(
-        model: server.identity, reference: referenceIdentity, isReference: false, material: material,
-        compute: compute)
-      let measurement = ServerMeasurement(
-        model: server, index: index, label: label, reference: reference, material: material,
-        compute: compute, store: store, keys: keys)
-      let (row, answers) = try measurement.run(referenceAnswers: referenceAnswers) { stage, done, total in
-        onProgress(
-          EvaluationProgress(
-            row: label, rowIndex: plan.rows.count + index, rowCount: rowCount, stage: stage, done: done,
-            total: total, secondsLeft: clock.secondsLeft))
-      }
-      clock.finishRow()
-      report.rows.append(row)
-      report.flipped += flips(row, answers, referenceAnswers, material)
-      onRow(row)
-    }
-    if options.measuresSensitivity, let source = plan.reference {
-      report.sensitivity = try SensitivityMeasurement(
-        source: source, chatFormat: material.askedChatFormat, compute: compute, store: store,
-        programVersion: options.programVersion
-      ).run { done, total in
-        onProgress(
-          EvaluationProgress(
-            row: report.referenceRow?.label ?? "", rowIndex: 0, rowCount: rowCount,
-            stage: .measuringSensitivity, done: done, total: total))
-      }
-    }
-    if store.usedCount > 0 { onKept(store.usedCount) }
-    return report
-  }
-
-  private func flips(
-    _ row: EvaluationRow, _ own: RowAnswers, _ reference: RowAnswers?, _ material: EvaluationMaterial
-  ) -> [FlippedAnswer] {
-    guard let reference, !row.isReference else { return [] }
-    return (material.method.tasks?.askModes ?? []).flatMap { mode -> [FlippedAnswer] in
-      guard let before = reference.answers[mode], let after = own.answers[mode] else { return [] }
-      return FlippedAnswer.list(
-        row: row.label, mode: mode, problems: material.problems, reference: before, own: after)
-    }
-  }
-}
-
-/// Predicts when all rows are measured, from the rows that are.
-private struct EvaluationClock {
-  private let start = ContinuousClock.now
-  private let rowCount: Int
-  private var rowsDone = 0
-  private var rowsEnd = ContinuousClock.now
-
-  init(rowCount: Int) { self.rowCount = rowCount }
-
-  mutating func finishRow() {
-    rowsDone += 1
-    rowsEnd = ContinuousClock.now
-  }
-
-  /// Nil before the first row is finished.
-  var secondsLeft: Double? {
-    guard rowsDone > 0 else { return nil }
-    let perRow = (rowsEnd - start).seconds / Double(rowsDone)
-    let inRow = (ContinuousClock.now - rowsEnd).seconds
-    return max(0, perRow - inRow) + perRow * Double(rowCount - rowsDone - 1)
-  }
-}
-
-/// A folder for temporary packs, deleted when its last reference is released.
-final class WorkFolder: Sendable {
-  let path: String
-
-  init(inside parent: String?) throws(EvaluationError) {
-    let parent = parent ?? FileManager.default.temporaryDirectory.path
-    path = parent + "/quire-evaluation-" + UUID().uuidString
-    let path = path
-    do {
-      try DisposableFiles.add(path) {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-      }
-    } catch {
-      throw .invalidOption(
-        name: "workFolder",
-        sentence: "expected a folder for temporary packs at \(parent), found none that can be written to; "
-          + "set TMPDIR to another folder")
-    }
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: path)
-    DisposableFiles.forget(path)
+    return plan
   }
 }

@@ -76,21 +76,21 @@ extension EvaluationRow {
       "parameters": known(size.parameterCount, .int(size.parameterCount)),
       "peakMemoryBytes": peakMemoryBytes.map { .int($0) } ?? .null,
       "loadSeconds": isServer ? .null : .double(loadSeconds),
-      "conversionSeconds": number(conversionSeconds),
+      "conversionSeconds": .measured(conversionSeconds),
       "wallSeconds": .double(wallSeconds),
-      "promptTokensPerSecond": number(speed?.prompt.value),
-      "promptTokensPerSecondError": number(speed?.prompt.standardError),
-      "decodeTokensPerSecond": number(speed?.decode.value),
-      "decodeTokensPerSecondError": number(speed?.decode.standardError),
-      "perplexity": number(text?.perplexity),
-      "perplexityRatio": number(text?.perplexityRatio?.value),
-      "perplexityRatioError": number(text?.perplexityRatio?.standardError),
-      "klMean": number(comparison?.divergence.value),
-      "klMeanError": number(comparison?.divergence.standardError),
-      "klP99": number(comparison?.divergenceP99),
-      "klMax": number(comparison?.divergenceMaximum),
-      "topOneAgreement": number(comparison?.topOneAgreement.value),
-      "topOneAgreementError": number(comparison?.topOneAgreement.standardError),
+      "promptTokensPerSecond": .measured(speed?.prompt.value),
+      "promptTokensPerSecondError": .measured(speed?.prompt.standardError),
+      "decodeTokensPerSecond": .measured(speed?.decode.value),
+      "decodeTokensPerSecondError": .measured(speed?.decode.standardError),
+      "perplexity": .measured(text?.perplexity),
+      "perplexityRatio": .measured(text?.perplexityRatio?.value),
+      "perplexityRatioError": .measured(text?.perplexityRatio?.standardError),
+      "klMean": .measured(comparison?.divergence.value),
+      "klMeanError": .measured(comparison?.divergence.standardError),
+      "klP99": .measured(comparison?.divergenceP99),
+      "klMax": .measured(comparison?.divergenceMaximum),
+      "topOneAgreement": .measured(comparison?.topOneAgreement.value),
+      "topOneAgreementError": .measured(comparison?.topOneAgreement.standardError),
       "tasks": .object(
         JSONObject(
           uniqueMembers: tasks.map { JSONObject.Member(key: $0.name, value: $0.json(of: self)) })),
@@ -113,7 +113,7 @@ extension EvaluationRow {
         for metric in score.metrics {
           let parts = metric.name.split(separator: ",", maxSplits: 1).map(String.init)
           own[metric.name] = .double(metric.estimate.value)
-          own[parts.joined(separator: "_stderr,")] = number(metric.estimate.standardError)
+          own[parts.joined(separator: "_stderr,")] = .measured(metric.estimate.standardError)
         }
         var object = modes[mode.key]?.objectValue ?? JSONObject()
         object[task.name] = .object(own)
@@ -121,43 +121,6 @@ extension EvaluationRow {
       }
     }
     return .object(modes)
-  }
-}
-
-extension TaskResult {
-  /// The scores, thinking first, then non-thinking, then thinking budgets by size.
-  var orderedScores: [(mode: AskMode, score: TaskScore)] {
-    let order = ThinkingMode.allCases.map { AskMode($0) }
-    let budgets = scores.keys.filter { $0.budget != nil }
-      .sorted { ($0.budget ?? 0, $0.key) < ($1.budget ?? 0, $1.key) }
-    return (order + budgets).compactMap { mode in scores[mode].map { (mode, $0) } }
-  }
-
-  /// The modes that were asked.
-  fileprivate func json(of row: EvaluationRow) -> JSONValue {
-    var modes = JSONObject()
-    for (mode, score) in orderedScores {
-      modes[mode.key] = score.json(
-        seconds: row.secondsPerAnswer(score), hasOutcomes: name == TaskProblem.aggregateName)
-    }
-    return .object(modes)
-  }
-}
-
-extension TaskScore {
-  fileprivate func json(seconds: Double?, hasOutcomes: Bool) -> JSONValue {
-    var json: JSONObject = [
-      "accuracy": .double(accuracy.value),
-      "standardError": number(accuracy.standardError),
-      "tokensPerAnswer": .double(tokensPerAnswer.value),
-      "tokensPerAnswerError": number(tokensPerAnswer.standardError),
-      "secondsPerAnswer": number(seconds),
-      "problems": .int(problemCount),
-      "truncatedShare": .double(truncatedShare),
-      "flips": flips?.json ?? .null,
-    ]
-    if hasOutcomes { json["outcomes"] = .string(outcomes) }
-    return .object(json)
   }
 }
 
@@ -184,16 +147,6 @@ extension ReportProvenance {
     [
       "program": .string(program), "command": .string(command), "processor": .string(processor),
       "cores": .int(coreCount), "memoryBytes": .int(memoryBytes), "date": .string(date),
-    ]
-  }
-}
-
-extension AnswerFlips {
-  fileprivate var json: JSONValue {
-    [
-      "rightToWrong": .int(rightToWrong),
-      "wrongToRight": .int(wrongToRight),
-      "probability": .double(probability),
     ]
   }
 }
@@ -263,8 +216,4 @@ extension TextMethod {
       "scoredTokens": .int(scoredTokens),
     ]
   }
-}
-
-private func number(_ value: Double?) -> JSONValue {
-  value.map { .double($0) } ?? .null
 }

@@ -39,7 +39,7 @@ package struct RequestLimits: Sendable, Equatable {
   private func validatePrompt(_ request: GenerationRequest) throws(GenerationError) {
     let tokens = request.promptTokens
     guard !tokens.isEmpty else {
-      throw invalid("promptTokens", "promptTokens: expected at least one token, found none; give one")
+      throw invalid("promptTokens", "prompt: expected at least one token, found none; give a text")
     }
     if let index = tokens.firstIndex(where: { !isToken($0) }) {
       throw invalid(

@@ -7,7 +7,7 @@ package import QuireTensors
 package enum OptimizationError: Error, Sendable {
   /// A group that does not divide the inputs of a matrix.
   case group(tensor: String, columns: Int, group: Int, cause: String)
-  /// An override that matches no tensor of this checkpoint.
+  /// An override that matches no matrix of this checkpoint.
   case unmatchedOverride(pattern: String)
   /// An override whose pattern cannot be read.
   case pattern(String, NamePatternError)
@@ -26,7 +26,7 @@ extension OptimizationError: CustomStringConvertible {
       "group \(group) does not divide the \(columns) inputs of \(tensor)\(cause); "
         + "use a group that does, or an override for this tensor"
     case .unmatchedOverride(let pattern):
-      "the override \"\(pattern)\" matches no tensor of this checkpoint; "
+      "the override \"\(pattern)\" matches no matrix of this checkpoint, and norms are not rounded; "
         + "write a part of a name such as \"lm_head\" or \"down_proj\", or remove it"
     case .pattern(let pattern, let error):
       "the override \"\(pattern)\" cannot be read: \(error); recipes/README.md lists what a match may hold"

@@ -8,7 +8,7 @@ package enum TensorError: Error, CustomStringConvertible, Equatable {
     case .format(let sentence):
       sentence
     case .instructionSet(let wanted, let supported):
-      "instruction set \(wanted) cannot run on this CPU; choose one of \(supported.joined(separator: ", "))"
+      "QUIRE_ISA: expected an instruction set of this CPU, found \(wanted); choose one of \(supported.joined(separator: ", "))"
     }
   }
 }

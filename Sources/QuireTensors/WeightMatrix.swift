@@ -27,6 +27,16 @@ package enum WeightMatrix: Sendable {
     }
   }
 
+  /// The format, or the type of weights that are not quantized: "int4 g128", "float32".
+  package var storedName: String {
+    guard case .dense(let dense) = self else { return format.description }
+    switch dense.element {
+    case .float32: return "float32"
+    case .float16: return "float16"
+    default: return "bf16"
+    }
+  }
+
   package var isFloat32: Bool {
     if case .dense(let matrix) = self { matrix.element == .float32 } else { false }
   }

@@ -124,7 +124,7 @@ import Testing
     expectRefusal(
       wide, by: "generate", ["--context: expected at most 1024", "found 1000000", "choose fewer"])
     let empty = try BuiltProgram.quire.run("generate", Workplace.demo, "--prompt", "", "--raw")
-    expectRefusal(empty, by: "generate", ["expected at least one token, found none", "give one"])
+    expectRefusal(empty, by: "generate", ["prompt: expected at least one token, found none", "give a text"])
   }
 
   @Test func aTokenizerOfAnotherModelIsNoticed() throws {
@@ -191,12 +191,13 @@ import Testing
       ["chat", place.checkpoint.path, "--context", "64", "--quiet", "--temperature", "0"],
       input: Array("\(long)\n/exit\nnever said\n".utf8))
     #expect(outcome.status == 1 && outcome.output == "", "a script would not notice it")
-    #expect(outcome.errors.contains("the context holds 64; /clear forgets it"))
+    #expect(outcome.errors.contains("the context holds 64; shorten the message or raise --context"))
     #expect(outcome.errors.split(separator: "\n").count == 1)
   }
 
   @Test(arguments: [
     ("/foo", "unknown command /foo"), ("/budget x", "/budget: expected a number"),
+    ("/clear now", "/clear: expected nothing after it, found 'now'"), ("/exit x", "/exit: expected nothing"),
     ("a\u{FF}", "line 1: expected UTF-8, found other bytes; convert the text"),
   ])
   func aRefusedLineOfAChatInAPipeIsAFailure(line: String, sentence: String) throws {

@@ -66,7 +66,7 @@ import Testing
       ["is no pattern over tensor names", "after the backslash", "at character 4"]),
     .init(
       quantize: "scheme: \"int8\", overrides: [{ match: \"(([a-z._0-9])+)+X\", scheme: \"int8\" }]",
-      ["matches no tensor of this checkpoint"]),
+      ["matches no matrix of this checkpoint"]),
     .init(
       steps: "{ step: \"prune-neurons\", remove: 9223372036854775807 }",
       ["expected multiples of the group, 128", "use a smaller count"]),
@@ -88,7 +88,7 @@ import Testing
     .init("{ name: \"r\", /* \" */ steps:\u{A0}[],\r\n zzz: 1 }", ["line 2", "unknown field \"zzz\""]),
     .init(
       quantize: "scheme: \"int8\", overrides: [{ match: \"nothing_here\", scheme: \"int8\" }]",
-      ["\"nothing_here\" matches no tensor", "or remove it"]),
+      ["\"nothing_here\" matches no matrix", "or remove it"]),
     .init(
       steps:
         "{ step: \"quantize\", scheme: \"int8\" }, { step: \"prune-heads\", unit: \"kv-group\", remove: 1 }",
@@ -125,7 +125,7 @@ import Testing
       ["cannot read the calibration text", "absent.txt", "check that the file exists"]),
     .init(
       "{ name: \"r\", steps: [{ step: \"prune-heads\", unit: \"kv-group\", remove: 1 }], calibration: { tokens: 5000 } }",
-      ["windows of 5000 tokens", "1024 positions", "lower \"tokens\""]),
+      ["windows of 5000 tokens", "1024 positions", "ask for fewer tokens a window"]),
   ]
 
   @Test(arguments: texts + steps + fits)

@@ -7,6 +7,20 @@ import Testing
   private let place = Workplace()
 
   @Test(arguments: [
+    (["convert", "", "--recipe", "int4", "--plan"], "CHECKPOINT"),
+    (["convert", "m", "--recipe", ""], "--recipe"),
+    (["convert", "m", "--recipe", "int4", "--output", ""], "--output"), (["inspect", ""], "MODEL"),
+    (["evaluate", "m", ""], "MODEL…"),
+  ])
+  func anEmptyPathIsRefused(words: [String], name: String) throws {
+    let outcome = try BuiltProgram.quire.run(words)
+    #expect(outcome.status == 2 && outcome.output == "")
+    #expect(
+      outcome.errors
+        == "quire \(words[0]): \(name): expected a path, found an empty text; name the file or folder\n")
+  }
+
+  @Test(arguments: [
     (["convrt", "m"], "quire: unknown command 'convrt', did you mean convert; expected one of "),
     (["help", "evalaute"], "quire: unknown command 'evalaute', did you mean evaluate; expected one of "),
     (["chta"], "quire: unknown command 'chta', did you mean chat; expected one of "),

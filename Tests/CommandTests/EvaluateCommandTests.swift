@@ -79,6 +79,68 @@ import Testing
     #expect(sizes.count == 3 && sizes[1] < sizes[0] && sizes[2] < sizes[1])
   }
 
+  /// An evaluation takes hours; what cannot be judged afterwards is refused before it.
+  @Test(arguments: [
+    ("foo<=1", [], "one of bits, decode"), ("KL<=0.02", [], "t0, t1, tasks, a task also with .thinking"),
+    ("kl<=5MB", [], "in the unit of kl"), ("t0>=1", [], "an accuracy in % or a change in pt"),
+    ("t0.thinking>=50%", ["--no-thinking"], "one of bits"), ("tasks>=-1pt", ["--no-tasks"], "one of bits"),
+    ("decode>=1", ["--no-speed"], "no condition on speed"), ("kl<=1", ["--no-text"], "without a text"),
+  ])
+  func aGateOnWhatIsNotMeasuredIsRefusedFirst(gate: String, options: [String], expected: String) throws {
+    let subject = Subject()
+    var words = subject.words(options + ["--gate", gate])
+    for option in ["--text", "--tasks"] where options.contains("--no-\(option.dropFirst(2))") {
+      let index = try #require(words.firstIndex(of: option))
+      words.removeSubrange(index...index + 1)
+    }
+    let outcome = try BuiltProgram.quire.run(words)
+    #expect(outcome.status == 2 && outcome.output == "", "\(outcome.errors)")
+    expectOneSentence(outcome.errors, by: "evaluate", ["--gate: expected", expected, "found '\(gate)'"])
+  }
+
+  @Test func aBaselineOfOtherMaterialIsRefusedFirst() throws {
+    let subject = Subject()
+    let path = subject.place.place("old.json")
+    let words = subject.words(["--no-speed", "--no-tasks", "--json", path]).filter {
+      !$0.hasSuffix("tasks.jsonl")
+    }
+    .filter { $0 != "--tasks" }
+    #expect(try BuiltProgram.quire.run(words).status == 0)
+    subject.data.write("another text\n".utf8, to: "heldout.txt")
+    let outcome = try BuiltProgram.quire.run(words.dropLast(2) + ["--baseline", path])
+    #expect(outcome.status == 2 && outcome.output == "")
+    expectOneSentence(outcome.errors, by: "evaluate", ["--baseline: expected a report of the same text"])
+  }
+
+  /// The model has 1,024 positions; the default is a quarter of them.
+  @Test func theLimitOfAnswersIsKeptOrRefused() throws {
+    let subject = Subject()
+    func outcome(_ tokens: Int) throws -> Tool.Outcome {
+      var words = subject.words(["--no-speed", "--no-text", "--json", "-", "--problems", "1"])
+      words.removeAll { $0 == "--text" || $0.hasSuffix("heldout.txt") }
+      words[try #require(words.firstIndex(of: "--max-tokens")) + 1] = "\(tokens)"
+      return try BuiltProgram.quire.run(words)
+    }
+    #expect(try json(outcome(300))["method"]?["tasks"]?["maximumTokens"]?["thinking"] == 300)
+    expectRefusal(
+      try outcome(1024), by: "evaluate", ["--max-tokens: expected at most", "1024 positions", "found 1024"])
+  }
+
+  @Test func aLinkToAPackStaysOne() throws {
+    let subject = Subject()
+    let pack = try subject.place.pack()
+    let link = subject.data.path + "/link.quire"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: pack)
+    let outcome = try BuiltProgram.quire.run(
+      subject.words(
+        model: link, ["--reference", subject.place.checkpoint.path, "--store", "--no-thinking", "--no-speed"])
+    )
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == pack)
+    let rows = try json(BuiltProgram.quire.run("inspect", pack, "--json"))["rows"]?.arrayValue
+    #expect(rows?.contains { $0["perplexity"]?.doubleValue != nil } == true)
+  }
+
   @Test func aPackIsComparedWithItsCheckpointAndKeepsTheRow() throws {
     let subject = Subject()
     let pack = try subject.place.pack()

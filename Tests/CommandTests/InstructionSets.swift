@@ -20,7 +20,7 @@ enum InstructionSets {
         let outcome = try BuiltProgram.quire.run(words, environment: ["QUIRE_ISA": name])
         expectRefusal(
           outcome, by: words[0],
-          ["instruction set '\(name)' cannot run on this CPU", "choose one of portable"])
+          ["QUIRE_ISA: expected an instruction set of this CPU, found '\(name)'", "choose one of portable"])
         for runnable in InstructionSets.runnable { #expect(outcome.errors.contains(runnable)) }
       }
     }

@@ -195,6 +195,8 @@ import Testing
     let many = ScriptedServer { _ in .json(200, #"{"data": [{"id": "a"}, {"id": "b"}]}"#) }
     #expect(
       try errors(["--server", "http://127.0.0.1:\(many.port)"], 1).contains("2 models (a, b)"))
+    let unknown = try errors(["--server", "http://127.0.0.1:\(many.port)", "--server-model", "c"], 1)
+    #expect(unknown.contains("expected the model c of --server-model") && unknown.contains("others (a, b)"))
     #expect(place.outputs == [])
   }
 }

@@ -176,7 +176,8 @@ import Testing
     #expect(
       try refusal("\n{\"prompt\": 1}", name: "other.jsonl")
         == "the calibration text other.jsonl has a line 2 that is neither {\"messages\": […]} nor {\"text\": …}: "
-        + "it has no \"messages\"")
+        + "it has neither")
+    #expect(try refusal("{\"text\": 7}", name: "other.jsonl")?.hasSuffix("its \"text\" is no string") == true)
     #expect(
       try refusal("{\"messages\": []}", name: "none.jsonl")
         == "the calibration text none.jsonl has a line 1 that is neither {\"messages\": […]} nor {\"text\": …}: "
@@ -193,7 +194,7 @@ import Testing
     #expect(
       long?.description
         == "the calibration text bundled is cut into windows of 40 tokens, but the model has 16 positions; "
-        + "lower \"tokens\" in the recipe's calibration")
+        + "ask for fewer tokens a window (\"tokens\" of the recipe's calibration, or --tokens)")
     let foreign = #expect(throws: CalibrationError.self) { _ = try load(.bundled, vocabulary: 100) }
     #expect(foreign?.description.contains("but the model has 100 tokens") == true)
   }

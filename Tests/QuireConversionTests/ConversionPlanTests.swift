@@ -106,7 +106,7 @@ import Testing
       refusal([
         .quantize(.init(target: .int8(), overrides: [.init(pattern: "lm_haed", target: .int8())]))
       ])
-        == "the override \"lm_haed\" matches no tensor of this checkpoint; "
+        == "the override \"lm_haed\" matches no matrix of this checkpoint, and norms are not rounded; "
         + "write a part of a name such as \"lm_head\" or \"down_proj\", or remove it")
   }
 

@@ -13,7 +13,7 @@ import Testing
   static let invalid: [(GenerationRequest, field: String, sentence: String)] = [
     (
       request { $0.promptTokens = [] }, "promptTokens",
-      "promptTokens: expected at least one token, found none; give one"
+      "prompt: expected at least one token, found none; give a text"
     ),
     (
       request { $0.promptTokens = [1, -1] }, "promptTokens",

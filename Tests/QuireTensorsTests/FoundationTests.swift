@@ -95,7 +95,8 @@ import Testing
     #expect {
       try InstructionSet(name: "mmx")
     } throws: {
-      "\($0)".hasPrefix("instruction set 'mmx' cannot run on this CPU; choose one of portable")
+      "\($0)".hasPrefix(
+        "QUIRE_ISA: expected an instruction set of this CPU, found 'mmx'; choose one of portable")
     }
   }
 }

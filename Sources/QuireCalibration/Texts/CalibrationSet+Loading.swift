@@ -19,7 +19,8 @@ extension CalibrationSet {
       throw .text(
         source: text.name,
         problem: "is cut into windows of \(settings.windowTokens) tokens, but the model has "
-          + "\(configuration.contextPositions) positions; lower \"tokens\" in the recipe's calibration")
+          + "\(configuration.contextPositions) positions; ask for fewer tokens a window (\"tokens\" of the recipe's calibration, or --tokens)"
+      )
     }
     let largest = text.documents.lazy.flatMap(\.tokens).max() ?? 0
     guard largest < configuration.vocabularySize else {

@@ -119,7 +119,9 @@ struct CalibrationText {
       guard value["messages"] == nil else { throw refused("it has both; leave one out") }
       return [CalibrationDocument(tokens: tokenizer.encode(text))]
     }
-    guard let messages = value["messages"] else { throw refused("it has no \"messages\"") }
+    guard let messages = value["messages"] else {
+      throw refused(value["text"] == nil ? "it has neither" : "its \"text\" is no string")
+    }
     guard let tools = Self.tools(value) else { throw refused("its \"tools\" are no array of objects") }
     let format = try wrapping(CalibrationError.tokenizer, try tokenizer.chatFormat.required())
     do throws(TextError) {

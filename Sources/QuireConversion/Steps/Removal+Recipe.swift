@@ -15,7 +15,10 @@ extension RecipeNode {
     }
     if let node = member("removeShare") { return .share(try node.number("removeShare", in: 0...0.9)) }
     if let node = member("errorBudget") { return .errorBudget(try node.number("errorBudget", in: 0...1)) }
-    return try required("remove", in: what).counts()
+    guard let node = member("remove") else {
+      throw refusal("expected one of \(Self.list(ways, joiner: "or")) in \(what), found none; add one")
+    }
+    return try node.counts()
   }
 
   /// The field "repair": the share that is applied, 0 for none; nil where trials decide it.

@@ -30,6 +30,11 @@ package struct Gate: Sendable, Equatable {
     self.conditions = conditions
   }
 
+  /// Throws one sentence for a condition on something that will not be measured.
+  package func check(_ method: EvaluationMethod, tasks: [String]) throws(EvaluationError) {
+    for condition in conditions { try condition.check(method, tasks: tasks) }
+  }
+
   /// The outcome of every condition for every model that could be used.
   ///
   /// - Parameter baseline: an earlier report, whose rows of the same names changes are counted from instead of from the
@@ -95,6 +100,59 @@ package struct GateCondition: Sendable, Equatable {
     }
     limit = value * factor
     self.unit = unit
+    if Self.keys[quantity] != nil, !hasFittingUnit {
+      throw Self.refusal(text, "a limit in the unit of \(quantity)")
+    }
+  }
+
+  /// Whether the limit of a quantity that every report has is in a unit of it.
+  private var hasFittingUnit: Bool {
+    switch unit {
+    case .plain: true
+    case .bytes: isBytes
+    case .percent: isSpeed || isBytes || quantity == "top1"
+    case .points: quantity == "top1"
+    }
+  }
+
+  private var isSpeed: Bool { ["prompt", "decode"].contains(quantity) }
+  private var isBytes: Bool { ["size", "memory"].contains(quantity) }
+
+  func check(_ method: EvaluationMethod, tasks: [String]) throws(EvaluationError) {
+    if Self.keys[quantity] != nil {
+      guard !isSpeed || method.speed != nil else {
+        throw Self.refusal(text, "no condition on speed without a measurement of it")
+      }
+      guard isSpeed || isBytes || quantity == "bits" || method.text != nil else {
+        throw Self.refusal(text, "no condition on the text's predictions without a text")
+      }
+      return
+    }
+    _ = try modes(among: method.tasks?.askModes.map(\.key) ?? [], tasks: tasks)
+  }
+
+  /// The modes that a condition on a task is about.
+  private func modes(among modes: [String], tasks: [String]) throws(EvaluationError) -> (
+    task: String, modes: [String]
+  ) {
+    let parts = quantity.split(separator: ".", maxSplits: 1).map(String.init)
+    let task = parts[0] == "tasks" ? TaskProblem.aggregateName : parts[0]
+    let word = parts.count > 1 ? parts[1] : nil
+    let chosen = modes.filter {
+      word.map { [$0, $0.lowercased()] }?.contains($0) ?? true
+        || word == "non-thinking" && $0 == "nonThinking"
+    }
+    guard tasks.contains(task), !chosen.isEmpty else {
+      let names = tasks.filter { $0 != TaskProblem.aggregateName } + (tasks.isEmpty ? [] : ["tasks"])
+      throw Self.refusal(
+        text,
+        "one of \((Self.quantities + names).joined(separator: ", "))"
+          + (names.isEmpty ? "" : ", a task also with .thinking or .non-thinking where that was asked"))
+    }
+    guard unit == .percent || unit == .points else {
+      throw Self.refusal(text, "an accuracy in % or a change in pt")
+    }
+    return (task, chosen)
   }
 
   private static let units: [(String, Double, Unit)] = [
@@ -120,22 +178,9 @@ package struct GateCondition: Sendable, Equatable {
     for row: ReportView.Row, against other: ReportView.Row?, in report: ReportView
   ) throws(EvaluationError) -> [GateOutcome] {
     if let key = Self.keys[quantity] {
-      return [outcome(row.label, text, try value(key, row, other))]
+      return [outcome(row.label, text, value(key, row, other))]
     }
-    let parts = quantity.split(separator: ".", maxSplits: 1).map(String.init)
-    let task = parts[0] == "tasks" ? TaskProblem.aggregateName : parts[0]
-    let word = parts.count > 1 ? parts[1] : nil
-    let modes = report.modes.filter {
-      word.map { [$0, $0.lowercased()] }?.contains($0) ?? true
-        || word == "non-thinking" && $0 == "nonThinking"
-    }
-    guard report.tasks.contains(task), !modes.isEmpty else {
-      let known = Self.quantities + report.tasks
-      throw Self.refusal(text, "one of the quantities of this report (\(known.joined(separator: ", ")))")
-    }
-    guard unit == .percent || unit == .points else {
-      throw Self.refusal(text, "an accuracy in % or a change in pt")
-    }
+    let (task, modes) = try modes(among: report.modes, tasks: report.tasks)
     return modes.compactMap { mode in
       guard let score = row.score(task, mode) else { return nil }
       let name = modes.count > 1 ? "\(text) (\(ReportView.title(ofMode: mode)))" : text
@@ -152,19 +197,7 @@ package struct GateCondition: Sendable, Equatable {
     return other.map { ReportComparison.change(of: own, from: $0) }
   }
 
-  private func value(
-    _ key: String, _ row: ReportView.Row, _ other: ReportView.Row?
-  ) throws(EvaluationError) -> Estimate? {
-    let isSpeed = quantity == "prompt" || quantity == "decode"
-    let isBytes = quantity == "size" || quantity == "memory"
-    let fits =
-      switch unit {
-      case .plain: true
-      case .bytes: isBytes
-      case .percent: isSpeed || isBytes || quantity == "top1"
-      case .points: quantity == "top1"
-      }
-    guard fits else { throw Self.refusal(text, "a limit in the unit of \(quantity)") }
+  private func value(_ key: String, _ row: ReportView.Row, _ other: ReportView.Row?) -> Estimate? {
     guard let own = row.estimate(key) else { return nil }
     if quantity == "top1", unit == .points {
       return Estimate(value: own.value - 1, standardError: own.standardError)

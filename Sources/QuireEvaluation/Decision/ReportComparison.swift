@@ -10,12 +10,25 @@ package struct ReportComparison: Sendable {
   package init(
     _ report: ReportView, baseline: ReportView, path: String
   ) throws(EvaluationError) {
-    func part(_ report: ReportView, _ keys: String...) -> JSONValue? {
-      keys.reduce(report.json["method"]) { $0?[$1] }
-    }
+    try Self.check(report.json["method"] ?? .null, baseline: baseline, path: path)
+    self.report = report
+    self.baseline = baseline
+  }
+
+  /// The same check before anything is measured.
+  package static func check(
+    _ method: EvaluationMethod, baseline: ReportView, path: String
+  ) throws(EvaluationError) {
+    try check(method.json, baseline: baseline, path: path)
+  }
+
+  private static func check(
+    _ method: JSONValue, baseline: ReportView, path: String
+  ) throws(EvaluationError) {
+    let other = baseline.json["method"]
     let parts = [
-      ("problems", part(report, "tasks", "problemHash"), part(baseline, "tasks", "problemHash")),
-      ("text", part(report, "text", "scoredTokens"), part(baseline, "text", "scoredTokens")),
+      ("problems", method["tasks"]?["problemHash"], other?["tasks"]?["problemHash"]),
+      ("text", method["text"]?["scoredTokens"], other?["text"]?["scoredTokens"]),
     ]
     for (name, own, other) in parts where own != nil && other != nil && own != other {
       throw .invalidOption(
@@ -23,8 +36,6 @@ package struct ReportComparison: Sendable {
         sentence: "--baseline: expected a report of the same \(name), found others in \(path); "
           + "give a report of the same material")
     }
-    self.report = report
-    self.baseline = baseline
   }
 
   /// The change of an accuracy: paired where both reports know each problem's outcome.

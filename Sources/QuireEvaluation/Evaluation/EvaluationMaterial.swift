@@ -16,6 +16,11 @@ struct EvaluationMaterial {
   /// The most positions that a chat or the speed measurement takes.
   let contextLength: Int
 
+  /// The tasks that the report will have, all together last.
+  var taskNames: [String] {
+    problems.isEmpty ? [] : Set(problems.map(\.task)).sorted() + [TaskProblem.aggregateName]
+  }
+
   /// The version of the program, for the keys of kept results.
   let programVersion: String
 
@@ -64,11 +69,16 @@ struct EvaluationMaterial {
       tasks: asked?.method, text: text?.method, speed: options.speed.map { Self.speed($0, positions) },
       threadCount: options.threadCount ?? ProcessLimits.coreCount,
       instructionSet: options.instructionSet.rawValue, seed: options.seed)
+    let longest = try Self.longestSequence(problems, method.tasks, tokenizer)
+    if let tokens = options.thinkingTokens, longest > positions, longest - tokens < positions {
+      throw .invalidOption(
+        name: "thinkingTokens",
+        sentence:
+          "--max-tokens: expected at most \(positions - (longest - tokens)), which the model's \(positions) positions "
+          + "hold after the longest prompt, found \(tokens); choose fewer")
+    }
     contextLength = min(
-      positions,
-      max(
-        method.speed.map { $0.promptTokens + $0.generatedTokens } ?? 0,
-        try Self.longestSequence(problems, method.tasks, tokenizer)))
+      positions, max(method.speed.map { $0.promptTokens + $0.generatedTokens } ?? 0, longest))
   }
 
   private static func problems(
@@ -93,7 +103,8 @@ struct EvaluationMaterial {
     var method = TaskMethod(
       file: sources.map(\.path).joined(separator: ", "), availableCount: available.count,
       problemCount: problems.count, modes: options.modes,
-      thinkingTokens: min(options.thinkingTokens, max(1, positions / 4)),
+      thinkingTokens: options.thinkingTokens
+        ?? min(EvaluationOptions.thinkingTokensMaximum, max(1, positions / 4)),
       nonThinkingTokens: min(options.nonThinkingTokens, max(1, positions / 16)),
       concurrency: options.concurrency, chatFormat: tokenizer.chatFormat.summary)
     if let note = options.modeNote { method.chatFormat += "; \(note)" }

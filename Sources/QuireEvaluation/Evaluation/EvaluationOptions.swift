@@ -24,9 +24,11 @@ package struct EvaluationOptions: Sendable, Equatable {
   var modeNote: String?
   /// Further modes: thoughts of at most so many tokens.
   package var thinkingBudgets: [Int] = []
-  /// The most tokens of an answer per mode. An answer also takes at most a quarter of the model's context with
-  /// thinking and a sixteenth without, so that a small model that never stops does not delay the report.
-  package var thinkingTokens: Int
+  /// The most tokens of a thinking answer. Nil: `thinkingTokensMaximum`, and at most a quarter of the model's positions,
+  /// so that a small model that never stops does not delay the report.
+  package var thinkingTokens: Int?
+  package static let thinkingTokensMaximum = 4096
+  /// The same without thinking; at most a sixteenth of the model's positions.
   package var nonThinkingTokens: Int
   /// Decides which problems are asked when there is a limit.
   package var seed: UInt64
@@ -58,7 +60,7 @@ package struct EvaluationOptions: Sendable, Equatable {
   package init(
     tasks: [TaskSource] = [], textFile: String? = nil, textProtocol: TextProtocol? = nil,
     textTokenLimit: Int? = nil, problemLimit: Int? = nil, modes: [ThinkingMode] = [.thinking, .nonThinking],
-    thinkingTokens: Int = 4096, nonThinkingTokens: Int = 1024, seed: UInt64 = 1, concurrency: Int = 32,
+    thinkingTokens: Int? = nil, nonThinkingTokens: Int = 1024, seed: UInt64 = 1, concurrency: Int = 32,
     speed: SpeedSettings? = SpeedSettings(), threadCount: Int? = nil,
     instructionSet: InstructionSet = .detected, chatFormat: ChatFormatOverride? = nil,
     workFolder: String? = nil

@@ -109,11 +109,19 @@ extension ReportPage {
         if let group = groups[key], group.count > round { shown.append(group[round]) }
       }
     }
+    let total = report.rows.reduce(0) { sum, row in
+      report.modes.reduce(sum) { sum, mode in
+        let flips = row.score(TaskProblem.aggregateName, mode)?.flips
+        // bounded: each count is at most the number of problems
+        return sum + (flips.map { $0.rightToWrong + $0.wrongToRight } ?? 0)
+      }
+    }
     return section(
       "Answers that flipped",
       [
         Self.muted(
-          "\(shown.count) answers that are right on one side only, with the reference first. Thoughts are left out."
+          "\(shown.count) of \(max(total, shown.count)) answers that are right on one side only, with the reference first. "
+            + "Reasoning is left out."
         )
       ] + shown.map(Self.flip))
   }

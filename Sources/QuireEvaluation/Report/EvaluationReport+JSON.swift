@@ -152,7 +152,7 @@ extension ReportProvenance {
 }
 
 extension EvaluationMethod {
-  fileprivate var json: JSONValue {
+  var json: JSONValue {
     [
       "tasks": tasks?.json ?? .null,
       "text": text?.json ?? .null,

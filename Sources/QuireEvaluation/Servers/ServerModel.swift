@@ -45,7 +45,7 @@ struct ServerModel {
     let isUsable = sizes[0] > 0 && sizes[1] > 0
     size =
       isUsable
-      ? ModelSize(fileBytes: sizes[0], weightBytes: sizes[0], parameterCount: sizes[1]) : ModelSize()
+      ? ModelSize(fileBytes: 0, weightBytes: sizes[0], parameterCount: sizes[1]) : ModelSize()
     // Not the time at which it was loaded, and not how it was started.
     let described = ["n_vocab", "n_embd", "n_params", "size"].map {
       found.entry["meta"]?[$0]?.serialized() ?? ""
@@ -86,12 +86,18 @@ struct ServerModel {
     }
     let entries = (answer["data"]?.arrayValue ?? []).filter { $0["id"]?.stringValue != nil }
     let names = entries.compactMap { $0["id"]?.stringValue }
+    let shown =
+      names.prefix(5).map(RemoteServer.printable).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
     if let name = source.model {
-      return (name, entries.first { $0["id"]?.stringValue == name } ?? .null)
+      let entry = entries.first { $0["id"]?.stringValue == name }
+      guard entry != nil || names.isEmpty else {
+        throw .malformed(
+          url, expected: "the model \(RemoteServer.printable(name)) of --server-model,",
+          found: "others (\(shown))")
+      }
+      return (name, entry ?? .null)
     }
     guard let first = names.first, names.count == 1 else {
-      let shown =
-        names.prefix(5).map(RemoteServer.printable).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
       throw .malformed(
         url, expected: "one model, or its name with --server-model,",
         found: names.isEmpty ? "no list of models" : "\(names.count) models (\(shown))")

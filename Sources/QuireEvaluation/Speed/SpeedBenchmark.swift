@@ -198,7 +198,7 @@ extension SpeedReport.Subject {
         model.head, model.embedding,
       ]
     var formats: [String] = []
-    for format in matrices.map(\.format.description) where !formats.contains(format) {
+    for format in matrices.map(\.storedName) where !formats.contains(format) {
       formats.append(format)
     }
     self.init(

@@ -117,8 +117,9 @@ extension GenerationResult {
     let decode = Double(max(0, completionTokens - 1)) / max(1e-9, timings.decodeSeconds)
     let ending = reason == .length ? ", cut at the limit" : ""
     let cached = cachedTokens > 0 ? " (\(cachedTokens) cached)" : ""
-    return String(
-      format: "[%d prompt tokens%@, %.1f tokens/s; %d new tokens, %.1f tokens/s%@]", promptTokens,
-      cached as NSString, prefill, completionTokens, decode, ending as NSString)
+    func speed(_ tokens: Double) -> String { String(format: ", %.1f tokens/s", tokens) }
+    let prompt = "\(promptTokens) prompt token\(promptTokens == 1 ? "" : "s")\(cached)"
+    let answer = "\(completionTokens) new token\(completionTokens == 1 ? "" : "s")"
+    return "[\(prompt)\(speed(prefill)); \(answer)\(completionTokens > 1 ? speed(decode) : "")\(ending)]"
   }
 }

@@ -32,6 +32,7 @@ struct Arguments {
         values[option.name] = []
       }
     }
+    try refuseEmptyPaths(of: command)
     if command.isConfigurable { try complete(for: command) }
     // "[MODEL]" is optional.
     let needed = command.positionals.filter { !$0.hasPrefix("[") }.count
@@ -41,6 +42,24 @@ struct Arguments {
       let wanted = command.positionals.isEmpty ? "no arguments" : command.positionals.joined(separator: " ")
       let found = positionals.isEmpty ? "none" : positionals.joined(separator: " ")
       throw UsageError(command.name, "expected \(wanted), found \(found); see quire \(command.name) --help")
+    }
+  }
+
+  /// An empty path is a variable of a script that was not set; sentences about it would show nothing.
+  private func refuseEmptyPaths(of command: Command) throws {
+    let kinds = ["FILE", "FILE:KIND", "PATH", "DIR", "CHECKPOINT", "MODEL", "FOLDER"]
+    let options = command.options.filter {
+      kinds.contains($0.value ?? "") && values[$0.name]?.contains("") == true
+    }
+    if let option = options.first {
+      throw UsageError(
+        command.name, "\(option.name): expected a path, found an empty text; name the file or folder")
+    }
+    for (index, word) in positionals.enumerated() where word.isEmpty {
+      guard let last = command.positionals.last else { continue }
+      let name = index < command.positionals.count ? command.positionals[index] : last
+      if name == "[PROMPT]" { continue }
+      throw UsageError(command.name, "\(name): expected a path, found an empty text; name the file or folder")
     }
   }
 

@@ -39,7 +39,10 @@ extension Command {
       Option("--text", "FILE", "text to predict (default: heldout.txt next to the checkpoint's folder)"),
       Option("--problems", "N", "ask at most N problems, spread evenly over the tasks (default: all)"),
       Option("--text-tokens", "N", "predict at most N tokens of the text (default: all)"),
-      Option("--max-tokens", "N", "tokens of a thinking answer at most (default: 4096)"),
+      Option(
+        "--max-tokens", "N",
+        "tokens of a thinking answer at most (default: 4096, and at most a quarter of the model's positions); without thinking 1024, "
+          + "and at most a sixteenth"),
       Option(
         "--thinking-budget", "LIST",
         "also measure with the reasoning limited to these token counts, such as 0,128,512,none (none: no limit)"
@@ -78,7 +81,8 @@ extension Command {
     ],
     example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
     stop: .ends(
-      advice: "with --json or --html what was measured is kept, so run the same command to resume"),
+      advice:
+        "what was measured is kept where --json or --html names a file, and then the same command resumes"),
     run: runEvaluate)
 }
 
@@ -170,7 +174,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
     options: options)
   let judge = try ReportJudge(arguments)
   let outputs = try ReportOutputs(arguments, recipes.map { ($0.recipe, $0.path) }, options.tasks)
-  let report = try measure(evaluator, arguments)
+  let report = try measure(evaluator, arguments, judge)
   // The report is shown even if it cannot be written to a file or pack.
   let stored = Result { if arguments.has("--store") { try report.store(inPack: models[0]) } }
   let written = Result { try outputs.write(report) }
@@ -184,7 +188,27 @@ private func runEvaluate(_ arguments: Arguments) throws {
   try judge.judge(report)
 }
 
-private func measure(_ evaluator: Evaluator, _ arguments: Arguments) throws -> EvaluationReport {
+private func measure(
+  _ evaluator: Evaluator, _ arguments: Arguments, _ judge: ReportJudge
+) throws -> EvaluationReport {
+  var refusal: EvaluationError?
+  do {
+    return try measure(evaluator, arguments) { method, tasks throws(EvaluationError) in
+      do throws(EvaluationError) { try judge.check(method, tasks: tasks) } catch {
+        refusal = error
+        throw error
+      }
+    }
+  } catch {
+    if let refusal { throw UsageError(arguments.command, refusal.description) }
+    throw error
+  }
+}
+
+private func measure(
+  _ evaluator: Evaluator, _ arguments: Arguments,
+  check: (EvaluationMethod, [String]) throws(EvaluationError) -> Void
+) throws -> EvaluationReport {
   let isQuiet = arguments.has("--quiet")
   var bars = StageProgress(quiet: isQuiet)
   defer { bars.close() }
@@ -200,7 +224,8 @@ private func measure(_ evaluator: Evaluator, _ arguments: Arguments) throws -> E
       Terminal.errorLine(
         "note: \(count) \(count == 1 ? "result" : "results") of earlier runs used; --fresh measures again")
     },
-    onStart: { method in
+    onStart: { method, tasks throws(EvaluationError) in
+      try check(method, tasks)
       guard let tasks = method.tasks, !isQuiet else { return }
       Terminal.errorLine("chat format: \(tasks.chatFormat)")
     })

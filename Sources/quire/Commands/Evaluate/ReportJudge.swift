@@ -15,12 +15,22 @@ struct ReportJudge {
     }
     baseline = try arguments.string("--baseline").map { (try ReportView(path: $0), $0) }
     isJSON = arguments.string("--json") == "-"
+    if gate == nil, arguments.has("--gate-undecided") {
+      throw UsageError(
+        arguments.command, "--gate-undecided belongs to --gate; leave it out, or give both")
+    }
     let word = arguments.string("--gate-undecided") ?? "fail"
     guard ["pass", "fail"].contains(word) else {
       throw UsageError(
         arguments.command, "--gate-undecided: expected pass or fail, found '\(word)'")
     }
     passesUndecided = word == "pass"
+  }
+
+  /// Throws when the gate is about something that will not be measured, or the baseline about other material.
+  func check(_ method: EvaluationMethod, tasks: [String]) throws(EvaluationError) {
+    try gate?.check(method, tasks: tasks)
+    if let baseline { try ReportComparison.check(method, baseline: baseline.view, path: baseline.path) }
   }
 
   /// Compares and judges; throws when a condition is not met.

@@ -21,7 +21,7 @@ extension PackReader {
     let differences = tensors.count { $0.isDifference }
     let all = tensors.reduce(0) { $0 + $1.streams.count }
     return
-      "\ndelta pack: \(taken) of \(all) streams and the differences of \(differences) matrices are from \(parent.path)"
+      "\ndelta pack: \(taken) of \(all) streams are those of \(parent.path); \(differences) matrices are stored as differences from it"
   }
 }
 

@@ -75,17 +75,9 @@ struct ServeSummary {
     var bytes: [String: Int] = [:]
     for name in model.configuration.tensorNames where !name.isNorm {
       let matrix = model.matrix(name)
-      bytes[format(of: matrix), default: 0] += matrix.byteCount
+      bytes[matrix.storedName, default: 0] += matrix.byteCount
     }
     return bytes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key).joined(separator: " and ")
   }
 
-  private static func format(of matrix: WeightMatrix) -> String {
-    guard case .dense(let dense) = matrix else { return matrix.format.description }
-    switch dense.element {
-    case .float32: return "float32"
-    case .float16: return "float16"
-    default: return "bf16"
-    }
-  }
 }

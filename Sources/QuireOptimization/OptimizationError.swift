@@ -20,16 +20,20 @@ package enum OptimizationError: Error, Sendable {
 }
 
 extension OptimizationError: CustomStringConvertible {
+  private static func shortened(_ pattern: String) -> String {
+    pattern.count > 80 ? pattern.prefix(79) + "…" : pattern
+  }
+
   package var description: String {
     switch self {
     case .group(let tensor, let columns, let group, let cause):
       "group \(group) does not divide the \(columns) inputs of \(tensor)\(cause); "
         + "use a group that does, or an override for this tensor"
     case .unmatchedOverride(let pattern):
-      "the override \"\(pattern)\" matches no matrix of this checkpoint, and norms are not rounded; "
+      "the override \"\(Self.shortened(pattern))\" matches no matrix of this checkpoint, and norms are not rounded; "
         + "write a part of a name such as \"lm_head\" or \"down_proj\", or remove it"
     case .pattern(let pattern, let error):
-      "the override \"\(pattern)\" cannot be read: \(error); recipes/README.md lists what a match may hold"
+      "the override \"\(Self.shortened(pattern))\" cannot be read: \(error); recipes/README.md lists what a match may hold"
     case .notFinite(let what):
       "expected finite numbers in \(what), found a NaN or an infinity; check the checkpoint's files"
     case .tooLarge(let tensor, let value, let limit):

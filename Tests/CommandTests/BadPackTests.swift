@@ -144,7 +144,6 @@ import Testing
     for (path, found) in [
       (folder.path, "found: it is a folder"), ("/dev/zero", "found: it is not a regular file"),
       (pipe, "found: it is a pipe"), (folder.path + "/absent", "found: no such file or directory"),
-      ("", "found: "),
     ] {
       expectRefusal(
         try BuiltProgram.quire.run("verify", path), by: "verify",

@@ -41,6 +41,29 @@ import Testing
     #expect(session.transcript.components(separatedBy: "tokens/s]").count == 3)
   }
 
+  /// Without an editor the terminal itself sends the signal and drops the line.
+  @Test func controlCAsksAgainWhereNoLineCanBeEdited() throws {
+    DictatingCheckpoint(nonThinking: "fine").write(to: folder)
+    let words = ["chat", folder.path, "--no-thinking", "--temperature", "0"]
+    let session = try #require(TerminalSession(words, environment: ["TERM": "dumb"]))
+    #expect(session.wait(for: "> "))
+    session.type("/help\n")
+    #expect(session.wait(for: "Control-C ") && session.wait(for: "> ", after: "Control-C "))
+    #expect(!session.transcript.contains("Alt-Return"))
+    session.type("never sent\u{3}")
+    #expect(session.wait(for: ChatHint.text))
+    session.type("go\n")
+    #expect(session.wait(for: "tokens/s]"))
+    #expect(session.wait(for: "> ", after: "tokens/s]"))
+    session.type("\u{3}")
+    #expect(session.wait(for: ChatHint.text, after: "tokens/s]"))
+    session.type("\u{3}")
+    #expect(session.finish() == 130)
+    #expect(session.transcript.components(separatedBy: "tokens/s]").count == 2)
+  }
+
+  private enum ChatHint { static let text = "Control-C again, Control-D or /exit leaves" }
+
   @Test(arguments: [SIGINT, SIGTERM])
   func aSignalAtThePromptEndsTheProgramAndRestoresTheTerminal(_ signal: Int32) throws {
     let session = try chat()

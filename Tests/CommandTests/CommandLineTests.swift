@@ -6,6 +6,26 @@ import Testing
 @Suite struct CommandLineTests {
   private let place = Workplace()
 
+  /// Tables of plans are split like those of reports.
+  @Test func plansFitTheWidth() throws {
+    let place = Workplace()
+    let pack = try place.pack()
+    for words in [
+      ["convert", place.checkpoint.path, "--recipe", place.recipe(Self.int8), "--plan"],
+      ["export", pack, "--format", "gguf", "--plan"],
+    ] {
+      for columns in [40, 200] {
+        let outcome = try BuiltProgram.quire.run(words, environment: ["COLUMNS": "\(columns)"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let lines = outcome.output.split(separator: "\n").filter { $0.contains("q_proj") }
+        #expect((lines.count > 1) == (columns == 40) && !lines.isEmpty)
+        #expect(lines.allSatisfy { $0.count <= columns }, "\(lines)")
+      }
+    }
+  }
+
+  private static let int8 = "{ name: \"i\", steps: [{ step: \"quantize\", scheme: \"int8\" }] }"
+
   @Test(arguments: [
     (["convert", "", "--recipe", "int4", "--plan"], "CHECKPOINT"),
     (["convert", "m", "--recipe", ""], "--recipe"),

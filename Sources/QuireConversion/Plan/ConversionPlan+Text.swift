@@ -5,17 +5,22 @@ import QuireFiles
 import Foundation
 import QuireModel
 import QuireTensors
+import QuireText
 
 extension ConversionPlan {
   /// The plan as text: sizes after each step, the change of each kind of tensor, and the memory.
-  package var text: String {
+  package var text: String { text(width: .max) }
+
+  /// - Parameter width: in which tables must fit; wider ones are split into several
+  package func text(width: Int) -> String {
     var lines = [
       "recipe \(recipe.name), \(recipe.steps.count) step\(recipe.steps.count == 1 ? "" : "s")", "",
     ]
     lines += Self.table(
-      [["step", "parameters", "size", "bits/weight", "of the checkpoint"]] + stages.map(stageCells))
+      [["step", "parameters", "size", "bits/weight", "of the checkpoint"]] + stages.map(stageCells),
+      width: width)
     lines.append("")
-    lines += Self.table([["tensor", "count", "shape", "format", "size"]] + tensorCells())
+    lines += Self.table([["tensor", "count", "shape", "format", "size"]] + tensorCells(), width: width)
     var sentences: [String] = []
     for sentence in recipe.steps.compactMap({ $0.settings.planSentence(self) })
     where !sentences.contains(sentence) { sentences.append(sentence) }
@@ -156,15 +161,13 @@ extension ConversionPlan {
     return (unit == 0 ? String(count) : String(format: "%.2f", value)) + units[unit]
   }
 
-  /// Columns padded to their widest cell; the first is flush left, the others flush right.
-  static func table(_ rows: [[String]]) -> [String] {
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      row.enumerated().map { column, cell in
-        let padding = String(repeating: " ", count: widths[column] - cell.count)
-        return column == 0 ? cell + padding : padding + cell
-      }.joined(separator: "  ")
-    }
+  /// The lines of a table whose first row are the titles; its first column is flush left, the others flush right.
+  static func table(_ rows: [[String]], width: Int) -> [String] {
+    var table = TextTable(
+      columns: rows[0].enumerated().map { .init($0.element, $0.offset == 0 ? .left : .right) })
+    for row in rows.dropFirst() { table.add(row) }
+    return table.parts(width: width, keyCount: 1).map(\.textWithoutRule).joined(separator: "\n")
+      .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
   }
 }
 

@@ -37,7 +37,8 @@ struct RecipeNode {
     for key in object.keys where !known.contains(key) {
       let member = member(key) ?? self
       throw member.refusal(
-        "unknown field \"\(key)\" in \(what); expected one of \(Self.list(known, joiner: "and"))")
+        "unknown field \"\(Self.shortened(key))\" in \(what); expected one of \(Self.list(known, joiner: "and"))"
+      )
     }
   }
 
@@ -102,7 +103,10 @@ struct RecipeNode {
   var shown: String {
     switch value {
     case .array, .object: value.kindDescription
-    default: value.serialized()
+    default: Self.shortened(value.serialized())
     }
   }
+
+  /// At most 80 characters: a sentence is no place for a long text of the file.
+  static func shortened(_ text: String) -> String { text.count > 80 ? text.prefix(79) + "…" : text }
 }

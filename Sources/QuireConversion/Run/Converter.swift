@@ -75,12 +75,16 @@ package struct Converter {
   }
 
   /// The plan and the chat format as text.
-  package var text: String {
+  package var text: String { text(width: .max) }
+
+  /// - Parameter width: in which tables must fit
+  package func text(width: Int) -> String {
     let source = source.map { $0.sentence + "\n" } ?? ""
     let adapters = loader.checkpoint.adapters.map {
       "adapter: \($0.description), merged in float32 before the first step\n"
     }
-    return "\(plan.text)\n\(source)\(adapters.joined())chat format: \(tokenizer.chatFormat.summary)"
+    return
+      "\(plan.text(width: width))\n\(source)\(adapters.joined())chat format: \(tokenizer.chatFormat.summary)"
   }
 
   /// The same with the speed of this machine in the plan, which takes up to three seconds to measure; what `other` has

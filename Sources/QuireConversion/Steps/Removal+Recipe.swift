@@ -82,12 +82,13 @@ extension Removal {
   /// The removal with counts in place of a share or a budget.
   ///
   /// - Parameter units: number of units in a layer of the table, including those that may not be removed
-  func settled(by table: PruningTable, unitSize: Int, units: (PruningTable.Layer) -> Int) -> Removal {
+  func settled(by table: PruningTable, unitSize: Int, units: (_ layer: Int) -> Int) -> Removal {
     // bounded: at most as many units as the layer has
     switch self {
     case .uniform, .perLayer: self
     case .share(let share):
-      .perLayer(table.counts(share: share, unitsInLayer: table.layers.map(units)).map { $0 * unitSize })
+      .perLayer(
+        table.counts(share: share, unitsInLayer: table.layers.indices.map(units)).map { $0 * unitSize })
     case .errorBudget(let budget): .perLayer(table.counts(errorBudget: budget).map { $0 * unitSize })
     }
   }

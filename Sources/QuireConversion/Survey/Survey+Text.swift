@@ -8,10 +8,13 @@ import QuireTensors
 
 extension Survey {
   /// The tables as text; empty when nothing was measured.
-  package var text: String {
+  package var text: String { text(width: .max) }
+
+  /// - Parameter width: in which tables must fit; wider ones are split into several
+  package func text(width: Int) -> String {
     var lines: [String] = []
-    for (_, table) in pruning.sorted(by: { $0.key < $1.key }) { lines += table.lines + [""] }
-    if !sensitivities.isEmpty { lines += sensitivityLines + [""] }
+    for (_, table) in pruning.sorted(by: { $0.key < $1.key }) { lines += table.lines(width: width) + [""] }
+    if !sensitivities.isEmpty { lines += sensitivityLines(width: width) + [""] }
     if let repairShare { lines += repairLines(repairShare) + [""] }
     return lines.dropLast().joined(separator: "\n")
   }
@@ -28,7 +31,7 @@ extension Survey {
 
   private static func share(_ value: Double) -> String { String(format: "%g", value) }
 
-  private var sensitivityLines: [String] {
+  private func sensitivityLines(width: Int) -> [String] {
     var formats: [String] = []
     for option in sensitivities.flatMap(\.options) where !formats.contains(option.format.description) {
       formats.append(option.format.description)
@@ -42,7 +45,7 @@ extension Survey {
         }
     }
     return ["budget: mean KL divergence of the model with one matrix alone rounded, on the calibration text"]
-      + ConversionPlan.table([["tensor"] + formats] + rows)
+      + ConversionPlan.table([["tensor"] + formats] + rows, width: width)
   }
 }
 
@@ -50,7 +53,7 @@ extension PruningTable {
   /// The most columns of a table.
   private static let widest = 32
 
-  var lines: [String] {
+  func lines(width: Int) -> [String] {
     let hasScores = layers.contains { !$0.scores.isEmpty }
     let count = layers.map { hasScores ? $0.scores.count : $0.steps.count }.max() ?? 0
     let shown = min(count, Self.widest)
@@ -71,7 +74,7 @@ extension PruningTable {
       return ["\(index)"]
         + (0..<shown).map { $0 < values.count ? String(format: "%.2f%%", 100 * values[$0]) : "–" }
     }
-    return [title] + ConversionPlan.table([head] + rows) + trialLines
+    return [title] + ConversionPlan.table([head] + rows, width: width) + trialLines
   }
 
   private var trialLines: [String] {

@@ -6,14 +6,17 @@ import QuireText
 
 extension ExportPlan {
   /// The plan as text: a line for each kind of tensor, then what is not exact and who can load it.
-  package var text: String {
+  package var text: String { text(width: .max) }
+
+  /// - Parameter width: in which the table must fit; a wider one is split into several
+  package func text(width: Int) -> String {
     var lines = ["\(options.format.rawValue) of \(model.name)", ""]
     var table = TextTable(columns: [
       .init("tensors", .left), .init("count"), .init("in the model", .left), .init("in the export", .left),
       .init("values", .left), .init("size"),
     ])
     for row in rows { table.add(row) }
-    lines.append(table.text)
+    lines.append(table.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n"))
     lines += (adapters.map(\.sentence) + sentences).map { $0 + "\n" }
     lines.append("size: \(ByteText.of(tensorBytes)) of tensors\(shards)")
     return lines.joined(separator: "\n")

@@ -30,6 +30,8 @@ extension HeadDrafter {
       guard let request = requests[work.id], let held = texts[work.id], !held.value.isIncomplete else {
         continue
       }
+      // A block that was replaced by an equal one may belong to another request by now.
+      held.value.setBlocks(work.blocks)
       held.value.keepRows(before: work.firstPosition)
       rows.addPending(held, request.tokens)
     }

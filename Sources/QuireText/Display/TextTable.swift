@@ -81,11 +81,14 @@ package struct TextTable: Sendable {
   package var width: Int { widths.reduce(0, +) + Self.gap.count * (columns.count - 1) }
 
   /// Title line, rule and rows, each with a line end; no trailing white space.
-  package var text: String {
+  package var text: String { text(rule: [String(repeating: "─", count: width)]) }
+
+  /// The same without the rule.
+  package var textWithoutRule: String { text(rule: []) }
+
+  private func text(rule: [String]) -> String {
     let widths = widths
-    var lines = [line(columns.map(\.title), widths)]
-    lines.append(String(repeating: "─", count: width))
-    lines += rows.map { line($0, widths) }
+    let lines = [line(columns.map(\.title), widths)] + rule + rows.map { line($0, widths) }
     return lines.map { $0 + "\n" }.joined()
   }
 

@@ -74,8 +74,9 @@ private struct ChatLines {
   /// so only the second ends the program.
   mutating func next() throws -> String? {
     guard let editor else {
-      stop.endTurn()
-      if Terminal.inputIsTerminal, Terminal.outputScreen.isTerminal { Terminal.output("> ") }
+      let isAsked = Terminal.inputIsTerminal && Terminal.outputScreen.isTerminal
+      stop.endTurn(asksAgain: isAsked)
+      if isAsked { Terminal.output("> ") }
       guard let bytes = try input.next() else { return nil }
       guard let line = String(validating: bytes, as: UTF8.self) else {
         throw RefusedLine(
@@ -92,7 +93,7 @@ private struct ChatLines {
       case .interrupted:
         if isSecond { endProgram(128 + SIGINT) }
         isSecond = true
-        Terminal.errorLine("Control-C again, Control-D or /exit leaves")
+        Terminal.errorLine(ChatStop.hint)
       }
     }
   }
@@ -130,7 +131,8 @@ private struct Chat {
       if !message.isEmpty { try answer(message) }
     case .help:
       Terminal.errorText(HelpList("commands", ChatWord.list).text(width: Terminal.errorScreen.width))
-      Terminal.errorText(HelpList("keys", ChatWord.keys).text(width: Terminal.errorScreen.width))
+      let keys = Terminal.outputScreen.isCapable ? ChatWord.keys : Array(ChatWord.keys.prefix(1))
+      Terminal.errorText(HelpList("keys", keys).text(width: Terminal.errorScreen.width))
     case .unknown(let word, let suggestion):
       throw RefusedLine(
         sentence:

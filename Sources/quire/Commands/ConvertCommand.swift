@@ -97,12 +97,14 @@ private func conversionRecipe(
 
 /// Prints the plan; with a survey also its tables and the resulting plan.
 private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throws {
-  Terminal.report(converter.text + "\n")
+  Terminal.report(converter.text(width: Terminal.outputScreen.width) + "\n")
   guard measures else { return }
   let survey = try converter.surveyOfEverything(quiet: quiet)
-  Terminal.report((survey.text.isEmpty ? "\nnothing to measure in this recipe" : "\n" + survey.text) + "\n")
+  let tables = survey.text(width: Terminal.outputScreen.width)
+  Terminal.report((tables.isEmpty ? "\nnothing to measure in this recipe" : "\n" + tables) + "\n")
   guard !converter.isSettled else { return }
-  Terminal.report("\n" + (try converter.settled(by: survey)).measured(asWith: converter).text + "\n")
+  let settled = try converter.settled(by: survey).measured(asWith: converter)
+  Terminal.report("\n" + settled.text(width: Terminal.outputScreen.width) + "\n")
 }
 
 extension Converter {

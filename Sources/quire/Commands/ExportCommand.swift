@@ -45,12 +45,12 @@ private func runExport(_ arguments: Arguments) throws {
   if let output { try checkOutput(output, arguments, model) }
   showNotices(try model.notices())
   let plan = try ExportPlan(model, options: options, compute: arguments.compute())
-  if isPlanOnly { return Terminal.report(plan.text + "\n") }
+  if isPlanOnly { return Terminal.report(plan.text(width: Terminal.outputScreen.width) + "\n") }
   guard let output else { return }
   let exporter = Exporter(plan)
   try exporter.check(output, replaces: replaces)
   let isQuiet = arguments.has("--quiet")
-  if !isQuiet { Terminal.remarkLine(plan.text) }
+  if !isQuiet { Terminal.remarkLine(plan.text(width: Terminal.outputScreen.width)) }
   let begin = Date()
   let progress = Progress("export", unit: .bytes, quiet: isQuiet)
   do {

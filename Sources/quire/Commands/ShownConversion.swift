@@ -33,7 +33,7 @@ struct ShownConversion {
       forPack: output.path, progress: { progress.update($0, of: $1) }, onStart: { show(after: $0) })
     converter = try unsettled.settled(by: survey)
     if !isQuiet { converter = converter.measured(asWith: unsettled) }
-    heading = "\n" + survey.text + "\n\n"
+    heading = "\n" + survey.text(width: Terminal.outputScreen.width) + "\n\n"
     surveySeconds = Date().timeIntervalSince(begin)
   }
 
@@ -63,7 +63,7 @@ struct ShownConversion {
   /// Shows the plan of what is left, and what was found of an earlier run.
   private mutating func show(after start: RunStart) {
     let resuming = converter.resuming(start)
-    if !isQuiet { output.remarkLine(heading + resuming.text) }
+    if !isQuiet { output.remarkLine(heading + resuming.text(width: Terminal.outputScreen.width)) }
     if start.isResumed { planned = planned.resumed(start.work, as: resuming.plan.timeLeft) }
     if let sentence = start.sentence { Terminal.errorLine("quire convert: \(sentence)") }
   }

@@ -7,13 +7,15 @@ import Synchronization
 /// and while the model is loaded it ends the program; SIGTERM always does.
 final class ChatStop: Sendable {
   private enum State {
-    case prompt
+    /// Control-C on an empty line is often one for an answer that has just ended, so at a terminal only the second ends the
+    /// program. (Where lines can be edited, the editor reads Control-C as a key.)
+    case prompt(endsAtOnce: Bool)
     /// A turn without a running answer: before it has started or after it has ended.
     case turn(isStopped: Bool)
     case answer(RequestID, Engine)
   }
 
-  private let state = Mutex<State>(.prompt)
+  private let state = Mutex<State>(.prompt(endsAtOnce: true))
 
   init() {
     let signals = StopSignals()
@@ -25,11 +27,19 @@ final class ChatStop: Sendable {
     }
   }
 
-  /// Stops the answer; false at the prompt.
+  static let hint = "Control-C again, Control-D or /exit leaves"
+
+  /// Stops the answer, or asks again; false where the program ends.
   private func stopTurn() -> Bool {
     state.withLock { state in
       switch state {
-      case .prompt: return false
+      case .prompt(endsAtOnce: true): return false
+      case .prompt(endsAtOnce: false):
+        // The terminal has dropped the line.
+        state = .prompt(endsAtOnce: true)
+        Terminal.errorLine("")
+        Terminal.errorLine(Self.hint)
+        Terminal.output("> ")
       case .turn: state = .turn(isStopped: true)
       case .answer(let id, let engine):
         engine.cancel(id)
@@ -57,5 +67,8 @@ final class ChatStop: Sendable {
   func answered() { state.withLock { $0 = .turn(isStopped: false) } }
 
   /// The prompt waits for a line.
-  func endTurn() { state.withLock { $0 = .prompt } }
+  func endTurn() { endTurn(asksAgain: false) }
+
+  /// - Parameter asksAgain: whether only a second Control-C ends the program
+  func endTurn(asksAgain: Bool) { state.withLock { $0 = .prompt(endsAtOnce: !asksAgain) } }
 }

@@ -44,7 +44,7 @@ extension HeadPruningSettings: PruningStep {
   ) throws(ConversionError) -> HeadPruningSettings {
     guard let table = survey.pruning[index] else { return self }
     var result = self
-    result.removal = removal.settled(by: table, unitSize: 1) { $0.steps.count + 1 }
+    result.removal = removal.settled(by: table, unitSize: 1) { table.layers[$0].steps.count + 1 }
     if tries { result.firstBlocks = table.layers.map(\.preferred) }
     return result
   }

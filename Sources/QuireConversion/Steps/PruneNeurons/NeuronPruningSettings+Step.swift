@@ -60,9 +60,10 @@ extension NeuronPruningSettings: PruningStep {
     by survey: Survey, index: Int, _ configuration: ModelConfiguration
   ) throws(ConversionError) -> NeuronPruningSettings {
     guard let table = survey.pruning[index] else { return self }
-    let widest = configuration.layers.map { $0.intermediateSize / group }.max() ?? 0
     var result = self
-    result.removal = removal.settled(by: table, unitSize: group) { _ in widest }
+    result.removal = removal.settled(by: table, unitSize: group) {
+      configuration.layers[$0].intermediateSize / group
+    }
     return result
   }
 

@@ -195,9 +195,11 @@ void quire_join_thread(uintptr_t handle) { pthread_join((pthread_t)handle, NULL)
  * pids group of a container) forbids them, it prints lines and raises SIGINT; under a limit on the address space
  * (ulimit -v) such a thread asks for memory again and again, for ever. It starts none when OPENBLAS_NUM_THREADS is 1.
  * It reads its environment before a constructor of ours could run, and the C library forgets what is set earlier: so
- * load the program again with that setting (6 ms). */
+ * load the program again with that setting (about 10 ms). */
 static void avoid_blas_threads(int count, char **arguments, char **environment) {
   (void)count;
+  /* Started as an argument of the loader (ld.so quire): /proc/self/exe is the loader. */
+  if (getauxval(AT_BASE) == 0) return;
   static const char name[] = "OPENBLAS_NUM_THREADS";
   static char setting[] = "OPENBLAS_NUM_THREADS=1";
   size_t count_now = 0, kept = 0, length = sizeof name - 1;

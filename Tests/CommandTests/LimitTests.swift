@@ -40,6 +40,15 @@ import Testing
     #expect(outcome.errors.hasPrefix("quire: expected to start ") && outcome.errors.contains("ulimit -u"))
   }
 
+  /// As some packages start programs. The file of the process is the loader then.
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: loader), "needs the loader of x86-64"))
+  func theLoaderMayStartTheProgram() throws {
+    let outcome = try #require(Tool(Self.loader)).run(BuiltProgram.quire.path, "--version")
+    #expect(outcome.status == 0 && outcome.output.hasPrefix("quire "), "\(outcome.errors)")
+  }
+
+  private static let loader = "/lib64/ld-linux-x86-64.so.2"
+
   @Test(arguments: [150, 175, 200, 225, 250, 300, 400].map { $0 << 10 })
   func littleMemory(_ kibibytes: Int) throws {
     for words in [Self.answer, ["inspect", Workplace.demo], ["verify", Workplace.demo + "/config.json"]] {

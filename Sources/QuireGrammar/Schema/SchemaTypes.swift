@@ -55,6 +55,10 @@ enum SchemaTypes {
       throw reader.unsupported(
         rest, path, because: "only 'type' and bounds of numbers and lengths next to '\(keyword)'")
     }
+    // A bound that cannot be read would allow every value.
+    if let wrong = SchemaBounds.keywords.first(where: { object[$0].map { $0.doubleValue == nil } ?? false }) {
+      throw reader.unsupported(wrong, path, because: "a number in \(wrong)")
+    }
     try reader.visit(values.count)
     // `enum` may stand next to `const`.
     let others = object["enum"]?.arrayValue ?? values

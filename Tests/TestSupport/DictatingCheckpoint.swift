@@ -17,7 +17,10 @@ package struct DictatingCheckpoint: Sendable {
   ///   - thinking: The answer to a prompt in thinking mode, from its `<think>` on.
   ///   - nonThinking: The answer in non-thinking mode.
   ///   - replies: Further answers, by the last token of the prompt: a printable ASCII character.
-  package init(thinking: String = "", nonThinking: String = "", replies: [String: String] = [:]) {
+  ///   - isEndless: Whether an answer begins again at its end; then it has no end of its own.
+  package init(
+    thinking: String = "", nonThinking: String = "", replies: [String: String] = [:], isEndless: Bool = false
+  ) {
     base = TinyCheckpoint(
       hiddenSize: 256, intermediateSize: 128, layerCount: 1)
     base.maximumPositions = 4096
@@ -27,11 +30,12 @@ package struct DictatingCheckpoint: Sendable {
     for (end, _) in all { pieces.reserve(end) }
     for (end, text) in all.sorted(by: { $0.key < $1.key }) {
       var token = pieces.reserve(end)
-      for piece in pieces.cut(text) {
+      let answer = pieces.cut(text)
+      for piece in answer {
         successors[token] = piece
         token = piece
       }
-      successors[token] = TinyTokenizer.endOfTurn
+      successors[token] = isEndless ? answer.first ?? TinyTokenizer.endOfTurn : TinyTokenizer.endOfTurn
     }
     base.vocabularySize = (TinyTokenizer.vocabularySize + pieces.extraTokens.count + 31) / 32 * 32
   }

@@ -1,18 +1,13 @@
 import Foundation
+import QuireTensors
 
-/// A small deterministic random generator (splitmix64), the same on every machine and in every run.
+/// ``SplitMix64`` with draws of floats and token ids, the same on every machine and in every run.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
-  private var state: UInt64
+  private var numbers: SplitMix64
 
-  package init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { numbers = SplitMix64(seed: seed) }
 
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  package mutating func next() -> UInt64 { numbers.next() }
 
   /// Uniform in [0, 1).
   package mutating func nextUniform() -> Float { Float(next() >> 40) / 16_777_216 }

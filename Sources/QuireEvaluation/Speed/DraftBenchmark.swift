@@ -25,13 +25,13 @@ struct DraftBenchmark {
   private static let promptRowsMaximum = 4096
   /// Tokens of the prompt that is computed at the start.
   private static let computedPromptCount = 128
-  /// The same with a head, for which the target's pass has room for what it keeps of every row.
+  /// The same with a head, for which the target's pass keeps the hidden states of every row.
   private static let keptRowsMaximum = 256
 
   /// Rows of a step that are computed: a token of each sequence, and drafts.
   static func rowsMaximum(batch: Int) -> Int { batch + DraftPlanner.stepDraftCountMaximum }
 
-  /// Rows that the target's pass has room for.
+  /// The most rows of the target's pass.
   static func passRowsMaximum(_ draft: DraftSizes, batch: Int) -> Int {
     let rows = max(rowsMaximum(batch: batch), computedPromptCount)
     guard case .head = draft else { return rows }

@@ -74,9 +74,9 @@ enum StringLength {
     let all = parts.map(bounds)
     var rest = maximum - all.reduce(0) { added($0, $1.minimum) }
     var limits = all.map(\.minimum)
-    let order = parts.indices.sorted { room(all[$0]) < room(all[$1]) }
+    let order = parts.indices.sorted { slack(all[$0]) < slack(all[$1]) }
     for (place, index) in order.enumerated() {
-      let share = min(room(all[index]), rest / (order.count - place))
+      let share = min(slack(all[index]), rest / (order.count - place))
       limits[index] += share
       rest -= share
     }
@@ -89,7 +89,7 @@ enum StringLength {
   }
 
   /// How much longer a part may be than it must be.
-  private static func room(_ bounds: Bounds) -> Int { (bounds.maximum ?? .max) - bounds.minimum }
+  private static func slack(_ bounds: Bounds) -> Int { (bounds.maximum ?? .max) - bounds.minimum }
 
   // MARK: Longer
 

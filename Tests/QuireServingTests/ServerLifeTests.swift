@@ -179,6 +179,20 @@ struct ServerLifeTests {
     client.close()
   }
 
+  /// The last events of a response repeat its whole text several times.
+  @Test func anEndThatIsTooLargeForASlowClientHarmsNobody() throws {
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator) { $0.http.backlogBytes = 8 << 20 }
+    let client = SocketClient(port: fixture.port)
+    client.send(requestText("POST", "/v1/responses", body: #"{"input": "hi", "stream": true}"#))
+    #expect(eventually { generator.requests.count == 1 })
+    let text = String(repeating: "x", count: 64 << 10)
+    for _ in 0..<100 { generator.emit([.text(text)], to: 0) }
+    generator.emit([.end()], to: 0)
+    #expect(try fixture.get("/health").status == 200)
+    client.close()
+  }
+
   @Test func optionsAreChecked() throws {
     #expect(
       throws: ServingError.invalidOption(

@@ -54,7 +54,7 @@ package final class HTTPExchange: Sendable {
 
   /// Sends a complete answer.
   package func respond(_ response: HTTPResponse) {
-    update { state in
+    answer { state in
       var response = response
       response.head = Self.complete(response.head, &state)
       state.record.answer?.append(response.body)
@@ -64,7 +64,7 @@ package final class HTTPExchange: Sendable {
 
   /// Sends status and headers; the body follows with `write`.
   package func beginStream(_ head: HTTPHead) {
-    update { $0.flow.beginStream(Self.complete(head, &$0)) }
+    answer { $0.flow.beginStream(Self.complete(head, &$0)) }
   }
 
   private static func complete(_ head: HTTPHead, _ state: inout Guarded) -> HTTPHead {
@@ -82,20 +82,19 @@ package final class HTTPExchange: Sendable {
   }
 
   /// Adds bytes to the stream. A client with too many unread bytes counts as gone from then on; whoever writes asks
-  /// `isClientGone`. The action of `onClientGone` does not run within this call, because the writer may hold a lock that
-  /// the action takes, too.
+  /// `isClientGone`.
   package func write(_ bytes: some Collection<UInt8>) {
     let bytes = Array(bytes)
-    guarded.withLock { state in
+    answer { state in
       state.lastWrite = .now
       state.record.answer?.append(bytes)
-      Self.perform(&state) { $0.flow.write(bytes) }
+      return state.flow.write(bytes)
     }
   }
 
   /// Ends the stream after everything written so far.
   package func endStream() {
-    update { $0.flow.endStream() }
+    answer { $0.flow.endStream() }
   }
 
   /// Whether the client has gone.
@@ -105,7 +104,8 @@ package final class HTTPExchange: Sendable {
   var isAnswered: Bool { guarded.withLock { $0.flow.isAnswered } }
 
   /// Runs `action` once if the client leaves before it has the whole answer, at once if it already left.
-  /// It runs on a thread of the server and must not block.
+  /// It runs on a thread of the server and must not block. No call that answers runs it, because whoever answers may hold
+  /// a lock that the action takes, too.
   package func onClientGone(_ action: @escaping @Sendable () -> Void) {
     let isGone = guarded.withLock { state in
       if state.flow.isGone { return true }
@@ -189,8 +189,12 @@ package final class HTTPExchange: Sendable {
 
   // MARK: Performing events
 
-  /// Applies one event. The wake happens inside the lock, so that it cannot come before the wait that it ends; the
-  /// action for a client that left runs outside the lock.
+  /// Applies an event of a handler. The wake happens inside the lock, so that it cannot come before the wait that it ends.
+  private func answer(_ event: (inout Guarded) -> Bool) {
+    guarded.withLock { Self.perform(&$0, event) }
+  }
+
+  /// Applies an event of the server; the action for a client that left runs outside the lock.
   private func update(_ event: (inout Guarded) -> Bool) {
     let action = guarded.withLock { state in
       Self.perform(&state, event)

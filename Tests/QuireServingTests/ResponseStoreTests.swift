@@ -21,6 +21,22 @@ struct ResponseStoreTests {
     return try #require(answer["id"]?.stringValue, "\(answer)")
   }
 
+  @Test func metadataHasLimits() throws {
+    let fixture = try Self.fixture()
+    func pairs(_ count: Int, length: Int) -> JSONValue {
+      var members = JSONObject()
+      for index in 0..<count { members["key\(index)"] = .string(String(repeating: "x", count: length)) }
+      return .object(members)
+    }
+    let full = pairs(16, length: 512)
+    let answer = try fixture.post(Self.path, ["input": "hi", "metadata": full]).json()
+    #expect(answer["metadata"] == full)
+    for wrong in [pairs(17, length: 1), pairs(1, length: 513), ["a": 1], [1]] as [JSONValue] {
+      let response = try fixture.post(Self.path, ["input": "hi", "metadata": wrong])
+      #expect(response.status == 400 && response.text.contains("metadata: expected at most 16 strings"))
+    }
+  }
+
   @Test func aConversationGoesOnById() throws {
     let generator = ScriptedGenerator { _ in [.text("Hi Ann."), .end()] }
     let fixture = try Self.fixture(generator)

@@ -77,12 +77,18 @@ final class GenerationRun: Sendable {
   }
 
   private func open(ids: [RequestID]) {
-    let abandoned = guarded.withLock { state -> [RequestID] in
+    // The first events can be large, and the generator's thread needs the lock. Until the run has opened, nobody else uses
+    // the reply.
+    var reply = guarded.withLock { $0.reply }
+    let events = reply.open()
+    let first = reply.isStreamed ? events.map(\.bytes) : []
+    let abandoned = guarded.withLock { [reply] state -> [RequestID] in
       state.ids = ids
+      state.reply = reply
       guard case .opening(let early) = state.stage else { return [] }
       state.stage = .running
       if state.reply.isStreamed { exchange.beginStream(EventStream.head) }
-      send(state.reply.open(), of: state.reply)
+      for bytes in first { exchange.write(bytes) }
       for (event, choice) in early { perform(event, choice: choice, on: &state) }
       return abandonedIDs(&state)
     }

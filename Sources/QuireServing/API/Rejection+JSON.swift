@@ -93,9 +93,14 @@ extension Rejection {
 extension HTTPResponse {
   /// A JSON answer.
   static func json(_ value: JSONValue, status: Int = 200, headers: [HTTPHeader] = []) -> HTTPResponse {
+    json(serialized: value.serializedBytes(), status: status, headers: headers)
+  }
+
+  /// The same with the value's text.
+  static func json(serialized text: [UInt8], status: Int = 200, headers: [HTTPHeader] = []) -> HTTPResponse {
     var response = HTTPResponse(
       status: status, headers: [HTTPHeader("Content-Type", "application/json")] + headers)
-    response.body = value.serializedBytes()
+    response.body = text
     response.body.append(UInt8(ascii: "\n"))
     return response
   }

@@ -59,11 +59,8 @@ final class ResponseStore: Sendable {
     return true
   }
 
-  /// A stored response; `nil` if there is none with this id.
-  func response(_ id: String) -> JSONValue? {
-    let entry = guarded.withLock { $0.entries[id] }
-    return entry.flatMap { try? JSONValue.parse($0.response) }
-  }
+  /// A stored response, serialized; `nil` if there is none with this id.
+  func response(_ id: String) -> [UInt8]? { guarded.withLock { $0.entries[id]?.response } }
 
   /// The conversation up to the end of a stored response, as items.
   func items(_ id: String) -> [JSONValue]? {
@@ -88,7 +85,7 @@ enum StoredResponseEndpoint {
   ) throws(ServingError) {
     let id = id(request)
     guard let response = service.responses.response(id) else { throw missing(id) }
-    exchange.respond(.json(response))
+    exchange.respond(.json(serialized: response))
   }
 
   private static func delete(

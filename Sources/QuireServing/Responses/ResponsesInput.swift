@@ -4,7 +4,7 @@ import QuireText
 /// Reads the `input` of OpenAI's Responses API: a string, or items. Reasoning, text and calls of the assistant that
 /// follow one another are one message.
 struct ResponsesInput {
-  /// The conversation as items; a string is the user's message.
+  /// The conversation as items with the members that are read; a string is the user's message.
   let items: [JSONValue]
   let messages: [ChatMessage]
 
@@ -37,7 +37,7 @@ struct ResponsesInput {
     }
     if let text = value.stringValue {
       conversation.append(ChatMessage(role: .user, content: text))
-      items = earlier + [["type": "message", "role": "user", "content": .string(text)]]
+      items = earlier.map(Self.kept) + [["type": "message", "role": "user", "content": .string(text)]]
       messages = conversation.finished
       return
     }
@@ -47,8 +47,28 @@ struct ResponsesInput {
     for (index, item) in found.enumerated() {
       try Self.read(reader.block(item, "input", index, standard: "message"), into: &conversation)
     }
-    items = earlier + found
+    items = (earlier + found).map(Self.kept)
     messages = conversation.finished
+  }
+
+  /// What is stored of an item that was read: other members, such as encrypted reasoning, can be large, and each later
+  /// request would parse them.
+  private static func kept(_ item: JSONValue) -> JSONValue {
+    var members = JSONObject()
+    for name in ["type", "role", "call_id", "name", "arguments"] {
+      members[name] = item[name]?.stringValue.map { .string($0) }
+    }
+    for name in ["content", "output"] {
+      members[name] =
+        item[name]?.arrayValue.map { .array($0.map(keptBlock)) } ?? item[name]?.stringValue.map { .string($0) }
+    }
+    return .object(members)
+  }
+
+  private static func keptBlock(_ block: JSONValue) -> JSONValue {
+    var members = JSONObject()
+    for name in TextBlocks.members { members[name] = block[name]?.stringValue.map { .string($0) } }
+    return .object(members)
   }
 
   private static func read(

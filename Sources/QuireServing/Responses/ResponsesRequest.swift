@@ -66,11 +66,11 @@ struct ResponsesRequest: Sendable {
       prompt: prompt, generation: generation, constraint: try prompt.tools.constraint(with: constraint),
       logprobCount: logprobCount, includesReasoning: try ThinkingFields.includesReasoning(reader))
     let effort: JSONValue = mode == .nonThinking ? "none" : try reader.effort() ?? .null
-    let metadata = reader.value("metadata")
+    let metadata = try Self.metadata(reader)
     repeated = [
       "instructions": instructions.map(JSONValue.string) ?? .null,
       "max_output_tokens": generation.maximumTokens.map(JSONValue.int) ?? .null, "max_tool_calls": .null,
-      "metadata": metadata?.objectValue == nil ? [:] : metadata ?? [:],
+      "metadata": metadata,
       "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls),
       "previous_response_id": reader.value("previous_response_id") ?? .null,
       "reasoning": ["effort": effort, "summary": .null], "service_tier": "default",
@@ -79,8 +79,26 @@ struct ResponsesRequest: Sendable {
       "tool_choice": tools.choice, "tools": .array(tools.definitions),
       "top_logprobs": .int(logprobCount ?? 0),
       "top_p": .float(generation.sampling.topP), "truncation": "disabled",
-      "user": reader.value("user") ?? .null,
+      "user": reader.value("user")?.stringValue.map { .string($0) } ?? .null,
     ]
+  }
+
+  /// What the client notes about the request. Each answer and several events repeat it, so it has OpenAI's limits.
+  private static func metadata(_ reader: FieldReader) throws(ServingError) -> JSONValue {
+    guard let value = reader.value("metadata"), value != .null else { return [:] }
+    let isSmall =
+      value.objectValue.map { object in
+        object.members.count <= 16
+          && object.members.allSatisfy {
+            $0.key.unicodeScalars.count <= 64 && ($0.value.stringValue?.unicodeScalars.count ?? .max) <= 512
+          }
+      } ?? false
+    guard isSmall else {
+      throw reader.wrong(
+        "metadata", expected: "at most 16 strings of at most 512 characters, with names of at most 64",
+        found: value)
+    }
+    return value
   }
 
   private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {

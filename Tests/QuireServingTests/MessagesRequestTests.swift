@@ -169,6 +169,24 @@ struct MessagesRequestTests {
     ),
   ]
 
+  /// Anthropic's client sends whole conversations after an error with this code.
+  @Test func conversationsOfTheServerAreRefusedWithTheirCode() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    for thread in [
+      ["type": "create"], ["type": "continue", "previous_message_id": "msg_1"],
+    ] as [JSONValue] {
+      let response = try fixture.post(Self.path, MessagesReplyTests.body(["thread": thread]))
+      #expect(response.status == 400)
+      let error = try response.json()["error"]
+      #expect(error?["type"] == "invalid_request_error")
+      #expect(
+        error?["details"] == ["error_code": "thread_unsupported_request", "unsupported": ["thread"]])
+    }
+    #expect(try fixture.post(Self.path, MessagesReplyTests.body(["thread": nil])).status == 200)
+    let other = try fixture.post(Self.path, MessagesReplyTests.body(["max_tokens": 0])).json()
+    #expect(other["error"]?.has("details") == false)
+  }
+
   @Test func wrongFieldsAreNamed() throws {
     let generator = ScriptedGenerator { _ in [.end()] }
     let fixture = try ServerFixture(generator)

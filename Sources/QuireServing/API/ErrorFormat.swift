@@ -16,13 +16,22 @@ enum ErrorFormat: Sendable {
     case .openAI: rejection.json
     case .anthropic:
       [
-        "type": "error",
-        "error": [
-          "type": .string(Self.anthropicType(rejection.status)), "message": .string(rejection.message),
-        ],
-        "request_id": .string(requestID),
+        "type": "error", "error": .object(Self.anthropicError(rejection)), "request_id": .string(requestID),
       ]
     }
+  }
+
+  /// Anthropic's code for a request whose conversation the server should keep.
+  static let threadCode = "thread_unsupported_request"
+
+  private static func anthropicError(_ rejection: Rejection) -> JSONObject {
+    var error: JSONObject = [
+      "type": .string(anthropicType(rejection.status)), "message": .string(rejection.message),
+    ]
+    if rejection.code == threadCode {
+      error["details"] = ["error_code": .string(threadCode), "unsupported": ["thread"]]
+    }
+    return error
   }
 
   func response(_ rejection: Rejection, requestID: String) -> HTTPResponse {

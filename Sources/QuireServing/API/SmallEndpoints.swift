@@ -5,7 +5,12 @@ import QuireText
 enum ModelEndpoints {
   static func list(_ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service) throws(ServingError)
   {
-    exchange.respond(.json(["object": "list", "data": [description(of: service)]]))
+    let name = JSONValue.string(service.options.modelName)
+    exchange.respond(
+      .json([
+        "object": "list", "data": [description(of: service)], "has_more": false, "first_id": name,
+        "last_id": name,
+      ]))
   }
 
   static func describe(
@@ -26,6 +31,9 @@ enum ModelEndpoints {
       "object": "model", "created": .int(service.created),
       "owned_by": "quire", "root": .string(service.options.modelName), "parent": .null,
       "max_model_len": .int(service.generator.contextLength), "meta": metadata(of: service),
+      // Anthropic's members.
+      "type": "model", "display_name": .string(service.options.modelName),
+      "created_at": .string(UTCTime(secondsSince1970: service.created).description),
     ]
     members["evaluation"] = service.options.facts.evaluation
     let adapters = service.options.facts.adapters

@@ -11,7 +11,7 @@ enum MessagesRequest {
       MessagesPrompt.shape + generation + [
         "output_config": .object(["format": formatShape]), "output_format": formatShape,
       ] + .any(["model", "max_tokens", "stop_sequences"]) + .any(KnownFields.ignoredInMessages)
-        + .any(KnownFields.neutralInMessages.map(\.name)))
+        + .any(KnownFields.neutralInMessages.map(\.name) + ["thread"]))
   }()
 
   private static let formatShape = RequestShape.members(["type", "schema"])
@@ -19,6 +19,7 @@ enum MessagesRequest {
   static func chat(
     _ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int
   ) throws(ServingError) -> ChatRequest {
+    try refuseThread(reader)
     for field in KnownFields.neutralInMessages {
       try reader.require(field.name, isOneOf: field.values, because: field.reason)
     }
@@ -36,6 +37,18 @@ enum MessagesRequest {
       prompt: prompt, generation: generation,
       constraint: try prompt.tools.constraint(with: try format(reader)), logprobCount: nil,
       includesReasoning: try MessagesPrompt.includesReasoning(reader))
+  }
+
+  /// Conversations that the server keeps. Anthropic's client sends this field by itself and, after the code of this refusal,
+  /// whole conversations without it.
+  private static func refuseThread(_ reader: FieldReader) throws(ServingError) {
+    guard let thread = reader.value("thread") else { return }
+    throw .rejected(
+      .badField(
+        "thread",
+        "thread: expected no such field, because the server keeps no conversations, found \(Found.value(thread)); send all "
+          + "messages with each request",
+        code: ErrorFormat.threadCode))
   }
 
   /// The schema of the answer, in the API's present field or in its older one.
@@ -73,6 +86,7 @@ extension KnownFields {
   package static let neutralInMessages = [
     NeutralField("container", [], "the server runs no code"),
     NeutralField("mcp_servers", [[]], "the server calls no other servers"),
+    NeutralField("compaction", [], "the server does not shorten conversations"),
     NeutralField("n", [1], "an answer of this API is one message"),
   ]
 }

@@ -178,6 +178,31 @@ struct ChatReplyTests {
     #expect(entries[1]["top_logprobs"] == [])
   }
 
+  /// Clients such as guidance join the tokens of a chunk with content to the content.
+  @Test func logprobsOfContentAreThoseOfItsTokens() throws {
+    @Sendable func silent(_ text: String) -> GenerationEvent {
+      .delta(
+        AnswerParts(), token: TokenRecord(id: 9, bytes: ArraySlice(text.utf8), logprob: -1, isReasoning: true))
+    }
+    let fixture = try ServerFixture(
+      ScriptedGenerator { _ in
+        [
+          .text(reasoning: "t", logprob: -1), silent("\n"), silent("</think>"), silent("\n\n"),
+          .text("a", logprob: -1), .text("b", logprob: -1), .end(),
+        ]
+      })
+    let chunks = try fixture.stream(Self.path, chatBody(["logprobs": true, "stream": true]))
+      .compactMap { $0["choices"]?[0] }
+    func tokens(_ chunk: JSONValue) -> String {
+      (chunk["logprobs"]?["content"]?.arrayValue ?? []).map { $0["token"]?.stringValue ?? "" }.joined()
+    }
+    #expect(chunks.map(tokens).joined() == "t\n</think>\n\nab")
+    for chunk in chunks {
+      guard let content = chunk["delta"]?["content"]?.stringValue else { continue }
+      #expect(tokens(chunk) == content)
+    }
+  }
+
   @Test func fieldsReachTheEngine() throws {
     let generator = ScriptedGenerator { _ in [.end()] }
     let fixture = try ServerFixture(generator)

@@ -97,7 +97,7 @@ struct ChatReply: Reply {
       if includesLogprobs { choices[choice].pending.tokens.append(token) }
       if fields.returnsTokenIDs { choices[choice].pending.ids.append(token.id) }
       guard isStreamed, !choices[choice].pending.parts.isEmpty else { return [] }
-      return takeDeltas(choice).map { ReplyEvent(chunk(choice, delta: $0)) }
+      return takeBeforeContent(choice) + takeDeltas(choice).map { ReplyEvent(chunk(choice, delta: $0)) }
     case .finished(let result):
       usage.finish(result, choice: choice)
       choices[choice].result = result
@@ -178,6 +178,29 @@ struct ChatReply: Reply {
     }
     if !parts.content.isEmpty { text["content"] = .string(parts.content) }
     return (text.isEmpty ? [] : [text]) + parts.calls.flatMap { deltas($0, choice: index) }
+  }
+
+  /// With log-probabilities, the chunk for what came before the content that is pending: reasoning, and tokens without
+  /// text, such as the tag and the line feeds between reasoning and content. Clients take the tokens of a chunk with
+  /// content for the content.
+  private mutating func takeBeforeContent(_ index: Int) -> [ReplyEvent] {
+    guard includesLogprobs else { return [] }
+    let pending = choices[index].pending
+    var (count, byteCount) = (pending.tokens.count, 0)
+    while count > 0, byteCount < pending.parts.content.utf8.count {
+      count -= 1
+      byteCount += pending.tokens[count].bytes.count
+    }
+    guard !pending.parts.content.isEmpty, count > 0 else { return [] }
+    choices[index].pending = Pending(
+      parts: AnswerParts(reasoning: pending.parts.reasoning), tokens: Array(pending.tokens[..<count]),
+      ids: Array(pending.ids.prefix(count)))
+    let delta = takeDeltas(index).first ?? [:]
+    let event = ReplyEvent(chunk(index, delta: delta))
+    choices[index].pending = Pending(
+      parts: AnswerParts(content: pending.parts.content, calls: pending.parts.calls),
+      tokens: Array(pending.tokens[count...]), ids: Array(pending.ids.dropFirst(count)))
+    return [event]
   }
 
   private mutating func chunk(

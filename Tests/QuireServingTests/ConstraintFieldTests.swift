@@ -123,6 +123,17 @@ struct ConstraintFieldTests {
     #expect(wrong.status == 400 && wrong.text.contains("found \\\"custom\\\""))
   }
 
+  @Test func toolsWithoutATypeAreFunctions() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let function: JSONValue = ["name": "weather", "description": "x", "parameters": ["type": "object"]]
+    for tool in [["type": "function", "function": function], ["function": function]] as [JSONValue] {
+      #expect(try fixture.post(Self.path, chatBody(["tools": [tool]])).status == 200)
+    }
+    let prompts = generator.requests.map(\.promptTokens)
+    #expect(prompts[0] == prompts[1])
+  }
+
   @Test func onlyNamedCallsFinishWithStop() throws {
     let fixture = try ServerFixture(ScriptedGenerator { _ in [.call("weather", [:]), .end()] })
     let named: JSONValue = ["type": "function", "function": ["name": "weather"]]
@@ -130,6 +141,8 @@ struct ConstraintFieldTests {
       ("auto", "tool_calls"), ("required", "tool_calls"), (["type": "required"], "tool_calls"),
       (named, "stop"),
       (["type": "function", "name": "weather"], "stop"),
+      // Hugging Face's client has no field for the type.
+      (["function": ["name": "weather"]], "stop"),
     ] as [(JSONValue, JSONValue)] {
       let body = chatBody(["tools": [Self.weather], "tool_choice": choice])
       #expect(try fixture.post(Self.path, body).json()["choices"]?[0]?["finish_reason"] == finish)

@@ -24,7 +24,7 @@ enum ToolChoice: Sendable, Equatable {
   /// - Parameter names: the functions of the request
   init(_ reader: FieldReader, names: Set<String>) throws(ServingError) {
     let value = reader.value(Self.field) ?? "auto"
-    switch value.stringValue ?? value["type"]?.stringValue {
+    switch value.stringValue ?? Self.type(value) {
     case "none": self = .none
     case "auto": self = .auto
     case "required": self = try Self.required("required", among: names)
@@ -36,6 +36,12 @@ enum ToolChoice: Sendable, Equatable {
           "\"auto\", \"none\", \"required\" or an object of the type \"function\" or \"allowed_tools\"",
         found: value["type"] ?? value)
     }
+  }
+
+  /// An object with a function and no type is what Hugging Face's client sends.
+  private static func type(_ value: JSONValue) -> String? {
+    if value["type"] == nil, value["function"] != nil { return "function" }
+    return value["type"]?.stringValue
   }
 
   /// The name is in `function`; some clients send it next to the type.

@@ -51,7 +51,7 @@ struct ToolFields: Sendable {
 
   /// The tool; without unknown members in the prompt.
   private static func tool(_ tool: JSONValue, index: Int) throws(ServingError) -> ToolDefinition {
-    guard let object = tool.objectValue, object["type"]?.stringValue == "function",
+    guard let object = tool.objectValue, object["type"].map({ $0.stringValue == "function" }) ?? true,
       let definition = object["function"]?.objectValue
     else {
       throw .rejected(
@@ -64,7 +64,8 @@ struct ToolFields: Sendable {
     let name = try ToolDefinition.name(function)
     _ = try function.string("description")
     _ = try function.object("parameters")
-    var known = JSONObject()
+    // In the order in which the client sent them, as the template shows them; a type that is missing comes first.
+    var known: JSONObject = object["type"] == nil ? ["type": "function"] : JSONObject()
     for member in object.members where ["type", "function"].contains(member.key) {
       known[member.key] = member.key == "type" ? member.value : .object(Self.known(definition))
     }

@@ -35,8 +35,10 @@ struct AnswerText: Sendable {
       shown: request.chatFormat?.answer.tags(withCalls: request.splitsToolCalls) ?? [])
     includesStop = request.includesStop
     splitter = request.chatFormat.map { format in
+      // An answer that its constraint alone decides is returned as it is.
       format.splitter(
         startsInThinking: format.startsInThinking(request.promptTokens, tokenizer),
+        mayThink: request.constraint == nil || format.mayOpenThought(request.promptTokens, tokenizer),
         splitsToolCalls: request.splitsToolCalls, types: request.toolTypes)
     }
     matcher = StopStringMatcher(request.stopStrings)

@@ -126,6 +126,18 @@ struct ConstraintServingTests {
     }
   }
 
+  /// Without a thought, line feeds and tags at the beginning belong to the constrained text.
+  @Test(arguments: ["\n\nx", "<think>a</think>b"])
+  func choicesComeBackAsTheyAre(choice: String) throws {
+    let fixture = try EngineFixture.demo().fixture
+    for isStreamed in [false, true] {
+      let answers = try Self.answers(
+        fixture, ["guided_choice": [.string(choice)], "enable_thinking": false, "max_tokens": 20],
+        isStreamed: isStreamed)
+      #expect(answers.map(\.content) == [choice] && answers[0].reasoning.isEmpty)
+    }
+  }
+
   private static let tools: JSONValue = [
     [
       "type": "function",

@@ -81,6 +81,16 @@ import Testing
     return [answer.reasoning, answer.content]
   }
 
+  @Test(arguments: ["\n\n", "\nx", "<think>a</think>b", "<think>"])
+  func answersThatMayNotThinkStayAsTheyAre(text: String) {
+    var splitter = ChatFormat.qwen3.splitter(
+      startsInThinking: false, mayThink: false, splitsToolCalls: false)
+    var parts: [AnswerPart] = []
+    splitter.append(text, into: &parts)
+    splitter.finish(into: &parts)
+    #expect(parts == [.content(text)])
+  }
+
   @Test func textComesOutAsSoonAsItIsClear() {
     var splitter = ChatFormat.qwen3.splitter(startsInThinking: false, splitsToolCalls: false)
     func appended(_ text: String) -> [AnswerPart] {

@@ -180,13 +180,16 @@ package struct ChatFormat: Sendable, Equatable {
   /// A splitter for one answer.
   ///
   /// - Parameters:
+  ///   - mayThink: If false, an answer that does not start in reasoning is content as it is, line feeds and tags included.
   ///   - splitsToolCalls: If false, calls stay in the content unchanged: for chats without tools.
   ///   - types: The types of the tools' parameters, which some forms of calls do not say.
   package func splitter(
-    startsInThinking: Bool, splitsToolCalls: Bool, types: ToolParameterTypes = ToolParameterTypes()
+    startsInThinking: Bool, mayThink: Bool = true, splitsToolCalls: Bool,
+    types: ToolParameterTypes = ToolParameterTypes()
   ) -> AnswerSplitter {
     AnswerSplitter(
-      answer, startsInThinking: startsInThinking, splitsToolCalls: splitsToolCalls, types: types)
+      answer, startsInThinking: startsInThinking, mayThink: mayThink, splitsToolCalls: splitsToolCalls,
+      types: types)
   }
 
   /// The sampling parameters that the model's authors recommend.

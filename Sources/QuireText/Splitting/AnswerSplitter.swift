@@ -16,8 +16,11 @@ package struct AnswerSplitter: Sendable {
   private var taggedCalls: TaggedCallSplitter?
   private var jsonCalls: JSONCallSplitter?
 
-  init(_ form: AnswerForm, startsInThinking: Bool, splitsToolCalls: Bool, types: ToolParameterTypes) {
-    thinking = ThinkingSplitter(form.reasoning, startsInThinking: startsInThinking)
+  init(
+    _ form: AnswerForm, startsInThinking: Bool, mayThink: Bool, splitsToolCalls: Bool,
+    types: ToolParameterTypes
+  ) {
+    thinking = ThinkingSplitter(form.reasoning, startsInThinking: startsInThinking, mayOpen: mayThink)
     guard splitsToolCalls else { return }
     switch form.tools {
     case .hermes: calls = ToolCallSplitter()

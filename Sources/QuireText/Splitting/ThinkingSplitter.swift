@@ -31,11 +31,13 @@ struct ThinkingSplitter: Sendable {
   /// Line feeds at the end of the reasoning so far.
   private var heldLineFeedCount = 0
 
-  /// - Parameter tags: Nil for answers without reasoning.
-  init(_ tags: ReasoningTags?, startsInThinking: Bool) {
+  /// - Parameters:
+  ///   - tags: Nil for answers without reasoning.
+  ///   - mayOpen: If false, an answer that does not start in reasoning has none, and is content as it is.
+  init(_ tags: ReasoningTags?, startsInThinking: Bool, mayOpen: Bool = true) {
     startTag = tags?.start ?? ""
     endTags = [tags?.end ?? ""]
-    state = tags == nil ? .content : startsInThinking ? .thinkingInPrompt : .opening
+    state = tags == nil ? .content : startsInThinking ? .thinkingInPrompt : mayOpen ? .opening : .content
   }
 
   /// Whether the next text is reasoning, as far as is known.

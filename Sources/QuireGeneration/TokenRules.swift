@@ -63,7 +63,7 @@ struct TokenRules {
       guard !isEmpty || next.allowsEnd && !endIDs.isEmpty else { throw .nothingAllowed }
       if isEmpty { mayEnd = true }
       if next.allowsEnd && mayEnd { extras = endIDs }
-      if let token = next.extraToken { extras.append(token) }
+      if let token = next.extraToken, !extras.contains(token) { extras.append(token) }
     }
     if constraint?.isThinking == true { mayEnd = false }
     if !mayEnd { excluded.append(contentsOf: endIDs) }

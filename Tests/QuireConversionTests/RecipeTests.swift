@@ -269,6 +269,10 @@ import Testing
         + "keep one"
     ),
     (
+      "{ step: 'budget', kl: 0.1, choices: [{ scheme: 'int8' }, { scheme: 'int8' }] }",
+      "expected each of the choices once, found int8 again; remove one"
+    ),
+    (
       "{ step: 'budget', kl: 0.1, choices: [] }",
       "expected at least one of the choices, found none; add one or leave the field out"
     ),

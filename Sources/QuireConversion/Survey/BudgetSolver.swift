@@ -52,7 +52,7 @@ package struct BudgetSolver {
   private struct Table {
     let width: Int
     let least: [Double]  // (extra bytes in units)
-    private let picks: [[UInt8]]  // (item, extra bytes in units): the option taken
+    private let picks: [[UInt16]]  // (item, extra bytes in units): the option taken
 
     init(_ items: [Item], extra: Int, resolution: Int) {
       let unit = max(1, (extra + resolution - 1) / resolution)
@@ -62,12 +62,12 @@ package struct BudgetSolver {
         // Bytes are rounded up, so that the limit is never exceeded.
         let steps = item.options.map { ($0.byteCount - item.options[0].byteCount + unit - 1) / unit }
         var next = [Double](repeating: .infinity, count: width + 1)
-        var taken = [UInt8](repeating: 0, count: width + 1)
+        var taken = [UInt16](repeating: 0, count: width + 1)
         for (index, option) in item.options.enumerated() where steps[index] <= width {
           for used in steps[index]...width
           where least[used - steps[index]] + option.divergence < next[used] {
             next[used] = least[used - steps[index]] + option.divergence
-            taken[used] = UInt8(index)
+            taken[used] = UInt16(index)
           }
         }
         least = next

@@ -23,7 +23,11 @@ extension BudgetSettings: ConversionStep {
     var choices: [WeightFormat] = []
     for choice in try node.member("choices")?.elements("the choices") ?? [] {
       try choice.checkMembers(["scheme", "group", "symmetric"], of: "a choice")
-      choices.append(try choice.format(in: "the choice"))
+      let format = try choice.format(in: "the choice")
+      guard !choices.contains(format) else {
+        throw choice.refusal("expected each of the choices once, found \(format) again; remove one")
+      }
+      choices.append(format)
     }
     if let member = node.member("choices"), choices.isEmpty {
       throw member.refusal(

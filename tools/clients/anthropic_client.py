@@ -1,3 +1,5 @@
+from typing import Literal
+
 import anthropic
 from harness import KEY, MODEL, QUESTION, ROOT, SCHEMA, check, follows, run
 
@@ -98,6 +100,26 @@ def errors_have_their_class():
 @check
 def models_are_listed():
     assert MODEL in [model.id for model in CLIENT.models.list()]
+    assert CLIENT.models.retrieve(MODEL).display_name
+
+
+@check
+def the_tool_runner_sends_whole_conversations():
+    @anthropic.beta_tool
+    def weather(city: Literal["Paris", "Rome"]) -> str:
+        """The weather of a city.
+
+        Args:
+            city: the city
+        """
+        return "sunny"
+
+    counts = []
+    runner = CLIENT.beta.messages.tool_runner(
+        model=MODEL, max_tokens=200, tools=[weather], messages=QUESTION, tool_choice={"type": "any"}, max_iterations=2)
+    for message in runner:
+        counts.append(message.usage.input_tokens + (message.usage.cache_read_input_tokens or 0))
+    assert len(counts) == 2 and counts[1] > counts[0], counts
 
 
 run()

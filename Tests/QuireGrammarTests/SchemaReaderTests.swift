@@ -234,6 +234,10 @@ import Testing
     ),
     (#"{"type":"string","format":"date","pattern":"a"}"#, "not both 'pattern' and 'format'", "format"),
     (#"{"type":"string","pattern":"^ab?$","minLength":3}"#, "expected a 'pattern' whose texts", "pattern"),
+    (
+      #"{"minLength":5,"pattern":"^(((((a{9999}){9999}){9999}){9999}){9999})*$"}"#,
+      "expected a constraint of at most 400000 states", nil
+    ),
     (#"{"enum":[3],"minimum":"4"}"#, "expected a number in minimum", "minimum"),
     (#"{"const":3,"minimum":4}"#, "expected a constraint that some text satisfies", nil),
     (#"{"enum":["ab"],"pattern":"a"}"#, "bounds of numbers and lengths next to 'enum'", "pattern"),

@@ -238,6 +238,10 @@ import Testing
       #"{"minLength":5,"pattern":"^(((((a{9999}){9999}){9999}){9999}){9999})*$"}"#,
       "expected a constraint of at most 400000 states", nil
     ),
+    (
+      "{\"pattern\":\"a" + String(repeating: "{1}", count: 80_000) + "\"}", "at most one quantifier",
+      "pattern"
+    ),
     (#"{"enum":[3],"minimum":"4"}"#, "expected a number in minimum", "minimum"),
     (#"{"const":3,"minimum":4}"#, "expected a constraint that some text satisfies", nil),
     (#"{"enum":["ab"],"pattern":"a"}"#, "bounds of numbers and lengths next to 'enum'", "pattern"),

@@ -10,7 +10,8 @@
 /// | `* + ? {m} {m,} {m,n} {,n}` | repetition; a `?` after it changes nothing |
 /// | `^` and `$` | the ends, where an alternative of the whole expression begins and ends |
 ///
-/// Lookaround, backreferences, word boundaries, flags, possessive quantifiers and `\p` are refused.
+/// Lookaround, backreferences, word boundaries, flags, possessive quantifiers, several quantifiers of one part and `\p`
+/// are refused.
 struct RegexReader {
   /// One alternative of an expression, and whether it says where it begins and ends.
   struct Alternative {
@@ -68,16 +69,17 @@ struct RegexReader {
   }
 
   private mutating func readRepeated() throws(GrammarError) -> GrammarExpression {
-    var part = try readPart()
-    while let (minimum, maximum) = try text.takeQuantifier() {
-      // A lazy quantifier matches the same texts.
-      _ = text.take("?")
-      if text.next == "+" || text.next == "*" {
-        throw text.error(expected: "one quantifier", advice: "possessive quantifiers are not supported")
-      }
-      part = .repetition(part, minimum: minimum, maximum: maximum)
+    let part = try readPart()
+    guard let (minimum, maximum) = try text.takeQuantifier() else { return part }
+    // A lazy quantifier matches the same texts.
+    _ = text.take("?")
+    // Each further one would nest the expression once more, without a limit.
+    if let next = text.next, "*+?{".unicodeScalars.contains(next) {
+      throw text.error(
+        expected: "at most one quantifier after a part",
+        advice: "write a group to repeat a repetition; possessive quantifiers are not supported")
     }
-    return part
+    return .repetition(part, minimum: minimum, maximum: maximum)
   }
 
   private mutating func readPart() throws(GrammarError) -> GrammarExpression {

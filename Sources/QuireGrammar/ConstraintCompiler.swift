@@ -12,7 +12,7 @@ package final class ConstraintCompiler: Sendable {
   }
 
   fileprivate struct Cache {
-    var entries: [String: Entry] = [:]
+    var entries: [UTF8Key: Entry] = [:]
     var useCount = 0
     var compilationCount = 0
   }
@@ -30,14 +30,15 @@ package final class ConstraintCompiler: Sendable {
 
   /// Throws a sentence for what is not supported, contradicts itself or is too large.
   package func compile(_ kind: Constraint.Kind) throws(GrammarError) -> Constraint {
-    let key = kind.key
-    guard key.utf8.count <= GrammarLimits.sourceBytesMaximum else {
+    let source = kind.source
+    guard source.utf8.count <= GrammarLimits.sourceBytesMaximum else {
       throw GrammarError(
         """
-        expected a constraint of at most \(GrammarLimits.sourceBytesMaximum) bytes, found \(key.utf8.count); make it \
+        expected a constraint of at most \(GrammarLimits.sourceBytesMaximum) bytes, found \(source.utf8.count); make it \
         smaller
         """)
     }
+    let key = UTF8Key(source)
     if let known = cache.withLock({ $0.use(key) }) { return known }
     let constraint = try Constraint(try kind.grammar(), tokenizer: tokenizer, trie: sharedTrie())
     return cache.withLock { $0.insert(constraint, for: key, capacity: capacity) }
@@ -58,14 +59,14 @@ package final class ConstraintCompiler: Sendable {
 }
 
 extension ConstraintCompiler.Cache {
-  fileprivate mutating func use(_ key: String) -> Constraint? {
+  fileprivate mutating func use(_ key: UTF8Key) -> Constraint? {
     useCount += 1
     entries[key]?.lastUse = useCount
     return entries[key]?.constraint
   }
 
   /// Keeps a constraint, unless another thread was faster; gives the one that is kept.
-  fileprivate mutating func insert(_ constraint: Constraint, for key: String, capacity: Int) -> Constraint {
+  fileprivate mutating func insert(_ constraint: Constraint, for key: UTF8Key, capacity: Int) -> Constraint {
     compilationCount += 1
     if let known = use(key) { return known }
     while entries.count >= capacity,
@@ -79,8 +80,8 @@ extension ConstraintCompiler.Cache {
 }
 
 extension Constraint.Kind {
-  /// Identifies a constraint in the cache.
-  fileprivate var key: String {
+  /// Its text, which identifies a constraint in the cache by its bytes.
+  fileprivate var source: String {
     switch self {
     case .jsonObject: "object"
     case .jsonSchema(let schema): "schema " + schema.serialized()

@@ -74,6 +74,17 @@ import Testing
     #expect(constraint.accepts("x") && !constraint.accepts("xx"))
   }
 
+  /// Whether a rule may be empty is found once, not for each of its repetitions.
+  @Test(.timeLimit(.minutes(1))) func repetitionsOfRulesOfRulesCompileFast() throws {
+    func rule(_ name: String, of part: String) -> String {
+      "\(name) ::= " + Array(repeating: part, count: 64).joined(separator: " | ") + "\n"
+    }
+    let root = "root ::= " + String(repeating: "\"x\" a* ", count: 10_000) + "\n"
+    let source = root + rule("a", of: "b") + rule("b", of: "c") + rule("c", of: "d") + "d ::= \"d\""
+    let constraint = try GrammarFixtures.compiler.compile(.grammar(source))
+    #expect(constraint.accepts(String(repeating: "xdd", count: 10_000)))
+  }
+
   @Test func deepNestingIsRefusedAtItsLimit() throws {
     let constraint = try GrammarFixtures.compiler.compile(.grammar("root ::= \"(\" root \")\" | \"\""))
     func nested(_ depth: Int) -> String {

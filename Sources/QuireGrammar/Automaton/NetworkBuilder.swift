@@ -6,6 +6,7 @@ struct NetworkBuilder {
   }
 
   let grammar: Grammar
+  let readers: ReadingRules
   /// Bytes of the longest token.
   let tokenBytesMaximum: Int
   private(set) var drafts: [DraftEdge] = []
@@ -42,6 +43,7 @@ struct NetworkBuilder {
 
   private init(grammar: Grammar, tokenBytesMaximum: Int) {
     self.grammar = grammar
+    readers = ReadingRules(grammar)
     self.tokenBytesMaximum = tokenBytesMaximum
   }
 

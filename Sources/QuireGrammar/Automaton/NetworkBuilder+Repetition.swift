@@ -1,7 +1,8 @@
 extension NetworkBuilder {
   mutating func addRepetition(
-    _ part: GrammarExpression, minimum: Int, maximum: Int?, from source: Int32, to target: Int32
+    _ repetition: Repetition, from source: Int32, to target: Int32
   ) throws(GrammarError) {
+    let (part, minimum, maximum) = (repetition.part, repetition.minimum, repetition.maximum)
     var node = source
     if let maximum, maximum <= 0 { return try addFree(from: source, to: target) }
     var copies = Copies()

@@ -101,7 +101,8 @@ extension NetworkBuilder {
     case .sequence(let parts): try addSequence(parts, from: source, to: target)
     case .choice(let parts): try addChoice(parts, from: source, to: target)
     case .repetition(let part, let minimum, let maximum):
-      try addRepetition(part, minimum: minimum, maximum: maximum, from: source, to: target)
+      let repetition = Repetition(part: part, minimum: minimum, maximum: maximum).flattened
+      try addRepetition(repetition, from: source, to: target)
     case .rule(let index):
       // The target is a rule until the edges are put in order.
       try add(

@@ -80,10 +80,17 @@ package final class Constraint: @unchecked Sendable {
     if !isUsable { throw GrammarError(Self.overloadSentence) }
   }
 
-  static let overloadSentence = """
-    expected a constraint with at most \(GrammarLimits.maskWorkMaximum) steps to find what one token may be, found more, \
-    because it is very ambiguous; use fewer alternatives that begin alike
+  static let overloadSentence = overloadSentence(
+    expected: "\(GrammarLimits.maskWorkMaximum) steps to find what one token may be")
+  static let answerOverloadSentence = overloadSentence(
+    expected: "\(GrammarLimits.answerWorkPerToken) steps for each token of an answer to find what it may be")
+
+  private static func overloadSentence(expected: String) -> String {
     """
+    expected a constraint with at most \(expected), found more, because it is very ambiguous; use fewer alternatives \
+    that begin alike
+    """
+  }
 
   /// Runs `body` with the automaton and its masks, which nobody else uses meanwhile.
   func withMaker<Result: Sendable>(_ body: (MaskMaker) -> Result) -> Result {

@@ -122,6 +122,25 @@ import Testing
     }
   }
 
+  /// The masks of an answer take so many steps for each token at most, and a reserve.
+  @Test func anAnswerTakesLimitedWork() throws {
+    let source = "root ::= x x\nx ::= [a-z ] x [a-z ] | [a-z] | y\ny ::= [a-z] x [ a-z]? | \"a\""
+    let constraint = try ConstraintCompiler(GrammarFixtures.tokenizer).compile(.grammar(source))
+    let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+    let before = constraint.counts.positions
+    var tokenCount = 0
+    let error = #expect(throws: GrammarError.self) {
+      while tokenCount < 300 {
+        _ = try matcher.allowedTokens()
+        tokenCount += 1
+        guard matcher.accept(Int32(UInt8(ascii: "a"))) else { return }
+      }
+    }
+    #expect(error?.description.contains("steps for each token of an answer") == true)
+    let limit = GrammarLimits.answerWorkReserve + (tokenCount + 5) * GrammarLimits.answerWorkPerToken
+    #expect(constraint.counts.positions - before <= limit)
+  }
+
   @Test func everyRandomWalkOfASchemaIsAValueOfIt() throws {
     let tokenizer = GrammarFixtures.tokenizer
     var endedCount = 0

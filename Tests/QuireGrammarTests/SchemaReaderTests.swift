@@ -329,7 +329,7 @@ import Testing
     #expect(long?.description.contains("expected a constraint of at most 1048576 bytes") == true)
   }
 
-  @Test(arguments: ["(.?){2000}x", "((a|b|.)?(b|.)?){900}", "(.{0,30}){300}"])
+  @Test(arguments: ["(.?a?){2000}x", "((a|b|.)?(b|.)?){900}", "(.{0,30}a?){300}", "(?:[a-z ]{0,100}.?){90}"])
   func ambiguousExpressionsEndWithASentence(_ expression: String) throws {
     // Thousands of positions at a time, for every text that a token can be.
     guard GrammarFixtures.hasRealTokenizer else { return }

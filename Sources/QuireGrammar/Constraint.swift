@@ -116,6 +116,9 @@ package final class Constraint: @unchecked Sendable {
 
   package func accepts(_ text: String) -> Bool { accepts(text.utf8) }
 
+  /// Bytes that the constraint takes, about: its network, and the states, transitions and masks that it remembers.
+  package var byteCount: Int { withMaker { $0.byteCount } }
+
   /// Work for masks so far.
   package var counts: (nodeVisits: Int, localWalks: Int, positions: Int, states: Int) {
     withMaker { ($0.visitCount, $0.localWalkCount, $0.automaton.work, $0.automaton.states.count) }

@@ -36,6 +36,8 @@ package enum GrammarLimits {
   static let maskCountMaximum = 48
   /// The same for the masks of local states, which take longest to find.
   static let localMaskCountMaximum = 128
+  /// Bytes of the constraints that a compiler keeps, with their states and masks.
+  package static let cacheBytesMaximum = 64 << 20
   /// Different tags that a grammar may name.
   static let tagCountMaximum = 8
 }

@@ -213,6 +213,29 @@ import Testing
     #expect(references.accepts("[1,2]") && !references.accepts("[1,1]"))
   }
 
+  @Test func constraintsAreKeptByTheirBytes() throws {
+    let large = Constraint.Kind.regex("(a|b){3000}")
+    for (byteLimit, compilationCount) in [(GrammarLimits.cacheBytesMaximum, 2), (1 << 16, 3)] {
+      let compiler = ConstraintCompiler(tokenizer, byteLimit: byteLimit)
+      #expect(try compiler.compile(large).byteCount > 1 << 16)
+      _ = try compiler.compile(.regex("c"))
+      _ = try compiler.compile(large)
+      #expect(compiler.compilationCount == compilationCount)
+    }
+  }
+
+  /// What a constraint has remembered since it was compiled counts, too.
+  @Test func rememberedMasksCountAsBytes() throws {
+    let constraint = try ConstraintCompiler(tokenizer).compile(.regex("[ab]{3}[cd]{3}"))
+    let byteCount = constraint.byteCount
+    let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+    for token in ids("abaccc") {
+      _ = try matcher.allowedTokens()
+      acceptAll([token], matcher)
+    }
+    #expect(constraint.byteCount > byteCount)
+  }
+
   @Test func tagsNeedATokenizerThatHasThem() {
     #expect(throws: GrammarError.self) {
       try ConstraintCompiler(.bytes()).compile(

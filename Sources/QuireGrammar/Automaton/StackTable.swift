@@ -18,6 +18,7 @@ struct StackTable {
   private var slots = [Int32](repeating: 0, count: 64)
 
   var count: Int { frames.count }
+  var byteCount: Int { count * MemoryLayout<Frame>.stride + slots.count * MemoryLayout<Int32>.stride }
 
   subscript(stack: Int32) -> Frame { frames[Int(stack)] }
 

@@ -48,6 +48,11 @@ final class MaskMaker {
   /// Steps so far, of which a visited node takes only a part.
   var work: Int { automaton.work + visitCount / GrammarLimits.visitsPerStep }
 
+  /// Bytes of the automaton and of the masks, about.
+  var byteCount: Int {
+    automaton.byteCount + (masks.count + localMasks.count) * trie.wordCount * MemoryLayout<UInt64>.stride
+  }
+
   /// The mask of the state that a handle holds.
   func mask(ofHandle handle: Int) throws(MaskOverload) -> TokenMask {
     if let known = masks.value(of: automaton.state(of: handle)) { return known }

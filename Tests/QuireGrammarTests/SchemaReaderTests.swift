@@ -48,6 +48,15 @@ import Testing
     Conformance(#"{"type":"string","maxLength":0}"#, [#""""#], not: [#""a""#]),
     Conformance(#"{"type":"string","minLength":3}"#, [#""abc""#, #""abcdefgh""#], not: [#""ab""#]),
     Conformance(#"{"type":"string","pattern":"^[a-z]+$"}"#, [#""abc""#], not: [#""""#, #""Abc""#, "abc"]),
+    Conformance(
+      #"{"type":"string","pattern":"^.$"}"#, [#""a""#, "\"\u{85}\""],
+      not: [#""\n""#, #""\r""#, "\"\u{2028}\"", "\"\u{2029}\""]),
+    Conformance(
+      #"{"type":"string","pattern":"^\\s+$"}"#, ["\" \u{A0}\u{FEFF}\u{2003}\u{2029}\""],
+      not: [#""a""#, "\"\u{85}\"", #""\u001c""#]),
+    Conformance(
+      #"{"type":"string","pattern":"^\\S$"}"#, [#""a""#, "\"\u{85}\""],
+      not: [#"" ""#, "\"\u{A0}\"", "\"\u{FEFF}\"", "\"\u{2028}\"", "\"\u{3000}\""]),
     Conformance(#"{"type":"string","pattern":"b+"}"#, [#""abba""#, #""b""#], not: [#""aa""#]),
     Conformance(#"{"type":"string","pattern":"^a|z$"}"#, [#""ab""#, #""bz""#], not: [#""b""#]),
     Conformance(

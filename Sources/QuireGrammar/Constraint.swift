@@ -80,10 +80,17 @@ package final class Constraint: @unchecked Sendable {
     if !isUsable { throw GrammarError(Self.overloadSentence) }
   }
 
-  static let overloadSentence = """
-    expected a constraint with at most \(GrammarLimits.maskWorkMaximum) steps to find what one token may be, found more, \
-    because it is very ambiguous; use fewer alternatives that begin alike
+  static let overloadSentence = overloadSentence(
+    expected: "\(GrammarLimits.maskWorkMaximum) steps to find what one token may be")
+  static let answerOverloadSentence = overloadSentence(
+    expected: "\(GrammarLimits.answerWorkPerToken) steps for each token of an answer to find what it may be")
+
+  private static func overloadSentence(expected: String) -> String {
     """
+    expected a constraint with at most \(expected), found more, because it is very ambiguous; use fewer alternatives \
+    that begin alike
+    """
+  }
 
   /// Runs `body` with the automaton and its masks, which nobody else uses meanwhile.
   func withMaker<Result: Sendable>(_ body: (MaskMaker) -> Result) -> Result {
@@ -108,6 +115,9 @@ package final class Constraint: @unchecked Sendable {
   }
 
   package func accepts(_ text: String) -> Bool { accepts(text.utf8) }
+
+  /// Bytes that the constraint takes, about: its network, and the states, transitions and masks that it remembers.
+  package var byteCount: Int { withMaker { $0.byteCount } }
 
   /// Work for masks so far.
   package var counts: (nodeVisits: Int, localWalks: Int, positions: Int, states: Int) {

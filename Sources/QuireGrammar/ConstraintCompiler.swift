@@ -12,35 +12,47 @@ package final class ConstraintCompiler: Sendable {
   }
 
   fileprivate struct Cache {
-    var entries: [String: Entry] = [:]
+    var entries: [UTF8Key: Entry] = [:]
     var useCount = 0
     var compilationCount = 0
   }
 
   private let tokenizer: Tokenizer
   private let capacity: Int
+  private let byteLimit: Int
   private let trie = Mutex<TokenTrie?>(nil)
   private let cache = Mutex(Cache())
 
-  /// - Parameter capacity: constraints kept; each takes up to some 12 MB once it has been used
-  package init(_ tokenizer: Tokenizer, capacity: Int = 32) {
+  /// - Parameters:
+  ///   - capacity: constraints kept
+  ///   - byteLimit: bytes of all that are kept, with what they remember; 64 MiB, unless the one used last alone takes
+  ///     more. See `Constraint.byteCount`. Those of running requests stay in memory until these end
+  package init(
+    _ tokenizer: Tokenizer, capacity: Int = 32, byteLimit: Int = GrammarLimits.cacheBytesMaximum
+  ) {
     self.tokenizer = tokenizer
     self.capacity = max(1, capacity)
+    self.byteLimit = byteLimit
   }
 
   /// Throws a sentence for what is not supported, contradicts itself or is too large.
   package func compile(_ kind: Constraint.Kind) throws(GrammarError) -> Constraint {
-    let key = kind.key
-    guard key.utf8.count <= GrammarLimits.sourceBytesMaximum else {
+    let source = kind.source
+    guard source.utf8.count <= GrammarLimits.sourceBytesMaximum else {
       throw GrammarError(
         """
-        expected a constraint of at most \(GrammarLimits.sourceBytesMaximum) bytes, found \(key.utf8.count); make it \
+        expected a constraint of at most \(GrammarLimits.sourceBytesMaximum) bytes, found \(source.utf8.count); make it \
         smaller
         """)
     }
+    let key = UTF8Key(source)
     if let known = cache.withLock({ $0.use(key) }) { return known }
     let constraint = try Constraint(try kind.grammar(), tokenizer: tokenizer, trie: sharedTrie())
-    return cache.withLock { $0.insert(constraint, for: key, capacity: capacity) }
+    return cache.withLock { cache in
+      let kept = cache.insert(constraint, for: key)
+      cache.trim(capacity: capacity, byteLimit: byteLimit)
+      return kept
+    }
   }
 
   /// The tokens in order, which takes some 100 ms the first time.
@@ -58,29 +70,35 @@ package final class ConstraintCompiler: Sendable {
 }
 
 extension ConstraintCompiler.Cache {
-  fileprivate mutating func use(_ key: String) -> Constraint? {
+  fileprivate mutating func use(_ key: UTF8Key) -> Constraint? {
     useCount += 1
     entries[key]?.lastUse = useCount
     return entries[key]?.constraint
   }
 
   /// Keeps a constraint, unless another thread was faster; gives the one that is kept.
-  fileprivate mutating func insert(_ constraint: Constraint, for key: String, capacity: Int) -> Constraint {
+  fileprivate mutating func insert(_ constraint: Constraint, for key: UTF8Key) -> Constraint {
     compilationCount += 1
     if let known = use(key) { return known }
-    while entries.count >= capacity,
-      let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })
-    {
-      entries[oldest.key] = nil
-    }
     entries[key] = ConstraintCompiler.Entry(constraint: constraint, lastUse: useCount)
     return constraint
+  }
+
+  /// Discards constraints, those used longest ago first, until the others are within both limits. One always stays.
+  fileprivate mutating func trim(capacity: Int, byteLimit: Int) {
+    var byteCount = entries.values.reduce(0) { $0 + $1.constraint.byteCount }
+    while entries.count > capacity || (byteCount > byteLimit && entries.count > 1),
+      let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })
+    {
+      byteCount -= oldest.value.constraint.byteCount
+      entries[oldest.key] = nil
+    }
   }
 }
 
 extension Constraint.Kind {
-  /// Identifies a constraint in the cache.
-  fileprivate var key: String {
+  /// Its text, which identifies a constraint in the cache by its bytes.
+  fileprivate var source: String {
     switch self {
     case .jsonObject: "object"
     case .jsonSchema(let schema): "schema " + schema.serialized()

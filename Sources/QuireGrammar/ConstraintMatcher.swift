@@ -25,6 +25,8 @@ package final class ConstraintMatcher {
   private var phase: Phase
   /// Holds the state of the answer, or the one that it begins with.
   private let handle: Int
+  /// Steps that further masks may take; each token adds some.
+  private var workLeft = GrammarLimits.answerWorkReserve
 
   /// The closing tag of a thought, and the ids of both tags where they are tokens.
   private let tagBytes: [UInt8]
@@ -57,17 +59,20 @@ package final class ConstraintMatcher {
 
   deinit { constraint.withMaker { [handle] in $0.automaton.release(handle) } }
 
-  /// The tokens that may come next; nil when all may, except for an end in a thought. Throws a sentence when finding them takes too much work.
+  /// The tokens that may come next; nil when all may, except for an end in a thought. To be called once for each token.
+  ///
+  /// Throws a sentence when finding them takes too much work, or those of the whole answer do: other streams wait
+  /// meanwhile.
   package func allowedTokens() throws(GrammarError) -> AllowedTokens? {
     let phase = phase
-    let allowed = constraint.withMaker {
-      [handle, tagBytes, startID] maker -> Result<AllowedTokens?, MaskOverload> in
+    let (allowed, work) = constraint.withMaker {
+      [handle, tagBytes, startID] maker -> (Result<AllowedTokens?, MaskOverload>, work: Int) in
       let state = maker.automaton.state(of: handle)
-      if case .thinking(let count) = phase {
-        let rest = tagBytes[count...]
-        return .success(maker.freeMask(after: rest, state: state).map { AllowedTokens(mask: $0) })
-      }
-      return Result { () throws(MaskOverload) in
+      let workBefore = maker.work
+      let allowed = Result { () throws(MaskOverload) -> AllowedTokens? in
+        if case .thinking(let count) = phase {
+          return try maker.freeMask(after: tagBytes[count...], state: state).map { AllowedTokens(mask: $0) }
+        }
         var allowed = AllowedTokens(mask: try maker.mask(ofHandle: handle))
         allowed.allowsEnd = maker.automaton.isComplete(maker.automaton.state(of: handle))
         if case .opening = phase {
@@ -75,7 +80,10 @@ package final class ConstraintMatcher {
         }
         return allowed
       }
+      return (allowed, maker.work - workBefore)
     }
+    workLeft = min(workLeft + GrammarLimits.answerWorkPerToken, GrammarLimits.answerWorkReserve) - work
+    if workLeft < 0 { throw GrammarError(Constraint.answerOverloadSentence) }
     switch allowed {
     case .success(let allowed): return allowed
     case .failure: throw GrammarError(Constraint.overloadSentence)

@@ -16,8 +16,16 @@ package enum GrammarLimits {
   /// Positions that one state of the automaton may have at the same time; more are refused, so that the text
   /// that needs them cannot be written.
   package static let positionCountMaximum = 8_192
-  /// Positions and edges that may be looked at to find the mask of one token: a few tens of milliseconds.
-  package static let maskWorkMaximum = 4_000_000
+  /// Positions and edges that may be looked at to find the mask of one token: about 20 ms, at 15 ns to 40 ns each
+  /// (measured by `MaskMeasurement`). All other streams wait for that time. A schema with a thousand optional properties
+  /// takes 260,000.
+  package static let maskWorkMaximum = 500_000
+  /// Steps for the masks of one answer, on average for each token: about 3 ms. Masks that were found before take none.
+  package static let answerWorkPerToken = 100_000
+  /// Steps that an answer may take in advance of that average.
+  package static let answerWorkReserve = 4 * maskWorkMaximum
+  /// Nodes of the trie of tokens that take the time of one step, where nothing new has to be found.
+  static let visitsPerStep = 4
   /// States that an automaton remembers; those in use survive when it forgets the others.
   package static let stateCountMaximum = 16_384
   /// Entries of the table of transitions of one automaton, 4 bytes each.
@@ -28,6 +36,8 @@ package enum GrammarLimits {
   static let maskCountMaximum = 48
   /// The same for the masks of local states, which take longest to find.
   static let localMaskCountMaximum = 128
+  /// Bytes of the constraints that a compiler keeps, with their states and masks.
+  package static let cacheBytesMaximum = 64 << 20
   /// Different tags that a grammar may name.
   static let tagCountMaximum = 8
 }

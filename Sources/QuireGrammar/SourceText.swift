@@ -98,8 +98,8 @@ extension SourceText {
     guard take("{") else { return nil }
     let minimum = try takeCount()
     var maximum = minimum
-    if take(",") { maximum = try takeCount() } else if minimum == nil { maximum = 0 }
-    guard take("}"), minimum != nil || maximum != nil, minimum ?? 0 <= maximum ?? .max else {
+    if take(",") { maximum = try takeCount() }
+    guard minimum != nil || maximum != nil, minimum ?? 0 <= maximum ?? .max, take("}") else {
       throw error(
         expected: "a count such as {2}, {2,} or {2,5}", advice: "correct it, or write \\{ for the character")
     }

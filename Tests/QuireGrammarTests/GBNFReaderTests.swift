@@ -28,6 +28,7 @@ import Testing
       num  ::= [0-9]+
       """, ["1", "1+2-3", "(1+(2))-33"], not: ["1+", "()", "(1"]),
     Conformance("root ::= rule_a-1\nrule_a-1 ::= \"z\"", ["z"], not: ["a"]),
+    Conformance("root ::= (\"a\"{2}*)?{2}", ["", "aa", "aaaa"], not: ["a", "aaa"]),
     Conformance("root ::= [a-zа-я日]+", ["aж日"], not: ["Ж"]),
   ]
 
@@ -44,6 +45,13 @@ import Testing
     ("root ::= [z-a]", "a range"),
     ("root ::= <think>", "tokens by name or number"), ("root ::= !<[5]>", "tokens by name or number"),
     ("root ::= \"\\q\"", "expected one of the escapes"), ("root ::= \"a\"{5,2}", "expected a count"),
+    ("root ::= \"a\"{}", "expected a count such as {2}"),
+    ("root ::= \"a\"" + String(repeating: "?", count: 200_000), "quantifiers one around the other"),
+    (
+      "root ::= \"a\" | (\"b\"" + String(repeating: "?", count: 40) + " \"c\")"
+        + String(repeating: "+", count: 40),
+      "at most 64 quantifiers one around the other"
+    ),
     ("root ::= \"a\"{70000}", "at most 10000"), ("root ::= root \"a\" | \"b\"", "left recursion"),
     ("root ::= a \"x\" | \"y\"\na ::= n root\nn ::= \"z\"?", "left recursion"),
     ("root ::= a\na ::= \"x\" a", "expected a constraint that some text satisfies"),
@@ -64,6 +72,17 @@ import Testing
   @Test func circlesOfPlainReferencesAreHarmless() throws {
     let constraint = try GrammarFixtures.compiler.compile(.grammar("root ::= a\na ::= root | \"x\""))
     #expect(constraint.accepts("x") && !constraint.accepts("xx"))
+  }
+
+  /// Whether a rule may be empty is found once, not for each of its repetitions.
+  @Test(.timeLimit(.minutes(1))) func repetitionsOfRulesOfRulesCompileFast() throws {
+    func rule(_ name: String, of part: String) -> String {
+      "\(name) ::= " + Array(repeating: part, count: 64).joined(separator: " | ") + "\n"
+    }
+    let root = "root ::= " + String(repeating: "\"x\" a* ", count: 10_000) + "\n"
+    let source = root + rule("a", of: "b") + rule("b", of: "c") + rule("c", of: "d") + "d ::= \"d\""
+    let constraint = try GrammarFixtures.compiler.compile(.grammar(source))
+    #expect(constraint.accepts(String(repeating: "xdd", count: 10_000)))
   }
 
   @Test func deepNestingIsRefusedAtItsLimit() throws {

@@ -96,4 +96,83 @@ struct MaskMeasurement {
     let numbers = (0..<60).map { "\($0 * 37).\($0)" }.joined(separator: ", ")
     try measure("numbers", .jsonSchema(["type": "array", "items": ["type": "number"]]), "[\(numbers)]")
   }
+
+  private static let ambiguous: [Constraint.Kind] = [
+    .regex("(?:.?){9996}"), .regex("(.{1,90}){100}"), .regex("(?:[a-z ]{0,100}.?){90}"),
+    .regex("(?:[a-z ]{0,20}.?){20}"), .regex("(a?){5000}a{5000}"), .regex("(a?){5000}[ab]{5000}"),
+    .grammar("root ::= x\nx ::= [a-z ] x [a-z ] | [a-z ] x [a-z ] [a-z ]? | [a-z ]"),
+    .grammar("root ::= x x x\nx ::= [a-z ] x [a-z ] | [a-z] | x2\nx2 ::= [a-z] x [ a-z]? | \"a\""),
+  ]
+
+  /// What is large without being ambiguous.
+  private static let large: [Constraint.Kind] = {
+    let words = (0..<10_000).map { "choice \($0 * 7919 % 10_007) of many" }
+    let variants = (0..<100).map { index -> JSONValue in
+      [
+        "type": "object", "required": ["kind", "name"],
+        "properties": [
+          "kind": ["const": .string("variant_\(index)")], "name": ["type": "string"],
+          "count": ["type": "integer", "minimum": 0, "maximum": 1000],
+        ],
+      ]
+    }
+    var open = JSONObject()
+    for index in 0..<300 { open["property_\(index)"] = ["type": ["string", "null"], "maxLength": 100] }
+    var optional = JSONObject()
+    for index in 0..<1000 { optional["field_number_\(index)"] = ["type": "string"] }
+    return [
+      .choice(words), .jsonSchema(["enum": .array(words.map(JSONValue.string))]),
+      .jsonSchema(["anyOf": .array(variants)]),
+      .jsonSchema(["properties": .object(open), "additionalProperties": ["type": "string"]]),
+      .jsonSchema(["properties": .object(optional)]),
+      .jsonSchema(["type": "array", "items": ["anyOf": .array(variants)], "maxItems": 50]),
+      .grammar(
+        #"""
+        root ::= object
+        value ::= object | array | string | number | ("true" | "false" | "null") ws
+        object ::= "{" ws (string ":" ws value ("," ws string ":" ws value)*)? "}" ws
+        array ::= "[" ws (value ("," ws value)*)? "]" ws
+        string ::= "\"" ([^"\\\x7F\x00-\x1F] | "\\" (["\\bfnrt] | "u" [0-9a-fA-F]{4}))* "\"" ws
+        number ::= ("-"? ([0-9] | [1-9] [0-9]{0,15})) ("." [0-9]+)? ([eE] [-+]? [0-9] [1-9]{0,15})? ws
+        ws ::= | " " | "\n" [ \t]{0,20}
+        """#), .regex("(\\w+ ){1,300}\\w+[.!?]"), .regex(".{10,700}"),
+      .regex("[A-Z][a-z ]{0,200}(, [A-Z][a-z ]{0,200}){0,20}"),
+      .jsonSchema(["type": "string", "format": "email"]),
+      .jsonSchema(["type": "string", "format": "uri", "maxLength": 200]),
+      .jsonSchema(["type": "array", "items": ["type": "string", "format": "date-time"], "minItems": 3]),
+    ]
+  }()
+
+  /// What one unit of work costs where states have very many positions.
+  @Test(arguments: (ambiguous + large).indices) func ambiguousConstraints(index: Int) throws {
+    let kind = (Self.ambiguous + Self.large)[index]
+    let constraint: Constraint
+    let start = ContinuousClock.now
+    do throws(GrammarError) { constraint = try ConstraintCompiler(tokenizer).compile(kind) } catch {
+      return print(
+        "\("\(kind)".prefix(120)): refused in \(start.duration(to: .now)), \(error.description.prefix(60))")
+    }
+    let first = constraint.counts.positions
+    var generator = SeededGenerator(seed: 1)
+    let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+    var costs: [(time: Double, work: Int)] = []
+    var mask: TokenMask?
+    for _ in 0..<60 {
+      let before = constraint.counts.positions
+      var end = ""
+      let time = milliseconds {
+        do throws(GrammarError) { mask = try matcher.allowedTokens()?.mask } catch { end = "\(error)" }
+      }
+      let choices = (0..<Int32(tokenizer.vocabularySize)).filter { mask?.contains($0) ?? false }
+      costs.append((time, constraint.counts.positions - before))
+      guard end.isEmpty, let token = choices.randomElement(using: &generator), matcher.accept(token) else {
+        break
+      }
+    }
+    let (time, work) = costs.reduce((0, 0)) { ($0.0 + $1.time, $0.1 + $1.work) }
+    let largest = costs.max { $0.time < $1.time } ?? (0, 0)
+    print(
+      "\("\(kind)".prefix(120)): \(costs.count) masks in \(time) ms, largest \(largest.time) ms of \(largest.work), most work \(costs.map(\.work).max() ?? 0), first \(first), "
+        + "\(time * 1e6 / Double(max(1, work))) ns for a unit")
+  }
 }

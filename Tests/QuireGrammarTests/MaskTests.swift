@@ -96,6 +96,51 @@ import Testing
     }
   }
 
+  /// Where one repetition stands in another, a state does not have a position for each way to divide the text.
+  @Test(arguments: [
+    "(?:.?){9996}", "((.{1,90})){100}", "(a?){5000}a{5000}", "([a-c]*){900}", "((a+){2,}){3}b",
+  ])
+  func nestedCountsTakeLittleWork(_ expression: String) throws {
+    let constraint = try ConstraintCompiler(GrammarFixtures.tokenizer).compile(.regex(expression))
+    let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+    for _ in 0..<50 {
+      _ = try matcher.allowedTokens()
+      #expect(matcher.accept(Int32(UInt8(ascii: "a"))))
+    }
+    #expect(constraint.counts.positions < 20_000)
+  }
+
+  @Test func nestedCountsMeanTheSame() throws {
+    for (expression, counts) in [
+      ("(a{3}){0,2}", [0, 3, 6]), ("(a{2,3}){1,2}", [2, 3, 4, 5, 6]), ("(a{3,4}){1,2}", [3, 4, 6, 7, 8]),
+      ("(a{2,}){0,2}", [0] + Array(2...12)), ("((a?){3})?", [0, 1, 2, 3]), ("(a{0}){5}", [0]),
+      ("(a{2}){2,4}", [4, 6, 8]), ("(a{5}){2}", [10]), ("(a+){2}", Array(2...12)), ("(a{2}){0}", [0]),
+    ] {
+      let constraint = try GrammarFixtures.compiler.compile(.regex(expression))
+      let accepted = (0...12).filter { constraint.accepts(String(repeating: "a", count: $0)) }
+      #expect(accepted == counts, "\(expression)")
+    }
+  }
+
+  /// The masks of an answer take so many steps for each token at most, and a reserve.
+  @Test func anAnswerTakesLimitedWork() throws {
+    let source = "root ::= x x\nx ::= [a-z ] x [a-z ] | [a-z] | y\ny ::= [a-z] x [ a-z]? | \"a\""
+    let constraint = try ConstraintCompiler(GrammarFixtures.tokenizer).compile(.grammar(source))
+    let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+    let before = constraint.counts.positions
+    var tokenCount = 0
+    let error = #expect(throws: GrammarError.self) {
+      while tokenCount < 300 {
+        _ = try matcher.allowedTokens()
+        tokenCount += 1
+        guard matcher.accept(Int32(UInt8(ascii: "a"))) else { return }
+      }
+    }
+    #expect(error?.description.contains("steps for each token of an answer") == true)
+    let limit = GrammarLimits.answerWorkReserve + (tokenCount + 5) * GrammarLimits.answerWorkPerToken
+    #expect(constraint.counts.positions - before <= limit)
+  }
+
   @Test func everyRandomWalkOfASchemaIsAValueOfIt() throws {
     let tokenizer = GrammarFixtures.tokenizer
     var endedCount = 0

@@ -168,6 +168,74 @@ import Testing
     #expect(compiler.compilationCount == 4)
   }
 
+  private static let composed = "caf\u{E9}"
+  private static let decomposed = "cafe\u{301}"
+
+  /// A constraint on a text, and what the answer is then.
+  private struct Worded: Sendable {
+    let kind: @Sendable (String) -> Constraint.Kind
+    var answer: @Sendable (String) -> String = { "\"\($0)\"" }
+  }
+
+  private static let worded = [
+    Worded(kind: { .choice([$0]) }, answer: { $0 }), Worded(kind: { .regex($0) }, answer: { $0 }),
+    Worded(kind: { .grammar("root ::= \"\($0)\"") }, answer: { $0 }),
+    Worded(kind: { .jsonSchema(["const": .string($0)]) }),
+    Worded(kind: { .jsonSchema(["pattern": .string("^\($0)$")]) }),
+    Worded(
+      kind: { name in
+        let member = JSONObject.Member(key: name, value: ["type": "null"])
+        let properties = JSONValue.object(JSONObject(uniqueMembers: [member]))
+        return .jsonSchema(["properties": properties, "required": [.string(name)]])
+      }, answer: { "{\"\($0)\":null}" }),
+  ]
+
+  /// Texts are compared by their bytes: no request gets the constraint of another one.
+  @Test(arguments: worded.indices) func equivalentTextsAreDifferentConstraints(index: Int) throws {
+    let (kind, answer) = (Self.worded[index].kind, Self.worded[index].answer)
+    let compiler = ConstraintCompiler(tokenizer)
+    let texts = [Self.composed, Self.decomposed]
+    let constraints = try texts.map { try compiler.compile(kind($0)) }
+    for own in texts.indices {
+      for other in texts.indices { #expect(constraints[own].accepts(answer(texts[other])) == (own == other)) }
+    }
+  }
+
+  @Test func equivalentTextsOfOneSchemaAreDifferent() throws {
+    let patterns = try GrammarFixtures.schema(
+      #"{"prefixItems":[{"pattern":"^\u212b$"},{"pattern":"^\u00c5$"}],"minItems":2}"#)
+    #expect(patterns.accepts("[\"\u{212B}\",\"\u{C5}\"]") && !patterns.accepts("[\"\u{212B}\",\"\u{212B}\"]"))
+    let references = try GrammarFixtures.schema(
+      ##"""
+      {"$defs":{"\u212b":{"const":1},"\u00c5":{"const":2}},"prefixItems":[{"$ref":"#/$defs/\u212b"},
+      {"$ref":"#/$defs/\u00c5"}],"minItems":2}
+      """##)
+    #expect(references.accepts("[1,2]") && !references.accepts("[1,1]"))
+  }
+
+  @Test func constraintsAreKeptByTheirBytes() throws {
+    let large = Constraint.Kind.regex("(a|b){3000}")
+    for (byteLimit, compilationCount) in [(GrammarLimits.cacheBytesMaximum, 2), (1 << 16, 3)] {
+      let compiler = ConstraintCompiler(tokenizer, byteLimit: byteLimit)
+      #expect(try compiler.compile(large).byteCount > 1 << 16)
+      _ = try compiler.compile(.regex("c"))
+      _ = try compiler.compile(large)
+      #expect(compiler.compilationCount == compilationCount)
+    }
+  }
+
+  /// What a constraint has remembered since it was compiled counts, too.
+  @Test func rememberedMasksCountAsBytes() throws {
+    let constraint = try ConstraintCompiler(tokenizer).compile(.regex("[ab]{3}[cd]{3}"))
+    let byteCount = constraint.byteCount
+    let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+    for token in ids("abaccc") {
+      _ = try matcher.allowedTokens()
+      acceptAll([token], matcher)
+    }
+    #expect(constraint.byteCount > byteCount)
+  }
+
   @Test func tagsNeedATokenizerThatHasThem() {
     #expect(throws: GrammarError.self) {
       try ConstraintCompiler(.bytes()).compile(

@@ -192,6 +192,12 @@ final class Automaton {
 
   // MARK: Memory
 
+  /// Bytes of the network and of what is remembered, about.
+  var byteCount: Int {
+    network.byteCount + states.byteCount + stacks.byteCount
+      + transitionCapacity * MemoryLayout<Int32>.stride
+  }
+
   /// Whether so much is remembered that it is time to forget.
   var isFull: Bool {
     states.count >= stateCountMaximum

@@ -46,6 +46,9 @@ struct Network: Sendable {
   let startAfterThought: Int32
 
   var nodeCount: Int { isEnd.count }
+  var byteCount: Int {
+    edges.count * MemoryLayout<Edge>.stride + nodeCount * (3 * MemoryLayout<Int32>.stride + 1)
+  }
   var symbolCount: Int { byteClassCount + tagCount }
   func symbol(ofTag tag: Int) -> Int { byteClassCount + tag }
 }

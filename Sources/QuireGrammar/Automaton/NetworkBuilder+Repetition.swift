@@ -1,12 +1,13 @@
 extension NetworkBuilder {
   mutating func addRepetition(
-    _ part: GrammarExpression, minimum: Int, maximum: Int?, from source: Int32, to target: Int32
+    _ repetition: Repetition, from source: Int32, to target: Int32
   ) throws(GrammarError) {
+    let (part, minimum, maximum) = (repetition.part, repetition.minimum, repetition.maximum)
     var node = source
     if let maximum, maximum <= 0 { return try addFree(from: source, to: target) }
     var copies = Copies()
     for _ in 0..<minimum { node = try addCopy(part, after: node, &copies) }
-    let hasMarks = grammar.alwaysReads(part)
+    let hasMarks = readers.alwaysReads(part)
     if hasMarks { markAlikes(copies, reserve: tokenBytesMaximum) }
     guard let maximum else {
       let loop = try addNode()
@@ -54,19 +55,35 @@ extension NetworkBuilder {
   }
 }
 
-extension Grammar {
-  /// Whether a part is known to read at least one byte. False where that would take long to find out.
-  fileprivate func alwaysReads(_ part: GrammarExpression, depth: Int = 0) -> Bool {
-    guard depth < 8 else { return false }
+/// The rules that are known to read at least one byte, found once for a grammar: a rule may be used very often.
+struct ReadingRules {
+  private var isReading: [Bool]
+  /// Rules that use one another in a longer chain against their order may be taken for such that read nothing.
+  private static let roundMaximum = 8
+
+  init(_ grammar: Grammar) {
+    isReading = [Bool](repeating: false, count: grammar.rules.count)
+    for _ in 0..<Self.roundMaximum {
+      var isChanged = false
+      for (index, rule) in grammar.rules.enumerated().reversed()
+      where !isReading[index] && alwaysReads(rule.expression) {
+        isReading[index] = true
+        isChanged = true
+      }
+      if !isChanged { break }
+    }
+  }
+
+  /// Whether a part is known to read at least one byte.
+  func alwaysReads(_ part: GrammarExpression) -> Bool {
     switch part {
-    case .empty: return false
-    case .literal(let bytes): return !bytes.isEmpty
-    case .scalars, .tag: return true
-    case .sequence(let parts): return parts.prefix(8).contains { alwaysReads($0, depth: depth + 1) }
-    case .choice(let parts):
-      return parts.count <= 64 && parts.allSatisfy { alwaysReads($0, depth: depth + 1) }
-    case .repetition(let part, let minimum, _): return minimum > 0 && alwaysReads(part, depth: depth + 1)
-    case .rule(let index): return alwaysReads(rules[index].expression, depth: depth + 1)
+    case .empty: false
+    case .literal(let bytes): !bytes.isEmpty
+    case .scalars, .tag: true
+    case .sequence(let parts): parts.contains(where: alwaysReads)
+    case .choice(let parts): parts.allSatisfy(alwaysReads)
+    case .repetition(let part, let minimum, _): minimum > 0 && alwaysReads(part)
+    case .rule(let index): isReading[index]
     }
   }
 }

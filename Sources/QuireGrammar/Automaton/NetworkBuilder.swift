@@ -6,6 +6,7 @@ struct NetworkBuilder {
   }
 
   let grammar: Grammar
+  let readers: ReadingRules
   /// Bytes of the longest token.
   let tokenBytesMaximum: Int
   private(set) var drafts: [DraftEdge] = []
@@ -42,6 +43,7 @@ struct NetworkBuilder {
 
   private init(grammar: Grammar, tokenBytesMaximum: Int) {
     self.grammar = grammar
+    readers = ReadingRules(grammar)
     self.tokenBytesMaximum = tokenBytesMaximum
   }
 
@@ -99,7 +101,8 @@ extension NetworkBuilder {
     case .sequence(let parts): try addSequence(parts, from: source, to: target)
     case .choice(let parts): try addChoice(parts, from: source, to: target)
     case .repetition(let part, let minimum, let maximum):
-      try addRepetition(part, minimum: minimum, maximum: maximum, from: source, to: target)
+      let repetition = Repetition(part: part, minimum: minimum, maximum: maximum).flattened
+      try addRepetition(repetition, from: source, to: target)
     case .rule(let index):
       // The target is a rule until the edges are put in order.
       try add(

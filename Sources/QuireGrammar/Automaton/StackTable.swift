@@ -8,33 +8,53 @@ struct StackTable {
     let depth: Int32
   }
 
-  private struct Key: Hashable {
-    let node: Int32
-    let parent: Int32
-  }
-
   /// Nothing to return to: the end of the rule is the end of the text.
   static let empty: Int32 = 0
   /// Something to return to that is left out.
   static let cut: Int32 = 1
 
   private var frames = [Frame(node: 0, parent: -1, depth: 0), Frame(node: 0, parent: -1, depth: 0)]
-  private var numbers: [Key: Int32] = [:]
+  /// Stack by hash of its top node and parent; 0 for an empty slot. A power of two.
+  private var slots = [Int32](repeating: 0, count: 64)
 
   var count: Int { frames.count }
+  var byteCount: Int { count * MemoryLayout<Frame>.stride + slots.count * MemoryLayout<Int32>.stride }
 
   subscript(stack: Int32) -> Frame { frames[Int(stack)] }
 
   /// Nil when the stack would be too deep.
   mutating func push(_ node: Int32, on parent: Int32) -> Int32? {
-    let key = Key(node: node, parent: parent)
-    if let known = numbers[key] { return known }
+    var slot = slot(of: node, on: parent)
+    if slots[slot] != 0 { return slots[slot] }
     let depth = frames[Int(parent)].depth + 1
     guard depth <= Int32(GrammarLimits.stackDepthMaximum) else { return nil }
     let stack = Int32(truncatingIfNeeded: frames.count)
     frames.append(Frame(node: node, parent: parent, depth: depth))
-    numbers[key] = stack
+    if 2 * count > slots.count {
+      rehash()
+      slot = self.slot(of: node, on: parent)
+    }
+    slots[slot] = stack
     return stack
+  }
+
+  /// The slot of a stack, or the empty slot to put it into.
+  private func slot(of node: Int32, on parent: Int32) -> Int {
+    var slot = Position(node: node, stack: parent).hash & (slots.count - 1)
+    while slots[slot] != 0 {
+      let frame = frames[Int(slots[slot])]
+      if frame.node == node && frame.parent == parent { break }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    return slot
+  }
+
+  private mutating func rehash() {
+    slots = [Int32](repeating: 0, count: 2 * slots.count)
+    // The last frame has no slot yet.
+    for stack in 2..<frames.count - 1 {
+      slots[slot(of: frames[stack].node, on: frames[stack].parent)] = Int32(truncatingIfNeeded: stack)
+    }
   }
 
   /// A stack of another table as one of this one.
@@ -70,62 +90,5 @@ struct StackTable {
       if rightDepth > leftDepth { right = frames[Int(right)].parent }
     }
     return left
-  }
-}
-
-/// A node and what to return to.
-struct Position: Hashable, Comparable {
-  let node: Int32
-  let stack: Int32
-
-  static func < (left: Position, right: Position) -> Bool {
-    left.stack == right.stack ? left.node < right.node : left.stack < right.stack
-  }
-}
-
-/// Positions under collection: each is looked at once.
-struct PositionSet {
-  private var list: [Position] = []
-  /// Positions before this one have been looked at.
-  private var doneCount = 0
-  /// Used once the list is too long to search.
-  private var members: Set<Position> = []
-  private static let searchedCount = 16
-
-  mutating func removeAll() {
-    list.removeAll(keepingCapacity: true)
-    if !members.isEmpty { members.removeAll(keepingCapacity: true) }
-    doneCount = 0
-  }
-
-  /// Adds a position to be looked at, unless there are too many.
-  mutating func add(_ position: Position) {
-    guard list.count < GrammarLimits.positionCountMaximum else { return }
-    if list.count < Self.searchedCount {
-      if list.contains(position) { return }
-    } else {
-      if members.isEmpty { members = Set(list) }
-      guard members.insert(position).inserted else { return }
-    }
-    list.append(position)
-  }
-
-  /// Adds a position that needs no look.
-  mutating func addFinal(_ position: Position) { list.append(position) }
-
-  mutating func popPending() -> Position? {
-    guard doneCount < list.count else { return nil }
-    defer { doneCount += 1 }
-    return list[doneCount]
-  }
-
-  mutating func keepReading(_ isKept: (Position) -> Bool) {
-    list.removeAll { !isKept($0) }
-  }
-
-  /// In order; the set is to be emptied before it is used again.
-  mutating func sorted() -> [Position] {
-    list.sort()
-    return list
   }
 }

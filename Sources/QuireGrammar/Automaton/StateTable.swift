@@ -11,6 +11,11 @@ struct StateTable {
   /// Positions of all states together.
   var positionCount: Int { all.count }
 
+  var byteCount: Int {
+    // Four bytes for where a state begins, two for what it is.
+    positionCount * MemoryLayout<Position>.stride + count * 6 + slots.count * MemoryLayout<Int32>.stride
+  }
+
   func positions(of state: Int32) -> ArraySlice<Position> {
     all[Int(firsts[Int(state)])..<Int(firsts[Int(state) + 1])]
   }

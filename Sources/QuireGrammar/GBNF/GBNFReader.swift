@@ -17,6 +17,8 @@ struct GBNFReader {
   private var rules: [String: Int] = [:]
   private var defined: Set<Int> = []
   private var depth = 0
+  /// Quantifiers one around the other in what was read last.
+  private var quantifierDepth = 0
 
   static func grammar(of source: String) throws(GrammarError) -> Grammar {
     var reader = GBNFReader(text: SourceText(source, name: "grammar"))
@@ -102,11 +104,14 @@ struct GBNFReader {
       throw text.error(expected: "at most \(GrammarLimits.depthMaximum) nested groups", advice: "use fewer")
     }
     var parts = [try readSequence(isGroup: isGroup)]
+    var deepest = quantifierDepth
     while isAtBar() {
       text.index += 1
       skipSpace(acrossLines: true)
       parts.append(try readSequence(isGroup: isGroup))
+      deepest = max(deepest, quantifierDepth)
     }
+    quantifierDepth = deepest
     return parts.count == 1 ? parts[0] : .choice(parts)
   }
 
@@ -121,20 +126,34 @@ struct GBNFReader {
 
   private mutating func readSequence(isGroup: Bool) throws(GrammarError) -> GrammarExpression {
     var parts: [GrammarExpression] = []
+    var deepest = 0
     while let scalar = text.next, scalar != "|", scalar != ")" {
       if scalar == "\n" || scalar == "\r" {
         guard isGroup else { break }
         skipSpace(acrossLines: true)
         continue
       }
-      var part = try readPart()
-      while let (minimum, maximum) = try text.takeQuantifier() {
-        part = .repetition(part, minimum: minimum, maximum: maximum)
-      }
-      parts.append(part)
+      parts.append(try readRepeated())
+      deepest = max(deepest, quantifierDepth)
       skipSpace(acrossLines: isGroup)
     }
+    quantifierDepth = deepest
     return parts.count == 1 ? parts[0] : .sequence(parts)
+  }
+
+  private mutating func readRepeated() throws(GrammarError) -> GrammarExpression {
+    quantifierDepth = 0
+    var part = try readPart()
+    while let (minimum, maximum) = try text.takeQuantifier() {
+      quantifierDepth += 1
+      guard quantifierDepth <= GrammarLimits.depthMaximum else {
+        throw text.error(
+          expected: "at most \(GrammarLimits.depthMaximum) quantifiers one around the other",
+          advice: "use fewer")
+      }
+      part = .repetition(part, minimum: minimum, maximum: maximum)
+    }
+    return part
   }
 
   private mutating func readPart() throws(GrammarError) -> GrammarExpression {

@@ -11,7 +11,16 @@ package struct ScalarSet: Sendable, Equatable {
   static let hexadecimalDigits = ScalarSet([0x30...0x39, 0x41...0x46, 0x61...0x66])
   /// Letters and digits of ASCII, and the underscore.
   static let wordCharacters = ScalarSet([0x30...0x39, 0x41...0x5A, 0x5F...0x5F, 0x61...0x7A])
-  static let whiteSpace = ScalarSet([0x09...0x0D, 0x20...0x20])
+  /// Spaces of Unicode's category Zs, and its line and paragraph separators.
+  private static let separators = ScalarSet([
+    0x20...0x20, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029, 0x202F...0x202F,
+    0x205F...0x205F,
+    0x3000...0x3000,
+  ])
+  /// What `str.isspace` of Python calls white space.
+  static let pythonWhiteSpace = separators.union(ScalarSet([0x09...0x0D, 0x1C...0x1F, 0x85...0x85]))
+  /// WhiteSpace and LineTerminator of ECMA-262.
+  static let ecmaScriptWhiteSpace = separators.union(ScalarSet([0x09...0x0D, 0xFEFF...0xFEFF]))
 
   /// Ranges in any order; they may overlap and contain surrogates or numbers that are no scalars.
   package init(_ ranges: [ClosedRange<UInt32>]) {

@@ -45,6 +45,14 @@ final class MaskMaker {
 
   deinit { path.deallocate() }
 
+  /// Steps so far, of which a visited node takes only a part.
+  var work: Int { automaton.work + visitCount / GrammarLimits.visitsPerStep }
+
+  /// Bytes of the automaton and of the masks, about.
+  var byteCount: Int {
+    automaton.byteCount + (masks.count + localMasks.count) * trie.wordCount * MemoryLayout<UInt64>.stride
+  }
+
   /// The mask of the state that a handle holds.
   func mask(ofHandle handle: Int) throws(MaskOverload) -> TokenMask {
     if let known = masks.value(of: automaton.state(of: handle)) { return known }
@@ -63,6 +71,7 @@ final class MaskMaker {
       return TokenMask(wordCount: trie.wordCount).seal(twins: [])
     }
     path[1] = automaton.localState(of: path[0], above: base)
+    try checkWork()
     let local = try localMask()
     let mask = TokenMask(copying: local.mask)
     // What stands on the empty stack is left at the end of the text, and nothing follows.
@@ -74,6 +83,10 @@ final class MaskMaker {
       if next != Automaton.deadState { mask.insert(id) }
     }
     return mask.seal(twins: trie.twins)
+  }
+
+  private func checkWork() throws(MaskOverload) {
+    if automaton.work > workLimit { throw MaskOverload() }
   }
 
   /// The mask of the local state at `path[1]`.
@@ -93,6 +106,7 @@ final class MaskMaker {
     path[Self.pinnedCount] = path[0]
     for (index, byte) in trie.text(of: node).enumerated() {
       path[Self.pinnedCount + index + 1] = automaton.next(path[Self.pinnedCount + index], byte: byte)
+      try checkWork()
     }
     guard path[Self.pinnedCount + depth] != Automaton.deadState else { return }
     var open: [Int32] = []
@@ -167,8 +181,11 @@ final class MaskMaker {
 extension MaskMaker {
   /// All tokens, but of those that continue a text after `prefix` only those that can follow from a state on: for the
   /// end of a thought that is spelled out. Nil when no token does.
-  func freeMask(after prefix: some Sequence<UInt8>, state: Int32) -> TokenMask? {
+  func freeMask(
+    after prefix: some Sequence<UInt8>, state: Int32
+  ) throws(MaskOverload) -> TokenMask? {
     guard let node = trie.node(of: prefix) else { return nil }
+    workLimit = automaton.work + GrammarLimits.maskWorkMaximum
     let mask = TokenMask(wordCount: trie.wordCount, repeating: .max)
     var states = [Int32](repeating: Automaton.deadState, count: trie.depthMaximum + 1)
     let depth = Int(trie.depths[node])
@@ -176,6 +193,7 @@ extension MaskMaker {
     for node in trie.nodeRange(below: node) {
       let nodeDepth = Int(trie.depths[node])
       let next = automaton.next(states[nodeDepth - 1], byte: trie.bytes[node])
+      try checkWork()
       states[nodeDepth] = next
       if next == Automaton.deadState && trie.tokens[node] >= 0 { mask.remove(trie.tokens[node]) }
     }

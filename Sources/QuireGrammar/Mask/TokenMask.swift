@@ -65,6 +65,8 @@ struct MaskCache<Value> {
 
   init(capacity: Int) { self.capacity = capacity }
 
+  var count: Int { young.count + old.count }
+
   mutating func value(of state: Int32) -> Value? {
     if let value = young[state] { return value }
     guard let value = old[state] else { return nil }

@@ -3,15 +3,41 @@
 /// | written | matches |
 /// |---|---|
 /// | `a|b`, `(…)`, `(?:…)`, `(?<name>…)`, `(?P<name>…)` | either; a group, whose name says nothing |
-/// | `.` | any scalar but a line feed |
+/// | `.` | any scalar but a line feed; in ECMAScript but any end of a line |
 /// | `[a-z_]`, `[^…]` | one scalar of the set, or not of it |
-/// | `\d \w \s` and `\D \W \S` | ASCII digits, word characters, white space; all others |
+/// | `\d \w` and `\D \W` | ASCII digits, word characters; all others |
+/// | `\s` and `\S` | white space of Unicode, as the dialect counts it; all others |
 /// | `\n \r \t \f \v \0 \xHH \uHHHH \u{H…}` | that scalar; `\` before punctuation is the punctuation |
 /// | `* + ? {m} {m,} {m,n} {,n}` | repetition; a `?` after it changes nothing |
 /// | `^` and `$` | the ends, where an alternative of the whole expression begins and ends |
 ///
-/// Lookaround, backreferences, word boundaries, flags, possessive quantifiers and `\p` are refused.
+/// Lookaround, backreferences, word boundaries, flags, possessive quantifiers, several quantifiers of one part and `\p`
+/// are refused.
 struct RegexReader {
+  /// Where languages read the same expression differently.
+  enum Dialect {
+    /// Python's `re` for `str`: `.` excludes only the line feed.
+    case python
+    /// ECMA-262, which JSON Schema refers to for `pattern`.
+    case ecmaScript
+
+    /// What `.` matches.
+    fileprivate var anyScalar: ScalarSet {
+      switch self {
+      case .python: ScalarSet("\n").inverted
+      case .ecmaScript: ScalarSet([0x0A...0x0A, 0x0D...0x0D, 0x2028...0x2029]).inverted
+      }
+    }
+
+    /// What `\s` matches.
+    fileprivate var whiteSpace: ScalarSet {
+      switch self {
+      case .python: .pythonWhiteSpace
+      case .ecmaScript: .ecmaScriptWhiteSpace
+      }
+    }
+  }
+
   /// One alternative of an expression, and whether it says where it begins and ends.
   struct Alternative {
     var expression = GrammarExpression.empty
@@ -20,18 +46,24 @@ struct RegexReader {
   }
 
   private var text: SourceText
+  private let dialect: Dialect
   private var depth = 0
 
-  /// The texts that an expression matches as a whole.
+  /// The texts that an expression of Python matches as a whole.
   static func grammar(of source: String) throws(GrammarError) -> Grammar {
     var grammar = Grammar()
-    grammar.root = .choice(try alternatives(of: source, name: "regex").map(\.expression))
+    let alternatives = try alternatives(of: source, .python, name: "regex")
+    grammar.root = .choice(alternatives.map(\.expression))
     return grammar
   }
 
   /// The alternatives of an expression.
-  static func alternatives(of source: String, name: String) throws(GrammarError) -> [Alternative] {
-    var reader = RegexReader(text: SourceText(source, name: name))
+  ///
+  /// - Parameter name: what the expression is called in sentences
+  static func alternatives(
+    of source: String, _ dialect: Dialect = .ecmaScript, name: String
+  ) throws(GrammarError) -> [Alternative] {
+    var reader = RegexReader(text: SourceText(source, name: name), dialect: dialect)
     let alternatives = try reader.readAlternatives(isOutermost: true)
     guard reader.text.isAtEnd else {
       throw reader.text.error(expected: "the end", advice: "write \\) for the character, or open the group")
@@ -68,16 +100,17 @@ struct RegexReader {
   }
 
   private mutating func readRepeated() throws(GrammarError) -> GrammarExpression {
-    var part = try readPart()
-    while let (minimum, maximum) = try text.takeQuantifier() {
-      // A lazy quantifier matches the same texts.
-      _ = text.take("?")
-      if text.next == "+" || text.next == "*" {
-        throw text.error(expected: "one quantifier", advice: "possessive quantifiers are not supported")
-      }
-      part = .repetition(part, minimum: minimum, maximum: maximum)
+    let part = try readPart()
+    guard let (minimum, maximum) = try text.takeQuantifier() else { return part }
+    // A lazy quantifier matches the same texts.
+    _ = text.take("?")
+    // Each further one would nest the expression once more, without a limit.
+    if let next = text.next, "*+?{".unicodeScalars.contains(next) {
+      throw text.error(
+        expected: "at most one quantifier after a part",
+        advice: "write a group to repeat a repetition; possessive quantifiers are not supported")
     }
-    return part
+    return .repetition(part, minimum: minimum, maximum: maximum)
   }
 
   private mutating func readPart() throws(GrammarError) -> GrammarExpression {
@@ -86,7 +119,7 @@ struct RegexReader {
     case "[": return .scalars(try readClass())
     case ".":
       text.index += 1
-      return .scalars(ScalarSet("\n").inverted)
+      return .scalars(dialect.anyScalar)
     case "\\": return .scalars(try readEscape(inClass: false))
     case "*", "+", "?", "{":
       throw text.error(expected: "something to repeat", advice: "write a backslash before the character")
@@ -154,8 +187,8 @@ extension RegexReader {
   }
 
   private static let sets: [Unicode.Scalar: ScalarSet] = [
-    "d": .digits, "w": .wordCharacters, "s": .whiteSpace, "D": ScalarSet.digits.inverted,
-    "W": ScalarSet.wordCharacters.inverted, "S": ScalarSet.whiteSpace.inverted,
+    "d": .digits, "w": .wordCharacters, "D": ScalarSet.digits.inverted,
+    "W": ScalarSet.wordCharacters.inverted,
   ]
   private static let controls: [Unicode.Scalar: Unicode.Scalar] = [
     "n": "\n", "r": "\r", "t": "\t", "f": "\u{C}", "v": "\u{B}", "0": "\0",
@@ -169,6 +202,10 @@ extension RegexReader {
     if let set = Self.sets[scalar] {
       text.index += 1
       return set
+    }
+    if scalar == "s" || scalar == "S" {
+      text.index += 1
+      return scalar == "s" ? dialect.whiteSpace : dialect.whiteSpace.inverted
     }
     if let control = Self.controls[scalar] {
       text.index += 1

@@ -1,6 +1,7 @@
 /// Numbers between two bounds, as text.
 ///
-/// Every number written has at most `JSONGrammar.digitCountMaximum` digits before the point.
+/// Every number written has at most `JSONGrammar.digitCountMaximum` digits before the point. Those with digits after it
+/// have at most `exactDigitCount` in all, so that what a reader rounds them to is inside the bounds, too.
 struct BoundedNumbers {
   var low: Int?
   var high: Int?
@@ -9,6 +10,12 @@ struct BoundedNumbers {
 
   /// The largest magnitude that has as many digits as are written.
   static let magnitudeMaximum = 999_999_999_999_999_999
+
+  /// Significant digits that a double always tells apart (DBL_DIG of C): a decimal with at most so many, above a bound
+  /// with at most so many, is also above it after rounding.
+  private static let exactDigitCount = 15
+  /// Integers below it are all doubles: 2^53.
+  private static let exactIntegerEnd = 1 << 53
 
   /// The integers of the range.
   var integers: GrammarExpression {
@@ -52,35 +59,86 @@ struct BoundedNumbers {
   private static func magnitudes(
     from first: Int, includesFirst: Bool, to last: Int?, includesLast: Bool
   ) -> GrammarExpression {
-    let zeros = GrammarExpression.optional(
-      .sequence([
-        .text("."),
-        .repetition(.text("0"), minimum: 1, maximum: JSONGrammar.fractionDigitCountMaximum),
-      ]))
     if let last, first >= last {
       return first == last && includesFirst && includesLast
-        ? .sequence([.text("\(first)"), zeros]) : .nothing
+        ? .sequence([.text("\(first)"), zeros(after: first)]) : .nothing
     }
-    let someFraction = GrammarExpression.sequence([
-      .text("."), .repetition(.text("0"), minimum: 0, maximum: 15), JSONGrammar.nonzeroDigits,
-      .repetition(JSONGrammar.digits, minimum: 0, maximum: 15),
-    ])
-    var parts = [
-      GrammarExpression.sequence([
-        .text("\(first)"), includesFirst ? .optional(JSONGrammar.fraction) : someFraction,
-      ])
-    ]
-    // bounded: `first` is below `last` or below magnitudeMaximum
-    let next = first + 1
-    let end = last.map { $0 - 1 } ?? magnitudeMaximum
-    if next <= end {
-      parts.append(.sequence([naturals(next, end), .optional(JSONGrammar.fraction)]))
+    var parts: [GrammarExpression] = []
+    let fraction = includesFirst ? fraction(after: first) : nonzeroFraction(after: first)
+    parts.append(.sequence([.text("\(first)"), fraction]))
+    let next = includesFirst ? first + 1 : above(first)
+    let end = last.map { includesLast ? $0 - 1 : below($0) } ?? magnitudeMaximum
+    for decade in decades(next, end) {
+      parts.append(.sequence([naturals(decade.low, decade.high), Self.fraction(after: decade.low)]))
     }
-    if let last, includesLast { parts.append(.sequence([.text("\(last)"), zeros])) }
+    if let last, includesLast { parts.append(.sequence([.text("\(last)"), zeros(after: last)])) }
     return .choice(parts)
   }
 
+  /// The least integer above a natural number that is above it as a double, too.
+  private static func above(_ number: Int) -> Int {
+    // bounded: at most magnitudeMaximum
+    number < exactIntegerEnd ? number + 1 : Int(Double(number).nextUp)
+  }
+
+  /// The greatest integer below a natural number that is below it as a double, too.
+  private static func below(_ number: Int) -> Int {
+    // bounded: at most magnitudeMaximum
+    number <= exactIntegerEnd ? number - 1 : Int(Double(number).nextDown)
+  }
+
+  // MARK: Fractions
+
+  /// Digits that may stand behind the point of an integer.
+  private static func fractionDigitCount(after integer: Int) -> Int {
+    max(0, exactDigitCount - decimalDigits(integer).count)
+  }
+
+  private static func zeros(after integer: Int) -> GrammarExpression {
+    let count = fractionDigitCount(after: integer)
+    if count == 0 { return .empty }
+    return .optional(.sequence([.text("."), .repetition(.text("0"), minimum: 1, maximum: count)]))
+  }
+
+  private static func fraction(after integer: Int) -> GrammarExpression {
+    let count = fractionDigitCount(after: integer)
+    if count == 0 { return .empty }
+    return .optional(.sequence([.text("."), .repetition(JSONGrammar.digits, minimum: 1, maximum: count)]))
+  }
+
+  /// A fraction that is not zero. Those that begin with many zeros are left out: each count of zeros would take a
+  /// repetition of its own.
+  private static func nonzeroFraction(after integer: Int) -> GrammarExpression {
+    let count = fractionDigitCount(after: integer)
+    func fraction(zeroCounts: ClosedRange<Int>) -> GrammarExpression {
+      .sequence([
+        .repetition(.text("0"), minimum: zeroCounts.lowerBound, maximum: zeroCounts.upperBound),
+        JSONGrammar.nonzeroDigits,
+        .repetition(JSONGrammar.digits, minimum: 0, maximum: count - zeroCounts.upperBound - 1),
+      ])
+    }
+    if count == 0 { return .nothing }
+    var parts = [fraction(zeroCounts: 0...0)]
+    if count > 1 { parts.append(fraction(zeroCounts: 1...max(1, count / 3))) }
+    return .sequence([.text("."), .choice(parts)])
+  }
+
   // MARK: Digits
+
+  /// A range of natural numbers, cut where the number of digits changes and no fraction may follow the longer ones.
+  private static func decades(_ first: Int, _ last: Int) -> [(low: Int, high: Int)] {
+    var parts: [(low: Int, high: Int)] = []
+    var low = first
+    while low <= last {
+      let longest = decimalDigits(low).reduce(0) { power, _ in power * 10 + 9 }
+      // Without fractions, all lengths are alike.
+      let high = fractionDigitCount(after: low) == 0 ? last : min(last, longest)
+      parts.append((low, high))
+      // bounded: at most magnitudeMaximum and one
+      low = high + 1
+    }
+    return parts
+  }
 
   /// The integers from `first` (0 or more) to `last`, without leading zeros.
   static func naturals(_ first: Int, _ last: Int) -> GrammarExpression {

@@ -8,7 +8,7 @@ import QuireJSON
 /// exponent; escapes of surrogates come in pairs.
 struct JSONGrammar {
   var grammar = Grammar()
-  private var shared: [String: Int] = [:]
+  private var shared: [UTF8Key: Int] = [:]
 
   static let indentMaximum = 20
   /// Decimal digits that always fit a 64-bit integer.
@@ -24,20 +24,21 @@ struct JSONGrammar {
   private mutating func rule(_ name: String, _ make: (inout JSONGrammar) -> GrammarExpression)
     -> GrammarExpression
   {
-    if let known = shared[name] { return .rule(known) }
+    let key = UTF8Key(name)
+    if let known = shared[key] { return .rule(known) }
     let rule = grammar.declare(name)
-    shared[name] = rule
+    shared[key] = rule
     grammar.define(rule, make(&self))
     return .rule(rule)
   }
 
   /// A rule that was added by this name, which is what the rule depends on.
-  func known(_ name: String) -> GrammarExpression? { shared[name].map { .rule($0) } }
+  func known(_ name: String) -> GrammarExpression? { shared[UTF8Key(name)].map { .rule($0) } }
 
   /// Adds a rule that others with the same name share: the masks of its inside are found once for all of them.
   mutating func share(_ name: String, _ expression: GrammarExpression) -> GrammarExpression {
     let rule = grammar.add(name, expression)
-    shared[name] = rule
+    shared[UTF8Key(name)] = rule
     return .rule(rule)
   }
 

@@ -26,7 +26,7 @@ struct SchemaReader {
   private let root: JSONValue
   /// What the schema is called in sentences.
   let name: String
-  private var references: [String: Int] = [:]
+  private var references: [UTF8Key: Int] = [:]
   private var visitCount = 0
   private var depth = 0
 
@@ -157,10 +157,10 @@ struct SchemaReader {
   private mutating func reference(_ pointer: String, at path: String) throws(GrammarError)
     -> GrammarExpression
   {
-    if let known = references[pointer] { return .rule(known) }
+    if let known = references[UTF8Key(pointer)] { return .rule(known) }
     let target = try target(of: pointer, at: path)
     let rule = json.grammar.declare(pointer)
-    references[pointer] = rule
+    references[UTF8Key(pointer)] = rule
     let targetPath = pointer == "#" ? "" : ".\(pointer.dropFirst(2).replacing("/", with: "."))"
     json.grammar.define(rule, try expression(target, at: targetPath))
     return .rule(rule)

@@ -1,8 +1,10 @@
 /// The values of `format` that strings can be held to, as expressions. Each matches only texts of its format, though not
 /// all: dates without 29 February, IPv6 addresses without `::`.
 enum StringFormat {
+  /// The years that dates of Python have: 0001 to 9999.
+  private static let year = #"(\d{3}[1-9]|\d{2}[1-9]0|\d[1-9]00|[1-9]000)"#
   private static let date =
-    #"\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"#
+    #"\#(year)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"#
   private static let time = #"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)"#
   private static let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
   private static let hostname = #"\#(label)(\.\#(label)){0,5}"#

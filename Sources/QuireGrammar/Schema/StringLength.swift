@@ -112,7 +112,8 @@ enum StringLength {
     case .repetition(let part, let low, let high):
       let unit = bounds(part).minimum
       guard unit > 0 else { return nil }
-      let count = low + (missing + unit - 1) / unit
+      // bounded: `missing` is from 1 to the limit of repetitions; `unit` may be as large as an integer is
+      let count = low + (missing - 1) / unit + 1
       guard count <= min(high ?? .max, GrammarLimits.repetitionMaximum) else { return nil }
       return .repetition(part, minimum: count, maximum: high)
     case .empty, .literal, .scalars, .rule, .tag: return nil

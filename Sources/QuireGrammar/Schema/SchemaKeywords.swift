@@ -21,6 +21,8 @@ enum SchemaKeywords {
     ("integer", []), ("boolean", []), ("null", []),
   ]
 
+  static let types = byType.map(\.type)
+
   /// About values of any type.
   static let general: Set<String> = [
     "type", "nullable", "const", "enum", "anyOf", "oneOf", "allOf", "$ref",

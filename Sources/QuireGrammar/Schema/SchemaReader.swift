@@ -78,14 +78,21 @@ struct SchemaReader {
       advice: "remove or rewrite it", keyword: keyword)
   }
 
+  func noSchema(_ found: JSONValue, _ path: String) -> GrammarError {
+    error(
+      path, expected: "a schema, which is an object or a boolean", found: found.kindDescription,
+      advice: "correct it")
+  }
+
+  /// Counts work; throws at the limit.
   mutating func visit(_ count: Int = 1) throws(GrammarError) {
     // bounded: both by the limit
     visitCount += min(count, GrammarLimits.schemaVisitMaximum)
     guard visitCount <= GrammarLimits.schemaVisitMaximum else {
       throw GrammarError(
         """
-        \(name): expected at most \(GrammarLimits.schemaVisitMaximum) schemas and properties, references followed, \
-        found more; make it smaller
+        \(name): expected at most \(GrammarLimits.schemaVisitMaximum) schemas, properties and values, references \
+        followed, found more; make it smaller
         """)
     }
   }
@@ -94,32 +101,34 @@ struct SchemaReader {
 
   /// The values that a schema allows.
   mutating func expression(_ schema: JSONValue, at path: String) throws(GrammarError) -> GrammarExpression {
-    depth += 1
     defer { depth -= 1 }
+    try enter(path)
+    try visit()
+    switch schema {
+    case .bool(let isAllowed): return isAllowed ? json.value : .nothing
+    case .object(let object):
+      if let reference = object["$ref"], SchemaKeywords.constraints(of: object) == ["$ref"] {
+        guard let pointer = reference.stringValue else { throw unsupported("$ref", path) }
+        return try self.reference(pointer, at: path)
+      }
+      guard let flat = try flattened(object, at: path) else { return .nothing }
+      return try values(of: flat, at: path)
+    default: throw noSchema(schema, path)
+    }
+  }
+
+  private mutating func enter(_ path: String) throws(GrammarError) {
+    depth += 1
     guard depth <= GrammarLimits.depthMaximum else {
       throw error(
         path, expected: "at most \(GrammarLimits.depthMaximum) nested schemas", found: "more",
         advice: "use $ref for recursive ones")
     }
-    try visit()
-    switch schema {
-    case .bool(let isAllowed): return isAllowed ? json.value : .nothing
-    case .object(let object): return try expression(object, at: path)
-    default:
-      throw error(
-        path, expected: "a schema, which is an object or a boolean", found: schema.kindDescription,
-        advice: "correct it")
-    }
   }
 
-  private mutating func expression(
-    _ object: JSONObject, at path: String
-  ) throws(GrammarError) -> GrammarExpression {
-    if let reference = object["$ref"], SchemaKeywords.constraints(of: object) == ["$ref"] {
-      guard let pointer = reference.stringValue else { throw unsupported("$ref", path) }
-      return try self.reference(pointer, at: path)
-    }
-    guard let flat = try flattened(object, at: path) else { return .nothing }
+  /// The values that a flat schema allows.
+  private mutating func values(of flat: JSONObject, at path: String) throws(GrammarError) -> GrammarExpression
+  {
     for keyword in ["anyOf", "oneOf"] {
       if let branches = flat[keyword] { return try choice(keyword, branches, of: flat, at: path) }
     }
@@ -137,18 +146,29 @@ struct SchemaReader {
     }
     var rest = object
     rest[keyword] = nil
-    let isAlone = SchemaKeywords.constraints(of: rest).isEmpty
     var parts: [GrammarExpression] = []
     for (index, branch) in branches.enumerated() {
       let branchPath = "\(path).\(keyword)[\(index)]"
-      if isAlone {
+      if rest.isEmpty {
         parts.append(try expression(branch, at: branchPath))
-      } else {
-        let both: JSONValue = ["allOf": [.object(rest), branch]]
-        parts.append(try expression(both, at: branchPath))
+      } else if let both = try self.branch(branch, with: rest, at: branchPath) {
+        parts.append(both)
       }
     }
     return .choice(parts)
+  }
+
+  /// The values of one branch that the keywords next to the branches allow, too; nil when both contradict each other.
+  private mutating func branch(
+    _ branch: JSONValue, with rest: JSONObject, at path: String
+  ) throws(GrammarError) -> GrammarExpression? {
+    defer { depth -= 1 }
+    try enter(path)
+    try visit()
+    guard let flat = try flattened(branch, at: path), let both = try merged(rest, flat, at: path) else {
+      return nil
+    }
+    return try values(of: both, at: path)
   }
 
   // MARK: References
@@ -161,9 +181,13 @@ struct SchemaReader {
     let target = try target(of: pointer, at: path)
     let rule = json.grammar.declare(pointer)
     references[pointer] = rule
-    let targetPath = pointer == "#" ? "" : ".\(pointer.dropFirst(2).replacing("/", with: "."))"
-    json.grammar.define(rule, try expression(target, at: targetPath))
+    json.grammar.define(rule, try expression(target, at: Self.path(of: pointer)))
     return .rule(rule)
+  }
+
+  /// The path of the schema that a pointer names, for sentences.
+  static func path(of pointer: String) -> String {
+    pointer == "#" ? "" : ".\(pointer.dropFirst(2).replacing("/", with: "."))"
   }
 
   func target(of pointer: String, at path: String) throws(GrammarError) -> JSONValue {

@@ -91,6 +91,28 @@ import Testing
     #expect(error?.description.contains(sentence) == true, "\(error?.description ?? "accepted")")
   }
 
+  // MARK: Arguments of tools
+
+  private func tool(_ parameters: String) throws -> Constraint.Kind {
+    let schema = try JSONValue.parse(Array(parameters.utf8))
+    return .toolCalls([ConstrainedTool(name: "f", parameters: schema)], allowsSeveral: false)
+  }
+
+  @Test(arguments: [
+    #"{"type":"string"}"#, #"{"anyOf":[{"type":"string"}]}"#, #"{"const":"a"}"#, #"{"allOf":[false]}"#,
+    ##"{"$ref":"#/$defs/x","$defs":{"x":{"type":"string","maxLength":2}}}"##,
+  ]) func argumentsThatAreNoObjectAreRefused(_ parameters: String) throws {
+    let sentence = GrammarFixtures.refusal(try tool(parameters))?.description
+    #expect(sentence?.contains("expected the type \"object\"") == true, "\(sentence ?? "accepted")")
+  }
+
+  @Test(arguments: [
+    ##"{"$ref":"#/$defs/x","$defs":{"x":{"type":"object","properties":{"next":{"$ref":"#/$defs/x"}}}}}"##,
+    ##"{"type":["object","null"],"nullable":true}"##, "{}",
+  ]) func argumentsThatAreObjectsAreTaken(_ parameters: String) throws {
+    #expect(GrammarFixtures.refusal(try tool(parameters)) == nil)
+  }
+
   // MARK: Work
 
   private static func texts(_ prefix: String, _ count: Int) -> JSONValue {

@@ -52,16 +52,24 @@ struct SchemaReader {
     self.name = name
   }
 
-  /// The values of the whole schema that are objects.
+  /// The values of the whole schema that are objects. Throws when there are none.
   mutating func argumentsObject() throws(GrammarError) -> GrammarExpression {
-    guard case .object(var object) = root, !object.isEmpty else { return json.object }
-    if let type = object["type"], !(type.arrayValue ?? [type]).contains("object") {
-      throw error(
-        "", expected: "the type \"object\", because arguments are members of one object",
-        found: String(type.serialized().prefix(40)), advice: "correct it", keyword: "type")
+    guard case .object(let object) = root, !object.isEmpty else { return json.object }
+    guard var flat = try flattened(object, at: "") else { throw noArguments("a schema without values") }
+    if let type = flat["type"], type.arrayValue?.contains("object") != true {
+      throw noArguments(String((object["type"] ?? type).serialized().prefix(40)))
     }
-    if object["$ref"] == nil { object["type"] = "object" }
-    return try expression(.object(object), at: "")
+    flat["type"] = ["object"]
+    flat["nullable"] = nil
+    let arguments = try values(of: flat, at: "")
+    if arguments == .nothing { throw noArguments("a schema without objects") }
+    return arguments
+  }
+
+  private func noArguments(_ found: String) -> GrammarError {
+    error(
+      "", expected: "the type \"object\", because arguments are members of one object", found: found,
+      advice: "correct it", keyword: "type")
   }
 
   // MARK: Errors and limits

@@ -34,6 +34,9 @@ import Testing
     Conformance(
       #"{"allOf":[{"type":"integer","minimum":9007199254740992},{"minimum":9007199254740993}]}"#,
       ["9007199254740993"], not: ["9007199254740992"]),
+    Conformance(
+      #"{"allOf":[{"type":"array","uniqueItems":true,"maxItems":1},{"uniqueItems":false}]}"#, ["[]", "[1]"],
+      not: ["[1,1]"]),
   ]
 
   /// A branch that can never hold is no branch.
@@ -79,6 +82,10 @@ import Testing
       "schema.$defs.x: expected"
     ),
     (#"{"allOf":[{"format":"date"},{"pattern":"a"}]}"#, "not both 'pattern' and 'format'"),
+    (
+      #"{"allOf":[{"patternProperties":{"^a":{}}},{"properties":{"ab":{}}}]}"#,
+      "schema.allOf[1]: expected no 'patternProperties' among schemas about the same object"
+    ),
     (
       ##"{"$defs":{"n":{"properties":{"n":{"$ref":"#/$defs/n"},"m":{"type":"null"}}},"m":{"properties":{"n":{"$ref":"#/$defs/m"}}}},"allOf":[{"$ref":"#/$defs/n"},{"$ref":"#/$defs/m"}]}"##,
       "remove the circle"

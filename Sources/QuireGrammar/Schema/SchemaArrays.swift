@@ -36,8 +36,11 @@ enum SchemaArrays {
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
     let (minimum, maximum) = try reader.counts("minItems", "maxItems", of: object, at: path)
-    if let unique = object["uniqueItems"], unique != .bool(false) {
-      throw reader.unsupported("uniqueItems", path)
+    if let unique = object["uniqueItems"], unique != .bool(false),
+      unique != .bool(true) || maximum ?? .max > 1
+    {
+      throw reader.unsupported(
+        "uniqueItems", path, because: "no 'uniqueItems' for arrays that may have several elements")
     }
     let elements = try Elements(of: object, at: path, reader)
     if elements.prefix.isEmpty {

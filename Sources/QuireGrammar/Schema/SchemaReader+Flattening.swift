@@ -57,10 +57,12 @@ extension SchemaReader {
   {
     var flat = JSONObject()
     for member in object.members where !["$ref", "allOf"].contains(member.key) {
-      if SchemaKeywords.isIgnored(member.key) { continue }
-      guard SchemaKeywords.supported.contains(member.key) else { throw unsupported(member.key, path) }
+      if SchemaKeywords.isIgnored(member.key) || SchemaKeywords.isNeutral(member) { continue }
+      guard SchemaKeywords.isSupported(member) else { throw unsupported(member.key, path) }
       flat[member.key] = member.value
     }
+    // Generators of schemas write the pattern of a format next to it; the pattern is held.
+    if case .string? = flat["pattern"], case .string? = flat["format"] { flat["format"] = nil }
     try readTypes(of: &flat, at: path)
     return flat
   }

@@ -37,6 +37,13 @@ extension SchemaReader {
       if one["pattern"] != nil, other["format"] != nil {
         throw unsupported("format", path, because: "not both 'pattern' and 'format'")
       }
+      let isAboutKeys = ["properties", "required", "additionalProperties", "propertyNames"].contains {
+        other[$0] != nil
+      }
+      if one["patternProperties"] != nil, isAboutKeys {
+        throw unsupported(
+          "patternProperties", path, because: "no 'patternProperties' among schemas about the same object")
+      }
       guard one["additionalProperties"] == .bool(false) else { continue }
       let known = one["properties"]?.objectValue
       let isSubset = other["properties"]?.objectValue?.keys.allSatisfy { known?[$0] != nil } ?? true
@@ -117,8 +124,9 @@ extension SchemaReader {
     switch (keyword, left, right) {
     case ("required", .array(let left), .array(let right)):
       return .array(try union(left, right))
-    case ("additionalProperties", _, _):
+    case ("additionalProperties", _, _), ("propertyNames", _, _):
       return try both(left, right, at: "\(path).\(keyword)", depth: depth)
+    case ("uniqueItems", .bool(let left), .bool(let right)): return .bool(left || right)
     case ("minimum", .number, .number), ("exclusiveMinimum", .number, .number),
       ("minLength", .number, .number), ("minItems", .number, .number), ("minProperties", .number, .number):
       return Self.isBelow(left, right) ? right : left

@@ -8,19 +8,24 @@ import QuireJSON
 /// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths too |
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
 /// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
-/// | `minProperties`, `maxProperties` | for objects without `properties` |
+/// | `propertyNames` | an `enum`, whose strings become properties; without `properties`, what `SchemaKeys` reads |
+/// | `patternProperties` | one pattern and no other properties: keys match it |
+/// | `minProperties` | each named property counts, and all others as one, as their keys may be the same |
+/// | `maxProperties` | for objects without `properties` |
 /// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items`. A list in `items` is read as `prefixItems`, then `additionalItems` as `items` |
+/// | `uniqueItems` | next to `maxItems` of at most 1 |
 /// | `minLength`, `maxLength` | as specified; next to `pattern` or `format` each repetition gets a share of the length, see `StringLength` |
-/// | `pattern`, `format` | one of the two; formats of `StringFormat` |
-/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds |
+/// | `pattern`, `format` | next to a pattern in the same schema, `format` is not held; formats of `StringFormat`, and Base64 |
+/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds; those beyond all numbers that are written exclude nothing |
+/// | `multipleOf` | 1 |
 /// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is not checked |
 /// | `allOf` | the schemas put together, where each keyword can be |
 /// | `$ref`, `$defs`, `definitions` | references into the schema itself, also recursive ones |
 /// | `title`, `description`, `default`, `examples` … | ignored |
 ///
-/// Any other keyword is refused by name, so that an answer is never looser than its schema. Values without a `type` get
-/// the types that their keywords are about. Keys of one object are different where `properties` names them; free
-/// objects may repeat a key.
+/// Any other keyword is refused by name, so that an answer is never looser than its schema, but for `oneOf` and a
+/// `format` next to a pattern. Values without a `type` get the types that their keywords are about. Keys of one object
+/// are different where `properties` names them; free objects may repeat a key.
 struct SchemaReader {
   var json: JSONGrammar
   private let root: JSONValue

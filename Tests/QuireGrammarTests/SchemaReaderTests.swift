@@ -246,10 +246,12 @@ import Testing
     ),
     (#"{"properties":{"a":{"items":{"not":{}}}}}"#, "schema.properties.a.items: expected keywords", "not"),
     (#"{"if":{},"then":{}}"#, "found 'if'", "if"),
-    (#"{"patternProperties":{}}"#, "'patternProperties'", "patternProperties"),
     (#"{"uniqueItems":true}"#, "'uniqueItems'", "uniqueItems"),
     (#"{"contains":{}}"#, "'contains'", "contains"),
-    (#"{"type":"object","strict":true,"dependentRequired":{}}"#, "'dependentRequired'", "dependentRequired"),
+    (
+      #"{"type":"object","strict":true,"dependentRequired":{"a":["b"]}}"#, "'dependentRequired'",
+      "dependentRequired"
+    ),
     (#"{"type":"text"}"#, "expected a type among", "type"), (#"{"type":7}"#, "expected a type among", "type"),
     (#"{"type":"string","format":"color"}"#, "expected a format among", "format"),
     (
@@ -257,7 +259,6 @@ import Testing
       "expected a 'format' whose texts can have the length",
       "format"
     ),
-    (#"{"type":"string","format":"date","pattern":"a"}"#, "not both 'pattern' and 'format'", "format"),
     (#"{"type":"string","pattern":"^ab?$","minLength":3}"#, "expected a 'pattern' whose texts", "pattern"),
     (
       #"{"minLength":5,"pattern":"^(((((a{9999}){9999}){9999}){9999}){9999})*$"}"#,
@@ -276,7 +277,6 @@ import Testing
     (#"{"type":"array","minItems":-1}"#, "expected a count from 0", "minItems"),
     (#"{"prefixItems":[{}],"items":[{}]}"#, "one schema in items next to prefixItems", "items"),
     (#"{"type":"number","minimum":0.5}"#, "expected an integer of at most 18 digits in minimum", "minimum"),
-    (#"{"type":"integer","maximum":1e300}"#, "expected an integer of at most 18 digits", "maximum"),
     (#"{"prefixItems":[],"items":false,"minItems":1}"#, "expected a constraint that some text", nil),
     (#"{"enum":[]}"#, "expected", nil),
     (#"{"$ref":"http://x/y"}"#, "expected a $ref into the schema itself", "$ref"),
@@ -298,7 +298,7 @@ import Testing
       #"{"allOf":[{"properties":{"a":{}},"additionalProperties":false},{"properties":{"b":{}}}]}"#,
       "'additionalProperties'", "additionalProperties"
     ),
-    (#"{"properties":{"a":{}},"minProperties":3}"#, "no count of properties", "minProperties"),
+    (#"{"properties":{"a":{}},"minProperties":3}"#, "expected minProperties at most", "minProperties"),
     (
       #"{"type":"array","items":{"type":"array","items":{"type":"string","minLength":900},"minItems":900},"minItems":900}"#,
       "", nil

@@ -2,45 +2,67 @@ import QuireJSON
 
 /// Arrays of schemas.
 enum SchemaArrays {
+  /// The schemas of an array's elements by position.
+  struct Elements {
+    let prefix: [JSONValue]
+    /// The keyword that lists the schemas of `prefix`.
+    let prefixKeyword: String
+    /// The schema of elements after `prefix`; nil when the keyword is not there.
+    let items: JSONValue?
+
+    /// Throws when `prefixItems` is no list, or `items` is one next to it.
+    init(of object: JSONObject, at path: String, _ reader: SchemaReader) throws(GrammarError) {
+      let (prefix, items) = (object["prefixItems"], object["items"])
+      if case .array(let list)? = items {
+        guard prefix == nil else {
+          throw reader.unsupported("items", path, because: "one schema in items next to prefixItems")
+        }
+        // A list, as in versions of JSON Schema before 2020-12; other elements follow `additionalItems`.
+        (self.prefix, prefixKeyword, self.items) = (list, "items", object["additionalItems"])
+        return
+      }
+      guard let list = (prefix ?? .array([])).arrayValue else {
+        throw reader.unsupported("prefixItems", path, because: "a list of schemas in prefixItems")
+      }
+      (self.prefix, prefixKeyword, self.items) = (list, "prefixItems", items)
+    }
+
+    var isFree: Bool { prefix.isEmpty && items == nil }
+
+    func schema(at index: Int) -> JSONValue? { index < prefix.count ? prefix[index] : items }
+  }
+
   static func expression(
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    if let unique = object["uniqueItems"], unique != .bool(false) {
-      throw reader.unsupported("uniqueItems", path)
-    }
     let (minimum, maximum) = try reader.counts("minItems", "maxItems", of: object, at: path)
-    var (prefix, items) = (object["prefixItems"], object["items"])
-    if case .array? = items {
-      guard prefix == nil else {
-        throw reader.unsupported("items", path, because: "one schema in items next to prefixItems")
-      }
-      // A list, as in versions of JSON Schema before 2020-12; other elements follow `additionalItems`.
-      (prefix, items) = (items, object["additionalItems"])
+    if let unique = object["uniqueItems"], unique != .bool(false),
+      unique != .bool(true) || maximum ?? .max > 1
+    {
+      throw reader.unsupported(
+        "uniqueItems", path, because: "no 'uniqueItems' for arrays that may have several elements")
     }
-    if prefix == .array([]) { prefix = nil }
-    guard let prefix else {
-      let item = try reader.expression(items ?? .bool(true), at: path + ".items")
+    let elements = try Elements(of: object, at: path, reader)
+    if elements.prefix.isEmpty {
+      let item = try reader.expression(elements.items ?? .bool(true), at: path + ".items")
       if maximum == 0 { return reader.json.brackets(.empty) }
       // A rule, so that copies are small.
       let rule = reader.json.grammar.add("item", item)
       let list = reader.json.list(.rule(rule), minimum: minimum, maximum: maximum)
       return reader.json.brackets(minimum == 0 && item == .nothing ? .empty : list)
     }
-    guard let prefix = prefix.arrayValue else {
-      throw reader.unsupported("prefixItems", path, because: "a list of schemas in prefixItems")
-    }
-    return try tuple(prefix, items, minimum: minimum, maximum: maximum, at: path, &reader)
+    return try tuple(elements, minimum: minimum, maximum: maximum, at: path, &reader)
   }
 
   /// From the last element to the first: each is followed by the rest, or by nothing once there are enough.
   private static func tuple(
-    _ prefix: [JSONValue], _ items: JSONValue?, minimum: Int, maximum: Int?, at path: String,
-    _ reader: inout SchemaReader
+    _ elements: Elements, minimum: Int, maximum: Int?, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
+    let prefix = elements.prefix
     let comma = reader.json.comma
     let count = min(prefix.count, maximum ?? .max)
     var rest = GrammarExpression.empty
-    if let items, maximum ?? .max > prefix.count {
+    if let items = elements.items, maximum ?? .max > prefix.count {
       let item = reader.json.grammar.add("item", try reader.expression(items, at: path + ".items"))
       rest = .repetition(
         .sequence([comma, .rule(item)]), minimum: max(0, minimum - prefix.count),
@@ -54,7 +76,7 @@ enum SchemaArrays {
       return reader.json.brackets(.empty)
     }
     for index in (0..<count).reversed() {
-      let element = try reader.expression(prefix[index], at: "\(path).prefixItems[\(index)]")
+      let element = try reader.expression(prefix[index], at: "\(path).\(elements.prefixKeyword)[\(index)]")
       let tail = reader.json.grammar.add("elements", .sequence([element, rest]))
       let all = GrammarExpression.rule(tail)
       if index == 0 {

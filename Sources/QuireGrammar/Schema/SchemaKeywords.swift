@@ -4,22 +4,27 @@ import QuireJSON
 enum SchemaKeywords {
   /// Keywords of JSON Schema that would constrain values and are not supported.
   static let unsupported: Set<String> = [
-    "not", "if", "then", "else", "multipleOf", "patternProperties", "propertyNames", "contains",
-    "minContains", "maxContains", "dependencies", "dependentRequired", "dependentSchemas",
-    "unevaluatedItems", "unevaluatedProperties", "$dynamicRef", "$recursiveRef",
+    "not", "if", "then", "else", "contains", "minContains", "maxContains", "dependencies",
+    "dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef",
+    "$recursiveRef",
   ]
 
   /// Types in the order in which they are tried, with the keywords that are about them.
   static let byType: [(type: String, keywords: Set<String>)] = [
     (
       "object",
-      ["properties", "required", "additionalProperties", "minProperties", "maxProperties"]
+      [
+        "properties", "required", "additionalProperties", "minProperties", "maxProperties", "propertyNames",
+        "patternProperties",
+      ]
     ),
     ("array", ["items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"]),
     ("string", ["minLength", "maxLength", "pattern", "format"]),
-    ("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]),
+    ("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
     ("integer", []), ("boolean", []), ("null", []),
   ]
+
+  static let types = byType.map(\.type)
 
   /// About values of any type.
   static let general: Set<String> = [
@@ -36,5 +41,20 @@ enum SchemaKeywords {
   /// Whether a keyword says nothing about values: it is an annotation or no keyword of JSON Schema.
   static func isIgnored(_ keyword: String) -> Bool {
     !supported.contains(keyword) && !unsupported.contains(keyword)
+  }
+
+  /// Whether a keyword of JSON Schema says nothing with this value.
+  static func isNeutral(_ member: JSONObject.Member) -> Bool {
+    switch member.key {
+    case "patternProperties", "dependencies", "dependentRequired", "dependentSchemas":
+      member.value == [:]
+    case "propertyNames", "unevaluatedProperties", "unevaluatedItems":
+      member.value == true || member.value == [:]
+    default: false
+    }
+  }
+
+  static func isSupported(_ member: JSONObject.Member) -> Bool {
+    member.key == "multipleOf" ? member.value.intValue == 1 : supported.contains(member.key)
   }
 }

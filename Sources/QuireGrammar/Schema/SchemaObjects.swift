@@ -2,104 +2,72 @@ import QuireJSON
 
 /// Objects of schemas.
 enum SchemaObjects {
-  private struct Property {
-    let name: String
-    let member: GrammarExpression
-    let isRequired: Bool
-  }
-
   static func expression(
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
     let (minimum, maximum) = try reader.counts("minProperties", "maxProperties", of: object, at: path)
-    let properties = try self.properties(of: object, at: path, &reader)
-    var additional = object["additionalProperties"]
-    if additional == nil && properties.isEmpty { additional = .bool(true) }
-    var extra: GrammarExpression?
-    if let additional, additional != .bool(false) {
-      let value = try reader.expression(additional, at: path + ".additionalProperties")
-      let key = try KeyGrammar.key(except: properties.map(\.name), &reader)
-      let rule = reader.json.grammar.add("member", reader.json.member(key: key, value: value))
-      extra = .rule(rule)
+    let members = try SchemaMembers(of: object, at: path, &reader)
+    let (properties, extra) = (members.properties, members.extra)
+    // Keys that no property names may be the same.
+    guard minimum <= properties.count + (extra == nil ? 0 : 1) else {
+      if extra == nil && object["additionalProperties"] == false { return .nothing }
+      throw reader.unsupported(
+        "minProperties", path,
+        because:
+          "minProperties at most the number of properties that are named, and one where others are allowed")
     }
     if properties.isEmpty {
-      let list = extra.map { reader.json.list($0, minimum: minimum, maximum: maximum) }
-      if extra == nil && minimum > 0 { return .nothing }
-      return reader.json.braces(list ?? .empty)
+      return reader.json.braces(
+        extra.map { reader.json.list($0, minimum: minimum, maximum: maximum) } ?? .empty)
     }
-    let requiredCount = properties.count(where: \.isRequired)
-    guard minimum <= requiredCount, maximum.map({ extra == nil && $0 >= properties.count }) ?? true else {
-      let keyword = minimum > requiredCount ? "minProperties" : "maxProperties"
-      throw reader.unsupported(keyword, path, because: "no count of properties next to 'properties'")
+    guard maximum.map({ extra == nil && $0 >= properties.count }) ?? true else {
+      throw reader.unsupported("maxProperties", path, because: "no count of properties next to 'properties'")
     }
-    return reader.json.braces(chain(properties, extra: extra, &reader))
+    // bounded: each count by the limit of visits
+    let missing = max(0, minimum - properties.count(where: \.isRequired))
+    try reader.visit(properties.count * min(missing, GrammarLimits.schemaVisitMaximum))
+    return reader.json.braces(chain(properties, extra: extra, missing: missing, &reader))
   }
 
-  private static func properties(
-    of object: JSONObject, at path: String, _ reader: inout SchemaReader
-  ) throws(GrammarError) -> [Property] {
-    var required: [String] = []
-    if let names = object["required"] {
-      guard let list = names.arrayValue, list.allSatisfy({ $0.stringValue != nil }) else {
-        throw reader.unsupported("required", path, because: "a list of names in required")
-      }
-      required = list.compactMap(\.stringValue)
-    }
-    guard let schemas = (object["properties"] ?? .object(JSONObject())).objectValue else {
-      throw reader.unsupported("properties", path, because: "an object of schemas in properties")
-    }
-    let requiredNames = Set(required.map { Array($0.utf8) })
-    try reader.visit(required.count)
-    var properties: [Property] = []
-    for member in schemas.members {
-      let value = try reader.expression(member.value, at: "\(path).properties.\(member.key)")
-      let isRequired = requiredNames.contains(Array(member.key.utf8))
-      properties.append(property(member.key, value, isRequired: isRequired, reader))
-    }
-    var known = Set(schemas.keys.map { Array($0.utf8) })
-    for name in required where known.insert(Array(name.utf8)).inserted {
-      let additional = object["additionalProperties"] ?? .bool(true)
-      let value = try reader.expression(additional, at: "\(path).additionalProperties")
-      properties.append(property(name, value, isRequired: true, reader))
-    }
-    return properties
-  }
-
-  private static func property(
-    _ name: String, _ value: GrammarExpression, isRequired: Bool, _ reader: SchemaReader
-  ) -> Property {
-    let key = GrammarExpression.literal(JSONGrammar.literalBytes(.string(name)))
-    return Property(
-      name: name, member: reader.json.member(key: key, value: value), isRequired: isRequired)
-  }
-
-  /// The members, in order, as one rule for each: the members from there on, of which the first is written or left out.
+  /// The members, in order, as rules for each: the members from there on, of which the first is written or left out.
   /// Each rule is used last in another one, so that no stack grows with the number of properties.
+  ///
+  /// - Parameter missing: members that there are at least, besides those that are required
   private static func chain(
-    _ properties: [Property], extra: GrammarExpression?, _ reader: inout SchemaReader
+    _ properties: [SchemaMembers.Property], extra: GrammarExpression?, missing: Int,
+    _ reader: inout SchemaReader
   ) -> GrammarExpression {
     let comma = reader.json.comma
-    /// The members that may be the first one here; nil for none.
-    var members = extra.map { extra in
-      GrammarExpression.rule(
+    /// By the number of missing members, the members that may be the first one here; nil for none.
+    var members = [GrammarExpression?](repeating: nil, count: missing + 1)
+    if let extra {
+      let several = GrammarExpression.rule(
         reader.json.grammar.add("members", .sequence([extra, .anyNumber(.sequence([comma, extra]))])))
+      for count in 0...min(1, missing) { members[count] = several }
     }
     var isRequired = false
     for property in properties.reversed() {
-      var rest = GrammarExpression.empty
-      if let members {
-        let further = GrammarExpression.sequence([comma, members])
-        rest = isRequired ? further : .optional(further)
+      var longer = members
+      for count in 0...missing {
+        let restCount = property.isRequired ? count : max(0, count - 1)
+        var alternatives: [GrammarExpression] = []
+        if let rest = members[restCount] {
+          let further = GrammarExpression.sequence([comma, rest])
+          let canEnd = !isRequired && restCount == 0
+          alternatives.append(.sequence([property.member, canEnd ? .optional(further) : further]))
+        } else if !isRequired && restCount == 0 {
+          alternatives.append(property.member)
+        }
+        if !property.isRequired, let members = members[count] { alternatives.append(members) }
+        longer[count] =
+          alternatives.isEmpty ? nil : .rule(reader.json.grammar.add("members", .choice(alternatives)))
       }
-      let present = GrammarExpression.sequence([property.member, rest])
-      var alternatives = [present]
-      if !property.isRequired, let members { alternatives.append(members) }
-      members = .rule(reader.json.grammar.add("members", .choice(alternatives)))
+      members = longer
       isRequired = isRequired || property.isRequired
     }
-    guard let members else { return .empty }
-    let all = GrammarExpression.sequence([members, reader.json.space])
-    return isRequired ? all : .optional(all)
+    guard let all = members[missing] else { return .nothing }
+    let list = GrammarExpression.sequence([all, reader.json.space])
+    return isRequired || missing > 0 ? list : .optional(list)
   }
 }
 

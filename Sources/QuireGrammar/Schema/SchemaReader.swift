@@ -8,19 +8,24 @@ import QuireJSON
 /// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths too |
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
 /// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
-/// | `minProperties`, `maxProperties` | for objects without `properties` |
+/// | `propertyNames` | an `enum`, whose strings become properties; without `properties`, what `SchemaKeys` reads |
+/// | `patternProperties` | one pattern and no other properties: keys match it |
+/// | `minProperties` | each named property counts, and all others as one, as their keys may be the same |
+/// | `maxProperties` | for objects without `properties` |
 /// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items`. A list in `items` is read as `prefixItems`, then `additionalItems` as `items` |
+/// | `uniqueItems` | next to `maxItems` of at most 1 |
 /// | `minLength`, `maxLength` | as specified; next to `pattern` or `format` each repetition gets a share of the length, see `StringLength` |
-/// | `pattern`, `format` | one of the two; formats of `StringFormat` |
-/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds |
+/// | `pattern`, `format` | next to a pattern in the same schema, `format` is not held; formats of `StringFormat`, and Base64 |
+/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds; those beyond all numbers that are written exclude nothing |
+/// | `multipleOf` | 1 |
 /// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is not checked |
 /// | `allOf` | the schemas put together, where each keyword can be |
 /// | `$ref`, `$defs`, `definitions` | references into the schema itself, also recursive ones |
 /// | `title`, `description`, `default`, `examples` … | ignored |
 ///
-/// Any other keyword is refused by name, so that an answer is never looser than its schema. Values without a `type` get
-/// the types that their keywords are about. Keys of one object are different where `properties` names them; free
-/// objects may repeat a key.
+/// Any other keyword is refused by name, so that an answer is never looser than its schema, but for `oneOf` and a
+/// `format` next to a pattern. Values without a `type` get the types that their keywords are about. Keys of one object
+/// are different where `properties` names them; free objects may repeat a key.
 struct SchemaReader {
   var json: JSONGrammar
   private let root: JSONValue
@@ -52,16 +57,24 @@ struct SchemaReader {
     self.name = name
   }
 
-  /// The values of the whole schema that are objects.
+  /// The values of the whole schema that are objects. Throws when there are none.
   mutating func argumentsObject() throws(GrammarError) -> GrammarExpression {
-    guard case .object(var object) = root, !object.isEmpty else { return json.object }
-    if let type = object["type"], !(type.arrayValue ?? [type]).contains("object") {
-      throw error(
-        "", expected: "the type \"object\", because arguments are members of one object",
-        found: String(type.serialized().prefix(40)), advice: "correct it", keyword: "type")
+    guard case .object(let object) = root, !object.isEmpty else { return json.object }
+    guard var flat = try flattened(object, at: "") else { throw noArguments("a schema without values") }
+    if let type = flat["type"], type.arrayValue?.contains("object") != true {
+      throw noArguments(String((object["type"] ?? type).serialized().prefix(40)))
     }
-    if object["$ref"] == nil { object["type"] = "object" }
-    return try expression(.object(object), at: "")
+    flat["type"] = ["object"]
+    flat["nullable"] = nil
+    let arguments = try values(of: flat, at: "")
+    if arguments == .nothing { throw noArguments("a schema without objects") }
+    return arguments
+  }
+
+  private func noArguments(_ found: String) -> GrammarError {
+    error(
+      "", expected: "the type \"object\", because arguments are members of one object", found: found,
+      advice: "correct it", keyword: "type")
   }
 
   // MARK: Errors and limits
@@ -78,14 +91,21 @@ struct SchemaReader {
       advice: "remove or rewrite it", keyword: keyword)
   }
 
+  func noSchema(_ found: JSONValue, _ path: String) -> GrammarError {
+    error(
+      path, expected: "a schema, which is an object or a boolean", found: found.kindDescription,
+      advice: "correct it")
+  }
+
+  /// Counts work; throws at the limit.
   mutating func visit(_ count: Int = 1) throws(GrammarError) {
     // bounded: both by the limit
     visitCount += min(count, GrammarLimits.schemaVisitMaximum)
     guard visitCount <= GrammarLimits.schemaVisitMaximum else {
       throw GrammarError(
         """
-        \(name): expected at most \(GrammarLimits.schemaVisitMaximum) schemas and properties, references followed, \
-        found more; make it smaller
+        \(name): expected at most \(GrammarLimits.schemaVisitMaximum) schemas, properties and values, references \
+        followed, found more; make it smaller
         """)
     }
   }
@@ -94,32 +114,34 @@ struct SchemaReader {
 
   /// The values that a schema allows.
   mutating func expression(_ schema: JSONValue, at path: String) throws(GrammarError) -> GrammarExpression {
-    depth += 1
     defer { depth -= 1 }
+    try enter(path)
+    try visit()
+    switch schema {
+    case .bool(let isAllowed): return isAllowed ? json.value : .nothing
+    case .object(let object):
+      if let reference = object["$ref"], SchemaKeywords.constraints(of: object) == ["$ref"] {
+        guard let pointer = reference.stringValue else { throw unsupported("$ref", path) }
+        return try self.reference(pointer, at: path)
+      }
+      guard let flat = try flattened(object, at: path) else { return .nothing }
+      return try values(of: flat, at: path)
+    default: throw noSchema(schema, path)
+    }
+  }
+
+  private mutating func enter(_ path: String) throws(GrammarError) {
+    depth += 1
     guard depth <= GrammarLimits.depthMaximum else {
       throw error(
         path, expected: "at most \(GrammarLimits.depthMaximum) nested schemas", found: "more",
         advice: "use $ref for recursive ones")
     }
-    try visit()
-    switch schema {
-    case .bool(let isAllowed): return isAllowed ? json.value : .nothing
-    case .object(let object): return try expression(object, at: path)
-    default:
-      throw error(
-        path, expected: "a schema, which is an object or a boolean", found: schema.kindDescription,
-        advice: "correct it")
-    }
   }
 
-  private mutating func expression(
-    _ object: JSONObject, at path: String
-  ) throws(GrammarError) -> GrammarExpression {
-    if let reference = object["$ref"], SchemaKeywords.constraints(of: object) == ["$ref"] {
-      guard let pointer = reference.stringValue else { throw unsupported("$ref", path) }
-      return try self.reference(pointer, at: path)
-    }
-    guard let flat = try flattened(object, at: path) else { return .nothing }
+  /// The values that a flat schema allows.
+  private mutating func values(of flat: JSONObject, at path: String) throws(GrammarError) -> GrammarExpression
+  {
     for keyword in ["anyOf", "oneOf"] {
       if let branches = flat[keyword] { return try choice(keyword, branches, of: flat, at: path) }
     }
@@ -137,18 +159,29 @@ struct SchemaReader {
     }
     var rest = object
     rest[keyword] = nil
-    let isAlone = SchemaKeywords.constraints(of: rest).isEmpty
     var parts: [GrammarExpression] = []
     for (index, branch) in branches.enumerated() {
       let branchPath = "\(path).\(keyword)[\(index)]"
-      if isAlone {
+      if rest.isEmpty {
         parts.append(try expression(branch, at: branchPath))
-      } else {
-        let both: JSONValue = ["allOf": [.object(rest), branch]]
-        parts.append(try expression(both, at: branchPath))
+      } else if let both = try self.branch(branch, with: rest, at: branchPath) {
+        parts.append(both)
       }
     }
     return .choice(parts)
+  }
+
+  /// The values of one branch that the keywords next to the branches allow, too; nil when both contradict each other.
+  private mutating func branch(
+    _ branch: JSONValue, with rest: JSONObject, at path: String
+  ) throws(GrammarError) -> GrammarExpression? {
+    defer { depth -= 1 }
+    try enter(path)
+    try visit()
+    guard let flat = try flattened(branch, at: path), let both = try merged(rest, flat, at: path) else {
+      return nil
+    }
+    return try values(of: both, at: path)
   }
 
   // MARK: References
@@ -161,9 +194,13 @@ struct SchemaReader {
     let target = try target(of: pointer, at: path)
     let rule = json.grammar.declare(pointer)
     references[UTF8Key(pointer)] = rule
-    let targetPath = pointer == "#" ? "" : ".\(pointer.dropFirst(2).replacing("/", with: "."))"
-    json.grammar.define(rule, try expression(target, at: targetPath))
+    json.grammar.define(rule, try expression(target, at: Self.path(of: pointer)))
     return .rule(rule)
+  }
+
+  /// The path of the schema that a pointer names, for sentences.
+  static func path(of pointer: String) -> String {
+    pointer == "#" ? "" : ".\(pointer.dropFirst(2).replacing("/", with: "."))"
   }
 
   func target(of pointer: String, at path: String) throws(GrammarError) -> JSONValue {

@@ -5,9 +5,6 @@ enum SchemaScalars {
   static func string(
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    if object["pattern"] != nil, object["format"] != nil {
-      throw reader.unsupported("format", path, because: "not both 'pattern' and 'format'")
-    }
     let length = try reader.counts("minLength", "maxLength", of: object, at: path)
     if let pattern = object["pattern"] {
       guard let pattern = pattern.stringValue else {
@@ -15,10 +12,12 @@ enum SchemaScalars {
       }
       return try matching(pattern, length, keyword: "pattern", at: path, &reader)
     }
-    if let format = object["format"] {
-      guard let expression = format.stringValue.flatMap({ StringFormat.expressions[$0] }) else {
+    if let format = object["format"], !annotations.contains(where: { format == .string($0) }) {
+      let expression = format.stringValue.flatMap { StringFormat.expressions[$0] ?? base64[$0] }
+      guard let expression else {
+        let names = (base64.keys.sorted() + annotations).joined(separator: ", ")
         throw reader.error(
-          path, expected: "a format among \(StringFormat.names)",
+          path, expected: "a format among \(StringFormat.names), \(names)",
           found: String(format.serialized().prefix(60)),
           advice: "use one of them, or a pattern", keyword: "format")
       }
@@ -30,6 +29,13 @@ enum SchemaScalars {
     if let known = reader.json.known(name) { return known }
     let characters = GrammarExpression.repetition(reader.json.character, minimum: minimum, maximum: maximum)
     return reader.json.share(name, .sequence([quote, characters, quote]))
+  }
+
+  /// Formats that tell programs how to show or load a string, and not which strings there are.
+  private static let annotations = ["password", "path", "file-path", "directory-path", "binary"]
+
+  private static let base64 = ["byte", "base64"].reduce(into: [:]) { expressions, name in
+    expressions[name] = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
   }
 
   private static let quote = GrammarExpression.text("\"")
@@ -69,12 +75,16 @@ enum SchemaScalars {
     _ type: String, _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
     var range = BoundedNumbers()
-    let isInteger = type == "integer"
+    // `multipleOf` is 1 where it is read.
+    let isInteger = type == "integer" || object["multipleOf"] != nil
+    var isBounded = false
     for (keyword, isLow, isIncluded) in [
       ("minimum", true, true), ("exclusiveMinimum", true, false), ("maximum", false, true),
       ("exclusiveMaximum", false, false),
     ] {
       guard let value = object[keyword] else { continue }
+      isBounded = true
+      if isBeyondText(value, isLow: isLow) { continue }
       let bound = try bound(value, keyword, roundsUp: isInteger ? isLow : nil, at: path, reader)
       // A bound between two integers excludes neither.
       let includes = isIncluded || value.intValue == nil
@@ -86,10 +96,18 @@ enum SchemaScalars {
         (range.high, range.includesHigh) = (bound, includes)
       }
     }
-    guard range.low != nil || range.high != nil else {
-      return isInteger ? reader.json.integer : reader.json.number
-    }
+    // Numbers without bounds may have exponents, which any bound excludes.
+    guard isBounded else { return isInteger ? reader.json.integer : reader.json.number }
     return isInteger ? range.integers : range.numbers
+  }
+
+  /// Whether a bound, such as 2^63, lies beyond all numbers that are written without exponents.
+  private static func isBeyondText(_ bound: JSONValue, isLow: Bool) -> Bool {
+    let limit = BoundedNumbers.magnitudeMaximum
+    if let number = bound.intValue { return isLow ? number < -limit : number > limit }
+    // One that is no integer of 64 bits, or has a fraction.
+    guard let number = bound.doubleValue else { return false }
+    return isLow ? number < -Double(limit) : number > Double(limit)
   }
 
   /// A bound as an integer. Those of integers may lie between two: the next one inside counts.

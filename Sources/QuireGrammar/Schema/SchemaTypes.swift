@@ -5,51 +5,39 @@ enum SchemaTypes {
   static func expression(
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    let types = try self.types(of: object, at: path, reader)
-    if let constant = object["const"] {
-      return try constants([constant], "const", object, types: types, at: path, &reader)
+    if let allowed = try constants(of: object, at: path, &reader) {
+      return .choice(allowed.map { reader.json.constant($0) })
     }
-    if let values = object["enum"] {
-      guard let values = values.arrayValue, !values.isEmpty else {
-        throw reader.unsupported("enum", path, because: "a list of values in enum")
-      }
-      return try constants(values, "enum", object, types: types, at: path, &reader)
-    }
+    let types = self.types(of: object)
     guard let types else { return reader.json.value }
     var parts: [GrammarExpression] = []
     for type in types { parts.append(try value(of: type, object, at: path, &reader)) }
     return .choice(parts)
   }
 
-  /// The types that a schema allows; nil for all. What is written with one type's keywords only, is of that type.
-  private static func types(
-    of object: JSONObject, at path: String, _ reader: SchemaReader
-  ) throws(GrammarError) -> [String]? {
-    let known = SchemaKeywords.byType.map(\.type)
+  /// The types that a flat schema allows; nil for all. What is written with one type's keywords only, is of that type.
+  static func types(of object: JSONObject) -> [String]? {
     var types: [String]
-    if let written = object["type"] {
-      let list = (written.arrayValue ?? [written]).map { $0.stringValue ?? "" }
-      types = list
-      if let wrong = list.first(where: { !known.contains($0) }) {
-        throw reader.error(
-          path, expected: "a type among \(known.joined(separator: ", "))", found: "'\(wrong)'",
-          advice: "correct it",
-          keyword: "type")
-      }
+    if let written = object["type"]?.arrayValue {
+      types = written.compactMap(\.stringValue)
     } else {
       types = SchemaKeywords.byType.filter { entry in object.keys.contains { entry.keywords.contains($0) } }
         .map(\.type)
       if types.isEmpty { return nil }
+      if object["nullable"] == .bool(true) { types.append("null") }
     }
-    if object["nullable"] == .bool(true) && !types.contains("null") { types.append("null") }
     if types.contains("number") { types.removeAll { $0 == "integer" } }
     return types
   }
 
-  private static func constants(
-    _ values: [JSONValue], _ keyword: String, _ object: JSONObject, types: [String]?, at path: String,
-    _ reader: inout SchemaReader
-  ) throws(GrammarError) -> GrammarExpression {
+  /// The values of `const` or `enum` that the rest of a flat schema allows, in their order; nil without these keywords.
+  static func constants(
+    of object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> [JSONValue]? {
+    guard let keyword = ["const", "enum"].first(where: { object[$0] != nil }) else { return nil }
+    guard let listed = (object["enum"] ?? .array([.null])).arrayValue, !listed.isEmpty else {
+      throw reader.unsupported("enum", path, because: "a list of values in enum")
+    }
     let known = ["const", "enum", "type", "nullable"] + SchemaBounds.keywords
     if let rest = object.keys.first(where: { !known.contains($0) }) {
       throw reader.unsupported(
@@ -59,14 +47,17 @@ enum SchemaTypes {
     if let wrong = SchemaBounds.keywords.first(where: { object[$0].map { $0.doubleValue == nil } ?? false }) {
       throw reader.unsupported(wrong, path, because: "a number in \(wrong)")
     }
-    try reader.visit(values.count)
-    // `enum` may stand next to `const`.
-    let others = object["enum"]?.arrayValue ?? values
-    let allowed = values.filter { value in
-      (object["type"] == nil || types.map { isOf($0, value) } ?? true) && others.contains(value)
-        && SchemaBounds.allow(value, object)
+    try reader.visit(listed.count)
+    try reader.visit(.array(listed))
+    var values = listed
+    if let constant = object["const"] {
+      try reader.visit(constant)
+      values = object["enum"] == nil || listed.contains(constant) ? [constant] : []
     }
-    return .choice(allowed.map { reader.json.constant($0) })
+    let types = object["type"] == nil ? nil : self.types(of: object)
+    return values.filter { value in
+      (types.map { isOf($0, value) } ?? true) && SchemaBounds.allow(value, object)
+    }
   }
 
   private static func isOf(_ types: [String], _ value: JSONValue) -> Bool {

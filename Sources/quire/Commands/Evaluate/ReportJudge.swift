@@ -28,8 +28,12 @@ struct ReportJudge {
   }
 
   /// Throws when the gate is about something that will not be measured, or the baseline about other material.
-  func check(_ method: EvaluationMethod, tasks: [String]) throws(EvaluationError) {
-    try gate?.check(method, tasks: tasks)
+  ///
+  /// - Parameter modelCount: models that will be measured besides the reference
+  func check(
+    _ method: EvaluationMethod, tasks: [String], modelCount: Int
+  ) throws(EvaluationError) {
+    try gate?.check(method, tasks: tasks, modelCount: modelCount)
     if let baseline { try ReportComparison.check(method, baseline: baseline.view, path: baseline.path) }
   }
 

@@ -155,6 +155,21 @@ import Testing
       sentence: "--seed is for collecting; leave it out with --merge"),
     .init(
       words: ["calibrate", "a", "b", "--merge", "--shard", "1/2", "--output", "s"],
+    .init(
+      words: ["logits", "m", "--output", "-", "--tokens", "1"],
+      sentence:
+        "--output: expected a path, found -, but logits cannot write to the standard output; give the path of a file"
+    ),
+    .init(
+      words: ["calibrate", "m", "--calibration", "t", "--output", "-"],
+      sentence:
+        "--output: expected a path, found -, but calibrate cannot write to the standard output; give the path of a file"
+    ),
+    .init(
+      words: ["export", "m", "--format", "gguf", "--output", "-"],
+      sentence:
+        "--output: expected a path, found -, but export cannot write to the standard output; give the path of a file"
+    ),
       sentence: "--shard is for collecting; leave it out with --merge"),
     .init(words: ["render", "m"], sentence: "--messages is missing; see quire render --help"),
     .init(

@@ -39,7 +39,7 @@ extension Command {
 private func runExport(_ arguments: Arguments) throws {
   let options = try arguments.exportOptions()
   let isPlanOnly = arguments.has("--plan")
-  let output = isPlanOnly ? arguments.string("--output") : try arguments.required("--output")
+  let output = isPlanOnly && !arguments.has("--output") ? nil : try arguments.outputPath()
   let replaces = arguments.has("--force")
   let model = try arguments.modelSource()
   if let output { try checkOutput(output, arguments, model) }

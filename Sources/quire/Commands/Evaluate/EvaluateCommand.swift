@@ -63,7 +63,8 @@ extension Command {
       Option("--no-thinking", nil, "ask without thinking only"),
       Option("--seed", "N", "decides which problems --problems chooses (default: 1)"),
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
-      Option("--html", "FILE", "write the report as one HTML file"),
+      Option(
+        "--html", "FILE", "write the report as one HTML file; - writes it to stdout instead of the table"),
       Option(
         "--gate", "CONDITIONS",
         "exit with 1 unless every model but the reference meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\". For an accuracy "
@@ -157,6 +158,7 @@ private func cacheTypes(_ arguments: Arguments) throws -> [KeyValueElement]? {
 }
 
 private func runEvaluate(_ arguments: Arguments) throws {
+  _ = try arguments.streamsReport()
   let options = try evaluationOptions(arguments)
   let models = arguments.positionals
   if arguments.has("--store"), try models.count > 1 || !ModelSource(path: models[0]).isPack {
@@ -179,11 +181,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
   // The report is shown even if it cannot be written to a file or pack.
   let stored = Result { if arguments.has("--store") { try report.store(inPack: models[0]) } }
   let written = Result { try outputs.write(report) }
-  if arguments.string("--json") == "-" {
-    Terminal.output(report.json.serialized(pretty: true) + "\n")
-  } else {
-    Terminal.report(report.table(width: Terminal.outputScreen.width))
-  }
+  if !outputs.isStreamed { Terminal.report(report.table(width: Terminal.outputScreen.width)) }
   try written.get()
   try stored.get()
   try judge.judge(report)

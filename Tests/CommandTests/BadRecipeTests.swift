@@ -143,6 +143,34 @@ import Testing
   @Test func evaluationRefusesARecipeBeforeItMeasures() throws {
     let place = Workplace()
     let outcome = try BuiltProgram.quire.run([
+  /// Among several recipes, what only the checkpoint shows to be wrong is told with the recipe and the step's line.
+  @Test(arguments: [
+    ("{ step: \"prune-heads\", unit: \"kv-group\", remove: 4 }", "\"remove\" asks for 4"),
+    ("{ step: \"prune-neurons\", group: 32, remove: [32] }", "\"remove\" has 1 counts"),
+    ("{ step: \"quantize\", scheme: \"int4\", group: 64 }", "group 64 does not divide"),
+    (
+      "{ step: \"quantize\", scheme: \"int8\", overrides: [{ match: \"no_such\", scheme: \"int8\" }] }",
+      "matches no matrix"
+    ),
+    ("{ step: \"budget\", bytes: 1 }", "smallest choices"),
+  ])
+  func whatThePlanRefusesNamesTheRecipe(_ step: String, _ problem: String) throws {
+    let place = Workplace(TinyCheckpoint(intermediateSize: 96))
+    let folder = TemporaryFolder()
+    let good = folder.write(Workplace.int8.utf8, to: "good.json5")
+    let bad = place.recipe("{ name: \"p\",\n  steps: [\n    \(step)] }")
+    let text = folder.write("hello there\n".utf8, to: "text.txt")
+    expectRefusal(
+      try BuiltProgram.quire.run([
+        "evaluate", place.checkpoint.path, "--recipe", good, "--recipe", bad, "--text", text, "--no-speed",
+        "--quiet",
+      ]), by: "evaluate", ["\(bad), line 3: ", problem])
+    expectRefusal(
+      try BuiltProgram.quire.run(place.conversion("{ name: \"p\",\n  steps: [\n    \(step)] }")),
+      by: "convert",
+      ["recipe.json5, line 3: ", problem])
+  }
+
       "evaluate", place.checkpoint.path, "--recipe",
       place.recipe("{ name: \"r\", steps: [{ step: \"distill\" }] }"),
     ])

@@ -27,6 +27,9 @@ import Testing
     #expect(json["provenance"]?["command"]?.stringValue?.hasPrefix("quire ablate ") == true)
     let page = try String(contentsOfFile: place.place("a.html"), encoding: .utf8)
     #expect(page.hasPrefix("<!doctype html>") && page.contains("What each technique is worth"))
+    let streamed = try run("--techniques", "lookup", "--html", "-", "--quiet")
+    #expect(streamed.status == 0 && streamed.output.hasPrefix("<!doctype html>"))
+    #expect(streamed.output.hasSuffix("</html>\n"), "no table on the standard output")
     // Neither replaces a file unless asked.
     let again = try run("--techniques", "lookup", "--json", "a.json", "--quiet")
     #expect(again.status == 1 && again.errors.contains("--force"))

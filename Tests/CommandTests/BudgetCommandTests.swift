@@ -26,6 +26,7 @@ import Testing
         ["smallest choices", "found 2", "raise it"]
       ),
       ("bytes: 1", ["smallest choices", "found 1 bytes"]),
+      ("kl: 0", ["recipe.json5, line 1: expected a KL divergence above 0", "found 0", "raise \"kl\""]),
       ("bitsPerWeight: 6, choices: []", ["expected at least one of the choices"]),
       ("bitsPerWeight: 0.5", ["from 1.0 to 16.0"]), ("kl: -1", ["from 0.0 to 100.0"]),
       ("bitsPerWeight: 6, bytes: 4", ["keep one"]),
@@ -37,6 +38,16 @@ import Testing
     #expect(place.outputs == [])
     let plan = words.prefix(4) + ["--plan"]
     expectRefusal(try BuiltProgram.quire.run(Array(plan), seconds: 60), by: "convert", parts)
+  }
+
+  /// What is not rounded costs nothing.
+  @Test func noDivergenceIsMetByAChoiceThatRoundsNothing() throws {
+    let place = Workplace()
+    let choices = "choices: [{ scheme: 'bf16' }, { scheme: 'int8' }]"
+    let plan = try BuiltProgram.quire.run([
+      "convert", place.checkpoint.path, "--recipe", place.recipe(Self.recipe("kl: 0, \(choices)")), "--plan",
+    ])
+    #expect(plan.status == 0, "\(plan.errors)")
   }
 
   /// The figure of the refusal is the true one: the smallest limit that it names can be met.
@@ -76,7 +87,7 @@ import Testing
       "--plan", "--measure", "--quiet",
     ])
     #expect(shown.status == 0, "\(shown.errors)")
-    #expect(shown.output.contains("the largest choices fit too"))
+    #expect(shown.output.contains("even the largest formats fit the limit"))
     #expect(shown.output.contains("it orders the choices and is no forecast"))
   }
 }

@@ -250,8 +250,10 @@ import Testing
       "--kv-cache": .adding(["--recipe", recipe, "--kv-cache", "float16,int8"]),
       "--fresh": .adding(["--json", place.place("r.json"), "--fresh", "--force"]),
       "--html": .adding(["--html", place.place("r.html"), "--force"]),
-      "--gate": .adding(["--gate", "size<=1GB"]),
-      "--gate-undecided": .adding(["--gate", "size<=1GB", "--gate-undecided", "pass"]),
+      "--gate": .adding(["--recipe", recipe, "--gate", "size<=1GB"]),
+      "--gate-undecided": .adding([
+        "--recipe", recipe, "--gate", "size<=1GB", "--gate-undecided", "pass",
+      ]),
       "--baseline": .adding((try? ["--baseline", report()]) ?? []),
       "--json": .adding(["--json", "-"]), "--force": .adding(["--json", place.place("r.json"), "--force"]),
       "--store": .alone([(try? pack()) ?? "", "--text", text, "--text-tokens", "20", "--no-speed", "--store"]
@@ -263,7 +265,7 @@ import Testing
   private func report() throws -> String {
     let path = place.place("base.json")
     if FileManager.default.fileExists(atPath: path) { return path }
-    let words = try ["evaluate"] + base("evaluate") + ["--json", path, "--quiet"]
+    let words = try ["evaluate"] + base("evaluate") + ["--recipe", recipe, "--json", path, "--quiet"]
     let outcome = try BuiltProgram.quire.run(words)
     try #require(outcome.status == 0, "\(outcome.errors)")
     return path

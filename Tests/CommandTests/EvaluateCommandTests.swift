@@ -98,6 +98,44 @@ import Testing
     expectOneSentence(outcome.errors, by: "evaluate", ["--gate: expected", expected, "found '\(gate)'"])
   }
 
+  /// The condition would pass without a comparison.
+  @Test func aGateNeedsAModelBesidesTheReference() throws {
+    let subject = Subject()
+    let path = subject.place.place("alone.json")
+    let options = ["--no-speed", "--problems", "1", "--no-thinking"]
+    let gate = ["--gate", "kl<=0.0001"]
+    for recipe in [[], ["--recipe", "keep"], ["--recipe", subject.place.recipe("{name:'n',steps:[]}")]] {
+      let outcome = try BuiltProgram.quire.run(subject.words(options + recipe + gate))
+      #expect(outcome.status == 2 && outcome.output == "", "\(outcome.errors)")
+      expectOneSentence(
+        outcome.errors, by: "evaluate", ["--gate: expected a model to judge, found only the reference"])
+    }
+    #expect(try BuiltProgram.quire.run(subject.words(options + ["--json", path])).status == 0)
+    expectRefusal(
+      try BuiltProgram.quire.run(["report", path] + gate), by: "report", ["found only the reference"])
+  }
+
+  /// A report on the standard output is all that is there, and only one fits.
+  @Test func thePageMayBeOnTheStandardOutput() throws {
+    let subject = Subject()
+    let options = ["--no-speed", "--problems", "1", "--no-thinking"]
+    let path = subject.place.place("r.json")
+    let page = try BuiltProgram.quire.run(subject.words(options + ["--json", path, "--html", "-"]))
+    #expect(page.status == 0 && page.output.hasPrefix("<!doctype html>"), "\(page.errors)")
+    #expect(page.output.hasSuffix("</html>\n"), "no table after the page")
+    let shown = try BuiltProgram.quire.run(["report", path, "--html", "-", "--baseline", path])
+    #expect(shown.status == 0 && shown.output == page.output, "\(shown.errors)")
+    let shell = try #require(Tool("sh"))
+    let piped = try shell.run(["-c", "'\(BuiltProgram.quire.path)' report - --html - <'\(path)'"])
+    #expect(piped.status == 0 && piped.output == page.output, "\(piped.errors)")
+    for command in ["evaluate", "ablate"] {
+      let both = try BuiltProgram.quire.run([command, "none", "--json", "-", "--html", "-"])
+      #expect(both.status == 2 && both.output == "")
+      expectOneSentence(
+        both.errors, by: command, ["for one of --json and --html, found - for both", "name a file"])
+    }
+  }
+
   @Test func aBaselineOfOtherMaterialIsRefusedFirst() throws {
     let subject = Subject()
     let path = subject.place.place("old.json")
@@ -181,7 +219,11 @@ import Testing
     expectRefusal(
       try BuiltProgram.quire.run(
         ["evaluate", place.checkpoint.path, "--no-tasks", "--no-text", "--no-speed", "--quiet"]),
-      by: "evaluate", ["add --sensitivity"])
+      by: "evaluate",
+      [
+        "--no-speed, --no-tasks and --no-text switch all of it off", "leave one of them out",
+        "add --sensitivity",
+      ])
   }
 
   @Test func whatCannotBeMeasuredIsRefused() throws {

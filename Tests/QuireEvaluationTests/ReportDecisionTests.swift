@@ -69,6 +69,37 @@ import Testing
     #expect(throws: EvaluationError.self) { try Gate(text).outcomes(of: Self.report()) }
   }
 
+  /// Each was meant in another unit: as it is read, every model meets it, or none.
+  @Test(arguments: [
+    ("tasks>=-1%", "an accuracy from 0% to 100% (write -1pt for a change"),
+    ("sums<=101%", "an accuracy from 0% to 100%"), ("top1>=98", "write 98% or 0.98"),
+    ("top1>=-1%", "or -1pt for a change"), ("size<=25%", "with its sign, such as size<=-25% or size<=+25%"),
+    ("memory<=3%", "a change of memory with its sign"), ("decode>=5%", "such as decode>=-25%"),
+  ])
+  func limitsThatWereMeantInAnotherUnitAreRefused(_ text: String, _ expected: String) {
+    let error = #expect(throws: EvaluationError.self) { try Gate(text) }
+    #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
+  }
+
+  @Test(arguments: ["tasks>=96%", "tasks>=-1pt", "top1>=0.98", "top1>=98%", "top1>=-1pt", "size<=+25%"])
+  func limitsInTheirUnitAreRead(_ text: String) throws { _ = try Gate(text) }
+
+  /// The reference differs in nothing from itself, so conditions on it would pass without a comparison.
+  @Test func aReportOfTheReferenceAloneIsNotJudged() throws {
+    let row = Self.row("reference", ["step": "reference", "sizeBytes": 16, "klMean": 0])
+    let alone = try ReportView(json: ["rows": [row]], name: "r.json")
+    let error = #expect(throws: EvaluationError.self) { try Gate("kl<=0.1").outcomes(of: alone) }
+    #expect(error?.description.contains("expected a model to judge, found only the reference") == true)
+  }
+
+  @Test func aRowThatTheBaselineLacksIsNamed() throws {
+    let old = try ReportView(
+      json: ["rows": [Self.row("other", ["sizeBytes": 4_000_000_000])]], name: "old.json")
+    let outcomes = try Gate("size<=+1%, size<=9GB").outcomes(of: Self.report(), baseline: old)
+    #expect(outcomes.map(\.verdict) == [.failed, .met, .failed, .met])
+    #expect(outcomes[0].sentence.contains("found no row 'plain' in old.json to count the change from"))
+  }
+
   @Test func thePageNamesTheRowToTake() throws {
     let html = ReportPage(try Self.report()).html
     #expect(html.hasPrefix("<!doctype html>") && html.contains("<svg") && !html.contains("<script"))
@@ -99,7 +130,7 @@ import Testing
       .replacing("SIZE", with: size).replacing("N,", with: number + ",")
     let view = try ReportView(json: JSONValue.parse(text), name: "r")
     #expect(ReportPage(view).html.contains("</html>"))
-    #expect(try Gate("kl<=1, size<=1GB, all>=50%, decode>=1%").outcomes(of: view).count == 8)
+    #expect(try Gate("kl<=1, size<=1GB, all>=50%, decode>=+1%").outcomes(of: view).count == 8)
   }
 
   @Test func whatIsNoReportIsRefused() {

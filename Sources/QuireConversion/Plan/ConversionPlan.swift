@@ -85,26 +85,22 @@ package struct ConversionPlan: Sendable {
     let start = float32
     var float32 = start
     var isExact = true
-    for step in recipe.steps {
+    for (index, step) in recipe.steps.enumerated() {
       let before = stages[stages.count - 1].configuration
-      try step.settings.check(before, isExact: isExact)
-      let after = try step.settings.configuration(after: before)
-      let rounding = try step.settings.plannedRounding(before)
-      let formats = try rounding.map { settings throws(ConversionError) in
-        try wrapping(ConversionError.optimization, try TensorFormats(settings, after))
-      }
       float32 = float32.after(step, before)
-      let stage = Stage(step: step.name, configuration: after, float32: float32) {
-        formats?.format(of: $0) ?? .bf16
+      let stage = try recipe.placing(index) { () throws(ConversionError) in
+        try Stage(
+          after: step, before, float32: float32, isExact: isExact, checkpoint: configuration)
       }
-      if formats != nil { try stage.validate(pruned: after.layers != configuration.layers) }
       stages.append(stage)
       // A removal whose counts are settled, but not its trials, already has its own shapes.
-      isExact = isExact && (step.isSettled || after.layers != before.layers)
+      isExact = isExact && (step.isSettled || stage.configuration.layers != before.layers)
     }
     self.stages = stages
     self.threadCount = threadCount
-    formats = try recipe.expectedFormats(recipe.rotatedConfiguration(configuration))
+    formats = try recipe.placing(nil) { () throws(ConversionError) in
+      try recipe.expectedFormats(recipe.rotatedConfiguration(configuration))
+    }
     survey =
       recipe.unsettledSteps.isEmpty
       ? nil
@@ -152,6 +148,21 @@ package struct ConversionPlan: Sendable {
 }
 
 extension ConversionPlan.Stage {
+  /// The model after a step, which is refused where its settings do not fit the model.
+  fileprivate init(
+    after step: RecipeStep, _ before: ModelConfiguration, float32: Float32Tensors, isExact: Bool,
+    checkpoint: ModelConfiguration
+  ) throws(ConversionError) {
+    try step.settings.check(before, isExact: isExact)
+    let after = try step.settings.configuration(after: before)
+    let rounding = try step.settings.plannedRounding(before)
+    let formats = try rounding.map { settings throws(ConversionError) in
+      try wrapping(ConversionError.optimization, try TensorFormats(settings, after))
+    }
+    self.init(step: step.name, configuration: after, float32: float32) { formats?.format(of: $0) ?? .bf16 }
+    if formats != nil { try validate(pruned: after.layers != checkpoint.layers) }
+  }
+
   init(
     step: String, configuration: ModelConfiguration, float32: Float32Tensors,
     formats: (TensorName) -> WeightFormat

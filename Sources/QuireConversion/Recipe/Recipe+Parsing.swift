@@ -13,6 +13,10 @@ extension Recipe {
   /// Throws when the file cannot be read, is not JSON5, or has an unknown step, field or value; the sentence names
   /// the line, what was expected and what was found.
   package init(path: String) throws(ConversionError) {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw .folderForFile(path: path, purpose: "the recipe")
+    }
     guard let data = FileManager.default.contents(atPath: path) else {
       throw .unreadableFile(path: path, purpose: "the recipe")
     }
@@ -45,7 +49,36 @@ extension Recipe {
     self.init(
       name: try root.required("name", in: "the recipe").string("the recipe's name"), steps: steps,
       calibration: try root.member("calibration")?.calibration() ?? CalibrationSettings(),
-      text: String(decoding: text, as: UTF8.self), folder: folder)
+      text: String(decoding: text, as: UTF8.self), folder: folder, file: file)
+  }
+}
+
+extension Recipe {
+  /// Refuses a step by an error that names no place, such as a count that does not fit the checkpoint: the sentence then
+  /// begins with the recipe's file and the line of the step. Other errors, and those about a recipe that is from no file,
+  /// stay as they are.
+  ///
+  /// - Parameter index: the step's; nil for what concerns no step alone
+  func placing<Value>(
+    _ index: Int?, _ body: () throws(ConversionError) -> Value
+  ) throws(ConversionError) -> Value {
+    do throws(ConversionError) { return try body() } catch {
+      guard !file.isEmpty, error.isOfRecipe else { throw error }
+      let path: [JSONPathStep] = [.key("steps")] + (index.map { [.index($0)] } ?? [])
+      throw .recipe(
+        file: file, line: JSONValue.line(of: path, in: Array(text.utf8), syntax: .json5),
+        problem: error.description)
+    }
+  }
+}
+
+extension ConversionError {
+  /// Whether it says what is wrong with a step, but not where that step is.
+  fileprivate var isOfRecipe: Bool {
+    switch self {
+    case .removalCounts, .removesTooMuch, .budget, .rotation, .optimization: true
+    default: false
+    }
   }
 }
 

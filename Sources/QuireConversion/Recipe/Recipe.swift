@@ -22,11 +22,13 @@ package struct Recipe: Sendable, Equatable {
   package let text: String
   /// The folder that relative paths in the recipe start from; empty for the current one.
   package let folder: String
+  /// What the file is called in sentences about the recipe; empty for one that is not from a file.
+  let file: String
 
   package init(
     name: String, steps: [RecipeStep], upcoming: [RecipeStep] = [],
     calibration: CalibrationSettings = CalibrationSettings(),
-    text: String = "", folder: String = ""
+    text: String = "", folder: String = "", file: String = ""
   ) {
     self.name = name
     self.steps = steps
@@ -34,6 +36,7 @@ package struct Recipe: Sendable, Equatable {
     self.calibration = calibration
     self.text = text
     self.folder = folder
+    self.file = file
   }
 
   /// No steps: the weights as the checkpoint stores them, with the codes of a quantized one.
@@ -43,13 +46,14 @@ package struct Recipe: Sendable, Equatable {
   package func prefix(_ count: Int) -> Recipe {
     Recipe(
       name: name, steps: Array(steps.prefix(count)), upcoming: Array(steps.dropFirst(count)) + upcoming,
-      calibration: calibration, text: text, folder: folder)
+      calibration: calibration, text: text, folder: folder, file: file)
   }
 
   /// The recipe with another calibration.
   package func replacingCalibration(_ calibration: CalibrationSettings) -> Recipe {
     Recipe(
-      name: name, steps: steps, upcoming: upcoming, calibration: calibration, text: text, folder: folder)
+      name: name, steps: steps, upcoming: upcoming, calibration: calibration, text: text, folder: folder,
+      file: file)
   }
 
   /// The settings of the `quantize` or `budget` step, of which there is at most one.
@@ -67,7 +71,7 @@ package struct Recipe: Sendable, Equatable {
     precondition(all.count == steps.count + upcoming.count, "one step for each")
     return Recipe(
       name: name, steps: Array(all.prefix(steps.count)), upcoming: Array(all.dropFirst(steps.count)),
-      calibration: calibration, text: text, folder: folder)
+      calibration: calibration, text: text, folder: folder, file: file)
   }
 
   /// The settings of the `rotate` step, which is the first where there is one.

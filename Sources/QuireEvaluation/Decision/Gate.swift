@@ -6,11 +6,13 @@ import QuireFiles
 /// |---|---|
 /// | kl, kl-p99, kl-max | divergence from the reference in nats |
 /// | perplexity, ratio | and that divided by the reference's |
-/// | top1 | agreement with the reference, in % |
-/// | size, memory | of the file, and peak memory: GB, MB, kB or bytes |
+/// | top1 | agreement with the reference: 98% or 0.98, or its change in pt |
+/// | size, memory | of the file, and peak memory: GB, MB, kB or bytes, or a change from the reference: `-70%`, `+25%` |
 /// | bits | per weight |
-/// | prompt, decode | tokens/s, or % more or less than the reference |
+/// | prompt, decode | tokens/s, or a change from the reference: `-5%`, `+20%` |
 /// | a task's name, or tasks | accuracy in %, or change from the reference in pt (points); `gsm8k.thinking` for one mode |
+///
+/// A limit that every model meets, or none, is refused: it was meant in another unit.
 ///
 /// A task without a mode is a condition for every mode that was asked. A value within two standard errors of its limit
 /// decides nothing.
@@ -30,12 +32,24 @@ package struct Gate: Sendable, Equatable {
     self.conditions = conditions
   }
 
-  /// Throws one sentence for a condition on something that will not be measured.
-  package func check(_ method: EvaluationMethod, tasks: [String]) throws(EvaluationError) {
+  /// Throws one sentence for a condition on something that will not be measured, or without a model to judge.
+  ///
+  /// - Parameter modelCount: models that will be measured besides the reference
+  package func check(
+    _ method: EvaluationMethod, tasks: [String], modelCount: Int
+  ) throws(EvaluationError) {
     for condition in conditions { try condition.check(method, tasks: tasks) }
+    if modelCount == 0 { throw Self.nothingToJudge }
   }
 
-  /// The outcome of every condition for every model that could be used.
+  private static let nothingToJudge = EvaluationError.invalidOption(
+    name: "gate",
+    sentence:
+      "--gate: expected a model to judge, found only the reference, which differs in nothing from itself; "
+      + "evaluate a pack, a recipe with a step or a server as well, or leave --gate out")
+
+  /// The outcome of every condition for every model that could be used. Throws one sentence where the report has only the
+  /// reference, or a condition is about a task that was not asked.
   ///
   /// - Parameter baseline: an earlier report, whose rows of the same names changes are counted from instead of from the
   ///   reference.
@@ -43,11 +57,11 @@ package struct Gate: Sendable, Equatable {
     of report: ReportView, baseline: ReportView? = nil
   ) throws(EvaluationError) -> [GateOutcome] {
     let rows = report.rows.filter(\.isFinal)
+    if rows.isEmpty { throw Self.nothingToJudge }
     var outcomes: [GateOutcome] = []
-    for row in rows.isEmpty ? report.rows : rows {
-      let other = baseline.map { $0.rows.first { $0.label == row.label } } ?? report.reference
+    for row in rows {
       for condition in conditions {
-        outcomes += try condition.outcomes(for: row, against: other, in: report)
+        outcomes += try condition.outcomes(for: row, in: report, baseline: baseline)
       }
     }
     return outcomes
@@ -61,6 +75,15 @@ package struct GateOutcome: Sendable, Equatable {
   package let verdict: Verdict
   /// "int4: expected kl<=0.02, found 0.031 ± 0.001".
   package let sentence: String
+
+  /// A change from a row that an earlier report does not have.
+  static func missing(_ label: String, _ condition: String, in baseline: ReportView) -> GateOutcome {
+    GateOutcome(
+      verdict: .failed,
+      sentence:
+        "\(label): expected \(condition), found no row '\(label)' in \(baseline.name) to count the change from; "
+        + "give a report that has it or leave the condition out")
+  }
 }
 
 /// One condition.
@@ -102,6 +125,26 @@ package struct GateCondition: Sendable, Equatable {
     self.unit = unit
     if Self.keys[quantity] != nil, !hasFittingUnit {
       throw Self.refusal(text, "a limit in the unit of \(quantity)")
+    }
+    try checkLimit(hasSign: number.hasPrefix("+") || number.hasPrefix("-"))
+  }
+
+  /// Refuses limits that were meant in another way, because as they are read every model would meet them, or none.
+  private func checkLimit(hasSign: Bool) throws(EvaluationError) {
+    let isAgreement = quantity == "top1"
+    let isShare = isAgreement ? unit != .points : Self.keys[quantity] == nil && unit == .percent
+    if isShare, !(0...1).contains(limit) {
+      throw Self.refusal(
+        text,
+        isAgreement
+          ? "an agreement from 0% to 100% (write 98% or 0.98, or -1pt for a change of one point)"
+          : "an accuracy from 0% to 100% (write -1pt for a change of one point)")
+    }
+    if isSpeed || isBytes, unit == .percent, !hasSign {
+      let bound = isUpper ? "<=" : ">="
+      throw Self.refusal(
+        text,
+        "a change of \(quantity) with its sign, such as \(quantity)\(bound)-25% or \(quantity)\(bound)+25%")
     }
   }
 
@@ -175,8 +218,12 @@ package struct GateCondition: Sendable, Equatable {
   ]
 
   func outcomes(
-    for row: ReportView.Row, against other: ReportView.Row?, in report: ReportView
+    for row: ReportView.Row, in report: ReportView, baseline: ReportView?
   ) throws(EvaluationError) -> [GateOutcome] {
+    let other = baseline.map { $0.rows.first { $0.label == row.label } } ?? report.reference
+    if let baseline, other == nil, isChange {
+      return [.missing(row.label, text, in: baseline)]
+    }
     if let key = Self.keys[quantity] {
       return [outcome(row.label, text, value(key, row, other))]
     }
@@ -188,6 +235,9 @@ package struct GateCondition: Sendable, Equatable {
       return outcome(row.label, name, change(score, other?.score(task, mode), row, other))
     }
   }
+
+  /// Whether the limit is compared with the difference from another row.
+  private var isChange: Bool { unit == .points || unit == .percent && (isSpeed || isBytes) }
 
   /// The paired change; of two reports without each problem's outcome, the difference of the accuracies.
   private func change(

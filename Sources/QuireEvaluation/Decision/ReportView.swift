@@ -6,6 +6,8 @@ package import QuireJSON
 package struct ReportView: Sendable {
   package let json: JSONValue
   package let rows: [Row]
+  /// What it is called in sentences: the path of its file.
+  let name: String
 
   /// Throws one sentence when the value is not such a report.
   package init(json: JSONValue, name: String) throws(EvaluationError) {
@@ -16,6 +18,7 @@ package struct ReportView: Sendable {
         path: name, found: json.objectValue == nil ? json.kindDescription : "no list \"rows\" of its rows")
     }
     self.json = json
+    self.name = name
     let views = rows.map(Row.init)
     self.rows = views.map { row in
       var row = row
@@ -38,11 +41,16 @@ package struct ReportView: Sendable {
     do throws(TextProblem) { bytes = try TextFile.bytes(path: path) } catch {
       throw .malformedReport(path: path, found: error.description)
     }
+    try self.init(bytes: bytes, name: path)
+  }
+
+  /// Reads a report's text.
+  package init(bytes: [UInt8], name: String) throws(EvaluationError) {
     let json: JSONValue
     do throws(JSONError) { json = try JSONValue.parse(bytes) } catch {
-      throw .malformedReport(path: path, found: "an error (\(error))")
+      throw .malformedReport(path: name, found: "an error (\(error))")
     }
-    try self.init(json: json, name: path)
+    try self.init(json: json, name: name)
   }
 
   package var reference: Row? { rows.first(where: \.isReference) }

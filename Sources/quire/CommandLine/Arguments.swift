@@ -123,6 +123,19 @@ struct Arguments {
     return value
   }
 
+  /// `--output` of a command that writes no stream: the safetensors and GGUF writers go back in their file, and an export
+  /// may be a folder.
+  func outputPath() throws -> String {
+    let path = try required("--output")
+    guard path != "-" else {
+      throw UsageError(
+        command,
+        "--output: expected a path, found -, but \(command) cannot write to the standard output; give the path of a file"
+      )
+    }
+    return path
+  }
+
   /// - Parameter unit: what the number counts, where a user may expect to write it, as in "2G"
   func integer(_ option: String, in range: ClosedRange<Int>, unit: String? = nil) throws -> Int? {
     guard let text = string(option) else { return nil }

@@ -32,7 +32,7 @@ extension Command {
 }
 
 private func runCalibrate(_ arguments: Arguments) throws {
-  let output = try arguments.required("--output")
+  let output = try arguments.outputPath()
   let isQuiet = arguments.has("--quiet")
   let progress = Progress("calibrate", unit: .percent, quiet: isQuiet)
   let begin = Date()

@@ -22,7 +22,7 @@ extension Command {
 }
 
 private func runLogits(_ arguments: Arguments) throws {
-  let output = try arguments.required("--output")
+  let output = try arguments.outputPath()
   _ = try arguments.required("--tokens")
   guard let tokens = try arguments.integers("--tokens", in: 0...Int(Int32.max)), !tokens.isEmpty else {
     throw UsageError("logits", "--tokens: expected at least one token id")

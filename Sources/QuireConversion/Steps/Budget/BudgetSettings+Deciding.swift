@@ -27,7 +27,8 @@ extension BudgetSettings {
     if let decision = solver.solve(divergenceLimit: limit) { return decision }
     let best = solver.items.reduce(0.0) { $0 + ($1.options.map(\.divergence).min() ?? 0) }
     throw .budget(
-      "expected a KL divergence of at most \(limit), but the best of the choices are predicted to cost \(best); "
+      "expected a KL divergence of at most \(limit), but the best of the choices are predicted to cost "
+        + "\(ConversionPlan.scientific(best)); "
         + "raise \"kl\", or add a choice such as int8")
   }
 

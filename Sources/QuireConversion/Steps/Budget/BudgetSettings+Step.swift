@@ -36,9 +36,13 @@ extension BudgetSettings: ConversionStep {
     if choices.isEmpty { choices = BudgetSettings.standardChoices }
     // For one wide matrix, the order of formats by size does not depend on its width.
     choices.sort { $0.byteCount(rows: 32, columns: 4096) < $1.byteCount(rows: 32, columns: 4096) }
-    self.init(
-      limit: try BudgetLimit(limit, named: given[0]), choices: choices,
-      quantization: try node.rounding(choices[0]))
+    let budget = try BudgetLimit(limit, named: given[0])
+    if budget == .divergence(0), !choices.contains(where: { $0.scheme == .bf16 }) {
+      throw limit.refusal(
+        "expected a KL divergence above 0, because every format of the choices changes the model's output, found 0; "
+          + "raise \"kl\", or add the choice { scheme: \"bf16\" }")
+    }
+    self.init(limit: budget, choices: choices, quantization: try node.rounding(choices[0]))
   }
 
   func needsActivations(layer: Int) -> Bool { quantization.needsCalibration }
@@ -84,7 +88,9 @@ extension BudgetSettings: ConversionStep {
       return
         "budget: formats for at most \(limit.sentence) are chosen after a survey of the model on the "
         + "calibration text; the sizes above are those of the smallest choices"
-        + (isLoose ? "; the largest choices fit too, so that size decides nothing" : "")
+        + (isLoose
+          ? "; even the largest formats fit the limit, so every matrix gets the format with the lowest error"
+          : "")
     }
     return
       "budget: formats chosen for at most \(limit.sentence); "

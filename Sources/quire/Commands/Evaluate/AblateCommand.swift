@@ -27,7 +27,8 @@ extension Command {
         "--no-alone", nil,
         "measure nothing with the other techniques off, which takes most of the time on a large model"),
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the tables"),
-      Option("--html", "FILE", "write the report as one HTML file"),
+      Option(
+        "--html", "FILE", "write the report as one HTML file; - writes it to stdout instead of the tables"),
       .force, .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire ablate recipes/demo/checkpoint --html ablation.html",
@@ -36,6 +37,7 @@ extension Command {
 }
 
 private func runAblate(_ arguments: Arguments) throws {
+  _ = try arguments.streamsReport()
   let ablation = try Ablation(model: arguments.positionals[0], options: try ablationOptions(arguments))
   var files = OutputGuard()
   files.reads(model: ablation.model)
@@ -47,11 +49,7 @@ private func runAblate(_ arguments: Arguments) throws {
   report.provenance = .current(command: CommandText.quoted(CommandLine.arguments.dropFirst()))
   let json = report.json.serialized(pretty: true) + "\n"
   let written = Result { try outputs.write(json: json, html: AblationPage(report).html) }
-  if arguments.string("--json") == "-" {
-    Terminal.output(json)
-  } else {
-    Terminal.report(report.text(width: Terminal.outputScreen.width))
-  }
+  if !outputs.isStreamed { Terminal.report(report.text(width: Terminal.outputScreen.width)) }
   try written.get()
   guard report.faults.isEmpty else {
     throw CommandError(

@@ -63,11 +63,13 @@ extension Command {
       Option("--no-thinking", nil, "ask without thinking only"),
       Option("--seed", "N", "decides which problems --problems chooses (default: 1)"),
       Option("--json", "FILE", "write the report as JSON; - writes it to stdout instead of the table"),
-      Option("--html", "FILE", "write the report as one HTML file"),
+      Option(
+        "--html", "FILE", "write the report as one HTML file; - writes it to stdout instead of the table"),
       Option(
         "--gate", "CONDITIONS",
-        "exit with 1 unless every model meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\"; pt: points against the reference, %: "
-          + "an accuracy, or a change of decode, prompt or size. Quantities: \(GateCondition.quantities.joined(separator: ", ")), and a "
+        "exit with 1 unless every model but the reference meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\". For an accuracy "
+          + "-1pt is at most one percentage point below the reference, and 96% is the accuracy itself; for size, memory and "
+          + "speed % is a change, with its sign: size<=-70%. Quantities: \(GateCondition.quantities.joined(separator: ", ")), and a "
           + "task's name or tasks for all together, with .thinking or .non-thinking for one mode"),
       Option(
         "--gate-undecided", "WORD",
@@ -156,6 +158,7 @@ private func cacheTypes(_ arguments: Arguments) throws -> [KeyValueElement]? {
 }
 
 private func runEvaluate(_ arguments: Arguments) throws {
+  _ = try arguments.streamsReport()
   let options = try evaluationOptions(arguments)
   let models = arguments.positionals
   if arguments.has("--store"), try models.count > 1 || !ModelSource(path: models[0]).isPack {
@@ -178,11 +181,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
   // The report is shown even if it cannot be written to a file or pack.
   let stored = Result { if arguments.has("--store") { try report.store(inPack: models[0]) } }
   let written = Result { try outputs.write(report) }
-  if arguments.string("--json") == "-" {
-    Terminal.output(report.json.serialized(pretty: true) + "\n")
-  } else {
-    Terminal.report(report.table(width: Terminal.outputScreen.width))
-  }
+  if !outputs.isStreamed { Terminal.report(report.table(width: Terminal.outputScreen.width)) }
   try written.get()
   try stored.get()
   try judge.judge(report)
@@ -193,8 +192,10 @@ private func measure(
 ) throws -> EvaluationReport {
   var refusal: EvaluationError?
   do {
-    return try measure(evaluator, arguments) { method, tasks throws(EvaluationError) in
-      do throws(EvaluationError) { try judge.check(method, tasks: tasks) } catch {
+    return try measure(evaluator, arguments) { method, tasks, modelCount throws(EvaluationError) in
+      do throws(EvaluationError) {
+        try judge.check(method, tasks: tasks, modelCount: modelCount)
+      } catch {
         refusal = error
         throw error
       }
@@ -207,7 +208,7 @@ private func measure(
 
 private func measure(
   _ evaluator: Evaluator, _ arguments: Arguments,
-  check: (EvaluationMethod, [String]) throws(EvaluationError) -> Void
+  check: (EvaluationMethod, [String], _ modelCount: Int) throws(EvaluationError) -> Void
 ) throws -> EvaluationReport {
   let isQuiet = arguments.has("--quiet")
   var bars = StageProgress(quiet: isQuiet)
@@ -224,8 +225,8 @@ private func measure(
       Terminal.errorLine(
         "note: \(count) \(count == 1 ? "result" : "results") of earlier runs used; --fresh measures again")
     },
-    onStart: { method, tasks throws(EvaluationError) in
-      try check(method, tasks)
+    onStart: { method, tasks, modelCount throws(EvaluationError) in
+      try check(method, tasks, modelCount)
       guard let tasks = method.tasks, !isQuiet else { return }
       Terminal.errorLine("chat format: \(tasks.chatFormat)")
     })

@@ -1,15 +1,14 @@
 import QuireEvaluation
-import QuireFiles
 
 extension Command {
   static let report = Command(
     name: "report",
     summary:
       "Shows a report that evaluate has written, without measuring: writes its page, checks conditions, or compares it with "
-      + "an earlier report.",
+      + "an earlier report. The report - is read from stdin.",
     positionals: ["REPORT.json"],
     options: [
-      Option("--html", "FILE", "write the report as one HTML file"),
+      Option("--html", "FILE", "write the report as one HTML file; - writes it to stdout"),
       Option("--gate", "CONDITIONS", "exit with 1 unless every model meets them; see quire evaluate --help"),
       Option(
         "--gate-undecided", "WORD",
@@ -28,15 +27,15 @@ private func runReport(_ arguments: Arguments) throws {
     throw UsageError(
       arguments.command, "expected --html, --gate or --baseline, found none; see quire report --help")
   }
-  let view = try ReportView(path: path)
+  let view =
+    path == "-"
+    ? try ReportView(bytes: Array(StandardInput.text().utf8), name: "the standard input")
+    : try ReportView(path: path)
   let judge = try ReportJudge(arguments)
-  if let output = arguments.string("--html") {
-    var files = OutputGuard()
-    files.reads(path, as: "the report")
-    arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
-    try files.check(output, option: "--html", replaces: arguments.has("--force"))
-    let file = try writing(output) { () throws(FileFailure) in try AtomicFile(path: output) }
-    try ReportOutputs.write(ReportPage(view).html, to: file)
-  }
+  var files = OutputGuard()
+  if path != "-" { files.reads(path, as: "the report") }
+  arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
+  let outputs = try ReportOutputs(arguments, &files)
+  if arguments.has("--html") { try outputs.write(page: ReportPage(view).html) }
   try judge.judge(view)
 }

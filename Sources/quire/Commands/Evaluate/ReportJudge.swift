@@ -5,7 +5,8 @@ struct ReportJudge {
   private let gate: Gate?
   private let passesUndecided: Bool
   private let baseline: (view: ReportView, path: String)?
-  private let isJSON: Bool
+  /// Whether the standard output is the report.
+  private let isStreamed: Bool
 
   init(_ arguments: Arguments) throws {
     do throws(EvaluationError) {
@@ -14,7 +15,7 @@ struct ReportJudge {
       throw UsageError(arguments.command, error.description)
     }
     baseline = try arguments.string("--baseline").map { (try ReportView(path: $0), $0) }
-    isJSON = arguments.string("--json") == "-"
+    isStreamed = try arguments.streamsReport()
     if gate == nil, arguments.has("--gate-undecided") {
       throw UsageError(
         arguments.command, "--gate-undecided belongs to --gate; leave it out, or give both")
@@ -28,8 +29,12 @@ struct ReportJudge {
   }
 
   /// Throws when the gate is about something that will not be measured, or the baseline about other material.
-  func check(_ method: EvaluationMethod, tasks: [String]) throws(EvaluationError) {
-    try gate?.check(method, tasks: tasks)
+  ///
+  /// - Parameter modelCount: models that will be measured besides the reference
+  func check(
+    _ method: EvaluationMethod, tasks: [String], modelCount: Int
+  ) throws(EvaluationError) {
+    try gate?.check(method, tasks: tasks, modelCount: modelCount)
     if let baseline { try ReportComparison.check(method, baseline: baseline.view, path: baseline.path) }
   }
 
@@ -41,7 +46,7 @@ struct ReportJudge {
   func judge(_ view: ReportView) throws {
     if let baseline {
       let comparison = try ReportComparison(view, baseline: baseline.view, path: baseline.path)
-      if !isJSON {
+      if !isStreamed {
         Terminal.report(
           "\nChanges from \(baseline.path) (≈ within two standard errors)\n"
             + comparison.table(width: Terminal.outputScreen.width))

@@ -5,10 +5,17 @@ import QuireFiles
 import QuireJSON
 import QuireModelFiles
 
-/// The files of a report, opened before the long evaluation.
+/// Where a report is written: files, opened before the long evaluation, or for `-` the standard output.
 struct ReportOutputs {
-  private let json: AtomicFile?
-  private let html: AtomicFile?
+  private enum Destination {
+    case file(AtomicFile)
+    case stream
+  }
+
+  private let json: Destination?
+  private let html: Destination?
+  /// Whether the standard output is the report, so that no table may be on it.
+  let isStreamed: Bool
 
   init(_ arguments: Arguments, _ recipes: [(recipe: Recipe, path: String)], _ tasks: [TaskSource]) throws {
     var files = OutputGuard()
@@ -30,37 +37,56 @@ struct ReportOutputs {
   /// - Parameter files: knows what the command reads
   init(_ arguments: Arguments, _ files: inout OutputGuard) throws {
     files.reads(adaptersOf: arguments)
+    isStreamed = try arguments.streamsReport()
     json = try Self.open(arguments, "--json", &files)
     html = try Self.open(arguments, "--html", &files)
   }
 
   private static func open(
     _ arguments: Arguments, _ option: String, _ files: inout OutputGuard
-  ) throws -> AtomicFile? {
-    guard let path = arguments.string(option), path != "-" else { return nil }
+  ) throws -> Destination? {
+    guard let path = arguments.string(option) else { return nil }
+    if path == "-" { return .stream }
     try files.check(path, option: option, replaces: arguments.has("--force"))
-    return try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
+    return .file(try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) })
   }
 
   func write(_ report: EvaluationReport) throws {
     try Self.write(report.json.serialized(pretty: true) + "\n", to: json)
-    if html != nil {
-      try Self.write(ReportPage(ReportView(json: report.json, name: "the report")).html, to: html)
-    }
+    if html != nil { try write(page: ReportPage(ReportView(json: report.json, name: "the report")).html) }
   }
+
+  func write(page: String) throws { try Self.write(page, to: html) }
 
   func write(json text: String, html page: String) throws {
     try Self.write(text, to: json)
-    try Self.write(page, to: html)
+    try write(page: page)
   }
 
-  static func write(_ text: String, to file: AtomicFile?) throws {
-    try file.map { file in
+  private static func write(_ text: String, to destination: Destination?) throws {
+    switch destination {
+    case nil: return
+    case .stream: Terminal.output(text)
+    case .file(let file):
       try writing(file.path) { () throws(FileFailure) in
         try file.write(Array(text.utf8))
         try file.commit()
       }
     }
+  }
+}
+
+extension Arguments {
+  /// Whether `--json -` or `--html -` writes the report to the standard output, which holds only one of them.
+  func streamsReport() throws -> Bool {
+    let streamed = ["--json", "--html"].filter { string($0) == "-" }
+    guard streamed.count < 2 else {
+      throw UsageError(
+        command,
+        "expected the standard output for one of --json and --html, found - for both; name a file for one of them"
+      )
+    }
+    return !streamed.isEmpty
   }
 }
 

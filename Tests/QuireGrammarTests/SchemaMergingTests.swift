@@ -169,4 +169,22 @@ import Testing
     #expect((refusal == nil) == isTaken, "\(refusal?.description ?? "taken")")
     if !isTaken { #expect(refusal?.description.contains("make it smaller") == true) }
   }
+
+  @Test(.timeLimit(.minutes(1))) func longKeysAndPointersAreCounted() throws {
+    let long = String(repeating: "k", count: 200_000)
+    let pointer: JSONValue = ["$ref": .string("#/$defs/\(long)"), "title": "t"]
+    let definitions = JSONObject(uniqueMembers: [
+      .init(key: "a", value: pointer), .init(key: long, value: [:]),
+    ])
+    let references: JSONValue = [
+      "$defs": .object(definitions), "allOf": Self.copies(["$ref": "#/$defs/a"], 20_000),
+    ]
+    let names = (0..<40_000).map { JSONObject.Member(key: "p\($0)", value: true) }
+    let inner: JSONValue = ["properties": .object(JSONObject(uniqueMembers: names))]
+    let keys: JSONValue = ["properties": .object(JSONObject(uniqueMembers: [.init(key: long, value: inner)]))]
+    let time = ContinuousClock().measure {
+      for schema in [references, keys] { _ = try? Constraint.Kind.jsonSchema(schema).grammar() }
+    }
+    #expect(time < .seconds(20), "\(time)")
+  }
 }

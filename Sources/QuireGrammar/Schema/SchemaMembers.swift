@@ -28,7 +28,8 @@ struct SchemaMembers {
     requiredNames = Set(required.map { Array($0.utf8) })
     listedNames = listed.map { Set($0.map { Array($0.utf8) }) }
     for member in schemas.members {
-      let value = try reader.expression(member.value, at: "\(path).properties.\(member.key)")
+      let value = try reader.expression(
+        member.value, at: "\(path).properties.\(SchemaReader.shortened(member.key))")
       add(member.key, value, reader)
     }
     // Without `additionalProperties`, only named members are written.
@@ -69,7 +70,8 @@ struct SchemaMembers {
     of object: JSONObject, isShared: Bool, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
     if let member = object["patternProperties"]?.objectValue?.members.first {
-      return try reader.expression(member.value, at: "\(path).patternProperties.\(member.key)")
+      let key = SchemaReader.shortened(member.key)
+      return try reader.expression(member.value, at: "\(path).patternProperties.\(key)")
     }
     let value = try reader.expression(
       object["additionalProperties"] ?? true, at: path + ".additionalProperties")

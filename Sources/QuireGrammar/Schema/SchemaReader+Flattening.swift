@@ -34,7 +34,7 @@ extension SchemaReader {
   }
 
   /// The schemas of `$ref` and `allOf`, with their paths.
-  private func parts(
+  private mutating func parts(
     of object: JSONObject, at path: String
   ) throws(GrammarError) -> [(schema: JSONValue, path: String)] {
     var parts: [(JSONValue, String)] = []
@@ -42,6 +42,7 @@ extension SchemaReader {
       switch member.key {
       case "$ref":
         guard let pointer = member.value.stringValue else { throw unsupported("$ref", path) }
+        try visit(member.value)
         parts.append((try target(of: pointer, at: path), Self.path(of: pointer)))
       case "allOf":
         guard let schemas = member.value.arrayValue else { throw unsupported("allOf", path) }

@@ -205,7 +205,7 @@ extension SchemaReader {
     for name in names {
       let value = try both(
         one[name] ?? left["additionalProperties"], other[name] ?? right["additionalProperties"],
-        at: "\(path).properties.\(name)", depth: depth)
+        at: "\(path).properties.\(Self.shortened(name))", depth: depth)
       if isObject, value == false, required.contains(JSONValue.string(name).serializedBytes()) {
         return false
       }

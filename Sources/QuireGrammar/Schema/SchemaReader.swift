@@ -122,6 +122,7 @@ struct SchemaReader {
     case .object(let object):
       if let reference = object["$ref"], SchemaKeywords.constraints(of: object) == ["$ref"] {
         guard let pointer = reference.stringValue else { throw unsupported("$ref", path) }
+        try visit(reference)
         return try self.reference(pointer, at: path)
       }
       guard let flat = try flattened(object, at: path) else { return .nothing }
@@ -200,7 +201,12 @@ struct SchemaReader {
 
   /// The path of the schema that a pointer names, for sentences.
   static func path(of pointer: String) -> String {
-    pointer == "#" ? "" : ".\(pointer.dropFirst(2).replacing("/", with: "."))"
+    pointer == "#" ? "" : ".\(shortened(pointer).dropFirst(2).replacing("/", with: "."))"
+  }
+
+  /// A key as a part of paths, which are made for each schema: long ones are cut.
+  static func shortened(_ key: String) -> String {
+    key.utf8.count <= 80 ? key : String(String.UnicodeScalarView(key.unicodeScalars.prefix(80)))
   }
 
   func target(of pointer: String, at path: String) throws(GrammarError) -> JSONValue {

@@ -42,10 +42,10 @@ struct GGUFWriter {
   /// Everything before the first tensor.
   private func head() throws(ExportError) -> [UInt8] {
     let tokenizer = try reading { () throws(ModelFileError) in try plan.model.tokenizer() }
-    let generation = try reading { () throws(ModelFileError) in try plan.model.generationConfiguration() }
+    let generation = try plan.generation()
     let entries =
       GGUFMetadata(plan: plan, generation: generation).entries
-      + GGUFTokenizer(tokenizer, plan.configuration).entries
+      + GGUFTokenizer(tokenizer, plan.configuration, endTokens: generation.endTokens).entries
     var bytes = GGUFBytes()
     bytes.append(bytes: GGUFFormat.magic)
     bytes.append(GGUFFormat.version)

@@ -6,6 +6,8 @@ package enum TextError: Error, Equatable, Sendable {
   case unreadable(path: String, reason: String)
   /// A file that is not JSON.
   case json(path: String, JSONError)
+  /// A file of a known other type, with what to do about it.
+  case foreign(path: String, found: String, advice: String)
   /// A field of tokenizer.json that has the wrong type or is missing.
   case field(name: String, expected: String, found: String)
   /// A well-formed tokenizer that is not of Qwen2's and Qwen3's kind.
@@ -35,6 +37,8 @@ extension TextError: CustomStringConvertible {
       "expected to read \(path), found: \(reason); check that the whole checkpoint is there and readable"
     case .json(let path, let error):
       "expected valid JSON in \(path), found a fault at \(error); download the file again"
+    case .foreign(let path, let found, let advice):
+      "expected the tokenizer's file at \(path), found \(found); \(advice)"
     case .field(let name, let expected, let found):
       "tokenizer.json: \(name): expected \(expected), found \(found); copy the file from the original checkpoint"
     case .unsupported(let field, let expected, let found):

@@ -24,6 +24,8 @@ package enum TextError: Error, Equatable, Sendable {
   case chat(expected: String, found: String)
   /// A model with a chat template that cannot be rendered.
   case chatFormat(found: String)
+  /// A tokenizer without tokens that the model's chats need.
+  case chatTokens([String])
   /// A template that the model does not have, with the names of those that it has.
   case templateName(String, known: [String])
   /// A chat that the model's template does not render.
@@ -56,6 +58,9 @@ extension TextError: CustomStringConvertible {
     case .chatFormat(let found):
       "expected a chat template that can be rendered, found \(found); add --chat-format qwen3 to render chats as "
         + "Qwen3 does, or use only raw prompts and completions, and conversions without chats"
+    case .chatTokens(let missing):
+      "expected the tokens of chats among the tokenizer's added tokens, found no \(missing.joined(separator: " and no ")); copy "
+        + "tokenizer.json and tokenizer_config.json from the original checkpoint, or use only raw prompts and completions"
     case .templateName(let name, let known):
       "chat_template: expected the name of one of the model's templates, \(known.joined(separator: ", ")), found "
         + "\(foundTemplate(name)); name one of them or leave it out"

@@ -42,8 +42,12 @@ private func runConvert(_ arguments: Arguments) throws {
   }
   let named = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
-  let loader = try arguments.modelSource().checkpoint(for: "convert")
+  let source = try arguments.modelSource()
+  let loader = try source.checkpoint(for: "convert")
   showNotices(loader.notices)
+  // A pack that no command could generate with is not worth hours of work.
+  _ = try source.samplingDefaults()
+  _ = try source.endOfSequenceIDs()
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
@@ -56,6 +60,7 @@ private func runConvert(_ arguments: Arguments) throws {
   var converter = try Converter(
     loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
+  showNotices(try source.chatNotices(converter.tokenizer))
   // Nobody sees the plan of a quiet conversion.
   if isPlanOnly || !isQuiet { converter = converter.measured() }
   guard let output else {

@@ -44,6 +44,8 @@ private func runExport(_ arguments: Arguments) throws {
   let model = try arguments.modelSource()
   if let output { try checkOutput(output, arguments, model) }
   showNotices(try model.notices())
+  // What no command can use must not get lost in other programs' formats unnoticed.
+  _ = try model.samplingDefaults()
   let plan = try ExportPlan(model, options: options, compute: arguments.compute())
   if isPlanOnly { return Terminal.report(plan.text(width: Terminal.outputScreen.width) + "\n") }
   guard let output else { return }

@@ -13,7 +13,9 @@ struct GGUFWriter {
   /// Writes everything; the file appears under its name at the end.
   func write(to path: String, progress: (_ doneBytes: Int) -> Void) throws(ExportError) {
     // The queue's threads use it one after the other, and this one only when the queue has finished.
-    nonisolated(unsafe) let file = try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
+    nonisolated(unsafe) let file = try writing(path) { () throws(FileFailure) in
+      try AtomicFile(path: path, beginning: Exporter.ggufBeginning)
+    }
     file.startsWritingEarly = true
     let head = try head()
     try writing(path) { () throws(FileFailure) in try file.write(head) }

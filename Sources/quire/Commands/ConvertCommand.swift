@@ -56,7 +56,12 @@ private func runConvert(_ arguments: Arguments) throws {
   let parent = try arguments.parentPack(&files)
   let output = try named.map(PackOutput.init)
   defer { output?.cleanUp() }
-  if let output { try files.check(output.path, option: "--output", replaces: arguments.has("--force")) }
+  let replaces = arguments.has("--force")
+  if let output {
+    try files.check(output.path, option: "--output", replaces: replaces)
+    try files.checkUnfinished(
+      of: output.path, option: "--output", PackOutput.beginnings, replaces: replaces)
+  }
   var converter = try Converter(
     loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
@@ -69,7 +74,7 @@ private func runConvert(_ arguments: Arguments) throws {
   var conversion = ShownConversion(converter, output: output, isQuiet: isQuiet)
   try conversion.survey()
   // A survey takes hours; meanwhile another program may have written the file.
-  try files.checkAgain(output.path, option: "--output", replaces: arguments.has("--force"))
+  try files.checkAgain(output.path, option: "--output", replaces: replaces)
   try conversion.convert(parent: parent)
 }
 

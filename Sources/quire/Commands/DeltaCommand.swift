@@ -44,7 +44,9 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
   files.reads(parentOf: pack)
   let output = try PackOutput(named)
   defer { output.cleanUp() }
-  try files.check(output.path, option: "--output", replaces: arguments.has("--force"))
+  let replaces = arguments.has("--force")
+  try files.check(output.path, option: "--output", replaces: replaces)
+  try files.checkUnfinished(of: output.path, option: "--output", PackOutput.beginnings, replaces: replaces)
   let compute = try arguments.compute()
   let begin = Date()
   let isQuiet = arguments.has("--quiet")

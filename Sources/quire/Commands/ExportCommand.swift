@@ -77,6 +77,9 @@ private func checkOutput(_ output: String, _ arguments: Arguments, _ model: Mode
       "--output: expected a path that is not read, found \(output), which is the model; choose another path")
   }
   try files.check(output, option: "--output", replaces: replaces)
+  guard arguments.string("--format") == ExportFormat.gguf.rawValue, !arguments.has("--plan") else { return }
+  try files.checkUnfinished(
+    of: output, option: "--output", [.contents: Exporter.ggufBeginning], replaces: replaces)
 }
 
 extension Arguments {

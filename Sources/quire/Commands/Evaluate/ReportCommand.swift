@@ -34,8 +34,8 @@ private func runReport(_ arguments: Arguments) throws {
     var files = OutputGuard()
     files.reads(path, as: "the report")
     arguments.string("--baseline").map { files.reads($0, as: "the earlier report") }
-    try files.check(output, option: "--html", replaces: arguments.has("--force"))
-    let file = try writing(output) { () throws(FileFailure) in try AtomicFile(path: output) }
+    let file = try ReportOutputs.open(
+      output, "--html", &files, ReportOutputs.page, replaces: arguments.has("--force"))
     try ReportOutputs.write(ReportPage(view).html, to: file)
   }
   try judge.judge(view)

@@ -35,6 +35,11 @@ package final class PackWriter {
   /// How every pack begins.
   package static let beginning = FileBeginning.bytes(PackLayout.beginning)
 
+  /// The key of the unfinished pack at `path`, if a part of it is complete; nothing is opened for writing.
+  package static func unfinishedKey(at path: String) -> String? {
+    PackJournal.unfinishedKey(nextTo: path)
+  }
+
   /// Starts a pack at `path`.
   ///
   /// - Parameters:

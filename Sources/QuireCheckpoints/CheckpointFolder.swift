@@ -30,21 +30,29 @@ struct CheckpointFolder {
 
   func path(_ name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
 
-  /// Whether a file of this name exists, readable or not.
-  func has(_ name: String) -> Bool {
+  /// Whether a file of this name exists, readable or not. Throws where that cannot be known, as in a folder that may not
+  /// be entered.
+  func has(_ name: String) throws(CheckpointError) -> Bool {
     var status = stat()
-    return lstat(path(name), &status) == 0
+    guard lstat(path(name), &status) != 0 else { return true }
+    let (code, failure) = (errno, FileFailure.last)
+    // A name that the file system cannot hold is not there either.
+    if [ENOENT, ENOTDIR, ENAMETOOLONG].contains(code) { return false }
+    throw .unreadable(path: path(name), reason: failure.reason)
   }
 
   /// The JSON object in the file `name`, nil when there is no such file.
   func object(_ name: String) throws(CheckpointError) -> JSONValue? {
-    guard has(name) else { return nil }
+    guard try has(name) else { return nil }
     let file = path(name)
     let text = try contents(file)
     let value: JSONValue
     do throws(JSONError) {
       value = try JSONValue.parse(text)
     } catch {
+      if let foreign = ForeignFile(start: text) {
+        throw .foreign(path: file, expected: "valid JSON", found: foreign.what, advice: foreign.advice)
+      }
       throw .malformed(path: file, expected: "valid JSON", found: "a fault at \(error)")
     }
     guard case .object = value else {

@@ -1,4 +1,5 @@
 import Foundation
+import QuireFiles
 
 /// Recognizes the contents of a folder that is not a complete checkpoint, so that the refusal can name them.
 struct ForeignFolder {

@@ -41,7 +41,7 @@ package final class SafetensorsWriter {
     headerHash = header.withUnsafeBytes(ContentHash.of)
     totalBytes = tensors.reduce(header.count) { $0 + $1.byteCount }
     do throws(FileFailure) {
-      file = try AtomicFile(path: path)
+      file = try AtomicFile(path: path, beginning: .safetensors)
       file.startsWritingEarly = true
       try file.write(header)
     } catch {

@@ -47,7 +47,7 @@ struct ShardIndex {
   ) throws(CheckpointError) -> (files: [SafetensorsFile], unlistedTensors: [String]) {
     var files: [SafetensorsFile] = []
     for name in shardNames {
-      guard folder.has(name) else {
+      guard try folder.has(name) else {
         throw .shards(
           path: path, expected: "\(shardNames.count) shards with \(name) among them",
           found: "none of that name")

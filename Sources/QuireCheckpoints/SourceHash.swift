@@ -113,7 +113,11 @@ extension Checkpoint {
   private func companionPaths() throws(CheckpointError) -> [String] {
     if isFile { return [] }
     let source = try CheckpointFolder(path: folder)
-    return CompanionFile.allCases.map(\.name).filter(source.has).map(source.path)
+    var paths: [String] = []
+    for file in CompanionFile.allCases where try source.has(file.name) {
+      paths.append(source.path(file.name))
+    }
+    return paths
   }
 
   static func name(_ path: String) -> String {

@@ -13,12 +13,12 @@ struct WeightFiles {
   /// which is meant.
   init(_ folder: CheckpointFolder) throws(CheckpointError) {
     let indexName = CompanionFile.weightIndex.name
-    guard folder.has(Checkpoint.weightsName) else {
+    guard try folder.has(Checkpoint.weightsName) else {
       guard let json = try folder.object(indexName) else { throw ForeignFolder(folder).withoutWeights }
       try open(ShardIndex(path: folder.path(indexName), json: json), in: folder)
       return
     }
-    if folder.has(indexName) { try check(indexBeside: Checkpoint.weightsName, folder) }
+    if try folder.has(indexName) { try check(indexBeside: Checkpoint.weightsName, folder) }
     let file = try SafetensorsFile(path: folder.path(Checkpoint.weightsName))
     files = [file]
     for record in file.records { tensors[record.name] = (0, record) }
@@ -46,7 +46,9 @@ struct WeightFiles {
       return
     }
     if index.shardNames == [single] { return }
-    guard index.shardNames.allSatisfy(folder.has) else {
+    var areThere = true
+    for shard in index.shardNames where areThere { areThere = try folder.has(shard) }
+    guard areThere else {
       notices.append("\(single) is used; \(name) next to it names shards that are not there and is ignored")
       return
     }

@@ -1,5 +1,6 @@
 import Foundation
-import QuireFiles
+import QuireCheckpoints
+package import QuireFiles
 
 /// Writes a planned export.
 ///
@@ -10,6 +11,8 @@ import QuireFiles
 /// The output appears under its name when it is complete; a run that is stopped leaves nothing there.
 package struct Exporter {
   private let plan: ExportPlan
+  /// How the files of `ExportFormat.gguf` begin.
+  package static let ggufBeginning = FileBeginning.bytes(GGUFFormat.magic)
 
   package init(_ plan: ExportPlan) { self.plan = plan }
 

@@ -44,7 +44,12 @@ package final class AtomicFile {
   package static func temporaryPath(for path: String) -> String { path + ".partial" }
 
   /// Starts an empty file, or with `resumes` appends to the temporary file of an earlier run.
-  package init(path: String, resumes: Bool = false) throws(FileFailure) {
+  ///
+  /// - Parameter beginning: how the files of this format begin. A temporary file that begins otherwise is somebody
+  ///   else's and is refused; nil: every one is taken over.
+  package init(
+    path: String, resumes: Bool = false, beginning: FileBeginning? = nil
+  ) throws(FileFailure) {
     self.path = try validated(path: path)
     temporaryPath = Self.temporaryPath(for: path)
     isNamed = true
@@ -55,10 +60,10 @@ package final class AtomicFile {
     replaces = lstat(path, &status) == 0
     let temporary = temporaryPath
     if resumes {
-      descriptor = try Self.openLocked(temporary)
+      descriptor = try Self.openLocked(temporary, beginning)
     } else {
       descriptor = try DisposableFiles.add(temporary) { () throws(FileFailure) in
-        try Self.openLocked(temporary)
+        try Self.openLocked(temporary, beginning)
       }
     }
     guard fstat(descriptor, &status) == 0 else {
@@ -103,7 +108,21 @@ package final class AtomicFile {
     _ = close(descriptor)
   }
 
-  /// Opens and locks the temporary file, unless another process has it locked.
+  /// Opens and locks the temporary file, unless another process has it locked or it is somebody else's.
+  private static func openLocked(
+    _ path: String, _ beginning: FileBeginning?
+  ) throws(FileFailure) -> Int32 {
+    let descriptor = try openLocked(path)
+    // Under the lock nobody else writes the file.
+    if let beginning, !beginning.begins(descriptor) {
+      _ = close(descriptor)
+      throw FileFailure(
+        reason: "\(path) is a file that quire has not written",
+        remedy: "move it or choose another path and run again")
+    }
+    return descriptor
+  }
+
   private static func openLocked(_ path: String) throws(FileFailure) -> Int32 {
     while true {
       let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o666)

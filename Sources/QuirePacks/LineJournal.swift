@@ -46,6 +46,8 @@ package final class LineJournal {
   private var end = Mark.start
 
   /// Opens or creates the journal at `path`. It never exists under that name, only as an unfinished file.
+  ///
+  /// A damaged journal starts afresh, so its beginning is not looked at here; commands do that before.
   package init(path: String) throws(FileFailure) {
     text = try AtomicFile(path: path, resumes: true)
     text.keepsTemporary = true
@@ -83,10 +85,23 @@ package final class LineJournal {
   /// Syncs the journal to disk.
   package func synchronize() throws(FileFailure) { try text.synchronize() }
 
+  /// The lines of the journal at `path` that an earlier run has left; nil where there is none that can be read. It is not
+  /// opened for writing.
+  package static func found(path: String) -> Contents? {
+    guard let file = try? InputFile(path: AtomicFile.temporaryPath(for: path)) else { return nil }
+    var bytes = [UInt8](repeating: 0, count: file.byteCount)
+    let isRead: Bool = bytes.withUnsafeMutableBytes { (try? file.read(at: 0, into: $0)) != nil }
+    return isRead ? contents(of: bytes) : nil
+  }
+
   /// Call `restart` or `cut` before the next `append`: the journal may hold more than the valid lines.
   package func contents() throws(FileFailure) -> Contents {
     var bytes = [UInt8](repeating: 0, count: text.byteCount)
     try text.read(at: 0, into: &bytes)
+    return Self.contents(of: bytes)
+  }
+
+  private static func contents(of bytes: [UInt8]) -> Contents {
     var contents = Contents()
     var mark = Mark.start
     while let newline = bytes[mark.byteCount...].firstIndex(of: UInt8(ascii: "\n")) {
@@ -97,7 +112,7 @@ package final class LineJournal {
       mark = next
       if contents.key != nil {
         contents.lines.append(Line(value: value, end: mark))
-      } else if let key = value[Self.keyKey]?.stringValue {
+      } else if let key = value[keyKey]?.stringValue {
         (contents.key, contents.keyEnd) = (key, mark)
       } else {
         break

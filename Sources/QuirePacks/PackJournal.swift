@@ -46,6 +46,12 @@ final class PackJournal {
     try LineJournal.discard(path: Self.path(nextTo: path))
   }
 
+  /// The key of the unfinished pack at `path`; nil where no part of one is complete.
+  static func unfinishedKey(nextTo path: String) -> String? {
+    guard let contents = LineJournal.found(path: Self.path(nextTo: path)) else { return nil }
+    return parts(contents.lines).isEmpty ? nil : contents.key
+  }
+
   /// Opens or creates the journal of the pack at `path`.
   ///
   /// - Parameter parent: the pack that the unfinished one takes tensors from.

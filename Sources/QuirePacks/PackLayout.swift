@@ -16,6 +16,8 @@ enum PackLayout {
 
   static let skippableHeadBytes = 8  // magic, size
   static let headMark: [UInt8] = Array("QUIRE\r\n".utf8) + [0x1A]
+  /// Of every pack, before the version.
+  static let beginning = Array(head(flags: 0).prefix(skippableHeadBytes + headMark.count))
   static let tailMark: [UInt8] = Array("QUIREEND".utf8)
   static let headBytes = skippableHeadBytes + 16  // mark, version, flags
   static let tailBytes = skippableHeadBytes + 80  // see `PackTail`

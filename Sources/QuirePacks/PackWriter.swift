@@ -1,4 +1,4 @@
-import QuireFiles
+package import QuireFiles
 import QuireJSON
 package import QuireTensors
 
@@ -32,6 +32,14 @@ package final class PackWriter {
   /// Finished, or failed in a write: nothing can be added.
   private var isClosed = false
 
+  /// How every pack begins.
+  package static let beginning = FileBeginning.bytes(PackLayout.beginning)
+
+  /// The key of the unfinished pack at `path`, if a part of it is complete; nothing is opened for writing.
+  package static func unfinishedKey(at path: String) -> String? {
+    PackJournal.unfinishedKey(nextTo: path)
+  }
+
   /// Starts a pack at `path`.
   ///
   /// - Parameters:
@@ -51,7 +59,7 @@ package final class PackWriter {
     self.team = team
     self.resumeKey = resumeKey
     do throws(FileFailure) {
-      file = try AtomicFile(path: path, resumes: resumeKey != nil)
+      file = try AtomicFile(path: path, resumes: resumeKey != nil, beginning: Self.beginning)
       // Until the journal has been read, the files of an earlier run must not be removed.
       file.keepsTemporary = resumeKey != nil
       frameWriter = try FrameWriter(file: file, team: team, parent: parent)
@@ -87,7 +95,7 @@ package final class PackWriter {
     resumeKey = nil
     discardedKey = nil
     do throws(FileFailure) {
-      file = try AtomicFile(path: path)
+      file = try AtomicFile(path: path, beginning: Self.beginning)
       frameWriter = try FrameWriter(file: file, team: nil, parent: pack.parent)
       try frameWriter.copy(pack)
     } catch {

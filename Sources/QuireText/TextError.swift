@@ -6,6 +6,8 @@ package enum TextError: Error, Equatable, Sendable {
   case unreadable(path: String, reason: String)
   /// A file that is not JSON.
   case json(path: String, JSONError)
+  /// A file of a known other type, with what to do about it.
+  case foreign(path: String, found: String, advice: String)
   /// A field of tokenizer.json that has the wrong type or is missing.
   case field(name: String, expected: String, found: String)
   /// A well-formed tokenizer that is not of Qwen2's and Qwen3's kind.
@@ -22,6 +24,8 @@ package enum TextError: Error, Equatable, Sendable {
   case chat(expected: String, found: String)
   /// A model with a chat template that cannot be rendered.
   case chatFormat(found: String)
+  /// A tokenizer without tokens that the model's chats need.
+  case chatTokens([String])
   /// A template that the model does not have, with the names of those that it has.
   case templateName(String, known: [String])
   /// A chat that the model's template does not render.
@@ -35,6 +39,8 @@ extension TextError: CustomStringConvertible {
       "expected to read \(path), found: \(reason); check that the whole checkpoint is there and readable"
     case .json(let path, let error):
       "expected valid JSON in \(path), found a fault at \(error); download the file again"
+    case .foreign(let path, let found, let advice):
+      "expected the tokenizer's file at \(path), found \(found); \(advice)"
     case .field(let name, let expected, let found):
       "tokenizer.json: \(name): expected \(expected), found \(found); copy the file from the original checkpoint"
     case .unsupported(let field, let expected, let found):
@@ -52,6 +58,9 @@ extension TextError: CustomStringConvertible {
     case .chatFormat(let found):
       "expected a chat template that can be rendered, found \(found); add --chat-format qwen3 to render chats as "
         + "Qwen3 does, or use only raw prompts and completions, and conversions without chats"
+    case .chatTokens(let missing):
+      "expected the tokens of chats among the tokenizer's added tokens, found no \(missing.joined(separator: " and no ")); copy "
+        + "tokenizer.json and tokenizer_config.json from the original checkpoint, or use only raw prompts and completions"
     case .templateName(let name, let known):
       "chat_template: expected the name of one of the model's templates, \(known.joined(separator: ", ")), found "
         + "\(foundTemplate(name)); name one of them or leave it out"

@@ -33,16 +33,15 @@ struct OpenedModel {
   ) throws {
     name = source.name
     tokenizer = try source.tokenizer(chatFormat: chatFormat)
-    if needsChats { _ = try tokenizer.chatFormat.required() }
-    endOfSequenceIDs = try source.endOfSequenceIDs()
-    let generation = try source.generationConfiguration()
-    do throws(GenerationError) {
-      var defaults = try SamplingDefaults(generationConfiguration: generation)
-      defaults.chatFormat = tokenizer.chatFormat.format ?? .qwen3
-      samplingDefaults = defaults
-    } catch {
-      throw CommandError("\(source.generationConfigurationPath): \(error.description)")
+    if needsChats {
+      _ = try tokenizer.chatFormat.required()
+      try tokenizer.requireChatTokens()
     }
+    showNotices(try source.chatNotices(tokenizer))
+    endOfSequenceIDs = try source.endOfSequenceIDs()
+    var defaults = try source.samplingDefaults()
+    defaults.chatFormat = tokenizer.chatFormat.format ?? .qwen3
+    samplingDefaults = defaults
     let rows = try source.configuration().vocabularySize
     guard tokenizer.vocabularySize <= rows else {
       throw ModelFileError.tokenizer(path: source.path, tokens: tokenizer.vocabularySize, rows: rows)
@@ -57,6 +56,33 @@ struct OpenedModel {
 }
 
 extension ModelSource {
+  /// The sampling of generation_config.json. Throws for a member that has the wrong type or is out of range.
+  func samplingDefaults() throws -> SamplingDefaults {
+    let generation = try generationConfiguration()
+    do throws(GenerationError) {
+      return try SamplingDefaults(generationConfiguration: generation)
+    } catch {
+      throw CommandError("\(generationConfigurationPath): \(error.description)")
+    }
+  }
+
+  /// Why the answers of chats will be of no use; empty where nothing is known against them.
+  func chatNotices(_ tokenizer: Tokenizer) throws -> [String] {
+    let missing = tokenizer.missingChatTokens
+    if !missing.isEmpty {
+      return [
+        "the tokenizer of \(path) has no token \(missing.joined(separator: " and no ")), which its chats need: answers to "
+          + "chats will be of no use"
+      ]
+    }
+    let ends = try configuration().endOfSequenceIDs
+    guard !ends.isEmpty, !ends.contains(where: tokenizer.isUsed) else { return [] }
+    return [
+      "the tokenizer of \(path) has no token with the id \(ends.map(String.init).joined(separator: " or ")), which config.json "
+        + "names as eos_token_id: answers may not end"
+    ]
+  }
+
   /// Loads all weights into memory, with progress on the terminal.
   func model(threadCount: Int, quiet: Bool) throws -> Model {
     let progress = LoadProgress(quiet: quiet)

@@ -132,6 +132,55 @@ import Testing
     #expect(!outputs.contains("out.quire"))
   }
 
+  /// Hours of work are not lost by one mistyped name.
+  @Test func anotherRecipeDiscardsNothingUnasked() throws {
+    let (pack, _) = try whole(Self.nearest)
+    guard let shell = Tool("bash") else { return }
+    let stopped = try shell.run(
+      ["-c", "ulimit -f 1500; exec \"$0\" \"$@\"", BuiltProgram.quire.path] + words(Self.nearest))
+    try #require(stopped.status == 1, "\(stopped.errors)")
+    let begun = outputs.map(contents)
+    let partial = place.path + "/out.quire.partial"
+    let other = Self.nearest.replacing("\"n\"", with: "\"other\"")
+    let ways = "run with the same recipe as before to continue it, add --force to discard it"
+    for recipe in [other, Self.budget] {
+      expectRefusal(
+        try BuiltProgram.quire.run(words(recipe)), by: "convert",
+        [
+          "expected no unfinished work of another recipe", "found \(partial); run",
+          "to continue it, add --force",
+        ])
+      #expect(outputs.map(contents) == begun)
+    }
+    expectRefusal(try BuiltProgram.quire.run(words(other)), by: "convert", [ways])
+    let plan = try BuiltProgram.quire.run(words(other) + ["--plan"])
+    #expect(plan.status == 0 && plan.output.contains("\nunfinished: \(partial) is of another recipe; "))
+    let own = try BuiltProgram.quire.run(words(Self.nearest) + ["--plan"])
+    #expect(own.status == 0 && !own.output.contains("unfinished:"))
+    let source = place.path + "/whole.quire"
+    expectRefusal(
+      try BuiltProgram.quire.run("flatten", source, "--output", place.path + "/out.quire"), by: "flatten",
+      ["found \(partial) of a stopped conversion", "add --force to discard it"])
+    #expect(outputs.map(contents) == begun)
+
+    let resumed = try BuiltProgram.quire.run(words(Self.nearest))
+    #expect(resumed.status == 0 && resumed.errors.contains("resumes after layer"))
+    #expect(contents("out.quire") == pack && outputs == ["out.quire"])
+  }
+
+  @Test func forceDiscardsTheWorkOfAnotherRecipe() throws {
+    guard let shell = Tool("bash") else { return }
+    _ = try shell.run(
+      ["-c", "ulimit -f 1500; exec \"$0\" \"$@\"", BuiltProgram.quire.path] + words(Self.nearest))
+    try #require(outputs.contains("out.quire.partial"))
+    let other = Self.nearest.replacing("\"n\"", with: "\"other\"")
+    let outcome = try BuiltProgram.quire.run(words(other) + ["--force"])
+    #expect(outcome.status == 0)
+    #expect(
+      outcome.errors.contains("starts afresh: the unfinished pack of an earlier run is of another recipe"))
+    #expect(outputs == ["out.quire"])
+  }
+
   /// A limit on the size of files stands in for a full disk: first for the pack, then for the hidden states.
   @Test(arguments: [(nearest, 1500, "out.quire"), (gptq, 400, "out.quire.reference.partial")])
   func aFullDiskIsASentenceAndNothingIsLost(_ recipe: String, kilobytes: Int, file: String) throws {

@@ -141,6 +141,37 @@ import Testing
     #expect(bytes(partial) == before)
   }
 
+  /// A file that only has the name of an unfinished output.
+  @Test func aFileOfSomebodyElseIsNoUnfinishedOutput() throws {
+    let precious = Data("precious\n".utf8)
+    let pack = try place.pack(name: "whole.quire")
+    let text = texts.write("one two three four\n".utf8, to: "x.txt")
+    let out = place.place("out")
+    let checkpoint = place.checkpoint.path
+    for (words, ending) in [
+      (place.conversion(to: "out"), ".partial"), (place.conversion(to: "out"), ".journal.partial"),
+      (place.conversion(to: "out"), ".survey.partial"),
+      (["flatten", pack, "--output", out], ".partial"),
+      (["flatten", pack, "--output", out], ".journal.partial"),
+      (["export", pack, "--format", "gguf", "--output", out, "--quiet"], ".partial"),
+      (["logits", checkpoint, "--tokens", "1", "--output", out], ".partial"),
+      (
+        ["evaluate", checkpoint, "--text", text, "--no-speed", "--quiet", "--json", out], ".partial"
+      ),
+    ] {
+      let partial = out + ending
+      try precious.write(to: URL(fileURLWithPath: partial))
+      expectRefusal(
+        try BuiltProgram.quire.run(words), by: words[0],
+        ["found \(partial), which quire has not written", "add --force to replace it"])
+      #expect(FileManager.default.contents(atPath: partial) == precious)
+      let forced = try BuiltProgram.quire.run(words + ["--force"])
+      #expect(forced.status == 0, "\(words): \(forced.errors)")
+      #expect(place.outputs.filter { $0.hasPrefix("out") } == ["out"])
+      try FileManager.default.removeItem(atPath: out)
+    }
+  }
+
   @Test func aFileIsReplacedOnlyByForce() throws {
     let pack = try place.pack()
     let before = bytes(pack)

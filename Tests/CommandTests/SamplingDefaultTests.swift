@@ -76,5 +76,14 @@ import Testing
     expectRefusal(generated, by: "generate", parts)
     let served = try BuiltProgram.quire.run("serve", place.checkpoint.path, "--port", "0")
     expectRefusal(served, by: "serve", parts)
+    expectRefusal(try BuiltProgram.quire.run(place.conversion()), by: "convert", parts)
+    let recipe = place.recipe(Workplace.int8)
+    expectRefusal(
+      try BuiltProgram.quire.run("convert", place.checkpoint.path, "--recipe", recipe, "--plan"),
+      by: "convert", parts)
+    expectRefusal(
+      try BuiltProgram.quire.run("export", place.checkpoint.path, "--format", "gguf", "--plan"),
+      by: "export", parts)
+    #expect(place.outputs == [])
   }
 }

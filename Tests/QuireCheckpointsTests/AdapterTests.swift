@@ -81,6 +81,14 @@ import QuireCheckpoints
     #expect(refusal(["modules_to_save": #"["lm_head"]"#]).contains("found trained copies of whole modules"))
     #expect(refusal(["bias": #""all""#]).contains("found bias \"all\""))
     #expect(refusal(["peft_type": #""IA3""#]).contains("a LoRA adapter"))
+    #expect(refusal(["peft_type": #""IA3""#]).contains("; merge it with peft: merge_and_unload()"))
+    for settings in [
+      ["peft_type": #""PREFIX_TUNING""#], ["peft_type": #""P_TUNING""#], ["lora_bias": "true"],
+    ] {
+      #expect(
+        refusal(settings).hasSuffix(
+          "; peft cannot merge it into the model's weights either; train a LoRA adapter without it"))
+    }
     #expect(
       refusal(["init_lora_weights": #""pissa_niter_4""#]).contains("init_lora_weights \"pissa_niter_4\""))
     #expect(refusal(["alpha_pattern": #"{"layers.(0|1).q_proj": 1}"#]).contains("the regular expression"))

@@ -90,6 +90,18 @@ import Testing
     #expect(try sentence(folder).contains("model.safetensors, found: permission denied; "))
   }
 
+  /// Nothing is known of a folder that may be seen but not entered.
+  @Test(.enabled(if: getuid() != 0, "the superuser may enter everything"))
+  func aFolderThatMayNotBeEntered() throws {
+    let folder = tiny()
+    #expect(chmod(folder.path, 0o600) == 0)
+    defer { _ = chmod(folder.path, 0o700) }
+    #expect(
+      try sentence(folder)
+        == "expected to read FOLDER/config.json, found: permission denied; check that the whole checkpoint is there "
+        + "and readable")
+  }
+
   @Test func missingShard() throws {
     let folder = tiny(shards: 2)
     try remove("model-00002-of-00002.safetensors", from: folder)

@@ -93,6 +93,17 @@ import Testing
         "expected a safetensors file at FOLDER/model.safetensors, found \(found)"))
   }
 
+  @Test(arguments: ["config.json", "generation_config.json"])
+  func pointersNamedAsDocumentsAreNamed(name: String) throws {
+    let folder = TemporaryFolder()
+    TinyCheckpoint().write(to: folder)
+    folder.write("version https://git-lfs.github.com/spec/v1\noid sha256:0\n".utf8, to: name)
+    #expect(
+      try sentence(folder)
+        == "expected valid JSON at FOLDER/\(name), found a Git LFS pointer instead of the file; "
+        + "run git lfs pull in its folder, or download the file with hf download")
+  }
+
   /// A header of 640 bytes begins like a pickle.
   @Test func aSoundHeaderIsNeverTakenForAnotherFile() throws {
     let folder = TemporaryFolder()

@@ -36,6 +36,25 @@ import QuireCheckpoints
     #expect(tokens.configuration["eos_token"] == "<|im_end|>")
   }
 
+  @Test(
+    arguments: [
+      (
+        [("temp", 0.6), ("penalty_repeat", 1.5)],
+        ["temperature": 0.6, "repetition_penalty": 1.5, "do_sample": true]
+      ),
+      ([("temp", 0)], ["do_sample": false]), ([("min_p", 0.25)], ["min_p": 0.25, "do_sample": true]),
+    ] as [([(String, Float)], [String: JSONValue])])
+  func samplingIsRead(_ keys: [(String, Float)], _ expected: [String: JSONValue]) throws {
+    var forge = GGUFForge.model()
+    for (key, value) in keys { forge.set("general.sampling.\(key)", .float(value)) }
+    let found = try #require(try open(forge).generationConfiguration?.objectValue)
+    #expect(found.members.count == expected.count)
+    for (name, value) in expected {
+      #expect(
+        found[name]?.boolValue == value.boolValue && found[name]?.doubleValue == value.doubleValue, "\(name)")
+    }
+  }
+
   @Test func version2AndOtherAlignmentsAreRead() throws {
     var forge = GGUFForge.model()
     forge.version = 2

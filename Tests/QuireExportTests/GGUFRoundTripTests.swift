@@ -64,4 +64,78 @@ import Testing
     }
     #expect(try read.generationConfiguration()?["temperature"]?.doubleValue == 0.6)
   }
+
+  /// The plan's text, and the file read again.
+  private func exported(_ sample: SampleModel) throws -> (plan: String, read: ModelSource) {
+    let plan = try ExportPlan(
+      try sample.write(to: folder), options: ExportOptions(format: .gguf), compute: Compute(threadCount: 2))
+    let path = folder.path + "/out.gguf"
+    try Exporter(plan).write(to: path, replaces: true)
+    return (plan.text, try ModelSource(path: path))
+  }
+
+  @Test(
+    arguments: [
+      (["do_sample": false], ["do_sample": false]),
+      (
+        ["do_sample": false, "temperature": 0.6, "top_k": -1, "min_p": 0.25],
+        ["do_sample": false, "top_k": 0, "min_p": 0.25]
+      ),
+      (
+        ["temperature": 0.5, "repetition_penalty": 1.5, "top_p": 1],
+        ["do_sample": true, "temperature": 0.5, "repetition_penalty": 1.5, "top_p": 1]
+      ),
+    ] as [(JSONValue, [String: JSONValue])])
+  func samplingIsKept(_ generation: JSONValue, _ expected: [String: JSONValue]) throws {
+    let (plan, read) = try exported(SampleModel(generation: generation))
+    #expect(!plan.contains("generation settings:"))
+    let found = try #require(try read.generationConfiguration()?.objectValue)
+    #expect(found.members.count == expected.count, "\(found)")
+    for (name, value) in expected {
+      #expect(
+        found[name]?.boolValue == value.boolValue && found[name]?.doubleValue == value.doubleValue, "\(name)")
+    }
+  }
+
+  @Test func settingsWithoutAKeyAreNamed() throws {
+    let sample = SampleModel(
+      generation: [
+        "presence_penalty": 1.5, "max_new_tokens": 9, "pad_token_id": 1, "transformers_version": "4",
+        "typical_p": .null,
+      ], tokenFlags: ["<think>": "lstrip", "<|im_end|>": "single_word"])
+    let (plan, _) = try exported(sample)
+    #expect(
+      plan.contains(
+        "generation settings: GGUF has no key for presence_penalty and max_new_tokens of generation_config.json"
+      ))
+    #expect(
+      plan.contains(
+        "added tokens: GGUF cannot hold lstrip and single_word of \"<|im_end|>\" and \"<think>\","))
+    #expect(try !exported(SampleModel()).plan.contains("added tokens:"))
+  }
+
+  @Test(
+    arguments: [
+      ([TinyTokenizer.endOfTurn], [TinyTokenizer.endOfTurn, TinyTokenizer.endOfText, 5]),
+      ([TinyTokenizer.endOfTurn, TinyTokenizer.endOfText, 5], nil), ([5], [TinyTokenizer.endOfText]),
+    ] as [([Int], [Int]?)])
+  func allEndTokensAreKept(_ ids: [Int], _ others: [Int]?) throws {
+    let sample = SampleModel(
+      configuration: SampleModel.configuration(endOfSequenceIDs: ids),
+      generation: others.map { ["eos_token_id": .array($0.map { .int($0) })] })
+    let (plan, read) = try exported(sample)
+    #expect(!plan.contains("end tokens:"))
+    #expect(
+      try read.configuration().endOfSequenceIDs.map(Int.init) == [
+        TinyTokenizer.endOfTurn, 5, TinyTokenizer.endOfText,
+      ])
+  }
+
+  @Test func endTokensBeyondThreeAreNamed() throws {
+    let ends: [JSONValue] = [.int(TinyTokenizer.endOfTurn), 5, .int(TinyTokenizer.endOfText), 6, 7, 8]
+    let (plan, read) = try exported(SampleModel(generation: ["eos_token_id": .array(ends)]))
+    #expect(
+      plan.contains("end tokens: GGUF has keys for three, so the tokens 7 and 8 will not end an answer"))
+    #expect(try read.configuration().endOfSequenceIDs.map(Int.init) == [TinyTokenizer.endOfTurn, 5, 6])
+  }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import QuireJSON
 import QuireModel
 import QuireModelFiles
@@ -12,11 +13,19 @@ struct SampleModel {
   /// The format of each matrix.
   var format: @Sendable (TensorName) -> WeightFormat = { _ in .int4(group: 32) }
 
+  /// generation_config.json.
+  var generation: JSONValue? = [
+    "temperature": 0.6, "top_k": 20, "top_p": 0.95, "eos_token_id": .int(TinyTokenizer.endOfTurn),
+  ]
+  /// Flags of the added tokens, by their texts.
+  var tokenFlags: [String: String] = [:]
+
   static let headSize = 32
 
   static func configuration(
     hiddenSize: Int = 128, tiesEmbeddings: Bool = false,
     rope: RopeParameters = RopeParameters(theta: 1_000_000),
+    endOfSequenceIDs: [Int] = [TinyTokenizer.endOfTurn],
     layers: [LayerShape]? = nil
   ) -> ModelConfiguration {
     let layer = LayerShape(queryHeadCount: 4, keyValueHeadCount: 2, intermediateSize: 256)
@@ -24,7 +33,7 @@ struct SampleModel {
       hiddenSize: hiddenSize, headSize: headSize, vocabularySize: 320, rope: rope,
       tiesEmbeddings: tiesEmbeddings,
       maximumPositions: 512, beginOfSequenceID: Int32(TinyTokenizer.endOfText),
-      endOfSequenceIDs: [Int32(TinyTokenizer.endOfTurn)], layers: layers ?? [layer, layer])
+      endOfSequenceIDs: endOfSequenceIDs.map(Int32.init), layers: layers ?? [layer, layer])
   }
 
   /// Layers that were pruned differently: other counts in each, and KV heads with one and two query heads.
@@ -43,21 +52,38 @@ struct SampleModel {
   func write(to folder: TemporaryFolder, name: String = "sample.quire") throws -> ModelSource {
     let texts = TemporaryFolder()
     TinyTokenizer.write(to: texts)
+    try setFlags(in: texts)
     let tokenizer = try Tokenizer(folder: texts.path)
     let path = folder.path + "/" + name
     let writer = try PackWriter(path: path)
     try writer.add(model())
     var settings = tokenizer.configuration?.objectValue ?? JSONObject()
     settings["chat_template"] = "{{ messages }}"
-    try writer.finish(
-      manifest: PackManifest(members: [
-        "configuration": configuration.json, "tokenizer": tokenizer.sourceJSON,
-        "tokenizerConfiguration": .object(settings),
-        "generationConfiguration": [
-          "temperature": 0.6, "top_k": 20, "top_p": 0.95, "eos_token_id": .int(TinyTokenizer.endOfTurn),
-        ],
-      ]))
+    var members: JSONObject = [
+      "configuration": configuration.json, "tokenizer": tokenizer.sourceJSON,
+      "tokenizerConfiguration": .object(settings),
+    ]
+    members["generationConfiguration"] = generation
+    try writer.finish(manifest: PackManifest(members: members))
     return try ModelSource(path: path)
+  }
+
+  private func setFlags(in folder: TemporaryFolder) throws {
+    guard !tokenFlags.isEmpty else { return }
+    let path = folder.path + "/tokenizer.json"
+    let text = try Data(contentsOf: URL(fileURLWithPath: path))
+    guard var json = try JSONValue.parse([UInt8](text)).objectValue else { return }
+    json["added_tokens"] = json["added_tokens"]?.arrayValue.map { tokens in
+      .array(
+        tokens.map { token in
+          guard var members = token.objectValue, let content = token["content"]?.stringValue,
+            let flag = tokenFlags[content]
+          else { return token }
+          members[flag] = true
+          return .object(members)
+        })
+    }
+    folder.write(JSONValue.object(json).serializedBytes(), to: "tokenizer.json")
   }
 
   /// Random weights whose format depends on the tensor.

@@ -40,7 +40,9 @@ import Testing
 
   @Test func anotherKeyStartsAfresh() throws {
     try run(key: "recipe 1", until: 4)
+    #expect(PackWriter.unfinishedKey(at: path) == "recipe 1")
     #expect(try PackWriter(path: path, resumeKey: "recipe 2").discardedKey == "recipe 1")
+    #expect(PackWriter.unfinishedKey(at: path) == nil, "no part is complete")
     #expect(try run(key: "recipe 2", until: 2) == 0)
     #expect(try run(key: "recipe 2", until: sample.tensors.count, finishing: true) == 2)
     try PackReader(path: path).verify()

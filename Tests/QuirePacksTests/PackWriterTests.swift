@@ -27,12 +27,30 @@ import Testing
 
   @Test func replacesAnOlderPackAndStaleTemporaries() throws {
     let folder = TemporaryFolder()
-    for name in ["a.quire", "a.quire.partial", "a.quire.journal.partial"] {
-      folder.write("old".utf8, to: name)
-    }
+    for name in ["a.quire", "a.quire.journal.partial"] { folder.write("old".utf8, to: name) }
+    let other = TemporaryFolder()
+    let begun = try contents(SamplePack.small().write(to: other)).prefix(500)
+    folder.write(begun, to: "a.quire.partial")
     let path = try SamplePack.small().write(to: folder)
     try PackReader(path: path).verify()
     #expect(try names(folder) == ["a.quire"])
+  }
+
+  @Test(arguments: [nil, "key"])
+  func replacesNoFileOfSomebodyElse(resumeKey: String?) throws {
+    let folder = TemporaryFolder()
+    let partial = folder.write("precious\n".utf8, to: "a.quire.partial")
+    let path = folder.path + "/a.quire"
+    #expect(
+      throws: PackError.unwritable(
+        path: path,
+        reason:
+          "\(partial) is a file that quire has not written; move it or choose another path and run again")
+    ) {
+      try PackWriter(path: path, resumeKey: resumeKey)
+    }
+    #expect(try contents(partial) == Data("precious\n".utf8))
+    #expect(try names(folder) == ["a.quire.partial"])
   }
 
   @Test func placesThatCannotBeWritten() throws {

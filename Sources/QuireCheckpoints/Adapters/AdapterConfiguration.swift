@@ -27,6 +27,11 @@ struct AdapterConfiguration {
     ("kasa_config", "KaSA"), ("monteclora_config", "MonteCLoRA"),
   ]
 
+  /// Of these, what PEFT cannot merge into Qwen3's weights either: its linear layers have no bias that could take one.
+  private static let unmergeable: Set<String> = [
+    "lora_bias", "alora_invocation_tokens", "arrow_config", "monteclora_config",
+  ]
+
   init(_ folder: CheckpointFolder) throws(CheckpointError) {
     path = folder.path(Self.fileName)
     guard let json = try folder.object(Self.fileName) else {
@@ -36,10 +41,11 @@ struct AdapterConfiguration {
     }
     self.json = json
     let reader = Reader(path: path, json: json)
-    try reader.expect("peft_type", "LORA", "a LoRA adapter")
+    try reader.checkType()
     if json["bias"] != nil { try reader.expect("bias", "none", "an adapter without biases, bias \"none\",") }
     for (member, what) in Self.refused where !reader.isNeutral(member) {
-      throw reader.refusal("no \(member)", "\(what) (\(member))")
+      throw reader.refusal(
+        "no \(member)", "\(what) (\(member))", canMerge: !Self.unmergeable.contains(member))
     }
     // These change the weights of the model itself when they begin.
     for method in ["pissa", "olora", "corda", "loftq", "lora_ga"] {
@@ -87,10 +93,28 @@ struct AdapterConfiguration {
     let path: String
     let json: JSONValue
 
-    func refusal(_ expected: String, _ found: String) -> CheckpointError {
+    /// Types of adapters that change no weights: they learn a prompt, or choose among adapters for each input.
+    private static let typesWithoutWeights: Set<String> = [
+      "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "ADAPTION_PROMPT", "CPT",
+      "CARTRIDGE", "POLY", "XLORA",
+    ]
+
+    func refusal(_ expected: String, _ found: String, canMerge: Bool = true) -> CheckpointError {
       .foreign(
         path: path, expected: expected, found: found,
-        advice: "merge it with peft: merge_and_unload() and save_pretrained(OUTPUT), and give that folder")
+        advice: canMerge
+          ? "merge it with peft: merge_and_unload() and save_pretrained(OUTPUT), and give that folder"
+          : "peft cannot merge it into the model's weights either; train a LoRA adapter without it")
+    }
+
+    /// Refuses every type but LoRA.
+    func checkType() throws(CheckpointError) {
+      let name = "peft_type"
+      let type = json[name]?.stringValue
+      guard let type, Self.typesWithoutWeights.contains(type) else {
+        return try expect(name, "LORA", "a LoRA adapter")
+      }
+      throw refusal("a LoRA adapter", "\(name) \"\(type)\"", canMerge: false)
     }
 
     func fault(_ expected: String, _ found: JSONValue?) -> CheckpointError {

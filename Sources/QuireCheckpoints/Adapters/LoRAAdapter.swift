@@ -35,10 +35,10 @@ package struct LoRAAdapter: Sendable {
     let folder = try Self.folder(path)
     let configuration = try AdapterConfiguration(folder)
     notices = configuration.notices
-    guard folder.has(Self.weightsName) else {
+    guard try folder.has(Self.weightsName) else {
       throw .foreign(
         path: path, expected: "a LoRA adapter with \(Self.weightsName)",
-        found: folder.has("adapter_model.bin") ? "adapter_model.bin" : "none",
+        found: try folder.has("adapter_model.bin") ? "adapter_model.bin" : "none",
         advice: "save it with a current version of PEFT: save_pretrained(OUTPUT)")
     }
     file = try SafetensorsFile(path: folder.path(Self.weightsName))

@@ -130,18 +130,26 @@ struct GGUFConfiguration {
     return ids
   }
 
+  /// Keys of `general.sampling`, and their names in generation_config.json.
+  private static let samplingNumbers = [
+    ("top_p", "top_p"), ("min_p", "min_p"), ("temp", "temperature"), ("penalty_repeat", "repetition_penalty"),
+  ]
+
   /// generation_config.json from the recommended sampling; nil where there is none.
   func generation() throws(CheckpointError) -> JSONValue? {
     var members = JSONObject()
-    if let topK = try metadata.optionalInteger("general.sampling.top_k", in: 0...Int(Int32.max)) {
+    if let topK = try metadata.optionalInteger("general.sampling.top_k", in: -1...Int(Int32.max)) {
       members["top_k"] = .int(topK)
     }
-    for (key, name) in [("top_p", "top_p"), ("min_p", "min_p"), ("temp", "temperature")] {
+    for (key, name) in Self.samplingNumbers {
       guard let value = try metadata.optionalNumber("general.sampling.\(key)") else { continue }
       members[name] = .float(Float(value))
     }
     guard !members.isEmpty else { return nil }
-    members["do_sample"] = true
+    // GGUF has no key for greedy answers; llama.cpp gives them at a temperature of 0 or less.
+    let isGreedy = (members["temperature"]?.doubleValue ?? 1) <= 0
+    if isGreedy { members["temperature"] = nil }
+    members["do_sample"] = .bool(!isGreedy)
     return .object(members)
   }
 }

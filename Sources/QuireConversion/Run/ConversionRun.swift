@@ -42,10 +42,7 @@ final class ConversionRun {
     resumable = ResumableRun(
       work: .conversion, unfinished: unfinished, parts: UnfinishedFiles.Part.ofConversion,
       basis: UnfinishedFiles.Part.ofSurvey)
-    var key = try ConversionKey(
-      checkpoint: converter.loader.checkpoint, recipe: converter.optimizer.recipe,
-      calibration: converter.calibration, statistics: converter.statistics,
-      chatFormat: converter.tokenizer.chatFormat, toolVersion: converter.toolVersion)
+    var key = try converter.conversionKey()
     if let parent { key.add(parent) }
     writer = try wrapping(
       ConversionError.pack,

@@ -23,7 +23,7 @@ package struct Converter {
   let source: QuantizedSource?
   /// What takes four bytes a value before any step.
   let float32: Float32Tensors
-  let tokenizer: Tokenizer
+  package let tokenizer: Tokenizer
   /// Nil when the checkpoint's template decides.
   let askedChatFormat: ChatFormatOverride?
   /// The calibration text; nil when no step needs activations or their statistics come from a file.

@@ -64,14 +64,23 @@ extension Converter {
       return try survey(optimizer.recipe.unsettledSteps, progress)
     }
     let task = try surveyTask(optimizer.recipe.unsettledSteps)
-    let key = try ConversionKey(
-      checkpoint: loader.checkpoint, recipe: optimizer.recipe.surveyed,
-      calibration: task?.calibration ?? calibration,
-      statistics: statistics, chatFormat: tokenizer.chatFormat, toolVersion: toolVersion)
+    let key = try surveyKey(task)
     let run = try SurveyRun(
       task, layerCount: loader.configuration.layerCount, forPack: path, key: key, progress: progress)
     onStart(run.start)
     return try run.perform { survey throws(ConversionError) in try repairTrial(survey) }
+  }
+
+  /// Everything that decides the results of the survey before the conversion.
+  func surveyKey() throws(ConversionError) -> ConversionKey {
+    try surveyKey(surveyTask(optimizer.recipe.unsettledSteps))
+  }
+
+  private func surveyKey(_ task: SurveyTask?) throws(ConversionError) -> ConversionKey {
+    try ConversionKey(
+      checkpoint: loader.checkpoint, recipe: optimizer.recipe.surveyed,
+      calibration: task?.calibration ?? calibration,
+      statistics: statistics, chatFormat: tokenizer.chatFormat, toolVersion: toolVersion)
   }
 
   private func surveyTask(_ steps: [Int: RecipeStep]) throws(ConversionError) -> SurveyTask? {

@@ -36,12 +36,22 @@ final class SurveyJournal {
   private let lines: LineJournal
   private static let noteKey = "note"
 
+  /// The key of the survey beside the unfinished pack at `path`, if a layer of it is noted.
+  static func unfinishedKey(forPack path: String) -> String? {
+    guard let contents = LineJournal.found(path: Self.path(forPack: path)), !contents.lines.isEmpty else {
+      return nil
+    }
+    return contents.key
+  }
+
+  /// `LineJournal` adds the file name's ending.
+  private static func path(forPack path: String) -> String { path + ".survey" }
+
   init(_ unfinished: UnfinishedFiles, key: ConversionKey) throws(ConversionError) {
     path = unfinished.path(of: .survey)
     self.key = key.text
     do throws(FileFailure) {
-      // `LineJournal` adds the file name's ending.
-      lines = try LineJournal(path: unfinished.path + ".survey")
+      lines = try LineJournal(path: Self.path(forPack: unfinished.path))
       let contents = try lines.contents()
       let isOurs = contents.key == key.text
       discardedKey = isOurs ? nil : contents.key

@@ -1,5 +1,4 @@
 import QuireCheckpoints
-import QuireJSON
 import QuireModel
 import QuireModelFiles
 import QuireTensors
@@ -12,7 +11,7 @@ struct GGUFMetadata {
   private static let quantizationVersion: UInt32 = 2
 
   let plan: ExportPlan
-  let generation: JSONValue?
+  let generation: GGUFGeneration
 
   var entries: [Entry] {
     let general: [Entry] = [
@@ -20,7 +19,7 @@ struct GGUFMetadata {
       ("general.name", .string(plan.model.name)), ("general.file_type", .uint32(fileType)),
       ("general.quantization_version", .uint32(Self.quantizationVersion)),
     ]
-    return general + sampling + shape + rope + [(GGUFFormat.groupSizesKey, .int32s(groupSizes))]
+    return general + generation.sampling + shape + rope + [(GGUFFormat.groupSizesKey, .int32s(groupSizes))]
   }
 
   /// Of each tensor the inputs that share a scale in the model, 0 for floats.
@@ -79,19 +78,6 @@ struct GGUFMetadata {
         factor: yarn.factor, originalMaximumPositions: yarn.originalMaximumPositions)
       if yarn != usual { throw .rope(found: "YaRN with other settings") }
     }
-  }
-
-  /// The sampling that the model's publisher recommends; llama.cpp's programs use it by default.
-  private var sampling: [Entry] {
-    var entries: [Entry] = []
-    if let topK = generation?["top_k"]?.intValue {
-      entries.append(("general.sampling.top_k", .int32(Int32(clamping: topK))))
-    }
-    for (key, name) in [("top_p", "top_p"), ("temperature", "temp")] {
-      guard let value = generation?[key]?.doubleValue else { continue }
-      entries.append(("general.sampling.\(name)", .float32(Float(value))))
-    }
-    return entries
   }
 
   /// llama.cpp's number for the type that most bytes have; for display only.

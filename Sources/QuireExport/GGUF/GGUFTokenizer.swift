@@ -8,15 +8,15 @@ struct GGUFTokenizer {
   private let tokens: [String]
   private let kinds: [Int32]
   private let merges: [String]
-  private let configuration: JSONValue?
+  private let endTokens: [GGUFMetadata.Entry]
   private let model: ModelConfiguration
   private let tokenizer: Tokenizer
 
   /// - Parameter model: its vocabulary may have more rows than the tokenizer has tokens; those get names of their own.
-  init(_ tokenizer: Tokenizer, _ model: ModelConfiguration) {
+  init(_ tokenizer: Tokenizer, _ model: ModelConfiguration, endTokens: [GGUFMetadata.Entry]) {
     self.tokenizer = tokenizer
     self.model = model
-    configuration = tokenizer.configuration
+    self.endTokens = endTokens
     let json = tokenizer.sourceJSON
     var tokens = (0..<model.vocabularySize).map { "[PAD\($0)]" }
     var kinds = [GGUFTokenKind](repeating: .unused, count: model.vocabularySize)
@@ -48,23 +48,32 @@ struct GGUFTokenizer {
       guard let id, id >= 0 else { return }
       entries.append(("tokenizer.ggml.\(key)_token_id", .uint32(UInt32(id))))
     }
-    add("eos", id("eos_token") ?? model.endOfSequenceIDs.first)
-    add("padding", id("pad_token"))
+    entries += endTokens
+    add("padding", tokenizer.namedID("pad_token"))
     add("bos", model.beginOfSequenceID)
     entries.append(("tokenizer.ggml.add_bos_token", .bool(false)))
     if let template { entries.append(("tokenizer.chat_template", .string(template))) }
     return entries
   }
 
-  /// The id of a token that tokenizer_config.json names.
-  private func id(_ member: String) -> Int32? {
-    let token = configuration?[member]
-    return (token?.stringValue ?? token?["content"]?.stringValue).flatMap(tokenizer.id(of:))
+  /// How added tokens match that GGUF cannot say, as a sentence for the plan; nil where there is no such token.
+  static func loss(_ tokenizer: Tokenizer) -> String? {
+    let flags = ["lstrip", "rstrip", "single_word"]
+    let tokens = (tokenizer.sourceJSON["added_tokens"]?.arrayValue ?? []).filter { token in
+      flags.contains { token[$0] == true }
+    }
+    guard !tokens.isEmpty else { return nil }
+    let found = flags.filter { flag in tokens.contains { $0[flag] == true } }
+    let names =
+      tokens.prefix(4).map { "\"\($0["content"]?.stringValue?.prefix(40) ?? "")\"" }
+      + (tokens.count > 4 ? ["others"] : [])
+    return
+      "added tokens: GGUF cannot hold \(list(found)) of \(list(names)), so text around them may become other tokens"
   }
 
   /// The default chat template.
   private var template: String? {
-    ChatTemplates(configuration: configuration).templates
+    ChatTemplates(configuration: tokenizer.configuration).templates
       .first { $0.name == ChatTemplates.Template.defaultName }?.text
   }
 }

@@ -13,7 +13,9 @@ struct GGUFWriter {
   /// Writes everything; the file appears under its name at the end.
   func write(to path: String, progress: (_ doneBytes: Int) -> Void) throws(ExportError) {
     // The queue's threads use it one after the other, and this one only when the queue has finished.
-    nonisolated(unsafe) let file = try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) }
+    nonisolated(unsafe) let file = try writing(path) { () throws(FileFailure) in
+      try AtomicFile(path: path, beginning: Exporter.ggufBeginning)
+    }
     file.startsWritingEarly = true
     let head = try head()
     try writing(path) { () throws(FileFailure) in try file.write(head) }
@@ -42,10 +44,10 @@ struct GGUFWriter {
   /// Everything before the first tensor.
   private func head() throws(ExportError) -> [UInt8] {
     let tokenizer = try reading { () throws(ModelFileError) in try plan.model.tokenizer() }
-    let generation = try reading { () throws(ModelFileError) in try plan.model.generationConfiguration() }
+    let generation = try plan.generation()
     let entries =
       GGUFMetadata(plan: plan, generation: generation).entries
-      + GGUFTokenizer(tokenizer, plan.configuration).entries
+      + GGUFTokenizer(tokenizer, plan.configuration, endTokens: generation.endTokens).entries
     var bytes = GGUFBytes()
     bytes.append(bytes: GGUFFormat.magic)
     bytes.append(GGUFFormat.version)

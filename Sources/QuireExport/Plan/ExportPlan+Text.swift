@@ -58,7 +58,7 @@ extension ExportPlan {
     [
       dequantizedSentence, roundedSentence, inexactBlockSentence, wideBlockSentence, activationSentence,
       zeroPointSentence, halfScaleSentence, siblingSentence, fillSentence, tieSentence, parallelSentence,
-    ].compactMap(\.self)
+    ].compactMap(\.self) + losses
   }
 
   private var dequantizedSentence: String? {

@@ -15,6 +15,8 @@ package struct ExportPlan {
   package let tensors: [ExportedTensor]
   /// The adapters that are merged into the checkpoint first.
   package let adapters: [MergedAdapter]
+  /// Settings of the model that the format has no place for, a sentence each.
+  package let losses: [String]
   let source: ExportSource
   let model: ModelSource
 
@@ -37,7 +39,17 @@ package struct ExportPlan {
           outputName: options.format == .gguf ? name.gguf : name.string))
     }
     self.tensors = tensors
+    losses = options.format == .gguf ? try Self.generation(model, configuration).losses : []
     try checkFormat()
+  }
+
+  /// How the model generates, for a GGUF file.
+  func generation() throws(ExportError) -> GGUFGeneration { try Self.generation(model, configuration) }
+
+  private static func generation(
+    _ model: ModelSource, _ configuration: ModelConfiguration
+  ) throws(ExportError) -> GGUFGeneration {
+    try reading { () throws(ModelFileError) in try GGUFGeneration(model, configuration) }
   }
 
   /// Whether the export has float16 scales, which only a program that computes in float16 keeps.

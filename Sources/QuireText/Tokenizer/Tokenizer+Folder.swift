@@ -21,7 +21,10 @@ extension Tokenizer {
     guard !exists("tokenizer.json"), exists("vocab.json"), exists("merges.txt") else {
       return try json(folder + "/tokenizer.json")
     }
-    let merges = String(decoding: try bytes(folder + "/merges.txt"), as: UTF8.self)
+    let mergesPath = folder + "/merges.txt"
+    let mergesBytes = try bytes(mergesPath)
+    try refuseForeign(mergesBytes, mergesPath)
+    let merges = String(decoding: mergesBytes, as: UTF8.self)
     return try file(
       vocabulary: try json(folder + "/vocab.json"), merges: merges, configuration: configuration,
       added: exists("added_tokens.json") ? try json(folder + "/added_tokens.json") : nil)
@@ -48,8 +51,15 @@ extension Tokenizer {
     do {
       return try JSONValue.parse(bytes)
     } catch {
+      try refuseForeign(bytes, path)
       throw .json(path: path, error)
     }
+  }
+
+  /// Throws where a Git LFS pointer, the page of a failed download or another known type of file has the name.
+  private static func refuseForeign(_ bytes: [UInt8], _ path: String) throws(TextError) {
+    guard let foreign = ForeignFile(start: bytes) else { return }
+    throw .foreign(path: path, found: foreign.what, advice: foreign.advice)
   }
 
   /// Qwen3's tokenizer.json has 11 MB. Parsed JSON takes many times the file's size in memory, so the size is limited.

@@ -63,7 +63,9 @@ private func collect(
   files.reads(model: loader.checkpoint.folder)
   files.reads(adaptersOf: arguments)
   files.reads(recipe, at: recipePath)
-  try files.check(output, option: "--output", replaces: arguments.has("--force"))
+  let replaces = arguments.has("--force")
+  try files.check(output, option: "--output", replaces: replaces)
+  try files.checkUnfinished(of: output, option: "--output", [.contents: .safetensors], replaces: replaces)
   let collector = try StatisticsCollector(
     loader.checkpoint, recipe.calibration, relativeTo: recipe.folder, shard: shard(arguments),
     compute: arguments.compute(),
@@ -129,7 +131,9 @@ private func merge(
   }
   var files = OutputGuard()
   for path in arguments.positionals { files.reads(path, as: "one of the statistics to add up") }
-  try files.check(output, option: "--output", replaces: arguments.has("--force"))
+  let replaces = arguments.has("--force")
+  try files.check(output, option: "--output", replaces: replaces)
+  try files.checkUnfinished(of: output, option: "--output", [.contents: .safetensors], replaces: replaces)
   let merger = try StatisticsMerger(paths: arguments.positionals)
   if !arguments.has("--quiet") { Terminal.remarkLine(merger.text) }
   for note in merger.notes { Terminal.errorLine("note: \(note)") }

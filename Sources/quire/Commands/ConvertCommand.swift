@@ -3,6 +3,7 @@ import QuireFiles
 import Foundation
 import QuireModel
 import QuireModelFiles
+import QuirePacks
 import QuireCalibration
 import QuireConversion
 
@@ -11,14 +12,16 @@ extension Command {
     name: "convert",
     summary:
       "Makes a pack from a checkpoint by a recipe, layer by layer; prints the plan and its memory first.\n"
-      + "A stopped conversion leaves .partial files next to the pack; the same command resumes after its last layer.",
+      + "A stopped conversion leaves .partial files next to the pack; the same command resumes after its last layer, and "
+      + "another recipe there needs --force, which discards them.",
     positionals: ["CHECKPOINT"],
     options: [
       Option(
         "--recipe", "FILE",
         "the steps, in JSON5, or the name of a recipe that comes with quire: int4 (default for "
           + "quantized checkpoints: keep)"),
-      Option("--output", "FILE", "the pack to write; - writes it to stdout once it is complete"), .force,
+      Option("--output", "FILE", "the pack to write; - writes it to stdout once it is complete"),
+      Option("--force", nil, "replace a file that exists, or discard unfinished work; an input never is"),
       Option(
         "--parent", "FILE",
         "write a delta pack, which holds only what differs from this pack and is read together with it"),
@@ -42,8 +45,12 @@ private func runConvert(_ arguments: Arguments) throws {
   }
   let named = isPlanOnly ? nil : try arguments.required("--output")
   let isQuiet = arguments.has("--quiet")
-  let loader = try arguments.modelSource().checkpoint(for: "convert")
+  let source = try arguments.modelSource()
+  let loader = try source.checkpoint(for: "convert")
   showNotices(loader.notices)
+  // A pack that no command could generate with is not worth hours of work.
+  _ = try source.samplingDefaults()
+  _ = try source.endOfSequenceIDs()
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
@@ -52,20 +59,30 @@ private func runConvert(_ arguments: Arguments) throws {
   let parent = try arguments.parentPack(&files)
   let output = try named.map(PackOutput.init)
   defer { output?.cleanUp() }
-  if let output { try files.check(output.path, option: "--output", replaces: arguments.has("--force")) }
+  let replaces = arguments.has("--force")
+  if let output {
+    try files.check(output.path, option: "--output", replaces: replaces)
+    try files.checkUnfinished(
+      of: output.path, option: "--output", PackOutput.beginnings, replaces: replaces)
+  }
   var converter = try Converter(
     loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),
     toolVersion: Program.version, chatFormat: arguments.chatFormat())
+  showNotices(try source.chatNotices(converter.tokenizer))
+  if let output, !output.isStream, !replaces {
+    try converter.refuseToDiscard(at: output.path, parent: parent)
+  }
   // Nobody sees the plan of a quiet conversion.
   if isPlanOnly || !isQuiet { converter = converter.measured() }
   guard let output else {
-    return try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)
+    try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)
+    return try showUnfinished(converter, arguments.string("--output"), parent)
   }
   var conversion = ShownConversion(converter, output: output, isQuiet: isQuiet)
   try conversion.survey()
   // A survey takes hours; meanwhile another program may have written the file.
-  try files.checkAgain(output.path, option: "--output", replaces: arguments.has("--force"))
-  try conversion.convert(parent: parent)
+  try files.checkAgain(output.path, option: "--output", replaces: replaces)
+  try conversion.convert(parent: parent, replaces: replaces)
 }
 
 /// What another program has quantized stays as it is unless a recipe says otherwise.
@@ -103,7 +120,22 @@ private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throw
   Terminal.report("\n" + settled.text(width: Terminal.outputScreen.width) + "\n")
 }
 
+/// Says in a plan what its conversion would discard.
+private func showUnfinished(_ converter: Converter, _ output: String?, _ parent: PackReader?) throws {
+  guard let output, output != InputFile.standardInputPath,
+    let work = try converter.discarded(at: output, parent: parent)
+  else { return }
+  Terminal.report("\n" + work.sentence + "\n")
+}
+
 extension Converter {
+  /// Throws when the conversion would discard work of an earlier run.
+  func refuseToDiscard(at path: String, parent: PackReader?, isSurveyed: Bool = false) throws {
+    if let work = try discarded(at: path, parent: parent, isSurveyed: isSurveyed) {
+      throw CommandError("--output: \(work.refusal)")
+    }
+  }
+
   fileprivate func surveyOfEverything(quiet: Bool) throws -> Survey {
     let progress = Progress("survey", unit: .percent, quiet: quiet)
     defer { progress.close() }

@@ -44,6 +44,8 @@ private func runExport(_ arguments: Arguments) throws {
   let model = try arguments.modelSource()
   if let output { try checkOutput(output, arguments, model, isFolder: options.format != .gguf) }
   showNotices(try model.notices())
+  // What no command can use must not get lost in other programs' formats unnoticed.
+  _ = try model.samplingDefaults()
   let plan = try ExportPlan(model, options: options, compute: arguments.compute())
   if isPlanOnly { return Terminal.report(plan.text(width: Terminal.outputScreen.width) + "\n") }
   guard let output else { return }
@@ -77,6 +79,9 @@ private func checkOutput(
       "--output: expected a path that is not read, found \(output), which is the model; choose another path")
   }
   try files.check(output, option: "--output", replaces: replaces, isFolder: isFolder)
+  guard !isFolder, !arguments.has("--plan") else { return }
+  try files.checkUnfinished(
+    of: output, option: "--output", [.contents: Exporter.ggufBeginning], replaces: replaces)
 }
 
 extension Arguments {

@@ -1,5 +1,6 @@
 import Foundation
 import QuireCheckpoints
+import QuireFiles
 import QuireModel
 import QuireModelFiles
 import QuireTensors
@@ -33,7 +34,9 @@ private func runLogits(_ arguments: Arguments) throws {
   files.reads(adaptersOf: arguments)
   let source = try arguments.modelSource()
   files.reads(parentOf: source.pack)
-  try files.check(output, option: "--output", replaces: arguments.has("--force"))
+  let replaces = arguments.has("--force")
+  try files.check(output, option: "--output", replaces: replaces)
+  try files.checkUnfinished(of: output, option: "--output", [.contents: .safetensors], replaces: replaces)
   let compute = try arguments.compute()
   let model = try source.model(compute.team)
   let configuration = model.configuration

@@ -12,6 +12,7 @@ struct ShownConversion {
   /// For the report at the end.
   private var planned: PlannedTime
   private var surveySeconds = 0.0
+  private var isSurveyed = false
   /// What is shown before the plan of the conversion.
   private var heading = ""
 
@@ -32,13 +33,20 @@ struct ShownConversion {
     let survey = try unsettled.survey(
       forPack: output.path, progress: { progress.update($0, of: $1) }, onStart: { show(after: $0) })
     converter = try unsettled.settled(by: survey)
+    isSurveyed = true
     if !isQuiet { converter = converter.measured(asWith: unsettled) }
     heading = "\n" + survey.text(width: Terminal.outputScreen.width) + "\n\n"
     surveySeconds = Date().timeIntervalSince(begin)
   }
 
   /// Writes the pack and says what it took.
-  mutating func convert(parent: PackReader?) throws {
+  ///
+  /// - Parameter replaces: whether work of another recipe that was begun there may be discarded
+  mutating func convert(parent: PackReader?, replaces: Bool) throws {
+    // The survey has decided the recipe only now.
+    if !output.isStream, !replaces, isSurveyed {
+      try converter.refuseToDiscard(at: output.path, parent: parent, isSurveyed: true)
+    }
     let begin = Date()
     let progress = Progress("convert", unit: .percent, quiet: isQuiet)
     let report: ConversionReport

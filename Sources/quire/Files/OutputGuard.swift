@@ -124,6 +124,25 @@ struct OutputGuard {
     )
   }
 
+  /// Throws when the unfinished output would replace a file that quire has not written; with `replaces` it is removed.
+  ///
+  /// - Parameter beginnings: how the unfinished files of the output begin.
+  func checkUnfinished(
+    of output: String, option: String, _ beginnings: [UnfinishedFiles.Part: FileBeginning], replaces: Bool
+  ) throws {
+    let unfinished = UnfinishedFiles(of: output)
+    for part in UnfinishedFiles.Part.allCases {
+      let path = unfinished.path(of: part)
+      guard beginnings[part]?.isForeign(path) == true else { continue }
+      guard replaces else {
+        throw CommandError(
+          "\(option): expected a path whose temporary files are free, found \(path), which quire has not written; move it, choose another path, or add --force to replace it"
+        )
+      }
+      unfinished.remove([part])
+    }
+  }
+
   private func input(at output: String, resolved path: String) -> Input? {
     let identity = FileIdentity(output)
     return inputs.first { $0.path == path || (identity != nil && $0.identity == identity) }

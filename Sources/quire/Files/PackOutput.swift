@@ -1,5 +1,6 @@
 import Foundation
 import QuireFiles
+import QuirePacks
 import QuireText
 
 /// Where a command writes a pack: to a file, or for `-` to the standard output.
@@ -37,6 +38,11 @@ struct PackOutput {
     folder = temporary
     path = temporary + "/pack.quire"
   }
+
+  /// How the unfinished files of a pack begin. Hidden states have no beginning of their own.
+  static let beginnings: [UnfinishedFiles.Part: FileBeginning] = [
+    .contents: PackWriter.beginning, .journal: .journal, .survey: .journal,
+  ]
 
   /// The name for messages.
   var name: String { isStream ? "the standard output" : path }

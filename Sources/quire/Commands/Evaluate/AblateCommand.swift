@@ -42,7 +42,7 @@ private func runAblate(_ arguments: Arguments) throws {
   var files = OutputGuard()
   files.reads(model: ablation.model)
   ablation.options.requestsFile.map { files.reads($0, as: "the requests") }
-  let outputs = try ReportOutputs(arguments, &files)
+  let outputs = try ReportOutputs(arguments, &files, member: "kind")
   var bars = StageProgress(quiet: arguments.has("--quiet"))
   defer { bars.close() }
   var report = try ablation.run { bars.update($0.title, $0.done, $0.total) }

@@ -34,21 +34,34 @@ struct ReportOutputs {
     try self.init(arguments, &files)
   }
 
-  /// - Parameter files: knows what the command reads
-  init(_ arguments: Arguments, _ files: inout OutputGuard) throws {
+  /// - Parameters:
+  ///   - files: knows what the command reads
+  ///   - member: the first member of the JSON report
+  init(_ arguments: Arguments, _ files: inout OutputGuard, member: String = "model") throws {
     files.reads(adaptersOf: arguments)
     isStreamed = try arguments.streamsReport()
-    json = try Self.open(arguments, "--json", &files)
-    html = try Self.open(arguments, "--html", &files)
+    json = try Self.open(arguments, "--json", &files, .bytes(Array("{\n  \"\(member)\"".utf8)))
+    html = try Self.open(arguments, "--html", &files, Self.page)
   }
 
+  /// How every page begins.
+  private static let page = FileBeginning.bytes(Array("<!doctype html>\n<html".utf8))
+
   private static func open(
-    _ arguments: Arguments, _ option: String, _ files: inout OutputGuard
+    _ arguments: Arguments, _ option: String, _ files: inout OutputGuard, _ beginning: FileBeginning
   ) throws -> Destination? {
     guard let path = arguments.string(option) else { return nil }
     if path == "-" { return .stream }
-    try files.check(path, option: option, replaces: arguments.has("--force"))
-    return .file(try writing(path) { () throws(FileFailure) in try AtomicFile(path: path) })
+    return .file(try open(path, option, &files, beginning, replaces: arguments.has("--force")))
+  }
+
+  /// The file at `path`, empty and under its temporary name.
+  private static func open(
+    _ path: String, _ option: String, _ files: inout OutputGuard, _ beginning: FileBeginning, replaces: Bool
+  ) throws -> AtomicFile {
+    try files.check(path, option: option, replaces: replaces)
+    try files.checkUnfinished(of: path, option: option, [.contents: beginning], replaces: replaces)
+    return try writing(path) { () throws(FileFailure) in try AtomicFile(path: path, beginning: beginning) }
   }
 
   func write(_ report: EvaluationReport) throws {

@@ -20,10 +20,10 @@ package struct ForeignFile: Equatable, Sendable {
     self.advice = advice
   }
 
-  static let gguf = ForeignFile(
+  package static let gguf = ForeignFile(
     what: "a GGUF file", advice: "give the path of the GGUF file itself"
   )
-  static let pyTorch = ForeignFile(
+  package static let pyTorch = ForeignFile(
     what: "PyTorch weights",
     advice: "save them as safetensors, with transformers: "
       + "AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(OUTPUT)")

@@ -37,6 +37,29 @@ import Testing
       rates.seconds(of: WorkItem(.cross, width: 64)) == WorkKind.cross.typicalSeconds, "nothing measured it")
   }
 
+  /// Every problem takes memory until all are measured, which must not grow with the number of different layers.
+  @Test func differentWidthsShareMeasurements() throws {
+    let configuration = ModelConfiguration(
+      hiddenSize: 128, headSize: 32, vocabularySize: 64, tiesEmbeddings: false,
+      layers: [LayerShape(queryHeadCount: 4, keyValueHeadCount: 2, intermediateSize: 256)])
+    let items = Set([32, 64, 96, 128, 160, 192, 256].map { WorkItem(.factor, width: $0) })
+      .union([WorkItem(.gram, width: 64)])
+    let chosen = WorkProbes.chosen(items)
+    #expect(
+      chosen == [
+        WorkItem(.factor, width: 32), WorkItem(.factor, width: 128), WorkItem(.factor, width: 256),
+        WorkItem(.gram, width: 64),
+      ])
+    let rates = WorkProbes(
+      recipe: Recipe(name: "test", steps: []), configuration: configuration,
+      compute: Compute(threadCount: 1), secondsPerByteRead: nil, secondsMax: 0.05
+    ).rates(of: items, known: WorkRates())
+    func seconds(_ width: Int) -> Double? { rates.measured[WorkItem(.factor, width: width)] }
+    for (width, nearest) in [(64, 32), (96, 128), (160, 128), (192, 128)] {
+      #expect(seconds(width) != nil && seconds(width) == seconds(nearest), "\(width)")
+    }
+  }
+
   /// A budget's time is counted with formats of the unpruned model.
   @Test func prunedWidthsAreCountedInWholeGroups() throws {
     #expect(WorkItem(.trials, width: 704, format: .int4(group: 128)).width == 768)

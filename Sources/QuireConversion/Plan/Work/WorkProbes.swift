@@ -40,6 +40,9 @@ package struct WorkProbes {
   /// Rounds over all probes; fewer when they take long.
   private static let rounds = 30
   private static let fewestRounds = 3
+  /// The most widths that a kind of work is measured with in one format. All problems are held until the last round, so
+  /// their memory would grow with the number of different layers, while the plan's memory does not count it.
+  private static let widthsMax = 3
 
   var threadCount: Int { compute.team.threadCount }
 
@@ -48,7 +51,7 @@ package struct WorkProbes {
     var rates = known.measured
     if let secondsPerByteRead { rates[WorkItem(.reading)] = secondsPerByteRead }
     var probes: [WorkItem: Probe] = [:]
-    prepare(items.subtracting(rates.keys), into: &probes)
+    prepare(Self.chosen(items.subtracting(rates.keys)), into: &probes)
     let seconds = medians(probes)
     // Items that others contain come first.
     for (item, probe) in probes.sorted(by: {
@@ -57,7 +60,29 @@ package struct WorkProbes {
       let contained = PlannedTime.total(probe.contained, WorkRates(rates))
       rates[item] = max(0, (seconds[item] ?? 0) - contained) / probe.amount
     }
+    let measured = rates
+    for item in items where rates[item] == nil { rates[item] = Self.nearest(to: item, in: measured) }
     return WorkRates(rates)
+  }
+
+  /// The items that are measured for all of `items`: of each kind in each format the narrowest, the widest and some
+  /// between them.
+  package static func chosen(_ items: Set<WorkItem>) -> Set<WorkItem> {
+    let groups = Dictionary(grouping: items) { WorkItem($0.kind, format: $0.format) }
+    return groups.values.reduce(into: []) { chosen, group in
+      let sorted = group.sorted { $0.width < $1.width }
+      let count = min(widthsMax, sorted.count)
+      for index in 0..<count { chosen.insert(sorted[index * (sorted.count - 1) / max(1, count - 1)]) }
+    }
+  }
+
+  /// The rate of the same work at the width that is nearest; nil where none was measured.
+  private static func nearest(to item: WorkItem, in rates: [WorkItem: Double]) -> Double? {
+    rates.filter { $0.key.kind == item.kind && $0.key.format == item.format }
+      .min {
+        (abs($0.key.width - item.width), $0.key.width) < (abs($1.key.width - item.width), $1.key.width)
+      }?
+      .value
   }
 
   private func prepare(_ items: Set<WorkItem>, into probes: inout [WorkItem: Probe]) {

@@ -198,6 +198,21 @@ import Testing
     #expect(work.repair[.answers] > 0 && work.survey == Work())
   }
 
+  /// Both come before the conversion and are measured together, so neither alone is named for the time of both.
+  @Test func theReportNamesSurveyAndTrials() throws {
+    func sentence(_ settings: HeadPruningSettings) throws -> String {
+      try plan([.pruneHeads(settings)]).time.sentence(before: 7, ConversionTimes())
+    }
+    let unit = HeadUnit.keyValueGroup
+    #expect(
+      try sentence(.init(unit: unit, removal: .uniform(1), tries: true))
+        .contains(": survey and trials of repair 7.0 s ("))
+    #expect(
+      try sentence(.init(unit: unit, removal: .uniform(1), repairShare: 1, tries: true))
+        .contains(": survey 7.0 s ("))
+    #expect(try sentence(.init(unit: unit, removal: .uniform(1))).contains(": trials of repair 7.0 s ("))
+  }
+
   @Test func theReportNamesMeasuredAndPlannedStages() throws {
     var plan = try plan([gptq(.int4(group: 128))])
     let all = total(plan)

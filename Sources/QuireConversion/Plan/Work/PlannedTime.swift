@@ -37,10 +37,11 @@ package struct PlannedTime: Sendable, Equatable {
   ///
   /// - Parameter before: seconds of the survey and of the trials of repair
   package func sentence(before: Double, _ times: ConversionTimes) -> String {
-    let trials = stages[.repair] ?? 0
-    let beforePlanned = (stages[.survey] ?? 0) + trials
+    // Measured together, so reported together.
+    let stagesBefore = [WorkStage.survey, .repair].filter { stages[$0] ?? 0 > 0 }
+    let beforePlanned = stagesBefore.reduce(0) { $0 + (stages[$1] ?? 0) }
     let rows: [(title: String, measured: Double, planned: Double)] = [
-      (trials > 0 ? "trials of repair" : "survey", beforePlanned > 0 ? before : 0, beforePlanned),
+      (stagesBefore.map(\.title).joined(separator: " and "), beforePlanned > 0 ? before : 0, beforePlanned),
       ("waiting for the checkpoint", times.waiting, stages[.reading] ?? 0),
       ("calibration", times.calibrating, stages[.calibration] ?? 0),
       ("optimizing", times.optimizing, stages[.optimizing] ?? 0),

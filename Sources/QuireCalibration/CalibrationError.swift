@@ -6,6 +6,7 @@ package import QuireText
 /// Why calibration text or statistics cannot be used. Each description is one sentence.
 package enum CalibrationError: Error, Sendable {
   case unreadableFile(path: String, purpose: String)
+  case folderForFile(path: String, purpose: String)
   /// A calibration text that cannot be used.
   case text(source: String, problem: String)
   /// A statistics file that cannot be used.
@@ -24,6 +25,8 @@ extension CalibrationError: CustomStringConvertible {
     switch self {
     case .unreadableFile(let path, let purpose):
       "cannot read \(purpose) \(path); check that the file exists and may be read"
+    case .folderForFile(let path, let purpose):
+      "expected a file that holds \(purpose), found the folder \(path); give the path of the file"
     case .text(let source, let problem): "the calibration text \(source) \(problem)"
     case .statistics(let path, let problem): "the statistics file \(path) \(problem)"
     case .notFinite(let what):

@@ -10,6 +10,7 @@ package import QuireText
 /// Why a recipe was refused or a conversion stopped.
 package enum ConversionError: Error, Sendable {
   case unreadableFile(path: String, purpose: String)
+  case folderForFile(path: String, purpose: String)
   /// The recipe is not JSON5.
   case malformedRecipe(file: String, reason: JSONError)
   /// The recipe is JSON5, but asks for something unknown.
@@ -36,6 +37,8 @@ extension ConversionError: CustomStringConvertible {
     switch self {
     case .unreadableFile(let path, let purpose):
       "cannot read \(purpose) \(path); check that the file exists and may be read"
+    case .folderForFile(let path, let purpose):
+      "expected a file that holds \(purpose), found the folder \(path); give the path of the file"
     case .malformedRecipe(let file, let reason):
       "\(file), \(reason)"
     case .recipe(let file, let line, let problem):

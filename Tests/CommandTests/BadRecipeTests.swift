@@ -124,6 +124,9 @@ import Testing
       "{ name: \"r\", steps: [{ step: \"prune-heads\", unit: \"kv-group\", remove: 1 }], calibration: { source: \"absent.txt\" } }",
       ["cannot read the calibration text", "absent.txt", "check that the file exists"]),
     .init(
+      "{ name: \"r\", steps: [{ step: \"prune-heads\", unit: \"kv-group\", remove: 1 }], calibration: { source: \"/\" } }",
+      ["expected a file that holds the calibration text, found the folder /", "give the path of the file"]),
+    .init(
       "{ name: \"r\", steps: [{ step: \"prune-heads\", unit: \"kv-group\", remove: 1 }], calibration: { tokens: 5000 } }",
       ["windows of 5000 tokens", "1024 positions", "ask for fewer tokens a window"]),
   ]
@@ -140,9 +143,6 @@ import Testing
     expectRefusal(plan, by: "convert", refused.parts)
   }
 
-  @Test func evaluationRefusesARecipeBeforeItMeasures() throws {
-    let place = Workplace()
-    let outcome = try BuiltProgram.quire.run([
   /// Among several recipes, what only the checkpoint shows to be wrong is told with the recipe and the step's line.
   @Test(arguments: [
     ("{ step: \"prune-heads\", unit: \"kv-group\", remove: 4 }", "\"remove\" asks for 4"),
@@ -171,6 +171,9 @@ import Testing
       ["recipe.json5, line 3: ", problem])
   }
 
+  @Test func evaluationRefusesARecipeBeforeItMeasures() throws {
+    let place = Workplace()
+    let outcome = try BuiltProgram.quire.run([
       "evaluate", place.checkpoint.path, "--recipe",
       place.recipe("{ name: \"r\", steps: [{ step: \"distill\" }] }"),
     ])
@@ -180,7 +183,13 @@ import Testing
   @Test func placesThatHoldNoRecipe() throws {
     let place = Workplace()
     #expect(mkfifo(place.path + "/pipe", 0o600) == 0)
-    for recipe in ["/absent.json5", "/pipe", ""] {
+    let folder = try BuiltProgram.quire.run([
+      "convert", place.checkpoint.path, "--recipe", place.path, "--output", place.place("out.quire"),
+    ])
+    expectRefusal(
+      folder, by: "convert",
+      ["expected a file that holds the recipe, found the folder \(place.path)", "give the path of the file"])
+    for recipe in ["/absent.json5", "/pipe"] {
       let outcome = try BuiltProgram.quire.run([
         "convert", place.checkpoint.path, "--recipe", place.path + recipe, "--output",
         place.place("out.quire"),

@@ -219,7 +219,11 @@ import Testing
     expectRefusal(
       try BuiltProgram.quire.run(
         ["evaluate", place.checkpoint.path, "--no-tasks", "--no-text", "--no-speed", "--quiet"]),
-      by: "evaluate", ["add --sensitivity"])
+      by: "evaluate",
+      [
+        "--no-speed, --no-tasks and --no-text switch all of it off", "leave one of them out",
+        "add --sensitivity",
+      ])
   }
 
   @Test func whatCannotBeMeasuredIsRefused() throws {

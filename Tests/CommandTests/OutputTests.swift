@@ -10,13 +10,12 @@ import Testing
 
   @Test func placesThatTakeNoPack() throws {
     let place = Workplace()
-    for (output, found) in [
-      ("absent/out.quire", "found: no such file or directory"),
-      (".", "found: something that is not a regular file has that name"),
-    ] {
-      expectRefusal(
-        try BuiltProgram.quire.run(place.conversion(to: output)), by: "convert", Self.write + [found])
-    }
+    expectRefusal(
+      try BuiltProgram.quire.run(place.conversion(to: "absent/out.quire")), by: "convert",
+      Self.write + ["found: no such file or directory"])
+    expectRefusal(
+      try BuiltProgram.quire.run(place.conversion(to: ".")), by: "convert",
+      ["--output: expected the path of a file, found the folder \(place.place("."))", "add the file's name"])
     let file = place.checkpoint.path + "/config.json/out.quire"
     var words = place.conversion()
     words[5] = file

@@ -141,8 +141,6 @@ import Testing
       sentence: "--prompt needs a value (TEXT); see quire generate --help"),
     .init(words: ["generate", "m"], sentence: "--prompt is missing; see quire generate --help"),
     .init(
-      words: ["convert", "m", "--output", "p"], sentence: "--recipe is missing; see quire convert --help"),
-    .init(
       words: ["convert", "m", "--recipe", "r"], sentence: "--output is missing; see quire convert --help"),
     .init(
       words: ["calibrate", "m", "--recipe", "r"],
@@ -155,6 +153,8 @@ import Testing
       sentence: "--seed is for collecting; leave it out with --merge"),
     .init(
       words: ["calibrate", "a", "b", "--merge", "--shard", "1/2", "--output", "s"],
+      sentence: "--shard is for collecting; leave it out with --merge"),
+    .init(words: ["render", "m"], sentence: "--messages is missing; see quire render --help"),
     .init(
       words: ["logits", "m", "--output", "-", "--tokens", "1"],
       sentence:
@@ -170,8 +170,6 @@ import Testing
       sentence:
         "--output: expected a path, found -, but export cannot write to the standard output; give the path of a file"
     ),
-      sentence: "--shard is for collecting; leave it out with --merge"),
-    .init(words: ["render", "m"], sentence: "--messages is missing; see quire render --help"),
     .init(
       words: ["logits", "m", "--output", "f"], sentence: "--tokens is missing; see quire logits --help"),
     .init(
@@ -231,6 +229,16 @@ import Testing
     let outcome = try Self.quire.run(slip.words)
     #expect(outcome.status == 2 && outcome.output == "")
     #expect(outcome.errors == "quire \(slip.words[0]): \(slip.sentence)\n")
+  }
+
+  /// Whether the recipe may be left out is known only from the checkpoint.
+  @Test func aMissingCheckpointIsToldBeforeAMissingRecipe() throws {
+    let nothing = try Self.quire.run("convert", "nope", "--output", "p")
+    expectRefusal(nothing, by: "convert", ["at nope, found nothing", "check the path"])
+    let place = Workplace()
+    let missing = try Self.quire.run("convert", place.checkpoint.path, "--output", place.place("p"))
+    #expect(missing.status == 2 && missing.output == "")
+    #expect(missing.errors == "quire convert: --recipe is missing; see quire convert --help\n")
   }
 
   @Test func unknownCommandAndVersion() throws {

@@ -60,10 +60,11 @@ struct CalibrationText {
   ) throws(CalibrationError) {
     let bytes: [UInt8]
     do throws(TextProblem) { bytes = try TextFile.bytes(path: file) } catch {
-      guard case .notUTF8 = error else {
-        throw .unreadableFile(path: file, purpose: "the calibration text")
+      switch error {
+      case .notUTF8: throw .text(source: name, problem: "holds \(error); save it as UTF-8")
+      case .folder: throw .folderForFile(path: file, purpose: "the calibration text")
+      case .missing, .unreadable: throw .unreadableFile(path: file, purpose: "the calibration text")
       }
-      throw .text(source: name, problem: "holds \(error); save it as UTF-8")
     }
     self.name = name
     if file.hasSuffix(".jsonl") {

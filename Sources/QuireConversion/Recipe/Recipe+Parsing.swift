@@ -13,6 +13,10 @@ extension Recipe {
   /// Throws when the file cannot be read, is not JSON5, or has an unknown step, field or value; the sentence names
   /// the line, what was expected and what was found.
   package init(path: String) throws(ConversionError) {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw .folderForFile(path: path, purpose: "the recipe")
+    }
     guard let data = FileManager.default.contents(atPath: path) else {
       throw .unreadableFile(path: path, purpose: "the recipe")
     }

@@ -59,6 +59,13 @@ struct EvaluationMaterial {
     let positions = configuration.contextPositions
     let asked =
       try tasks.isEmpty
+      if !options.asksTasks, !options.predictsText {
+        throw .invalidOption(
+          name: "speed",
+          sentence:
+            "expected something to measure, found that --no-speed, --no-tasks and --no-text switch all of it off; "
+            + "leave one of them out, or add --sensitivity")
+      }
       ? nil : Self.problems(tasks, options.asked(of: plan), tokenizer, positions)
     let text = try textFile.map { [tokenizer] file throws(EvaluationError) in
       try Self.windows(file, options, tokenizer, positions)

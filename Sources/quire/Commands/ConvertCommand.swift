@@ -71,10 +71,6 @@ private func runConvert(_ arguments: Arguments) throws {
 /// What another program has quantized stays as it is unless a recipe says otherwise.
 private func recipeName(_ arguments: Arguments) throws -> String {
   if let name = arguments.string("--recipe") { return name }
-  // The words are judged first where there is nothing to open.
-  guard FileManager.default.fileExists(atPath: arguments.positionals.first ?? "") else {
-    return try arguments.required("--recipe")
-  }
   let loader = try arguments.modelSource().checkpoint(for: "convert")
   return try loader.checkpoint.quantizationName == nil ? arguments.required("--recipe") : Recipe.keep.name
 }

@@ -42,7 +42,7 @@ private func runExport(_ arguments: Arguments) throws {
   let output = isPlanOnly && !arguments.has("--output") ? nil : try arguments.outputPath()
   let replaces = arguments.has("--force")
   let model = try arguments.modelSource()
-  if let output { try checkOutput(output, arguments, model) }
+  if let output { try checkOutput(output, arguments, model, isFolder: options.format != .gguf) }
   showNotices(try model.notices())
   let plan = try ExportPlan(model, options: options, compute: arguments.compute())
   if isPlanOnly { return Terminal.report(plan.text(width: Terminal.outputScreen.width) + "\n") }
@@ -63,7 +63,9 @@ private func runExport(_ arguments: Arguments) throws {
 }
 
 /// Refuses an output that is the input, or that exists without `--force`.
-private func checkOutput(_ output: String, _ arguments: Arguments, _ model: ModelSource) throws {
+private func checkOutput(
+  _ output: String, _ arguments: Arguments, _ model: ModelSource, isFolder: Bool
+) throws {
   var files = OutputGuard()
   files.reads(model: model.path)
   files.reads(adaptersOf: arguments)
@@ -74,7 +76,7 @@ private func checkOutput(_ output: String, _ arguments: Arguments, _ model: Mode
     throw CommandError(
       "--output: expected a path that is not read, found \(output), which is the model; choose another path")
   }
-  try files.check(output, option: "--output", replaces: replaces)
+  try files.check(output, option: "--output", replaces: replaces, isFolder: isFolder)
 }
 
 extension Arguments {

@@ -83,7 +83,8 @@ struct OutputGuard {
   /// - Parameters:
   ///   - option: the option that names the output, for the message.
   ///   - replaces: whether an existing file that is not an input may be replaced.
-  mutating func check(_ output: String, option: String, replaces: Bool) throws {
+  ///   - isFolder: whether the output is a folder, which may be there already.
+  mutating func check(_ output: String, option: String, replaces: Bool, isFolder: Bool = false) throws {
     // An invalid path is refused by the writer with its own message.
     guard !output.isEmpty, !output.utf8.contains(0) else { return }
     let path = resolvedPath(output)
@@ -104,6 +105,11 @@ struct OutputGuard {
       )
     }
     try checkFolder(output, path, option)
+    var status = stat()
+    if !isFolder, stat(output, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      throw CommandError(
+        "\(option): expected the path of a file, found the folder \(output); add the file's name to the path")
+    }
     try checkAgain(output, option: option, replaces: replaces)
   }
 

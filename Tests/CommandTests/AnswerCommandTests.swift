@@ -125,6 +125,12 @@ import Testing
       wide, by: "generate", ["--context: expected at most 1024", "found 1000000", "choose fewer"])
     let empty = try BuiltProgram.quire.run("generate", Workplace.demo, "--prompt", "", "--raw")
     expectRefusal(empty, by: "generate", ["prompt: expected at least one token, found none", "give a text"])
+    // A pipe that brings nothing is no question.
+    for input in ["", " \n"] {
+      let nothing = try BuiltProgram.quire.run(
+        ["generate", Workplace.demo, "-p", "-", "--no-thinking", "--quiet"], input: Array(input.utf8))
+      expectRefusal(nothing, by: "generate", ["expected a prompt, found no text", "say what"])
+    }
   }
 
   @Test func aTokenizerOfAnotherModelIsNoticed() throws {

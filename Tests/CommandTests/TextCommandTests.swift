@@ -116,6 +116,10 @@ import Testing
     .init(input: "[1, -1]", parts: ["line 1: expected token ids", "found -1"], isDecoding: true),
     .init(
       input: "[4294967296]", parts: ["line 1: expected token ids", "found 4294967296"], isDecoding: true),
+    .init(
+      input: "[64, 99999, 65]",
+      parts: ["line 1: expected ids of the model's tokens", "which are below", "found 99999", "correct it"],
+      isDecoding: true),
     .init(input: "[1.5]", parts: ["line 1: expected token ids", "found 1.5"], isDecoding: true),
     .init(input: "[\"1\"]", parts: ["line 1: expected token ids", "found \"1\""], isDecoding: true),
   ]

@@ -37,6 +37,10 @@ private func runGenerate(_ arguments: Arguments) throws {
       arguments.command,
       "expected --raw or \(option), found both: a raw text has no chat template; leave one out")
   }
+  // The template would make a prompt of an empty message, which is most likely a pipe that brought nothing.
+  guard isRaw || !prompt.allSatisfy(\.isWhitespace) else {
+    throw CommandError("expected a prompt, found no text in it; say what the model should answer")
+  }
   let conversation = try Conversation(arguments, needsChats: !isRaw)
   defer { conversation.engine.stop() }
   if !isRaw { conversation.noteFixedMode(arguments) }

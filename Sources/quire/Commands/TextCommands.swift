@@ -39,7 +39,7 @@ private func runTokenize(_ arguments: Arguments) throws {
     if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
     let value = try jsonLine(text, line: line)
     if decodes {
-      let ids = try tokenIDs(value, line: line)
+      let ids = try tokenIDs(value, of: tokenizer, line: line)
       Terminal.outputLine(
         JSONValue.string(String(decoding: tokenizer.decode(ids), as: UTF8.self)).serialized())
     } else {
@@ -64,13 +64,19 @@ private func jsonLine(_ text: [UInt8], line: Int) throws -> JSONValue {
   }
 }
 
-private func tokenIDs(_ value: JSONValue, line: Int) throws -> [Int32] {
+/// The ids in a line; refuses those that no token has, of which nothing would be left in the text.
+private func tokenIDs(_ value: JSONValue, of tokenizer: Tokenizer, line: Int) throws -> [Int32] {
   guard let items = value.arrayValue else {
     throw CommandError("line \(line): expected a JSON array of token ids")
   }
   return try items.map {
     guard let id = $0.intValue, let narrow = Int32(exactly: id), narrow >= 0 else {
       throw CommandError("line \(line): expected token ids, found \($0.serialized())")
+    }
+    guard tokenizer.isUsed(narrow) else {
+      throw CommandError(
+        "line \(line): expected ids of the model's tokens, which are below \(tokenizer.vocabularySize), found \(narrow); "
+          + "correct it, or give the model that the ids are from")
     }
     return narrow
   }

@@ -160,10 +160,10 @@ import Testing
     let good = folder.write(Workplace.int8.utf8, to: "good.json5")
     let bad = place.recipe("{ name: \"p\",\n  steps: [\n    \(step)] }")
     let text = folder.write("hello there\n".utf8, to: "text.txt")
+    // Without --quiet: nothing has been measured, so there is no progress before the sentence.
     expectRefusal(
       try BuiltProgram.quire.run([
         "evaluate", place.checkpoint.path, "--recipe", good, "--recipe", bad, "--text", text, "--no-speed",
-        "--quiet",
       ]), by: "evaluate", ["\(bad), line 3: ", problem])
     expectRefusal(
       try BuiltProgram.quire.run(place.conversion("{ name: \"p\",\n  steps: [\n    \(step)] }")),

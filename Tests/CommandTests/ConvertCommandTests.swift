@@ -44,6 +44,7 @@ import Testing
     #expect(outcome.output.dropFirst(plan.output.count).hasPrefix("\nwrote \(place.place("out.quire")): "))
     let progress = outcome.errors.split(separator: "\n")
     #expect(progress.allSatisfy { $0.hasPrefix("convert: ") } && progress.last?.contains("100%") == true)
+    #expect(progress.last?.contains(/100% in [0-9.]+ s$/) == true, "what is done has no stage")
     #expect(!outcome.errors.contains("\r") && !outcome.errors.contains("\u{1b}"))
   }
 

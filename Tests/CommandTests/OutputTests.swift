@@ -54,14 +54,18 @@ import Testing
 
   @Test func aReportThatCannotBeWrittenIsToldBeforeTheWork() throws {
     let place = Workplace()
-    for output in ["/absent/bill.json", ""] {
+    for (output, parts) in [
+      (
+        "/absent/bill.json",
+        ["expected to write \(place.path)/absent/bill.json", "found: ", "choose another path"]
+      ),
+      ("", ["--json: expected the path of a file, found the folder \(place.path)", "add the file's name"]),
+    ] {
       let begin = ContinuousClock.now
       let outcome = try BuiltProgram.quire.run([
         "evaluate", Workplace.demo, "--json", place.path + output, "--quiet",
       ])
-      expectRefusal(
-        outcome, by: "evaluate",
-        ["expected to write \(place.path)\(output)", "found: ", "choose another path"])
+      expectRefusal(outcome, by: "evaluate", parts)
       // All 873 problems in two modes take minutes.
       #expect(ContinuousClock.now - begin < .seconds(30))
     }

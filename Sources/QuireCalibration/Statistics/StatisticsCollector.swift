@@ -60,10 +60,17 @@ package struct StatisticsCollector {
       ("statistics of one layer", layout.layerBytes + layout.largestBytes),
       ("calibration activations", CalibrationRun.byteCount(settings, configuration, set: calibration)),
       ("two layers of the checkpoint", 2 * configuration.largestLayerBytes),
-      ("the program", ProcessMemory.programBytes(threadCount: compute.team.threadCount, runsLayers: true)),
+      (
+        "code and thread stacks",
+        ProcessMemory.programBytes(threadCount: compute.team.threadCount, runsLayers: true)
+      ),
       ("tokenizer", SourceSizes(loader.checkpoint).heldBytes),
     ]
-    parts.append(("the allocator's reserve", ProcessMemory.reserveBytes(parts.reduce(0) { $0 + $1.1 })))
+    parts.append(
+      (
+        "memory that the allocator keeps free for reuse",
+        ProcessMemory.reserveBytes(parts.reduce(0) { $0 + $1.1 })
+      ))
     let peak = ByteText.of(parts.reduce(0) { $0 + $1.1 })
     return """
       statistics of \(configuration.layerCount) layers on \(calibration.windows.count) windows of \

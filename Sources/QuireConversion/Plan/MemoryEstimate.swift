@@ -44,7 +44,7 @@ package struct MemoryEstimate: Sendable, Equatable {
     }
     always += [
       Part(
-        what: "the program",
+        what: "code and thread stacks",
         byteCount: ProcessMemory.programBytes(
           threadCount: threadCount, runsLayers: recipe.needsCalibration)),
       Part(what: "tokenizer and manifest", byteCount: sources.heldBytes),
@@ -61,7 +61,11 @@ package struct MemoryEstimate: Sendable, Equatable {
     let (atTable, atLayer) = (Self.sum(table), Self.sum(layer))
     let held = always + (atTable > atLayer ? table : layer)
     parts =
-      held + [Part(what: "the allocator's reserve", byteCount: ProcessMemory.reserveBytes(Self.sum(held)))]
+      held + [
+        Part(
+          what: "memory that the allocator keeps free for reuse",
+          byteCount: ProcessMemory.reserveBytes(Self.sum(held)))
+      ]
   }
 
   /// The estimate of a trial of repair, from that of the conversion that a trial repeats: the second half of the windows has a

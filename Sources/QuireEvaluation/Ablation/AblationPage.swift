@@ -11,7 +11,8 @@ package struct AblationPage {
       body: [
         .tag("p", [("class", "muted")], report.heading), findings,
         table(
-          "Gains", "How many times as good as the state before; above 1 is better. ≈: rounds disagree.",
+          "Gains",
+          "How many times as good as the state before; above 1 is better. ≈: not every round agrees on which is faster.",
           AblationReport.gainTitles, report.gainCells),
         table(
           "Accuracy",

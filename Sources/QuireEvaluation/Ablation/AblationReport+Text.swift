@@ -47,7 +47,7 @@ extension AblationReport {
     var table = TextTable(
       columns: Self.gainTitles.enumerated().map { .init($0.element, $0.offset < 3 ? .left : .right) })
     for cells in gainCells { table.add(cells) }
-    return "How many times as good (above 1 is better; ≈ rounds disagree which is better)\n"
+    return "How many times as good (above 1 is better; ≈ not every round agrees on which is faster)\n"
       + table.parts(width: width, keyCount: 3).map(\.text).joined(separator: "\n")
   }
 
@@ -130,7 +130,7 @@ extension AblationReport {
       + (setting.isPruned ? "one KV group less" : "all heads") + ", \(setting.cacheType.rawValue) KV cache"
   }
 
-  /// "1.83 (1.80–1.91)", with ≈ where rounds disagree.
+  /// "1.83 (1.80–1.91)", with ≈ where not every round agrees on which is faster.
   static func factor(_ factor: Factor) -> String {
     times(factor.median) + (factor.isShown ? "" : "≈")
   }

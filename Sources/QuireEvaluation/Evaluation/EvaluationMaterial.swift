@@ -21,6 +21,12 @@ struct EvaluationMaterial {
     problems.isEmpty ? [] : Set(problems.map(\.task)).sorted() + [TaskProblem.aggregateName]
   }
 
+  /// The stage with which a model's row ends.
+  var lastStage: EvaluationProgress.Stage {
+    if windows != nil { return .predicting }
+    return method.tasks?.askModes.last.map { .answering($0) } ?? .measuringSpeed
+  }
+
   /// The version of the program, for the keys of kept results.
   let programVersion: String
 
@@ -53,12 +59,6 @@ struct EvaluationMaterial {
     // Speed or sensitivity alone are enough where nothing else was asked for.
     let isAlone = !options.asksTasks && !options.predictsText && options.speed != nil
     guard !tasks.isEmpty || textFile != nil || isAlone || options.measuresSensitivity else {
-      throw .nothingToMeasure(model: plan.model.path)
-    }
-
-    let positions = configuration.contextPositions
-    let asked =
-      try tasks.isEmpty
       if !options.asksTasks, !options.predictsText {
         throw .invalidOption(
           name: "speed",
@@ -66,6 +66,12 @@ struct EvaluationMaterial {
             "expected something to measure, found that --no-speed, --no-tasks and --no-text switch all of it off; "
             + "leave one of them out, or add --sensitivity")
       }
+      throw .nothingToMeasure(model: plan.model.path)
+    }
+
+    let positions = configuration.contextPositions
+    let asked =
+      try tasks.isEmpty
       ? nil : Self.problems(tasks, options.asked(of: plan), tokenizer, positions)
     let text = try textFile.map { [tokenizer] file throws(EvaluationError) in
       try Self.windows(file, options, tokenizer, positions)

@@ -37,13 +37,15 @@ struct EvaluationRun {
     if let reference = plan.reference { report.adapters = try opening(reference.mergedAdapters) }
     reference = plan.reference.map { [compute] in TextReference($0, compute: compute) }
     referenceIdentity = try plan.reference.map { source throws(EvaluationError) in try source.identity() }
-    clock = EvaluationClock(rowCount: plan.rows.count + servers.count)
+    clock = EvaluationClock(converts: plan.rows.map(\.isConverted) + servers.map { _ in false })
   }
 
   private var rowCount: Int { plan.rows.count + servers.count }
 
   /// The reference, the other models and the steps of the recipes.
   mutating func measureRows(_ onProgress: OnProgress, _ onRow: OnRow) throws(EvaluationError) {
+    // A recipe that does not fit would otherwise be refused after the rows before it, which take hours.
+    for entry in plan.rows { try conversion.check(entry) }
     for (index, entry) in plan.rows.enumerated() {
       let keys = RowKeys(
         model: try conversion.identity(entry), reference: referenceIdentity,
@@ -91,12 +93,13 @@ struct EvaluationRun {
     }
   }
 
-  private func progress(
+  private mutating func progress(
     _ label: String, _ index: Int, _ stage: EvaluationProgress.Stage, _ done: Int, _ total: Int
   ) -> EvaluationProgress {
-    EvaluationProgress(
+    clock.enter(stage, done: done)
+    return EvaluationProgress(
       row: label, rowIndex: index, rowCount: rowCount, stage: stage, done: done, total: total,
-      secondsLeft: clock.secondsLeft)
+      secondsLeft: clock.secondsLeft(done: done, total: total, isLast: stage == material.lastStage))
   }
 
   private mutating func finish(_ row: EvaluationRow, _ answers: RowAnswers, _ onRow: OnRow) {

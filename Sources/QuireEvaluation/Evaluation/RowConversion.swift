@@ -56,6 +56,12 @@ struct RowConversion {
     store.path(keys.conversion, ".quire") ?? folder.path + "/row.quire"
   }
 
+  /// Throws where a row's recipe asks for what its checkpoint does not have.
+  func check(_ plan: RowPlan.Entry) throws(EvaluationError) {
+    guard case .conversion(let recipe, let checkpoint) = plan.source else { return }
+    _ = try converter(checkpoint, recipe)
+  }
+
   /// What identifies the model of a row, without making it.
   func identity(_ plan: RowPlan.Entry) throws(EvaluationError) -> String {
     switch plan.source {

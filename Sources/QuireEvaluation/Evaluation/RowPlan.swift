@@ -31,6 +31,11 @@ struct RowPlan {
       self.label = label ?? EvaluationRow.label(step: step, recipe: recipe)
     }
 
+    /// Whether the model has to be made first.
+    var isConverted: Bool {
+      if case .conversion = source { true } else { false }
+    }
+
     /// The row before any measurement.
     var row: EvaluationRow {
       var row = EvaluationRow(identity, step: step, recipe: recipe, label: label)

@@ -112,8 +112,8 @@ struct HelpList {
 extension Command.Option {
   static let chatFormat = Self(
     "--chat-format", "NAME",
-    "how chats are rendered: qwen3, whatever template the model has, or template, which is the model's own (default: "
-      + "qwen3 for its published templates, template for others)")
+    "how chats are rendered: qwen3: Qwen3's chat format, even if the model has another template; template: the template that "
+      + "comes with the model (default: qwen3 for Qwen3's published templates, template for others)")
   static let reasoningTags = Self(
     "--reasoning-tags", "TAGS",
     "the tags around a thought with a space between them, \"<think> </think>\", or none (default: found in the template)"

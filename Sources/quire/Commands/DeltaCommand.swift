@@ -22,7 +22,7 @@ extension Command {
   static let flatten = Command(
     name: "flatten",
     summary:
-      "Writes the complete pack of a delta pack, byte for byte as if it had been converted without --parent.",
+      "Turns a delta pack back into a whole pack, with the same bytes that a conversion without --parent gives.",
     positionals: ["PACK"],
     options: [
       .parent, Option("--output", "FILE", "the pack to write; - writes it to stdout"), .force, .threads,

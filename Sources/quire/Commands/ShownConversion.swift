@@ -80,8 +80,8 @@ struct ShownConversion {
 extension Progress {
   fileprivate func show(_ state: ConversionProgress) {
     let layers = "layer \(min(state.layersDone + 1, state.layerCount)) of \(state.layerCount)"
-    update(
-      Int(state.fractionDone * 1e6), of: 1_000_000,
-      note: state.phase == .layers ? layers : state.phase.rawValue)
+    let (done, total) = (Int(state.fractionDone * 1e6), 1_000_000)
+    let stage = state.phase == .layers ? layers : state.phase.rawValue
+    update(done, of: total, note: done < total ? stage : "")
   }
 }

@@ -41,10 +41,10 @@ enum VariableSettings {
       + commands.filter(\.isConfigurable).flatMap(\.configurableNames).map(variable)
     for (name, text) in Environment.quireVariables.sorted(by: { $0.key < $1.key })
     where !known.contains(name) && !isServiceLink(name, text) {
-      let guess = Suggestion.clause(for: name, among: known)
-      Terminal.errorLine(
-        "quire \(command): expected a variable that quire reads, found \(name)\(guess); correct its name or unset it"
-      )
+      let advice =
+        Suggestion.nearest(to: name, among: known).map { "; did you mean \($0)?" }
+        ?? ", because quire reads no variable of that name"
+      Terminal.errorLine("quire \(command): warning: \(name) is ignored\(advice)")
     }
   }
 

@@ -44,6 +44,7 @@ extension ConversionPlan {
     }
     let before = cacheBytes(source)
     let after = cacheBytes(result)
+    guard after < before else { return "heads: the KV cache keeps its size: only query heads are removed" }
     let share = 100 * Double(before - after) / Double(max(1, before))
     return
       "heads: the KV cache shrinks by \(Self.percent(share)), from \(before) to \(after) bytes "

@@ -218,7 +218,9 @@ private func measure(
       bars.update(
         "row \(state.rowIndex + 1) of \(state.rowCount), \(state.row), \(state.title)", state.done,
         state.total,
-        note: state.secondsLeft.map { "(all rows: \(Terminal.seconds($0)) left)" } ?? "")
+        note: state.secondsLeft.flatMap {
+          $0 < 0.05 ? nil : "(all rows: \(Terminal.seconds($0)) left)"
+        } ?? "")
     },
     onKept: { count in
       guard !isQuiet else { return }

@@ -65,15 +65,18 @@ struct ReportOutputs {
   }
 
   func write(_ report: EvaluationReport) throws {
-    try Self.write(report.json.serialized(pretty: true) + "\n", to: json)
-    if html != nil { try write(page: ReportPage(ReportView(json: report.json, name: "the report")).html) }
+    try write(
+      json: report.json.serialized(pretty: true) + "\n",
+      html: ReportPage(ReportView(json: report.json, name: "the report")).html)
   }
 
   func write(page: String) throws { try Self.write(page, to: html) }
 
-  func write(json text: String, html page: String) throws {
-    try Self.write(text, to: json)
-    try write(page: page)
+  func write(json text: String, html page: @autoclosure () throws -> String) throws {
+    // What refuses one of them does not keep the report from the other.
+    let written = Result { try Self.write(text, to: json) }
+    if html != nil { try write(page: page()) }
+    try written.get()
   }
 
   private static func write(_ text: String, to destination: Destination?) throws {

@@ -182,7 +182,8 @@ struct ChatReplyTests {
   @Test func logprobsOfContentAreThoseOfItsTokens() throws {
     @Sendable func silent(_ text: String) -> GenerationEvent {
       .delta(
-        AnswerParts(), token: TokenRecord(id: 9, bytes: ArraySlice(text.utf8), logprob: -1, isReasoning: true))
+        AnswerParts(), token: TokenRecord(id: 9, bytes: ArraySlice(text.utf8), logprob: -1, isReasoning: true)
+      )
     }
     let fixture = try ServerFixture(
       ScriptedGenerator { _ in

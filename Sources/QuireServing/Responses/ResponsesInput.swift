@@ -60,7 +60,8 @@ struct ResponsesInput {
     }
     for name in ["content", "output"] {
       members[name] =
-        item[name]?.arrayValue.map { .array($0.map(keptBlock)) } ?? item[name]?.stringValue.map { .string($0) }
+        item[name]?.arrayValue.map { .array($0.map(keptBlock)) }
+        ?? item[name]?.stringValue.map { .string($0) }
     }
     return .object(members)
   }

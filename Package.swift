@@ -151,7 +151,7 @@ let package = Package(
     tests("QuireTensorsTests", ["QuireTensors", "CKernels"], optimized: true),
     tests(
       "QuireCheckpointsTests", ["QuireCheckpoints", "QuireFiles", "QuireTensors", "QuireJSON"],
-      optimized: true),
+      exclude: ["Fixtures"], optimized: true),
     tests("QuirePacksTests", ["QuirePacks", "QuireFiles", "QuireTensors", "QuireJSON"], optimized: true),
     tests("QuireTextTests", ["QuireText", "QuireJSON"], exclude: ["Fixtures"]),
     tests("QuireRemoteTests", ["QuireRemote", "QuireJSON"]),

@@ -12,9 +12,9 @@ struct SchemaMembers {
   private(set) var properties: [Property] = []
   /// A member with another key; nil when there is none.
   private(set) var extra: GrammarExpression?
-  private let requiredNames: Set<[UInt8]>
+  private let requiredNames: Set<UTF8Key>
   /// The keys that are allowed; nil for all.
-  private let listedNames: Set<[UInt8]>?
+  private let listedNames: Set<UTF8Key>?
 
   init(of object: JSONObject, at path: String, _ reader: inout SchemaReader) throws(GrammarError) {
     let keys = try SchemaKeys(of: object, at: path, &reader)
@@ -25,8 +25,8 @@ struct SchemaMembers {
     }
     var listed: [String]?
     if case .listed(let names) = keys { listed = names }
-    requiredNames = Set(required.map { Array($0.utf8) })
-    listedNames = listed.map { Set($0.map { Array($0.utf8) }) }
+    requiredNames = Set(required.map { UTF8Key($0) })
+    listedNames = listed.map { Set($0.map { UTF8Key($0) }) }
     for member in schemas.members {
       let value = try reader.expression(
         member.value, at: "\(path).properties.\(SchemaReader.shortened(member.key))")
@@ -34,8 +34,8 @@ struct SchemaMembers {
     }
     // Without `additionalProperties`, only named members are written.
     let isOpen = object["additionalProperties"] ?? .bool(schemas.isEmpty) != false
-    var known = Set(schemas.keys.map { Array($0.utf8) })
-    let further = (required + (isOpen ? listed ?? [] : [])).filter { known.insert(Array($0.utf8)).inserted }
+    var known = Set(schemas.keys.map { UTF8Key($0) })
+    let further = (required + (isOpen ? listed ?? [] : [])).filter { known.insert(UTF8Key($0)).inserted }
     let hasPattern = object["patternProperties"] != nil
     let hasExtra =
       listed == nil && (hasPattern || isOpen && (object["additionalProperties"] != nil || further.isEmpty))
@@ -56,13 +56,13 @@ struct SchemaMembers {
   }
 
   private mutating func add(_ name: String, _ value: GrammarExpression, _ reader: SchemaReader) {
-    let bytes = Array(name.utf8)
+    let nameKey = UTF8Key(name)
     let key = GrammarExpression.literal(JSONGrammar.literalBytes(.string(name)))
-    let isAllowed = listedNames?.contains(bytes) ?? true
+    let isAllowed = listedNames?.contains(nameKey) ?? true
     properties.append(
       Property(
         name: name, member: reader.json.member(key: key, value: isAllowed ? value : .nothing),
-        isRequired: requiredNames.contains(bytes)))
+        isRequired: requiredNames.contains(nameKey)))
   }
 
   /// The value of a member that no property names; as a rule where several members share it.

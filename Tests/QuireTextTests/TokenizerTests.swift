@@ -25,6 +25,25 @@ import Testing
     String(validating: DemoData.tokenizer.bytes(of: id), as: UTF8.self) != nil
   }
 
+  /// `add_tokens(["é"])` of `tokenizers` takes the token of byte 233, whose spelling is that text, and " t" likewise.
+  @Test(arguments: ["é", "Ġ"]) func anAddedTokenMayBeOneOfTheVocabulary(_ text: String) throws {
+    var root = try #require(TokenizerFileTests.valid.objectValue)
+    let id = try #require(root["model"]?["vocab"]?[text]?.intValue)
+    let added: JSONValue = [
+      "id": .int(id), "content": .string(text), "special": false, "single_word": false, "lstrip": false,
+      "rstrip": false, "normalized": false,
+    ]
+    root["added_tokens"] = .array([added] + (root["added_tokens"]?.arrayValue ?? []))
+    let tokenizer = try Tokenizer(tokenizer: .object(root))
+    #expect(tokenizer.encode("a" + text) == DemoData.tokenizer.encode("a") + [Int32(id)])
+    // In any other text it stays what it was.
+    let other = "\u{9999} t"
+    let ids = tokenizer.encode(other)
+    #expect(ids == DemoData.tokenizer.encode(other))
+    #expect(tokenizer.decode(ids) == Array(other.utf8))
+    #expect(tokenizer.sourceJSON["model"] == TokenizerFileTests.valid["model"])
+  }
+
   @Test func theSourceIsTheFile() throws {
     #expect(DemoData.tokenizer.sourceJSON == TokenizerFileTests.valid)
     let again = try Tokenizer(

@@ -96,9 +96,9 @@ package final class Tokenizer: Sendable {
 
   /// The bytes of a token, which need not be valid UTF-8 by themselves; empty for unused ids.
   package func bytes(of id: Int32) -> ArraySlice<UInt8> {
-    if let added = addedToken(id) { return added.content[...] }
-    guard id >= 0, Int(id) < vocabulary.count else { return [] }
-    return vocabulary[Int(id)]
+    // A token of the vocabulary that is also an added token, such as "é" for byte 233, is decoded by its spelling.
+    if id >= 0, Int(id) < vocabulary.count, !vocabulary[Int(id)].isEmpty { return vocabulary[Int(id)] }
+    return addedToken(id)?.content[...] ?? []
   }
 
   /// Whether the id belongs to a special added token (`<|im_end|>` is one, `<think>` is not).

@@ -37,7 +37,7 @@ extension TokenizerFile {
     for (index, token) in tokens.enumerated() {
       let text = String(decoding: token.content, as: UTF8.self)
       let isToken = token.id < vocabulary.count && !vocabulary[token.id].isEmpty
-      if isToken && vocabulary[token.id] != token.content[...] {
+      if isToken && ByteAlphabet.text(of: vocabulary[token.id]) != text {
         throw .tokenID(token.id, problem: "both a vocabulary token and the added token \"\(text)\" have it")
       }
       if isToken || listedIDs.contains(token.id) { continue }

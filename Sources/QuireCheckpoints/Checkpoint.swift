@@ -53,7 +53,12 @@ package final class Checkpoint: Sendable {
     self.adapters = adapters
     notices = contents.notices + adapters.flatMap(\.notices)
     let ties = configuration["tie_word_embeddings"]?.boolValue ?? false
-    for adapter in adapters { try adapter.check(storedRecord, folder: folder, tiesEmbeddings: ties) }
+    for adapter in adapters {
+      try adapter.check(storedRecord, folder: folder, tiesEmbeddings: ties)
+      try adapter.checkCopies { name throws(CheckpointError) in
+        try find(ties && name == "lm_head.weight" ? "model.embed_tokens.weight" : name)
+      }
+    }
   }
 
   /// The config.json of a folder, nil where there is none or it is malformed: to tell what kind of checkpoint it is before

@@ -51,12 +51,12 @@ enum UnreadTensors {
       includes: { $0.hasSuffix(".bias") && isOfModel($0) }),
   ]
 
-  /// GPTQ, AWQ, compressed-tensors, FP8, bitsandbytes, MLX, torchao.
+  /// GPTQ, AWQ, compressed-tensors, FP8, bitsandbytes, MLX, torchao, llama.cpp (`.scale`, a factor of a matrix).
   private static let quantizedEndings = [
     ".qweight", ".qzeros", ".scales", ".g_idx", ".weight_packed", ".weight_scale", ".weight_scale_inv",
     ".weight_shape", ".weight_zero_point", ".weight_g_idx", ".input_scale", ".weight_global_scale",
     ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", ".SCB", ".weight_format", ".biases",
-    ".weight_qdata",
+    ".weight_qdata", ".scale",
   ]
 
   /// PEFT's names of LoRA, DoRA, (IA)³, VeRA, LoHa, LoKr, OFT, prompt tuning and trained copies of whole modules.

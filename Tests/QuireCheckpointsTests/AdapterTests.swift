@@ -95,15 +95,35 @@ import QuireCheckpoints
     #expect(refusal(["r": #"3"#]).contains("expected rank 3 for model.layers.0.self_attn.q_proj"))
     #expect(refusal(["r": #"0"#]).contains("a rank from 1 to 65536 as r"))
     #expect(refusal(["lora_alpha": #""x""#]).contains("a number as lora_alpha"))
+    #expect(refusal(["use_rslora": #""true""#]).contains("true or false as use_rslora"))
+    #expect(refusal(["rank_pattern": #"{"q_proj": 0}"#]).contains("numbers above 0 in rank_pattern"))
     #expect(refusal { $0.tensors.removeLast() }.contains("expected lora_B of the same rank as lora_A"))
     #expect(refusal { $0.tensors.removeFirst() }.contains("found only lora_B"))
     for (name, what) in [
       ("base_model.model.model.embed_tokens.lora_embedding_A", "an adapted embedding"),
       ("base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector", "DoRA"),
       ("base_model.model.lm_head.weight", "tensor \"base_model.model.lm_head.weight\""),
+      ("base_model.model.lm_head.base_layer.weight", "tensor \"base_model.model.lm_head.base_layer.weight\""),
     ] {
       #expect(refusal { $0.add(name, shape: [1, 1], [1]) }.contains("found \(what)"), "\(name)")
     }
+  }
+
+  /// PEFT stores the model's own lm_head with an adapter of it. Only an unchanged copy can be left out.
+  @Test(arguments: ["lm_head.base_layer.weight", "lm_head.weight", "model.embed_tokens.weight"])
+  func copiesOfTheModelsWeightsAreCompared(_ stored: String) throws {
+    let plain = try Checkpoint(path: folder.path)
+    let name = stored.replacing(".base_layer", with: "")
+    let shape = try #require(plain.record(name)).shape
+    var values = try plain.tensor(name, shape: shape).floats
+    let copied = TinyAdapter.write(to: adapters) {
+      $0.add("base_model.model." + stored, shape: shape, values)
+    }
+    let merged = try Checkpoint(path: folder.path, adapters: [copied])
+    #expect(merged.adapters[0].description == "adapter (rank 2, 2 matrices)")
+    values[values.count - 1] += 1
+    #expect(
+      refusal { $0.add("base_model.model." + stored, shape: shape, values) }.contains("; merge it with peft"))
   }
 
   @Test func itMustBelongToTheModel() throws {

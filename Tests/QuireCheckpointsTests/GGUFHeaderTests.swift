@@ -110,6 +110,18 @@ import QuireCheckpoints
       error?.description.contains("tensor \"output_norm.weight\" of F32 [32] within the file's") == true)
   }
 
+  /// As llama.cpp reads them: a factor without a type is linear, and there is an older name of it.
+  @Test(arguments: ["qwen3.rope.scaling.factor", "qwen3.rope.scale_linear"])
+  func aFactorOfRopeWithoutATypeIsLinear(_ key: String) throws {
+    var forge = GGUFForge.model()
+    forge.set(key, .float(4))
+    let checkpoint = try Checkpoint(path: folder.write(forge.bytes, to: "model.gguf"))
+    #expect(checkpoint.configuration["rope_scaling"] == ["rope_type": "linear", "factor": 4.0])
+    forge.set("qwen3.rope.scaling.type", .text("none"))
+    let unscaled = try Checkpoint(path: folder.write(forge.bytes, to: "model.gguf"))
+    #expect(unscaled.configuration["rope_scaling"]?.isNull ?? true)
+  }
+
   @Test func otherModelsAreRefused() {
     #expect(
       refusal { $0.set("general.architecture", .text("qwen3moe")) }

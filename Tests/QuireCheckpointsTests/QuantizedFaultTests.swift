@@ -23,6 +23,8 @@ import Testing
     ("awq", "\"gemm\"", "\"marlin\"", "version \"gemm\" of AWQ"),
     ("gptq-int4", "\"bits\": 4", "\"bits\": \"four\"", "bits 4 or 8"),
     ("gptq-int4", "\"bits\": 4", "\"bits\": 8", "shape"),
+    ("gptq-int4", "\"bits\": 4", "\"bits\": 8", "; use the original checkpoint in bfloat16"),
+    ("awq", "\"group_size\": 32", "\"group_size\": 48", "groups of 48 inputs, the group_size"),
     ("gptq-int4", "\"checkpoint_format\": \"gptq\"", "\"checkpoint_format\": \"marlin\"", "gptq_v2"),
     ("gptq-int4", "\"lm_head\": false", "\"dynamic\": {\"-:x\": {}}", "rules for some"),
     ("fp8", "\"e4m3\"", "\"e5m2\"", "fmt \"e4m3\""),

@@ -32,6 +32,9 @@ struct AdapterConfiguration {
     "lora_bias", "alora_invocation_tokens", "arrow_config", "monteclora_config",
   ]
 
+  /// Largest rank in a pattern, and largest magnitude of alpha.
+  private static let numberLimit = 1e6
+
   init(_ folder: CheckpointFolder) throws(CheckpointError) {
     path = folder.path(Self.fileName)
     guard let json = try folder.object(Self.fileName) else {
@@ -56,13 +59,13 @@ struct AdapterConfiguration {
     guard let rank = json["r"]?.count.value(in: Self.ranks) else {
       throw reader.fault("a rank from 1 to \(Self.ranks.upperBound) as r", json["r"])
     }
-    guard let alpha = json["lora_alpha"]?.doubleValue, alpha.magnitude <= 1e6 else {
+    guard let alpha = json["lora_alpha"]?.doubleValue, alpha.magnitude <= Self.numberLimit else {
       throw reader.fault("a number as lora_alpha", json["lora_alpha"])
     }
     (self.rank, self.alpha) = (rank, alpha)
-    usesRootOfRank = json["use_rslora"]?.boolValue ?? false
-    ranks = try reader.pattern("rank_pattern")
-    alphas = try reader.pattern("alpha_pattern")
+    usesRootOfRank = try reader.flag("use_rslora")
+    ranks = try reader.pattern("rank_pattern", "numbers above 0") { $0 > 0 }
+    alphas = try reader.pattern("alpha_pattern", "numbers") { $0 > -Self.numberLimit }
     // As in PEFT, which resets it for the linear layers of Qwen3.
     notices =
       json["fan_in_fan_out"]?.boolValue ?? false
@@ -127,13 +130,22 @@ struct AdapterConfiguration {
       throw refusal(what, "\(member) \(json[member].map { String($0.serialized().prefix(80)) } ?? "absent")")
     }
 
+    /// Any value but a boolean could be meant either way.
+    func flag(_ member: String) throws(CheckpointError) -> Bool {
+      guard let value = json[member], !value.isNull else { return false }
+      guard let flag = value.boolValue else { throw fault("true or false as \(member)", value) }
+      return flag
+    }
+
     func isNeutral(_ member: String) -> Bool {
       guard let value = json[member], !value.isNull, value != false else { return true }
       return value.arrayValue?.isEmpty ?? value.objectValue?.isEmpty ?? false
     }
 
     /// Numbers by patterns of module names. PEFT takes regular expressions; plain names and a `^` are read.
-    func pattern(_ member: String) throws(CheckpointError) -> [(key: String, value: Double)] {
+    func pattern(
+      _ member: String, _ kind: String, _ isAllowed: (Double) -> Bool
+    ) throws(CheckpointError) -> [(key: String, value: Double)] {
       guard let value = json[member], !value.isNull else { return [] }
       guard let object = value.objectValue else { throw fault("an object as \(member)", value) }
       var entries: [(key: String, value: Double)] = []
@@ -147,9 +159,9 @@ struct AdapterConfiguration {
         guard isPlain, !name.isEmpty, name.utf8.count + 1 >= entry.key.utf8.count else {
           throw refusal("names of modules in \(member)", "the regular expression \"\(entry.key.prefix(80))\"")
         }
-        guard let number = entry.value.doubleValue, number > 0, number <= 1e6 else {
-          throw fault("numbers above 0 in \(member)", entry.value)
-        }
+        guard let number = entry.value.doubleValue, number <= AdapterConfiguration.numberLimit,
+          isAllowed(number)
+        else { throw fault("\(kind) in \(member)", entry.value) }
         entries.append((entry.key, number))
       }
       return entries

@@ -1,3 +1,4 @@
+import Foundation
 import QuireFiles
 import QuireTensors
 
@@ -26,6 +27,8 @@ package struct LoRAAdapter: Sendable {
   /// By the name of the weight that a module is added to.
   package let modules: [String: Module]
   let notices: [String]
+  /// What PEFT stores beside an adapter of lm_head by default: the model's own weights, by name.
+  private let copies: [String: TensorRecord]
   private let file: SafetensorsFile
 
   /// Reads the configuration and the header, not the matrices.
@@ -42,7 +45,7 @@ package struct LoRAAdapter: Sendable {
         advice: "save it with a current version of PEFT: save_pretrained(OUTPUT)")
     }
     file = try SafetensorsFile(path: folder.path(Self.weightsName))
-    modules = try Self.modules(file, configuration)
+    (modules, copies) = try Self.modules(file, configuration)
   }
 
   private static func folder(_ path: String) throws(CheckpointError) -> CheckpointFolder {
@@ -58,8 +61,9 @@ package struct LoRAAdapter: Sendable {
 
   private static func modules(
     _ file: SafetensorsFile, _ configuration: AdapterConfiguration
-  ) throws(CheckpointError) -> [String: Module] {
+  ) throws(CheckpointError) -> (modules: [String: Module], copies: [String: TensorRecord]) {
     var (inner, outer): ([String: TensorRecord], [String: TensorRecord]) = ([:], [:])
+    var copies: [String: TensorRecord] = [:]
     for record in file.records {
       guard record.name.hasPrefix(prefix), record.shape.count == 2,
         Checkpoint.weightElements.contains(record.element)
@@ -69,6 +73,10 @@ package struct LoRAAdapter: Sendable {
         inner[String(name.dropLast(".lora_A.weight".count))] = record
       } else if name.hasSuffix(".lora_B.weight") {
         outer[String(name.dropLast(".lora_B.weight".count))] = record
+      } else if name.hasSuffix(".base_layer.weight") {
+        copies[name.dropLast(".base_layer.weight".count) + ".weight"] = record
+      } else if ["lm_head.weight", "model.embed_tokens.weight"].contains(name) {
+        copies[String(name)] = record
       } else {
         throw refusal(file, record)
       }
@@ -83,7 +91,7 @@ package struct LoRAAdapter: Sendable {
       modules[module + ".weight"] = Module(
         inner: first, outer: second, scale: try configuration.scale(of: module, rank: first.shape[0]))
     }
-    guard let lone = outer.keys.min() else { return modules }
+    guard let lone = outer.keys.min() else { return (modules, copies) }
     throw .malformed(path: file.path, expected: "lora_A for \(lone)", found: "only lora_B")
   }
 
@@ -92,10 +100,12 @@ package struct LoRAAdapter: Sendable {
       ("lora_embedding", "an adapted embedding"), ("lora_magnitude_vector", "DoRA"), (".bias", "a bias"),
       ("modules_to_save", "a trained copy of a whole module"), ("embed_tokens", "a trained embedding"),
     ]
+    let isKnown = Checkpoint.weightElements.contains(record.element)
     let kind = kinds.first { record.name.contains($0.0) }?.1
     return .foreign(
-      path: file.path, expected: "lora_A and lora_B of linear layers",
-      found: "\(kind.map { $0 + ", " } ?? "")tensor \"\(record.name.prefix(120))\"",
+      path: file.path, expected: "lora_A and lora_B of linear layers in float32, float16 or bfloat16",
+      found: "\(kind.map { $0 + ", " } ?? "")tensor \"\(record.name.prefix(120))\""
+        + (isKnown ? "" : " of type \(record.element.rawValue)"),
       advice: "merge it with peft: merge_and_unload() and save_pretrained(OUTPUT), and give that folder")
   }
 
@@ -104,9 +114,12 @@ package struct LoRAAdapter: Sendable {
     _ record: (String) -> TensorRecord?, folder: String, tiesEmbeddings: Bool
   ) throws(CheckpointError) {
     for (name, module) in modules.sorted(by: { $0.key < $1.key }) {
-      let isEmbedding =
-        name == "model.embed_tokens.weight" || tiesEmbeddings && name == "lm_head.weight"
-      guard let found = record(name), !isEmbedding else {
+      guard name != "lm_head.weight" || !tiesEmbeddings else {
+        throw .foreign(
+          path: path, expected: "no adapter of lm_head, which is the embedding of \(folder)", found: "one",
+          advice: "merge it with peft: merge_and_unload() and save_pretrained(OUTPUT), and give that folder")
+      }
+      guard let found = record(name), name != "model.embed_tokens.weight" else {
         throw .foreign(
           path: path, expected: "an adapter of linear layers of \(folder)", found: "one of \(name)",
           advice: "give the model that it was trained on")
@@ -115,6 +128,28 @@ package struct LoRAAdapter: Sendable {
         throw .foreign(
           path: path, expected: "an adapter of \(name) of shape \(found.shape)",
           found: "\(module.shape)", advice: "give the model that it was trained on")
+      }
+    }
+  }
+
+  /// Throws unless the copies of the model's weights equal those of the checkpoint: a trained one would have to replace them.
+  ///
+  /// - Parameter find: the file of the checkpoint that holds a tensor
+  func checkCopies(
+    _ find: (String) throws(CheckpointError) -> (file: any TensorFile, record: TensorRecord)
+  ) throws(CheckpointError) {
+    for (name, copy) in copies.sorted(by: { $0.key < $1.key }) {
+      let original = try find(name)
+      guard original.record.shape == copy.shape else { throw Self.refusal(file, copy) }
+      // 16 MiB of float32 at a time.
+      let step = max(1, (4 << 20) / max(1, copy.shape[1]))
+      for first in stride(from: 0, to: copy.shape[0], by: step) {
+        let rows = first..<min(first + step, copy.shape[0])
+        let (one, other) = (
+          try file.readRows(rows, of: copy).widened(),
+          try original.file.readRows(rows, of: original.record).widened()
+        )
+        guard memcmp(one.pointer, other.pointer, one.byteCount) == 0 else { throw Self.refusal(file, copy) }
       }
     }
   }

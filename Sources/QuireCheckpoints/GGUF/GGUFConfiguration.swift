@@ -105,11 +105,13 @@ struct GGUFConfiguration {
 
   /// `rope_scaling` as transformers names it; llama.cpp's YaRN with default settings is that of transformers.
   private func ropeScaling() throws(CheckpointError) -> JSONValue {
-    let type = try metadata.optionalText(key("rope.scaling.type")) ?? "none"
-    let factor = try metadata.optionalNumber(key("rope.scaling.factor"))
+    // The older name is read where the newer one is absent, and a factor without a type is linear, as in llama.cpp.
+    let oldFactor = try metadata.optionalNumber(key("rope.scale_linear"))
+    let factor = try metadata.optionalNumber(key("rope.scaling.factor")) ?? oldFactor
+    let type = try metadata.optionalText(key("rope.scaling.type")) ?? "linear"
     switch type {
     case "none": return .null
-    case "linear": return ["rope_type": "linear", "factor": .double(factor ?? 1)]
+    case "linear": return factor.map { ["rope_type": "linear", "factor": .double($0)] } ?? .null
     case "yarn":
       var members: JSONObject = ["rope_type": "yarn", "factor": .double(factor ?? 1)]
       let original = try metadata.optionalInteger(

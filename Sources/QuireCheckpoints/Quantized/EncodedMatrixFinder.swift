@@ -77,10 +77,15 @@ struct EncodedMatrixFinder {
     }
     _ = try parts.take("qzeros", [.int32], dimensions: 2)
     try parts.require("qzeros", [groups, rows / perWord])
+    try parts.requireGroups(groups, columns, "scales")
     if !isAWQ, try parts.takeOptional("g_idx", [.int32], dimensions: 1) != nil {
       try parts.require("g_idx", [columns])
+    } else if let size = quantization.groupSize, size != columns / groups {
+      // A shorter last group would make the number of groups fit by chance.
+      throw parts.fault(
+        "scales", expected: "groups of \(size) inputs, the group_size of quantization_config",
+        found: "\(groups) for \(columns) inputs")
     }
-    try parts.requireGroups(groups, columns, "scales")
     return EncodedMatrix(
       name: module + ".weight", rows: rows, columns: columns,
       layout: addsOneToZeros.map { .gptq(bits: bits, addsOneToZeros: $0) } ?? .awq, groupCount: groups,
@@ -191,7 +196,10 @@ struct EncodedMatrixFinder {
     func fault(_ name: String, expected: String, found: String) -> CheckpointError {
       let file =
         record(name)?.file ?? tensors.first { $0.key.hasPrefix(module + ".") }?.value.record.file ?? module
-      return .malformed(path: file, expected: "\(expected) in \"\(module).\(name)\"", found: found)
+      // Most such files are whole, but of a form that is not read.
+      return .foreign(
+        path: file, expected: "\(expected) in \"\(module).\(name)\"", found: found,
+        advice: StoredQuantization.advice)
     }
 
     /// The tensor's shape.

@@ -20,6 +20,12 @@ package struct StoredQuantization: Sendable, Equatable {
   /// Whether all zero points are those of weight 0, though they are stored.
   let isSymmetric: Bool
 
+  /// Inputs that share a scale, where AWQ and GPTQ say it; nil for a whole row.
+  let groupSize: Int?
+
+  /// What to do where a form is not read.
+  static let advice = "use the original checkpoint in bfloat16, which Quire quantizes itself"
+
   struct Number: Hashable {
     let isInteger: Bool
     let bits: Int
@@ -78,6 +84,8 @@ package struct StoredQuantization: Sendable, Equatable {
       if let sizes = try fields.blockStructure() { block = sizes }
     }
     self.block = block
+    let hasGroups = method == .awq || method == .gptq
+    groupSize = hasGroups ? settings["group_size"]?.intValue.flatMap { $0 > 0 ? $0 : nil } : nil
     isSymmetric = method == .gptq && settings["sym"]?.boolValue ?? true
     addsOneToZeros = adds
   }
@@ -101,7 +109,7 @@ private struct Fields {
   func refusal(_ expected: String, _ found: String) -> CheckpointError {
     .foreign(
       path: path, expected: "quantized weights with \(expected)", found: found,
-      advice: "use the original checkpoint in bfloat16, which Quire quantizes itself")
+      advice: StoredQuantization.advice)
   }
 
   func bits(_ known: [Int]) throws(CheckpointError) -> Int {

@@ -43,6 +43,12 @@ private func runLogits(_ arguments: Arguments) throws {
   if let bad = tokens.first(where: { $0 >= configuration.vocabularySize }) {
     throw CommandError("--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")
   }
+  // Beyond them a rope type may compute other frequencies.
+  guard tokens.count <= configuration.contextPositions else {
+    throw CommandError(
+      "--tokens: expected at most \(configuration.contextPositions) tokens, which is what the model was made for, found "
+        + "\(tokens.count); give fewer")
+  }
   let element = try asked?.checked(for: configuration) ?? .float32
   let blockCount = KeyValueCache.blockCount(positions: tokens.count)
   let cache = KeyValueCache(configuration, blockCount: blockCount, element: element)

@@ -36,7 +36,7 @@ package enum RemoteError: Error, Equatable, Sendable, CustomStringConvertible {
       "expected \(url) to answer, found status \(status)"
         + "\(message.isEmpty ? "" : " (\(message))"); \(Self.advice(status))"
     case .malformed(let url, let expected, let found):
-      "expected \(expected) from \(url), found \(found); give the address of an OpenAI-compatible server"
+      "expected \(expected) from \(url), found \(found); check the address and --server-model"
     case .stopped:
       "the requests were stopped"
     }

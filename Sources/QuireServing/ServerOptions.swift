@@ -95,30 +95,29 @@ package struct ServerOptions: Sendable, Equatable {
       throw .invalidOption(
         name: "allowedOrigins",
         sentence:
-          "expected '*', 'null' or an origin such as https://chat.example.org, found '\(origin)'; correct "
-          + "--allow-origin")
+          "expected '*', 'null' or an origin such as https://chat.example.org, found '\(origin)'; correct it")
     }
     for host in allowedHosts.sorted() where !HostPolicy.canAllow(host) {
       throw .invalidOption(
         name: "allowedHosts",
         sentence:
-          "expected '*' or a host name without a port such as models.example.org, found '\(host)'; correct "
-          + "--allow-host")
+          "expected '*' or a host name without a port such as models.example.org, found '\(host)'; correct it"
+      )
     }
     guard apiKeys.allSatisfy(APIKeys.canBe) else {
       throw .invalidOption(
         name: "apiKeys",
         sentence:
-          "expected API keys of 1 to 1024 visible ASCII characters without spaces, found another one; correct "
-          + "--api-key, --api-key-file or QUIRE_API_KEY")
+          "expected API keys of 1 to 1024 visible ASCII characters without spaces, found another one; correct it"
+      )
     }
     guard !modelName.isEmpty else {
       throw .invalidOption(
-        name: "modelName", sentence: "expected a name of the model, found an empty one; correct --model-name")
+        name: "modelName", sentence: "expected a name of the model, found an empty one; correct it")
     }
     guard !modelAliases.contains("") else {
       throw .invalidOption(
-        name: "modelAliases", sentence: "expected a name, found an empty one; correct --model-alias")
+        name: "modelAliases", sentence: "expected a name, found an empty one; correct it")
     }
   }
 }

@@ -32,7 +32,7 @@ enum Program {
   }
 
   private static func run(_ words: [String]) -> Int32 {
-    guard let name = words.first, name != "--help", name != "-h" else {
+    guard let name = words.first, !["--help", "-h"].contains(name), words != ["help", "help"] else {
       (words.isEmpty ? Terminal.errorText : Terminal.report)(help(width: Terminal.outputScreen.width))
       return words.isEmpty ? 2 : 0
     }

@@ -71,7 +71,7 @@ import Testing
     let errors = try server.errors
     #expect(
       errors.contains("serving tiny at http") && errors.contains("\ncontext: 128 tokens; 3 slots, 5 more"))
-    #expect(errors.contains(" of float32; no prefix cache\ncompute: 1 threads"))
+    #expect(errors.contains(" of float32; no prefix cache\ncompute: 1 thread,"))
     // The summary names every option but no value of it.
     let origin = try #require(errors.split(separator: "\n").first { $0.hasPrefix("options: ") })
     #expect(origin.hasSuffix(" from \(path)"))
@@ -209,6 +209,26 @@ import Testing
         wrong.status == 2 && wrong.errors == "quire serve: \(variable): expected true or false, found 'yes'\n"
       )
     }
+  }
+
+  /// Values that only the server's own checks refuse are refused with their origin, too.
+  @Test(arguments: [
+    ("host", "\"\"", "expected an address or a name to listen on, found an empty one"),
+    ("model-name", "\"\"", "expected a name of the model, found an empty one"),
+    ("model-alias", "[\"\"]", "expected a name, found an empty one"),
+    ("allow-origin", "\"a b\"", "expected '*', 'null' or an origin such as https://chat.example.org, found "),
+    ("allow-host", "\"http://x\"", "expected '*' or a host name without a port such as models.example.org"),
+    ("api-key", "\"a b\"", "expected API keys of 1 to 1024 visible ASCII characters without spaces, found "),
+    ("thinking", "\"sometimes\"", "expected on, off or a number of tokens, found 'sometimes'"),
+    ("context", "9999999", "expected at most "),
+  ])
+  func whatTheServerCannotHaveIsSaidWithItsOrigin(_ name: String, value: String, sentence: String) throws {
+    let text = file("{ model: '\(Workplace.demo)', port: 0,\n  '\(name)': \(value) }")
+    let outcome = try BuiltProgram.quire.run("serve", "--config", text, "--quiet")
+    #expect(outcome.status == 2 && outcome.output == "")
+    #expect(
+      outcome.errors.hasPrefix("quire serve: \(text), line 2, column 3: \(name): \(sentence)"),
+      "\(outcome.errors)")
   }
 
   @Test func misspelledVariablesAreReported() throws {

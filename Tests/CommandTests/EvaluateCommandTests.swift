@@ -164,6 +164,13 @@ import Testing
       try outcome(1024), by: "evaluate", ["--max-tokens: expected at most", "1024 positions", "found 1024"])
   }
 
+  @Test func optionsWithoutEffectAreRefused() throws {
+    let limit = try BuiltProgram.quire.run(
+      "evaluate", Workplace.demo, "--no-thinking", "--max-tokens", "10")
+    #expect(limit.status == 2)
+    expectOneSentence(limit.errors, by: "evaluate", ["expected --max-tokens or --no-thinking, found both"])
+  }
+
   @Test func aLinkToAPackStaysOne() throws {
     let subject = Subject()
     let pack = try subject.place.pack()

@@ -54,12 +54,36 @@ import Testing
     #expect(!told.contains("secret-1"))
   }
 
+  /// A configuration file holds keys as a key file does.
+  @Test(arguments: [(0o644, true), (0o600, false)])
+  func keysInAReadableConfigurationAreNoticed(mode: mode_t, isNoticed: Bool) throws {
+    let path = texts.write(#"{ "api-key": ["secret-1"] }"#.utf8, to: "serve.json5")
+    try #require(chmod(path, mode) == 0)
+    let server = try ServedProgram(Workplace.demo, ["--config", path])
+    #expect(status(server, "secret-1") == 200)
+    let note = "note: other users may read the API keys in \(path); 'chmod 600' on it prevents that\n"
+    #expect(try server.errors.contains(note) == isNoticed)
+  }
+
+  /// "$KEY1,$KEY2" of a script that sets neither is no server without keys.
+  @Test(arguments: [",", "a,", ",,"]) func anEmptyKeyInAVariableIsRefused(_ keys: String) throws {
+    for name in ["QUIRE_API_KEY", "QUIRE_API_KEY_FILE"] {
+      let outcome = try BuiltProgram.quire.run(
+        ["serve", Workplace.demo, "--port", "0"], environment: [name: keys])
+      #expect(outcome.status == 2)
+      #expect(
+        outcome.errors
+          == "quire serve: \(name): expected values with commas between them, found an empty one; remove its comma\n"
+      )
+    }
+  }
+
   @Test func unusableKeysAreRefused() throws {
     for (text, parts) in [
       ("# none\n", ["expected at least one API key in ", "found none"]),
       (
         "a key\n",
-        ["expected API keys of 1 to 1024 visible ASCII characters without spaces", "--api-key-file"]
+        ["expected API keys of 1 to 1024 visible ASCII characters without spaces", texts.path, "correct it"]
       ),
       ("gr\u{fc}n\n", ["visible ASCII"]),
     ] {
@@ -72,7 +96,10 @@ import Testing
     expectRefusal(missing, by: "serve", ["expected API keys at ", "no such file", "one key per line"])
     let empty = try BuiltProgram.quire.run("serve", Workplace.demo, "--api-key", "a,")
     #expect(empty.status == 2)
-    #expect(empty.errors == "quire serve: --api-key: expected a key, found an empty one\n")
+    #expect(
+      empty.errors
+        == "quire serve: --api-key: expected API keys of 1 to 1024 visible ASCII characters without spaces, found an empty one; correct it\n"
+    )
   }
 
   @Test func bodiesAndSlotsAreOptions() throws {

@@ -264,7 +264,7 @@ import Testing
       outcome, by: "serve",
       [
         "--kv-memory: expected at least ", " MiB, which a context of 90000 tokens needs in float16, found 1;",
-        "a shorter --context or --kv-cache int8",
+        "give more, or a shorter --context, or --kv-cache int8",
       ])
     let least = try #require(
       outcome.errors.firstMatch(of: /at least (\d+) MiB/).flatMap { Int($0.1) }, "\(outcome.errors)")

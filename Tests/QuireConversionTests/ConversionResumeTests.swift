@@ -143,7 +143,7 @@ import Testing
     // Other statistics under the same name.
     #expect(
       try convert(reading(Self.solved, seed: 4), into: place).conversion
-        == .useless(reason: "is of another statistics"))
+        == .useless(reason: "is of another statistics file"))
   }
 
   @Test(arguments: [nearest, solved, pruned, surveyed, rotated])

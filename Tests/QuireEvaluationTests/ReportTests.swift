@@ -77,8 +77,8 @@ private enum MadeUp {
       reference       10.3 MB        16.00      52.0 MB    0.25          1000            100     12.0
       int4: quantize  2.90 MB         4.16          n/a    0.00          1020≈           250     0.00
 
-      Text — heldout.txt: 25 documents, one a line, each alone in its context, cut into windows of up to 60 tokens and ended
-        by <|endoftext|>; 100 tokens predicted
+      Text — heldout.txt: 25 documents, one a line, each alone in its context and ended by <|endoftext|>, the longest window
+        has 60 tokens; 100 tokens predicted
       step            perplexity          ratio ±           KL mean ±  KL p99  KL max     top-1 % ±
       ─────────────────────────────────────────────────────────────────────────────────────────────
       reference           2.7314  1.0048 ± 0.0010   0.00480 ± 0.00102  0.0100  0.0100  98.00 ± 1.38

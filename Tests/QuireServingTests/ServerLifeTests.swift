@@ -201,7 +201,7 @@ struct ServerLifeTests {
     ) { try ServerFixture(ScriptedGenerator()) { $0.http.bodyBytes = 0 } }
     #expect(
       throws: ServingError.invalidOption(
-        name: "modelName", sentence: "expected a name of the model, found an empty one; correct --model-name")
+        name: "modelName", sentence: "expected a name of the model, found an empty one; correct it")
     ) { try ServerFixture(ScriptedGenerator()) { $0.modelName = "" } }
     let fixture = try ServerFixture(ScriptedGenerator())
     let port = fixture.port

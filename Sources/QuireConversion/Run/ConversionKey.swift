@@ -46,10 +46,13 @@ struct ConversionKey {
     parts["checkpoint"] = hash(checkpoint)
     // Without adapters the key is the same as before there were any.
     if let adapters { parts["adapters"] = .string(adapters) }
+    // The statistics file has a part of its own, so that a refusal names it and not the recipe.
+    var settings = recipe.calibration
+    settings.statistics = nil
     // The recipe's text goes into the pack; the steps may be only the beginning of those in the text.
-    parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(recipe.calibration)")
+    parts["recipe"] = hash("\(recipe.name)\n\(recipe.text)\n\(recipe.steps)\n\(settings)")
     parts["calibration text"] = hash(calibration.map { "\($0)" } ?? "")
-    parts["statistics"] = .string(statistics?.identity ?? "")
+    parts["statistics file"] = hash("\(recipe.calibration.statistics ?? "")\n\(statistics?.identity ?? "")")
     parts["chat format"] = .string(chatFormat.format?.key ?? "")
     self.parts = parts
   }

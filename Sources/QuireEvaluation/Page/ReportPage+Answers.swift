@@ -176,8 +176,8 @@ extension ReportPage {
         (
           "Text",
           "\(text["file"]?.stringValue ?? ""): \(text["documents"]?.intValue ?? 0) \(name), "
-            + "\(text["scoredTokens"]?.intValue ?? 0) tokens predicted, each text alone in its context, cut into "
-            + "windows of up to \(text["windowTokens"]?.intValue ?? 0) tokens"
+            + "\(text["scoredTokens"]?.intValue ?? 0) tokens predicted, each text alone in its context; "
+            + "the longest window has \(text["windowTokens"]?.intValue ?? 0) tokens"
         ))
     }
     if let speed = method?["speed"], speed.objectValue != nil {

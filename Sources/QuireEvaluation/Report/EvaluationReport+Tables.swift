@@ -189,7 +189,7 @@ extension TextMethod {
     let protocolText =
       switch textProtocol {
       case .lines:
-        "\(documentCount) document\(documentCount == 1 ? "" : "s"), one a line, each alone in its context, cut into windows of up to \(windowTokens) tokens and ended by <|endoftext|>"
+        "\(documentCount) document\(documentCount == 1 ? "" : "s"), one a line, each alone in its context and ended by <|endoftext|>, the longest window has \(windowTokens) tokens"
       case .windows:
         "\(documentCount) windows of up to \(windowTokens) tokens, each alone in its context"
       }

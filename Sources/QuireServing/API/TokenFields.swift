@@ -83,11 +83,12 @@ struct TokenFields: Sendable {
     let most = RequestLimits.badWordCountMaximum / 2
     let byteCount = words.reduce(CheckedCount(0)) { $0 + CheckedCount($1.utf8.count) }
     guard words.count <= most, byteCount.value(atMost: badWordBytesMaximum) != nil else {
+      let found = words.count > most ? "\(words.count) strings" : "more bytes"
       throw .rejected(
         .badField(
           "bad_words",
-          "bad_words: expected at most \(most) strings of \(badWordBytesMaximum) bytes in total, found "
-            + "\(words.count) strings; send fewer or shorter ones"))
+          "bad_words: expected at most \(most) strings of \(badWordBytesMaximum) bytes in total, found \(found); "
+            + "send fewer or shorter ones"))
     }
     return words
   }

@@ -2,7 +2,7 @@
 ///
 /// Keys are compared in a time that depends only on what the request presents, so that the time of an answer tells
 /// nothing about them. They are never part of a message or of the log.
-struct APIKeys: Sendable {
+package struct APIKeys: Sendable {
   private let keys: [[UInt8]]
 
   /// Paths without `/v1` that need no key: the page, which asks for one, and those that load balancers read.
@@ -15,7 +15,7 @@ struct APIKeys: Sendable {
   }
 
   /// Whether a text can be a key: visible ASCII, because it has to stand in a header.
-  static func canBe(_ text: String) -> Bool {
+  package static func canBe(_ text: String) -> Bool {
     (1...lengthMax).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
   }
 

@@ -46,8 +46,8 @@ enum ChatWord {
 
   /// The commands and what they do, for `/help`.
   static let list: [(String, String)] = [
-    ("/think", "thinking on; with a text after it, answers the text; also /thinking"),
-    ("/no_think", "thinking off, the same way; also /no-thinking"),
+    ("/think", "thinking on; /think TEXT also sends TEXT; /thinking is the same"),
+    ("/no_think", "thinking off, likewise; /no-thinking is the same"),
     ("/budget N", "reasoning of at most N tokens; /budget alone ends the limit"),
     ("/clear", "forget the conversation"),
     ("/help", "this list"),
@@ -55,7 +55,10 @@ enum ChatWord {
   ]
 
   static let keys: [(String, String)] = [
-    ("Control-C", "stop the answer; at the prompt drop the line, twice on an empty line leave"),
+    (
+      "Control-C",
+      "stops the answer; at the prompt it empties the line; on an empty line, press it twice to leave"
+    ),
     ("Up, Down", "earlier lines"),
     ("Alt-Return", "a new line in the message; pasted lines stay one message"),
   ]

@@ -6,6 +6,9 @@ import QuireText
 
 /// The command line's options of an engine. Read before a model is loaded, so that a mistake is reported at once.
 struct EngineArguments {
+  private let command: String
+  /// `--context` as the user wrote it.
+  private let contextSpelling: String
   let threadCount: Int
   let instructionSet: InstructionSet
   let contextLength: Int?
@@ -14,6 +17,8 @@ struct EngineArguments {
   let keepsPrefixes: Bool
 
   init(_ arguments: Arguments) throws {
+    command = arguments.command
+    contextSpelling = arguments.spelling("--context")
     threadCount = try arguments.threadCount()
     contextLength = try arguments.integer("--context", in: 1...Int.max)
     keyValueElement = try arguments.keyValueElement()
@@ -31,8 +36,9 @@ struct EngineArguments {
   func options(for configuration: ModelConfiguration, endOfSequenceIDs: Set<Int32>) throws -> EngineOptions {
     let most = configuration.contextPositions
     if let contextLength, contextLength > most {
-      throw CommandError(
-        "--context: expected at most \(most) tokens, which is what the model was made for, found \(contextLength); choose fewer"
+      throw UsageError(
+        command,
+        "\(contextSpelling): expected at most \(most) tokens, which is what the model was made for, found \(contextLength); choose fewer"
       )
     }
     // By default at most 8192, so that the cache of a large model fits an ordinary machine.

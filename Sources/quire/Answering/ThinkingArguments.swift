@@ -21,7 +21,7 @@ extension Arguments {
     case let text?:
       guard let budget = Int(text), (0...Int(Int32.max)).contains(budget) else {
         throw UsageError(
-          command, "--thinking: expected on, off or a number of tokens, found '\(text)'")
+          command, "\(spelling("--thinking")): expected on, off or a number of tokens, found '\(text)'")
       }
       defaults.budget = budget
     }

@@ -106,6 +106,12 @@ struct Arguments {
     settings.first { $0.option == option }?.spelling ?? option
   }
 
+  /// The configuration file that gives the option; nil where the command line or a variable does.
+  func configurationFile(of option: String) -> String? {
+    guard case .file(let path, _) = settings.first(where: { $0.option == option })?.source else { return nil }
+    return path
+  }
+
   /// All values of an option that may be repeated.
   func all(_ option: String) -> [String] { values[option] ?? [] }
 

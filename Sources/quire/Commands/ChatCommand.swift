@@ -1,5 +1,6 @@
 import Foundation
 import QuireGeneration
+import QuireModel
 import QuireText
 
 extension Command {
@@ -7,7 +8,7 @@ extension Command {
     name: "chat",
     summary: """
       Chats with a model in the terminal; /help lists the commands.
-      Control-C stops an answer, not the program; at an empty prompt, press it twice to leave. Lines can be edited with the usual keys; the arrow keys recall earlier lines. They are kept in ~/.local/state/quire/chat-history, which only you can read.
+      Control-C stops an answer, not the program; at an empty prompt, press it twice to leave. Lines can be edited with the arrow keys, Home, End, Delete and Control-A, E, B, F, K, U, W, L; Up and Down recall earlier lines. They are kept in ~/.local/state/quire/chat-history, which only you can read.
       """,
     positionals: ["MODEL"],
     options: [
@@ -166,8 +167,10 @@ private struct Chat {
     let turn = messages + [ChatMessage(role: .user, content: line)]
     let tokens = try conversation.tokens(turn, mode)
     guard tokens.count < conversation.contextLength else {
+      let isLongest = conversation.contextLength >= conversation.opened.model.configuration.contextPositions
       let advice =
-        messages.count > start.count ? "/clear forgets it" : "shorten the message or raise --context"
+        messages.count > start.count
+        ? "/clear forgets it" : "shorten the message\(isLongest ? "" : " or raise --context")"
       throw RefusedLine(
         sentence:
           "the conversation would have \(tokens.count) tokens, the context holds \(conversation.contextLength); \(advice)"

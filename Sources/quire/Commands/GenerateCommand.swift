@@ -15,7 +15,9 @@ extension Command {
       "Answers one prompt and streams the answer. On a terminal the reasoning is dim; in a pipe it goes to stderr.",
     positionals: ["MODEL", "[PROMPT]"],
     options: [
-      Option("--prompt", "TEXT", "what the user says, instead of PROMPT; - reads stdin", short: "-p"),
+      Option(
+        "--prompt", "TEXT",
+        "what the user says, instead of PROMPT; - reads stdin, without a line feed at its end", short: "-p"),
       .system,
       Option("--raw", nil, "continue the text itself, without the chat template"), .thinking, .noThinking,
       .json, .parent,
@@ -28,9 +30,9 @@ extension Command {
 private func runGenerate(_ arguments: Arguments) throws {
   let given = try prompt(arguments)
   if given == "-", arguments.positionals[0] == "-" { _ = try arguments.modelSource() }
-  let prompt = given == "-" ? try StandardInput.text() : given
-  let mode = try arguments.mode()
   let isRaw = arguments.has("--raw")
+  let prompt = given == "-" ? try standardInput(isRaw: isRaw) : given
+  let mode = try arguments.mode()
   for option in ["--system", "--thinking-budget", "--thinking", "--no-thinking"]
   where isRaw && arguments.has(option) {
     throw UsageError(
@@ -72,6 +74,12 @@ private func json(_ printer: AnswerPrinter, _ result: GenerationResult) -> JSONV
     "prefillSeconds": .double(result.timings.prefillSeconds),
     "decodeSeconds": .double(result.timings.decodeSeconds),
   ]
+}
+
+/// The text on stdin. A chat's message has no line feed at its end, which `echo` and editors add; a raw text is whole.
+private func standardInput(isRaw: Bool) throws -> String {
+  let text = try StandardInput.text()
+  return isRaw || text.last?.isNewline != true ? text : String(text.dropLast())
 }
 
 /// The prompt, given as a positional or as an option.

@@ -71,7 +71,10 @@ extension Command {
       .chatFormat,
       .reasoningTags,
       .toolFormat,
-      .threads, .quiet,
+      .threads,
+      Option(
+        "--quiet", nil,
+        "no progress, no summary at start (with --port 0 only the address) and no line for each request"),
     ],
     example: "quire serve demo.quire --port 8080",
     stop: .isHandled,
@@ -124,12 +127,30 @@ private struct ServeArguments {
       throw UsageError(
         arguments.command,
         "\(arguments.spelling("--token-budget")): expected at least one token for each of the \(slotCount) slots, found "
-          + "\(tokenBudget); give \(slotCount) or fewer --slots")
+          + "\(tokenBudget); give --token-budget \(slotCount) or more, or at most \(tokenBudget) --slots")
     }
     cacheMebibytes = try arguments.integer("--kv-memory", in: 1...1 << 20, unit: "MiB")
     engine = try EngineArguments(arguments)
-    try serverOptions(modelName: "unknown yet").check()
+    try check(arguments)
   }
+
+  /// Refuses what a server cannot have, with the option as the user wrote it.
+  private func check(_ arguments: Arguments) throws {
+    do throws(ServingError) {
+      try serverOptions(modelName: arguments.string("--model-name") ?? "unknown yet").check()
+    } catch {
+      guard case .invalidOption(let name, let sentence) = error, let option = Self.options[name] else {
+        throw error
+      }
+      throw UsageError(arguments.command, "\(arguments.spelling(option)): \(sentence)")
+    }
+  }
+
+  /// The command line's option for a member of `ServerOptions`.
+  private static let options = [
+    "host": "--host", "allowedOrigins": "--allow-origin", "allowedHosts": "--allow-host",
+    "modelName": "--model-name", "modelAliases": "--model-alias",
+  ]
 
   func serverOptions(modelName: String) -> ServerOptions {
     var options = ServerOptions(host: host, port: port, modelName: modelName)
@@ -204,7 +225,11 @@ private func runServe(_ arguments: Arguments) throws {
     name: name, opened: opened, engine: engine.shape, options: engineOptions, server: server,
     seconds: Date().timeIntervalSince(begin), requiresKey: !asked.apiKeys.isEmpty,
     adapters: adapters, settings: arguments.settings)
-  if !isQuiet { Terminal.errorText(summary.text) }
+  if !isQuiet {
+    Terminal.errorText(summary.text)
+  } else if asked.port == 0 {
+    Terminal.errorLine(summary.address)  // nobody could know the port otherwise
+  }
   let signal = stop.wait()
   if !isQuiet {
     Terminal.errorLine("\(signal.name): finishing running requests; a second signal stops at once")

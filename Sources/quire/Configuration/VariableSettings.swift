@@ -20,8 +20,16 @@ enum VariableSettings {
     of option: Command.Option, _ text: String, _ variable: String, _ command: String
   ) throws -> [String] {
     guard option.value == nil else {
-      return option.isRepeatable
-        ? text.split(separator: ",").map { String($0.trimmingPrefix(while: \.isWhitespace)) } : [text]
+      guard option.isRepeatable else { return [text] }
+      let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        .map { String($0.trimmingPrefix(while: \.isWhitespace)) }
+      // A variable such as "$KEY1,$KEY2" whose parts are not set must not count as no key.
+      guard !parts.contains("") else {
+        throw UsageError(
+          command,
+          "\(variable): expected values with commas between them, found an empty one; remove its comma")
+      }
+      return parts
     }
     switch text {
     case "true", "1": return [""]

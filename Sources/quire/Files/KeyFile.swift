@@ -1,5 +1,6 @@
 import Foundation
 import QuireFiles
+import QuireServing
 
 /// The API keys of a server: from the options. No message contains a key.
 enum KeyFile {
@@ -10,9 +11,13 @@ enum KeyFile {
     for value in arguments.all("--api-key") {
       keys += value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
-    if keys.contains("") {
-      throw UsageError(arguments.command, "--api-key: expected a key, found an empty one")
+    if !keys.allSatisfy(APIKeys.canBe) {
+      let found = keys.contains("") ? "an empty one" : "another one"
+      throw UsageError(
+        arguments.command,
+        "\(arguments.spelling("--api-key")): expected \(kind), found \(found); correct it")
     }
+    if !keys.isEmpty, let path = arguments.configurationFile(of: "--api-key") { showPermissions(of: path) }
     for path in arguments.all("--api-key-file") { keys += try read(path) }
     return Set(keys).sorted()
   }
@@ -32,10 +37,19 @@ enum KeyFile {
     guard !keys.isEmpty else {
       throw CommandError("expected at least one API key in \(path), found none; add one on a line of its own")
     }
+    guard keys.allSatisfy(APIKeys.canBe) else {
+      throw CommandError("expected \(kind) in \(path), found another one; correct it")
+    }
+    showPermissions(of: path)
+    return keys
+  }
+
+  private static let kind = "API keys of 1 to 1024 visible ASCII characters without spaces"
+
+  private static func showPermissions(of path: String) {
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & 0o077 != 0 {
       showNotices(["other users may read the API keys in \(path); 'chmod 600' on it prevents that"])
     }
-    return keys
   }
 }

@@ -19,15 +19,15 @@ enum KeyValueMemory {
       by: blockBytes)
     guard overflows || needed > options.cacheBytes else { return }
     let mebibytes = needed >> 20 + (needed & ((1 << 20) - 1) == 0 ? 0 : 1)
-    let smaller = element == .int8 ? "" : " or \(arguments.spelling("--kv-cache")) int8"
+    let smaller = element == .int8 ? "" : ", or \(arguments.spelling("--kv-cache")) int8"
     let held = options.cacheBytes / blockBytes * KeyValueCache.blockSize
     guard let asked else {
       throw CommandError(
         "\(arguments.spelling("--context")): expected at most \(held) tokens, which half of the free memory holds, found "
-          + "\(context); give --kv-memory \(mebibytes), fewer tokens\(smaller)")
+          + "\(context); give --kv-memory \(mebibytes) or fewer tokens\(smaller)")
     }
     throw CommandError(
       "\(arguments.spelling("--kv-memory")): expected at least \(mebibytes) MiB, which a context of \(context) tokens needs in "
-        + "\(element.rawValue), found \(asked); give more, a shorter --context\(smaller)")
+        + "\(element.rawValue), found \(asked); give more, or a shorter --context\(smaller)")
   }
 }

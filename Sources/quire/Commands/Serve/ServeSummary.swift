@@ -20,15 +20,18 @@ struct ServeSummary {
   /// Options from a file and from variables.
   let settings: [Setting]
 
+  /// Which model is served at which address.
+  var address: String { "serving \(name) at \(server.url)".visibleLine }
+
   /// Lines without control characters, each with a line feed.
   var text: String {
     let lines = [
-      "serving \(name) at \(server.url)", "chat page at \(server.pageURL ?? "(none)")", "model: \(model)",
+      address, server.pageURL.map { "chat page at \($0)" } ?? "no chat page", "model: \(model)",
     ]
     let draft = opened.draft.map { [text($0.name, $0.loaded)] } ?? []
     let facts = [
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
-      "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
+      "compute: \(engine.threadCount) thread\(engine.threadCount == 1 ? "" : "s"), \((options.instructionSet ?? .detected).rawValue)",
       "API key: \(requiresKey ? "required" : "not required")",
     ]
     let origins = settings.isEmpty ? [] : ["options: \(Setting.summary(settings))"]

@@ -37,7 +37,7 @@ package final class Server: Sendable {
     try service.work.start()
     let server = try HTTPServer(
       host: options.host, port: options.port, limits: options.http,
-      refusal: { ErrorFormat(path: $1.path).response($0, requestID: $1.id) },
+      refusal: { Router.refuse($0, of: $1, $2, service) },
       log: { record in
         let time = unixTime()
         for line in record.lines { log?.add { "\(UTCTime(secondsSince1970: time)) \(line)" } }

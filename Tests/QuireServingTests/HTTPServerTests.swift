@@ -13,7 +13,7 @@ struct HTTPServerTests {
   ) throws -> HTTPServer {
     try HTTPServer(
       host: "127.0.0.1", port: 0, limits: limits,
-      refusal: { refused, _ in
+      refusal: { refused, _, _ in
         HTTPResponse(status: refused.status, mediaType: "text/plain", text: refused.message)
       },
       handler: handler)
@@ -371,7 +371,7 @@ struct HTTPServerTests {
     func start(host: String, port: Int) throws {
       try HTTPServer(
         host: host, port: port, limits: HTTPLimits(),
-        refusal: { refused, _ in HTTPResponse(status: refused.status) },
+        refusal: { refused, _, _ in HTTPResponse(status: refused.status) },
         handler: Self.echo
       ).stop()
     }

@@ -56,8 +56,7 @@ enum Router {
   /// here may take long.
   static func handle(_ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service) {
     refusing(exchange) { () throws(ServingError) in
-      try service.hosts.check(request)
-      exchange.addHeaders(try service.origins.headers(for: request))
+      try addHeaders(of: request, to: exchange, service)
       if request.method == "OPTIONS" {
         // Browsers ask without a key. `*` asks about the server as a whole.
         let methods =
@@ -73,6 +72,28 @@ enum Router {
         refusing(exchange) { () throws(ServingError) in try route.endpoint(request, exchange, service) }
       }
     }
+  }
+
+  /// The answer to a request that the HTTP server refuses, perhaps before its head was complete. A page that may use the
+  /// server can read it.
+  static func refuse(
+    _ rejection: Rejection, of request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) -> HTTPResponse {
+    do {
+      try addHeaders(of: request, to: exchange, service)
+    } catch {
+      // A page of another machine: its browser tells it nothing of the answer.
+    }
+    return ErrorFormat(path: exchange.path).response(rejection, requestID: exchange.id)
+  }
+
+  /// Adds the headers that every answer has. Throws for a web page or a host name that may not use the server.
+  private static func addHeaders(
+    of request: HTTPRequest, to exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    exchange.addHeaders(ErrorFormat(path: exchange.path).headers(requestID: exchange.id))
+    try service.hosts.check(request)
+    exchange.addHeaders(try service.origins.headers(for: request))
   }
 
   /// Answers with the rejection that `action` throws.

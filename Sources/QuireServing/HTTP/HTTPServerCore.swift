@@ -118,11 +118,11 @@ final class HTTPServerCore: Sendable {
     }
     if !intake.isHandedOver {
       if let rejection = intake.link.receiveAll() {
-        return refuse(call, rejection, intake.exchange, isRequest: true)
+        return refuse(call, rejection, intake.request, intake.exchange, isRequest: true)
       }
       if let rejection = intake.rejection {
-        return call.connection.send(
-          intake.exchange.refusing(refusal(rejection, intake.exchange), isRequest: true))
+        let response = refusal(rejection, intake.request, intake.exchange)
+        return call.connection.send(intake.exchange.refusing(response, isRequest: true))
       }
       handOver(intake)
     }
@@ -141,14 +141,15 @@ final class HTTPServerCore: Sendable {
     let intake = RequestIntake(link: link, exchange: exchange, head: head, limits: limits, budget: budget)
     call.state.pointee = Unmanaged.passRetained(intake).toOpaque()
     guard let rejection = link.begin(exchange) else { return true }
-    return refuse(call, rejection, exchange, isRequest: false)
+    return refuse(call, rejection, head, exchange, isRequest: false)
   }
 
   /// Answers a request that the checker refused and closes the connection: the bytes after it cannot be parsed.
   private func refuse(
-    _ call: RequestCall, _ rejection: Rejection, _ exchange: HTTPExchange, isRequest: Bool
+    _ call: RequestCall, _ rejection: Rejection, _ request: HTTPRequest, _ exchange: HTTPExchange,
+    isRequest: Bool
   ) -> Bool {
-    var response = exchange.refusing(refusal(rejection, exchange), isRequest: isRequest)
+    var response = exchange.refusing(refusal(rejection, request, exchange), isRequest: isRequest)
     response.head.headers.append(HTTPHeader("Connection", "close"))
     return call.connection.send(response)
   }

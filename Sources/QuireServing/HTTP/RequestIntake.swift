@@ -8,7 +8,8 @@ final class RequestIntake {
   private(set) var rejection: Rejection?
   /// Whether the request is complete and was passed to the handler.
   var isHandedOver = false
-  private var request: HTTPRequest
+  /// Its body grows until the request is taken.
+  private(set) var request: HTTPRequest
   private var receivedBytes = 0
   private var reservedBytes = 0
   private let limits: HTTPLimits

@@ -87,6 +87,29 @@ struct ResponseStoreTests {
     #expect(try error.json()["error"]?["code"] == "previous_response_not_found")
   }
 
+  /// What OpenAI's API offers for a stored response and this server does not is refused, never ignored in silence.
+  @Test(arguments: [
+    (
+      "stream=true", "stream: expected \"false\", because a stored response is returned whole, found \"true\""
+    ),
+    ("starting_after=3", "starting_after: expected no such parameter"),
+    ("stream=false&starting_after=0", "starting_after: expected no such parameter"),
+    ("include=message.output_text.logprobs", "include: expected \"reasoning.encrypted_content\""),
+    ("include%5B%5D=message.output_text.logprobs", "include: expected \"reasoning.encrypted_content\""),
+    ("include[]=x&include[]=y", "found \"x\""),
+  ])
+  func parametersOfAStoredResponse(query: String, sentence: String) throws {
+    let fixture = try Self.fixture()
+    let id = try Self.id(fixture, ["input": "a"])
+    let response = try fixture.get("/v1/responses/\(id)?\(query)")
+    #expect(response.status == 400)
+    let message = try #require(try response.json()["error"]?["message"]?.stringValue)
+    #expect(message.contains(sentence) && message.contains("leave it out"), "\(message)")
+    let plain = try fixture.get(
+      "/v1/responses/\(id)?stream=false&include[]=reasoning.encrypted_content&include_obfuscation=true&x")
+    #expect(plain.status == 200 && plain.header("X-Quire-Ignored") == "?x")
+  }
+
   @Test func streamsAreStored() throws {
     let fixture = try Self.fixture()
     let text = try fixture.post(Self.path, ["input": "a", "stream": true]).text

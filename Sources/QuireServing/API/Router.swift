@@ -12,6 +12,8 @@ enum Router {
     let endpoint: Endpoint
     /// What DELETE does, if the path has it.
     var deletion: Endpoint?
+    /// Names of the query's parameters that it reads.
+    var parameters: Set<String> = []
 
     /// The value of `Allow`.
     var allowedMethods: String {
@@ -39,7 +41,7 @@ enum Router {
     MessagesEndpoint.path: Route(method: "POST", endpoint: MessagesEndpoint.handle),
     MessagesEndpoint.countPath: Route(method: "POST", endpoint: MessagesEndpoint.count),
     "/responses": Route(method: "POST", endpoint: ResponsesEndpoint.handle),
-    "/models": Route(method: "GET", endpoint: ModelEndpoints.list),
+    "/models": Route(method: "GET", endpoint: ModelEndpoints.list, parameters: ModelEndpoints.pageNames),
     "/tokenize": Route(method: "POST", endpoint: TokenEndpoints.tokenize),
     "/detokenize": Route(method: "POST", endpoint: TokenEndpoints.detokenize),
     "/tokenizer_info": Route(method: "GET", endpoint: TokenEndpoints.describe),
@@ -66,7 +68,11 @@ enum Router {
       try service.keys.check(request)
       let route = try route(for: request.path, service)
       try check(request, route, service)
-      guard route.isWork else { return try route.action(for: request.method)(request, exchange, service) }
+      guard route.isWork else {
+        let ignored = IgnoredFields(query: QueryFields(request).unread(route.parameters))
+        if let header = ignored.header { exchange.addHeaders([header]) }
+        return try route.action(for: request.method)(request, exchange, service)
+      }
       try service.work.add(byteCount: request.body.count) {
         guard !exchange.isClientGone else { return }
         refusing(exchange) { () throws(ServingError) in try route.endpoint(request, exchange, service) }

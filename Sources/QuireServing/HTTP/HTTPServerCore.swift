@@ -14,8 +14,9 @@ final class HTTPServerCore: Sendable {
 
   /// Connections that the proxies have ended but the library has not.
   private static let spareConnectionCount = 64
-  /// Bytes of the library's record of one request header, and bytes for all headers of the answer.
+  /// Bytes of the library's record of one request header or parameter, and bytes for all headers of the answer.
   private static let bytesPerHeader = 96
+  private static let recordCountMax = RequestHead.headerCountMax + RequestLine.parameterCountMax
   private static let answerHeaderBytes = 16 << 10
 
   init(
@@ -63,7 +64,7 @@ final class HTTPServerCore: Sendable {
       })
     let daemonLimits = cmicrohttpd_limits(
       connection_count: UInt32(clamping: limits.connectionCount + Self.spareConnectionCount),
-      connection_bytes: 2 * limits.headerBytes + RequestHead.headerCountMax * Self.bytesPerHeader
+      connection_bytes: 2 * limits.headerBytes + Self.recordCountMax * Self.bytesPerHeader
         + Self.answerHeaderBytes)
     guard let daemon = cmicrohttpd_start(daemonLimits, callbacks) else {
       throw .libraryFailed(
@@ -136,7 +137,9 @@ final class HTTPServerCore: Sendable {
 
   private func begin(_ call: RequestCall, path: String, method: String) -> Bool {
     guard let link = call.connection.link else { return false }
-    let head = HTTPRequest(method: method, path: path, headers: call.connection.requestHeaders())
+    let head = HTTPRequest(
+      method: method, path: path, query: call.connection.queryParameters(),
+      headers: call.connection.requestHeaders())
     let exchange = HTTPExchange(connection: call.connection, request: head, limits: limits)
     let intake = RequestIntake(link: link, exchange: exchange, head: head, limits: limits, budget: budget)
     call.state.pointee = Unmanaged.passRetained(intake).toOpaque()

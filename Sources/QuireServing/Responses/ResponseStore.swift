@@ -78,14 +78,28 @@ final class ResponseStore: Sendable {
 /// GET and DELETE /v1/responses/ID
 enum StoredResponseEndpoint {
   static let prefix = "/responses/"
-  static let route = Router.Route(method: "GET", endpoint: get, deletion: delete)
+  static let route = Router.Route(
+    method: "GET", endpoint: get, deletion: delete,
+    parameters: ["stream", "starting_after", "include", "include_obfuscation"])
 
   private static func get(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
     let id = id(request)
     guard let response = service.responses.response(id) else { throw missing(id) }
+    try check(QueryFields(request))
     exchange.respond(.json(serialized: response))
+  }
+
+  /// Refuses what would change the answer. OpenAI's servers stream stored responses, too, but only those that were made
+  /// in the background, which this server does not do.
+  private static func check(_ query: QueryFields) throws(ServingError) {
+    let reason = "a stored response is returned whole"
+    try query.require("stream", isOneOf: ["false"], because: reason)
+    try query.require("starting_after", isOneOf: [], because: reason)
+    try query.require(
+      "include", isOneOf: ResponsesRequest.includable.filter { $0 != ResponsesRequest.logprobsName },
+      because: "a stored response has what its own request asked for")
   }
 
   private static func delete(

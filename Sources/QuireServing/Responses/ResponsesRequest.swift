@@ -20,8 +20,8 @@ struct ResponsesRequest: Sendable {
 
   /// What `include` may name. All but the log-probabilities belong to tools and images, which do not exist here, or to
   /// encrypted reasoning; here reasoning is plain text.
-  private static let logprobsName = "message.output_text.logprobs"
-  private static let includable = [
+  static let logprobsName = "message.output_text.logprobs"
+  static let includable = [
     logprobsName, "reasoning.encrypted_content", "file_search_call.results", "web_search_call.results",
     "web_search_call.action.sources", "message.input_image.image_url",
     "computer_call_output.output.image_url",

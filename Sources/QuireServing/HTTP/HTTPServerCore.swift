@@ -10,7 +10,8 @@ final class HTTPServerCore: Sendable {
   private let refusal: HTTPServer.RefusalPage
   private let handler: HTTPServer.Handler
   private let log: HTTPServer.Log
-  private let budget: BodyBudget
+  private let budget: ByteBudget
+  private let answerBudget: ByteBudget
 
   /// Connections that the proxies have ended but the library has not.
   private static let spareConnectionCount = 64
@@ -27,7 +28,8 @@ final class HTTPServerCore: Sendable {
     self.refusal = refusal
     self.handler = handler
     self.log = log
-    self.budget = BodyBudget(maximumBytes: limits.allBodiesBytes)
+    budget = ByteBudget(maximumBytes: limits.allBodiesBytes)
+    answerBudget = ByteBudget(maximumBytes: limits.allAnswersBytes)
   }
 
   /// Starts the daemon. Throws when the library refuses. The caller must keep this object alive until it has stopped
@@ -121,15 +123,16 @@ final class HTTPServerCore: Sendable {
       if let rejection = intake.link.receiveAll() {
         return refuse(call, rejection, intake.request, intake.exchange, isRequest: true)
       }
-      if let rejection = intake.rejection {
-        let response = refusal(rejection, intake.request, intake.exchange)
-        return call.connection.send(intake.exchange.refusing(response, isRequest: true))
-      }
+      if let rejection = intake.rejection { return send(rejection, intake, call) }
       handOver(intake)
     }
     switch intake.exchange.nextAnswerStep() {
     case .wait: return true
-    case .send(let response): return call.connection.send(response)
+    case .send(let response):
+      guard intake.reserveAnswer(response.body.count) else {
+        return send(limits.answersExhausted, intake, call)
+      }
+      return call.connection.send(response)
     case .stream(let head): return call.connection.stream(head, from: intake.exchange)
     case .close: return false
     }
@@ -141,7 +144,8 @@ final class HTTPServerCore: Sendable {
       method: method, path: path, query: call.connection.queryParameters(),
       headers: call.connection.requestHeaders())
     let exchange = HTTPExchange(connection: call.connection, request: head, limits: limits)
-    let intake = RequestIntake(link: link, exchange: exchange, head: head, limits: limits, budget: budget)
+    let intake = RequestIntake(
+      link: link, exchange: exchange, head: head, limits: limits, budget: budget, answerBudget: answerBudget)
     call.state.pointee = Unmanaged.passRetained(intake).toOpaque()
     guard let rejection = link.begin(exchange) else { return true }
     return refuse(call, rejection, head, exchange, isRequest: false)
@@ -155,6 +159,12 @@ final class HTTPServerCore: Sendable {
     var response = exchange.refusing(refusal(rejection, request, exchange), isRequest: isRequest)
     response.head.headers.append(HTTPHeader("Connection", "close"))
     return call.connection.send(response)
+  }
+
+  /// Answers a whole request with a refusal; the connection continues.
+  private func send(_ rejection: Rejection, _ intake: RequestIntake, _ call: RequestCall) -> Bool {
+    let response = refusal(rejection, intake.request, intake.exchange)
+    return call.connection.send(intake.exchange.refusing(response, isRequest: true))
   }
 
   private func handOver(_ intake: RequestIntake) {

@@ -142,6 +142,36 @@ struct ResponseStoreTests {
     #expect(statuses == statuses.sorted(by: >))
   }
 
+  /// The AI SDK sends what it has received as references, unless responses are not stored.
+  @Test func itemsCanBeReferredTo() throws {
+    let generator = ScriptedGenerator(contextLength: 4096) { _ in
+      [.text(reasoning: "Hm."), .text("Look."), .call("weather", ["city": "Rome"]), .end()]
+    }
+    let fixture = try Self.fixture(generator)
+    let tools: JSONValue = [["type": "function", "name": "weather", "parameters": ["type": "object"]]]
+    let question: JSONValue = ["role": "user", "content": "Rome?"]
+    let first = try fixture.post(Self.path, ["input": [question], "tools": tools]).json()
+    let output = try #require(first["output"]?.arrayValue)
+    let references = output.map { ["type": "item_reference", "id": $0["id"] ?? .null] as JSONValue }
+    let result: JSONValue = [
+      "type": "function_call_output", "call_id": output[2]["call_id"] ?? .null, "output": "sunny",
+    ]
+    for items in [output, references] {
+      let response = try fixture.post(
+        Self.path, ["input": .array([question] + items + [result]), "tools": tools])
+      #expect(response.status == 200 && response.header("X-Quire-Ignored") == nil, "\(response.text)")
+    }
+    let prompts = generator.requests.map(\.promptTokens)
+    #expect(prompts.count == 3 && prompts[1] == prompts[2])
+    let twice = try fixture.post(Self.path, ["input": [references[1], references[1]]])
+    #expect(twice.status == 400 && twice.text.contains("input[1].id: expected each item once"))
+    let id = try #require(first["id"]?.stringValue)
+    #expect(exchangeOnce(port: fixture.port, "DELETE", "/v1/responses/\(id)")?.status == 200)
+    let gone = try fixture.post(Self.path, ["input": [references[0]]])
+    #expect(gone.status == 400)
+    #expect(try gone.json()["error"]?["code"] == "item_not_found")
+  }
+
   @Test func callsAndTheirResultsGoOn() throws {
     let generator = ScriptedGenerator(contextLength: 4096) { _ in
       [.call("weather", ["city": "Rome"]), .end()]

@@ -319,7 +319,15 @@ struct ResponsesTests {
       ["input": [["role": "user", "content": [["type": "input_image", "image_url": "x"]]]]],
       "input[0].content[0].type: expected"
     ),
-    (["input": [["type": "item_reference", "id": "x"]]], "found \"item_reference\""),
+    (
+      ["input": [["type": "item_reference", "id": "x"]]],
+      "input[0].id: expected the id of an item of a response that is stored here, found \"x\"; send the item itself"
+    ),
+    (["input": [["type": "item_reference"]]], "input[0].id: expected the id of an item, found \"none\""),
+    (
+      ["input": [["role": "user", "content": "a"], ["type": "computer_call", "id": "x"]]],
+      "found \"computer_call\""
+    ),
     (["input": [["type": "function_call", "name": "f"]]], "input[0].arguments: expected a string"),
     (["input": [["type": "function_call", "arguments": "{}"]]], "input[0].name: expected a name"),
     (["input": [["type": "function_call_output", "call_id": "x"]]], "input[0].output: expected"),

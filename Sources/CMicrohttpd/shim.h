@@ -30,6 +30,12 @@ static inline void cmicrohttpd_each_header(
   (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, callback, context);
 }
 
+// Calls back for each parameter of the current request's query.
+static inline void cmicrohttpd_each_parameter(
+    struct MHD_Connection *connection, MHD_KeyValueIterator callback, void *context) {
+  (void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, callback, context);
+}
+
 // A response with a copy of these bytes as its body.
 static inline struct MHD_Response *cmicrohttpd_response(const void *bytes, size_t count) {
   return MHD_create_response_from_buffer(count, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);

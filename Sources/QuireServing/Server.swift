@@ -37,7 +37,7 @@ package final class Server: Sendable {
     try service.work.start()
     let server = try HTTPServer(
       host: options.host, port: options.port, limits: options.http,
-      refusal: { ErrorFormat(path: $1.path).response($0, requestID: $1.id) },
+      refusal: { Router.refuse($0, of: $1, $2, service) },
       log: { record in
         let time = unixTime()
         for line in record.lines { log?.add { "\(UTCTime(secondsSince1970: time)) \(line)" } }
@@ -94,6 +94,8 @@ final class Service: Sendable {
   let slots: SlotBoard
   var generator: any TextGenerator { slots }
   let tokenizer: Tokenizer
+  /// What chats need and the tokenizer does not have.
+  private let missingChatTokens: [String]
   let options: ServerOptions
   let hosts: HostPolicy
   let origins: OriginPolicy
@@ -115,6 +117,7 @@ final class Service: Sendable {
   init(generator: any TextGenerator, tokenizer: Tokenizer, options: ServerOptions) {
     slots = SlotBoard(generator)
     self.tokenizer = tokenizer
+    missingChatTokens = tokenizer.missingChatTokens
     self.options = options
     fingerprint = SystemFingerprint.text(options)
     responses = ResponseStore(byteLimit: options.storedResponseBytes)
@@ -132,12 +135,18 @@ final class Service: Sendable {
   /// Whether new requests are refused.
   var isDraining: Bool { draining.load(ordering: .sequentiallyConsistent) }
 
-  /// The chat format; for a model with an unknown template it throws a rejection that says what works instead.
+  /// The chat format. For a model that cannot chat, because its template is unknown or the tokenizer lacks the tokens of
+  /// chats, it throws a rejection that says what works instead.
   func chatFormat(field: String = "messages") throws(ServingError) -> ChatFormat {
-    do {
-      return try tokenizer.chatFormat.required()
+    do throws(TextError) {
+      let format = try tokenizer.chatFormat.required()
+      guard missingChatTokens.isEmpty else { throw .chatTokens(missingChatTokens) }
+      return format
     } catch {
-      throw .rejected(.badField(field, error.description + ".", code: "chat_format_unknown"))
+      let isTemplate = missingChatTokens.isEmpty
+      throw .rejected(
+        .badField(
+          field, error.description + ".", code: isTemplate ? "chat_format_unknown" : "chat_tokens_missing"))
     }
   }
 

@@ -64,7 +64,9 @@ package struct ServerOptions: Sendable, Equatable {
       ("http.idleSeconds", http.idleSeconds), ("http.pingSeconds", http.pingSeconds),
       ("http.stalledSeconds", http.stalledSeconds),
       ("http.bodyBytes", Double(http.bodyBytes)), ("http.connectionCount", Double(http.connectionCount)),
-      ("http.allBodiesBytes", Double(http.allBodiesBytes)), ("http.backlogBytes", Double(http.backlogBytes)),
+      ("http.allBodiesBytes", Double(http.allBodiesBytes)),
+      ("http.allAnswersBytes", Double(http.allAnswersBytes)),
+      ("http.backlogBytes", Double(http.backlogBytes)),
       ("maximumChoices", Double(maximumChoices)),
     ]
     for (name, value) in positive where !(value > 0 && value <= 1e9) {

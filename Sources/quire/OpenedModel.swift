@@ -66,13 +66,13 @@ extension ModelSource {
     }
   }
 
-  /// Why the answers of chats will be of no use; empty where nothing is known against them.
+  /// Why chats are refused or may not end; empty where nothing is known against them.
   func chatNotices(_ tokenizer: Tokenizer) throws -> [String] {
     let missing = tokenizer.missingChatTokens
     if !missing.isEmpty {
       return [
-        "the tokenizer of \(path) has no token \(missing.joined(separator: " and no ")), which its chats need: answers to "
-          + "chats will be of no use"
+        "the tokenizer of \(path) has no token \(missing.joined(separator: " and no ")), which its chats need: "
+          + "generate, chat and serve refuse chats"
       ]
     }
     let ends = try configuration().endOfSequenceIDs

@@ -26,6 +26,19 @@ import Testing
     #expect(raw.status == 0, "\(raw.errors)")
   }
 
+  @Test func servedChatsAreRefusedAndCompletionsAreNot() throws {
+    let served = try ServedProgram(place.checkpoint.path)
+    #expect(try served.errors.contains("which its chats need: generate, chat and serve refuse chats"))
+    let chat = try #require(
+      exchangeOnce(
+        port: served.port, "POST", "/v1/chat/completions",
+        body: #"{"messages": [{"role": "user", "content": "hi"}]}"#))
+    #expect(chat.status == 400 && chat.text.contains("found \(Self.missing); copy"), "\(chat.text)")
+    let raw = exchangeOnce(
+      port: served.port, "POST", "/v1/completions", body: #"{"prompt": "hi", "max_tokens": 2}"#)
+    #expect(raw?.status == 200)
+  }
+
   @Test func conversionsSaySo() throws {
     let outcome = try BuiltProgram.quire.run(place.conversion())
     #expect(outcome.status == 0)

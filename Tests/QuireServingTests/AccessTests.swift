@@ -82,6 +82,44 @@ struct AccessTests {
     #expect(two.status == 403)
   }
 
+  /// Without these headers a page learns nothing of the refusal. At 4a87550 all of these lacked them.
+  @Test func refusalsBeforeTheWholeRequestCanBeRead() throws {
+    let fixture = try Self.fixture {
+      $0.http.bodyBytes = 1000
+      $0.http.allBodiesBytes = 500
+    }
+    let head = "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n"
+    let cases: [(String, Int)] = [
+      ("Content-Length: 900000000\r\n\r\n", 413),
+      ("Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n", 413),
+      ("Content-Length: 1001\r\n\r\n" + String(repeating: "x", count: 1001), 413),
+      ("Transfer-Encoding: chunked\r\n\r\nfffffff\r\n", 413),
+      ("Content-Length: 900\r\n\r\n" + String(repeating: "x", count: 900), 503),
+      ("Transfer-Encoding: chunked\r\n\r\nx\r\n", 400), ("Content-Length: x\r\n\r\n", 400),
+      ("bad header\r\n\r\n", 400), ("Transfer-Encoding: gzip\r\n\r\n", 501), ("Expect: x\r\n\r\n", 417),
+      (String(repeating: "X-Y: z\r\n", count: 300) + "\r\n", 431),
+      ("X-Y: \(String(repeating: "z", count: 40_000))\r\n\r\n", 431),
+    ]
+    for (rest, status) in cases {
+      let client = SocketClient(port: fixture.port)
+      client.send(head + rest)
+      let response = try #require(client.readResponse(), "\(rest.prefix(40))")
+      #expect(response.status == status, "\(rest.prefix(40))")
+      let origins = response.headers.filter { $0.name == "access-control-allow-origin" }.map(\.value)
+      #expect(origins == ["http://localhost:3000"], "\(rest.prefix(40))")
+      #expect(response.header("Vary") == "Origin")
+    }
+    // Neither a page of another machine nor one that made its name this machine's.
+    for (host, origin) in [("localhost", "http://evil.example"), ("evil.example", "http://evil.example")] {
+      let client = SocketClient(port: fixture.port)
+      client.send(
+        "POST \(Self.path) HTTP/1.1\r\nHost: \(host)\r\nOrigin: \(origin)\r\nContent-Length: 900000000\r\n\r\n"
+      )
+      let response = try #require(client.readResponse())
+      #expect(response.status == 413 && response.header("Access-Control-Allow-Origin") == nil)
+    }
+  }
+
   @Test func aStarAllowsEveryPage() throws {
     let fixture = try Self.fixture { $0.allowedOrigins = ["*"] }
     for origin in ["http://evil.example", "null", "", "x\u{0b}y", "naïve://ünicode"] {

@@ -13,7 +13,7 @@ struct HTTPServerTests {
   ) throws -> HTTPServer {
     try HTTPServer(
       host: "127.0.0.1", port: 0, limits: limits,
-      refusal: { refused, _ in
+      refusal: { refused, _, _ in
         HTTPResponse(status: refused.status, mediaType: "text/plain", text: refused.message)
       },
       handler: handler)
@@ -240,6 +240,65 @@ struct HTTPServerTests {
     #expect(eventually { server.unansweredCount == 0 })
   }
 
+  /// The rest of such a request cannot come. At 4a87550 its connection stayed until the limit for bodies.
+  @Test(arguments: [
+    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf",
+    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nha",
+    "POST / HTTP/1.1\r\nHost: h\r\nContent-Le",
+  ])
+  func aRequestThatCannotBeWholeEndsItsConnection(_ half: String) throws {
+    let server = try Self.start(handler: Self.echo)
+    defer { server.stop() }
+    let begin = ContinuousClock.now
+    let client = SocketClient(port: server.port)
+    client.send(half)
+    client.endSending()
+    #expect(client.isClosedByServer(within: 10))
+    let next = SocketClient(port: server.port)
+    next.send(requestText("GET", "/whole") + half)
+    // The whole request before it is answered, if that is not already too late.
+    #expect(next.readResponse()?.text == "GET /whole ")
+    next.endSending()
+    #expect(next.isClosedByServer(within: 10))
+    #expect(begin.duration(to: .now) < .seconds(10))
+  }
+
+  /// Whole answers that nobody reads: at 4a87550 each connection could hold one of any size.
+  @Test func unreadAnswersTogetherHaveALimit() throws {
+    var limits = HTTPLimits()
+    limits.allAnswersBytes = 20 << 20
+    let large = [UInt8](repeating: UInt8(ascii: "x"), count: 16 << 20)
+    let server = try Self.start(limits: limits) { request, exchange in
+      let isLarge = request.path == "/large"
+      exchange.respond(HTTPResponse(status: 200, body: isLarge ? large : [UInt8](repeating: 1, count: 1000)))
+    }
+    defer { server.stop() }
+    let unread = SocketClient(port: server.port)
+    unread.send(requestText("GET", "/large"))
+    // It is counted once its head has come.
+    #expect(unread.readHead()?.status == 200)
+    let refusal = try #require(exchangeOnce(port: server.port, "GET", "/large"))
+    #expect(refusal.status == 503)
+    #expect(
+      refusal.text
+        == "expected space in the \(20 << 20) bytes for answers that clients have not read, found other requests using them; "
+        + "try again later")
+    #expect(exchangeOnce(port: server.port, "GET", "/small")?.status == 200)
+    unread.close()
+    #expect(eventually { exchangeOnce(port: server.port, "GET", "/large")?.body.count == large.count })
+  }
+
+  /// The only one may be larger than the limit.
+  @Test func anAnswerAloneIsAlwaysSent() throws {
+    var limits = HTTPLimits()
+    limits.allAnswersBytes = 1000
+    let server = try Self.start(limits: limits) { _, exchange in
+      exchange.respond(HTTPResponse(status: 200, body: [UInt8](repeating: 1, count: 1 << 20)))
+    }
+    defer { server.stop() }
+    for _ in 0..<3 { #expect(exchangeOnce(port: server.port, "GET", "/")?.body.count == 1 << 20) }
+  }
+
   @Test func aClientThatDoesNotReadIsGivenUp() throws {
     var limits = HTTPLimits()
     limits.backlogBytes = 1 << 20
@@ -371,7 +430,7 @@ struct HTTPServerTests {
     func start(host: String, port: Int) throws {
       try HTTPServer(
         host: host, port: port, limits: HTTPLimits(),
-        refusal: { refused, _ in HTTPResponse(status: refused.status) },
+        refusal: { refused, _, _ in HTTPResponse(status: refused.status) },
         handler: Self.echo
       ).stop()
     }

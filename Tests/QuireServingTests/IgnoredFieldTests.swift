@@ -57,6 +57,18 @@ struct IgnoredFieldTests {
     #expect(try ignored(["model": "other", "b": 1], status: 404) == "b")
   }
 
+  /// Parameters of the query, which Anthropic's and Azure's clients add to every path.
+  @Test func parametersAreNamedToo() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("ok"), .end()] })
+    func ignored(_ path: String) throws -> String? { try fixture.get(path).header("X-Quire-Ignored") }
+    #expect(try ignored("/v1/models?limit=20&beta=true&api-version=2026-01-01") == nil)
+    #expect(try ignored("/health?a=1&&b&c%20d=2&%=") == "?a, ?b, ?c%20d, ?%25")
+    #expect(try ignored("/v1/models/tiny%2Fqwen3?limit=1#x") == "?limit")
+    let response = try fixture.post(Self.path + "?stream=true&beta=true", chatBody(["b": 1]))
+    #expect(response.header("X-Quire-Ignored") == "?stream, b")
+    #expect(try response.json()["object"] == "chat.completion")
+  }
+
   /// Names are the client's own: they must not end the header, nor fill it.
   @Test func namesAreEncodedAndCut() throws {
     #expect(

@@ -45,6 +45,9 @@ struct NativeEndpointTests {
     #expect(slots[1]["next_token"]?[0]?["has_new_line"] == true)
     #expect(slots[0]["next_token"]?[0]?["has_new_line"] == false && slots[0]["params"]?["seed"] == 5)
     #expect(!response.text.contains("private"))
+    let full = try fixture.get("/slots?fail_on_no_slot=1")
+    #expect(
+      full.status == 503 && full.header("Retry-After") == "1" && full.text.contains("found all 4 taken"))
     // The slot goes to the request that has waited longest.
     generator.emit([.end()], to: 2)
     #expect(clients[2].readResponse()?.status == 200)
@@ -52,6 +55,7 @@ struct NativeEndpointTests {
     for index in [0, 1, 3, 4, 5] { generator.emit([.end()], to: index) }
     let free = try #require(try fixture.get("/slots").json().arrayValue)
     #expect(free.allSatisfy { $0["is_processing"] == false && !$0.has("next_token") })
+    #expect(try fixture.get("/slots?fail_on_no_slot=1").json() == .array(free))
   }
 
   @Test func refusedRequestsLeaveTheirSlots() throws {

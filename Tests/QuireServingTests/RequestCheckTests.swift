@@ -17,7 +17,7 @@ struct RequestCheckTests {
   private static func start(_ counter: Counter = Counter()) throws -> HTTPServer {
     try HTTPServer(
       host: "127.0.0.1", port: 0, limits: HTTPLimits(),
-      refusal: { refused, _ in
+      refusal: { refused, _, _ in
         HTTPResponse(status: refused.status, mediaType: "text/plain", text: refused.message)
       },
       handler: { request, exchange in

@@ -87,6 +87,29 @@ struct ResponseStoreTests {
     #expect(try error.json()["error"]?["code"] == "previous_response_not_found")
   }
 
+  /// What OpenAI's API offers for a stored response and this server does not is refused, never ignored in silence.
+  @Test(arguments: [
+    (
+      "stream=true", "stream: expected \"false\", because a stored response is returned whole, found \"true\""
+    ),
+    ("starting_after=3", "starting_after: expected no such parameter"),
+    ("stream=false&starting_after=0", "starting_after: expected no such parameter"),
+    ("include=message.output_text.logprobs", "include: expected \"reasoning.encrypted_content\""),
+    ("include%5B%5D=message.output_text.logprobs", "include: expected \"reasoning.encrypted_content\""),
+    ("include[]=x&include[]=y", "found \"x\""),
+  ])
+  func parametersOfAStoredResponse(query: String, sentence: String) throws {
+    let fixture = try Self.fixture()
+    let id = try Self.id(fixture, ["input": "a"])
+    let response = try fixture.get("/v1/responses/\(id)?\(query)")
+    #expect(response.status == 400)
+    let message = try #require(try response.json()["error"]?["message"]?.stringValue)
+    #expect(message.contains(sentence) && message.contains("leave it out"), "\(message)")
+    let plain = try fixture.get(
+      "/v1/responses/\(id)?stream=false&include[]=reasoning.encrypted_content&include_obfuscation=true&x")
+    #expect(plain.status == 200 && plain.header("X-Quire-Ignored") == "?x")
+  }
+
   @Test func streamsAreStored() throws {
     let fixture = try Self.fixture()
     let text = try fixture.post(Self.path, ["input": "a", "stream": true]).text
@@ -117,6 +140,36 @@ struct ResponseStoreTests {
     let statuses = try ids.map { try fixture.get("/v1/responses/\($0)").status }
     #expect(statuses.first == 404 && statuses.last == 200)
     #expect(statuses == statuses.sorted(by: >))
+  }
+
+  /// The AI SDK sends what it has received as references, unless responses are not stored.
+  @Test func itemsCanBeReferredTo() throws {
+    let generator = ScriptedGenerator(contextLength: 4096) { _ in
+      [.text(reasoning: "Hm."), .text("Look."), .call("weather", ["city": "Rome"]), .end()]
+    }
+    let fixture = try Self.fixture(generator)
+    let tools: JSONValue = [["type": "function", "name": "weather", "parameters": ["type": "object"]]]
+    let question: JSONValue = ["role": "user", "content": "Rome?"]
+    let first = try fixture.post(Self.path, ["input": [question], "tools": tools]).json()
+    let output = try #require(first["output"]?.arrayValue)
+    let references = output.map { ["type": "item_reference", "id": $0["id"] ?? .null] as JSONValue }
+    let result: JSONValue = [
+      "type": "function_call_output", "call_id": output[2]["call_id"] ?? .null, "output": "sunny",
+    ]
+    for items in [output, references] {
+      let response = try fixture.post(
+        Self.path, ["input": .array([question] + items + [result]), "tools": tools])
+      #expect(response.status == 200 && response.header("X-Quire-Ignored") == nil, "\(response.text)")
+    }
+    let prompts = generator.requests.map(\.promptTokens)
+    #expect(prompts.count == 3 && prompts[1] == prompts[2])
+    let twice = try fixture.post(Self.path, ["input": [references[1], references[1]]])
+    #expect(twice.status == 400 && twice.text.contains("input[1].id: expected each item once"))
+    let id = try #require(first["id"]?.stringValue)
+    #expect(exchangeOnce(port: fixture.port, "DELETE", "/v1/responses/\(id)")?.status == 200)
+    let gone = try fixture.post(Self.path, ["input": [references[0]]])
+    #expect(gone.status == 400)
+    #expect(try gone.json()["error"]?["code"] == "item_not_found")
   }
 
   @Test func callsAndTheirResultsGoOn() throws {

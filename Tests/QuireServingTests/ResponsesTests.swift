@@ -52,9 +52,9 @@ struct ResponsesTests {
       Self.path,
       Self.body([
         "tools": Self.tools, "instructions": "Be brief.", "store": true, "metadata": ["a": "b"],
-        "reasoning": ["effort": "low", "summary": "auto"], "max_output_tokens": 60, "temperature": 0.5,
+        "reasoning": ["effort": "low", "context": "auto"], "max_output_tokens": 60, "temperature": 0.5,
       ]))
-    #expect(response.header("X-Quire-Ignored") == "reasoning.summary")
+    #expect(response.header("X-Quire-Ignored") == "reasoning.context")
     let answer = try response.json()
     #expect(
       Self.plain(answer["output"]) == [
@@ -130,6 +130,71 @@ struct ResponsesTests {
     #expect(events[0]["response"]?["id"] == last["id"] && events[0]["response"]?["status"] == "in_progress")
     let whole = try fixture.post(Self.path, Self.body(["tools": Self.tools])).json()
     #expect(Self.plain(last["output"]) == Self.plain(whole["output"]))
+  }
+
+  /// Clients that ask for a summary show nothing else of the reasoning.
+  @Test(
+    arguments: [["summary": "auto"], ["summary": "detailed"], ["generate_summary": "auto"]] as [JSONObject])
+  func reasoningIsItsOwnSummary(reasoning: JSONObject) throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in Self.calling })
+    let body: JSONObject = ["tools": Self.tools, "reasoning": .object(reasoning), "stream": true]
+    let response = try fixture.post(Self.path, Self.body(body))
+    #expect(response.header("X-Quire-Ignored") == nil)
+    let events = try response.namedEvents()
+    let part = (0..<6).map { events.types[2 + $0] }
+    #expect(
+      part == [
+        "response.output_item.added", "response.reasoning_summary_part.added",
+        "response.reasoning_summary_text.delta", "response.reasoning_summary_text.done",
+        "response.reasoning_summary_part.done", "response.output_item.done",
+      ])
+    let deltas = events.filter { $0["type"] == "response.reasoning_summary_text.delta" }
+    #expect(deltas.map { $0["delta"] } == ["I need ", "it."])
+    #expect(deltas.allSatisfy { $0["summary_index"] == 0 && !$0.has("content_index") })
+    let last = try #require(events.last?["response"])
+    let text: JSONValue = [["type": "summary_text", "text": "I need it."]]
+    #expect(last["output"]?[0]?["summary"] == text && last["output"]?[0]?["content"] == [])
+    #expect(last["reasoning"]?["summary"] == .string(reasoning.members[0].value.stringValue ?? ""))
+    #expect(last["output"]?[1]?["content"]?[0]?["text"] == "I will look.")
+    let whole = try fixture.post(
+      Self.path, Self.body(["tools": Self.tools, "reasoning": .object(reasoning)])
+    ).json()
+    #expect(Self.plain(whole["output"]) == Self.plain(last["output"]))
+  }
+
+  /// A summary that comes back is the reasoning again, in the request and by id.
+  @Test func summariesComeBackAsReasoning() throws {
+    let generator = ScriptedGenerator(contextLength: 2048) { _ in Self.calling }
+    let fixture = try ServerFixture(generator)
+    func prompt(_ members: JSONObject) throws -> [Int32] {
+      var members = members
+      members["tools"] = Self.tools
+      let response = try fixture.post(Self.path, .object(members))
+      #expect(response.status == 200, "\(response.text)")
+      return try #require(generator.requests.last?.promptTokens)
+    }
+    func history(_ reasoning: JSONValue) -> JSONValue {
+      [
+        ["role": "user", "content": "hi"], reasoning,
+        ["role": "assistant", "content": "I will look."],
+        ["type": "function_call", "call_id": "a", "name": "weather", "arguments": "{\"city\": \"Paris\"}"],
+        ["type": "function_call", "call_id": "b", "name": "weather", "arguments": "{}"],
+        ["type": "function_call_output", "call_id": "a", "output": "sunny"],
+      ]
+    }
+    let content: JSONValue = [["type": "reasoning_text", "text": "I need it."]]
+    let summary: JSONValue = [["type": "summary_text", "text": "I need it."]]
+    let expected = try prompt(["input": history(["type": "reasoning", "summary": [], "content": content])])
+    #expect(
+      try prompt(["input": history(["type": "reasoning", "summary": summary, "content": []])]) == expected)
+    let first = try fixture.post(
+      Self.path, Self.body(["tools": Self.tools, "reasoning": ["summary": "auto"]])
+    ).json()
+    #expect(
+      try prompt([
+        "previous_response_id": first["id"] ?? .null,
+        "input": [["type": "function_call_output", "call_id": "a", "output": "sunny"]],
+      ]) == expected)
   }
 
   @Test func cutAnswersAreIncomplete() throws {
@@ -254,7 +319,15 @@ struct ResponsesTests {
       ["input": [["role": "user", "content": [["type": "input_image", "image_url": "x"]]]]],
       "input[0].content[0].type: expected"
     ),
-    (["input": [["type": "item_reference", "id": "x"]]], "found \"item_reference\""),
+    (
+      ["input": [["type": "item_reference", "id": "x"]]],
+      "input[0].id: expected the id of an item of a response that is stored here, found \"x\"; send the item itself"
+    ),
+    (["input": [["type": "item_reference"]]], "input[0].id: expected the id of an item, found \"none\""),
+    (
+      ["input": [["role": "user", "content": "a"], ["type": "computer_call", "id": "x"]]],
+      "found \"computer_call\""
+    ),
     (["input": [["type": "function_call", "name": "f"]]], "input[0].arguments: expected a string"),
     (["input": [["type": "function_call", "arguments": "{}"]]], "input[0].name: expected a name"),
     (["input": [["type": "function_call_output", "call_id": "x"]]], "input[0].output: expected"),
@@ -277,6 +350,11 @@ struct ResponsesTests {
     (["text": ["format": ["type": "json_schema", "name": "n"]]], "text.format.schema: expected"),
     (["text": ["verbosity": "low"]], "text.verbosity: expected"),
     (["max_output_tokens": 0], "max_output_tokens: expected"),
+    (
+      ["reasoning": ["summary": "concise"]],
+      "reasoning.summary: expected \"auto\" or \"detailed\", because the summary of a reasoning is its whole text here, "
+        + "found \"concise\""
+    ),
     (["n": 2], "n: expected 1"), (["reasoning": ["effort": "x"]], "reasoning.effort: expected"),
   ]
 

@@ -29,6 +29,38 @@ struct RouteTests {
     }
   }
 
+  /// Anthropic's clients read the list of models page by page.
+  @Test func theListOfModelsHasPages() throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    for query in ["limit=1", "limit=1000&after_id="] {
+      #expect(try fixture.get("/v1/models?\(query)").json()["data"]?[0]?["id"] == "tiny/qwen3")
+    }
+    for query in ["after_id=tiny%2Fqwen3", "before_id=tiny/qwen3&limit=5"] {
+      let page = try fixture.get("/v1/models?\(query)").json()
+      #expect(page["data"] == [] && page["has_more"] == false && page["last_id"] == JSONValue.null)
+    }
+    for limit in ["0", "1001", "x", "1e9", "99999999999999999999"] {
+      let response = try fixture.get("/v1/models?limit=\(limit)")
+      #expect(response.status == 400)
+      #expect(
+        try response.json()["error"]?["message"]
+          == .string(
+            "limit: expected an integer from 1 to 1000, found \"\(limit)\"; correct it or leave it out"))
+    }
+  }
+
+  @Test func queriesHaveALimit() throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let parameters = (0..<101).map { "p\($0)=\(String(repeating: "v", count: 200))" }
+    #expect(try fixture.get("/health?" + parameters.dropLast().joined(separator: "&")).status == 200)
+    let response = try fixture.get("/health?" + parameters.joined(separator: "&"))
+    #expect(response.status == 414)
+    #expect(
+      try response.json()["error"]?["message"]
+        == "expected at most 100 parameters in the query, found more; send fewer")
+    #expect(try fixture.get("/health?" + String(repeating: "x", count: 32_000)).status == 200)
+  }
+
   @Test func unknownPathsAndMethodsAreRefused() throws {
     let fixture = try ServerFixture(ScriptedGenerator())
     for path in ["/v1/", "/v1", "/v1/v1/models", "//health", "/v1/../health", "/health%00", "/v1/images"] {

@@ -44,6 +44,9 @@ package final class SocketClient {
     descriptor = -1
   }
 
+  /// Ends the sending half; answers can still be read.
+  package func endSending() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+
   /// Closes with a TCP reset instead of an orderly end.
   package func reset() {
     var option = linger(l_onoff: 1, l_linger: 0)

@@ -38,6 +38,16 @@ def stream():
 
 
 @check
+def reasoning_is_shown_as_summary():
+    reasoning = {"effort": "low", "summary": "auto"}
+    chunks = list(
+        model(use_responses_api=True, output_version="responses/v1", reasoning=reasoning, max_tokens=16).stream("Hello")
+    )
+    blocks = [block for block in sum(chunks[1:], chunks[0]).content if block["type"] == "reasoning"]
+    assert blocks and blocks[0]["summary"][0]["text"], blocks
+
+
+@check
 def batch():
     assert len(model(max_tokens=8).batch(["One", "Two", "Three"])) == 3
 

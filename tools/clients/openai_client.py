@@ -112,6 +112,18 @@ def responses_stream():
 
 
 @check
+def stored_responses_are_returned_whole():
+    answer = respond(max_output_tokens=16)
+    assert CLIENT.responses.retrieve(answer.id).output_text == answer.output_text
+    try:
+        CLIENT.responses.retrieve(answer.id, stream=True)
+    except openai.BadRequestError as error:
+        assert "stream: expected" in str(error), error
+    else:
+        raise AssertionError("a stream of a stored response was not refused")
+
+
+@check
 def responses_call_tools():
     for choice in ("required", {"type": "function", "name": "weather"}):
         answer = respond(tools=[FUNCTION], tool_choice=choice, parallel_tool_calls=False)

@@ -11,6 +11,11 @@ enum ErrorFormat: Sendable {
       plain == MessagesEndpoint.path || plain.hasPrefix(MessagesEndpoint.path + "/") ? .anthropic : .openAI
   }
 
+  /// Headers of every answer on the paths of this API. Anthropic's clients show the id in their errors.
+  func headers(requestID: String) -> [HTTPHeader] {
+    self == .anthropic ? [HTTPHeader("request-id", requestID)] : []
+  }
+
   func body(_ rejection: Rejection, requestID: String) -> JSONValue {
     switch self {
     case .openAI: rejection.json

@@ -56,7 +56,7 @@ struct FieldReader {
       .badField(
         prefix + name,
         "\(path(name)): expected \(accepted.isEmpty ? "no such field" : accepted), because \(reason), "
-          + "found \(Found.value(value)); \(accepted.isEmpty ? "leave it out" : Advice.correctOrOmit.rawValue)"
+          + "found \(Found.value(value)); \((accepted.isEmpty ? Advice.omit : .correctOrOmit).rawValue)"
       )
     )
   }
@@ -141,6 +141,7 @@ extension FieldReader {
   enum Advice: String {
     case correct = "correct it"
     case correctOrOmit = "correct it or leave it out"
+    case omit = "leave it out"
   }
 
   func wrong(

@@ -1,7 +1,7 @@
 import QuireJSON
 
-/// The members of a request that have no effect, as the value of the header `X-Quire-Ignored`: JSON paths such as
-/// `keep_alive, messages[0].cache_control`, outer ones first.
+/// What has no effect in a request, as the value of the header `X-Quire-Ignored`: parameters of the query as `?limit`,
+/// then members of the body as JSON paths such as `keep_alive, messages[0].cache_control`, outer ones first.
 ///
 /// Names are the client's own text. Whatever is not a letter, a digit, `_` or `-` is percent-encoded, so that a name
 /// can neither end the header line nor look like two; long names and long lists are cut, which `...` shows.
@@ -17,7 +17,10 @@ struct IgnoredFields {
   private var isFull = false
 
   /// A member that is null counts as absent and is not reported.
-  init(of object: JSONObject, shape: RequestShape) {
+  ///
+  /// - Parameter query: The names of the query's parameters that have no effect.
+  init(query: [String] = [], of object: JSONObject = [:], shape: RequestShape = .any) {
+    for name in query where !isFull { add("?" + Self.encoded(name)) }
     // Breadth first: a list of hundreds of messages must not push a mistyped top-level field out of the header.
     var layer: [(path: String, value: JSONValue, shape: RequestShape)] = [("", .object(object), shape)]
     while !layer.isEmpty && !isFull {

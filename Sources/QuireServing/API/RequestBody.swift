@@ -3,7 +3,7 @@ import QuireText
 
 extension HTTPRequest {
   /// The members of the body, which must be a JSON object; the content type is not checked. The header of the answer
-  /// names members that `shape` does not have.
+  /// names members that `shape` does not have, and parameters of the query.
   ///
   /// - Parameter service: Given for chats, whose template may read further variables.
   func readFields(
@@ -34,7 +34,8 @@ extension HTTPRequest {
     }
     let variables = service?.tokenizer.chatFormat.format?.variables ?? []
     let known = variables.isEmpty ? shape : shape.adding(variables, to: ThinkingFields.variablesName)
-    if let header = IgnoredFields(of: object, shape: known).header { exchange.addHeaders([header]) }
+    let ignored = IgnoredFields(query: QueryFields(self).unread(), of: object, shape: known)
+    if let header = ignored.header { exchange.addHeaders([header]) }
     return FieldReader(object)
   }
 }

@@ -12,6 +12,8 @@ enum Router {
     let endpoint: Endpoint
     /// What DELETE does, if the path has it.
     var deletion: Endpoint?
+    /// Names of the query's parameters that it reads.
+    var parameters: Set<String> = []
 
     /// The value of `Allow`.
     var allowedMethods: String {
@@ -39,7 +41,7 @@ enum Router {
     MessagesEndpoint.path: Route(method: "POST", endpoint: MessagesEndpoint.handle),
     MessagesEndpoint.countPath: Route(method: "POST", endpoint: MessagesEndpoint.count),
     "/responses": Route(method: "POST", endpoint: ResponsesEndpoint.handle),
-    "/models": Route(method: "GET", endpoint: ModelEndpoints.list),
+    "/models": Route(method: "GET", endpoint: ModelEndpoints.list, parameters: ModelEndpoints.pageNames),
     "/tokenize": Route(method: "POST", endpoint: TokenEndpoints.tokenize),
     "/detokenize": Route(method: "POST", endpoint: TokenEndpoints.detokenize),
     "/tokenizer_info": Route(method: "GET", endpoint: TokenEndpoints.describe),
@@ -56,8 +58,7 @@ enum Router {
   /// here may take long.
   static func handle(_ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service) {
     refusing(exchange) { () throws(ServingError) in
-      try service.hosts.check(request)
-      exchange.addHeaders(try service.origins.headers(for: request))
+      try addHeaders(of: request, to: exchange, service)
       if request.method == "OPTIONS" {
         // Browsers ask without a key. `*` asks about the server as a whole.
         let methods =
@@ -67,12 +68,38 @@ enum Router {
       try service.keys.check(request)
       let route = try route(for: request.path, service)
       try check(request, route, service)
-      guard route.isWork else { return try route.action(for: request.method)(request, exchange, service) }
+      guard route.isWork else {
+        let ignored = IgnoredFields(query: QueryFields(request).unread(route.parameters))
+        if let header = ignored.header { exchange.addHeaders([header]) }
+        return try route.action(for: request.method)(request, exchange, service)
+      }
       try service.work.add(byteCount: request.body.count) {
         guard !exchange.isClientGone else { return }
         refusing(exchange) { () throws(ServingError) in try route.endpoint(request, exchange, service) }
       }
     }
+  }
+
+  /// The answer to a request that the HTTP server refuses, perhaps before its head was complete. A page that may use the
+  /// server can read it.
+  static func refuse(
+    _ rejection: Rejection, of request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
+  ) -> HTTPResponse {
+    do {
+      try addHeaders(of: request, to: exchange, service)
+    } catch {
+      // A page of another machine: its browser tells it nothing of the answer.
+    }
+    return ErrorFormat(path: exchange.path).response(rejection, requestID: exchange.id)
+  }
+
+  /// Adds the headers that every answer has. Throws for a web page or a host name that may not use the server.
+  private static func addHeaders(
+    of request: HTTPRequest, to exchange: HTTPExchange, _ service: Service
+  ) throws(ServingError) {
+    exchange.addHeaders(ErrorFormat(path: exchange.path).headers(requestID: exchange.id))
+    try service.hosts.check(request)
+    exchange.addHeaders(try service.origins.headers(for: request))
   }
 
   /// Answers with the rejection that `action` throws.

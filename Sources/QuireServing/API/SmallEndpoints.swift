@@ -3,13 +3,20 @@ import QuireText
 
 /// GET /v1/models, /v1/models/{id}
 enum ModelEndpoints {
+  /// How Anthropic's clients ask for a part of the list.
+  static let pageNames: Set<String> = ["limit", "after_id", "before_id"]
+
   static func list(_ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service) throws(ServingError)
   {
-    let name = JSONValue.string(service.options.modelName)
+    let query = QueryFields(request)
+    _ = try query.int("limit", in: 1...1000)
+    // Before and after the only model there is nothing.
+    let isListed = query.value("after_id") == nil && query.value("before_id") == nil
+    let name = isListed ? JSONValue.string(service.options.modelName) : .null
     exchange.respond(
       .json([
-        "object": "list", "data": [description(of: service)], "has_more": false, "first_id": name,
-        "last_id": name,
+        "object": "list", "data": .array(isListed ? [description(of: service)] : []), "has_more": false,
+        "first_id": name, "last_id": name,
       ]))
   }
 
@@ -17,7 +24,7 @@ enum ModelEndpoints {
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
     let escaped = Router.plainPath(request.path).dropFirst(Router.modelPrefix.count)
-    let name = PercentEncoding.decode(String(escaped)) ?? String(escaped)
+    let name = PercentEncoding.decoded(String(escaped))
     guard service.options.accepts(model: name) else {
       throw .rejected(.unknownModel(name, served: service.options.modelName))
     }
@@ -151,6 +158,9 @@ extension TokenEndpoints {
 
 /// Percent escapes of paths.
 enum PercentEncoding {
+  /// The text with its escapes resolved, or as it is if that is not possible.
+  static func decoded(_ text: String) -> String { decode(text) ?? text }
+
   /// The text with its escapes resolved; `nil` when one is malformed or the bytes are no UTF-8.
   static func decode(_ text: String) -> String? {
     var bytes: [UInt8] = []

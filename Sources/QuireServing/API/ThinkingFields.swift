@@ -6,12 +6,14 @@ import QuireText
 struct ThinkingFields: Sendable {
   /// The member with the variables of the chat template.
   static let variablesName = "chat_template_kwargs"
+  /// Members of `reasoning`.
+  static let reasoningNames = ["enabled", "effort", "exclude", "max_tokens"]
 
   static let shape: [String: RequestShape] =
     [
       variablesName: .members(["enable_thinking"] + ThinkingBudget.templateNames),
       "enable_thinking": .any, "thinking": .members(["type", "budget_tokens"]),
-      "think": .any, "reasoning": .members(["enabled", "effort", "exclude", "max_tokens"]),
+      "think": .any, "reasoning": .members(reasoningNames),
       "reasoning_effort": .any, "include_reasoning": .any,
     ] + .any(ThinkingBudget.names)
 

@@ -52,7 +52,8 @@ struct OriginPolicy: Sendable {
     let isPreflight = request.method == "OPTIONS"
     return [
       HTTPHeader("Access-Control-Allow-Origin", answer), HTTPHeader("Vary", "Origin"),
-      HTTPHeader("Access-Control-Expose-Headers", "X-Request-Id, X-Quire-Ignored, Retry-After, Allow"),
+      HTTPHeader(
+        "Access-Control-Expose-Headers", "X-Request-Id, Request-Id, X-Quire-Ignored, Retry-After, Allow"),
     ] + (isPreflight ? Self.preflightHeaders : [])
   }
 

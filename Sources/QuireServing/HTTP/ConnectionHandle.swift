@@ -31,6 +31,24 @@ struct ConnectionHandle: @unchecked Sendable {
     return headers
   }
 
+  /// The parameters of the current request's query, in order.
+  func queryParameters() -> [QueryParameter] {
+    var parameters: [QueryParameter] = []
+    withUnsafeMutablePointer(to: &parameters) { list in
+      cmicrohttpd_each_parameter(
+        pointer,
+        { context, _, name, value in
+          if let context, let name {
+            let value = value.map { String(cString: $0) } ?? ""
+            context.assumingMemoryBound(to: [QueryParameter].self).pointee.append(
+              QueryParameter(String(cString: name), value))
+          }
+          return cmicrohttpd_result(true)
+        }, list)
+    }
+    return parameters
+  }
+
   /// Queues a complete answer; `false` when the library refuses it.
   func send(_ response: HTTPResponse) -> Bool {
     let answer = response.body.withUnsafeBytes { cmicrohttpd_response($0.baseAddress, $0.count) }

@@ -166,8 +166,10 @@ final class ConnectionProxy {
     return begin.map { $0 + .seconds(limits.stalledSeconds) < now } ?? false
   }
 
-  /// Ends the connection when a deadline has passed.
+  /// Ends the connection when a deadline has passed, or when the client has ended its sending half within a request, which
+  /// then can never be answered.
   func checkDeadlines(_ now: ContinuousClock.Instant) {
+    if clientEnded, checker.isInsideRequest { endOnceDelivered() }
     if let deadline, deadline < now { end() }
   }
 

@@ -27,6 +27,8 @@ package struct ExchangeFlow {
   private enum Answer {
     case none
     case complete(HTTPResponse)
+    /// Passed on whole; its bytes are not kept here.
+    case sent
     case stream(HTTPHead)
   }
 
@@ -60,7 +62,10 @@ package struct ExchangeFlow {
     case .none:
       isWaiting = true
       return .wait
-    case .complete(let response): return .send(response)
+    case .complete(let response):
+      answer = .sent
+      return .send(response)
+    case .sent: return .close
     case .stream(let head): return .stream(head)
     }
   }

@@ -47,9 +47,12 @@ package final class HTTPExchange: Sendable {
 
   // MARK: For handlers
 
-  /// Adds headers to the answer, whichever it will be.
+  /// Adds headers to the answer, whichever it will be. One that was added before stays as it is.
   package func addHeaders(_ headers: [HTTPHeader]) {
-    guarded.withLock { $0.additionalHeaders += headers }
+    guarded.withLock { state in
+      let names = Set(state.additionalHeaders.map(\.name))
+      state.additionalHeaders += headers.filter { !names.contains($0.name) }
+    }
   }
 
   /// Sends a complete answer.

@@ -4,6 +4,9 @@ package struct HTTPLimits: Sendable, Equatable {
   package var bodyBytes = 8 << 20
   /// Bytes of all request bodies that are being received or answered; beyond it requests get 503.
   package var allBodiesBytes = 256 << 20
+  /// Bytes of all whole answers that clients have not read. Beyond it an answer of more than `smallAnswerBytes` is
+  /// replaced by 503, unless it is the only one of them.
+  package var allAnswersBytes = 512 << 20
   /// Request line and headers together; more is answered with 431.
   package var headerBytes = 32 << 10
   /// Open connections; beyond them a new connection replaces the one that has been idle longest, or else one that its
@@ -31,6 +34,18 @@ package struct HTTPLimits: Sendable, Equatable {
   /// Up to this many bytes of a body that is too large are read and dropped, because a client that is disconnected
   /// while it sends may not receive the answer. Larger bodies are cut off at once.
   var discardedBytes: Int { max(8 * bodyBytes, 64 << 20) }
+
+  /// An answer of up to this many bytes is always sent.
+  static let smallAnswerBytes = 64 << 10
+
+  var bodiesExhausted: Rejection { exhausted(allBodiesBytes, "request bodies") }
+  var answersExhausted: Rejection { exhausted(allAnswersBytes, "answers that clients have not read") }
+
+  private func exhausted(_ count: Int, _ use: String) -> Rejection {
+    .unavailable(
+      "expected space in the \(count) bytes for \(use), found other requests using them; try again later",
+      code: "out_of_memory", retryAfterSeconds: 1)
+  }
 
   /// - Parameter count: a number, or the digits that announced it.
   func tooLarge(_ count: some CustomStringConvertible, isWhole: Bool) -> Rejection {

@@ -9,18 +9,34 @@ package struct HTTPHeader: Sendable, Equatable {
   }
 }
 
+/// One parameter of a request's query: `limit=20`. Percent escapes are as sent.
+package struct QueryParameter: Sendable, Equatable {
+  package let name: String
+  /// Empty also where there is no `=`.
+  package let value: String
+
+  package init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
 /// A request whose body has arrived in full.
 package struct HTTPRequest: Sendable, Equatable {
   /// As sent, so upper case for every method of the standard.
   package let method: String
   /// Without the query, percent escapes left as they are.
   package let path: String
+  package let query: [QueryParameter]
   package let headers: [HTTPHeader]
   package var body: [UInt8]
 
-  package init(method: String, path: String, headers: [HTTPHeader] = [], body: [UInt8] = []) {
+  package init(
+    method: String, path: String, query: [QueryParameter] = [], headers: [HTTPHeader] = [], body: [UInt8] = []
+  ) {
     self.method = method
     self.path = path
+    self.query = query
     self.headers = headers
     self.body = body
   }

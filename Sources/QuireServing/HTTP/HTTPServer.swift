@@ -21,8 +21,9 @@ package final class HTTPServer: Sendable {
   /// Answers one request or passes it to another thread. Runs on the thread that serves all connections and must not
   /// block.
   package typealias Handler = @Sendable (HTTPRequest, HTTPExchange) -> Void
-  /// Makes the response to a request that is refused before it reaches a handler.
-  package typealias RefusalPage = @Sendable (Rejection, HTTPExchange) -> HTTPResponse
+  /// Makes the response to a request that is refused before it reaches a handler; of the request it may have the head
+  /// only, or the part of it that was read.
+  package typealias RefusalPage = @Sendable (Rejection, HTTPRequest, HTTPExchange) -> HTTPResponse
 
   /// Called once for every finished request. Runs on the thread that serves all connections and must not block.
   package typealias Log = @Sendable (RequestRecord) -> Void

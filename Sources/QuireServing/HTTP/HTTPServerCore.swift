@@ -10,12 +10,14 @@ final class HTTPServerCore: Sendable {
   private let refusal: HTTPServer.RefusalPage
   private let handler: HTTPServer.Handler
   private let log: HTTPServer.Log
-  private let budget: BodyBudget
+  private let budget: ByteBudget
+  private let answerBudget: ByteBudget
 
   /// Connections that the proxies have ended but the library has not.
   private static let spareConnectionCount = 64
-  /// Bytes of the library's record of one request header, and bytes for all headers of the answer.
+  /// Bytes of the library's record of one request header or parameter, and bytes for all headers of the answer.
   private static let bytesPerHeader = 96
+  private static let recordCountMax = RequestHead.headerCountMax + RequestLine.parameterCountMax
   private static let answerHeaderBytes = 16 << 10
 
   init(
@@ -26,7 +28,8 @@ final class HTTPServerCore: Sendable {
     self.refusal = refusal
     self.handler = handler
     self.log = log
-    self.budget = BodyBudget(maximumBytes: limits.allBodiesBytes)
+    budget = ByteBudget(maximumBytes: limits.allBodiesBytes)
+    answerBudget = ByteBudget(maximumBytes: limits.allAnswersBytes)
   }
 
   /// Starts the daemon. Throws when the library refuses. The caller must keep this object alive until it has stopped
@@ -63,7 +66,7 @@ final class HTTPServerCore: Sendable {
       })
     let daemonLimits = cmicrohttpd_limits(
       connection_count: UInt32(clamping: limits.connectionCount + Self.spareConnectionCount),
-      connection_bytes: 2 * limits.headerBytes + RequestHead.headerCountMax * Self.bytesPerHeader
+      connection_bytes: 2 * limits.headerBytes + Self.recordCountMax * Self.bytesPerHeader
         + Self.answerHeaderBytes)
     guard let daemon = cmicrohttpd_start(daemonLimits, callbacks) else {
       throw .libraryFailed(
@@ -118,17 +121,18 @@ final class HTTPServerCore: Sendable {
     }
     if !intake.isHandedOver {
       if let rejection = intake.link.receiveAll() {
-        return refuse(call, rejection, intake.exchange, isRequest: true)
+        return refuse(call, rejection, intake.request, intake.exchange, isRequest: true)
       }
-      if let rejection = intake.rejection {
-        return call.connection.send(
-          intake.exchange.refusing(refusal(rejection, intake.exchange), isRequest: true))
-      }
+      if let rejection = intake.rejection { return send(rejection, intake, call) }
       handOver(intake)
     }
     switch intake.exchange.nextAnswerStep() {
     case .wait: return true
-    case .send(let response): return call.connection.send(response)
+    case .send(let response):
+      guard intake.reserveAnswer(response.body.count) else {
+        return send(limits.answersExhausted, intake, call)
+      }
+      return call.connection.send(response)
     case .stream(let head): return call.connection.stream(head, from: intake.exchange)
     case .close: return false
     }
@@ -136,21 +140,31 @@ final class HTTPServerCore: Sendable {
 
   private func begin(_ call: RequestCall, path: String, method: String) -> Bool {
     guard let link = call.connection.link else { return false }
-    let head = HTTPRequest(method: method, path: path, headers: call.connection.requestHeaders())
+    let head = HTTPRequest(
+      method: method, path: path, query: call.connection.queryParameters(),
+      headers: call.connection.requestHeaders())
     let exchange = HTTPExchange(connection: call.connection, request: head, limits: limits)
-    let intake = RequestIntake(link: link, exchange: exchange, head: head, limits: limits, budget: budget)
+    let intake = RequestIntake(
+      link: link, exchange: exchange, head: head, limits: limits, budget: budget, answerBudget: answerBudget)
     call.state.pointee = Unmanaged.passRetained(intake).toOpaque()
     guard let rejection = link.begin(exchange) else { return true }
-    return refuse(call, rejection, exchange, isRequest: false)
+    return refuse(call, rejection, head, exchange, isRequest: false)
   }
 
   /// Answers a request that the checker refused and closes the connection: the bytes after it cannot be parsed.
   private func refuse(
-    _ call: RequestCall, _ rejection: Rejection, _ exchange: HTTPExchange, isRequest: Bool
+    _ call: RequestCall, _ rejection: Rejection, _ request: HTTPRequest, _ exchange: HTTPExchange,
+    isRequest: Bool
   ) -> Bool {
-    var response = exchange.refusing(refusal(rejection, exchange), isRequest: isRequest)
+    var response = exchange.refusing(refusal(rejection, request, exchange), isRequest: isRequest)
     response.head.headers.append(HTTPHeader("Connection", "close"))
     return call.connection.send(response)
+  }
+
+  /// Answers a whole request with a refusal; the connection continues.
+  private func send(_ rejection: Rejection, _ intake: RequestIntake, _ call: RequestCall) -> Bool {
+    let response = refusal(rejection, intake.request, intake.exchange)
+    return call.connection.send(intake.exchange.refusing(response, isRequest: true))
   }
 
   private func handOver(_ intake: RequestIntake) {

@@ -209,7 +209,7 @@ struct RequestChecker {
     refusal = Refusal(request: completeCount, rejection: rejection)
     // Only lines are refused, so this is never inside a chunk: it is in a head, at a chunk's size or after its bytes.
     switch stage {
-    case .head: output += "\(head.lineOfRefusal)\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8
+    case .head: output += head.replacement.utf8
     case .chunkEnd: output += "\r\n0\r\n\r\n".utf8
     default: output += "0\r\n\r\n".utf8
     }

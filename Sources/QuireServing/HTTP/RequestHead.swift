@@ -21,13 +21,18 @@ struct RequestHead {
   private(set) var expectsContinue = false
   private var requestLine: RequestLine?
   private var host: String?
+  private var origins: [String] = []
   private var headerCount = 0
   private var hasTransferEncoding = false
   private var canonicalLines: [UInt8] = []
 
-  /// The request line for the empty request that replaces a refused head: its own where it was read, so that the answer
-  /// has the form of the path's API.
-  var lineOfRefusal: String { requestLine?.canonical ?? "GET / HTTP/1.1" }
+  /// The head of the empty request that replaces a refused one. It has what was read of the request's own line, so that
+  /// the answer has the form of the path's API, and of its host and origin, so that a page can read the answer.
+  var replacement: String {
+    let line = requestLine?.canonical ?? "GET / HTTP/1.1"
+    let fields = ["Host: \(requestLine?.authority ?? host ?? "localhost")"] + origins.map { "Origin: \($0)" }
+    return ([line] + fields + ["Connection: close"]).map { $0 + "\r\n" }.joined() + "\r\n"
+  }
 
   /// Whether no line has been added.
   var isEmpty: Bool { requestLine == nil }
@@ -48,6 +53,7 @@ struct RequestHead {
     case "content-length": try takeLength(field)
     case "transfer-encoding": try takeEncoding(field)
     case "expect": try takeExpectation(field)
+    case "origin": origins.append(field.value)
     // Cookies are not used; a page's request includes those of other servers on this machine, so drop them.
     case "cookie": return
     default: break

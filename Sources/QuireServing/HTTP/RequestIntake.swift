@@ -8,20 +8,25 @@ final class RequestIntake {
   private(set) var rejection: Rejection?
   /// Whether the request is complete and was passed to the handler.
   var isHandedOver = false
-  private var request: HTTPRequest
+  /// Its body grows until the request is taken.
+  private(set) var request: HTTPRequest
   private var receivedBytes = 0
   private var reservedBytes = 0
+  private var answerBytes = 0
   private let limits: HTTPLimits
-  private let budget: BodyBudget
+  private let budget: ByteBudget
+  private let answerBudget: ByteBudget
 
   init(
-    link: ClientLink, exchange: HTTPExchange, head: HTTPRequest, limits: HTTPLimits, budget: BodyBudget
+    link: ClientLink, exchange: HTTPExchange, head: HTTPRequest, limits: HTTPLimits, budget: ByteBudget,
+    answerBudget: ByteBudget
   ) {
     self.link = link
     self.exchange = exchange
     self.request = head
     self.limits = limits
     self.budget = budget
+    self.answerBudget = answerBudget
     if let length = head.value(of: "Content-Length").flatMap({ Int($0) }), length > limits.bodyBytes {
       rejection = limits.tooLarge(length, isWhole: true)
     }
@@ -34,7 +39,7 @@ final class RequestIntake {
     if receivedBytes > limits.bodyBytes {
       discard(limits.tooLarge(receivedBytes, isWhole: false))
     } else if !budget.reserve(bytes.count) {
-      discard(budget.exhausted)
+      discard(limits.bodiesExhausted)
     } else {
       reservedBytes += bytes.count
       request.body.append(contentsOf: bytes)
@@ -53,7 +58,18 @@ final class RequestIntake {
     reservedBytes = 0
   }
 
-  deinit { release() }
+  deinit {
+    release()
+    answerBudget.release(answerBytes)
+  }
+
+  /// Reserves memory for a whole answer until the request is completed; `false` when there is not enough.
+  func reserveAnswer(_ count: Int) -> Bool {
+    guard count > HTTPLimits.smallAnswerBytes else { return true }
+    guard answerBudget.reserve(count, isAllowedAlone: true) else { return false }
+    answerBytes += count
+    return true
+  }
 
   /// Returns the request, once. Its body is no longer kept here, but counts against the budget until it is answered.
   func takeRequest() -> HTTPRequest {
@@ -62,8 +78,8 @@ final class RequestIntake {
   }
 }
 
-/// The memory limit of all request bodies together.
-final class BodyBudget: Sendable {
+/// A memory limit of all requests together.
+final class ByteBudget: Sendable {
   private let maximumBytes: Int
   private let usedBytes = Mutex(0)
 
@@ -72,9 +88,11 @@ final class BodyBudget: Sendable {
   }
 
   /// Reserves `count` bytes; `false` when there is not enough left.
-  func reserve(_ count: Int) -> Bool {
+  ///
+  /// - Parameter isAllowedAlone: Whether the limit does not hold for bytes beside which no others are reserved.
+  func reserve(_ count: Int, isAllowedAlone: Bool = false) -> Bool {
     usedBytes.withLock { used in
-      guard used + count <= maximumBytes else { return false }
+      guard used + count <= maximumBytes || isAllowedAlone && used == 0 else { return false }
       used += count
       return true
     }
@@ -82,11 +100,5 @@ final class BodyBudget: Sendable {
 
   func release(_ count: Int) {
     usedBytes.withLock { $0 -= count }
-  }
-
-  var exhausted: Rejection {
-    .unavailable(
-      "expected space in the \(maximumBytes) bytes for request bodies, found other requests using them; try again "
-        + "later", code: "out_of_memory", retryAfterSeconds: 1)
   }
 }

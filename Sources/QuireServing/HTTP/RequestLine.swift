@@ -1,8 +1,13 @@
 /// The first line of a request: `POST /v1/completions HTTP/1.1`.
 struct RequestLine {
+  /// Most parameters of a query: the library notes each one.
+  static let parameterCountMax = 100
+
   let method: String
-  /// Without the query, which no endpoint uses; percent escapes unchanged. `*` for the server itself.
+  /// Without the query; percent escapes unchanged. `*` for the server itself.
   let path: String
+  /// What follows the question mark; percent escapes unchanged.
+  let query: String?
   /// The host and port of an absolute target such as `http://localhost:8080/health`.
   let authority: String?
   /// HTTP/1.0, which has neither chunks nor `Host`.
@@ -25,34 +30,42 @@ struct RequestLine {
         "expected HTTP/1.1 or HTTP/1.0 at the end of the request line, found \(Self.quoted(parts[2])); use one of "
           + "them")
     }
-    (path, authority) = try Self.target(parts[1], method: method)
+    let target: Substring
+    (target, authority) = try Self.target(parts[1], method: method)
+    path = String(target.prefix { $0 != "?" })
+    query = target.count > path.count ? String(target.dropFirst(path.count + 1)) : nil
+    guard (query ?? "").utf8.count(where: { $0 == UInt8(ascii: "&") }) < Self.parameterCountMax else {
+      throw .refused(
+        414, "expected at most \(Self.parameterCountMax) parameters in the query, found more; send fewer")
+    }
   }
 
-  var canonical: String { "\(method) \(path) HTTP/1.\(isOldVersion ? 0 : 1)" }
+  var canonical: String {
+    "\(method) \(path)\(query.map { "?" + $0 } ?? "") HTTP/1.\(isOldVersion ? 0 : 1)"
+  }
 
+  /// The path and the query.
   private static func target(
     _ bytes: ArraySlice<UInt8>, method: String
-  ) throws(ServingError) -> (path: String, authority: String?) {
+  ) throws(ServingError) -> (target: Substring, authority: String?) {
     let text = String(decoding: bytes, as: UTF8.self)
     if bytes.allSatisfy({ (0x21...0x7e).contains($0) }) {
-      if text == "*", method == "OPTIONS" { return (text, nil) }
-      if text.hasPrefix("/") { return (withoutQuery(text[...]), nil) }
+      if text == "*", method == "OPTIONS" { return (text[...], nil) }
+      if text.hasPrefix("/") { return (withoutFragment(text[...]), nil) }
       let scheme = text.prefix(8).lowercased()
       for prefix in ["http://", "https://"] where scheme.hasPrefix(prefix) {
         let rest = text.dropFirst(prefix.count)
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
         guard Authority(authority) != nil else { break }
-        let path = withoutQuery(rest.dropFirst(authority.count))
-        return (path.isEmpty ? "/" : path, String(authority))
+        let target = withoutFragment(rest.dropFirst(authority.count))
+        return (target.hasPrefix("/") ? target : "/" + target, String(authority))
       }
     }
     throw .refused(
       400, "expected a path such as /v1/models in the request line, found \(quoted(bytes)); correct it")
   }
 
-  private static func withoutQuery(_ target: Substring) -> String {
-    String(target.prefix { $0 != "?" && $0 != "#" })
-  }
+  private static func withoutFragment(_ target: Substring) -> Substring { target.prefix { $0 != "#" } }
 
   /// Received bytes quoted for a message: shortened, and without terminal control characters.
   private static func quoted(_ bytes: ArraySlice<UInt8>) -> String {

@@ -33,8 +33,6 @@ enum MessagesEndpoint {
   private static func read(
     _ request: HTTPRequest, _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) -> FieldReader {
-    // Anthropic's clients show this header's value in their errors.
-    exchange.addHeaders([HTTPHeader("request-id", exchange.id)])
     let fields = try request.readFields(shape, exchange)
     try fields.checkModel(service)
     return fields

@@ -8,7 +8,8 @@ enum NativeRoutes {
     "/completion": Router.Route(method: "POST", endpoint: NativeCompletionEndpoint.handle),
     "/apply-template": Router.Route(method: "POST", endpoint: TemplateEndpoint.handle),
     "/props": Router.Route(method: "GET", endpoint: PropertiesEndpoint.handle),
-    "/slots": Router.Route(method: "GET", endpoint: SlotsEndpoint.handle),
+    "/slots": Router.Route(
+      method: "GET", endpoint: SlotsEndpoint.handle, parameters: [SlotsEndpoint.failureName]),
   ]
 
   /// What this server does not do, by the paths that other servers have for it.

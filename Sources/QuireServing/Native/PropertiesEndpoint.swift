@@ -43,6 +43,9 @@ enum PropertiesEndpoint {
 
 /// GET /slots: what runs at the moment, without text of requests or answers.
 enum SlotsEndpoint {
+  /// Asks for an error instead of the list while every slot is taken.
+  static let failureName = "fail_on_no_slot"
+
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
@@ -56,9 +59,16 @@ enum SlotsEndpoint {
           kind: "not_supported_error", code: "not_supported",
           headers: [HTTPHeader("x-should-retry", "false")]))
     }
+    let tasks = service.slots.tasks
+    guard QueryFields(request).value(failureName) == nil || tasks.contains(where: { $0 == nil }) else {
+      throw .rejected(
+        .unavailable(
+          "expected a free slot, found all \(tasks.count) taken; try again later", code: "no_free_slot",
+          retryAfterSeconds: 1))
+    }
     exchange.respond(
       .json(
-        .array(service.slots.tasks.enumerated().map { json(slot: $0, $1, service.generator) }),
+        .array(tasks.enumerated().map { json(slot: $0, $1, service.generator) }),
         headers: [HTTPHeader("Cache-Control", "no-store")]))
   }
 

@@ -9,6 +9,8 @@ final class ResponseStore: Sendable {
     let response: [UInt8]
     /// The items that it answers, all earlier ones included.
     let items: [UInt8]
+    /// The ids of the items of the response.
+    let outputIDs: [String]
 
     var byteCount: Int { response.count + items.count }
   }
@@ -17,12 +19,15 @@ final class ResponseStore: Sendable {
     var entries: [String: Entry] = [:]
     /// Ids, the oldest first.
     var order: [String] = []
+    /// The response of each item, by the item's id.
+    var owners: [String: String] = [:]
     var byteCount = 0
 
     mutating func remove(_ id: String) -> Bool {
       guard let entry = entries.removeValue(forKey: id) else { return false }
       byteCount -= entry.byteCount
       order.removeAll { $0 == id }
+      for item in entry.outputIDs { owners[item] = nil }
       return true
     }
   }
@@ -43,7 +48,10 @@ final class ResponseStore: Sendable {
   ///
   /// - Parameter items: The array of the items that it answers, serialized.
   func add(_ response: JSONValue, id: String, after items: [UInt8]) -> Bool {
-    let entry = Entry(response: response.serializedBytes(), items: items)
+    let output = response["output"]?.arrayValue ?? []
+    let entry = Entry(
+      response: response.serializedBytes(), items: items,
+      outputIDs: output.compactMap { $0["id"]?.stringValue })
     guard entry.byteCount <= byteLimit else { return false }
     guarded.withLock { state in
       // bounded: each entry and so their sum is at most the limit
@@ -54,6 +62,7 @@ final class ResponseStore: Sendable {
       }
       state.entries[id] = entry
       state.order.append(id)
+      for item in entry.outputIDs { state.owners[item] = id }
       state.byteCount += entry.byteCount
     }
     return true
@@ -71,6 +80,20 @@ final class ResponseStore: Sendable {
     return items + output
   }
 
+  /// The items of stored responses with these ids, as far as there are any.
+  func items(named ids: Set<String>) -> [String: JSONValue] {
+    let responses = guarded.withLock { state in
+      Set(ids.compactMap { state.owners[$0] }).compactMap { state.entries[$0]?.response }
+    }
+    var items: [String: JSONValue] = [:]
+    for response in responses {
+      for item in (try? JSONValue.parse(response)["output"]?.arrayValue) ?? [] {
+        if let id = item["id"]?.stringValue, ids.contains(id) { items[id] = item }
+      }
+    }
+    return items
+  }
+
   /// Whether there was such a response.
   func remove(_ id: String) -> Bool { guarded.withLock { $0.remove(id) } }
 }
@@ -78,14 +101,28 @@ final class ResponseStore: Sendable {
 /// GET and DELETE /v1/responses/ID
 enum StoredResponseEndpoint {
   static let prefix = "/responses/"
-  static let route = Router.Route(method: "GET", endpoint: get, deletion: delete)
+  static let route = Router.Route(
+    method: "GET", endpoint: get, deletion: delete,
+    parameters: ["stream", "starting_after", "include", "include_obfuscation"])
 
   private static func get(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
     let id = id(request)
     guard let response = service.responses.response(id) else { throw missing(id) }
+    try check(QueryFields(request))
     exchange.respond(.json(serialized: response))
+  }
+
+  /// Refuses what would change the answer. OpenAI's servers stream stored responses, too, but only those that were made
+  /// in the background, which this server does not do.
+  private static func check(_ query: QueryFields) throws(ServingError) {
+    let reason = "a stored response is returned whole"
+    try query.require("stream", isOneOf: ["false"], because: reason)
+    try query.require("starting_after", isOneOf: [], because: reason)
+    try query.require(
+      "include", isOneOf: ResponsesRequest.includable.filter { $0 != ResponsesRequest.logprobsName },
+      because: "a stored response has what its own request asked for")
   }
 
   private static func delete(

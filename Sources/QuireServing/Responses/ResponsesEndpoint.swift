@@ -25,8 +25,9 @@ enum ResponsesEndpoint {
   private static func read(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) -> ResponsesRequest {
-    let fields = try request.readFields(ResponsesRequest.shape, exchange, service)
-    try fields.checkModel(service)
+    let given = try request.readFields(ResponsesRequest.shape, exchange, service)
+    try given.checkModel(service)
+    let fields = try ItemReferences.resolved(given, service.responses)
     return try ResponsesRequest(
       fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
       vocabularySize: service.tokenizer.vocabularySize, earlier: earlier(fields, service))

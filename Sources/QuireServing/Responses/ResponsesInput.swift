@@ -14,9 +14,8 @@ struct ResponsesInput {
     return .array(
       of: .object(
         .any([
-          "type", "role", "id", "status", "phase", "call_id", "name", "arguments", "summary",
-          "encrypted_content",
-        ]) + ["content": parts, "output": parts]))
+          "type", "role", "id", "status", "phase", "call_id", "name", "arguments", "encrypted_content",
+        ]) + ["content": parts, "output": parts, "summary": parts]))
   }()
 
   private static let types = ["message", "function_call", "function_call_output", "reasoning"]
@@ -58,7 +57,7 @@ struct ResponsesInput {
     for name in ["type", "role", "call_id", "name", "arguments"] {
       members[name] = item[name]?.stringValue.map { .string($0) }
     }
-    for name in ["content", "output"] {
+    for name in ["content", "output", "summary"] {
       members[name] =
         item[name]?.arrayValue.map { .array($0.map(keptBlock)) }
         ?? item[name]?.stringValue.map { .string($0) }
@@ -87,9 +86,11 @@ struct ResponsesInput {
       else { throw missing(item.fields, "output") }
       conversation.append(ChatMessage(role: .tool, content: output))
     case "reasoning":
-      // A summary is not what the model thought, and encrypted reasoning is another server's.
-      let text = try TextBlocks.read(item.fields, "content", types: ["reasoning_text", "text"])
-      if let text { conversation.add(reasoning: text) }
+      // Reasoning has one of the two, as it was given; encrypted reasoning is another server's.
+      let content = try TextBlocks.read(item.fields, "content", types: ["reasoning_text", "text"]) ?? ""
+      let summary = try TextBlocks.read(item.fields, "summary", types: ["summary_text", "text"]) ?? ""
+      let text = content.isEmpty ? summary : content
+      if !text.isEmpty { conversation.add(reasoning: text) }
     default: throw item.unreadable(expected: types)
     }
   }

@@ -5,11 +5,15 @@ struct ResponsesItem {
   private let block: AnswerBlocks.Block
   private let index: Int
   private let status: String
+  /// Whether it is reasoning that is given as its summary. Clients that ask for summaries often show nothing else, and
+  /// show the text twice if it is the content, too.
+  private let isSummary: Bool
 
-  init(_ block: AnswerBlocks.Block, index: Int, status: String) {
+  init(_ block: AnswerBlocks.Block, index: Int, status: String, summarizes: Bool) {
     self.block = block
     self.index = index
     self.status = status
+    isSummary = summarizes && block.kind == .reasoning
   }
 
   private var id: String {
@@ -23,11 +27,14 @@ struct ResponsesItem {
   /// What events about the item's text are called.
   var textName: String {
     switch block.kind {
-    case .reasoning: "reasoning_text"
+    case .reasoning: isSummary ? "reasoning_summary_text" : "reasoning_text"
     case .text: "output_text"
     case .call: "function_call_arguments"
     }
   }
+
+  /// What events about the item's one part are called.
+  var partName: String { isSummary ? "reasoning_summary_part" : "content_part" }
 
   /// The member of the last of these events that has the whole text.
   var textMember: String {
@@ -38,14 +45,14 @@ struct ResponsesItem {
   var position: JSONObject {
     var members: JSONObject = ["item_id": .string(id), "output_index": .int(index)]
     if case .call = block.kind { return members }
-    members["content_index"] = 0
+    members[isSummary ? "summary_index" : "content_index"] = 0
     return members
   }
 
-  /// The one content part of an item with text; nil for a call.
+  /// The one part of an item with text; nil for a call.
   func part(text: String, logprobs: [JSONValue]) -> JSONValue? {
     switch block.kind {
-    case .reasoning: ["type": "reasoning_text", "text": .string(text)]
+    case .reasoning: ["type": isSummary ? "summary_text" : "reasoning_text", "text": .string(text)]
     case .text:
       ["type": "output_text", "annotations": [], "logprobs": .array(logprobs), "text": .string(text)]
     case .call: nil
@@ -58,8 +65,8 @@ struct ResponsesItem {
     switch block.kind {
     case .reasoning:
       return [
-        "id": .string(id), "type": "reasoning", "summary": [], "content": .array(parts),
-        "status": .string(status),
+        "id": .string(id), "type": "reasoning", "summary": .array(isSummary ? parts : []),
+        "content": .array(isSummary ? [] : parts), "status": .string(status),
       ]
     case .text:
       return [

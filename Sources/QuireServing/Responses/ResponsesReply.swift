@@ -15,6 +15,7 @@ struct ResponsesReply: Reply {
   private var store: ResponseStore?
   private let delivery: GenerationFields.Delivery
   private let includesReasoning: Bool
+  private let summarizesReasoning: Bool
   private let includesLogprobs: Bool
   private var callLimit: CallLimit
   private var answer = AnswerBlocks()
@@ -35,6 +36,7 @@ struct ResponsesReply: Reply {
     items = store == nil ? [] : JSONValue.array(request.items).serializedBytes()
     self.store = store
     includesReasoning = request.chat.includesReasoning
+    summarizesReasoning = request.summarizesReasoning
     includesLogprobs = request.chat.logprobCount != nil
     callLimit = CallLimit(request.chat.prompt.tools)
     usage = UsageCounter(promptTokens: promptTokens, choiceCount: 1, choicesPerPrompt: 1)
@@ -114,15 +116,15 @@ struct ResponsesReply: Reply {
   }
 
   private mutating func began(_ index: Int) -> [ReplyEvent] {
-    let block = ResponsesItem(answer.blocks[index], index: index, status: "in_progress")
+    let block = item(index, status: "in_progress")
     let added = event(
       "response.output_item.added", ["output_index": .int(index), "item": block.value(isBegun: true)])
     guard let part = block.part(text: "", logprobs: []) else { return [added] }
-    return [added, event("response.content_part.added", block.position + ["part": part])]
+    return [added, event("response.\(block.partName).added", block.position + ["part": part])]
   }
 
   private mutating func added(_ index: Int, _ text: String) -> ReplyEvent {
-    let block = ResponsesItem(answer.blocks[index], index: index, status: "in_progress")
+    let block = item(index, status: "in_progress")
     var members = block.position
     members["delta"] = .string(text)
     if answer.blocks[index].kind == .text {
@@ -141,7 +143,7 @@ struct ResponsesReply: Reply {
     if case .call(let name) = answer.blocks[index].kind { members["name"] = .string(name) }
     var events = [event("response.\(block.textName).done", members)]
     if let part = block.part(text: answer.blocks[index].text, logprobs: logprobs[index]) {
-      events.append(event("response.content_part.done", block.position + ["part": part]))
+      events.append(event("response.\(block.partName).done", block.position + ["part": part]))
     }
     events.append(
       event("response.output_item.done", ["output_index": .int(index), "item": value(of: block, index)]))
@@ -161,7 +163,11 @@ struct ResponsesReply: Reply {
     let isCut = finalStatus == "incomplete" && index == answer.blocks.count - 1
     let isCall = block.kind != .text && block.kind != .reasoning
     let isWhole = isCall ? block.arguments != nil : !isCut
-    return ResponsesItem(block, index: index, status: isWhole ? "completed" : "incomplete")
+    return item(index, status: isWhole ? "completed" : "incomplete")
+  }
+
+  private func item(_ index: Int, status: String) -> ResponsesItem {
+    ResponsesItem(answer.blocks[index], index: index, status: status, summarizes: summarizesReasoning)
   }
 
   private var finalStatus: String { result?.finishName == "length" ? "incomplete" : "completed" }

@@ -7,6 +7,7 @@ import QuireText
 struct ResponsesRequest: Sendable {
   static let shape = RequestShape.object(
     GenerationFields.shape + ThinkingFields.shape + ResponsesTools.shape + [
+      "reasoning": .members(ThinkingFields.reasoningNames + ["summary", "generate_summary"]),
       "input": ResponsesInput.shape,
       "text": .object([
         "format": .members(["type", "name", "description", "schema", "strict"]), "verbosity": .any,
@@ -20,8 +21,8 @@ struct ResponsesRequest: Sendable {
 
   /// What `include` may name. All but the log-probabilities belong to tools and images, which do not exist here, or to
   /// encrypted reasoning; here reasoning is plain text.
-  private static let logprobsName = "message.output_text.logprobs"
-  private static let includable = [
+  static let logprobsName = "message.output_text.logprobs"
+  static let includable = [
     logprobsName, "reasoning.encrypted_content", "file_search_call.results", "web_search_call.results",
     "web_search_call.action.sources", "message.input_image.image_url",
     "computer_call_output.output.image_url",
@@ -29,6 +30,8 @@ struct ResponsesRequest: Sendable {
   ]
 
   let chat: ChatRequest
+  /// Whether the reasoning is given as its summary.
+  let summarizesReasoning: Bool
   /// Members of the request that the answer repeats.
   let repeated: JSONObject
   /// The conversation, including that of the response which the request continues.
@@ -65,6 +68,8 @@ struct ResponsesRequest: Sendable {
     chat = ChatRequest(
       prompt: prompt, generation: generation, constraint: try prompt.tools.constraint(with: constraint),
       logprobCount: logprobCount, includesReasoning: try ThinkingFields.includesReasoning(reader))
+    let summary = try reader.reasoningSummary()
+    summarizesReasoning = summary != nil
     let effort: JSONValue = mode == .nonThinking ? "none" : try reader.effort() ?? .null
     let metadata = try Self.metadata(reader)
     repeated = [
@@ -73,7 +78,8 @@ struct ResponsesRequest: Sendable {
       "metadata": metadata,
       "parallel_tool_calls": .bool(tools.fields.allowsParallelCalls),
       "previous_response_id": reader.value("previous_response_id") ?? .null,
-      "reasoning": ["effort": effort, "summary": .null], "service_tier": "default",
+      "reasoning": ["effort": effort, "summary": summary.map(JSONValue.string) ?? .null],
+      "service_tier": "default",
       "temperature": .float(generation.sampling.temperature),
       "text": ["format": format],
       "tool_choice": tools.choice, "tools": .array(tools.definitions),
@@ -151,6 +157,19 @@ extension FieldReader {
   fileprivate func effort() throws(ServingError) -> JSONValue? {
     guard value("reasoning")?.objectValue != nil else { return nil }
     return try object("reasoning")?.value("effort")
+  }
+
+  /// How `reasoning` asks for a summary; the second name is the field's older one. The whole reasoning is its most
+  /// detailed summary, and the server writes no shorter one.
+  fileprivate func reasoningSummary() throws(ServingError) -> String? {
+    guard value("reasoning")?.objectValue != nil, let options = try object("reasoning") else { return nil }
+    var summary: String?
+    for name in ["generate_summary", "summary"] {
+      try options.require(
+        name, isOneOf: ["auto", "detailed"], because: "the summary of a reasoning is its whole text here")
+      summary = try options.string(name) ?? summary
+    }
+    return summary
   }
 }
 

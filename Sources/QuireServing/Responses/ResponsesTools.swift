@@ -18,7 +18,7 @@ struct ResponsesTools: Sendable {
     var repeated: [JSONValue] = []
     let tools = try ToolDefinition.list(reader) { value, index throws(ServingError) in
       let tool = try reader.block(value, "tools", index)
-      try tool.checkTool("function", others: "OpenAI's servers run")
+      try tool.checkTool("function", others: "OpenAI's servers or clients define")
       repeated.append(try Self.repeated(tool.fields))
       return try ToolDefinition(tool.fields, parameters: "parameters")
     }

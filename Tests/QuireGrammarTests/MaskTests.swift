@@ -96,6 +96,24 @@ import Testing
     }
   }
 
+  /// What is kept is looked at once, however deep the stacks are: a constraint that forgets all the time takes few steps
+  /// more than one that never does.
+  @Test func forgettingTakesFewSteps() throws {
+    let (tokenizer, trie) = (GrammarFixtures.tokenizer, GrammarFixtures.compiler.sharedTrie())
+    let grammar = try Constraint.Kind.grammar("root ::= [a-z] root [a-z] | [a-z]").grammar()
+    let counts = try [GrammarLimits.stateCountMaximum, 400].map { stateCountMaximum in
+      let constraint = try Constraint(
+        grammar, tokenizer: tokenizer, trie: trie, stateCountMaximum: stateCountMaximum)
+      let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+      for _ in 0..<350 {
+        _ = try matcher.allowedTokens()
+        #expect(matcher.accept(Int32(UInt8(ascii: "a"))))
+      }
+      return constraint.counts.positions
+    }
+    #expect(counts[1] < 10 * counts[0], "\(counts)")
+  }
+
   /// Where one repetition stands in another, a state does not have a position for each way to divide the text.
   @Test(arguments: [
     "(?:.?){9996}", "((.{1,90})){100}", "(a?){5000}a{5000}", "([a-c]*){900}", "((a+){2,}){3}b",

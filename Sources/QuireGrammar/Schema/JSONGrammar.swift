@@ -114,6 +114,15 @@ struct JSONGrammar {
     }
   }
 
+  /// The rest of a string whose text an automaton reads.
+  ///
+  /// - Parameter ending: what follows a text by the conditions that it satisfies; nil where no text ends
+  mutating func text(
+    _ automaton: ScalarAutomaton, ending: (_ satisfied: [Bool]) -> GrammarExpression?
+  ) -> GrammarExpression {
+    automaton.rules(in: &grammar, written: Self.escaped, ending: ending)
+  }
+
   private static func escaped(_ set: ScalarSet) -> GrammarExpression {
     let plain = set.subtracting(plainCharacters.inverted)
     let specials = plainCharacters.inverted.ranges.joined().compactMap(Unicode.Scalar.init)

@@ -8,8 +8,8 @@ enum SchemaTypes {
     if let allowed = try constants(of: object, at: path, &reader) {
       return .choice(allowed.map { reader.json.constant($0) })
     }
-    let types = self.types(of: object)
-    guard let types else { return reader.json.value }
+    let object = SchemaKeywords.closed(object)
+    guard let types = types(of: object) else { return reader.json.value }
     var parts: [GrammarExpression] = []
     for type in types { parts.append(try value(of: type, object, at: path, &reader)) }
     return .choice(parts)

@@ -12,9 +12,9 @@ package enum GrammarLimits {
   /// Schemas that a reader looks at, each as often as it is looked at.
   package static let schemaVisitMaximum = 50_000
   /// States of an automaton of several expressions, each of which becomes a rule.
-  static let automatonStatesMaximum = 4_096
-  /// Nodes, edges and ranges looked at to make such an automaton: about 50 ms.
-  static let automatonWorkMaximum = 2_000_000
+  static let automatonStatesMaximum = 8_192
+  /// Nodes, edges and ranges looked at to make such an automaton.
+  static let automatonWorkMaximum = 4_000_000
   /// Rules that have been entered and not left: the depth of nested values in an answer.
   package static let stackDepthMaximum = 400
   /// Positions that one state of the automaton may have at the same time; more are refused, so that the text

@@ -133,6 +133,7 @@ import Testing
       ("(a{3}){0,2}", [0, 3, 6]), ("(a{2,3}){1,2}", [2, 3, 4, 5, 6]), ("(a{3,4}){1,2}", [3, 4, 6, 7, 8]),
       ("(a{2,}){0,2}", [0] + Array(2...12)), ("((a?){3})?", [0, 1, 2, 3]), ("(a{0}){5}", [0]),
       ("(a{2}){2,4}", [4, 6, 8]), ("(a{5}){2}", [10]), ("(a+){2}", Array(2...12)), ("(a{2}){0}", [0]),
+      ("(a*){0}", [0]), ("(a{2,}){0}", [0]),
     ] {
       let constraint = try GrammarFixtures.compiler.compile(.regex(expression))
       let accepted = (0...12).filter { constraint.accepts(String(repeating: "a", count: $0)) }

@@ -140,7 +140,7 @@ import Testing
       "minProperties at most the number of properties", "minProperties"
     ),
     (
-      #"{"patternProperties":{"a.{30}$":{},"b.{30}$":{}}}"#, "that 4096 states can match", "patternProperties"
+      #"{"patternProperties":{"a.{30}$":{},"b.{30}$":{}}}"#, "that 8192 states can match", "patternProperties"
     ),
     (#"{"patternProperties":[]}"#, "an object of schemas in patternProperties", "patternProperties"),
     (

@@ -61,6 +61,9 @@ import Testing
       #"{"type":"string","allOf":[{"pattern":"\"$"},{"pattern":"^\n"}]}"#, [#""\n\"""#, #""\n日\"""#],
       not: [#""\n""#, #""\"""#, #""""#]),
     Conformance(
+      #"{"required":["a"],"allOf":[{"properties":{"a":{"type":"string","pattern":"^20"}}},{"properties":{"a":{"format":"date"}}},{"properties":{"a":{"pattern":"7$"}}}]}"#,
+      [#"{"a":"2026-11-27"}"#], not: [#"{"a":"20"}"#, #"{"a":"2026-11-28"}"#, #"{"a":"207"}"#]),
+    Conformance(
       #"{"type":"object","allOf":[{"patternProperties":{"^a":{"type":"integer"}}},{"properties":{"ab":{"minimum":3},"c":{"const":1}}},{"patternProperties":{"b$":{"maximum":5}}}]}"#,
       ["{}", #"{"ab":4,"c":1}"#, #"{"c":1,"a":7}"#, #"{"b":5}"#, #"{"c":1,"aab":-1}"#],
       not: [#"{"ab":2}"#, #"{"ab":6}"#, #"{"b":6}"#, #"{"aab":6}"#, #"{"d":1}"#]),
@@ -68,6 +71,12 @@ import Testing
 
   /// What is evaluated and what depends on other members.
   static let dependent = [
+    Conformance(
+      #"{"type":"object","properties":{"a":{"const":1},"b":{"const":2},"c":{"const":3}},"oneOf":[{"required":["a"]},{"required":["b"],"title":"t"}],"additionalProperties":false}"#,
+      [#"{"a":1}"#, #"{"b":2,"c":3}"#], not: ["{}", #"{"c":3}"#, #"{"a":1,"b":2}"#]),
+    Conformance(
+      #"{"oneOf":[{"required":["a","b"]},{"required":["b"]},{"const":7}],"additionalProperties":{"type":"null"}}"#,
+      [#"{"b":null}"#], not: [#"{"a":null,"b":null}"#, "{}"]),
     Conformance(
       #"{"allOf":[{"properties":{"a":{"const":1}}},{"properties":{"b":{"const":2}},"required":["c"]}],"properties":{"c":{"const":3}},"unevaluatedProperties":false}"#,
       [#"{"c":3}"#, #"{"c":3,"a":1,"b":2}"#], not: ["{}", #"{"c":3,"d":1}"#]),
@@ -87,6 +96,13 @@ import Testing
     Conformance(
       #"{"type":"object","properties":{"a":{"const":1}},"dependentRequired":{"a":["z"]},"additionalProperties":{"const":0}}"#,
       ["{}", #"{"a":1,"z":0}"#, #"{"z":0}"#], not: [#"{"a":1}"#, #"{"a":1,"y":0}"#]),
+  ]
+
+  /// Keywords about values of another type say nothing about constants.
+  static let constants = [
+    Conformance(
+      #"{"anyOf":[{"const":1},{"enum":["a",{}]},{"const":null}],"type":["string","null","integer"],"properties":{"a":{"pattern":"x"}},"maxItems":1}"#,
+      ["1", #""a""#, "null"], not: ["{}", "2"])
   ]
 
   /// A branch that can never hold is no branch.
@@ -109,7 +125,7 @@ import Testing
       [#"{"kind":"b"}"#], not: [#"{"kind":"a"}"#, #"{"kind":"c"}"#]),
   ]
 
-  @Test(arguments: kept + combined + dependent + contradictions) func bothSchemasHold(
+  @Test(arguments: kept + combined + dependent + constants + contradictions) func bothSchemasHold(
     _ conformance: Conformance
   ) throws {
     conformance.check(try GrammarFixtures.schema(conformance.source))

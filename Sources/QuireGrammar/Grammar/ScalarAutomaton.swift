@@ -212,19 +212,24 @@ extension ScalarAutomaton {
       var all = Set(ScalarSet.all.ranges.flatMap { [$0.lowerBound, $0.upperBound + 1] })
       for edge in edges { all.formUnion(edge.set.ranges.flatMap { [$0.lowerBound, $0.upperBound + 1] }) }
       let borders = all.sorted()
-      try count(borders.count * (1 + edges.count))
-      var places: [[Int32]: Int] = [:]
-      var targets: [(nodes: [Int32], ranges: [ClosedRange<UInt32>])] = []
-      for (low, next) in zip(borders, borders.dropFirst()) {
-        let reached = Set(edges.filter { $0.set.contains(code: low) }.map(\.target)).sorted()
-        if let place = places[reached] {
-          targets[place].ranges.append(low...next - 1)
-        } else {
-          places[reached] = targets.count
-          targets.append((reached, [low...next - 1]))
+      let places = Dictionary(uniqueKeysWithValues: zip(borders, borders.indices))
+      try count(borders.count)
+      // The targets of the scalars from each border to the next one.
+      var reached = [[Int32]](repeating: [], count: borders.count)
+      for edge in edges {
+        for range in edge.set.ranges {
+          let (first, end) = (places[range.lowerBound] ?? 0, places[range.upperBound + 1] ?? 0)
+          try count(end - first)
+          for place in first..<end { reached[place].append(edge.target) }
         }
       }
-      return targets
+      var ranges: [[Int32]: [ClosedRange<UInt32>]] = [:]
+      for (index, border) in borders.enumerated().dropLast() {
+        ranges[reached[index], default: []].append(border...borders[index + 1] - 1)
+      }
+      return ranges.map { (Set($0.key).sorted(), $0.value) }.sorted {
+        $0.ranges[0].lowerBound < $1.ranges[0].lowerBound
+      }
     }
   }
 }

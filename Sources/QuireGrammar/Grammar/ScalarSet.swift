@@ -58,16 +58,6 @@ package struct ScalarSet: Sendable, Equatable {
     ranges.contains { $0.contains(scalar.value) }
   }
 
-  /// Whether the scalar of a code is in the set.
-  func contains(code: UInt32) -> Bool {
-    var (low, high) = (0, ranges.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if ranges[middle].upperBound < code { low = middle + 1 } else { high = middle }
-    }
-    return low < ranges.count && ranges[low].lowerBound <= code
-  }
-
   package var inverted: ScalarSet {
     var gaps: [ClosedRange<UInt32>] = []
     var next: UInt32 = 0

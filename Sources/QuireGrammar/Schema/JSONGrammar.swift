@@ -120,8 +120,22 @@ struct JSONGrammar {
   mutating func text(
     _ automaton: ScalarAutomaton, ending: (_ satisfied: [Bool]) -> GrammarExpression?
   ) -> GrammarExpression {
-    automaton.rules(in: &grammar, written: Self.escaped, ending: ending)
+    // Most sets have all of these, which a rule makes small.
+    let beyondASCII = rule("beyond ASCII") { _ in .scalars(Self.beyondASCII) }
+    let escapes = rule("escapes") { _ in Self.escaped(Self.plainCharacters.inverted) }
+    func written(_ set: ScalarSet) -> GrammarExpression {
+      var (rest, parts): (ScalarSet, [GrammarExpression]) = (set, [])
+      for (part, rule) in [(Self.beyondASCII, beyondASCII), (Self.plainCharacters.inverted, escapes)]
+      where part.subtracting(set).isEmpty {
+        rest = rest.subtracting(part)
+        parts.append(rule)
+      }
+      return .choice([Self.escaped(rest)] + parts)
+    }
+    return automaton.rules(in: &grammar, written: written, ending: ending)
   }
+
+  private static let beyondASCII = ScalarSet([0x80...ScalarSet.scalarMaximum])
 
   private static func escaped(_ set: ScalarSet) -> GrammarExpression {
     let plain = set.subtracting(plainCharacters.inverted)

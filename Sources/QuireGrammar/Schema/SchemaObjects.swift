@@ -56,15 +56,19 @@ enum SchemaObjects {
     var isRequired = false
     for property in properties.reversed() {
       var longer = members
+      // Each count has the member again.
+      let member =
+        optional.top == 0
+        ? property.member : .rule(reader.json.grammar.add("member", property.member))
       for count in 0...optional.top {
         var alternatives: [GrammarExpression] = []
         if let next = property.isRequired ? count : optional.next(count) {
           let canEnd = !isRequired && next >= optional.missing
           if let rest = members[next] {
             let further = GrammarExpression.sequence([comma, rest])
-            alternatives.append(.sequence([property.member, canEnd ? .optional(further) : further]))
+            alternatives.append(.sequence([member, canEnd ? .optional(further) : further]))
           } else if canEnd {
-            alternatives.append(property.member)
+            alternatives.append(member)
           }
         }
         if !property.isRequired, let members = members[count] { alternatives.append(members) }

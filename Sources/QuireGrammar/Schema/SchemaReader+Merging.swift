@@ -231,7 +231,22 @@ extension SchemaReader {
         Placed(SchemaKeywords.closed(one), at: left.path),
         Placed(SchemaKeywords.closed(other), at: right.path), into: path, depth: depth + 1)
     else { return false }
-    return .object(both)
+    return .object(try readable(both, at: path))
+  }
+
+  /// A flat schema as one that is read again: there a schema has one pattern, and holds no format next to it.
+  private mutating func readable(_ flat: JSONObject, at path: String) throws(GrammarError) -> JSONObject {
+    guard let pattern = flat["pattern"] else { return flat }
+    let texts: [JSONValue] =
+      (pattern.arrayValue ?? [pattern]).map { ["pattern": $0] }
+      + (flat["format"].map { [["format": $0]] } ?? [])
+    if texts.count == 1 { return flat }
+    for index in texts.indices { try note("\(path).allOf[\(index)]", from: path) }
+    var readable = flat
+    readable["pattern"] = nil
+    readable["format"] = nil
+    readable["allOf"] = .array(texts)
+    return readable
   }
 
   /// The schemas of both objects by name, as those of `patternProperties`.

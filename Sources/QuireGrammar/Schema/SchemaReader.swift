@@ -20,7 +20,7 @@ import QuireJSON
 /// | `pattern`, `format` | next to a pattern in the same schema, `format` is not held; formats of `StringFormat`, and Base64. Those of schemas that hold together are held exactly, lengths too |
 /// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds; those beyond all numbers that are written exclude nothing |
 /// | `multipleOf` | 1 |
-/// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is not checked |
+/// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is only checked of those that just require one property |
 /// | `allOf` | the schemas put together, where each keyword can be |
 /// | `$ref`, `$defs`, `definitions` | references into the schema itself, also recursive ones |
 /// | `title`, `description`, `default`, `examples` … | ignored |
@@ -179,13 +179,38 @@ struct SchemaReader {
     var parts: [GrammarExpression] = []
     for (index, branch) in branches.enumerated() {
       let branchPath = "\(path).\(keyword)[\(index)]"
-      if rest.isEmpty {
+      var own = rest
+      if keyword == "oneOf" {
+        guard let excluding = try excluding(branches, but: index, of: rest, at: path) else { continue }
+        own = excluding
+      }
+      if own.isEmpty {
         parts.append(try expression(branch, at: branchPath))
-      } else if let both = try self.branch(branch, with: Placed(rest, at: path), at: branchPath) {
+      } else if let both = try self.branch(branch, with: Placed(own, at: path), at: branchPath) {
         parts.append(both)
       }
     }
     return .choice(parts)
+  }
+
+  /// The keywords next to `oneOf`, and for one of its branches that no other one holds which only requires a property.
+  /// Nil when they contradict each other.
+  private mutating func excluding(
+    _ branches: [JSONValue], but index: Int, of rest: JSONObject, at path: String
+  ) throws(GrammarError) -> JSONObject? {
+    try visit(branches.count)
+    var absent = JSONObject()
+    for (other, branch) in branches.enumerated() where other != index {
+      guard let branch = branch.objectValue, SchemaKeywords.constraints(of: branch) == ["required"],
+        let names = branch["required"]?.arrayValue, names.count == 1, let name = names[0].stringValue
+      else { continue }
+      // What is not named is not there anyway.
+      let isNamed = rest["properties"]?[name] != nil || rest["additionalProperties"] != false
+      if isNamed { absent[name] = false }
+    }
+    if absent.isEmpty { return rest }
+    return try merged(
+      Placed(rest, at: path), Placed(["properties": .object(absent)], at: path), into: path)
   }
 
   /// The values of one branch that the keywords next to the branches allow, too; nil when both contradict each other.

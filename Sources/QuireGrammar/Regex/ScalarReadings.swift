@@ -52,7 +52,8 @@ extension ScalarSet {
   /// The scalars of a property.
   private init(_ isMember: (Unicode.Scalar) -> Bool) {
     var ranges: [ClosedRange<UInt32>] = []
-    for value in 0...Self.scalarMaximum {
+    // Unicode has no characters in planes 4 to 13 and private ones in 15 and 16.
+    for value in [0...0x3FFFF, 0xE0000...0xEFFFF].joined() as FlattenSequence<[ClosedRange<UInt32>]> {
       guard let scalar = Unicode.Scalar(value), isMember(scalar) else { continue }
       if let last = ranges.last, last.upperBound + 1 == value {
         ranges[ranges.count - 1] = last.lowerBound...value

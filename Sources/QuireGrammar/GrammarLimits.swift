@@ -11,6 +11,10 @@ package enum GrammarLimits {
   package static let networkSizeMaximum = 400_000
   /// Schemas that a reader looks at, each as often as it is looked at.
   package static let schemaVisitMaximum = 50_000
+  /// States of an automaton of several expressions, each of which becomes a rule.
+  static let automatonStatesMaximum = 8_192
+  /// Nodes, edges and ranges looked at to make such an automaton.
+  static let automatonWorkMaximum = 4_000_000
   /// Rules that have been entered and not left: the depth of nested values in an answer.
   package static let stackDepthMaximum = 400
   /// Positions that one state of the automaton may have at the same time; more are refused, so that the text
@@ -32,6 +36,8 @@ package enum GrammarLimits {
   static let transitionCountMaximum = 1 << 20
   /// Positions and stacks that an automaton remembers.
   static let memoryMaximum = 1 << 20
+  /// Positions of local states that survive when an automaton forgets the others: about 2 ms to keep them.
+  static let keptPositionMaximum = 1 << 16
   /// Masks that a constraint remembers at least; it can be twice as many. 19 KB each for Qwen3.
   static let maskCountMaximum = 48
   /// The same for the masks of local states, which take longest to find.

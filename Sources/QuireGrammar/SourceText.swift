@@ -91,17 +91,29 @@ extension SourceText {
   }
 
   /// What follows a part: `*`, `+`, `?` or a count in braces. Nil when the part stands once.
-  mutating func takeQuantifier() throws(GrammarError) -> (minimum: Int, maximum: Int?)? {
+  ///
+  /// - Parameter allowsBlanks: whether blanks may stand in the braces
+  mutating func takeQuantifier(
+    allowsBlanks: Bool = false
+  ) throws(GrammarError) -> (minimum: Int, maximum: Int?)? {
     if take("*") { return (0, nil) }
     if take("+") { return (1, nil) }
     if take("?") { return (0, 1) }
     guard take("{") else { return nil }
+    func skipBlanks() { if allowsBlanks { _ = takeAll { $0 == " " || $0 == "\t" } } }
+    skipBlanks()
     let minimum = try takeCount()
+    skipBlanks()
     var maximum = minimum
-    if take(",") { maximum = try takeCount() }
+    if take(",") {
+      skipBlanks()
+      maximum = try takeCount()
+      skipBlanks()
+    }
     guard minimum != nil || maximum != nil, minimum ?? 0 <= maximum ?? .max, take("}") else {
       throw error(
-        expected: "a count such as {2}, {2,} or {2,5}", advice: "correct it, or write \\{ for the character")
+        expected: "a count such as {2}, {2,} or {2,5}",
+        advice: "correct it, or write \(allowsBlanks ? "\"{\"" : "\\{") for the character")
     }
     return (minimum ?? 0, maximum)
   }

@@ -5,7 +5,8 @@ import QuireText
 /// What answers are to be held to: expressions, grammars and schemas, and the masks that they give.
 enum GrammarInputs {
   static let words = [
-    "root ::= ", "::=", "(?:", "[^", "{1,3}", "{2,}", "\\u00e9", "\\d", "|", "*", "+", "\"a\"", "\n",
+    "root ::= ", "::=", "(?:", "[^", "{1,3}", "{2,}", "(?=", "(?!", "\\W", "\\u00e9", "\\d", "|", "*", "+",
+    "\"a\"", "\n",
   ]
 
   static let schemaWords = [
@@ -13,7 +14,8 @@ enum GrammarInputs {
     "\"#/$defs/a\"", "\"$defs\"",
     "\"anyOf\"", "\"allOf\"", "\"enum\"", "\"const\"", "\"pattern\"", "\"minLength\"", "\"maxItems\"",
     "\"minimum\"",
-    "\"additionalProperties\"", "\"prefixItems\"",
+    "\"additionalProperties\"", "\"prefixItems\"", "\"patternProperties\"", "\"maxProperties\"",
+    "\"dependentRequired\"", "\"unevaluatedProperties\"", "\"oneOf\"",
   ]
 
   private static let tokenizer = Tokenizer.bytes()

@@ -17,6 +17,7 @@ import Testing
     Conformance("root ::= .", ["a", "日", "\n"], not: ["", "ab"]),
     Conformance("root ::= \"a\"? \"b\"* [c-]", ["c", "abb-", "b-"], not: ["a", "aac"]),
     Conformance("root ::= \"a\"{0,2} \"b\"{2} \"c\"{1,}", ["bbc", "aabbcc"], not: ["abc", "aaabbc", "bb"]),
+    Conformance("root ::= \"a\"{ 1 , 2 } \"b\"{ 2 }", ["abb", "aabb"], not: ["bb", "ab"]),
     Conformance("root ::= a\na ::= b\nb ::= \"x\" a | \"y\"", ["y", "xxxy"], not: ["x", ""]),
     Conformance("root ::= list\nlist ::= \"x\" list | ", ["", "xxx"], not: ["y"]),
     Conformance("root ::= \"a\"\r\n", ["a"], not: ["a\r"]),
@@ -46,6 +47,7 @@ import Testing
     ("root ::= <think>", "tokens by name or number"), ("root ::= !<[5]>", "tokens by name or number"),
     ("root ::= \"\\q\"", "expected one of the escapes"), ("root ::= \"a\"{5,2}", "expected a count"),
     ("root ::= \"a\"{}", "expected a count such as {2}"),
+    ("root ::= \"a\"{ x", "write \"{\" for the character"),
     ("root ::= \"a\"" + String(repeating: "?", count: 200_000), "quantifiers one around the other"),
     (
       "root ::= \"a\" | (\"b\"" + String(repeating: "?", count: 40) + " \"c\")"

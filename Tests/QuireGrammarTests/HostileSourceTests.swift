@@ -10,7 +10,7 @@ import Testing
     "(", ")", "[", "]", "{", "}", "*", "+", "?", "|", "\\", "^", "$", "-", ",", "::=", "\"", "\n", "root",
     "{2,9}", "\\u",
     "\u{0}", "é", "😀", "1000", "99999999999999999999", "(?:", "[^", "::= root", "{\"$ref\":\"#\"}", "null",
-    "true", "-1", "1e400",
+    "true", "-1", "1e400", "(?=", "(?!", "\\W",
   ]
 
   /// A source with some parts doubled, removed, swapped or replaced.
@@ -64,7 +64,10 @@ import Testing
       for source in GBNFReaderTests.cases.map(\.source) {
         if try run(.grammar(mutated(source, &generator)), &generator) { acceptedCount += 1 }
       }
-      for source in (SchemaReaderTests.scalars + SchemaReaderTests.containers).map(\.source) {
+      let schemas =
+        SchemaReaderTests.scalars + SchemaReaderTests.containers + SchemaGeneratorTests.keys
+        + SchemaMergingTests.combined + SchemaMergingTests.dependent
+      for source in schemas.map(\.source) {
         guard let schema = try? JSONValue.parse(Array(mutated(source, &generator).utf8)) else { continue }
         if try run(.jsonSchema(schema), &generator) { acceptedCount += 1 }
       }

@@ -96,6 +96,24 @@ import Testing
     }
   }
 
+  /// What is kept is looked at once, however deep the stacks are: a constraint that forgets all the time takes few steps
+  /// more than one that never does.
+  @Test func forgettingTakesFewSteps() throws {
+    let (tokenizer, trie) = (GrammarFixtures.tokenizer, GrammarFixtures.compiler.sharedTrie())
+    let grammar = try Constraint.Kind.grammar("root ::= [a-z] root [a-z] | [a-z]").grammar()
+    let counts = try [GrammarLimits.stateCountMaximum, 400].map { stateCountMaximum in
+      let constraint = try Constraint(
+        grammar, tokenizer: tokenizer, trie: trie, stateCountMaximum: stateCountMaximum)
+      let matcher = ConstraintMatcher(constraint, prompt: [1], chatFormat: nil)
+      for _ in 0..<350 {
+        _ = try matcher.allowedTokens()
+        #expect(matcher.accept(Int32(UInt8(ascii: "a"))))
+      }
+      return constraint.counts.positions
+    }
+    #expect(counts[1] < 10 * counts[0], "\(counts)")
+  }
+
   /// Where one repetition stands in another, a state does not have a position for each way to divide the text.
   @Test(arguments: [
     "(?:.?){9996}", "((.{1,90})){100}", "(a?){5000}a{5000}", "([a-c]*){900}", "((a+){2,}){3}b",
@@ -115,6 +133,7 @@ import Testing
       ("(a{3}){0,2}", [0, 3, 6]), ("(a{2,3}){1,2}", [2, 3, 4, 5, 6]), ("(a{3,4}){1,2}", [3, 4, 6, 7, 8]),
       ("(a{2,}){0,2}", [0] + Array(2...12)), ("((a?){3})?", [0, 1, 2, 3]), ("(a{0}){5}", [0]),
       ("(a{2}){2,4}", [4, 6, 8]), ("(a{5}){2}", [10]), ("(a+){2}", Array(2...12)), ("(a{2}){0}", [0]),
+      ("(a*){0}", [0]), ("(a{2,}){0}", [0]),
     ] {
       let constraint = try GrammarFixtures.compiler.compile(.regex(expression))
       let accepted = (0...12).filter { constraint.accepts(String(repeating: "a", count: $0)) }

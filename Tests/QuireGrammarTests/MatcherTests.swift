@@ -243,6 +243,20 @@ import Testing
     }
   }
 
+  /// Several answers that have come to the same state take the steps of one.
+  @Test func masksOfEqualStatesAreFoundOnce() throws {
+    let constraint = try ConstraintCompiler(tokenizer).compile(.regex("([a-z ]{0,20}.?){20}"))
+    let matchers = (0..<8).map { _ in ConstraintMatcher(constraint, prompt: [1], chatFormat: nil) }
+    for token in ids("a text of them all") {
+      _ = try matchers[0].allowedTokens()
+      let before = constraint.counts
+      for matcher in matchers.dropFirst() { _ = try matcher.allowedTokens() }
+      let tookNothing = constraint.counts == before
+      #expect(tookNothing)
+      for matcher in matchers { acceptAll([token], matcher) }
+    }
+  }
+
   /// The inside of a string is walked once for all strings of a schema.
   @Test func masksAreShared() throws {
     var properties = JSONObject()

@@ -20,6 +20,13 @@ import Testing
     Conformance("(a*)*b", ["b", "aaab"], not: ["a", ""]),
     Conformance("a+?b*?c??", ["a", "aab", "abc"], not: ["b", "acc"]),
     Conformance(#"\d{4}-\d{2}"#, ["2026-11"], not: ["2026-1", "٢٠٢٦-11"]),
+    // What Python or ECMAScript counts among digits and word characters is in no complement.
+    Conformance(#"\D"#, ["a", "é", "日"], not: ["7", "٣", "７"]),
+    Conformance(#"\W"#, [" ", "-", "。"], not: ["a", "_", "é", "日", "٣", "\u{301}", "Ⓐ"]),
+    Conformance(#"[^\w\s]"#, ["-", "。", "😀"], not: ["é", "日", "٣", " ", "_"]),
+    Conformance(#"[^\W_]"#, ["a", "7"], not: ["é", "_", "-"]),
+    Conformance(#"[\w\W]"#, ["a", "é", "-", "\n"], not: ["", "ab"]),
+    Conformance(#"[\D]"#, ["é"], not: ["٣"]),
     Conformance(#"\w+\s\W\S\D"#, ["ab_9 -xy"], not: ["ab-9 -xy", "a b"]),
     Conformance(#"\n\t\r\f\v\0"#, ["\n\t\r\u{C}\u{B}\0"], not: ["ntrfv0"]),
     Conformance(#"\x41\u00e9\u{1F600}"#, ["Aé😀"], not: ["A", "x41"]),
@@ -36,6 +43,11 @@ import Testing
     Conformance("^a$|^b$", ["a", "b"], not: ["ab"]),
     Conformance("(?:a|b)c", ["ac", "bc"], not: ["c"]),
     Conformance("(?<year>[0-9]{2})(?P<x>z)", ["12z"], not: ["12"]),
+    Conformance(
+      "(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9]{3,4}", ["aA1", "1ABC"], not: ["abc", "A1", "aA1bc", "ABC"]),
+    Conformance("^(?!admin$|root)[a-z]+$", ["administrator", "user"], not: ["admin", "rootkit", "admin\n"]),
+    Conformance("(?!.*--)[a-z-]+|(?=x)..", ["a-b", "xy", "x-"], not: ["a--b", "x--"]),
+    Conformance("(?!)a|b", ["b"], not: ["a"]),
     Conformance("", [""], not: ["a"]),
     Conformance("()", [""], not: ["a"]),
     Conformance("(|a)+b", ["b", "aab"], not: ["a"]),
@@ -51,10 +63,13 @@ import Testing
   }
 
   static let refused: [(String, String)] = [
-    ("(?=a)b", "expected a plain group at character 3, found '='"),
+    ("b(?=a)", "expected a plain group at character 4, found '='"), ("((?=a)b)", "expected a plain group"),
+    ("(?=(?=a)b)c", "no lookahead in another one"), ("(?=a", "expected ) at character 5, found the end"),
+    ("(?=a){2}b", "expected something to repeat"), ("(?=.*a.{30}$).*b.{30}", "8192 states"),
     ("(?<=a)b", "expected a plain group"), ("(?<!a)b", "expected a plain group"),
     ("(?i)a", "expected a plain group"),
     (#"(a)\1"#, "expected an escape of the supported subset"), (#"\bword"#, "expected an escape"),
+    (#"\012"#, "octal numbers"), (#"[\07]"#, "octal numbers"),
     (#"\p{L}"#, "expected an escape"), ("(a", "expected ) at character 3, found the end"),
     ("a)", "expected the end at character 2"), ("[a", "expected ]"),
     ("[]", "expected a class with characters"),

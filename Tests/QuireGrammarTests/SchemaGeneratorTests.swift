@@ -32,6 +32,29 @@ import Testing
       #"{"type":"object","patternProperties":{"^x":{"const":1}},"additionalProperties":false}"#,
       ["{}", #"{"x":1,"xy":1}"#], not: [#"{"a":1}"#, #"{"x":2}"#]),
     Conformance(
+      #"{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"patternProperties":{"^x-":{"type":"string"}},"additionalProperties":false}"#,
+      [#"{"id":1}"#, #"{"id":1,"x-a":"b"}"#, #"{"id":1,"x-":"","x-é":"c"}"#],
+      not: ["{}", #"{"id":1,"y":"b"}"#, #"{"id":1,"x-a":2}"#, #"{"id":1,"x":"b"}"#, #"{"id":1,"id":1}"#]),
+    Conformance(
+      #"{"patternProperties":{"^a":{"type":"integer"},"z$":{"minimum":5}},"additionalProperties":{"type":"null"}}"#,
+      ["{}", #"{"a":1,"az":7,"z":5,"b":null}"#],
+      not: [#"{"az":4}"#, #"{"az":null}"#, #"{"z":4}"#, #"{"a":"x"}"#, #"{"b":1}"#]),
+    Conformance(
+      #"{"properties":{"ab":{"maximum":5},"c":{"const":1}},"patternProperties":{"^a":{"type":"integer"}},"required":["ab","ac","d"],"additionalProperties":{"type":"null"}}"#,
+      [#"{"ab":4,"ac":9,"d":null}"#, #"{"ab":4,"c":1,"ac":9,"d":null,"e":null,"a":3}"#],
+      not: [#"{"ab":6,"ac":9,"d":null}"#, #"{"ab":4,"ac":null,"d":null}"#, #"{"ab":4,"ac":9,"d":1}"#, "{}"]),
+    Conformance(
+      #"{"patternProperties":{"^\"":{"const":1}}}"#, [#"{"\"":1,"\"\n":1}"#], not: [#"{"a":1}"#]),
+    Conformance(
+      #"{"properties":{"ab":{"const":1},"b":{"const":2}},"propertyNames":{"pattern":"^a","maxLength":2},"additionalProperties":{"const":3}}"#,
+      ["{}", #"{"ab":1,"ac":3}"#, #"{"a":3}"#], not: [#"{"b":2}"#, #"{"abc":3}"#, #"{"c":3}"#, #"{"ab":3}"#]),
+    Conformance(
+      #"{"propertyNames":{"enum":["ab","b","c"]},"patternProperties":{"^a":{"const":1},"b$":{"type":"integer"}},"additionalProperties":false}"#,
+      ["{}", #"{"ab":1,"b":2}"#], not: [#"{"ab":2}"#, #"{"c":1}"#, #"{"b":"x"}"#]),
+    Conformance(
+      #"{"patternProperties":{"^a":true,"^ab":false}}"#, [#"{"a":1,"ac":[]}"#],
+      not: [#"{"ab":1}"#, #"{"b":1}"#]),
+    Conformance(
       #"{"type":"object","patternProperties":{},"dependentRequired":{},"unevaluatedProperties":true,"properties":{"a":{"const":1}}}"#,
       ["{}", #"{"a":1}"#], not: [#"{"a":2}"#]),
   ]
@@ -48,6 +71,28 @@ import Testing
       #"{"properties":{"a":{"const":1}},"minProperties":2,"additionalProperties":{"const":0}}"#,
       [#"{"a":1,"x":0}"#, #"{"a":1,"x":0,"x":0}"#], not: ["{}", #"{"a":1}"#, #"{"x":0}"#, #"{"x":0,"x":0}"#]),
     Conformance(#"{"type":"object","minProperties":1}"#, [#"{"a":1}"#], not: ["{}"]),
+    Conformance(
+      #"{"properties":{"a":{"const":1},"b":{"const":2},"c":{"const":3}},"maxProperties":2}"#,
+      ["{}", #"{"a":1}"#, #"{"c":3}"#, #"{"a":1,"c":3}"#, #"{"b":2,"c":3}"#], not: [#"{"a":1,"b":2,"c":3}"#]),
+    Conformance(
+      #"{"properties":{"a":{"const":1},"b":{"const":2},"c":{"const":3}},"required":["c"],"minProperties":2,"maxProperties":2}"#,
+      [#"{"a":1,"c":3}"#, #"{"b":2,"c":3}"#],
+      not: ["{}", #"{"c":3}"#, #"{"a":1,"b":2}"#, #"{"a":1,"b":2,"c":3}"#]),
+    Conformance(
+      #"{"properties":{"a":{"const":1},"b":{"const":2}},"maxProperties":3,"additionalProperties":{"const":0}}"#,
+      ["{}", #"{"x":0,"y":0,"z":0}"#, #"{"a":1,"x":0,"y":0}"#, #"{"a":1,"b":2,"x":0}"#],
+      not: [#"{"w":0,"x":0,"y":0,"z":0}"#, #"{"a":1,"b":2,"x":0,"y":0}"#]),
+    Conformance(
+      #"{"properties":{"a":{"const":1}},"minProperties":2,"maxProperties":2,"additionalProperties":{"const":0}}"#,
+      [#"{"a":1,"x":0}"#], not: ["{}", #"{"a":1}"#, #"{"x":0,"y":0}"#, #"{"a":1,"x":0,"y":0}"#]),
+    Conformance(#"{"properties":{"a":{}},"maxProperties":0}"#, ["{}"], not: [#"{"a":1}"#]),
+    Conformance(
+      #"{"anyOf":[{"properties":{"a":{},"b":{}},"required":["a","b"],"maxProperties":1},{"const":1}]}"#,
+      ["1"],
+      not: ["{}", #"{"a":1}"#, #"{"a":1,"b":1}"#]),
+    Conformance(
+      #"{"patternProperties":{"^x":{"const":1}},"properties":{"a":{"const":2}},"maxProperties":2}"#,
+      ["{}", #"{"a":2,"x":1}"#, #"{"x":1,"xx":1}"#], not: [#"{"a":2,"x":1,"xx":1}"#]),
     Conformance(
       #"{"type":"object","anyOf":[{"minProperties":1,"additionalProperties":false},{"maxProperties":0}]}"#,
       ["{}"], not: [#"{"a":1}"#]),
@@ -69,6 +114,13 @@ import Testing
     Conformance(
       #"{"type":"string","format":"byte"}"#, [#""""#, #""QUJD""#, #""QUI=""#, #""QQ==""#],
       not: [#""QUJ""#, #""Q===""#, #""Ä""#]),
+    // As zod writes an email.
+    Conformance(
+      #"{"type":"string","format":"email","pattern":"^(?!\\.)(?!.*\\.\\.)([A-Za-z0-9_'+\\-\\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\\-]*\\.)+[A-Za-z]{2,}$"}"#,
+      [#""a.b@example.org""#], not: [#"".a@b.org""#, #""a..b@c.org""#, #""a@b""#]),
+    Conformance(
+      #"{"type":"string","pattern":"^(?=.*[A-Z])(?=.*\\d).*$","minLength":4,"maxLength":6}"#,
+      [#""aA1b""#, #""1\"AAé""#], not: [#""A1""#, #""abc1""#, #""ABCD""#, #""aA1bcde""#]),
     Conformance(#"{"type":"string","format":"binary"}"#, [#""Ä""#], not: ["1"]),
     Conformance(#"{"type":"string","format":"password","maxLength":2}"#, [#""ab""#], not: [#""abc""#]),
   ]
@@ -88,12 +140,9 @@ import Testing
       "minProperties at most the number of properties", "minProperties"
     ),
     (
-      #"{"patternProperties":{"^a":{},"b":{}}}"#, "one pattern in patternProperties", "patternProperties"
+      #"{"patternProperties":{"a.{30}$":{},"b.{30}$":{}}}"#, "that 8192 states can match", "patternProperties"
     ),
-    (
-      #"{"properties":{"a":{}},"propertyNames":{"pattern":"^a"}}"#, "only type and enum in propertyNames",
-      "propertyNames"
-    ),
+    (#"{"patternProperties":[]}"#, "an object of schemas in patternProperties", "patternProperties"),
     (
       #"{"propertyNames":{"anyOf":[{"pattern":"^a"}]}}"#, "only type, enum, pattern, format and lengths",
       "propertyNames"

@@ -249,9 +249,11 @@ import Testing
     (#"{"uniqueItems":true}"#, "'uniqueItems'", "uniqueItems"),
     (#"{"contains":{}}"#, "'contains'", "contains"),
     (
-      #"{"type":"object","strict":true,"dependentRequired":{"a":["b"]}}"#, "'dependentRequired'",
-      "dependentRequired"
+      #"{"type":"object","strict":true,"dependentSchemas":{"a":{}}}"#, "'dependentSchemas'",
+      "dependentSchemas"
     ),
+    (#"{"dependentRequired":{"a":"b"}}"#, "lists of names in dependentRequired", "dependentRequired"),
+    (#"{"unevaluatedProperties":{"type":"null"}}"#, "'unevaluatedProperties'", "unevaluatedProperties"),
     (#"{"type":"text"}"#, "expected a type among", "type"), (#"{"type":7}"#, "expected a type among", "type"),
     (#"{"type":"string","format":"color"}"#, "expected a format among", "format"),
     (
@@ -271,7 +273,7 @@ import Testing
     (#"{"enum":[3],"minimum":"4"}"#, "expected a number in minimum", "minimum"),
     (#"{"const":3,"minimum":4}"#, "expected a constraint that some text satisfies", nil),
     (#"{"enum":["ab"],"pattern":"a"}"#, "bounds of numbers and lengths next to 'enum'", "pattern"),
-    (#"{"type":"string","pattern":"(?=a)"}"#, "schema.pattern: expected a plain group", "pattern"),
+    (#"{"type":"string","pattern":"(?=a)"}"#, "schema.pattern: expected lookaheads only after ^", "pattern"),
     (#"{"type":"string","minLength":3,"maxLength":2}"#, "minLength at most maxLength", "minLength"),
     (#"{"type":"string","maxLength":1e30}"#, "expected a count from 0 to 10000", "maxLength"),
     (#"{"type":"array","minItems":-1}"#, "expected a count from 0", "minItems"),
@@ -293,7 +295,7 @@ import Testing
       "expected a constraint that some text", nil
     ),
     (#"{"anyOf":[]}"#, "expected a list of schemas in anyOf", "anyOf"),
-    (#"{"allOf":[{"pattern":"a"},{"pattern":"b"}]}"#, "each keyword once", "pattern"),
+    (#"{"allOf":[{"format":"date"},{"format":"time"}]}"#, "each keyword once", "format"),
     (
       #"{"allOf":[{"properties":{"a":{}},"additionalProperties":false},{"properties":{"b":{}}}]}"#,
       "'additionalProperties'", "additionalProperties"

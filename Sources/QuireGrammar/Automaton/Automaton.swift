@@ -206,25 +206,29 @@ final class Automaton {
   }
 
   /// Forgets all states but those that are held and those given, which get new numbers.
+  ///
+  /// Stacks keep their order, and so do the positions of a state: each kept position and stack is looked at once, and
+  /// nothing is sorted.
   func forget(except kept: UnsafeMutableBufferPointer<Int32>) {
-    let (oldStates, oldStacks) = (states, stacks)
+    let old = states
+    var isUsed = [Bool](repeating: false, count: stacks.count)
+    for state in Set(kept).union(held.filter { $0 >= 0 }) {
+      for position in old.positions(of: state) { stacks.mark(position.stack, in: &isUsed) }
+    }
+    let numbers = stacks.keep(isUsed)
     states = StateTable()
-    stacks = StackTable()
     transitions.update(repeating: Self.unknown, count: transitionCapacity)
     var moved: [Int32: Int32] = [Self.deadState: Self.deadState]
     func move(_ state: Int32) -> Int32 {
       if let known = moved[state] { return known }
-      collecting.removeAll()
-      for position in oldStates.positions(of: state) {
-        work += 1 + Int(oldStacks[position.stack].depth)
-        collecting.addFinal(Position(node: position.node, stack: stacks.copy(position.stack, of: oldStacks)))
-      }
-      let new = states.intern(collecting.sorted())
+      let new = states.intern(
+        old.positions(of: state).map { Position(node: $0.node, stack: numbers[Int($0.stack)]) })
       moved[state] = new
       return new
     }
     for index in kept.indices { kept[index] = move(kept[index]) }
     for handle in held.indices where held[handle] >= 0 { held[handle] = move(held[handle]) }
+    count(work: states.positionCount + stacks.count)
     growTable()
   }
 }

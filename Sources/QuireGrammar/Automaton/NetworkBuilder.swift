@@ -14,14 +14,8 @@ struct NetworkBuilder {
   var alikes: [Int32] = [Network.acceptNode, Network.escapeNode]
   private(set) var starts: [Int32] = []
   private(set) var ends: [Int32] = []
-  /// Ends of the sequences of UTF-8 under construction that many ranges share.
-  private var suffixes: [Suffix: Int32] = [:]
-
-  private struct Suffix: Hashable {
-    let low: UInt8
-    let high: UInt8
-    let target: Int32
-  }
+  /// Nodes of the set under construction by the bytes that follow them.
+  private var tails: [[ArraySlice<ClosedRange<UInt8>>]: Int32] = [:]
 
   /// Line feeds that Qwen3's template puts between a thought and the answer, at most.
   private static let lineFeedCountAfterThought = 2
@@ -142,28 +136,36 @@ extension NetworkBuilder {
   private mutating func addScalars(
     _ set: ScalarSet, from source: Int32, to target: Int32
   ) throws(GrammarError) {
-    suffixes.removeAll(keepingCapacity: true)
+    tails.removeAll(keepingCapacity: true)
+    var sequences: [ArraySlice<ClosedRange<UInt8>>] = []
     for range in set.ranges {
-      try UTF8Ranges.forEach(in: range) { (bytes) throws(GrammarError) in
-        var node = target
-        for byte in bytes.dropFirst().reversed() {
-          let suffix = Suffix(low: byte.lowerBound, high: byte.upperBound, target: node)
-          if let known = suffixes[suffix] {
-            node = known
-          } else {
-            let next = try addNode()
-            try add(
-              Network.Edge(kind: .bytes, low: byte.lowerBound, high: byte.upperBound, target: node),
-              from: next)
-            suffixes[suffix] = next
-            node = next
-          }
+      try UTF8Ranges.forEach(in: range) { (bytes) throws(GrammarError) in sequences.append(bytes[...]) }
+    }
+    try addBytes(sequences[...], from: source, to: target)
+  }
+
+  /// The UTF-8 of a set as a trie in which equal parts are one, so that a node has few edges and a state one position.
+  /// The first bytes of two sequences, which are in order, are the same range or apart.
+  private mutating func addBytes(
+    _ sequences: ArraySlice<ArraySlice<ClosedRange<UInt8>>>, from source: Int32, to target: Int32
+  ) throws(GrammarError) {
+    var rest = sequences
+    while let sequence = rest.first, let byte = sequence.first {
+      let group = rest.prefix { $0.first == byte }
+      rest = rest.dropFirst(group.count)
+      var next = target
+      if sequence.count > 1 {
+        let tail = group.map { $0.dropFirst() }
+        if let known = tails[tail] {
+          next = known
+        } else {
+          next = try addNode()
+          tails[tail] = next
+          try addBytes(tail[...], from: next, to: target)
         }
-        guard let first = bytes.first else { return }
-        try add(
-          Network.Edge(kind: .bytes, low: first.lowerBound, high: first.upperBound, target: node),
-          from: source)
       }
+      try add(
+        Network.Edge(kind: .bytes, low: byte.lowerBound, high: byte.upperBound, target: next), from: source)
     }
   }
 

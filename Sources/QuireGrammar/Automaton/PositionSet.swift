@@ -73,9 +73,6 @@ struct PositionSet {
     hasSlots = true
   }
 
-  /// Adds a position that needs no look.
-  mutating func addFinal(_ position: Position) { list.append(position) }
-
   mutating func popPending() -> Position? {
     guard doneCount < list.count else { return nil }
     defer { doneCount += 1 }

@@ -15,6 +15,7 @@ struct Repetition: Equatable {
 
   /// Both counts as one. Nil where the sums have gaps, as those of `(x{3}){0,2}` do, or are too large to be built.
   private func joined(with inner: Repetition) -> Repetition? {
+    if maximum == 0 { return Repetition(part: inner.part, minimum: 0, maximum: 0) }
     // j times the inner counts and j + 1 times them leave no gap between them. It is smaller for a greater j.
     if minimum != maximum && inner.minimum > 1 {
       guard minimum > 0 else { return nil }

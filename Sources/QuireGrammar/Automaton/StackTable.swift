@@ -57,26 +57,48 @@ struct StackTable {
     }
   }
 
-  /// A stack of another table as one of this one.
-  mutating func copy(_ stack: Int32, of other: StackTable) -> Int32 {
-    rebuild(stack, of: other, above: StackTable.empty, on: nil) { $0 }
+  /// Marks a stack and all that it stands on.
+  func mark(_ stack: Int32, in marks: inout [Bool]) {
+    var current = Int(stack)
+    while current > StackTable.cut && !marks[current] {
+      marks[current] = true
+      current = Int(frames[current].parent)
+    }
   }
 
-  /// A stack with everything from `base` down replaced by `bottom`, and its nodes by others.
-  ///
-  /// - Parameter bottom: nil keeps what the stack ends with
-  mutating func rebuild(
-    _ stack: Int32, of other: StackTable, above base: Int32, on bottom: Int32?, _ change: (Int32) -> Int32
-  ) -> Int32 {
-    var nodes: [Int32] = []
-    var current = stack
-    while current != base && current > StackTable.cut {
-      nodes.append(change(other[current].node))
-      current = other[current].parent
+  /// Forgets all stacks but those that are marked; gives the new number of each of these, by its old one. Their order
+  /// stays.
+  mutating func keep(_ marks: [Bool]) -> [Int32] {
+    let old = frames
+    self = StackTable()
+    var numbers = [Int32](repeating: StackTable.cut, count: old.count)
+    numbers[Int(StackTable.empty)] = StackTable.empty
+    // A stack comes after what it stands on, and is no deeper than it was.
+    for stack in old.indices where marks[stack] {
+      let frame = old[stack]
+      numbers[stack] = push(frame.node, on: numbers[Int(frame.parent)]) ?? StackTable.cut
     }
-    var result = bottom ?? current
-    // No deeper than the other one was.
-    for node in nodes.reversed() { result = push(node, on: result) ?? result }
+    return numbers
+  }
+
+  /// A stack whose nodes are replaced by others, down to a stack that is known.
+  ///
+  /// - Parameter known: what stacks become; each of those that are looked at is added
+  mutating func rebuild(
+    _ stack: Int32, known: inout [Int32: Int32], _ change: (Int32) -> Int32
+  ) -> Int32 {
+    var chain: [Int32] = []
+    var current = stack
+    while known[current] == nil && current > StackTable.cut {
+      chain.append(current)
+      current = frames[Int(current)].parent
+    }
+    var result = known[current] ?? current
+    for stack in chain.reversed() {
+      // No deeper than it was.
+      result = push(change(frames[Int(stack)].node), on: result) ?? result
+      known[stack] = result
+    }
     return result
   }
 

@@ -144,7 +144,7 @@ struct GBNFReader {
   private mutating func readRepeated() throws(GrammarError) -> GrammarExpression {
     quantifierDepth = 0
     var part = try readPart()
-    while let (minimum, maximum) = try text.takeQuantifier() {
+    while let (minimum, maximum) = try text.takeQuantifier(allowsBlanks: true) {
       quantifierDepth += 1
       guard quantifierDepth <= GrammarLimits.depthMaximum else {
         throw text.error(

@@ -74,4 +74,8 @@ package struct ScalarSet: Sendable, Equatable {
   package func subtracting(_ other: ScalarSet) -> ScalarSet {
     inverted.union(other).inverted
   }
+
+  package func intersection(_ other: ScalarSet) -> ScalarSet {
+    inverted.union(other.inverted).inverted
+  }
 }

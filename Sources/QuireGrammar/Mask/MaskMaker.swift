@@ -57,7 +57,7 @@ final class MaskMaker {
   func mask(ofHandle handle: Int) throws(MaskOverload) -> TokenMask {
     if let known = masks.value(of: automaton.state(of: handle)) { return known }
     workLimit = automaton.work + GrammarLimits.maskWorkMaximum
-    if automaton.isFull { forget() }
+    if automaton.isFull { forget(pathCount: 0) }
     path[0] = automaton.state(of: handle)
     path[1] = Automaton.deadState
     let mask = try makeMask()
@@ -164,17 +164,29 @@ final class MaskMaker {
   /// Forgets in the middle of a walk; gives the new number of a state.
   private func forget(_ state: Int32, depth: Int) -> Int32 {
     path[Self.pinnedCount + depth] = state
-    forget()
+    forget(pathCount: Self.pinnedCount + depth + 1)
     return path[Self.pinnedCount + depth]
   }
 
-  private func forget() {
-    let locals = localMasks.states
+  /// Forgets all states but those that are held, the first ones of the path and those of local masks.
+  private func forget(pathCount: Int) {
+    (path + pathCount).update(repeating: Automaton.deadState, count: pathCapacity - pathCount)
+    let locals = keptLocals()
     var kept = Array(UnsafeBufferPointer(start: path, count: pathCapacity)) + locals
     kept.withUnsafeMutableBufferPointer { automaton.forget(except: $0) }
     path.update(from: kept, count: pathCapacity)
     masks.removeAll()
     localMasks.renumber(Dictionary(zip(locals, kept.dropFirst(pathCapacity)), uniquingKeysWith: { $1 }))
+  }
+
+  /// The states of local masks, without the largest ones where all together would take too long to keep.
+  private func keptLocals() -> [Int32] {
+    let sized = localMasks.states.map { (state: $0, size: automaton.states.positions(of: $0).count) }
+    var left = GrammarLimits.keptPositionMaximum
+    return sized.sorted { $0.size < $1.size }.prefix {
+      left -= $0.size
+      return left >= 0
+    }.map(\.state)
   }
 }
 

@@ -5,13 +5,14 @@
 /// | `a|b`, `(…)`, `(?:…)`, `(?<name>…)`, `(?P<name>…)` | either; a group, whose name says nothing |
 /// | `.` | any scalar but a line feed; in ECMAScript but any end of a line |
 /// | `[a-z_]`, `[^…]` | one scalar of the set, or not of it |
-/// | `\d \w` and `\D \W` | ASCII digits, word characters; all others |
+/// | `\d \w` and `\D \W` | ASCII digits, word characters; what is one in no script, see `ScalarReadings` |
 /// | `\s` and `\S` | white space of Unicode, as the dialect counts it; all others |
 /// | `\n \r \t \f \v \0 \xHH \uHHHH \u{H…}` | that scalar; `\` before punctuation is the punctuation |
 /// | `* + ? {m} {m,} {m,n} {,n}` | repetition; a `?` after it changes nothing |
 /// | `^` and `$` | the ends, where an alternative of the whole expression begins and ends |
+/// | `(?=…)`, `(?!…)` | a lookahead, where an alternative of the whole expression begins, in a `pattern` after `^` |
 ///
-/// Lookaround, backreferences, word boundaries, flags, possessive quantifiers, several quantifiers of one part and `\p`
+/// Other lookaround, backreferences, word boundaries, flags, possessive quantifiers, several quantifiers of one part and `\p`
 /// are refused.
 struct RegexReader {
   /// Where languages read the same expression differently.
@@ -43,6 +44,8 @@ struct RegexReader {
     var expression = GrammarExpression.empty
     var isAnchoredAtStart = false
     var isAnchoredAtEnd = false
+    /// What the whole text satisfies besides.
+    var lookaheads: [TextCondition] = []
   }
 
   private var text: SourceText
@@ -53,8 +56,34 @@ struct RegexReader {
   static func grammar(of source: String) throws(GrammarError) -> Grammar {
     var grammar = Grammar()
     let alternatives = try alternatives(of: source, .python, name: "regex")
-    grammar.root = .choice(alternatives.map(\.expression))
+    switch condition(of: alternatives, among: .empty) {
+    case .expression(let expression): grammar.root = expression
+    case let condition:
+      guard let automaton = try? ScalarAutomaton([condition]) else {
+        throw GrammarError(
+          """
+          regex: expected lookaheads that \(GrammarLimits.automatonStatesMaximum) states can match together with the rest, \
+          found some that need more; use simpler ones
+          """)
+      }
+      grammar.root = automaton.rules(in: &grammar, written: { .scalars($0) }) { $0 == [true] ? .empty : nil }
+    }
     return grammar
+  }
+
+  /// What a text satisfies in which one of the alternatives is found; an expression if none looks ahead.
+  ///
+  /// - Parameter anything: what may stand before and after an alternative that is not anchored
+  static func condition(
+    of alternatives: [Alternative], among anything: GrammarExpression
+  ) -> TextCondition {
+    let wholes = alternatives.map { part in
+      GrammarExpression.sequence([
+        part.isAnchoredAtStart ? .empty : anything, part.expression, part.isAnchoredAtEnd ? .empty : anything,
+      ])
+    }
+    if alternatives.allSatisfy(\.lookaheads.isEmpty) { return .expression(.choice(wholes)) }
+    return .any(zip(alternatives, wholes).map { .all([.expression($1)] + $0.lookaheads) })
   }
 
   /// The alternatives of an expression.
@@ -86,9 +115,12 @@ struct RegexReader {
   private mutating func readAlternative(isOutermost: Bool) throws(GrammarError) -> Alternative {
     var alternative = Alternative()
     var parts: [GrammarExpression] = []
-    if isOutermost && text.take("^") { alternative.isAnchoredAtStart = true }
+    if isOutermost {
+      alternative.isAnchoredAtStart = text.take("^")
+      alternative.lookaheads = try readLookaheads(isAnchored: alternative.isAnchoredAtStart)
+    }
     while let scalar = text.next, scalar != "|", scalar != ")" {
-      if isOutermost && scalar == "$" && (text.second == nil || text.second == "|") {
+      if isOutermost && scalar == "$" && [nil, "|", ")"].contains(text.second) {
         text.index += 1
         alternative.isAnchoredAtEnd = true
         break
@@ -97,6 +129,35 @@ struct RegexReader {
     }
     alternative.expression = .sequence(parts)
     return alternative
+  }
+
+  private mutating func readLookaheads(isAnchored: Bool) throws(GrammarError) -> [TextCondition] {
+    var lookaheads: [TextCondition] = []
+    while text.next == "(", text.second == "?" {
+      let start = text.index
+      let isNegative = text.take("(?!")
+      guard isNegative || text.take("(?=") else { break }
+      guard isAnchored || dialect == .python else {
+        text.index = start
+        throw text.error(expected: "lookaheads only after ^ at the beginning", advice: "write ^ before it")
+      }
+      let inner = try readAlternatives(isOutermost: true)
+      guard inner.allSatisfy(\.lookaheads.isEmpty) else {
+        throw text.error(expected: "no lookahead in another one", advice: "write one after the other")
+      }
+      guard text.take(")") else { throw text.error(expected: ")", advice: "close the lookahead") }
+      lookaheads.append(lookahead(inner, isNegative: isNegative))
+    }
+    return lookaheads
+  }
+
+  private func lookahead(_ alternatives: [Alternative], isNegative: Bool) -> TextCondition {
+    // In Python, $ is also before a line feed at the end: the text must not be refused by either reading.
+    let end: GrammarExpression = isNegative ? .optional(.text("\n")) : .empty
+    let texts = alternatives.map {
+      GrammarExpression.sequence([$0.expression, $0.isAnchoredAtEnd ? end : .anyNumber(.scalars(.all))])
+    }
+    return isNegative ? .not(.expression(.choice(texts))) : .expression(.choice(texts))
   }
 
   private mutating func readRepeated() throws(GrammarError) -> GrammarExpression {
@@ -120,7 +181,7 @@ struct RegexReader {
     case ".":
       text.index += 1
       return .scalars(dialect.anyScalar)
-    case "\\": return .scalars(try readEscape(inClass: false))
+    case "\\": return .scalars(try readEscape(inClass: false).common)
     case "*", "+", "?", "{":
       throw text.error(expected: "something to repeat", advice: "write a backslash before the character")
     case "^", "$":
@@ -143,7 +204,9 @@ struct RegexReader {
         guard text.take(">") else { throw text.error(expected: "> after the name", advice: "close it") }
       } else if !text.take(":") {
         throw text.error(
-          expected: "a plain group", advice: "lookaround, backreferences and flags are not supported")
+          expected: "a plain group",
+          advice:
+            "other lookaround than lookaheads at the beginning, backreferences and flags are not supported")
       }
     }
     let alternatives = try readAlternatives(isOutermost: false)
@@ -158,11 +221,11 @@ extension RegexReader {
   private mutating func readClass() throws(GrammarError) -> ScalarSet {
     text.index += 1
     let isInverted = text.take("^")
-    var ranges: [ClosedRange<UInt32>] = []
+    var set: ScalarReadings?
     while let scalar = text.next, scalar != "]" {
       let low = try readMember()
       guard text.next == "-", let second = text.second, second != "]" else {
-        ranges += low.ranges
+        set = set?.union(low) ?? low
         continue
       }
       text.index += 1
@@ -170,62 +233,74 @@ extension RegexReader {
       guard let first = low.onlyScalar, let last = high.onlyScalar, first <= last else {
         throw text.error(expected: "a range from a lower character to a higher one", advice: "correct it")
       }
-      ranges.append(first...last)
+      let range = ScalarReadings(ScalarSet([first...last]))
+      set = set?.union(range) ?? range
     }
     guard text.take("]") else { throw text.error(expected: "]", advice: "close the class") }
-    let set = ScalarSet(ranges)
-    guard !ranges.isEmpty else {
+    guard let set else {
       throw text.error(expected: "a class with characters", found: "none", advice: "add some")
     }
-    return isInverted ? set.inverted : set
+    return (isInverted ? set.inverted : set).common
   }
 
-  private mutating func readMember() throws(GrammarError) -> ScalarSet {
+  private mutating func readMember() throws(GrammarError) -> ScalarReadings {
     if text.next == "\\" { return try readEscape(inClass: true) }
     guard let scalar = text.take() else { throw text.error(expected: "]", advice: "close the class") }
-    return ScalarSet(scalar)
+    return ScalarReadings(ScalarSet(scalar))
   }
 
-  private static let sets: [Unicode.Scalar: ScalarSet] = [
-    "d": .digits, "w": .wordCharacters, "D": ScalarSet.digits.inverted,
-    "W": ScalarSet.wordCharacters.inverted,
-  ]
+  private func namedSet(_ letter: Unicode.Scalar) -> ScalarReadings? {
+    switch letter {
+    case "d": .digits
+    case "D": ScalarReadings.digits.inverted
+    case "w": .wordCharacters
+    case "W": ScalarReadings.wordCharacters.inverted
+    case "s": ScalarReadings(dialect.whiteSpace)
+    case "S": ScalarReadings(dialect.whiteSpace.inverted)
+    default: nil
+    }
+  }
+
   private static let controls: [Unicode.Scalar: Unicode.Scalar] = [
     "n": "\n", "r": "\r", "t": "\t", "f": "\u{C}", "v": "\u{B}", "0": "\0",
   ]
 
-  private mutating func readEscape(inClass: Bool) throws(GrammarError) -> ScalarSet {
+  private mutating func readEscape(inClass: Bool) throws(GrammarError) -> ScalarReadings {
     text.index += 1
     guard let scalar = text.next else {
       throw text.error(expected: "a character after the backslash", advice: "write \\\\ for a backslash")
     }
-    if let set = Self.sets[scalar] {
+    if let set = namedSet(scalar) {
       text.index += 1
       return set
     }
-    if scalar == "s" || scalar == "S" {
+    return ScalarReadings(ScalarSet(try readEscapedScalar(scalar, inClass: inClass)))
+  }
+
+  /// The scalar of an escape whose character after the backslash is known.
+  private mutating func readEscapedScalar(
+    _ scalar: Unicode.Scalar, inClass: Bool
+  ) throws(GrammarError) -> Unicode.Scalar {
+    if scalar == "x" || scalar == "u" {
       text.index += 1
-      return scalar == "s" ? dialect.whiteSpace : dialect.whiteSpace.inverted
+      return try readCode(digitCount: scalar == "x" ? 2 : 4)
     }
-    if let control = Self.controls[scalar] {
+    // Some languages read digits after \0 as an octal number.
+    if let control = Self.controls[scalar], scalar != "0" || !ScalarSet.digits.contains(text.second ?? " ") {
       text.index += 1
-      return ScalarSet(control)
+      return control
     }
     if inClass && scalar == "b" {
       text.index += 1
-      return ScalarSet("\u{8}")
-    }
-    if scalar == "x" || scalar == "u" {
-      text.index += 1
-      return ScalarSet(try readCode(digitCount: scalar == "x" ? 2 : 4))
+      return "\u{8}"
     }
     guard !ScalarSet.wordCharacters.contains(scalar) || scalar == "_" else {
       throw text.error(
         expected: "an escape of the supported subset",
-        advice: "backreferences, boundaries and \\p are not supported")
+        advice: "backreferences, boundaries, octal numbers and \\p are not supported")
     }
     text.index += 1
-    return ScalarSet(scalar)
+    return scalar
   }
 
   private mutating func readCode(digitCount: Int) throws(GrammarError) -> Unicode.Scalar {
@@ -238,13 +313,5 @@ extension RegexReader {
     let scalar = try text.takeScalar(digitCount: length)
     guard text.take("}") else { throw text.error(expected: "}", advice: "close the escape") }
     return scalar
-  }
-}
-
-extension ScalarSet {
-  /// The scalar of a set of one.
-  fileprivate var onlyScalar: UInt32? {
-    guard ranges.count == 1, ranges[0].count == 1 else { return nil }
-    return ranges[0].lowerBound
   }
 }

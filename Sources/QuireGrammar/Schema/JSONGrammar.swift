@@ -114,6 +114,29 @@ struct JSONGrammar {
     }
   }
 
+  /// The rest of a string whose text an automaton reads.
+  ///
+  /// - Parameter ending: what follows a text by the conditions that it satisfies; nil where no text ends
+  mutating func text(
+    _ automaton: ScalarAutomaton, ending: (_ satisfied: [Bool]) -> GrammarExpression?
+  ) -> GrammarExpression {
+    // Most sets have all of these, which a rule makes small.
+    let beyondASCII = rule("beyond ASCII") { _ in .scalars(Self.beyondASCII) }
+    let escapes = rule("escapes") { _ in Self.escaped(Self.plainCharacters.inverted) }
+    func written(_ set: ScalarSet) -> GrammarExpression {
+      var (rest, parts): (ScalarSet, [GrammarExpression]) = (set, [])
+      for (part, rule) in [(Self.beyondASCII, beyondASCII), (Self.plainCharacters.inverted, escapes)]
+      where part.subtracting(set).isEmpty {
+        rest = rest.subtracting(part)
+        parts.append(rule)
+      }
+      return .choice([Self.escaped(rest)] + parts)
+    }
+    return automaton.rules(in: &grammar, written: written, ending: ending)
+  }
+
+  private static let beyondASCII = ScalarSet([0x80...ScalarSet.scalarMaximum])
+
   private static func escaped(_ set: ScalarSet) -> GrammarExpression {
     let plain = set.subtracting(plainCharacters.inverted)
     let specials = plainCharacters.inverted.ranges.joined().compactMap(Unicode.Scalar.init)

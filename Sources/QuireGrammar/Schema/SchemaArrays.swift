@@ -8,28 +8,34 @@ enum SchemaArrays {
     /// The keyword that lists the schemas of `prefix`.
     let prefixKeyword: String
     /// The schema of elements after `prefix`; nil when the keyword is not there.
-    let items: JSONValue?
+    let items: Placed<JSONValue?>
+    private let path: String
 
     /// Throws when `prefixItems` is no list, or `items` is one next to it.
     init(of object: JSONObject, at path: String, _ reader: SchemaReader) throws(GrammarError) {
+      self.path = path
       let (prefix, items) = (object["prefixItems"], object["items"])
       if case .array(let list)? = items {
         guard prefix == nil else {
           throw reader.unsupported("items", path, because: "one schema in items next to prefixItems")
         }
         // A list, as in versions of JSON Schema before 2020-12; other elements follow `additionalItems`.
-        (self.prefix, prefixKeyword, self.items) = (list, "items", object["additionalItems"])
+        (self.prefix, prefixKeyword) = (list, "items")
+        self.items = Placed(object["additionalItems"], at: path + ".additionalItems")
         return
       }
       guard let list = (prefix ?? .array([])).arrayValue else {
         throw reader.unsupported("prefixItems", path, because: "a list of schemas in prefixItems")
       }
-      (self.prefix, prefixKeyword, self.items) = (list, "prefixItems", items)
+      (self.prefix, prefixKeyword) = (list, "prefixItems")
+      self.items = Placed(items, at: path + ".items")
     }
 
-    var isFree: Bool { prefix.isEmpty && items == nil }
+    var isFree: Bool { prefix.isEmpty && items.value == nil }
 
-    func schema(at index: Int) -> JSONValue? { index < prefix.count ? prefix[index] : items }
+    func schema(at index: Int) -> Placed<JSONValue?> {
+      index < prefix.count ? Placed(prefix[index], at: "\(path).\(prefixKeyword)[\(index)]") : items
+    }
   }
 
   static func expression(
@@ -44,7 +50,7 @@ enum SchemaArrays {
     }
     let elements = try Elements(of: object, at: path, reader)
     if elements.prefix.isEmpty {
-      let item = try reader.expression(elements.items ?? .bool(true), at: path + ".items")
+      let item = try reader.expression(elements.items.value ?? true, at: elements.items.path)
       if maximum == 0 { return reader.json.brackets(.empty) }
       // A rule, so that copies are small.
       let rule = reader.json.grammar.add("item", item)
@@ -62,8 +68,8 @@ enum SchemaArrays {
     let comma = reader.json.comma
     let count = min(prefix.count, maximum ?? .max)
     var rest = GrammarExpression.empty
-    if let items = elements.items, maximum ?? .max > prefix.count {
-      let item = reader.json.grammar.add("item", try reader.expression(items, at: path + ".items"))
+    if let items = elements.items.value, maximum ?? .max > prefix.count {
+      let item = reader.json.grammar.add("item", try reader.expression(items, at: elements.items.path))
       rest = .repetition(
         .sequence([comma, .rule(item)]), minimum: max(0, minimum - prefix.count),
         maximum: maximum.map { $0 - prefix.count })
@@ -76,7 +82,8 @@ enum SchemaArrays {
       return reader.json.brackets(.empty)
     }
     for index in (0..<count).reversed() {
-      let element = try reader.expression(prefix[index], at: "\(path).\(elements.prefixKeyword)[\(index)]")
+      let element = try reader.expression(
+        prefix[index], at: "\(path).\(elements.prefixKeyword)[\(index)]")
       let tail = reader.json.grammar.add("elements", .sequence([element, rest]))
       let all = GrammarExpression.rule(tail)
       if index == 0 {

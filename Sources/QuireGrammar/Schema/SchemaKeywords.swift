@@ -5,8 +5,7 @@ enum SchemaKeywords {
   /// Keywords of JSON Schema that would constrain values and are not supported.
   static let unsupported: Set<String> = [
     "not", "if", "then", "else", "contains", "minContains", "maxContains", "dependencies",
-    "dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef",
-    "$recursiveRef",
+    "dependentSchemas", "$dynamicRef", "$recursiveRef",
   ]
 
   /// Types in the order in which they are tried, with the keywords that are about them.
@@ -15,10 +14,15 @@ enum SchemaKeywords {
       "object",
       [
         "properties", "required", "additionalProperties", "minProperties", "maxProperties", "propertyNames",
-        "patternProperties",
+        "patternProperties", "unevaluatedProperties", "dependentRequired",
       ]
     ),
-    ("array", ["items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"]),
+    (
+      "array",
+      [
+        "items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "unevaluatedItems",
+      ]
+    ),
     ("string", ["minLength", "maxLength", "pattern", "format"]),
     ("number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
     ("integer", []), ("boolean", []), ("null", []),
@@ -55,6 +59,23 @@ enum SchemaKeywords {
   }
 
   static func isSupported(_ member: JSONObject.Member) -> Bool {
-    member.key == "multipleOf" ? member.value.intValue == 1 : supported.contains(member.key)
+    switch member.key {
+    case "multipleOf": member.value.intValue == 1
+    case "unevaluatedProperties", "unevaluatedItems": member.value == false
+    default: supported.contains(member.key)
+    }
+  }
+
+  /// A flat schema whose `unevaluatedProperties` and `unevaluatedItems` are about no other schema any more: what it does
+  /// not name itself, nothing else does.
+  static func closed(_ flat: JSONObject) -> JSONObject {
+    var closed = flat
+    let rest = flat["items"]?.arrayValue == nil ? "items" : "additionalItems"
+    for (keyword, own) in [("unevaluatedProperties", "additionalProperties"), ("unevaluatedItems", rest)]
+    where flat[keyword] != nil {
+      closed[keyword] = nil
+      closed[own] = flat[own] ?? false
+    }
+    return closed
   }
 }

@@ -13,36 +13,40 @@ struct SchemaMembers {
   /// A member with another key; nil when there is none.
   private(set) var extra: GrammarExpression?
   private let requiredNames: Set<UTF8Key>
-  /// The keys that are allowed; nil for all.
-  private let listedNames: Set<UTF8Key>?
 
   init(of object: JSONObject, at path: String, _ reader: inout SchemaReader) throws(GrammarError) {
-    let keys = try SchemaKeys(of: object, at: path, &reader)
     let required = try Self.requiredNames(of: object, at: path, reader)
     try reader.visit(required.count)
     guard let schemas = (object["properties"] ?? [:]).objectValue else {
       throw reader.unsupported("properties", path, because: "an object of schemas in properties")
     }
-    var listed: [String]?
-    if case .listed(let names) = keys { listed = names }
+    let keys = try SchemaKeys(of: object, names: schemas.keys + required, at: path, &reader)
     requiredNames = Set(required.map { UTF8Key($0) })
-    listedNames = listed.map { Set($0.map { UTF8Key($0) }) }
     for member in schemas.members {
-      let value = try reader.expression(
-        member.value, at: "\(path).properties.\(SchemaReader.shortened(member.key))")
-      add(member.key, value, reader)
+      let memberPath = "\(path).properties.\(SchemaReader.shortened(member.key))"
+      let own = Placed(member.value, at: memberPath)
+      let value = try keys.schemas(of: member.key).map { (more) throws(GrammarError) in
+        try reader.expression(ofAll: [own] + more, at: memberPath)
+      }
+      add(member.key, value ?? .nothing, reader)
     }
-    // Without `additionalProperties`, only named members are written.
-    let isOpen = object["additionalProperties"] ?? .bool(schemas.isEmpty) != false
+    // Without `additionalProperties`, only members that are named or match a pattern are written.
+    let isOpen = object["additionalProperties"] ?? .bool(schemas.isEmpty && !keys.hasPatterns) != false
     var known = Set(schemas.keys.map { UTF8Key($0) })
-    let further = (required + (isOpen ? listed ?? [] : [])).filter { known.insert(UTF8Key($0)).inserted }
-    let hasPattern = object["patternProperties"] != nil
-    let hasExtra =
-      listed == nil && (hasPattern || isOpen && (object["additionalProperties"] != nil || further.isEmpty))
+    let further = (required + (isOpen || keys.hasPatterns ? keys.listed ?? [] : []))
+      .filter { known.insert(UTF8Key($0)).inserted }
+    let isFree = isOpen && (object["additionalProperties"] != nil || further.isEmpty)
+    let hasExtra = keys.listed == nil && (keys.hasPatterns || isFree)
     guard hasExtra || !further.isEmpty else { return }
-    let value = try Self.additionalValue(of: object, isShared: !further.isEmpty, at: path, &reader)
-    for name in further { add(name, value, reader) }
-    if hasExtra { extra = try extraMember(value, keys: keys, &reader) }
+    let additional = try Self.additionalValue(
+      of: object, isShared: !further.isEmpty || keys.hasPatterns, at: path, &reader)
+    for name in further {
+      let value = try keys.schemas(of: name).map { (schemas) throws(GrammarError) in
+        try Self.value(of: schemas, at: path, &reader) ?? additional
+      }
+      add(name, value ?? .nothing, reader)
+    }
+    if hasExtra { try addExtra(keys, additional: isFree ? additional : nil, at: path, &reader) }
   }
 
   private static func requiredNames(
@@ -56,37 +60,40 @@ struct SchemaMembers {
   }
 
   private mutating func add(_ name: String, _ value: GrammarExpression, _ reader: SchemaReader) {
-    let nameKey = UTF8Key(name)
     let key = GrammarExpression.literal(JSONGrammar.literalBytes(.string(name)))
-    let isAllowed = listedNames?.contains(nameKey) ?? true
     properties.append(
       Property(
-        name: name, member: reader.json.member(key: key, value: isAllowed ? value : .nothing),
-        isRequired: requiredNames.contains(nameKey)))
+        name: name, member: reader.json.member(key: key, value: value),
+        isRequired: requiredNames.contains(UTF8Key(name))))
   }
 
   /// The value of a member that no property names; as a rule where several members share it.
   private static func additionalValue(
     of object: JSONObject, isShared: Bool, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    if let member = object["patternProperties"]?.objectValue?.members.first {
-      let key = SchemaReader.shortened(member.key)
-      return try reader.expression(member.value, at: "\(path).patternProperties.\(key)")
-    }
     let value = try reader.expression(
       object["additionalProperties"] ?? true, at: path + ".additionalProperties")
     return isShared && value != .nothing ? .rule(reader.json.grammar.add("value", value)) : value
   }
 
-  private func extraMember(
-    _ value: GrammarExpression, keys: SchemaKeys, _ reader: inout SchemaReader
-  ) throws(GrammarError) -> GrammarExpression {
-    let key: GrammarExpression
-    if case .matching(let expression) = keys {
-      key = expression
-    } else {
-      key = try KeyGrammar.key(except: properties.map(\.name), &reader)
+  /// The value of a key that the schemas of these patterns are about; nil without any.
+  private static func value(
+    of schemas: [Placed<JSONValue>], at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression? {
+    schemas.isEmpty ? nil : try reader.expression(ofAll: schemas, at: path + ".patternProperties")
+  }
+
+  /// - Parameter additional: the value of a key that no pattern matches; nil when there is no such key
+  private mutating func addExtra(
+    _ keys: SchemaKeys, additional: GrammarExpression?, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) {
+    var member = try keys.member(&reader) { (schemas, reader) throws(GrammarError) in
+      try Self.value(of: schemas, at: path, &reader) ?? additional
     }
-    return .rule(reader.json.grammar.add("member", reader.json.member(key: key, value: value)))
+    if member == nil, let additional {
+      let key = try KeyGrammar.key(except: properties.map(\.name), &reader)
+      member = reader.json.member(key: key, value: additional)
+    }
+    extra = member.map { .rule(reader.json.grammar.add("member", $0)) }
   }
 }

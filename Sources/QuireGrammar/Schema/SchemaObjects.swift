@@ -20,43 +20,56 @@ enum SchemaObjects {
       return reader.json.braces(
         extra.map { reader.json.list($0, minimum: minimum, maximum: maximum) } ?? .empty)
     }
-    guard maximum.map({ extra == nil && $0 >= properties.count }) ?? true else {
-      throw reader.unsupported("maxProperties", path, because: "no count of properties next to 'properties'")
+    let requiredCount = properties.count(where: \.isRequired)
+    var optional = OptionalCount(missing: max(0, minimum - requiredCount))
+    if let maximum, extra != nil || maximum < properties.count {
+      guard maximum >= requiredCount else { return .nothing }
+      optional.limit = maximum - requiredCount
     }
     // bounded: each count by the limit of visits
-    let missing = max(0, minimum - properties.count(where: \.isRequired))
-    try reader.visit(properties.count * min(missing, GrammarLimits.schemaVisitMaximum))
-    return reader.json.braces(chain(properties, extra: extra, missing: missing, &reader))
+    try reader.visit((properties.count + 1) * min(optional.top, GrammarLimits.schemaVisitMaximum))
+    return reader.json.braces(chain(properties, extra: extra, optional, &reader))
   }
 
-  /// The members, in order, as rules for each: the members from there on, of which the first is written or left out.
-  /// Each rule is used last in another one, so that no stack grows with the number of properties.
-  ///
-  /// - Parameter missing: members that there are at least, besides those that are required
+  /// Members besides those that are required: at least `missing`, at most `limit`.
+  private struct OptionalCount {
+    let missing: Int
+    var limit: Int?
+
+    /// Counts from 0 to it are told apart.
+    var top: Int { limit ?? missing }
+
+    /// The count after one more; nil when there are too many.
+    func next(_ count: Int) -> Int? { count < top ? count + 1 : limit == nil ? count : nil }
+  }
+
+  /// The members, in order, as rules for each and for each count of optional members before it: the members from there
+  /// on, of which the first is written or left out. Each rule is used last in another one, so that no stack grows with
+  /// the number of properties.
   private static func chain(
-    _ properties: [SchemaMembers.Property], extra: GrammarExpression?, missing: Int,
+    _ properties: [SchemaMembers.Property], extra: GrammarExpression?, _ optional: OptionalCount,
     _ reader: inout SchemaReader
   ) -> GrammarExpression {
     let comma = reader.json.comma
-    /// By the number of missing members, the members that may be the first one here; nil for none.
-    var members = [GrammarExpression?](repeating: nil, count: missing + 1)
-    if let extra {
-      let several = GrammarExpression.rule(
-        reader.json.grammar.add("members", .sequence([extra, .anyNumber(.sequence([comma, extra]))])))
-      for count in 0...min(1, missing) { members[count] = several }
-    }
+    /// By the number of optional members so far, the members that may be the first one here; nil for none.
+    var members = extras(extra, optional, &reader)
     var isRequired = false
     for property in properties.reversed() {
       var longer = members
-      for count in 0...missing {
-        let restCount = property.isRequired ? count : max(0, count - 1)
+      // Each count has the member again.
+      let member =
+        optional.top == 0
+        ? property.member : .rule(reader.json.grammar.add("member", property.member))
+      for count in 0...optional.top {
         var alternatives: [GrammarExpression] = []
-        if let rest = members[restCount] {
-          let further = GrammarExpression.sequence([comma, rest])
-          let canEnd = !isRequired && restCount == 0
-          alternatives.append(.sequence([property.member, canEnd ? .optional(further) : further]))
-        } else if !isRequired && restCount == 0 {
-          alternatives.append(property.member)
+        if let next = property.isRequired ? count : optional.next(count) {
+          let canEnd = !isRequired && next >= optional.missing
+          if let rest = members[next] {
+            let further = GrammarExpression.sequence([comma, rest])
+            alternatives.append(.sequence([member, canEnd ? .optional(further) : further]))
+          } else if canEnd {
+            alternatives.append(member)
+          }
         }
         if !property.isRequired, let members = members[count] { alternatives.append(members) }
         longer[count] =
@@ -65,9 +78,32 @@ enum SchemaObjects {
       members = longer
       isRequired = isRequired || property.isRequired
     }
-    guard let all = members[missing] else { return .nothing }
+    let canBeEmpty = !isRequired && optional.missing == 0
+    guard let all = members[0] else { return canBeEmpty ? .empty : .nothing }
     let list = GrammarExpression.sequence([all, reader.json.space])
-    return isRequired || missing > 0 ? list : .optional(list)
+    return canBeEmpty ? .optional(list) : list
+  }
+
+  /// The members that no property names, by the number of optional members before them. They count as one of those that
+  /// are missing, as their keys may be the same, and as many as they are where there is a limit.
+  private static func extras(
+    _ extra: GrammarExpression?, _ optional: OptionalCount, _ reader: inout SchemaReader
+  ) -> [GrammarExpression?] {
+    var extras = [GrammarExpression?](repeating: nil, count: optional.top + 1)
+    guard let extra else { return extras }
+    let comma = reader.json.comma
+    if optional.limit == nil {
+      let several = GrammarExpression.sequence([extra, .anyNumber(.sequence([comma, extra]))])
+      let rule = GrammarExpression.rule(reader.json.grammar.add("members", several))
+      extras = extras.map { _ in rule }
+    } else {
+      for count in (0..<optional.top).reversed() {
+        let further = extras[count + 1].map { GrammarExpression.optional(.sequence([comma, $0])) } ?? .empty
+        extras[count] = .rule(reader.json.grammar.add("members", .sequence([extra, further])))
+      }
+    }
+    for count in extras.indices where optional.missing - count > 1 { extras[count] = nil }
+    return extras
   }
 }
 

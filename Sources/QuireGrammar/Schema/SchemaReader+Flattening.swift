@@ -23,44 +23,78 @@ extension SchemaReader {
         advice: "remove the circle of $ref or allOf", keyword: "allOf")
     }
     try visit(object.count)
-    var flat = try ownKeywords(of: object, at: path)
-    for (schema, schemaPath) in try parts(of: object, at: path) {
-      guard let part = try flattened(schema, at: schemaPath, depth: depth + 1),
-        let both = try merged(flat, part, at: schemaPath, depth: depth)
+    let own = try ownKeywords(of: object, at: path)
+    return try flattened(try parts(of: object, at: path), onto: own, at: path, depth: depth)
+  }
+
+  /// A flat schema, which is read at `path`, and others as one. Nil when no value is allowed.
+  mutating func flattened(
+    _ parts: [Placed<JSONValue>], onto own: JSONObject, at path: String, depth: Int = 0
+  ) throws(GrammarError) -> JSONObject? {
+    var flat = own
+    for part in parts {
+      guard let other = try flattened(part.value, at: part.path, depth: depth + 1),
+        let both = try merged(
+          Placed(flat, at: path), Placed(SchemaKeywords.closed(other), at: part.path), into: path,
+          depth: depth)
       else { return nil }
       flat = both
     }
     return flat
   }
 
-  /// The schemas of `$ref` and `allOf`, with their paths.
+  /// The schemas of `$ref`, `allOf` and `dependentRequired`.
   private mutating func parts(
     of object: JSONObject, at path: String
-  ) throws(GrammarError) -> [(schema: JSONValue, path: String)] {
-    var parts: [(JSONValue, String)] = []
+  ) throws(GrammarError) -> [Placed<JSONValue>] {
+    var parts: [Placed<JSONValue>] = []
     for member in object.members {
       switch member.key {
       case "$ref":
         guard let pointer = member.value.stringValue else { throw unsupported("$ref", path) }
         try visit(member.value)
-        parts.append((try target(of: pointer, at: path), Self.path(of: pointer)))
+        parts.append(Placed(try target(of: pointer, at: path), at: Self.path(of: pointer)))
       case "allOf":
         guard let schemas = member.value.arrayValue else { throw unsupported("allOf", path) }
-        for (index, schema) in schemas.enumerated() { parts.append((schema, "\(path).allOf[\(index)]")) }
+        for (index, schema) in schemas.enumerated() {
+          parts.append(Placed(schema, at: "\(path).allOf[\(index)]"))
+        }
+      case "dependentRequired":
+        for schema in try dependencies(member.value, at: path) {
+          parts.append(Placed(schema, at: "\(path).dependentRequired"))
+        }
       default: continue
       }
     }
     return parts
   }
 
+  /// For each property of `dependentRequired`: it is not there, or others are, too.
+  private mutating func dependencies(
+    _ value: JSONValue, at path: String
+  ) throws(GrammarError) -> [JSONValue] {
+    guard let members = value.objectValue?.members, members.allSatisfy({ $0.value.arrayValue != nil }) else {
+      throw unsupported("dependentRequired", path, because: "lists of names in dependentRequired")
+    }
+    try visit(value)
+    return members.map { member in
+      let absent = JSONObject(uniqueMembers: [.init(key: member.key, value: false)])
+      let names = [.string(member.key)] + (member.value.arrayValue ?? [])
+      return ["anyOf": [["properties": .object(absent)], ["required": .array(names)]]]
+    }
+  }
+
   /// The keywords of one schema object that say something, each with the types that it is about.
   private mutating func ownKeywords(of object: JSONObject, at path: String) throws(GrammarError) -> JSONObject
   {
     var flat = JSONObject()
-    for member in object.members where !["$ref", "allOf"].contains(member.key) {
+    for member in object.members where !["$ref", "allOf", "dependentRequired"].contains(member.key) {
       if SchemaKeywords.isIgnored(member.key) || SchemaKeywords.isNeutral(member) { continue }
       guard SchemaKeywords.isSupported(member) else { throw unsupported(member.key, path) }
       flat[member.key] = member.value
+    }
+    if let pattern = flat["pattern"], pattern.stringValue == nil {
+      throw unsupported("pattern", path, because: "a string in pattern")
     }
     // Generators of schemas write the pattern of a format next to it; the pattern is held.
     if case .string? = flat["pattern"], case .string? = flat["format"] { flat["format"] = nil }

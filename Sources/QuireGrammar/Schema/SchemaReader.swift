@@ -8,17 +8,19 @@ import QuireJSON
 /// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths too |
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
 /// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
-/// | `propertyNames` | an `enum`, whose strings become properties; without `properties`, what `SchemaKeys` reads |
-/// | `patternProperties` | one pattern and no other properties: keys match it |
+/// | `propertyNames` | an `enum`, whose strings become properties, or what strings are held to below |
+/// | `patternProperties` | also next to other properties; a value satisfies the schemas of all patterns that its key matches |
 /// | `minProperties` | each named property counts, and all others as one, as their keys may be the same |
-/// | `maxProperties` | for objects without `properties` |
+/// | `maxProperties` | each member counts |
+/// | `unevaluatedProperties`, `unevaluatedItems` | `false` |
+/// | `dependentRequired` | as specified |
 /// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items`. A list in `items` is read as `prefixItems`, then `additionalItems` as `items` |
 /// | `uniqueItems` | next to `maxItems` of at most 1 |
 /// | `minLength`, `maxLength` | as specified; next to `pattern` or `format` each repetition gets a share of the length, see `StringLength` |
-/// | `pattern`, `format` | next to a pattern in the same schema, `format` is not held; formats of `StringFormat`, and Base64 |
+/// | `pattern`, `format` | next to a pattern in the same schema, `format` is not held; formats of `StringFormat`, and Base64. Those of schemas that hold together are held exactly, lengths too |
 /// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds; those beyond all numbers that are written exclude nothing |
 /// | `multipleOf` | 1 |
-/// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is not checked |
+/// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is only checked of those that just require one property |
 /// | `allOf` | the schemas put together, where each keyword can be |
 /// | `$ref`, `$defs`, `definitions` | references into the schema itself, also recursive ones |
 /// | `title`, `description`, `default`, `examples` … | ignored |
@@ -32,6 +34,7 @@ struct SchemaReader {
   /// What the schema is called in sentences.
   let name: String
   private var references: [UTF8Key: Int] = [:]
+  private var origins = SchemaOrigins()
   private var visitCount = 0
   private var depth = 0
 
@@ -82,7 +85,20 @@ struct SchemaReader {
   func error(
     _ path: String, expected: String, found: String, advice: String, keyword: String? = nil
   ) -> GrammarError {
-    GrammarError(name + path, expected: expected, found: found, advice: advice, keyword: keyword)
+    GrammarError(
+      subject(path, keyword: keyword), expected: expected, found: found, advice: advice, keyword: keyword)
+  }
+
+  /// What the schema at a path is called in sentences: by the path at which the user wrote the keyword.
+  func subject(_ path: String, keyword: String?) -> String {
+    name + origins.written(path, keyword: keyword)
+  }
+
+  /// Notes what a part of a merged schema was before.
+  mutating func note(_ path: String, from origin: String) throws(GrammarError) {
+    if path == origin { return }
+    try visit(1 + path.utf8.count / 64)
+    origins.note(path, from: origin)
   }
 
   func unsupported(_ keyword: String, _ path: String, because reason: String? = nil) -> GrammarError {
@@ -163,26 +179,76 @@ struct SchemaReader {
     var parts: [GrammarExpression] = []
     for (index, branch) in branches.enumerated() {
       let branchPath = "\(path).\(keyword)[\(index)]"
-      if rest.isEmpty {
+      var own = rest
+      if keyword == "oneOf" {
+        guard let excluding = try excluding(branches, but: index, of: rest, at: path) else { continue }
+        own = excluding
+      }
+      if own.isEmpty {
         parts.append(try expression(branch, at: branchPath))
-      } else if let both = try self.branch(branch, with: rest, at: branchPath) {
+      } else if let both = try self.branch(branch, with: Placed(own, at: path), at: branchPath) {
         parts.append(both)
       }
     }
     return .choice(parts)
   }
 
+  /// The keywords next to `oneOf`, and for one of its branches that no other one holds which only requires a property.
+  /// Nil when they contradict each other.
+  private mutating func excluding(
+    _ branches: [JSONValue], but index: Int, of rest: JSONObject, at path: String
+  ) throws(GrammarError) -> JSONObject? {
+    try visit(branches.count)
+    var absent = JSONObject()
+    for (other, branch) in branches.enumerated() where other != index {
+      guard let branch = branch.objectValue, SchemaKeywords.constraints(of: branch) == ["required"],
+        let names = branch["required"]?.arrayValue, names.count == 1, let name = names[0].stringValue
+      else { continue }
+      // What is not named is not there anyway.
+      let isNamed = rest["properties"]?[name] != nil || rest["additionalProperties"] != false
+      if isNamed { absent[name] = false }
+    }
+    if absent.isEmpty { return rest }
+    return try merged(
+      Placed(rest, at: path), Placed(["properties": .object(absent)], at: path), into: path)
+  }
+
   /// The values of one branch that the keywords next to the branches allow, too; nil when both contradict each other.
   private mutating func branch(
-    _ branch: JSONValue, with rest: JSONObject, at path: String
+    _ branch: JSONValue, with rest: Placed<JSONObject>, at path: String
   ) throws(GrammarError) -> GrammarExpression? {
     defer { depth -= 1 }
     try enter(path)
     try visit()
-    guard let flat = try flattened(branch, at: path), let both = try merged(rest, flat, at: path) else {
-      return nil
-    }
+    guard let flat = try flattened(branch, at: path),
+      let both = try merged(rest, Placed(SchemaKeywords.closed(flat), at: path), into: path)
+    else { return nil }
     return try values(of: both, at: path)
+  }
+
+  /// The values that all of several schemas allow, which are read at `path` together.
+  mutating func expression(
+    ofAll schemas: [Placed<JSONValue>], at path: String
+  ) throws(GrammarError) -> GrammarExpression {
+    if schemas.count == 1 { return try expression(schemas[0].value, at: schemas[0].path) }
+    defer { depth -= 1 }
+    try enter(path)
+    guard let flat = try flattened(schemas, onto: JSONObject(), at: path) else { return .nothing }
+    return try values(of: flat, at: path)
+  }
+
+  /// The automaton of several conditions on texts.
+  func automaton(
+    of conditions: [TextCondition], _ keyword: String, at path: String
+  ) throws(GrammarError) -> ScalarAutomaton {
+    do throws(ScalarAutomaton.TooLarge) {
+      return try ScalarAutomaton(conditions)
+    } catch {
+      throw self.error(
+        path,
+        expected: "expressions in '\(keyword)' that \(GrammarLimits.automatonStatesMaximum) states can match",
+        found: "some that need more", advice: "use simpler ones", keyword: keyword)
+    }
   }
 
   // MARK: References

@@ -6,22 +6,14 @@ enum SchemaScalars {
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
     let length = try reader.counts("minLength", "maxLength", of: object, at: path)
-    if let pattern = object["pattern"] {
-      guard let pattern = pattern.stringValue else {
-        throw reader.unsupported("pattern", path, because: "a string in pattern")
-      }
-      return try matching(pattern, length, keyword: "pattern", at: path, &reader)
-    }
-    if let format = object["format"], !annotations.contains(where: { format == .string($0) }) {
-      let expression = format.stringValue.flatMap { StringFormat.expressions[$0] ?? base64[$0] }
-      guard let expression else {
-        let names = (base64.keys.sorted() + annotations).joined(separator: ", ")
-        throw reader.error(
-          path, expected: "a format among \(StringFormat.names), \(names)",
-          found: String(format.serialized().prefix(60)),
-          advice: "use one of them, or a pattern", keyword: "format")
-      }
-      return try matching("^(\(expression))$", length, keyword: "format", at: path, &reader)
+    let format = try formatExpression(of: object, at: path, reader)
+    // Schemas that hold together may have several patterns, or a pattern and a format.
+    let patterns = patterns(of: object)
+    if patterns.count + (format == nil ? 0 : 1) > 1 { return try common(object, at: path, &reader) }
+    if let pattern = patterns.first ?? format {
+      let keyword = format == nil ? "pattern" : "format"
+      if let string = try matching(pattern, length, keyword: keyword, at: path, &reader) { return string }
+      return try common(object, at: path, &reader)
     }
     guard object["minLength"] != nil || object["maxLength"] != nil else { return reader.json.string }
     let (minimum, maximum) = length
@@ -29,6 +21,63 @@ enum SchemaScalars {
     if let known = reader.json.known(name) { return known }
     let characters = GrammarExpression.repetition(reader.json.character, minimum: minimum, maximum: maximum)
     return reader.json.share(name, .sequence([quote, characters, quote]))
+  }
+
+  /// What a schema may say about a text.
+  static let textKeywords: Set<String> = ["minLength", "maxLength", "pattern", "format"]
+
+  /// What each of these keywords says about a text.
+  static func conditions(
+    of object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> [TextCondition] {
+    var conditions: [TextCondition] = []
+    for pattern in patterns(of: object) {
+      conditions.append(try texts(of: pattern, among: .scalars(.all), keyword: "pattern", at: path, reader))
+    }
+    if let format = try formatExpression(of: object, at: path, reader) {
+      conditions.append(try texts(of: format, among: .scalars(.all), keyword: "format", at: path, reader))
+    }
+    if object["minLength"] != nil || object["maxLength"] != nil {
+      let (minimum, maximum) = try reader.counts("minLength", "maxLength", of: object, at: path)
+      conditions.append(.expression(.repetition(.scalars(.all), minimum: minimum, maximum: maximum)))
+    }
+    return conditions
+  }
+
+  /// The strings whose texts are those of all keywords, exactly.
+  private static func common(
+    _ object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> GrammarExpression {
+    let said = object.members.filter { textKeywords.contains($0.key) }
+    let name = "string of \(JSONValue.object(JSONObject(uniqueMembers: said)).serialized())"
+    if let known = reader.json.known(name) { return known }
+    let conditions = try conditions(of: object, at: path, &reader)
+    let automaton = try reader.automaton(of: conditions, "pattern", at: path)
+    let text = reader.json.text(automaton) { $0.contains(false) ? nil : quote }
+    return reader.json.share(name, .sequence([quote, text]))
+  }
+
+  private static func patterns(of object: JSONObject) -> [String] {
+    guard let pattern = object["pattern"] else { return [] }
+    return (pattern.arrayValue ?? [pattern]).compactMap(\.stringValue)
+  }
+
+  /// The expression of `format`; nil where it allows every string.
+  private static func formatExpression(
+    of object: JSONObject, at path: String, _ reader: SchemaReader
+  ) throws(GrammarError) -> String? {
+    guard let format = object["format"], !annotations.contains(where: { format == .string($0) }) else {
+      return nil
+    }
+    let expression = format.stringValue.flatMap { StringFormat.expressions[$0] ?? base64[$0] }
+    guard let expression else {
+      let names = (base64.keys.sorted() + annotations).joined(separator: ", ")
+      throw reader.error(
+        path, expected: "a format among \(StringFormat.names), \(names)",
+        found: String(format.serialized().prefix(60)), advice: "use one of them, or a pattern",
+        keyword: "format")
+    }
+    return "^(\(expression))$"
   }
 
   /// Formats that tell programs how to show or load a string, and not which strings there are.
@@ -40,33 +89,35 @@ enum SchemaScalars {
 
   private static let quote = GrammarExpression.text("\"")
 
-  /// A string in which the expression matches somewhere, of `minLength` to `maxLength` scalars.
+  /// A string in which the expression matches somewhere, of `minLength` to `maxLength` scalars. Nil when it looks ahead.
   private static func matching(
     _ pattern: String, _ length: (minimum: Int, maximum: Int?), keyword: String, at path: String,
     _ reader: inout SchemaReader
-  ) throws(GrammarError) -> GrammarExpression {
+  ) throws(GrammarError) -> GrammarExpression? {
     let name = "string with \(pattern) of \(length.minimum) to \(length.maximum ?? -1)"
     if let known = reader.json.known(name) { return known }
-    let anything = GrammarExpression.anyNumber(reader.json.character)
-    let parts: [RegexReader.Alternative]
-    do throws(GrammarError) {
-      parts = try RegexReader.alternatives(of: pattern, name: "\(reader.name)\(path).pattern")
-    } catch {
-      throw GrammarError(error.description, keyword: "pattern")
-    }
-    let whole = GrammarExpression.choice(
-      parts.map { part in
-        .sequence([
-          part.isAnchoredAtStart ? .empty : anything, part.expression,
-          part.isAnchoredAtEnd ? .empty : anything,
-        ])
-      })
+    let texts = try texts(of: pattern, among: reader.json.character, keyword: keyword, at: path, reader)
+    guard case .expression(let whole) = texts else { return nil }
     guard let inside = StringLength.fitted(whole, minimum: length.minimum, maximum: length.maximum) else {
       throw reader.error(
         path, expected: "a '\(keyword)' whose texts can have the length of minLength and maxLength",
         found: "one without a repetition that gives it", advice: "correct them", keyword: keyword)
     }
     return reader.json.share(name, .sequence([quote, JSONGrammar.escaped(inside), quote]))
+  }
+
+  /// The texts in which the expression matches somewhere, among any characters.
+  private static func texts(
+    of pattern: String, among character: GrammarExpression, keyword: String, at path: String,
+    _ reader: SchemaReader
+  ) throws(GrammarError) -> TextCondition {
+    do throws(GrammarError) {
+      let subject = "\(reader.subject(path, keyword: keyword)).\(keyword)"
+      return RegexReader.condition(
+        of: try RegexReader.alternatives(of: pattern, name: subject), among: .anyNumber(character))
+    } catch {
+      throw GrammarError(error.description, keyword: keyword)
+    }
   }
 
   // MARK: Numbers

@@ -8,8 +8,8 @@ enum SchemaTypes {
     if let allowed = try constants(of: object, at: path, &reader) {
       return .choice(allowed.map { reader.json.constant($0) })
     }
-    let types = self.types(of: object)
-    guard let types else { return reader.json.value }
+    let object = SchemaKeywords.closed(object)
+    guard let types = types(of: object) else { return reader.json.value }
     var parts: [GrammarExpression] = []
     for type in types { parts.append(try value(of: type, object, at: path, &reader)) }
     return .choice(parts)
@@ -38,11 +38,6 @@ enum SchemaTypes {
     guard let listed = (object["enum"] ?? .array([.null])).arrayValue, !listed.isEmpty else {
       throw reader.unsupported("enum", path, because: "a list of values in enum")
     }
-    let known = ["const", "enum", "type", "nullable"] + SchemaBounds.keywords
-    if let rest = object.keys.first(where: { !known.contains($0) }) {
-      throw reader.unsupported(
-        rest, path, because: "only 'type' and bounds of numbers and lengths next to '\(keyword)'")
-    }
     // A bound that cannot be read would allow every value.
     if let wrong = SchemaBounds.keywords.first(where: { object[$0].map { $0.doubleValue == nil } ?? false }) {
       throw reader.unsupported(wrong, path, because: "a number in \(wrong)")
@@ -55,9 +50,19 @@ enum SchemaTypes {
       values = object["enum"] == nil || listed.contains(constant) ? [constant] : []
     }
     let types = object["type"] == nil ? nil : self.types(of: object)
-    return values.filter { value in
-      (types.map { isOf($0, value) } ?? true) && SchemaBounds.allow(value, object)
+    values = values.filter { value in types.map { isOf($0, value) } ?? true }
+    let known = ["const", "enum", "type", "nullable"] + SchemaBounds.keywords
+    let others = object.keys.filter { !known.contains($0) }
+    if let other = others.first(where: { keyword in values.contains { isAbout(keyword, $0) } }) {
+      throw reader.unsupported(
+        other, path, because: "only 'type' and bounds of numbers and lengths next to '\(keyword)'")
     }
+    return values.filter { SchemaBounds.allow($0, object) }
+  }
+
+  /// Whether a keyword says something about a value.
+  private static func isAbout(_ keyword: String, _ value: JSONValue) -> Bool {
+    SchemaKeywords.byType.first { $0.keywords.contains(keyword) }.map { isOf([$0.type], value) } ?? true
   }
 
   private static func isOf(_ types: [String], _ value: JSONValue) -> Bool {

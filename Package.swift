@@ -228,6 +228,15 @@ if Context.environment["QUIRE_TEMPLATES"] != nil {
   ]
 }
 
+// The program of `tools/check-threads`; other builds do not see it.
+if Context.environment["QUIRE_THREADS"] != nil {
+  package.targets += [
+    .executableTarget(
+      name: "quire-threads", dependencies: ["CKernels", "QuireTensors"], path: "Tests/Threads",
+      swiftSettings: swiftSettings)
+  ]
+}
+
 // The libFuzzer program of `tools/fuzz`; other builds do not see it.
 if Context.environment["QUIRE_FUZZ"] != nil {
   package.targets += [

@@ -37,8 +37,8 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
         """
     case .unusableLogits(let tokenIndex):
       return """
-        expected finite logits at token \(tokenIndex), found others, because the weights are damaged or overflow; \
-        verify the file and, if it is sound, convert it with another recipe
+        expected finite logits at token \(tokenIndex), found others, because the weights are damaged or \
+        numbers overflow; verify the file and, if it is sound, try --kv-cache float32 or convert it with another recipe
         """
     case .queueFull(let limit):
       return "expected fewer than \(limit) requests running or waiting, found \(limit); try again later"

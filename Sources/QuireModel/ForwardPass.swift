@@ -50,7 +50,7 @@ package final class ForwardPass: @unchecked Sendable {
   package static func workspaceBytes(
     _ configuration: ModelConfiguration, maximumRows: Int, maximumLogitRows: Int
   ) -> Int {
-    let head = LayerRunner.matrixInputBytes(
+    let head = MatrixInput.byteCount(
       maximumRows: maximumLogitRows, maximumColumns: configuration.hiddenSize)
     return LayerRunner.workspaceBytes(configuration, maximumRows: maximumRows)
       + 4 * maximumRows * configuration.hiddenSize

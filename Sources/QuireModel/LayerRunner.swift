@@ -86,15 +86,9 @@ package final class LayerRunner: @unchecked Sendable {
       + configuration.headSize + 3
     let attention = 32 * (configuration.maximumQueryHeadCount + configuration.maximumKeyValueHeadCount)
     return maximumRows * (4 * floats + attention)
-      + matrixInputBytes(
+      + MatrixInput.byteCount(
         maximumRows: maximumRows, maximumColumns: max(configuration.hiddenSize, queryWidth))
-      + matrixInputBytes(maximumRows: maximumRows, maximumColumns: intermediate)
-  }
-
-  /// Bytes of a `MatrixInput`: codes, and a scale and a sum per 32 columns.
-  static func matrixInputBytes(maximumRows: Int, maximumColumns: Int) -> Int {
-    let tileRows = (maximumRows + 5) / 6 * 6
-    return tileRows * (maximumColumns + max(8, maximumColumns / 4))
+      + MatrixInput.byteCount(maximumRows: maximumRows, maximumColumns: intermediate)
   }
 
   /// Bytes of the float buffers that this runner holds.

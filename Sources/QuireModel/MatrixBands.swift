@@ -113,7 +113,7 @@ package struct MatrixBands {
   ) throws(ModelError) -> QuantizedMatrix {
     func part(_ stream: PackTensor.Stream, panelBytes: Int) throws(ModelError) -> HostBuffer<UInt8> {
       let first = rows.lowerBound / Self.panelRows
-      let end = (rows.upperBound + Self.panelRows - 1) / Self.panelRows
+      let end = QuantizedMatrix.panelCount(rows: rows.upperBound)
       return try pack.values(first * panelBytes..<end * panelBytes, of: stream, team: team)
     }
     let codes = try part(

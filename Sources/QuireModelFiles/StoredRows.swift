@@ -30,11 +30,11 @@ package struct StoredRows {
       return
     }
     (rowCount, columnCount) = (shape[0], shape[1])
-    let place: MatrixBands.Source =
+    let file: MatrixBands.Source =
       if let pack = source.pack { .pack(pack) } else {
         .checkpoint(try source.checkpoint(for: "its tensors"))
       }
-    bands = try reading { () throws(ModelError) in try MatrixBands(known, of: configuration, in: place) }
+    bands = try reading { () throws(ModelError) in try MatrixBands(known, of: configuration, in: file) }
   }
 
   /// Rows that are best read together.
@@ -62,10 +62,9 @@ package struct StoredRows {
   /// Number of the pack's frames that hold these rows, and of all frames of the tensor; nil for a checkpoint.
   package func frames(_ rows: Range<Int>) -> (read: Int, all: Int)? {
     guard let tensor = source.pack?.tensor(name.string) else { return nil }
-    let panelRows = QuantizedMatrix.panelRows
     let isQuantized = tensor.stream(.codes) != nil
-    let unit = isQuantized ? panelRows : 1
-    let units = isQuantized ? (rowCount + panelRows - 1) / panelRows : rowCount
+    let unit = isQuantized ? QuantizedMatrix.panelRows : 1
+    let units = isQuantized ? QuantizedMatrix.panelCount(rows: rowCount) : rowCount
     let needed = rows.lowerBound / unit..<(rows.upperBound + unit - 1) / unit
     return tensor.streams.reduce((0, 0)) { sum, stream in
       let unitBytes = stream.rawBytes / units

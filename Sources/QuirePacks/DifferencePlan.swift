@@ -138,7 +138,7 @@ private struct ScalingEstimate {
     _ factors: CodePrediction.Factors, team: ThreadTeam?
   ) throws(PackError) -> CodePrediction.Factors {
     let next = Atomic<Int>(0)
-    let panelCount = (matrix.rows + CodeDifferences.panelRows - 1) / CodeDifferences.panelRows
+    let panelCount = QuantizedMatrix.panelCount(rows: matrix.rows)
     let failure = Mutex<PackError?>(nil)
     let work = { @Sendable (_: Int, _: Int) in
       while true {

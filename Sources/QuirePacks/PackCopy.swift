@@ -44,8 +44,7 @@ extension PackWriter {
     guard tensor.shape.count > 1 else { return stream.rawBytes }
     switch stream.kind {
     case .codes, .scales, .zeros:
-      let panelRows = QuantizedMatrix.panelRows
-      return stream.rawBytes / ((tensor.shape[0] + panelRows - 1) / panelRows)
+      return stream.rawBytes / QuantizedMatrix.panelCount(rows: tensor.shape[0])
     case .bf16, .raw:
       return stream.rawBytes / tensor.shape[0]
     }

@@ -68,7 +68,7 @@ package struct CodePrediction {
     let quadBytes = Self.panelRows * 4 * Int(bits) / 8
     let predicted = HostBuffer<UInt8>(count: Self.runColumns / 4 * quadBytes)
     var run = Run()
-    for panel in 0..<(rows + Self.panelRows - 1) / Self.panelRows {
+    for panel in 0..<QuantizedMatrix.panelCount(rows: rows) {
       run.widen(panel, of: parent)
       for first in stride(from: 0, to: columns, by: Self.runColumns) {
         let quads = min(Self.runColumns, columns - first) / 4
@@ -99,7 +99,7 @@ package struct CodePrediction {
         run.ratios[channel] = 0
         continue
       }
-      var ratio = run.scales[channel] / format.scale(bits: scales[offset * Self.panelRows + channel])
+      var ratio = run.scales[channel] / format.scaleType.value(scales[offset * Self.panelRows + channel])
       if let factors { ratio *= factors.rows[firstRow + row] }
       run.ratios[channel] = ratio
     }
@@ -155,7 +155,7 @@ extension CodePrediction {
       let format = integers.format
       let group = panel * integers.groupCount + columns.lowerBound / integers.groupSize
       for channel in 0..<32 {
-        scales[channel] = format.scale(bits: integers.scales[group * 32 + channel])
+        scales[channel] = format.scaleType.value(integers.scales[group * 32 + channel])
         parentZeros[channel] =
           format.isSymmetric
           ? Float(format.symmetricZero)
@@ -172,13 +172,9 @@ extension CodePrediction {
 }
 
 extension WeightFormat {
-  /// A stored scale as a float.
-  fileprivate func scale(bits: UInt16) -> Float {
-    scaleType == .float16 ? Float(halfBits: bits) : Float(bfloat16Bits: bits)
-  }
-
   /// The zero point of a channel of a panel; `group` counts the groups of all panels.
-  fileprivate func zeroPoint(of channel: Int, group: Int, in zeros: UnsafeRawBufferPointer) -> UInt8 {
+  @inline(__always)
+  func zeroPoint(of channel: Int, group: Int, in zeros: UnsafeRawBufferPointer) -> UInt8 {
     guard scheme == .int4 else { return zeros[group * 32 + channel] }
     let byte = zeros[group * 16 + channel % 16]
     return channel < 16 ? byte & 15 : byte >> 4

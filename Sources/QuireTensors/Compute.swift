@@ -38,7 +38,7 @@ package struct MatrixProduct {
     self.accumulates = accumulates
   }
 
-  fileprivate var panels: Int { (matrix.rows + 31) / 32 }
+  fileprivate var panels: Int { QuantizedMatrix.panelCount(rows: matrix.rows) }
 }
 
 extension Compute {
@@ -109,8 +109,9 @@ extension Compute {
       kernels.table.pointee.dense(
         matrix.base, matrix.kernelElement, Int32(matrix.columns), input.rows, input.columns,
         Int32(input.rowCount),
-        product.output, product.stride, product.accumulates ? 1 : 0, Int32(panels.lowerBound * 32),
-        Int32(min(panels.upperBound * 32, matrix.rows)))
+        product.output, product.stride, product.accumulates ? 1 : 0,
+        Int32(panels.lowerBound * QuantizedMatrix.panelRows),
+        Int32(min(panels.upperBound * QuantizedMatrix.panelRows, matrix.rows)))
     case .quantized(let matrix):
       var weights = matrix.kernelWeights
       var activations = input.activations

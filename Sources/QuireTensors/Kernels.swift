@@ -78,7 +78,7 @@ package struct Kernels: @unchecked Sendable {
     table.pointee.swiglu(gate, up, y, Int32(count))
   }
 
-  /// `y = exp(x)`; 0 below −87.3.
+  /// `y = exp(x)`; 0 below −87.3, NaN for NaN.
   package func exponential(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int) {
     table.pointee.exponential(x, y, count)
   }

@@ -29,13 +29,23 @@ package final class MatrixInput: @unchecked Sendable {
   package init(maximumRows: Int, maximumColumns: Int) {
     self.maximumRows = maximumRows
     self.maximumColumns = maximumColumns
-    let tileRows = (maximumRows + Self.tileRows - 1) / Self.tileRows * Self.tileRows
-    codes = HostBuffer(count: tileRows * maximumColumns)
-    // The smallest group is 32 columns, or one odd-sized row.
-    let groups = max(1, maximumColumns / 32)
-    scales = HostBuffer(count: tileRows * groups)
-    sums = HostBuffer(count: tileRows * groups)
+    let (codeCount, groupCount) = Self.counts(maximumRows, maximumColumns)
+    codes = HostBuffer(count: codeCount)
+    scales = HostBuffer(count: groupCount)
+    sums = HostBuffer(count: groupCount)
     rows = UnsafePointer(none.pointer)
+  }
+
+  /// Bytes of the quantized form of so many rows.
+  package static func byteCount(maximumRows: Int, maximumColumns: Int) -> Int {
+    let counts = counts(maximumRows, maximumColumns)
+    return counts.codes + 8 * counts.groups
+  }
+
+  /// The codes of whole tiles, and their groups: the smallest is 32 columns, or one odd-sized row.
+  private static func counts(_ maximumRows: Int, _ maximumColumns: Int) -> (codes: Int, groups: Int) {
+    let rows = (maximumRows + tileRows - 1) / tileRows * tileRows
+    return (rows * maximumColumns, rows * max(1, maximumColumns / 32))
   }
 
   /// Sets the input to `count` rows of `columns` floats, which must not change until the next `set`.

@@ -72,7 +72,7 @@ extension QuantizedMatrix {
   ) throws(TensorError) -> QuantizedMatrix {
     try format.validate(columns: columns, name: "matrix \(rows)x\(columns)")
     let parts = Parts(format, rows: rows, columns: columns)
-    let shape = (rows: rows, columns: columns, panels: (rows + 31) / 32)
+    let shape = (rows: rows, columns: columns, panels: panelCount(rows: rows))
     switch format.scheme {
     case .bf16, .int8: place8(shape, into: parts.codes.pointer, code)
     case .int4, .nl4: place4(shape, into: parts.codes.pointer, code)
@@ -153,7 +153,7 @@ extension QuantizedMatrix {
     }
     let isInt4 = format.scheme == .int4
     let width = isInt4 ? 16 : 32
-    for panel in 0..<(rows + 31) / 32 {
+    for panel in 0..<panelCount(rows: rows) {
       for group in 0..<groups {
         let block = out.pointer + (panel * groups + group) * width
         for channel in 0..<width {

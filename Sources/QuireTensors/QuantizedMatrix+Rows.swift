@@ -1,11 +1,16 @@
+import CKernels
+
 /// Reads an integer matrix row by row, for formats that store rows.
 extension QuantizedMatrix {
   /// Output channels that are stored together.
-  package static let panelRows = 32
+  package static let panelRows = Int(QUIRE_PANEL)
+
+  /// Panels of a matrix; the last one may have fewer rows.
+  package static func panelCount(rows: Int) -> Int { (rows + panelRows - 1) / panelRows }
 
   /// Writes the unsigned codes of panel `panel` to `target`, (32, columns). Rows beyond the matrix are zero weights.
   package func copyCodes(ofPanel panel: Int, into target: UnsafeMutablePointer<UInt8>) {
-    precondition(panel >= 0 && panel < (rows + 31) / 32, "panel \(panel) of \(rows) rows")
+    precondition(panel >= 0 && panel < Self.panelCount(rows: rows), "panel \(panel) of \(rows) rows")
     guard let base = codes.baseAddress else { return }
     let panelBytes = format.codeByteCount(rows: Self.panelRows, columns: columns)
     let source = base + panel * panelBytes
@@ -64,9 +69,6 @@ extension QuantizedMatrix {
   @inline(__always)
   package func zeroCode(row: Int, group: Int) -> UInt8 {
     guard !zeros.isEmpty else { return format.symmetricZero }
-    let block = row / 32 * groupCount + group
-    guard format.scheme == .int4 else { return zeros[block * 32 + row % 32] }
-    let pair = zeros[block * 16 + row % 16]
-    return row % 32 < 16 ? pair & 15 : pair >> 4
+    return format.zeroPoint(of: row % 32, group: row / 32 * groupCount + group, in: zeros)
   }
 }

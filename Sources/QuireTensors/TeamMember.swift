@@ -35,14 +35,16 @@ package final class TeamMember: @unchecked Sendable {
   /// On the thread itself, after a share. The caller of a team stays on the processor that it was lent; a worker goes
   /// back and is kept off that processor for a while, because the system would move it there again.
   package func finish(isCaller: Bool) {
-    let change = state.compareExchange(
-      expected: State.busy, desired: State.free, ordering: .acquiringAndReleasing)
-    if change.exchanged { return }
-    while state.load(ordering: .acquiring) == State.moving { quire_spin_pause() }
-    if state.load(ordering: .acquiring) == State.moved {
-      if isCaller { quire_free_placement(&placement) } else { quire_return_processor(&placement) }
-      isKeptOff = !isCaller
+    // A lender that could not move the thread puts `busy` back, and another one may find that before this thread does.
+    while true {
+      let change = state.compareExchange(
+        expected: State.busy, desired: State.free, ordering: .acquiringAndReleasing)
+      if change.exchanged { return }
+      if change.original == State.moved { break }
+      quire_spin_pause()
     }
+    if isCaller { quire_free_placement(&placement) } else { quire_return_processor(&placement) }
+    isKeptOff = !isCaller
     state.store(State.free, ordering: .releasing)
   }
 

@@ -90,7 +90,7 @@ package struct WeightFormat: Hashable, Sendable {
 
   /// Bytes of the codes of a matrix, padded to whole panels.
   package func codeByteCount(rows: Int, columns: Int) -> Int {
-    let panels = (rows + Int(QUIRE_PANEL) - 1) / Int(QUIRE_PANEL)
+    let panels = QuantizedMatrix.panelCount(rows: rows)
     switch scheme {
     case .bf16: return rows * columns * 2
     case .int8: return panels * 32 * columns
@@ -102,8 +102,8 @@ package struct WeightFormat: Hashable, Sendable {
   /// Number of scales of a matrix, padded to whole panels; 0 for bf16.
   package func scaleCount(rows: Int, columns: Int) -> Int {
     guard scheme != .bf16 else { return 0 }
-    let panels = (rows + Int(QUIRE_PANEL) - 1) / Int(QUIRE_PANEL)
-    return panels * 32 * (columns / (group ?? columns))
+    let panels = QuantizedMatrix.panelCount(rows: rows)
+    return panels * QuantizedMatrix.panelRows * (columns / (group ?? columns))
   }
 
   /// Bytes of the zero points of a matrix, padded to whole panels; 0 where the format is symmetric.

@@ -82,7 +82,7 @@ import Testing
     var start = Start()
     if !converter.isSettled {
       let survey = try converter.survey(
-        forPack: path, progress: { _, _ in progress?(.survey) }, onStart: { start.survey = $0.found })
+        forPack: path, progress: { _, _, _ in progress?(.survey) }, onStart: { start.survey = $0.found })
       converter = try converter.settled(by: survey)
     }
     _ = try converter.run(

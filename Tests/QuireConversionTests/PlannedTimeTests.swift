@@ -198,19 +198,20 @@ import Testing
     #expect(work.repair[.answers] > 0 && work.survey == Work())
   }
 
-  /// Both come before the conversion and are measured together, so neither alone is named for the time of both.
   @Test func theReportNamesSurveyAndTrials() throws {
-    func sentence(_ settings: HeadPruningSettings) throws -> String {
-      try plan([.pruneHeads(settings)]).time.sentence(before: 7, ConversionTimes())
+    func sentence(_ settings: HeadPruningSettings, _ seconds: [WorkStage: Double]) throws -> String {
+      try plan([.pruneHeads(settings)]).time.sentence(before: seconds, ConversionTimes())
     }
     let unit = HeadUnit.keyValueGroup
-    #expect(
-      try sentence(.init(unit: unit, removal: .uniform(1), tries: true))
-        .contains(": survey and trials of repair 7.0 s ("))
-    #expect(
-      try sentence(.init(unit: unit, removal: .uniform(1), repairShare: 1, tries: true))
-        .contains(": survey 7.0 s ("))
-    #expect(try sentence(.init(unit: unit, removal: .uniform(1))).contains(": trials of repair 7.0 s ("))
+    let both = try sentence(
+      .init(unit: unit, removal: .uniform(1), tries: true), [.survey: 7, .repair: 4])
+    #expect(both.hasPrefix("time: 11 s ("))
+    #expect(both.contains(": survey 7.0 s (") && both.contains(", trials of repair 4.0 s ("))
+    let survey = try sentence(
+      .init(unit: unit, removal: .uniform(1), repairShare: 1, tries: true), [.survey: 7])
+    #expect(survey.contains(": survey 7.0 s (") && !survey.contains("repair"))
+    let trials = try sentence(.init(unit: unit, removal: .uniform(1)), [.survey: 0.01, .repair: 7])
+    #expect(trials.contains(": trials of repair 7.0 s (") && !trials.contains("survey"))
   }
 
   @Test func theReportNamesMeasuredAndPlannedStages() throws {
@@ -224,7 +225,7 @@ import Testing
     var times = ConversionTimes()
     (times.calibrating, times.optimizing, times.packing, times.finishing) = (3.1, 2.2, 0.2, 0.1)
     #expect(
-      plan.time.sentence(before: 0, times)
+      plan.time.sentence(before: [:], times)
         == "time: 5.6 s (planned: 5.5 s): calibration 3.1 s (3.0 s), optimizing 2.2 s (2.5 s), "
         + "writing 0.3 s (0.1 s)")
   }

@@ -175,7 +175,7 @@ import Testing
     writeCheckpoint(layers: 2)
     var shares: [Double] = []
     _ = try bench.converter(bench.recipe([.smooth(.init(method: .awq)), budget(.bitsPerWeight(6), .gptq)]))
-      .surveyOfEverything { shares.append(Double($0) / Double($1)) }
+      .surveyOfEverything { shares.append(Double($1) / Double($2)) }
     #expect(shares == shares.sorted() && shares.first == 0 && shares.last == 1)
     #expect(shares.count > 2 * 7)
   }

@@ -1,8 +1,11 @@
+import Dispatch
+import Foundation
 import QuireCheckpoints
 import QuireGeneration
 import QuireModel
 import QuireTensors
 import QuireText
+import Synchronization
 import TestSupport
 import Testing
 
@@ -56,11 +59,107 @@ import Testing
     #expect(engine.metrics.draftModelTokenCount >= 63)
   }
 
+  /// A request that is preempted while the head is off is new to it when it comes again: the head computes its rows, and it
+  /// holds no slot that a running request wants.
+  @Test func aPreemptedRequestIsForgottenWhileTheHeadIsOff() throws {
+    let (engine, head) = try Self.engineWithSlowHead(
+      // Ten blocks: of three requests of two, which grow to nine, the third is preempted first, then the second.
+      EngineOptions(
+        threadCount: 1, maximumSlots: 3, contextLength: 288, cacheBlockCount: 10, keyValueElement: .float16,
+        lookup: .off))
+    // Holds the engine until all are there, so that the first step has three answers; less than half of them turn the head
+    // on again.
+    let submitted = DispatchSemaphore(value: 0)
+    var overdue = GenerationRequest(promptTokens: [32])
+    overdue.secondsMaximum = 1e-9
+    _ = try engine.submit(overdue) { if case .finished = $0 { submitted.wait() } }
+    let logs = try (0..<3).map { index in
+      let log = EventLog()
+      let request = GenerationRequest(
+        promptTokens: (0..<64).map { Int32($0 + 32 + index) }, sampling: .greedy, maximumTokens: 224,
+        ignoresEndOfSequence: true)
+      _ = try engine.submit(request) { log.take($0) }
+      return log
+    }
+    submitted.signal()
+    for log in logs { #expect(log.result()?.reason == .length) }
+    #expect(engine.metrics.preemptionCount >= 2)
+    #expect(head.rowCounts.first == 3 * 63)
+    #expect(head.rowCounts.dropFirst().reduce(0, +) >= 128)
+  }
+
+  private static func engineWithSlowHead(_ options: EngineOptions) throws -> (Engine, SlowHead) {
+    let (model, head) = (try model.get(), try head())
+    let shape = try EngineShape(
+      options, configuration: model.configuration, draft: head.configuration.model,
+      vocabularySize: Tokenizer.bytes().vocabularySize)
+    let compute = Compute(threadCount: 1)
+    let cache = KeyValueCache(
+      model.configuration, blockCount: shape.blockCount, element: options.keyValueElement)
+    let forward = ForwardPass(
+      model: model, cache: cache, compute: compute, maximumRows: shape.tokenBudget,
+      maximumLogitRows: shape.logitRowBudget, featureLayers: head.featureLayers)
+    let timed = TimedForward(forward)
+    let slow = SlowHead(
+      DraftHeadParts.pass(head, target: forward, shape: shape, element: options.keyValueElement, compute),
+      target: timed)
+    let engine = Engine(
+      EngineParts(
+        forward: timed, rowWidth: model.configuration.vocabularySize, tokenizer: .bytes(), shape: shape,
+        endOfSequenceIDs: [], draftHead: DraftHeadParts(slow, target: forward)))
+    return (engine, slow)
+  }
+
   @Test func aHeadOfAnotherModelIsRefused() throws {
     #expect(throws: ModelError.self) {
       try DraftHead(
         Checkpoint(path: TestPaths.modelFixtures + "/eagle3"),
         target: EngineModelTests.model.configuration, team: ThreadTeam(threadCount: 1))
     }
+  }
+}
+
+/// A forward pass that knows how long its last step took.
+private final class TimedForward: StepForward {
+  private let pass: ForwardPass
+  private let duration = Mutex<Duration>(.zero)
+
+  init(_ pass: ForwardPass) { self.pass = pass }
+
+  var lastDuration: Duration { duration.withLock { $0 } }
+
+  func logits(of batch: ForwardBatch) -> UnsafeBufferPointer<Float> {
+    let start = ContinuousClock.now
+    let logits = pass.run(batch)
+    duration.withLock { $0 = start.duration(to: .now) }
+    return logits
+  }
+}
+
+/// A head whose first pass takes as long as twenty steps of the target, so that it is turned off at once.
+private final class SlowHead: HeadForward {
+  private let pass: DraftHeadPass
+  private let target: TimedForward
+  private let counts = Mutex<[Int]>([])
+
+  init(_ pass: DraftHeadPass, target: TimedForward) {
+    self.pass = pass
+    self.target = target
+  }
+
+  var head: DraftHead { pass.head }
+  var maximumRows: Int { pass.maximumRows }
+  var featureWidth: Int { pass.featureWidth }
+
+  /// Rows of each pass so far.
+  var rowCounts: [Int] { counts.withLock { $0 } }
+
+  func logits(of batch: ForwardBatch, from source: DraftHeadPass.Source) -> UnsafeBufferPointer<Float> {
+    let isFirst = counts.withLock { counts in
+      counts.append(batch.tokens.count)
+      return counts.count == 1
+    }
+    if isFirst { usleep(UInt32(20_000_000 * (target.lastDuration / .seconds(1)))) }
+    return pass.run(batch, from: source)
   }
 }

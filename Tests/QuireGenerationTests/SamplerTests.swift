@@ -69,8 +69,8 @@ import Testing
   @Test func theSentenceSaysWhatIsWrong() {
     #expect(
       GenerationError.unusableLogits(tokenIndex: 4).description
-        == "expected finite logits at token 4, found others, because the weights are damaged or overflow; verify the "
-        + "file and, if it is sound, convert it with another recipe")
+        == "expected finite logits at token 4, found others, because the weights are damaged or numbers overflow; verify "
+        + "the file and, if it is sound, try --kv-cache float32 or convert it with another recipe")
   }
 
   // MARK: Filters, exactly

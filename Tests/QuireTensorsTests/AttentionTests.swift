@@ -40,6 +40,19 @@ import Testing
       }
     }
 
+    /// Stores the key and value of a position again, with one number of one of them replaced.
+    func replace(_ number: Float, inKey isKey: Bool, at position: Int) {
+      let key = HostBuffer<Float>((0..<headSize).map { plainKeys[position * headSize + $0] })
+      let value = HostBuffer<Float>((0..<headSize).map { plainValues[position * headSize + $0] })
+      (isKey ? key : value)[1] = number
+      let offset = Int(blocks[position / 32]) * element.blockBytes(headSize: headSize)
+      Kernels(.portable).storeKeyValue(
+        key: key.pointer, value: value.pointer,
+        keyBlock: UnsafeMutableRawPointer(keys.pointer) + offset,
+        valueBlock: UnsafeMutableRawPointer(values.pointer) + offset, slot: position % 32, headSize: headSize,
+        element: element)
+    }
+
     func attend(_ queries: HostBuffer<Float>, visible: [Int], set: InstructionSet) -> HostBuffer<Float> {
       let out = HostBuffer<Float>(count: visible.count * headSize)
       let rows = visible.enumerated().map { i, count in
@@ -106,6 +119,40 @@ import Testing
         let alone = cache.attend(query, visible: [count], set: set)
         #expect((0..<headSize).allSatisfy { alone[$0].bitPattern == truth[i * headSize + $0].bitPattern })
       }
+    }
+  }
+
+  /// What overflows has to reach the logits, where it is reported. Rows that do not see it stay what they are.
+  @Test(
+    "an infinite or undefined query, key or value is not hidden", arguments: KeyValueElement.allCases,
+    [Float.nan, .infinity])
+  func notFinite(element: KeyValueElement, number: Float) {
+    let (headSize, position) = (32, 70)
+    let visible = [300, 64, position + 1, position, 1]
+    var random = SeededGenerator(seed: 4)
+    // A key's overflow then raises its score; a score of −∞ is a weight of 0.
+    let queries = random.floats(visible.count * headSize, scale: 2)
+    for index in 0..<queries.count { queries[index] = abs(queries[index]) }
+    for set in InstructionSet.supported {
+      let plain = Cache(positions: 300, headSize: headSize, element: element, seed: 5)
+        .attend(queries, visible: visible, set: set)
+      for isKey in [true, false] {
+        let cache = Cache(positions: 300, headSize: headSize, element: element, seed: 5)
+        cache.replace(number, inKey: isKey, at: position)
+        let outputs = cache.attend(queries, visible: visible, set: set)
+        for (row, count) in visible.enumerated() {
+          let range = row * headSize..<(row + 1) * headSize
+          let isSeen = count > position
+          #expect(
+            isSeen
+              ? range.contains { !outputs[$0].isFinite }
+              : range.allSatisfy { outputs[$0].bitPattern == plain[$0].bitPattern }, "\(set), \(count) keys")
+        }
+      }
+      let query = HostBuffer<Float>((0..<headSize).map { $0 == 3 ? number : queries[$0] })
+      let outputs = Cache(positions: 300, headSize: headSize, element: element, seed: 5)
+        .attend(query, visible: [90], set: set)
+      #expect(outputs.buffer.contains { !$0.isFinite }, "\(set)")
     }
   }
 }

@@ -88,6 +88,11 @@ import Testing
       Kernels(set).exponential(x.pointer, into: y.pointer, count: x.count)
       #expect(sameBits(truth, y))
     }
+    for set in InstructionSet.supported {
+      let y = HostBuffer<Float>([.nan])
+      Kernels(set).exponential(y.pointer, into: y.pointer, count: 1)
+      #expect(y[0].isNaN, "\(set)")
+    }
   }
 
   @Test(arguments: lengths) func roundingError(count: Int) {

@@ -12,24 +12,26 @@ extension Converter {
 
   /// Measures the cost of every pruning and `budget` step of the recipe, before anything is changed.
   ///
-  /// - Parameter progress: parts done, and their total
+  /// - Parameter progress: the stage, survey or trials of repair, and its parts done and their total
   package func surveyOfEverything(
-    progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    progress: @escaping (_ stage: WorkStage, _ done: Int, _ total: Int) -> Void = { _, _, _ in }
   ) throws(ConversionError) -> Survey {
     try survey(optimizer.recipe.measurableSteps, progress)
   }
 
   /// The same without files to resume from.
   private func survey(
-    _ steps: [Int: RecipeStep], _ progress: @escaping (_ done: Int, _ total: Int) -> Void
+    _ steps: [Int: RecipeStep], _ progress: @escaping (_ stage: WorkStage, _ done: Int, _ total: Int) -> Void
   ) throws(ConversionError) -> Survey {
     var survey = Survey()
     if let task = try surveyTask(steps) {
-      let work = WorkMeter(total: task.work.total(), task.rates, report: progress)
+      let work = WorkMeter(total: task.work.total(), task.rates) { progress(.survey, $0, $1) }
       survey = try Surveyor(task, in: nil, work).measureAll()
     }
     if let trial = try repairTrial(survey) {
-      for index in RepairTrial.shares.indices { survey.repair.append(try trial.outcome(of: index, progress)) }
+      for index in RepairTrial.shares.indices {
+        survey.repair.append(try trial.outcome(of: index) { progress(.repair, $0, $1) })
+      }
     }
     return survey
   }
@@ -51,10 +53,11 @@ extension Converter {
   ///
   /// - Parameters:
   ///   - resumes: whether to keep such files and to look for them.
+  ///   - progress: the stage, survey or trials of repair, and its parts done and their total
   ///   - onStart: called once, before any work.
   package func survey(
     forPack path: String, resumes: Bool = true,
-    progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in },
+    progress: @escaping (_ stage: WorkStage, _ done: Int, _ total: Int) -> Void = { _, _, _ in },
     onStart: (RunStart) -> Void = { _ in }
   ) throws(ConversionError) -> Survey {
     guard !isSettled else { return Survey() }

@@ -29,7 +29,7 @@ struct RepairTrial {
   ///   - index: of the share
   ///   - progress: layers done, and their total, over all shares
   func outcome(
-    of index: Int, _ progress: (_ done: Int, _ total: Int) -> Void
+    of index: Int, progress: (_ done: Int, _ total: Int) -> Void
   ) throws(ConversionError) -> RepairOutcome {
     let share = Self.shares[index]
     let recipe = recipe.repaired(share: share)

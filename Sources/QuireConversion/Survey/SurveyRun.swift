@@ -12,14 +12,14 @@ final class SurveyRun {
   private let resumable: ResumableRun
   private let journal: SurveyJournal
   private let work: WorkMeter
-  private let progress: (_ done: Int, _ total: Int) -> Void
+  private let progress: (_ stage: WorkStage, _ done: Int, _ total: Int) -> Void
   /// The state of an earlier run to resume from.
   private var found: Surveyor?
 
   /// Looks for the files of an earlier run next to the pack at `path`.
   init(
     _ task: SurveyTask?, layerCount: Int, forPack path: String, key: ConversionKey,
-    progress: @escaping (_ done: Int, _ total: Int) -> Void
+    progress: @escaping (_ stage: WorkStage, _ done: Int, _ total: Int) -> Void
   ) throws(ConversionError) {
     self.task = task
     self.layerCount = layerCount
@@ -29,8 +29,8 @@ final class SurveyRun {
     journal = try SurveyJournal(unfinished, key: key)
     let note = journal.newest
     work = WorkMeter(
-      total: task?.work.total(from: note?.layersDone ?? 0) ?? Work(), task?.rates ?? WorkRates(),
-      report: progress)
+      total: task?.work.total(from: note?.layersDone ?? 0) ?? Work(), task?.rates ?? WorkRates()
+    ) { progress(.survey, $0, $1) }
     if let note, note.isFinished {
       start = RunStart(.survey, .everything)
       return
@@ -61,7 +61,7 @@ final class SurveyRun {
       var survey = try measured()
       if let trial = try trial(survey) {
         for index in RepairTrial.shares.indices.dropFirst(survey.repair.count) {
-          survey.repair.append(try trial.outcome(of: index, progress))
+          survey.repair.append(try trial.outcome(of: index) { progress(.repair, $0, $1) })
           try note(survey, isFinished: false)
         }
       }

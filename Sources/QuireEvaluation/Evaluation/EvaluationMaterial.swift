@@ -37,38 +37,8 @@ struct EvaluationMaterial {
     }
     askedChatFormat = options.chatFormat
     programVersion = options.programVersion
-    for model in plan.models {
-      if let reference = plan.reference {
-        if reference !== model { try Self.compare(reference, as: "the reference of", model) }
-      } else if model !== plan.model {
-        try Self.compare(plan.model, as: "a row next to", model)
-      }
-    }
-    for type in options.cacheTypes where !type.holds(headSize: configuration.headSize) {
-      throw .invalidOption(
-        name: "cacheTypes",
-        sentence: "expected heads of a multiple of 16 for a cache of type \(type.rawValue), found "
-          + "\(configuration.headSize); leave \(type.rawValue) out")
-    }
-    let home = (plan.reference ?? plan.model).path
-    var tasks = options.asksTasks ? options.tasks : []
-    if options.asksTasks, tasks.isEmpty, let file = SiblingFile.path("tasks.jsonl", of: home) {
-      tasks = [TaskSource(path: file)]
-    }
-    let textFile = options.predictsText ? options.textFile ?? SiblingFile.path("heldout.txt", of: home) : nil
-    // Speed or sensitivity alone are enough where nothing else was asked for.
-    let isAlone = !options.asksTasks && !options.predictsText && options.speed != nil
-    guard !tasks.isEmpty || textFile != nil || isAlone || options.measuresSensitivity else {
-      if !options.asksTasks, !options.predictsText {
-        throw .invalidOption(
-          name: "speed",
-          sentence:
-            "expected something to measure, found that --no-speed, --no-tasks and --no-text switch all of it off; "
-            + "leave one of them out, or add --sensitivity")
-      }
-      throw .nothingToMeasure(model: plan.model.path)
-    }
-
+    try Self.check(plan, configuration, options)
+    let (tasks, textFile) = try Self.files(plan, options)
     let positions = configuration.contextPositions
     let asked =
       try tasks.isEmpty
@@ -92,6 +62,48 @@ struct EvaluationMaterial {
     }
     contextLength = min(
       positions, max(method.speed.map { $0.promptTokens + $0.generatedTokens } ?? 0, longest))
+  }
+
+  /// All models must have the same tokens, and heads that the asked caches hold.
+  private static func check(
+    _ plan: RowPlan, _ configuration: ModelConfiguration, _ options: EvaluationOptions
+  ) throws(EvaluationError) {
+    for model in plan.models {
+      if let reference = plan.reference {
+        if reference !== model { try compare(reference, as: "the reference of", model) }
+      } else if model !== plan.model {
+        try compare(plan.model, as: "a row next to", model)
+      }
+    }
+    for type in options.cacheTypes where !type.holds(headSize: configuration.headSize) {
+      throw .invalidOption(
+        name: "cacheTypes",
+        sentence: "expected heads of a multiple of 16 for a cache of type \(type.rawValue), found "
+          + "\(configuration.headSize); leave \(type.rawValue) out")
+    }
+  }
+
+  /// The files of problems and of the text: those of the options, or those beside the model.
+  private static func files(
+    _ plan: RowPlan, _ options: EvaluationOptions
+  ) throws(EvaluationError) -> (tasks: [TaskSource], text: String?) {
+    let home = (plan.reference ?? plan.model).path
+    var tasks = options.asksTasks ? options.tasks : []
+    if options.asksTasks, tasks.isEmpty, let file = SiblingFile.path("tasks.jsonl", of: home) {
+      tasks = [TaskSource(path: file)]
+    }
+    let text = options.predictsText ? options.textFile ?? SiblingFile.path("heldout.txt", of: home) : nil
+    // Speed or sensitivity alone are enough where nothing else was asked for.
+    let isAlone = !options.asksTasks && !options.predictsText && options.speed != nil
+    guard tasks.isEmpty, text == nil, !isAlone, !options.measuresSensitivity else { return (tasks, text) }
+    guard !options.asksTasks, !options.predictsText else {
+      throw .nothingToMeasure(model: plan.model.path)
+    }
+    throw .invalidOption(
+      name: "speed",
+      sentence:
+        "expected something to measure, found that --no-speed, --no-tasks and --no-text switch all of it off; "
+        + "leave one of them out, or add --sensitivity")
   }
 
   private static func problems(

@@ -42,8 +42,8 @@ struct ChartScale {
 
   /// 0 at the lower end, 1 at the upper.
   func position(_ value: Double) -> Double {
-    let place = isLogarithmic ? log10(max(value, 1e-300)) : value
-    return min(1.02, max(-0.02, (place - low) / (high - low)))
+    let scaled = isLogarithmic ? log10(max(value, 1e-300)) : value
+    return min(1.02, max(-0.02, (scaled - low) / (high - low)))
   }
 }
 

@@ -90,11 +90,11 @@ struct ScatterChart {
     }
     var free = -Double.infinity
     for tick in scaleX.ticks {
-      let place = px(scaleX, tick)
-      parts.append(Self.line(place, Self.bottom, place, Self.bottom + 5, "axis"))
+      let mark = px(scaleX, tick)
+      parts.append(Self.line(mark, Self.bottom, mark, Self.bottom + 5, "axis"))
       let text = x.format(tick)
       let half = Double(text.count) * 3.6 + 3
-      let center = min(place, Self.width - half)
+      let center = min(mark, Self.width - half)
       // A number that would touch the one before is left out.
       guard center - half > free else { continue }
       parts.append(Self.text(text, center, Self.bottom + 19, "middle"))

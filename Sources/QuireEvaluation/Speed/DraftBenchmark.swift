@@ -75,16 +75,8 @@ struct DraftBenchmark {
       engines.append(try engine(acceptance, measured, prompt, answer))
     }
     var samples: [MachineLimits] = []
-    var running = engines
-    while !running.isEmpty {
-      samples.append(sample())
-      running.removeAll { engine in
-        defer { onTurn() }
-        return !engine.taker.turn()
-      }
-      // Reverse the order each round, so that no engine always runs right after the limit measurement.
-      running.reverse()
-    }
+    TurnTaker.takeTurns(
+      engines.map(\.taker), beforeRound: { samples.append(sample()) }, afterTurn: onTurn)
     for engine in engines {
       for tokens in engine.taker.answers {
         precondition(targetTokens(answer).starts(with: tokens), "drafts changed an answer")

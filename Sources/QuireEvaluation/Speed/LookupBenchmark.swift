@@ -42,14 +42,8 @@ struct LookupBenchmark {
     var engines = [try engine(.novel, .off, measured)]
     for text in LookupText.allCases { engines.append(try engine(text, .adaptive, measured)) }
     var samples: [MachineLimits] = []
-    var running = engines
-    while !running.isEmpty {
-      samples.append(sample())
-      running.removeAll { engine in
-        defer { onTurn() }
-        return !engine.taker.turn()
-      }
-    }
+    TurnTaker.takeTurns(
+      engines.map(\.taker), beforeRound: { samples.append(sample()) }, afterTurn: onTurn)
     let plain = rate(engines[0], measured)
     return engines.dropFirst().map { engine in
       row(engine, measured, plain: plain, limits: MachineLimits(medianOf: samples))

@@ -65,6 +65,21 @@ final class TurnTaker: Sendable {
     return false
   }
 
+  /// Lets several engines take turns until their answers have ended.
+  ///
+  /// The order is reversed in each round, so that no engine always runs right after what `beforeRound` measures.
+  static func takeTurns(_ takers: [TurnTaker], beforeRound: () -> Void, afterTurn: () -> Void) {
+    var running = takers
+    while !running.isEmpty {
+      beforeRound()
+      running.removeAll { taker in
+        defer { afterTurn() }
+        return !taker.turn()
+      }
+      running.reverse()
+    }
+  }
+
   /// The tokens of each answer.
   var answers: [[Int32]] { state.withLock { $0.tokens } }
   /// The tokens and the seconds of all turns.

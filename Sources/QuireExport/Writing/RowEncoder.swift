@@ -23,7 +23,7 @@ final class RowEncoder: Sendable {
 
   /// Writes all rows of a band to `target`, (row, rowBytes).
   func encode(_ band: WeightMatrix, into target: UnsafeMutableRawPointer, team: ThreadTeam) {
-    let panels = (band.rows + QuantizedMatrix.panelRows - 1) / QuantizedMatrix.panelRows
+    let panels = QuantizedMatrix.panelCount(rows: band.rows)
     team.run { thread, count in
       let share = ThreadTeam.range(of: panels, share: thread, count: count)
       switch self.content {

@@ -14,21 +14,6 @@ import QuireScheduling
 ///
 /// Drafts beyond a request's last block are computed in one more block of each slot, whose contents are not kept.
 final class DraftModel: TokenDrafter {
-  /// The drafting of one text in a step.
-  struct Job {
-    let textIndex: Int
-    /// Drafts to propose; 0 to compute known tokens only.
-    let count: Int
-    /// Known tokens to compute in the first pass: all of them, if drafts follow.
-    let rowCount: Int
-  }
-
-  /// The size and time of a pass.
-  struct Pass {
-    let rowCount: Int
-    let seconds: Double
-  }
-
   /// Tokens computed by a pass that only computes known tokens.
   static let catchUpRowCountMaximum = 256
   /// A text with at most this many tokens to compute can be drafted for in the same step.
@@ -43,9 +28,9 @@ final class DraftModel: TokenDrafter {
   private let workspace: SamplerWorkspace
   private var batch = ForwardBatch(tokens: [], sequences: [], logitRows: [])
   /// The jobs of the step that fit into the passes.
-  private var jobs: [Job] = []
+  private var jobs: [DraftJob] = []
   /// The passes of the last step.
-  private var passes: [Pass] = []
+  private var passes: [DraftPass] = []
   /// Rows computed so far.
   private(set) var rowCount = 0
 
@@ -84,13 +69,15 @@ final class DraftModel: TokenDrafter {
   /// Nothing to forget: what is computed costs nothing until the planner asks for more.
   func forgetRows() {}
 
-  func end(_ id: UInt64, tokens: [Int32]) { texts[id] = nil }
+  func release(_ id: UInt64) { texts[id] = nil }
+
+  func end(_ id: UInt64, tokens: [Int32]) { release(id) }
 
   /// Proposes drafts, and computes known tokens for later ones. `backlog` was called for these texts in this step.
   /// Returns the passes, whose times must be recorded.
   func run(
-    _ wanted: [Job], for list: [DraftText], plan: StepPlan, into proposals: inout DraftProposals
-  ) -> [Pass] {
+    _ wanted: [DraftJob], for list: [DraftText], plan: StepPlan, into proposals: inout DraftProposals
+  ) -> [DraftPass] {
     chooseJobs(wanted)
     passes.removeAll(keepingCapacity: true)
     for (slot, job) in jobs.enumerated() {
@@ -104,7 +91,7 @@ final class DraftModel: TokenDrafter {
       let seconds = start.duration(to: .now).seconds
       takeDrafts(depth: depth, list, logits)
       rowCount += batch.tokens.count
-      passes.append(Pass(rowCount: batch.tokens.count, seconds: seconds))
+      passes.append(DraftPass(rowCount: batch.tokens.count, seconds: seconds))
       batch.sequences.removeAll(keepingCapacity: true)
       depth += 1
     }
@@ -117,7 +104,7 @@ final class DraftModel: TokenDrafter {
   }
 
   /// Leaves out jobs for which a pass has no rows left.
-  private func chooseJobs(_ wanted: [Job]) {
+  private func chooseJobs(_ wanted: [DraftJob]) {
     jobs.removeAll(keepingCapacity: true)
     var rows = 0
     for job in wanted where rows + job.rowCount <= parts.maximumRows {
@@ -126,7 +113,7 @@ final class DraftModel: TokenDrafter {
     }
   }
 
-  private func text(_ job: Job, _ list: [DraftText]) -> Held<DraftedText> {
+  private func text(_ job: DraftJob, _ list: [DraftText]) -> Held<DraftedText> {
     guard let held = texts[list[job.textIndex].id] else { preconditionFailure("a text without a backlog") }
     return held
   }

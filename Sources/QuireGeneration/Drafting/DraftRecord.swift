@@ -22,7 +22,7 @@ package struct DraftRecord: Sendable {
   /// Number of confidence levels of a source.
   package static let confidenceCount = 4
   /// The level of drafts of the draft model.
-  package static let modelConfidence = 4
+  package static let modelConfidence = confidenceCount
   /// Estimated probability that a draft is accepted if those before it were, by the source's confidence.
   private var acceptances: SIMD4<Double> = [0.25, 0.4, 0.6, 0.85]
   /// Of the draft model's drafts in all requests.

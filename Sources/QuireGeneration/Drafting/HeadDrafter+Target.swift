@@ -5,7 +5,6 @@ import QuireScheduling
 
 extension HeadDrafter {
   func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest]) {
-    for id in plan.preempted { release(id) }
     if plan.work.contains(where: { needsRoom($0) }) { storePending(plan, requests) }
     var row = 0
     for work in plan.work {
@@ -58,7 +57,7 @@ extension HeadDrafter {
     return held
   }
 
-  private func release(_ id: UInt64) {
+  func release(_ id: UInt64) {
     guard let held = texts.removeValue(forKey: id) else { return }
     freeSlots.append(held.value.slot)
   }

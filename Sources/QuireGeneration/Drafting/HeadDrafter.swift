@@ -28,8 +28,8 @@ final class HeadDrafter: TokenDrafter {
   private var previousRows: [Int] = []
   /// For each job its logit row in the last pass.
   private var jobRows: [Int] = []
-  private var jobs: [DraftModel.Job] = []
-  private var passes: [DraftModel.Pass] = []
+  private var jobs: [DraftJob] = []
+  private var passes: [DraftPass] = []
   let followsTarget = true
 
   init(_ parts: DraftHeadParts, shape: EngineShape) {
@@ -58,8 +58,8 @@ final class HeadDrafter: TokenDrafter {
   }
 
   func run(
-    _ wanted: [DraftModel.Job], for list: [DraftText], plan: StepPlan, into proposals: inout DraftProposals
-  ) -> [DraftModel.Pass] {
+    _ wanted: [DraftJob], for list: [DraftText], plan: StepPlan, into proposals: inout DraftProposals
+  ) -> [DraftPass] {
     chooseJobs(wanted)
     passes.removeAll(keepingCapacity: true)
     for job in jobs {
@@ -73,7 +73,7 @@ final class HeadDrafter: TokenDrafter {
       let logits = rows.run(after: depth == 0 ? nil : previousRows)
       let seconds = start.duration(to: .now).seconds
       takeDrafts(depth: depth, list, logits)
-      passes.append(DraftModel.Pass(rowCount: rows.batch.tokens.count, seconds: seconds))
+      passes.append(DraftPass(rowCount: rows.batch.tokens.count, seconds: seconds))
       rows.empty()
       depth += 1
     }
@@ -86,7 +86,7 @@ final class HeadDrafter: TokenDrafter {
   }
 
   /// Leaves out jobs for which a pass has no rows left, and those that do not draft: rows are stored without being asked for.
-  private func chooseJobs(_ wanted: [DraftModel.Job]) {
+  private func chooseJobs(_ wanted: [DraftJob]) {
     jobs.removeAll(keepingCapacity: true)
     jobRows.removeAll(keepingCapacity: true)
     var count = 0
@@ -97,13 +97,13 @@ final class HeadDrafter: TokenDrafter {
     }
   }
 
-  private func text(_ job: DraftModel.Job, _ list: [DraftText]) -> Held<HeadText> {
+  private func text(_ job: DraftJob, _ list: [DraftText]) -> Held<HeadText> {
     guard let held = texts[list[job.textIndex].id] else { preconditionFailure("a text without rows") }
     return held
   }
 
   /// Whether a job gets another draft after `depth` of them.
-  private func continues(_ job: DraftModel.Job, depth: Int, _ list: [DraftText]) -> Bool {
+  private func continues(_ job: DraftJob, depth: Int, _ list: [DraftText]) -> Bool {
     job.count > depth && text(job, list).value.drafts.count == depth
   }
 

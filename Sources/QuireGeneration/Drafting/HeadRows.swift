@@ -36,12 +36,13 @@ final class HeadRows {
       return held.value.loseRows()
     }
     for row in rows {
-      place(held.value, held.value.pendingCount).update(from: target.row(row), count: pass.featureWidth)
+      pendingFeatures(held.value, held.value.pendingCount)
+        .update(from: target.row(row), count: pass.featureWidth)
       held.value.notePending(1)
     }
   }
 
-  private func place(_ text: HeadText, _ row: Int) -> UnsafeMutablePointer<Float> {
+  private func pendingFeatures(_ text: HeadText, _ row: Int) -> UnsafeMutablePointer<Float> {
     pending.pointer + (text.slot * HeadText.pendingCapacity + row) * pass.featureWidth
   }
 
@@ -58,7 +59,7 @@ final class HeadRows {
 
   /// Adds the first pending rows of a text.
   func addPending(_ text: HeadText, _ count: Int, of tokens: [Int32]) {
-    add(text, count, of: tokens, from: place(text, 0))
+    add(text, count, of: tokens, from: pendingFeatures(text, 0))
   }
 
   /// Adds rows of the target's batch, which follow those of the text that are stored, and notes them as stored.

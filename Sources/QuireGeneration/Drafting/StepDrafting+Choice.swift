@@ -71,10 +71,10 @@ extension StepDrafting {
     for (index, choice) in choices.enumerated() where choice.proposalIndex == nil {
       let candidate = planner.candidates[index]
       if candidate.count > 0, let backlog = candidate.backlog {
-        jobs.append(DraftModel.Job(textIndex: choice.textIndex, count: candidate.count, rowCount: backlog))
+        jobs.append(DraftJob(textIndex: choice.textIndex, count: candidate.count, rowCount: backlog))
       } else if candidate.catchUpCount > 0 {
         jobs.append(
-          DraftModel.Job(textIndex: choice.textIndex, count: 0, rowCount: candidate.catchUpCount))
+          DraftJob(textIndex: choice.textIndex, count: 0, rowCount: candidate.catchUpCount))
       }
     }
     guard !jobs.isEmpty else { return }

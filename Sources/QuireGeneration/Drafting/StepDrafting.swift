@@ -27,7 +27,7 @@ struct StepDrafting {
   var proposals: DraftProposals
   /// For each of the planner's candidates its text, and its proposal, if it is there before the planner decides.
   var choices: [(textIndex: Int, proposalIndex: Int?)] = []
-  var jobs: [DraftModel.Job] = []
+  var jobs: [DraftJob] = []
   var grants: [Grant] = []
   /// Forced tokens of the current step, which are drafts that are always accepted.
   var forced: [Int32] = []
@@ -87,6 +87,8 @@ struct StepDrafting {
     grantForced(&plan, &scheduler, budget, requests)
     guard isOn else { return }
     settleAccount()
+    // Also while the account is closed: what a request holds there is wanted by those that run when it opens again.
+    for id in plan.preempted { model?.release(id) }
     collectTexts(plan, requests)
     proposals.removeAll()
     source?.propose(for: texts, into: &proposals)

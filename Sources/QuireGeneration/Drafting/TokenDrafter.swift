@@ -2,8 +2,8 @@ import QuireScheduling
 
 /// Weights that draft: a draft model (`DraftModel`) or a draft head (`HeadDrafter`).
 ///
-/// For each step, in this order: `limit` and `backlog` of each text, `run`, the target's forward pass, `take`. Must not
-/// allocate but when a request is new to it.
+/// For each step, in this order: `release` of each preempted request, `limit` and `backlog` of each text, `run`, the target's
+/// forward pass, `take`. Must not allocate but when a request is new to it.
 protocol TokenDrafter: AnyObject {
   /// Rows computed so far.
   var rowCount: Int { get }
@@ -19,15 +19,33 @@ protocol TokenDrafter: AnyObject {
 
   /// Proposes drafts, and computes known tokens for later ones. Returns the passes, whose times must be recorded.
   func run(
-    _ wanted: [DraftModel.Job], for list: [DraftText], plan: StepPlan, into proposals: inout DraftProposals
-  ) -> [DraftModel.Pass]
+    _ wanted: [DraftJob], for list: [DraftText], plan: StepPlan, into proposals: inout DraftProposals
+  ) -> [DraftPass]
 
   /// The target has computed the plan's rows; the tokens that it chooses are not known yet.
   func take(_ plan: StepPlan, requests: [UInt64: ActiveRequest])
+
+  /// The request has lost its blocks, and is new when it comes again. Does nothing for one that is not known.
+  func release(_ id: UInt64)
 
   /// The next steps are not taken, so the present requests get no more drafts.
   func forgetRows()
 
   /// The request, of these tokens, has ended.
   func end(_ id: UInt64, tokens: [Int32])
+}
+
+/// The drafting of one text in a step.
+struct DraftJob {
+  let textIndex: Int
+  /// Drafts to propose; 0 to compute known tokens only.
+  let count: Int
+  /// Known tokens to compute in the first pass: all of them, if drafts follow.
+  let rowCount: Int
+}
+
+/// The size and time of a drafter's pass.
+struct DraftPass {
+  let rowCount: Int
+  let seconds: Double
 }

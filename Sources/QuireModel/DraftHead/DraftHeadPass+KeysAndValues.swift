@@ -35,12 +35,12 @@ extension DraftHeadPass {
     }
   }
 
-  /// The normalized embeddings beside the normalized hidden rows, and the angles of the positions.
+  /// The normalized embeddings beside the normalized hidden states, and the angles of the positions.
   func prepareRows(_ batch: ForwardBatch) {
     var row = 0
     for slice in batch.sequences {
       for position in slice.firstPosition..<slice.firstPosition + slice.rowCount {
-        workspace.setPlace(row, position: position, block: slice.blocks[position / KeyValueCache.blockSize])
+        workspace.setSlot(row, position: position, block: slice.blocks[position / KeyValueCache.blockSize])
         row += 1
       }
     }
@@ -90,7 +90,7 @@ extension DraftHeadPass {
   private func store(_ row: Int) {
     let layer = model.layers[0]
     let storage = cache.layers[0]
-    let (block, offset) = workspace.place(row)
+    let (block, offset) = workspace.slot(row)
     for index in 0..<layer.keyValueHeadCount {
       let first = (row * layer.keyValueHeadCount + index) * model.headSize
       let key = workspace.keys.pointer + first

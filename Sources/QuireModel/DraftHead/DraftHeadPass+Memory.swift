@@ -1,3 +1,5 @@
+import QuireTensors
+
 extension DraftHeadPass {
   /// Bytes of a pass of this size besides weights and cache.
   package static func workspaceBytes(
@@ -16,8 +18,8 @@ extension DraftHeadPass {
     let columns = max(
       DraftHeadConfiguration.featureCount * configuration.targetHiddenSize, 2 * model.hiddenSize, queryWidth)
     return 4 * maximumRows * row + maximumLogitRows * (4 * logitRow + attention)
-      + LayerRunner.matrixInputBytes(maximumRows: maximumRows, maximumColumns: columns)
-      + LayerRunner.matrixInputBytes(
+      + MatrixInput.byteCount(maximumRows: maximumRows, maximumColumns: columns)
+      + MatrixInput.byteCount(
         maximumRows: maximumLogitRows, maximumColumns: layer.intermediateSize)
   }
 

@@ -62,12 +62,12 @@ final class DraftHeadWorkspace: @unchecked Sendable {
   }
 
   /// Where the key and value of a row are stored.
-  func setPlace(_ row: Int, position: Int, block: Int32) {
+  func setSlot(_ row: Int, position: Int, block: Int32) {
     positions.pointer[row] = Int32(position)
     blocks.pointer[row] = block
   }
 
-  func place(_ row: Int) -> (block: Int, offset: Int) {
+  func slot(_ row: Int) -> (block: Int, offset: Int) {
     (Int(blocks.pointer[row]), Int(positions.pointer[row]) % KeyValueCache.blockSize)
   }
 }

@@ -61,13 +61,7 @@ struct TokenizerFile {
     var listedIDs: Set<Int> = []
     let idOfAdded = Dictionary(added.map { ($0.content, $0.id) }, uniquingKeysWith: { first, _ in first })
     for member in members {
-      guard let id = member.value.intValue else {
-        throw .field(
-          name: "model.vocab[\"\(member.key)\"]", expected: "an integer", found: member.value.kindDescription)
-      }
-      guard (0..<MergeTable.maximumCount).contains(id) else {
-        throw .tokenID(id, problem: "expected ids from 0 to \(MergeTable.maximumCount - 1)")
-      }
+      let id = try id(of: member)
       if id >= tokens.count {
         // bounded: the id is below MergeTable.maximumCount
         tokens += [[UInt8]](repeating: [], count: id + 1 - tokens.count)
@@ -75,32 +69,11 @@ struct TokenizerFile {
       guard tokens[id].isEmpty, !listedIDs.contains(id) else {
         throw .tokenID(id, problem: "two tokens have it, one is \"\(member.key)\"")
       }
-      var bytes: [UInt8] = []
-      let isSpelled = ByteAlphabet.appendBytes(of: member.key, to: &bytes) && !bytes.isEmpty
-      let content = Array(member.key.utf8)
-      if let stated = idOfAdded[content] {
-        guard stated == id else {
-          throw .field(
-            name: "added_tokens", expected: "the id \(id) of \"\(member.key)\" in model.vocab",
-            found: "\(stated)")
-        }
-        // Added to the vocabulary "é" is the token of byte 233, which it stays.
-        if !isSpelled {
-          listedIDs.insert(id)
-          continue
-        }
+      if let bytes = try bytes(of: member.key, id: id, idOfAdded) {
+        tokens[id] = bytes
+      } else {
+        listedIDs.insert(id)
       }
-      guard isSpelled else {
-        throw .unsupported(
-          field: "model.vocab", expected: "tokens spelled in the byte-level alphabet",
-          found: "\"\(member.key)\"")
-      }
-      guard bytes.count <= TokenTable.tokenBytesMaximum else {
-        throw .unsupported(
-          field: "model.vocab", expected: "tokens of at most \(TokenTable.tokenBytesMaximum) bytes",
-          found: "one of \(bytes.count) with the id \(id)")
-      }
-      tokens[id] = bytes
     }
     var duplicate: (Int, Int)?
     let table = TokenTable(tokens: tokens, duplicate: &duplicate)
@@ -108,6 +81,46 @@ struct TokenizerFile {
       throw .duplicateToken(ByteAlphabet.text(of: table[first]), first: first, second: second)
     }
     return (table, listedIDs, members.count)
+  }
+
+  private static func id(of member: JSONObject.Member) throws(TextError) -> Int {
+    guard let id = member.value.intValue else {
+      throw .field(
+        name: "model.vocab[\"\(member.key)\"]", expected: "an integer", found: member.value.kindDescription)
+    }
+    guard (0..<MergeTable.maximumCount).contains(id) else {
+      throw .tokenID(id, problem: "expected ids from 0 to \(MergeTable.maximumCount - 1)")
+    }
+    return id
+  }
+
+  /// The bytes that a token's spelling in the byte-level alphabet stands for; nil for an added token that is listed by its
+  /// text.
+  private static func bytes(
+    of spelling: String, id: Int, _ idOfAdded: [[UInt8]: Int]
+  ) throws(TextError) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    let isSpelled = ByteAlphabet.appendBytes(of: spelling, to: &bytes) && !bytes.isEmpty
+    let content = Array(spelling.utf8)
+    if let stated = idOfAdded[content] {
+      guard stated == id else {
+        throw .field(
+          name: "added_tokens", expected: "the id \(id) of \"\(spelling)\" in model.vocab",
+          found: "\(stated)")
+      }
+      // Added to the vocabulary "é" is the token of byte 233, which it stays.
+      if !isSpelled { return nil }
+    }
+    guard isSpelled else {
+      throw .unsupported(
+        field: "model.vocab", expected: "tokens spelled in the byte-level alphabet", found: "\"\(spelling)\"")
+    }
+    guard bytes.count <= TokenTable.tokenBytesMaximum else {
+      throw .unsupported(
+        field: "model.vocab", expected: "tokens of at most \(TokenTable.tokenBytesMaximum) bytes",
+        found: "one of \(bytes.count) with the id \(id)")
+    }
+    return bytes
   }
 
   private static func byteIDs(_ vocabulary: TokenTable) throws(TextError) -> [Int32] {

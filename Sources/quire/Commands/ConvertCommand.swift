@@ -137,8 +137,8 @@ extension Converter {
   }
 
   fileprivate func surveyOfEverything(quiet: Bool) throws -> Survey {
-    let progress = Progress("survey", unit: .percent, quiet: quiet)
+    let progress = SurveyProgress(quiet: quiet)
     defer { progress.close() }
-    return try surveyOfEverything { progress.update($0, of: $1) }
+    return try surveyOfEverything { progress.update($0, $1, $2) }
   }
 }

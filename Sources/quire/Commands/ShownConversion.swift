@@ -11,7 +11,8 @@ struct ShownConversion {
   private let isQuiet: Bool
   /// For the report at the end.
   private var planned: PlannedTime
-  private var surveySeconds = 0.0
+  /// Seconds of the survey and of the trials of repair.
+  private var secondsBefore: [WorkStage: Double] = [:]
   private var isSurveyed = false
   /// What is shown before the plan of the conversion.
   private var heading = ""
@@ -26,17 +27,16 @@ struct ShownConversion {
   /// Surveys the model where the recipe needs it, and settles the recipe.
   mutating func survey() throws {
     guard !converter.isSettled else { return }
-    let begin = Date()
     let unsettled = converter
-    let progress = Progress("survey", unit: .percent, quiet: isQuiet)
+    let progress = SurveyProgress(quiet: isQuiet)
     defer { progress.close() }
     let survey = try unsettled.survey(
-      forPack: output.path, progress: { progress.update($0, of: $1) }, onStart: { show(after: $0) })
+      forPack: output.path, progress: { progress.update($0, $1, $2) }, onStart: { show(after: $0) })
+    secondsBefore = progress.seconds()
     converter = try unsettled.settled(by: survey)
     isSurveyed = true
     if !isQuiet { converter = converter.measured(asWith: unsettled) }
     heading = "\n" + survey.text(width: Terminal.outputScreen.width) + "\n\n"
-    surveySeconds = Date().timeIntervalSince(begin)
   }
 
   /// Writes the pack and says what it took.
@@ -65,7 +65,7 @@ struct ShownConversion {
     guard !isQuiet else { return }
     let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
     output.remarkLine("\nwrote \(output.name): \(ByteText.of(report.packBytes)) in \(seconds)")
-    output.remarkLine(planned.sentence(before: surveySeconds, report.times))
+    output.remarkLine(planned.sentence(before: secondsBefore, report.times))
   }
 
   /// Shows the plan of what is left, and what was found of an earlier run.

@@ -36,17 +36,15 @@ package struct PlannedTime: Sendable, Equatable {
   ///     time: 8.1 s (planned: 8.6 s): survey 2.1 s (2.0 s), calibration 3.1 s (3.3 s), optimizing 2.9 s (3.3 s)
   ///
   /// - Parameter before: seconds of the survey and of the trials of repair
-  package func sentence(before: Double, _ times: ConversionTimes) -> String {
-    // Measured together, so reported together.
-    let stagesBefore = [WorkStage.survey, .repair].filter { stages[$0] ?? 0 > 0 }
-    let beforePlanned = stagesBefore.reduce(0) { $0 + (stages[$1] ?? 0) }
-    let rows: [(title: String, measured: Double, planned: Double)] = [
-      (stagesBefore.map(\.title).joined(separator: " and "), beforePlanned > 0 ? before : 0, beforePlanned),
-      ("waiting for the checkpoint", times.waiting, stages[.reading] ?? 0),
-      ("calibration", times.calibrating, stages[.calibration] ?? 0),
-      ("optimizing", times.optimizing, stages[.optimizing] ?? 0),
-      ("writing", times.packing + times.finishing, stages[.packing] ?? 0),
-    ]
+  package func sentence(before: [WorkStage: Double], _ times: ConversionTimes) -> String {
+    let stagesBefore = [WorkStage.survey, .repair].map { ($0.title, before[$0] ?? 0, stages[$0] ?? 0) }
+    let rows: [(title: String, measured: Double, planned: Double)] =
+      stagesBefore + [
+        ("waiting for the checkpoint", times.waiting, stages[.reading] ?? 0),
+        ("calibration", times.calibrating, stages[.calibration] ?? 0),
+        ("optimizing", times.optimizing, stages[.optimizing] ?? 0),
+        ("writing", times.packing + times.finishing, stages[.packing] ?? 0),
+      ]
     let measured = rows.reduce(0) { $0 + $1.measured }
     let parts = rows.filter { max($0.measured, $0.planned) >= 0.05 }.map {
       "\($0.title) \(ConversionPlan.time($0.measured)) (\(ConversionPlan.time($0.planned)))"

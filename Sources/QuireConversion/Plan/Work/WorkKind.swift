@@ -76,8 +76,8 @@ package enum WorkKind: String, CaseIterable, Sendable {
 package enum WorkStage: String, CaseIterable, Sendable {
   case survey, repair, reading, calibration, optimizing, packing
 
-  /// The stage in the report: "survey 2.1 s".
-  var title: String {
+  /// The stage in the report and beside its progress: "survey 2.1 s".
+  package var title: String {
     switch self {
     case .survey: "survey"
     case .repair: "trials of repair"

@@ -66,6 +66,15 @@ package final class ScratchFile {
     try writeWhole(descriptor, at: offset, bytes)
   }
 
+  /// Writes `bytes` at `offset`.
+  package func write(_ bytes: [UInt8], at offset: Int) throws(FileFailure) {
+    let failure: FileFailure? = bytes.withUnsafeBytes { buffer in
+      do throws(FileFailure) { try write(buffer, at: offset) } catch { return error }
+      return nil
+    }
+    if let failure { throw failure }
+  }
+
   /// Fills `target` with the bytes from `offset` on; throws when the file ends earlier.
   package func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(FileFailure) {
     try readWhole(descriptor, at: offset, into: target)

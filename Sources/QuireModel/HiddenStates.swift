@@ -1,12 +1,12 @@
-import QuireFiles
+package import QuireFiles
 package import QuireTensors
 
 /// The hidden states of token windows between two layers, in a file: 1 GiB for 64 windows of 1,024 tokens of an 8B
 /// model, more than everything else that a conversion holds.
 ///
-/// A file with a path is kept for a later run until it is removed, and has two sets of states. `advance` reads one
-/// and writes the other, so that the states before a layer exist until the layer is finished: a run that is killed
-/// resumes from them.
+/// A file with a path is kept for a later run until it is removed, and has two sets of states after a `beginning` by which
+/// it is told from other files. `advance` reads one set and writes the other, so that the states before a layer exist until
+/// the layer is finished: a run that is killed resumes from them.
 package final class HiddenStates {
   /// Number of layers that have been applied to the states.
   package private(set) var boundary: Int
@@ -14,6 +14,8 @@ package final class HiddenStates {
   private let isTemporary: Bool
   private let counts: [Int]  // floats of each window
   private let offsets: [Int]  // bytes from a set's start to each window, and its end
+  /// Bytes before the first set.
+  private let headBytes: Int
   private let setCount: Int
   /// The number of windows, from the first on, that have states at the boundary.
   package private(set) var filledCount: Int
@@ -32,6 +34,10 @@ package final class HiddenStates {
     package var description: String { "expected to write \(path), found: \(reason)" }
   }
 
+  /// How every file with a path begins.
+  package static let beginning = FileBeginning.bytes(head)
+  private static let head = Array("quire hidden states of a text  \n".utf8)
+
   /// - Parameters:
   ///   - counts: floats of each window
   ///   - path: nil for an anonymous temporary file
@@ -45,9 +51,11 @@ package final class HiddenStates {
     self.boundary = boundary
     self.filledCount = filledCount
     setCount = canRewind || path != nil ? 2 : 1
+    headBytes = path == nil ? 0 : Self.head.count
     offsets = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1 * MemoryLayout<Float>.stride) }
     do throws(FileFailure) {
       file = if let path { try ScratchFile(path: path) } else { try ScratchFile() }
+      if path != nil, filledCount == 0 { try file.write(Self.head, at: 0) }
     } catch {
       throw Failure(
         path: path ?? "a temporary file", isTemporary: path == nil, reason: error.reasonAndRemedy)
@@ -137,7 +145,9 @@ package final class HiddenStates {
     try access { () throws(FileFailure) in try file.write(bytes, at: offset(window, set: set)) }
   }
 
-  private func offset(_ window: Int, set: Int) -> Int { set % setCount * setBytes + offsets[window] }
+  private func offset(_ window: Int, set: Int) -> Int {
+    headBytes + set % setCount * setBytes + offsets[window]
+  }
 
   private func access(_ body: () throws(FileFailure) -> Void) throws(Failure) {
     do throws(FileFailure) { try body() } catch {

@@ -7,6 +7,8 @@ package struct QuantizedSource: Sendable {
   package let name: String
   /// The weight format that will hold each matrix exactly, by name; absent for matrices whose floats are stored.
   package let kept: [String: WeightFormat]
+  /// Bytes of each matrix as the files store it, scales and zero points included.
+  package let storedBytes: [String: Int]
   private let names: Set<String>
   /// Number of quantized matrices.
   package var count: Int { names.count }
@@ -22,6 +24,7 @@ package struct QuantizedSource: Sendable {
     self.name = name
     self.keepsGrids = keepsGrids
     names = Set(checkpoint.quantizedNames)
+    storedBytes = names.reduce(into: [:]) { $0[$1] = checkpoint.storedFormat($1)?.byteCount }
     var kept: [String: WeightFormat] = [:]
     if keepsGrids {
       do throws(CheckpointError) {

@@ -1,8 +1,10 @@
 import QuireCheckpoints
+import QuireFiles
 import QuireJSON
 package import QuireModel
 import QuirePacks
 import QuireTensors
+import QuireText
 
 /// A tensor as it is stored.
 package struct StoredTensor: Sendable, Equatable {
@@ -62,6 +64,14 @@ extension ModelSource {
     return try reading { () throws(CheckpointError) in try checkpoint.fileBytes() }
   }
 
+  /// The parts of a delta pack's size; nil for other models.
+  package var deltaNotice: String? {
+    guard let pack, let parent = pack.parent, let named = pack.manifest.parent else { return nil }
+    return
+      "its size on disk is \(ByteText.of(pack.fileBytes)) of its own and \(ByteText.of(parent.fileBytes)) of its parent "
+      + named.file
+  }
+
   /// Every stored tensor: a pack's in their order, a checkpoint's by name.
   package func tensors() throws(ModelFileError) -> [StoredTensor] {
     if let pack {
@@ -87,6 +97,12 @@ extension ModelSource {
         name: $0.name, shape: $0.shape, scheme: $0.element.rawValue, group: nil, rawBytes: rawBytes,
         packedBytes: packedBytes)
     }
+  }
+
+  /// Whether the model comes with a tokenizer, readable or not.
+  package var hasTokenizer: Bool {
+    if let pack { return pack.manifest.tokenizer != nil }
+    return isFile || Tokenizer.exists(inFolder: path)
   }
 
   /// The recipe's name and its last step, from a pack's manifest; nil for a checkpoint, and for a pack made without

@@ -20,7 +20,7 @@ package final class ModelSource: Sendable {
   package let name: String
   /// The open pack; nil for a checkpoint.
   package let pack: PackReader?
-  private let isFile: Bool
+  let isFile: Bool
   private let adapters: [String]
   private let opened = Mutex<LayerLoader?>(nil)
 

@@ -46,9 +46,12 @@ final class PackJournal {
     try LineJournal.discard(path: Self.path(nextTo: path))
   }
 
-  /// The key of the unfinished pack at `path`; nil where no part of one is complete.
+  /// The key of the unfinished pack at `path`; nil where no part of one is complete. A journal alone is left of a run that
+  /// was killed between renaming the pack and removing it, and nothing can be resumed from it.
   static func unfinishedKey(nextTo path: String) -> String? {
-    guard let contents = LineJournal.found(path: Self.path(nextTo: path)) else { return nil }
+    guard UnfinishedFiles(of: path).found.contains(.contents),
+      let contents = LineJournal.found(path: Self.path(nextTo: path))
+    else { return nil }
     return parts(contents.lines).isEmpty ? nil : contents.key
   }
 

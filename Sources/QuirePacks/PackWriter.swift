@@ -96,6 +96,7 @@ package final class PackWriter {
     discardedKey = nil
     do throws(FileFailure) {
       file = try AtomicFile(path: path, beginning: Self.beginning)
+      try PackJournal.discard(nextTo: path)
       frameWriter = try FrameWriter(file: file, team: nil, parent: pack.parent)
       try frameWriter.copy(pack)
     } catch {

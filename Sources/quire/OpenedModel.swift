@@ -43,9 +43,7 @@ struct OpenedModel {
     defaults.chatFormat = tokenizer.chatFormat.format ?? .qwen3
     samplingDefaults = defaults
     let rows = try source.configuration().vocabularySize
-    guard tokenizer.vocabularySize <= rows else {
-      throw ModelFileError.tokenizer(path: source.path, tokens: tokenizer.vocabularySize, rows: rows)
-    }
+    if let mismatch = source.mismatch(of: tokenizer, rows: rows) { throw mismatch }
     try draft?.check(tokenizer, of: source)
     model = try source.model(threadCount: threadCount, quiet: quiet)
     let configuration = model.configuration

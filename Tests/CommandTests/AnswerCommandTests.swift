@@ -168,6 +168,10 @@ import Testing
     let told = outcome.errors.split(separator: "\n")
     #expect(told.first == "checkpoint, thinking, context 1024 tokens; /help lists commands")
     #expect(told.filter { $0.hasPrefix("  /no_think  ") }.count == 1)
+    let confirmations = [
+      "thinking is off from now on", "the conversation is forgotten", "thinking is on from now on",
+    ]
+    #expect(told.map(String.init).filter(confirmations.contains) == confirmations)
     let promptTokens = told.filter { $0.hasPrefix("[") }.compactMap {
       Int($0.dropFirst().prefix { $0 != " " })
     }
@@ -196,6 +200,8 @@ import Testing
     #expect(
       outcome.errors.contains(
         "/budget: expected a number of tokens or nothing, found 'x'; correct it"))
+    #expect(outcome.errors.contains("the reasoning has at most 6 tokens from now on\n"))
+    #expect(outcome.errors.contains("the reasoning has no limit from now on\n"))
   }
 
   @Test func aConversationThatOutgrowsTheContextIsTold() throws {

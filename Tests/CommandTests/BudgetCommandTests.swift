@@ -40,6 +40,15 @@ import Testing
     expectRefusal(try BuiltProgram.quire.run(Array(plan), seconds: 60), by: "convert", parts)
   }
 
+  /// A limit that only the survey can refuse is refused at its line, as those of the plan are.
+  @Test func refusedAfterTheSurvey() throws {
+    let place = Workplace()
+    let recipe = Self.recipe("kl: 1e-12, choices: [{ scheme: 'int4', group: 32 }]")
+    expectRefusal(
+      try BuiltProgram.quire.run(place.conversion(recipe.replacing("steps:", with: "\nsteps:")), seconds: 60),
+      by: "convert", ["recipe.json5, line 2: expected a KL divergence of at most 1e-12", "raise \"kl\""])
+  }
+
   /// What is not rounded costs nothing.
   @Test func noDivergenceIsMetByAChoiceThatRoundsNothing() throws {
     let place = Workplace()

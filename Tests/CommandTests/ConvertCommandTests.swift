@@ -95,6 +95,7 @@ import Testing
     #expect(
       shown.objectValue?.keys == [
         "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent", "adapters",
+        "tokenizer",
       ])
     let tensors = try #require(shown["tensors"]?.arrayValue)
     let names = Set(TinyCheckpoint().tensorShapes.map(\.name))
@@ -163,6 +164,7 @@ import Testing
     #expect(
       shown.objectValue?.keys == [
         "tensors", "configuration", "recipe", "provenance", "rows", "contents", "parent", "adapters",
+        "tokenizer",
       ])
     let tensors = try #require(shown["tensors"]?.arrayValue)
     for expected in TinyCheckpoint().tensorShapes {

@@ -181,6 +181,54 @@ import Testing
     #expect(outputs == ["out.quire"])
   }
 
+  /// An unfinished pack and its journal.
+  private func stopConversion() throws {
+    _ = try #require(Tool("bash")).run(
+      ["-c", "ulimit -f 1500; exec \"$0\" \"$@\"", BuiltProgram.quire.path] + words(Self.nearest))
+    try #require(outputs == ["out.quire.journal.partial", "out.quire.partial"])
+  }
+
+  /// `evaluate --store` writes the pack again, under the temporary name of a conversion.
+  @Test func aStoredRowDiscardsNothingUnasked() throws {
+    try stopConversion()
+    _ = try whole(Self.nearest)
+    let pack = place.path + "/out.quire"
+    try FileManager.default.copyItem(atPath: place.path + "/whole.quire", toPath: pack)
+    let begun = outputs.map(contents)
+    let words = [
+      "evaluate", pack, "--store", "--text", TestPaths.repository + "/recipes/demo/heldout.txt",
+      "--text-tokens",
+      "64", "--no-tasks", "--no-speed", "--quiet",
+    ]
+    expectRefusal(
+      try BuiltProgram.quire.run(words), by: "evaluate",
+      [
+        "--store: expected no unfinished work, found \(pack).partial of a stopped conversion",
+        "add --force to discard it, or leave --store out",
+      ])
+    #expect(outputs.map(contents) == begun)
+    let forced = try BuiltProgram.quire.run(words + ["--force"])
+    #expect(forced.status == 0, "\(forced.errors)")
+    #expect(outputs == ["out.quire"])
+  }
+
+  /// A kill between the renaming of the pack and the removal of its journal.
+  @Test func aLeftJournalIsNamedAndStopsNothing() throws {
+    try stopConversion()
+    let journal = try #require(contents("out.quire.journal.partial"))
+    try #require(try BuiltProgram.quire.run(words(Self.nearest)).status == 0)
+    let path = place.path + "/out.quire"
+    try journal.write(to: URL(fileURLWithPath: path + ".journal.partial"))
+    let inspected = try BuiltProgram.quire.run("inspect", path)
+    #expect(inspected.status == 0)
+    #expect(
+      inspected.errors.hasPrefix("note: \(path).journal.partial is left of a conversion that was stopped"))
+    try FileManager.default.removeItem(atPath: path)
+    let other = try BuiltProgram.quire.run(words(Self.nearest.replacing("\"n\"", with: "\"other\"")))
+    #expect(other.status == 0 && other.errors == "", "\(other.errors)")
+    #expect(outputs == ["out.quire"])
+  }
+
   /// A limit on the size of files stands in for a full disk: first for the pack, then for the hidden states.
   @Test(arguments: [(nearest, 1500, "out.quire"), (gptq, 400, "out.quire.reference.partial")])
   func aFullDiskIsASentenceAndNothingIsLost(_ recipe: String, kilobytes: Int, file: String) throws {

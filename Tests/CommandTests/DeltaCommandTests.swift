@@ -1,4 +1,5 @@
 import Foundation
+import QuireFiles
 import QuireJSON
 import TestSupport
 import Testing
@@ -30,6 +31,25 @@ import Testing
   private func shell(_ text: String) throws -> Tool.Outcome {
     try #require(Tool("bash")).run(
       ["-c", "set -o pipefail; " + text], environment: ["QUIRE": BuiltProgram.quire.path], folder: place.path)
+  }
+
+  /// The size in a report is what has to be on the disk: of the pack and its parent.
+  @Test func aReportSaysWhatTheParentTakes() throws {
+    try makePacks()
+    let text = place.place("text.txt")
+    try Data("hello there, hello all\n".utf8).write(to: URL(fileURLWithPath: text))
+    func evaluate(_ words: String...) throws -> Tool.Outcome {
+      try BuiltProgram.quire.run(
+        ["evaluate", place.place("delta.quire"), "--text", text, "--no-tasks", "--no-speed", "--quiet"]
+          + words)
+    }
+    let row = try json(evaluate("--json", "-"))["rows"]?[0]
+    let sizes = try ["delta.quire", "base.quire"].map { try bytes($0).count }
+    #expect(row?["sizeBytes"]?.intValue == sizes[0] + sizes[1])
+    let shown = sizes.map(ByteText.of)
+    let note = "its size on disk is \(shown[0]) of its own and \(shown[1]) of its parent base.quire"
+    #expect(row?["notes"] == [.string(note)])
+    #expect(try evaluate().output.replacing("\n  ", with: " ").contains(note))
   }
 
   @Test func aDeltaPackIsAPack() throws {

@@ -65,7 +65,7 @@ import Testing
   private func words(_ command: String, _ trial: Trial) throws -> [String] {
     let words =
       switch trial {
-      case .adding(let extra): try base(command) + extra
+      case .adding(let extra): try base(command).overridden(by: extra)
       case .alone(let words): words
       }
     return [command] + words
@@ -120,7 +120,7 @@ import Testing
   private func statistics() throws -> String {
     let path = output
     let outcome = try BuiltProgram.quire.run(
-      ["calibrate"] + base("calibrate") + ["--output", path, "--quiet"])
+      ["calibrate"] + base("calibrate").overridden(by: ["--output", path, "--quiet"]))
     try #require(outcome.status == 0, "\(outcome.errors)")
     return path
   }
@@ -292,7 +292,7 @@ import Testing
 
   private func benchTrials() -> [String: Trial] {
     func shape(_ extra: String...) -> Trial {
-      .alone(["--shape", "qwen3-0.6b", "--layers", "1"] + Self.shortBench + extra)
+      .alone((["--shape", "qwen3-0.6b", "--layers", "1"] + Self.shortBench).overridden(by: extra))
     }
     return [
       "--shape": shape(), "--scheme": shape("--scheme", "int8"), "--group": shape("--group", "64"),

@@ -151,6 +151,9 @@ import Testing
     for (words, ending) in [
       (place.conversion(to: "out"), ".partial"), (place.conversion(to: "out"), ".journal.partial"),
       (place.conversion(to: "out"), ".survey.partial"),
+      (place.conversion(to: "out"), ".rows.partial"), (place.conversion(to: "out"), ".reference.partial"),
+      (place.conversion(to: "out"), ".survey.rows.partial"),
+      (place.conversion(to: "out"), ".survey.probes.rows.partial"),
       (["flatten", pack, "--output", out], ".partial"),
       (["flatten", pack, "--output", out], ".journal.partial"),
       (["export", pack, "--format", "gguf", "--output", out, "--quiet"], ".partial"),

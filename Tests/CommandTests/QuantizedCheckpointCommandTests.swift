@@ -1,4 +1,5 @@
 import Foundation
+import QuireJSON
 import TestSupport
 import Testing
 
@@ -43,18 +44,43 @@ import Testing
     }
   }
 
-  @Test func aRecipeSaysThatItDequantizes() throws {
-    let folder = place.place("awq")
+  /// A quantized checkpoint with the demo model's tokenizer, which conversions need, and its inspection without it: the
+  /// model is too small for it.
+  private func fixture(_ name: String) throws -> (folder: String, inspection: String) {
+    let folder = place.place(name)
     try FileManager.default.copyItem(
-      atPath: TestPaths.modelFixtures + "/quantized/awq", toPath: folder)
+      atPath: TestPaths.modelFixtures + "/quantized/" + name, toPath: folder)
+    let inspection = try quire(["inspect", folder]).output
     for name in ["tokenizer.json", "tokenizer_config.json"] {
-      try FileManager.default.copyItem(
-        atPath: TestPaths.repository + "/recipes/demo/checkpoint/\(name)", toPath: folder + "/" + name)
+      try FileManager.default.copyItem(atPath: Workplace.demo + "/" + name, toPath: folder + "/" + name)
     }
+    return (folder, inspection)
+  }
+
+  @Test func aRecipeSaysThatItDequantizes() throws {
+    let (folder, inspection) = try fixture("awq")
     let plan = try quire(["convert", folder, "--recipe", "int8", "--plan"])
     #expect(plan.output.contains("14 matrices in AWQ, dequantized to float32 first"), "\(plan.output)")
-    let inspection = try quire(["inspect", folder]).output
     #expect(inspection.contains("int4-asymmetric g32"))
     #expect(inspection.contains("as float32; as stored, and after a conversion that keeps them, "))
+  }
+
+  /// The row of the checkpoint is what its files hold, and without steps what the pack keeps of them; in plan and pack alike.
+  @Test(arguments: ["awq", "gptq-int4", "w4a16", "fp8"])
+  func theCheckpointsRowIsAsItIsStored(_ name: String) throws {
+    let (folder, inspection) = try fixture(name)
+    let stored = try #require(inspection.firstMatch(of: /([0-9.]+) bits per weight; on disk/)).1
+    for recipe in ["keep", "int8"] {
+      let plan = try quire(["convert", folder, "--recipe", recipe, "--plan"]).output
+      let row = try #require(plan.split(separator: "\n").first { $0.hasPrefix("checkpoint ") })
+      let planned = try #require(row.firstMatch(of: /\s([0-9.]+) +100\.0%/)).1
+      if recipe == "int8" { #expect(planned == stored, "\(row)") }
+      let pack = place.place("\(name)-\(recipe).quire")
+      _ = try quire(["convert", folder, "--recipe", recipe, "--output", pack, "--quiet"])
+      let shown = try BuiltProgram.quire.run("inspect", pack, "--json").output
+      let bits = try JSONValue.parse(Array(shown.utf8))["rows"]?[0]?["bitsPerWeight"]?.doubleValue
+      #expect(bits.map { String(format: "%.2f", $0) } == String(planned), "\(recipe)")
+      if name != "fp8" { #expect(bits.map { $0 < 9 } == true) }
+    }
   }
 }

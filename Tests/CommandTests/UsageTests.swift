@@ -219,6 +219,15 @@ import Testing
       words: ["serve", "m", "--threads", "0"],
       sentence: "--threads: expected a whole number from 1 to 1024, found '0'"),
     .init(
+      words: ["convert", "m", "--threads", "2", "--recipe", "r", "--threads=1", "--output", "p"],
+      sentence: "--threads: expected one value, found '2' and '1'; leave one out"),
+    .init(
+      words: ["generate", "m", "-p", "x", "--prompt", "y"],
+      sentence: "--prompt: expected one value, found 'x' and 'y'; leave one out"),
+    .init(
+      words: ["verify", "m", "--quiet", "--quiet=false"],
+      sentence: "--quiet: expected one value, found --quiet=true and --quiet=false; leave one out"),
+    .init(
       words: ["evaluate", "m", "--problems", "0"],
       sentence: "--problems: expected a whole number of at least 1, found '0'"),
   ]
@@ -229,6 +238,18 @@ import Testing
     let outcome = try Self.quire.run(slip.words)
     #expect(outcome.status == 2 && outcome.output == "")
     #expect(outcome.errors == "quire \(slip.words[0]): \(slip.sentence)\n")
+  }
+
+  /// Scripts may append what they have said before, and options for several values take several.
+  @Test func theSameValueTwiceIsOneValue() throws {
+    let words = [
+      ["verify", "none", "--quiet", "--quiet=true"], ["inspect", "none", "--threads", "1", "--threads=1"],
+    ]
+    for words in words {
+      expectRefusal(try Self.quire.run(words), by: words[0], ["at none, found"])
+    }
+    let adapters = try Self.quire.run("inspect", "none", "--adapter", "a", "--adapter", "b")
+    expectRefusal(adapters, by: "inspect", ["at none, found"])
   }
 
   /// Whether the recipe may be left out is known only from the checkpoint.

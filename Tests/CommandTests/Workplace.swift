@@ -67,6 +67,22 @@ struct Workplace {
   }
 }
 
+extension [String] {
+  /// These words and `others`, without the options, and their values, that `others` have too: an option is given once.
+  func overridden(by others: [String]) -> [String] {
+    var kept: [String] = []
+    var words = self[...]
+    while let word = words.popFirst() {
+      guard word.hasPrefix("--"), others.contains(word) else {
+        kept.append(word)
+        continue
+      }
+      if words.first?.hasPrefix("--") == false { words.removeFirst() }
+    }
+    return kept + others
+  }
+}
+
 extension TemporaryFolder {
   func bytes(_ name: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: path + "/" + name)))

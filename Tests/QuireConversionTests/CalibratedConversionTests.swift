@@ -222,6 +222,30 @@ import Testing
     }
   }
 
+  /// A norm before matrices that overrides leave unrounded is not smoothed.
+  @Test(arguments: [false, true])
+  func aNormThatNothingSmoothsStaysFloat32(isBudget: Bool) throws {
+    TinyCheckpoint(layerCount: 2, element: "F32").write(to: folder)
+    let rounding = QuantizationSettings(
+      target: .int4(group: 32),
+      overrides: [
+        .init(pattern: "layers.0.self_attn.[qkv]_proj", target: .bf16),
+        .init(pattern: "layers.1.mlp.gate", target: .bf16),
+      ])
+    let last: RecipeStep =
+      isBudget
+      ? .budget(.init(limit: .bitsPerWeight(12), choices: [.int4(group: 32)], quantization: rounding))
+      : .quantize(rounding)
+    let steps: [RecipeStep] = [.smooth(.init(method: .awq)), last]
+    let report = try convert(steps)
+    let tensors = try PackReader(path: output).tensors
+    let kept = tensors.filter { $0.name.contains("layernorm") && $0.scheme == "float32" }.map(\.name)
+    #expect(kept == ["model.layers.0.input_layernorm.weight"])
+    let stored = tensors.reduce(0) { $0 + $1.rawBytes }
+    #expect(report.rows.last?.byteCount == stored)
+    #expect(try bench.converter(bench.recipe(steps)).plan.result.byteCount == stored)
+  }
+
   @Test func smoothingGoesBetweenPruningAndGPTQ() throws {
     TinyCheckpoint(layerCount: 2, queryHeadCount: 6, keyValueHeadCount: 3).write(to: folder)
     let steps: [RecipeStep] = [

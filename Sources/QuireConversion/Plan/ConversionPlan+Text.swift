@@ -77,8 +77,8 @@ extension ConversionPlan {
   private func stageCells(_ stage: Stage) -> [String] {
     [
       stage.step, Self.count(stage.parameterCount), ByteText.of(stage.byteCount),
-      String(format: "%.2f", stage.bitsPerWeight),
-      String(format: "%.1f%%", 100 * Double(stage.byteCount) / Double(max(1, source.byteCount))),
+      DecimalText.fixed(stage.bitsPerWeight, 2),
+      Self.percent(100 * Double(stage.byteCount) / Double(max(1, source.byteCount))),
     ]
   }
 
@@ -133,7 +133,7 @@ extension ConversionPlan {
   }
 
   /// "12.5%".
-  static func percent(_ share: Double) -> String { String(format: "%.1f%%", share) }
+  static func percent(_ share: Double) -> String { DecimalText.fixed(share, 1) + "%" }
   /// "1.07e-02".
   static func scientific(_ value: Double) -> String { String(format: "%.2e", value) }
 

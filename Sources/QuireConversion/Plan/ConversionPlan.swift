@@ -53,10 +53,15 @@ package struct ConversionPlan: Sendable {
     package let format: WeightFormat
     /// Whether it takes four bytes a value (`Float32Tensors`).
     package var isFloat32 = false
+    /// Bytes of a matrix of the checkpoint that another program quantized; nil for other tensors.
+    package var quantizedBytes: Int?
 
     package var parameterCount: Int { shape.reduce(1, *) }
+    /// Bytes in memory as it is read: what another program quantized is float32 then.
+    package var readBytes: Int { quantizedBytes == nil ? byteCount : 4 * parameterCount }
     /// Bytes in memory, before compression.
     package var byteCount: Int {
+      if let quantizedBytes { return quantizedBytes }
       if isFloat32 { return 4 * parameterCount }
       return shape.count == 2 ? format.byteCount(rows: shape[0], columns: shape[1]) : 2 * parameterCount
     }
@@ -77,17 +82,15 @@ package struct ConversionPlan: Sendable {
     let effective = recipe.replacingCalibration(recipe.calibration.limited(to: calibration))
     windows = effective.calibration
     var stages = [
-      Stage(
-        step: "checkpoint", configuration: configuration,
-        float32: float32.stored(keepsGrids: recipe.steps.isEmpty),
-        formats: { source?.kept[$0.string] ?? .bf16 })
+      Stage(checkpoint: configuration, keepsGrids: recipe.steps.isEmpty, source: source, float32: float32)
     ]
+    let planned = recipe.plannedFormats(configuration)
     let start = float32
     var float32 = start
     var isExact = true
     for (index, step) in recipe.steps.enumerated() {
       let before = stages[stages.count - 1].configuration
-      float32 = float32.after(step, before)
+      float32 = float32.after(step, before, planned)
       let stage = try recipe.placing(index) { () throws(ConversionError) in
         try Stage(
           after: step, before, float32: float32, isExact: isExact, checkpoint: configuration)
@@ -163,9 +166,22 @@ extension ConversionPlan.Stage {
     if formats != nil { try validate(pruned: after.layers != checkpoint.layers) }
   }
 
+  /// The model before any step: as its files store it, or as a pack without steps will hold it.
+  ///
+  /// - Parameter keepsGrids: whether the weights stay as they are
+  fileprivate init(
+    checkpoint configuration: ModelConfiguration, keepsGrids: Bool, source: QuantizedSource?,
+    float32: Float32Tensors
+  ) {
+    self.init(
+      step: "checkpoint", configuration: configuration, float32: float32.stored(keepsGrids: keepsGrids),
+      quantizedBytes: keepsGrids ? [:] : source?.storedBytes ?? [:],
+      formats: { source?.kept[$0.string] ?? .bf16 })
+  }
+
   init(
     step: String, configuration: ModelConfiguration, float32: Float32Tensors,
-    formats: (TensorName) -> WeightFormat
+    quantizedBytes: [String: Int] = [:], formats: (TensorName) -> WeightFormat
   ) {
     self.step = step
     self.configuration = configuration
@@ -173,7 +189,8 @@ extension ConversionPlan.Stage {
       let format = formats(name)
       return ConversionPlan.PlannedTensor(
         name: name, shape: name.shape(in: configuration), format: format,
-        isFloat32: float32.contains(name) && (name.isNorm || format == .bf16))
+        isFloat32: float32.contains(name) && (name.isNorm || format == .bf16),
+        quantizedBytes: quantizedBytes[name.string])
     }
   }
 

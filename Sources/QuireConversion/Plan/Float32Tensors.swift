@@ -55,11 +55,15 @@ package struct Float32Tensors: Sendable, Equatable, CustomStringConvertible {
   }
 
   /// The same after a step.
-  func after(_ step: RecipeStep, _ before: ModelConfiguration) -> Float32Tensors {
+  ///
+  /// - Parameter formats: of the step that rounds, which may still be to come; nil where none does
+  func after(
+    _ step: RecipeStep, _ before: ModelConfiguration, _ formats: TensorFormats?
+  ) -> Float32Tensors {
     var result = self
     switch step {
     case .smooth:
-      result.names = names.filter { !$0.isLayerNorm }
+      result.names = names.filter { !$0.isSmoothed(formats) }
     case .rotate(let settings) where settings.rotatesHiddenStates(of: before):
       result.names = names.filter { !$0.isLayerNorm && $0 != .finalNorm }
       if settings.configuration(after: before).tiesEmbeddings != before.tiesEmbeddings, contains(.embedding) {
@@ -72,12 +76,20 @@ package struct Float32Tensors: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension TensorName {
-  /// One of the two norms before a layer's matrices, which scales are folded into.
-  fileprivate var isLayerNorm: Bool {
-    if case .layer(_, let tensor) = self {
-      tensor == .inputNorm || tensor == .postAttentionNorm
-    } else {
-      false
+  /// Whether it is one of the two norms before a layer's matrices, which scales are folded into.
+  fileprivate var isLayerNorm: Bool { readers != nil }
+
+  /// Whether smoothing folds scales into it: a matrix after it is rounded.
+  fileprivate func isSmoothed(_ formats: TensorFormats?) -> Bool {
+    readers?.contains { formats?.format(of: $0).scheme != .bf16 } ?? false
+  }
+
+  /// The matrices after a layer's norm; nil for other tensors.
+  private var readers: [TensorName]? {
+    switch self {
+    case .layer(let index, .inputNorm): ActivationSite.attentionInput.readers.map { .layer(index, $0) }
+    case .layer(let index, .postAttentionNorm): ActivationSite.mlpInput.readers.map { .layer(index, $0) }
+    default: nil
     }
   }
 }
@@ -87,12 +99,14 @@ extension Recipe {
   func counting(_ float32: Float32Tensors, _ source: ModelConfiguration) throws(ConversionError) -> Recipe {
     var (float32, configuration) = (float32, source)
     var all = steps + upcoming
+    // Where a survey may leave all matrices after a norm as they are, the norm may stay float32.
+    let formats = largestFormats(source)
     for index in all.indices {
       if case .budget(var settings) = all[index] {
         settings.float32 = float32
         all[index] = .budget(settings)
       }
-      float32 = float32.after(all[index], configuration)
+      float32 = float32.after(all[index], configuration, formats)
       configuration = try all[index].settings.configuration(after: configuration)
     }
     return replacingSteps(all)

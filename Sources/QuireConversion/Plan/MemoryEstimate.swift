@@ -141,7 +141,7 @@ package struct MemoryEstimate: Sendable, Equatable {
   private static func largestTable(
     _ source: ConversionPlan.Stage, _ result: ConversionPlan.Stage, isRotated: Bool
   ) -> Int {
-    let read = source.tensors.first { $0.name == .embedding }?.byteCount ?? 0
+    let read = source.tensors.first { $0.name == .embedding }?.readBytes ?? 0
     return result.tensors.filter { $0.name == .embedding || $0.name == .head }.map { table in
       read + max(isRotated ? read : 0, table.format.scheme == .bf16 ? 0 : table.byteCount)
     }.max() ?? 0

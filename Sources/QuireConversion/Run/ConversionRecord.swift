@@ -20,7 +20,8 @@ struct PartRecord: Codable, Equatable {
 /// Collects what a conversion did layer by layer and reports it step by step.
 struct ConversionRecord {
   let recipe: Recipe
-  private let source: ModelConfiguration
+  /// The model before any step.
+  private let checkpoint: ConversionPlan.Stage
   private let float32: Float32Tensors
   private var pruning: [Int: [Int: HeadPruningResult]] = [:]  // step index, layer
   private var changes: [Int: [Int: LayerChange]] = [:]  // step index, layer
@@ -28,10 +29,10 @@ struct ConversionRecord {
   private var notes: [Int: [Int: [String]]] = [:]  // step index, layer
 
   /// - Parameter float32: what takes four bytes a value at the start
-  init(recipe: Recipe, configuration: ModelConfiguration, float32: Float32Tensors) {
+  init(recipe: Recipe, checkpoint: ConversionPlan.Stage, float32: Float32Tensors) {
     self.recipe = recipe
+    self.checkpoint = checkpoint
     self.float32 = float32
-    source = configuration
   }
 
   /// - Parameter layer: nil for embedding and lm_head.
@@ -46,32 +47,32 @@ struct ConversionRecord {
 
   /// The configuration as it is after all steps.
   var configuration: ModelConfiguration {
-    recipe.steps.indices.reduce(source) { configurationAfter(step: $1, before: $0) }
+    recipe.steps.indices.reduce(checkpoint.configuration) { configurationAfter(step: $1, before: $0) }
   }
 
   /// One row for the checkpoint and one for each step, with the resulting shapes.
   ///
   /// - Parameter remarks: notices for the first step that needs activations
   func rows(_ formats: TensorFormats?, remarks: [String] = []) -> [ConversionReport.Row] {
-    var configuration = source
+    var configuration = checkpoint.configuration
     var float32 = float32
-    var rows = [
-      row("checkpoint", configuration, float32.stored(keepsGrids: recipe.steps.isEmpty)) { _ in .bf16 }
-    ]
+    var rows = [row(checkpoint)]
     let first = recipe.steps.firstIndex { $0.needsCalibration }
     for (index, step) in recipe.steps.enumerated() {
-      float32 = float32.after(step, configuration)
+      float32 = float32.after(step, configuration, formats)
       configuration = configurationAfter(step: index, before: configuration)
       let isQuantized = step.quantization != nil
       let records = isQuantized ? configuration.tensorNames.compactMap { rounding[$0] } : []
+      let stage = ConversionPlan.Stage(step: step.name, configuration: configuration, float32: float32) {
+        isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16
+      }
       rows.append(
         row(
-          step.name, configuration, float32,
+          stage,
           pruning: pruning[index] ?? [:], changes: changes[index] ?? [:], rounding: records,
           repairShare: step.settings.repairShare, decision: step.settings.decision,
           remarks: (index == first ? remarks : [])
-            + (notes[index] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)
-        ) { isQuantized ? formats?.format(of: $0) ?? .bf16 : .bf16 })
+            + (notes[index] ?? [:]).sorted { $0.key < $1.key }.flatMap(\.value)))
     }
     return rows
   }
@@ -89,16 +90,13 @@ struct ConversionRecord {
   }
 
   private func row(
-    _ step: String, _ configuration: ModelConfiguration, _ float32: Float32Tensors,
+    _ stage: ConversionPlan.Stage,
     pruning: [Int: HeadPruningResult] = [:], changes: [Int: LayerChange] = [:],
     rounding: [RoundingRecord] = [], repairShare: Double? = nil, decision: BudgetDecision? = nil,
-    remarks: [String] = [],
-    _ format: (TensorName) -> WeightFormat
+    remarks: [String] = []
   ) -> ConversionReport.Row {
-    let stage = ConversionPlan.Stage(
-      step: step, configuration: configuration, float32: float32, formats: format)
-    return ConversionReport.Row(
-      step: step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
+    ConversionReport.Row(
+      step: stage.step, parameterCount: stage.parameterCount, byteCount: stage.byteCount,
       bitsPerWeight: stage.bitsPerWeight, pruning: pruning, changes: changes, rounding: rounding,
       repairShare: repairShare, decision: decision, remarks: remarks)
   }

@@ -50,8 +50,7 @@ final class ConversionRun {
         path: path, team: converter.compute.team, resumeKey: resumes ? key.text : nil, parent: parent))
     meter = ProgressMeter(converter.plan, report: progress)
     record = ConversionRecord(
-      recipe: converter.optimizer.recipe, configuration: converter.loader.configuration,
-      float32: converter.float32)
+      recipe: converter.optimizer.recipe, checkpoint: converter.plan.source, float32: converter.float32)
     let notes = writer.notes.compactMap(ConversionNote.init)
     let done = min(converter.loader.configuration.layerCount, notes.count - 1)
     let areReadable = notes.count == writer.notes.count

@@ -47,10 +47,10 @@ extension Recipe {
     var all = steps + upcoming
     var configuration = configuration
     for index in all.indices.prefix(relevantCount) {
-      let settings = try all[index].settings.settled(
-        by: survey, index: index, configuration)
-      configuration = try settings.configuration(after: configuration)
-      all[index] = settings.step
+      (all[index], configuration) = try placing(index) { () throws(ConversionError) in
+        let settings = try all[index].settings.settled(by: survey, index: index, configuration)
+        return (settings.step, try settings.configuration(after: configuration))
+      }
     }
     if let share = survey.repairShare { all = all.map { $0.settings.repairing(share: share).step } }
     return replacingSteps(all)

@@ -72,7 +72,7 @@ extension PruningTable {
           return sum
         }
       return ["\(index)"]
-        + (0..<shown).map { $0 < values.count ? String(format: "%.2f%%", 100 * values[$0]) : "–" }
+        + (0..<shown).map { $0 < values.count ? DecimalText.fixed(100 * values[$0], 2) + "%" : "–" }
     }
     return [title] + ConversionPlan.table([head] + rows, width: width) + trialLines
   }

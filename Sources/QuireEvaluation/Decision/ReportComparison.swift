@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireJSON
 import QuireText
 
@@ -78,7 +79,7 @@ package struct ReportComparison: Sendable {
       return NumberText.missing
     }
     let share = 100 * (own / other - 1)
-    return (share > 0 ? "+" : "") + NumberText.fixed(share, 1) + "%"
+    return DecimalText.signed(share, 1) + "%"
   }
 
   private func difference(_ key: String, _ row: ReportView.Row, _ old: ReportView.Row) -> String {
@@ -92,6 +93,6 @@ package struct ReportComparison: Sendable {
     else { return NumberText.missing }
     let change = Self.change(of: own, from: other)
     if change.isWithinNoise(of: 0) { return "≈" }
-    return (change.value > 0 ? "+" : "") + NumberText.percent(change.value)
+    return NumberText.points(change.value)
   }
 }

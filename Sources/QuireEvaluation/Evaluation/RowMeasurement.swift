@@ -33,6 +33,7 @@ struct RowMeasurement {
     } else {
       let source = try conversion.source(plan, &row, keys, onProgress: onProgress)
       row.size = try opening(source.size)
+      row.notes += source.deltaNotice.map { [$0] } ?? []
       try measure(source, &row, &kept, onProgress: onProgress)
       row.wallSeconds = (ContinuousClock.now - start).seconds
       try store.keep(KeptBasics(row).json, keys.row)

@@ -12,7 +12,7 @@ import QuireText
 // | row, label | identifies the row: "reference", "pack", "recipe-0-step-2", "server-0"; its name in tables |
 // | path | the model's path, or a server's address; null for a recipe's step |
 // | step, recipe | "reference" and null; then a step's name and its recipe's; several rows may have the same; "server" |
-// | sizeBytes | bytes on disk: the pack, or the checkpoint's files that Quire reads |
+// | sizeBytes | bytes on disk: the pack, with its parent if it is a delta pack, or the checkpoint's files that Quire reads |
 // | bitsPerWeight, weightBytes, parameters | of the weights in memory, scales included |
 // | peakMemoryBytes | peak memory of the process while the row's model was loaded, timed and answered |
 // | loadSeconds, conversionSeconds, wallSeconds | until ready to run; the recipe's steps; the whole row |
@@ -23,7 +23,7 @@ import QuireText
 // | topOneAgreement | share of positions with the reference's most probable token; `…Error` |
 // | tasks | per task, and for "all", `thinking` and `nonThinking`, and for thinking budgets `thinking-128` |
 // | results | per mode, what lm-evaluation-harness writes as `results`: per task, its metrics with their errors |
-// | notes | notices of the conversion, and what a server cannot do, a sentence each |
+// | notes | notices of the conversion, the parts of a delta pack's size, and what a server cannot do, a sentence each |
 //
 // A report may also have `models` (the paths, when there are several), `adapters` (merged into every checkpoint: `name`,
 // `description`, `files` with their hashes), `provenance` (program, command, machine) and

@@ -136,10 +136,7 @@ extension EvaluationReport {
   private func cells(_ score: TaskScore, _ seconds: Double?, isReference: Bool) -> [String] {
     let flips = isReference ? nil : score.flips
     let isWithinNoise = flips?.accuracyChange.isWithinNoise(of: 0) ?? false
-    let change = flips.map { flips in
-      isWithinNoise
-        ? "≈" : (flips.accuracyChange.value > 0 ? "+" : "") + NumberText.percent(flips.accuracyChange.value)
-    }
+    let change = flips.map { isWithinNoise ? "≈" : NumberText.points($0.accuracyChange.value) }
     let tokensWithinNoise = isReference ? false : score.tokenChange?.isWithinNoise(of: 0) ?? false
     return [
       marked(plusMinus(score.accuracy, NumberText.percent), isWithinNoise),

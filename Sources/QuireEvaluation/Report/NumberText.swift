@@ -8,8 +8,7 @@ enum NumberText {
 
   /// With a fixed number of decimals.
   static func fixed(_ value: Double?, _ decimals: Int) -> String {
-    guard let value else { return missing }
-    return value.isFinite ? String(format: "%.\(decimals)f", value) : "\(value)"
+    value.map { DecimalText.fixed($0, decimals) } ?? missing
   }
 
   /// With enough digits to distinguish small values: 1234, 12.3, 1.23, 0.123, 0.0123, 0.00123, 0.000123, 1.2e-05.
@@ -52,6 +51,9 @@ enum NumberText {
   static func percent(_ share: Double?) -> String {
     fixed(share.map { 100 * $0 }, 1)
   }
+
+  /// A change of a share in points, with one decimal.
+  static func points(_ change: Double) -> String { DecimalText.signed(100 * change, 1) }
 
   /// Of a size from a report, which may be any number.
   static func bytes(_ count: Double?) -> String {

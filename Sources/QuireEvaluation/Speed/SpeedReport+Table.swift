@@ -87,6 +87,6 @@ extension SpeedReport {
     ]
   }
 
-  private func number(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
-  private func percent(_ share: Double) -> String { String(format: "%.0f%%", 100 * share) }
+  private func number(_ value: Double, _ digits: Int) -> String { DecimalText.fixed(value, digits) }
+  private func percent(_ share: Double) -> String { DecimalText.fixed(100 * share, 0) + "%" }
 }

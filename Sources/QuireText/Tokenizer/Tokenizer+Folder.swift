@@ -16,6 +16,14 @@ extension Tokenizer {
       templateFiles: try Self.templateFiles(in: folder), chatFormat: chatFormat)
   }
 
+  /// Whether a folder has files of a tokenizer, even ones that cannot be read.
+  package static func exists(inFolder folder: String) -> Bool {
+    ["tokenizer.json", "vocab.json", "merges.txt"].contains { name in
+      // Not followed: a link to a missing file is a file that cannot be read.
+      (try? FileManager.default.attributesOfItem(atPath: folder + "/" + name)) != nil
+    }
+  }
+
   private static func file(in folder: String, _ configuration: JSONValue?) throws(TextError) -> JSONValue {
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder + "/" + name) }
     guard !exists("tokenizer.json"), exists("vocab.json"), exists("merges.txt") else {

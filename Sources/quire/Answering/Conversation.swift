@@ -44,9 +44,12 @@ struct Conversation {
     for option in ["--thinking", "--no-thinking"] where arguments.has(option) { noteFixedMode(option) }
   }
 
+  /// Whether the chat format renders thinking and non-thinking prompts differently.
+  var hasModes: Bool { opened.tokenizer.chatFormat.format?.rendersModesAlike != true }
+
   /// - Parameter choice: How the user chose: "/no_think".
   func noteFixedMode(_ choice: String) {
-    guard let format = opened.tokenizer.chatFormat.format, format.rendersModesAlike else { return }
+    guard !hasModes else { return }
     showNotices(["\(choice) has no effect: the model's chat template renders both modes alike"])
   }
 

@@ -26,11 +26,7 @@ struct Arguments {
         let guess = Suggestion.clause(for: parts[0], among: command.options.map(\.name) + ["--help"])
         throw UsageError(command.name, "unknown option \(parts[0])\(guess); see quire \(command.name) --help")
       }
-      if let value = try Self.value(of: option, parts, &rest, command.name) {
-        values[option.name, default: []].append(value)
-      } else {
-        values[option.name] = []
-      }
+      try add(try Self.value(of: option, parts, &rest, command.name), to: option)
     }
     try refuseEmptyPaths(of: command)
     if command.isConfigurable { try complete(for: command) }
@@ -43,6 +39,21 @@ struct Arguments {
       let found = positionals.isEmpty ? "none" : positionals.joined(separator: " ")
       throw UsageError(command.name, "expected \(wanted), found \(found); see quire \(command.name) --help")
     }
+  }
+
+  /// Adds a value of the command line, nil for a switch that is off. Of two different ones none is more likely to be meant,
+  /// so neither is dropped silently.
+  private mutating func add(_ value: String?, to option: Command.Option) throws {
+    let added = value.map { [$0] } ?? []
+    guard !option.isRepeatable, let known = values[option.name], known != added else {
+      values[option.name] = option.isRepeatable ? all(option.name) + added : added
+      return
+    }
+    func shown(_ values: [String]) -> String {
+      option.value == nil ? "\(option.name)=\(!values.isEmpty)" : "'\(values.joined().prefix(60))'"
+    }
+    throw UsageError(
+      command, "\(option.name): expected one value, found \(shown(known)) and \(shown(added)); leave one out")
   }
 
   /// An empty path is a variable of a script that was not set; sentences about it would show nothing.

@@ -7,7 +7,7 @@ struct Command: Sendable {
     let value: String?  // what the value is, "N"; nil for a switch
     let help: String
     let short: String?  // "-p"
-    /// Whether all values count when it is given more than once; of other options the last counts.
+    /// Whether it may be given more than once with different values, which then all count.
     let isRepeatable: Bool
 
     init(

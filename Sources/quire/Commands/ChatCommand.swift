@@ -125,10 +125,16 @@ private struct Chat {
     if line.allSatisfy(\.isWhitespace) { return true }
     switch ChatWord(line) {
     case .exit: return false
-    case .clear: messages = start
+    case .clear:
+      messages = start
+      confirm("the conversation is forgotten")
     case .think(let mode, let message):
       self.mode = mode
-      conversation.noteFixedMode(mode == .thinking ? "/think" : "/no_think")
+      if conversation.hasModes {
+        confirm("thinking is \(mode == .thinking ? "on" : "off") from now on")
+      } else {
+        conversation.noteFixedMode(mode == .thinking ? "/think" : "/no_think")
+      }
       if !message.isEmpty { try answer(message) }
     case .help:
       Terminal.errorText(HelpList("commands", ChatWord.list).text(width: Terminal.errorScreen.width))
@@ -150,17 +156,23 @@ private struct Chat {
     return true
   }
 
+  /// Says what a command has changed.
+  private func confirm(_ sentence: String) {
+    if !arguments.has("--quiet") { Terminal.errorLine(sentence) }
+  }
+
   /// Limits the reasoning to a number of tokens; an empty text ends the limit.
   private mutating func setBudget(_ text: String) throws {
     guard !text.isEmpty else {
       budget = nil
-      return
+      return confirm("the reasoning has no limit from now on")
     }
     guard let number = Int32(text.trimmingCharacters(in: .whitespaces)), number >= 0 else {
       throw RefusedLine(
         sentence: "/budget: expected a number of tokens or nothing, found '\(text)'; correct it")
     }
     budget = Int(number)
+    confirm("the reasoning has at most \(number) token\(number == 1 ? "" : "s") from now on")
   }
 
   private mutating func answer(_ line: String) throws {

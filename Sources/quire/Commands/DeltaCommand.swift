@@ -46,8 +46,7 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
   defer { output.cleanUp() }
   let replaces = arguments.has("--force")
   try files.check(output.path, option: "--output", replaces: replaces)
-  try files.checkUnfinished(of: output.path, option: "--output", PackOutput.beginnings, replaces: replaces)
-  try checkUnfinishedPack(output.path, replaces: replaces)
+  try files.checkUnfinishedPack(of: output.path, option: "--output", replaces: replaces)
   let compute = try arguments.compute()
   let begin = Date()
   let isQuiet = arguments.has("--quiet")
@@ -63,14 +62,6 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   let size = ByteText.of((try? InputFile(path: output.path))?.byteCount ?? 0)
   output.remarkLine("wrote \(output.name): \(size) in \(seconds)")
-}
-
-/// Refuses to discard the layers of a stopped conversion.
-private func checkUnfinishedPack(_ output: String, replaces: Bool) throws {
-  guard !replaces, PackWriter.unfinishedKey(at: output) != nil else { return }
-  throw CommandError(
-    "--output: expected no unfinished work, found \(UnfinishedFiles(of: output).path(of: .contents)) of a stopped conversion; "
-      + "run that again to finish it, add --force to discard it, or choose another path")
 }
 
 extension Arguments {

@@ -143,6 +143,20 @@ struct OutputGuard {
     }
   }
 
+  /// The same for a pack that is written in one go, which would also discard the layers of a stopped conversion.
+  ///
+  /// - Parameter alternative: what the user can do instead
+  func checkUnfinishedPack(
+    of output: String, option: String, replaces: Bool, alternative: String = "choose another path"
+  ) throws {
+    try checkUnfinished(of: output, option: option, PackOutput.beginnings, replaces: replaces)
+    guard !replaces, PackWriter.unfinishedKey(at: output) != nil else { return }
+    let path = UnfinishedFiles(of: output).path(of: .contents)
+    throw CommandError(
+      "\(option): expected no unfinished work, found \(path) of a stopped conversion; run that again to finish it, add --force to discard it, or \(alternative)"
+    )
+  }
+
   private func input(at output: String, resolved path: String) -> Input? {
     let identity = FileIdentity(output)
     return inputs.first { $0.path == path || (identity != nil && $0.identity == identity) }

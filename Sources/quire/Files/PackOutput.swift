@@ -1,5 +1,6 @@
 import Foundation
 import QuireFiles
+import QuireModel
 import QuirePacks
 import QuireText
 
@@ -39,10 +40,17 @@ struct PackOutput {
     path = temporary + "/pack.quire"
   }
 
-  /// How the unfinished files of a pack begin. Hidden states have no beginning of their own.
-  static let beginnings: [UnfinishedFiles.Part: FileBeginning] = [
-    .contents: PackWriter.beginning, .journal: .journal, .survey: .journal,
-  ]
+  /// How the unfinished files of a pack begin.
+  static let beginnings: [UnfinishedFiles.Part: FileBeginning] = Dictionary(
+    uniqueKeysWithValues: UnfinishedFiles.Part.allCases.map { ($0, beginning(of: $0)) })
+
+  private static func beginning(of part: UnfinishedFiles.Part) -> FileBeginning {
+    switch part {
+    case .contents: PackWriter.beginning
+    case .journal, .survey: .journal
+    case .states, .unprunedStates, .surveyStates, .trialStates: HiddenStates.beginning
+    }
+  }
 
   /// The name for messages.
   var name: String { isStream ? "the standard output" : path }

@@ -12,15 +12,19 @@ final class Progress: @unchecked Sendable {
   private let begin = Date()
   private var lastShown = Date.distantPast
   private var isFinished = false
+  /// The rate and the time left are shown from then on.
+  private static let estimateSeconds = 0.5
 
   /// The unit of the counts.
   enum Unit {
     case bytes, percent
     case items(String)
 
-    func numbers(_ done: Int, _ total: Int, _ rate: Double) -> String {
+    /// - Parameter rate: units per second; nil while it is not known
+    func numbers(_ done: Int, _ total: Int, _ rate: Double?) -> String {
       switch self {
-      case .bytes: "\(ByteText.of(done)) of \(ByteText.of(total)), \(ByteText.of(Int(rate)))/s"
+      case .bytes:
+        "\(ByteText.of(done)) of \(ByteText.of(total))" + (rate.map { ", \(ByteText.of(Int($0)))/s" } ?? "")
       case .percent: "\(done * 100 / total)%"
       case .items(let name): "\(done)/\(total) \(name)"
       }
@@ -46,10 +50,12 @@ final class Progress: @unchecked Sendable {
     lastShown = now
     isFinished = isLast
     let elapsed = now.timeIntervalSince(begin)
-    let rate = elapsed > 0 ? Double(done) / elapsed : 0
-    let left = rate > 0 ? Double(total - done) / rate : 0
+    // The first units of a long work say nothing about the others.
+    let isKnown = isLast ? elapsed > 0 : done > 0 && elapsed >= Self.estimateSeconds
+    let rate = isKnown ? Double(done) / elapsed : nil
     let numbers = unit.numbers(done, total, rate)
-    let time = isLast ? "in \(Terminal.seconds(elapsed))" : done > 0 ? "\(Terminal.seconds(left)) left" : ""
+    let left = rate.map { "\(Terminal.seconds(Double(total - done) / $0)) left" } ?? ""
+    let time = isLast ? "in \(Terminal.seconds(elapsed))" : left
     guard Terminal.errorScreen.isCapable else {
       return Terminal.errorLine("\(label): " + Self.joined([numbers, time, note.visibleLine]))
     }

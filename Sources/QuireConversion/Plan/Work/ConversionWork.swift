@@ -15,7 +15,7 @@ package struct ConversionWork {
   package init(_ plan: ConversionPlan) {
     let text = plan.textWork
     let layerCount = plan.source.configuration.layerCount
-    let read = Self.layerBytes(plan.source, count: layerCount)
+    let read = Self.readBytes(plan.source, count: layerCount)
     let written = Self.layerBytes(plan.result, count: layerCount)
     layers = (0..<layerCount).map { index in
       var layer = plan.layerWork(index, plan.recipe, text)
@@ -25,7 +25,7 @@ package struct ConversionWork {
       layer.addSteps(advancing: isNeeded, withReference: withReference)
       if isNeeded { layer.seal(withReference: withReference) }
       var work = layer.work
-      work.add(.reading, read[index].reduce(0) { $0 + $1.byteCount })
+      work.add(.reading, read[index])
       for part in written[index] {
         work.add(.packing, width: part.width, format: part.format, part.byteCount)
       }
@@ -59,6 +59,13 @@ package struct ConversionWork {
 
   private typealias Part = (width: Int, format: WeightFormat, byteCount: Double)
 
+  private static func readBytes(_ stage: ConversionPlan.Stage, count: Int) -> [Double] {
+    stage.tensors.reduce(into: Array(repeating: 0, count: count)) { layers, tensor in
+      guard case .layer(let index, _) = tensor.name, !tensor.name.isNorm else { return }
+      layers[index] += Double(tensor.readBytes)
+    }
+  }
+
   private static func layerBytes(_ stage: ConversionPlan.Stage, count: Int) -> [[Part]] {
     stage.tensors.reduce(into: Array(repeating: [], count: count)) { layers, tensor in
       guard case .layer(let index, _) = tensor.name, !tensor.name.isNorm else { return }
@@ -76,7 +83,7 @@ package struct ConversionWork {
       let (rows, columns) = (tensor.shape[0], tensor.shape[1])
       let weights = Double(rows * columns)
       var work = Work()
-      work.add(.reading, Double(read?.byteCount ?? 0))
+      work.add(.reading, Double(read?.readBytes ?? 0))
       work.add(.packing, width: columns, format: tensor.format, Double(tensor.byteCount))
       if plan.recipe.rotation?.rotatesHiddenStates(of: plan.source.configuration) == true {
         work.add(.rotation, width: columns, weights)

@@ -51,10 +51,21 @@ extension BudgetSettings: ConversionStep {
   var rounding: QuantizationSettings? { quantization }
 
   func plannedRounding(_ configuration: ModelConfiguration) throws(ConversionError) -> QuantizationSettings? {
+    try assigning(configuration) { $0.smallest.format }
+  }
+
+  /// The largest formats that a survey can choose.
+  func largestRounding(_ configuration: ModelConfiguration) throws(ConversionError) -> QuantizationSettings {
+    try assigning(configuration) { $0.largest.format }
+  }
+
+  private func assigning(
+    _ configuration: ModelConfiguration, _ format: (BudgetSizes.Matrix) -> WeightFormat
+  ) throws(ConversionError) -> QuantizationSettings {
     guard decision == nil else { return quantization }
     var planned = quantization
     planned.assignments = try openMatrices(configuration).map {
-      FormatAssignment(tensor: $0.tensor, format: $0.smallest.format)
+      FormatAssignment(tensor: $0.tensor, format: format($0))
     }
     return planned
   }

@@ -177,6 +177,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
     throw CommandError(
       "--store: expected the path of a pack to keep the row in, found -; save the pack and give its path")
   }
+  if arguments.has("--store") { try checkStore(arguments) }
   let recipes = try arguments.all("--recipe").map { try arguments.recipe($0) }
   let evaluator = try Evaluator(
     models: models, recipes: recipes.map(\.recipe), reference: arguments.string("--reference"),
@@ -185,12 +186,25 @@ private func runEvaluate(_ arguments: Arguments) throws {
   let outputs = try ReportOutputs(arguments, recipes.map { ($0.recipe, $0.path) }, options.tasks)
   let report = try measure(evaluator, arguments, judge)
   // The report is shown even if it cannot be written to a file or pack.
-  let stored = Result { if arguments.has("--store") { try report.store(inPack: models[0]) } }
+  let stored = Result { if arguments.has("--store") { try store(report, arguments) } }
   let written = Result { try outputs.write(report) }
   if !outputs.isStreamed { Terminal.report(report.table(width: Terminal.outputScreen.width)) }
   try written.get()
   try stored.get()
   try judge.judge(report)
+}
+
+/// Refuses to discard a conversion to the pack's path that was stopped: the pack is written again.
+private func checkStore(_ arguments: Arguments) throws {
+  try OutputGuard().checkUnfinishedPack(
+    of: resolvedPath(arguments.positionals[0]), option: "--store", replaces: arguments.has("--force"),
+    alternative: "leave --store out")
+}
+
+private func store(_ report: EvaluationReport, _ arguments: Arguments) throws {
+  // A conversion may have been started and stopped while the evaluation ran.
+  try checkStore(arguments)
+  try report.store(inPack: arguments.positionals[0])
 }
 
 private func measure(

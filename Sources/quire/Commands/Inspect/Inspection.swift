@@ -26,6 +26,7 @@ struct Inspection {
   let configuration: JSONValue
   let lines: [StoredTensor]
   let members: [(String, JSONValue)]  // recipe, provenance, rows
+  let tokenizer: TokenizerInspection
   private let adapters: [MergedAdapter]
   private let source: ModelSource
   private var pack: PackReader? { source.pack }
@@ -38,6 +39,7 @@ struct Inspection {
     bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.packedBytes }
     dequantizedBytes = try source.hasQuantizedMatrices ? source.loadedBytes() : nil
     adapters = try source.mergedAdapters()
+    tokenizer = try TokenizerInspection(source)
     let manifest = source.pack?.manifest
     members = [
       ("recipe", manifest?.recipe?.json ?? .null), ("provenance", manifest?.provenance ?? .null),
@@ -53,6 +55,7 @@ struct Inspection {
     object["contents"] = pack.map { .string(ContentHash.hexadecimal($0.contentsHash)) } ?? .null
     object["parent"] = pack?.parentJSON ?? .null
     object["adapters"] = .array(adapters.map(\.json))
+    object["tokenizer"] = tokenizer.json
     return .object(object)
   }
 
@@ -64,6 +67,7 @@ struct Inspection {
       \(path): \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize), \(configuration.parameterCount) parameters
       \(sizeSentence(configuration))\(pack?.parentSentence ?? "")\(adapters.map { "\n" + $0.sentence }.joined())
       query/KV heads: \(headText)
+      \(tokenizer.text)
 
       \(tensorTable.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n"))
       """

@@ -1,0 +1,33 @@
+import QuireJSON
+
+/// Hides a key in what a server sends, since a server may repeat it in a message, which is then shown or kept in a report.
+struct KeyMask: Sendable {
+  private let key: [UInt8]
+
+  init(_ key: String) { self.key = Array(key.utf8) }
+
+  static let text = "[key]"
+
+  /// Whether the key is long enough to be no usual word. A short one, such as "EMPTY", may be in an answer by itself.
+  var isSecret: Bool { key.count >= 8 }
+
+  func applied(to text: String) -> String {
+    guard text.utf8.count >= key.count else { return text }
+    let bytes = Array(text.utf8)
+    guard bytes.contains(key) else { return text }
+    return String(decoding: bytes.replacing(key, with: Array(Self.text.utf8)), as: UTF8.self)
+  }
+
+  /// Masks every string and every name of a member.
+  func applied(to json: JSONValue) -> JSONValue {
+    switch json {
+    case .string(let text): return .string(applied(to: text))
+    case .array(let values): return .array(values.map(applied))
+    case .object(let object):
+      var masked = JSONObject()
+      for member in object.members { masked[applied(to: member.key)] = applied(to: member.value) }
+      return .object(masked)
+    case .null, .bool, .number: return json
+    }
+  }
+}

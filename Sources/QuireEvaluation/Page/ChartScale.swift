@@ -40,6 +40,12 @@ struct ChartScale {
     ticks = (0...count).map { bottom + Double($0) * step }
   }
 
+  /// What is written next to the ticks, with as many decimals as keep them apart.
+  func texts(_ format: (_ tick: Double, _ extraDecimals: Int) -> String) -> [String] {
+    let attempts = (0...6).lazy.map { decimals in ticks.map { format($0, decimals) } }
+    return attempts.first { Set($0).count == $0.count } ?? ticks.map { format($0, 0) }
+  }
+
   /// 0 at the lower end, 1 at the upper.
   func position(_ value: Double) -> Double {
     let place = isLogarithmic ? log10(max(value, 1e-300)) : value

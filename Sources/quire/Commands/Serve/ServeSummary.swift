@@ -28,7 +28,7 @@ struct ServeSummary {
     let draft = opened.draft.map { [text($0.name, $0.loaded)] } ?? []
     let facts = [
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
-      "compute: \(engine.threadCount) threads, \((options.instructionSet ?? .detected).rawValue)",
+      "compute: \(CountText.of(engine.threadCount, "thread")), \((options.instructionSet ?? .detected).rawValue)",
       "API key: \(requiresKey ? "required" : "not required")",
     ]
     let origins = settings.isEmpty ? [] : ["options: \(Setting.summary(settings))"]

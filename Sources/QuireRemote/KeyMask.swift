@@ -2,20 +2,23 @@ import QuireJSON
 
 /// Hides a key in what a server sends, since a server may repeat it in a message, which is then shown or kept in a report.
 struct KeyMask: Sendable {
-  private let key: [UInt8]
+  /// The key as it is, and as JSON writes it, which is in sentences about malformed JSON.
+  private let forms: [[UInt8]]
 
-  init(_ key: String) { self.key = Array(key.utf8) }
+  init(_ key: String) {
+    forms = [Array(key.utf8), JSONValue.string(key).serializedBytes().dropFirst().dropLast().map { $0 }]
+  }
 
   static let text = "[key]"
 
   /// Whether the key is long enough to be no usual word. A short one, such as "EMPTY", may be in an answer by itself.
-  var isSecret: Bool { key.count >= 8 }
+  var isSecret: Bool { forms[0].count >= 8 }
 
   func applied(to text: String) -> String {
-    guard text.utf8.count >= key.count else { return text }
-    let bytes = Array(text.utf8)
-    guard bytes.contains(key) else { return text }
-    return String(decoding: bytes.replacing(key, with: Array(Self.text.utf8)), as: UTF8.self)
+    guard text.utf8.count >= forms[0].count else { return text }
+    var bytes = Array(text.utf8)
+    for form in forms where bytes.contains(form) { bytes.replace(form, with: Array(Self.text.utf8)) }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// Masks every string and every name of a member.

@@ -163,16 +163,15 @@ import Testing
       let outcome = try BuiltProgram.quire.run([
         "evaluate", place.checkpoint.path, "--server", "http://127.0.0.1:\(server.port)", "--tasks", sums(4),
         "--no-text", "--no-speed", "--max-tokens", "2", "--quiet", "--json", "-", "--gate", gate, "--gate",
-        "tasks>=0%",
+        "tasks>=0%", "--gate-undecided", "pass",
       ])
       let rows = try JSONValue.parse(outcome.output)["rows"]?.arrayValue
       return (try #require(rows?.last), outcome.errors, outcome.status)
     }
     let (plain, errors, status) = try row({ _ in Self.chat("3") }, "sum.thinking>=0%")
     #expect(plain["tasks"]?["all"]?.objectValue?.keys == ["nonThinking"] && status == 1)
-    #expect(
-      (plain["notes"]?[0]?.stringValue ?? "").hasPrefix(
-        "no thinking answers: none of its answers has a thought"))
+    let note = try #require(plain["notes"]?[0]?.stringValue)
+    #expect(note.hasPrefix("no thinking answers: none of its answers has a thought"))
     // Both conditions count.
     #expect(errors.contains("expected sum.thinking>=0%, found no such measurement"), "\(errors)")
     #expect(errors.contains("expected tasks>=0% (thinking), found no such measurement"), "\(errors)")

@@ -1,11 +1,14 @@
 import QuireEvaluation
 import QuireJSON
+import QuireText
 import Testing
 
 /// The gate and the page, from a report's JSON alone.
 @Suite struct ReportDecisionTests {
   private static func row(_ name: String, _ members: JSONObject) -> JSONValue {
-    var row: JSONObject = ["row": .string(name), "label": .string(name), "step": "quantize"]
+    var row: JSONObject = [
+      "row": .string(name), "label": .string(name), "step": "quantize", "sizeBytes": .null,
+    ]
     for member in members.members { row[member.key] = member.value }
     return .object(row)
   }
@@ -154,14 +157,14 @@ import Testing
   }
 
   @Test func ticksOfAxesDiffer() throws {
-    let rows = (0..<3).map { index in
-      Self.row(
-        index == 0 ? "reference" : "model-\(index + 1)",
-        [
-          "sizeBytes": .int(5_000_000_000 + 2_000_000 * index),
-          "klMean": .double(0.0201 + 0.00001 * Double(index)),
-          "tasks": ["all": ["thinking": Self.score(0.95 + 0.002 * Double(index), lost: 0, won: 0)]],
-        ])
+    let rows = (0..<3).map { index -> JSONValue in
+      let score = Self.score(0.95 + 0.002 * Double(index), lost: 0, won: 0)
+      let divergence = 0.0201 + 0.00001 * Double(index)
+      let members: JSONObject = [
+        "sizeBytes": .int(5_000_000_000 + 2_000_000 * index), "klMean": .double(divergence),
+        "tasks": ["all": ["thinking": score]],
+      ]
+      return Self.row(index == 0 ? "reference" : "model-\(index + 1)", members)
     }
     let html = ReportPage(try ReportView(json: ["rows": .array(rows)], name: "r.json")).html
     let charts = html.split(separator: "<svg").dropFirst()

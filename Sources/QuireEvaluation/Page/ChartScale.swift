@@ -42,8 +42,11 @@ struct ChartScale {
 
   /// What is written next to the ticks, with as many decimals as keep them apart.
   func texts(_ format: (_ tick: Double, _ extraDecimals: Int) -> String) -> [String] {
-    let attempts = (0...6).lazy.map { decimals in ticks.map { format($0, decimals) } }
-    return attempts.first { Set($0).count == $0.count } ?? ticks.map { format($0, 0) }
+    for decimals in 0...6 {
+      let texts = ticks.map { format($0, decimals) }
+      if Set(texts).count == texts.count { return texts }
+    }
+    return ticks.map { format($0, 0) }
   }
 
   /// 0 at the lower end, 1 at the upper.

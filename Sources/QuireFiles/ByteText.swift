@@ -2,7 +2,10 @@ import Foundation
 
 /// Byte counts as text in decimal units, as file managers and disks use them: "512 B", "16.4 kB", "4.83 GB".
 package enum ByteText {
-  package static func of(_ count: Int) -> String {
+  package static func of(_ count: Int) -> String { of(count, extraDecimals: 0) }
+
+  /// - Parameter extraDecimals: digits beyond the usual three, to tell near counts apart
+  package static func of(_ count: Int, extraDecimals: Int) -> String {
     guard count >= 1000 else { return "\(count) B" }
     let units = ["kB", "MB", "GB", "TB"]
     var value = Double(count) / 1000
@@ -12,6 +15,6 @@ package enum ByteText {
       unit += 1
     }
     let decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0
-    return String(format: "%.*f %@", decimals, value, units[unit] as NSString)
+    return String(format: "%.*f %@", decimals + extraDecimals, value, units[unit] as NSString)
   }
 }

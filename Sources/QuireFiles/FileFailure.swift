@@ -15,6 +15,11 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
 
   package var description: String { reason }
 
+  /// The remedy where the user chooses something else than the file's path.
+  package func remedy(choosing alternative: String) -> String {
+    remedy.replacing("choose another path", with: alternative)
+  }
+
   /// Compares only the reasons, because the remedy follows from the reason.
   package static func == (left: Self, right: Self) -> Bool { left.reason == right.reason }
 

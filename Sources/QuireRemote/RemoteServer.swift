@@ -14,16 +14,18 @@ package struct RemoteServer: Sendable {
   /// The most seconds of one exchange.
   package let seconds: Int
   private let key: String?
+  private let mask: KeyMask?
 
   /// - Parameter key: sent as `Authorization: Bearer`; only to this server, because redirections are not followed.
   package init(_ address: RemoteAddress, key: String? = nil, seconds: Int = 1800) throws(RemoteError) {
     if let key, key.isEmpty || !key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) { throw .key }
     self.address = address
     self.key = key
+    mask = key.map(KeyMask.init)
     self.seconds = seconds
   }
 
-  /// Sends JSON, or asks with GET where there is none, and returns the JSON of the answer.
+  /// Sends JSON, or asks with GET where there is none, and returns the JSON of the answer, in which the key is masked.
   package func send(
     _ body: JSONValue?, to path: String, over connection: RemoteConnection
   ) throws(RemoteError) -> JSONValue {
@@ -39,7 +41,7 @@ package struct RemoteServer: Sendable {
     while true {
       let answer = connection.exchange(request)
       if answer.outcome == quire_http_done, (200..<300).contains(answer.status) {
-        return try Self.json(answer.body, url)
+        return try json(answer.body, url)
       }
       let failure = failure(answer, url)
       guard let pause = retries.pause(after: answer) else { throw failure }
@@ -47,31 +49,39 @@ package struct RemoteServer: Sendable {
     }
   }
 
-  private static func json(_ bytes: [UInt8], _ url: String) throws(RemoteError) -> JSONValue {
-    do throws(JSONError) { return try JSONValue.parse(bytes) } catch {
-      throw .malformed(url, expected: "a JSON answer", found: "an error (\(error))")
+  private func json(_ bytes: [UInt8], _ url: String) throws(RemoteError) -> JSONValue {
+    do throws(JSONError) {
+      let json = try JSONValue.parse(bytes)
+      return mask.map { $0.isSecret ? $0.applied(to: json) : json } ?? json
+    } catch {
+      throw .malformed(url, expected: "a JSON answer", found: "an error (\(masked("\(error)")))")
     }
   }
+
+  private func masked(_ text: String) -> String { mask?.applied(to: text) ?? text }
 
   private func failure(_ answer: RemoteConnection.Answer, _ url: String) -> RemoteError {
     switch answer.outcome {
     case quire_http_done:
-      .refused(url, status: answer.status, message: Self.message(answer.body))
+      .refused(url, status: answer.status, message: message(answer.body))
     case quire_http_timed_out: .timedOut(url, seconds: seconds)
     case quire_http_too_large: .tooLarge(url, limit: RemoteConnection.answerLimit)
     case quire_http_stopped: .stopped
-    default: .unreachable(url, found: Self.printable(answer.error))
+    default: .unreachable(url, found: Self.printable(masked(answer.error)))
     }
   }
 
   /// The sentence of a server's error: OpenAI's form, a plain `message` or `detail`, or the beginning of its text.
-  private static func message(_ body: [UInt8]) -> String {
+  private func message(_ body: [UInt8]) -> String {
     let json = try? JSONValue.parse(body)
     let found =
       json?["error"]?["message"]?.stringValue ?? json?["message"]?.stringValue
       ?? json?["error"]?.stringValue ?? json?["detail"]?.stringValue
-    return printable(found ?? String(decoding: body.prefix(4 * messageLength), as: UTF8.self))
+    // Masked before it is cut, so that no part of the key is left.
+    return Self.printable(masked(found ?? String(decoding: body.prefix(Self.bodyPrefix), as: UTF8.self)))
   }
+
+  private static let bodyPrefix = 64 << 10
 
   private static let messageLength = 300
 

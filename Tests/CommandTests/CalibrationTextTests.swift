@@ -90,7 +90,7 @@ import Testing
       place.place("s.safetensors"), "--threads", "2",
     ])
     #expect(collected.status == 0)
-    #expect(collected.output.hasPrefix("statistics of 2 layers on 1 windows of "))
+    #expect(collected.output.hasPrefix("statistics of 2 layers on 1 window of "))
     #expect(
       collected.errors.contains("note: the calibration text ") && collected.errors.contains("has 3 tokens"))
   }

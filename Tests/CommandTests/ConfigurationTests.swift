@@ -71,7 +71,7 @@ import Testing
     let errors = try server.errors
     #expect(
       errors.contains("serving tiny at http") && errors.contains("\ncontext: 128 tokens; 3 slots, 5 more"))
-    #expect(errors.contains(" of float32; no prefix cache\ncompute: 1 thread,"))
+    #expect(errors.contains(" of float32; no prefix cache\ncompute: 1 thread, "))
     // The summary names every option but no value of it.
     let origin = try #require(errors.split(separator: "\n").first { $0.hasPrefix("options: ") })
     #expect(origin.hasSuffix(" from \(path)"))

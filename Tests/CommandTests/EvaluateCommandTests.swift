@@ -150,6 +150,54 @@ import Testing
     expectOneSentence(outcome.errors, by: "evaluate", ["--baseline: expected a report of the same text"])
   }
 
+  /// Another text of as many tokens is another text.
+  @Test func aBaselineOfAnotherTextOfTheSameLengthIsRefused() throws {
+    let subject = Subject()
+    let path = subject.place.place("old.json")
+    let words = [
+      "evaluate", subject.place.checkpoint.path, "--no-tasks", "--no-speed", "--quiet", "--text",
+      subject.data.path + "/heldout.txt",
+    ]
+    #expect(try BuiltProgram.quire.run(words + ["--json", path]).status == 0)
+    #expect(try BuiltProgram.quire.run(words + ["--baseline", path]).status == 0)
+    subject.data.write("all in all a tale\nhello there, hello all\nin the hall\n".utf8, to: "heldout.txt")
+    let outcome = try BuiltProgram.quire.run(words + ["--baseline", path])
+    #expect(outcome.status == 2)
+    expectOneSentence(outcome.errors, by: "evaluate", ["--baseline: expected a report of the same text"])
+  }
+
+  @Test func tasksOfOneNameAndLongPromptsAreRefusedWithAdviceThatWorks() throws {
+    let subject = Subject()
+    func refuse(_ words: [String], _ parts: [String]) throws {
+      let outcome = try BuiltProgram.quire.run(
+        ["evaluate", subject.place.checkpoint.path, "--no-text", "--no-speed", "--quiet"] + words)
+      expectRefusal(outcome, by: "evaluate", parts)
+    }
+    let tasks = subject.data.path + "/tasks.jsonl"
+    let copy = subject.data.write(
+      #"{"task": "t0", "prompt": "p", "answer": "1"}"#.utf8, to: "copy.jsonl")
+    let qa = subject.data.write(#"{"question": "q", "answer": "1"}"#.utf8, to: "q.jsonl")
+    let other = subject.data.write(#"{"question": "r", "answer": "1"}"#.utf8, to: "r.jsonl")
+    try refuse(["--tasks", tasks, "--tasks", tasks], ["the task \"t0\"", "give it once"])
+    try refuse(
+      ["--tasks", tasks, "--tasks", copy], ["change the member \"task\" in the lines of one of them"])
+    try refuse(
+      ["--tasks", qa + ":qa", "--tasks", other + ":qa"],
+      ["give \(other) another \"name\" in a description (.json5)"])
+    let long = String(repeating: "all ", count: 2000)
+    let file = subject.data.write(
+      #"{"task": "t", "prompt": "\#(long)", "answer": "1"}"#.utf8, to: "long.jsonl")
+    try refuse(
+      ["--tasks", file],
+      [file, "expected prompts of at most 1023 tokens", "the task \"t\"", "begins with \"all all"])
+    let shots = subject.data.write(
+      "{ kind: 'qa', file: 'q.jsonl', shots: { file: 'r.jsonl', count: 9 } }".utf8, to: "s.json5")
+    try refuse(["--tasks", shots], ["expected 9 solved examples in", "found 1"])
+    let label = subject.data.write(
+      #"{"activity_label": "x", "ctx_a": "y", "endings": ["a", "b"], "label": ""}"#.utf8, to: "h.jsonl")
+    try refuse(["--tasks", label + ":hellaswag"], ["found \"\"; correct"])
+  }
+
   /// The model has 1,024 positions; the default is a quarter of them.
   @Test func theLimitOfAnswersIsKeptOrRefused() throws {
     let subject = Subject()

@@ -151,6 +151,43 @@ import Testing
           + "status \(status): only chats"))
   }
 
+  /// A server that does not think when it is asked to has no answers of that mode, and meets no condition on them.
+  @Test func aServerThatNeverThinksHasNoThinkingAnswers() throws {
+    func row(_ reply: @escaping @Sendable (Bool) -> ScriptedServer.Reply, _ gate: String) throws -> (
+      JSONValue, String, Int32
+    ) {
+      let server = ScriptedServer { request in
+        request.line.hasPrefix("GET")
+          ? Self.models : reply(request.body.contains(#""enable_thinking":true"#))
+      }
+      let outcome = try BuiltProgram.quire.run([
+        "evaluate", place.checkpoint.path, "--server", "http://127.0.0.1:\(server.port)", "--tasks", sums(4),
+        "--no-text", "--no-speed", "--max-tokens", "2", "--quiet", "--json", "-", "--gate", gate, "--gate",
+        "tasks>=0%", "--gate-undecided", "pass",
+      ])
+      let rows = try JSONValue.parse(outcome.output)["rows"]?.arrayValue
+      return (try #require(rows?.last), outcome.errors, outcome.status)
+    }
+    let (plain, errors, status) = try row({ _ in Self.chat("3") }, "sum.thinking>=0%")
+    #expect(plain["tasks"]?["all"]?.objectValue?.keys == ["nonThinking"] && status == 1)
+    let note = try #require(plain["notes"]?[0]?.stringValue)
+    #expect(note.hasPrefix("no thinking answers: none of its answers has a thought"))
+    // Both conditions count.
+    #expect(errors.contains("expected sum.thinking>=0%, found no such measurement"), "\(errors)")
+    #expect(errors.contains("expected tasks>=0% (thinking), found no such measurement"), "\(errors)")
+    // A thought that is counted and not shown is one.
+    let (hidden, _, met) = try row(
+      { thinks in
+        .json(
+          200,
+          #"{"choices": [{"message": {"content": "3"}, "finish_reason": "stop"}], "#
+            + #""usage": {"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": \#(thinks ? 7 : 0)}}}"#
+        )
+      }, "sum.thinking>=0%")
+    #expect(hidden["tasks"]?["all"]?["thinking"]?["outcomes"] == "0010" && met == 0)
+    #expect(hidden["notes"]?.arrayValue == [])
+  }
+
   /// A server of another vocabulary calls the tokens something else.
   @Test func anotherVocabularyHasNoPerplexity() throws {
     let server = ScriptedServer { request in

@@ -1,11 +1,14 @@
 import QuireEvaluation
 import QuireJSON
+import QuireText
 import Testing
 
 /// The gate and the page, from a report's JSON alone.
 @Suite struct ReportDecisionTests {
   private static func row(_ name: String, _ members: JSONObject) -> JSONValue {
-    var row: JSONObject = ["row": .string(name), "label": .string(name), "step": "quantize"]
+    var row: JSONObject = [
+      "row": .string(name), "label": .string(name), "step": "quantize", "sizeBytes": .null,
+    ]
     for member in members.members { row[member.key] = member.value }
     return .object(row)
   }
@@ -58,6 +61,122 @@ import Testing
     #expect(try verdicts("memory<=1GB") == [.failed, .failed], "what is not measured is not met")
   }
 
+  /// A model without answers is no good model: a server whose chats failed has none.
+  @Test func whatHasNoAnswersIsNotMet() throws {
+    let rows: [JSONValue] = [
+      Self.row("pack", ["tasks": ["qa": ["thinking": Self.score(1, lost: 0, won: 0)]]]),
+      Self.row("server-0", ["tasks": ["qa": [:]]]), Self.row("server-1", ["tasks": [:]]),
+    ]
+    let all = rows.map { row -> JSONValue in
+      guard var object = row.objectValue, var tasks = object["tasks"]?.objectValue else { return row }
+      tasks["all"] = tasks["qa"]
+      object["tasks"] = .object(tasks)
+      return .object(object)
+    }
+    let report = try ReportView(json: ["rows": .array(all)], name: "r.json")
+    for gate in ["tasks>=0%", "qa>=0%", "qa.thinking>=0%", "qa<=100%"] {
+      let outcomes = try Gate(gate).outcomes(of: report)
+      #expect(outcomes.map(\.verdict).dropFirst() == [.failed, .failed], "\(gate)")
+      #expect(outcomes[1].sentence.contains("expected \(gate), found no such measurement"))
+    }
+    #expect(try Gate("qa>=-1pt").outcomes(of: report).map(\.verdict) == [.failed, .failed, .failed])
+  }
+
+  @Test func aChangeOfTheAgreementIsCountedFromTheBaseline() throws {
+    func report(_ agreement: JSONValue) throws -> ReportView {
+      try ReportView(
+        json: [
+          "rows": [
+            Self.row("reference", ["step": "reference", "topOneAgreement": 1]),
+            Self.row("pack", ["topOneAgreement": agreement, "topOneAgreementError": 0.001]),
+          ]
+        ], name: "r.json")
+    }
+    let (new, old) = (try report(0.94), try report(0.96))
+    #expect(try Gate("top1>=-1pt").outcomes(of: new).map(\.verdict) == [.failed])
+    let counted = try Gate("top1>=-3pt").outcomes(of: new, baseline: old)
+    #expect(counted.map(\.verdict) == [.met])
+    #expect(counted[0].sentence == "pack: expected top1>=-3pt, found -2.00 ± 0.14 pt")
+    #expect(try Gate("top1>=-1pt").outcomes(of: new, baseline: old).map(\.verdict) == [.failed])
+    #expect(try Gate("top1>=-9pt").outcomes(of: new, baseline: report(.null)).map(\.verdict) == [.failed])
+  }
+
+  /// The whole name is a task's before its end is a mode.
+  @Test func tasksMayHaveDots() throws {
+    let report = try ReportView(
+      json: [
+        "rows": [
+          Self.row(
+            "pack",
+            [
+              "tasks": [
+                "v1.5": ["thinking": Self.score(0.9, lost: 0, won: 0)],
+                "v1.thinking": ["thinking": Self.score(0.2, lost: 0, won: 0)],
+                "all": ["thinking": Self.score(0.5, lost: 0, won: 0)],
+              ]
+            ])
+        ]
+      ], name: "r.json")
+    func verdicts(_ gate: String) throws -> [GateOutcome.Verdict] {
+      try Gate(gate).outcomes(of: report).map(\.verdict)
+    }
+    #expect(try verdicts("v1.5>=80%") == [.met] && verdicts("v1.5.thinking>=80%") == [.met])
+    #expect(try verdicts("v1.thinking<=30%") == [.met] && verdicts("tasks.thinking>=40%") == [.met])
+    for unknown in ["v1>=1%", "v1.5.fast>=1%", "v1.5.non-thinking>=1%"] {
+      #expect(throws: EvaluationError.self, "\(unknown)") { try verdicts(unknown) }
+    }
+  }
+
+  /// What needs a comparison, or what servers do not have, is known before anything is measured.
+  @Test(arguments: [
+    ("kl<=0.1", "--reference"), ("ratio<=1.1", "--reference"), ("top1>=-1pt", "--reference"),
+    ("size<=-10%", "--baseline"), ("sums>=-1pt", "--baseline"), ("decode>=+5%", "--baseline"),
+  ])
+  func aComparisonNeedsAReference(_ gate: String, _ option: String) throws {
+    let method = EvaluationMethod(
+      tasks: TaskMethod(
+        file: "t", availableCount: 1, problemCount: 1, modes: [.thinking], thinkingTokens: 9,
+        nonThinkingTokens: 9, concurrency: 1, chatFormat: "qwen3"),
+      text: TextMethod(
+        file: "t", textProtocol: .lines, windowTokens: 9, documentCount: 1, scoredTokens: 9),
+      speed: SpeedSettings(), threadCount: 1, instructionSet: "avx2", seed: 1)
+    func sentence(_ models: PlannedModels, hasBaseline: Bool = false) -> String? {
+      do throws(EvaluationError) {
+        try Gate(gate).check(method, tasks: ["sums", "all"], models: models, hasBaseline: hasBaseline)
+        return nil
+      } catch {
+        return error.description
+      }
+    }
+    let alone = PlannedModels(judgedCount: 1, hasReference: false)
+    #expect(sentence(alone)?.contains(option) == true && sentence(alone)?.contains("'\(gate)'") == true)
+    #expect(sentence(PlannedModels(judgedCount: 1, hasReference: true)) == nil)
+    #expect((sentence(alone, hasBaseline: true) == nil) == (option == "--baseline"))
+    let served = sentence(PlannedModels(judgedCount: 2, serverCount: 1, hasReference: true))
+    #expect((served == nil) == ["ratio<=1.1", "sums>=-1pt"].contains(gate), "\(served ?? "")")
+  }
+
+  @Test func ticksOfAxesDiffer() throws {
+    let rows = (0..<3).map { index -> JSONValue in
+      let score = Self.score(0.95 + 0.002 * Double(index), lost: 0, won: 0)
+      let divergence = 0.0201 + 0.00001 * Double(index)
+      let members: JSONObject = [
+        "sizeBytes": .int(5_000_000_000 + 2_000_000 * index), "klMean": .double(divergence),
+        "tasks": ["all": ["thinking": score]],
+      ]
+      return Self.row(index == 0 ? "reference" : "model-\(index + 1)", members)
+    }
+    let html = ReportPage(try ReportView(json: ["rows": .array(rows)], name: "r.json")).html
+    let charts = html.split(separator: "<svg").dropFirst()
+    #expect(charts.count >= 2)
+    for chart in charts {
+      // The labels of the upright axis end where it stands.
+      let labels = chart.split(separator: "<text").filter { $0.contains("text-anchor=\"end\"") }
+        .compactMap { $0.split(separator: ">").dropFirst().first?.split(separator: "<").first }
+      #expect(labels.count > 2 && Set(labels).count == labels.count, "\(labels)")
+    }
+  }
+
   @Test func sentencesNameWhatWasFound() throws {
     let outcomes = try Gate("size<=1GB, all>=-1pt").outcomes(of: Self.report())
     #expect(outcomes[0].sentence == "plain: expected size<=1GB, found 5.00 GB")
@@ -98,6 +217,24 @@ import Testing
     let outcomes = try Gate("size<=+1%, size<=9GB").outcomes(of: Self.report(), baseline: old)
     #expect(outcomes.map(\.verdict) == [.failed, .met, .failed, .met])
     #expect(outcomes[0].sentence.contains("found no row 'plain' in old.json to count the change from"))
+  }
+
+  @Test func aBaselineOfAnotherTextIsRefused() throws {
+    func method(_ hash: String?) -> JSONValue {
+      var text: JSONObject = ["scoredTokens": 100]
+      text["textHash"] = hash.map { .string($0) }
+      return ["text": .object(text)]
+    }
+    func isAccepted(_ own: String?, _ other: String?) throws -> Bool {
+      func view(_ hash: String?) throws -> ReportView {
+        try ReportView(
+          json: ["method": method(hash), "rows": [Self.row("pack", ["sizeBytes": 1])]], name: "r")
+      }
+      let (own, other) = (try view(own), try view(other))
+      return (try? ReportComparison(own, baseline: other, path: "r")) != nil
+    }
+    #expect(try isAccepted("a", "a") && isAccepted("a", nil) && isAccepted(nil, "a"))
+    #expect(try !isAccepted("a", "b"))
   }
 
   @Test func thePageNamesTheRowToTake() throws {

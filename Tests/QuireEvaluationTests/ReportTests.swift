@@ -163,6 +163,13 @@ private enum MadeUp {
     let lines = report.table().split(separator: "\n")
     #expect(lines.filter { $0 == "note: \(report.rows[1].label): the text is short" }.count == 1)
     #expect(report.json["rows"]?.arrayValue?[1]["notes"]?.arrayValue == ["the text is short"])
+    // Two servers may lack the same.
+    report.rows = (0..<2).map { index in
+      var row = EvaluationRow(.server(index: index), step: "server", recipe: nil, label: "m\(index)")
+      row.notes = ["no perplexity"]
+      return row
+    }
+    #expect(report.table().contains("note: m0: no perplexity\nnote: m1: no perplexity\n"))
   }
 
   @Test func rowsHaveTheKeysThatScriptsHoldOnTo() throws {

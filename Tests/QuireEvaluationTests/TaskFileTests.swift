@@ -65,7 +65,13 @@ import Testing
     #expect(
       sentence("{\"task\": \"all\", \"prompt\": \"?\", \"answer\": \"2\"}")
         == "t.jsonl, line 1: expected a task name other than \"all\", "
-        + "found the name that the sum of all tasks has in reports" + correct)
+        + "found a name that has another meaning in reports and conditions" + correct)
+    // A condition on it would be about something else.
+    for name in ["size", "kl", "kl-p99", "tasks"] {
+      #expect(
+        sentence("{\"task\": \"\(name)\", \"prompt\": \"?\", \"answer\": \"2\"}")?
+          .contains("expected a task name other than \"\(name)\"") == true)
+    }
     #expect(
       sentence("{\"task\": \"a\", \"prompt\": \"?\", \"answer\": \"2 \"}")
         == "t.jsonl, line 1: expected an answer without white space at its ends, "
@@ -194,5 +200,27 @@ import Testing
     #expect(results[0].thinking?.accuracy.value == 0.5)
     #expect(results[1].thinking?.accuracy == Estimate(value: 0, standardError: nil))
     #expect(row.results(problems: [], reference: nil).isEmpty)
+  }
+
+  /// The subjects of mmlu have a score together, whatever else is asked.
+  @Test func groupsAreMeansOverTheirProblems() {
+    let problems = ["mmlu_law", "mmlu_law", "mmlu_art", "sums"].map {
+      TaskProblem(task: $0, prompt: "?", answer: "x")
+    }
+    let row = RowAnswers(
+      nonThinking: [true, false, true, false].map {
+        TaskAnswer(isRight: $0, tokenCount: 1, isTruncated: false)
+      })
+    let groups = [
+      TaskGroup(name: "mmlu", tasks: ["mmlu_law", "mmlu_art"]), TaskGroup(name: "none", tasks: ["other"]),
+    ]
+    let results = row.results(problems: problems, groups: groups, reference: nil)
+    #expect(results.map(\.name) == ["mmlu_law", "mmlu_art", "sums", "mmlu", "all"])
+    #expect(results[3].nonThinking?.accuracy.value == 2.0 / 3 && results[3].nonThinking?.problemCount == 3)
+    // Lines without a subject belong to the group that has their name.
+    let mixed = [TaskGroup(name: "sums", tasks: ["sums", "mmlu_law", "mmlu_art"])]
+    #expect(
+      row.results(problems: problems, groups: mixed, reference: nil).map(\.name)
+        == ["mmlu_law", "mmlu_art", "sums", "all"])
   }
 }

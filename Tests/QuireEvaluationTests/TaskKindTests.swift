@@ -81,6 +81,82 @@ import Testing
     #expect(scores("1,200.0", to: number) == ["exact_match,none": 1])
   }
 
+  /// What Markdown and punctuation do around an answer, and what is left when nothing else is there.
+  @Test(arguments: [
+    ("42", "**Answer:** 42", true), ("42", "**Answer:**\n\n42.", true),
+    ("42", "_The answer is:_ ** 42 **", true),
+    ("42", "answer: 41\nSo the answer is 42", true), ("42", "The answer is 41. Answer: 42", true),
+    ("41", "The answer is 41. Answer: 42", false), ("A", "The answer is A.", true), ("The", "**the**", true),
+    ("An", "an", true), ("A", "B", false), ("!", "The answer is !", true), ("!", "`!`", true),
+    ("*", "*", true),
+    ("?", "!", false), ("0.5", ".5", true), ("0.5", "The answer is **.5**.", true), (".5", "$0.50", true),
+    ("-0.5", "-.5", true), ("0.5", "5", false), ("5", ".5", false), ("-5", "5", false),
+    ("the end", "**The end**", true),
+  ])
+  func questionsAreJudgedThroughMarks(_ answer: String, _ reply: String, _ isRight: Bool) throws {
+    let problem = try #require(try problems(.qa, #"{"question": "?", "answer": "\#(answer)"}"#).first)
+    #expect(scores(reply, to: problem) == ["exact_match,none": isRight ? 1 : 0])
+  }
+
+  /// The article is no letter, and languages without spaces between words have letters too.
+  @Test(arguments: [
+    ("The answer is a combination of both, so the right choice is **D**.", "D"), ("答案是D", "D"),
+    ("答案是 D。", "D"),
+    ("정답은D입니다", "D"), ("Answer: b", "B"), ("the answer is b.", "B"), ("the answer is (c) because", "C"),
+    ("The answer is A because it fits, not D.", "A"), ("The answer is B. D is wrong.", "B"),
+    ("The answer is **D**", "D"), ("Answer:\n\n**C**", "C"), ("I give no answer. B", "B"), ("ÉD", nil),
+    ("DNA", nil),
+    ("The answer is a *mix*: C", "C"), ("none", nil),
+  ])
+  func lettersStandAlone(_ reply: String, _ letter: String?) throws {
+    let line =
+      #"{"question": "?", "choices": {"text": ["w", "x", "y", "z"], "label": ["A", "B", "C", "D"]}, "answerKey": "D"}"#
+    let problem = try #require(try problems(.arc, line).first)
+    let record = ReplyRecord(content: reply, tokenCount: 5, thoughtTokens: 3)
+    #expect(problem.kind.judge(record, to: problem, mode: .thinking).extracted == letter)
+  }
+
+  private static let bullets = "detectable_format:number_bullet_lists"
+  private static let highlights = "detectable_format:number_highlighted_sections"
+  private static let sections = "detectable_format:multiple_sections"
+  private static let capitals = "change_case:capital_word_frequency"
+  private static let below2 = #"{"capital_frequency": 2, "capital_relation": "less than"}"#
+  private static let from2 = #"{"capital_frequency": 2, "capital_relation": "at least"}"#
+
+  /// As lm-evaluation-harness's code counts them.
+  @Test(arguments: [
+    (bullets, #"{"num_bullets": 2}"#, "* a\n- b", true),
+    (bullets, #"{"num_bullets": 2}"#, "* a\r\n\r\n- b\r\n", true),
+    (bullets, #"{"num_bullets": 1}"#, "*\ntext", true),
+    (bullets, #"{"num_bullets": 1}"#, "*\n* b", true),
+    (bullets, #"{"num_bullets": 0}"#, "text\n*", true),
+    (bullets, #"{"num_bullets": 0}"#, "**bold**", true),
+    (highlights, #"{"num_highlights": 2}"#, "***x***", true),
+    (highlights, #"{"num_highlights": 2}"#, "**x**", false),
+    (highlights, #"{"num_highlights": 2}"#, "*x* **y**", true),
+    (highlights, #"{"num_highlights": 1}"#, "*x\ny*", false),
+    (sections, #"{"section_spliter": "Section", "num_sections": 2}"#, "Section 1 Section2", true),
+    (
+      "detectable_format:json_format", "{}", #"{"a": [NaN, -Infinity, Infinity], "a": "NaN \" Infinity"}"#,
+      true
+    ),
+    ("detectable_format:json_format", "{}", #"{"a": -NaN}"#, false),
+    ("detectable_format:json_format", "{}", #"{"a": nan}"#, false),
+    (capitals, below2, "U.S.A. x", true),
+    (capitals, below2, "P.S. Hi", true),
+    (capitals, below2, "X_Y", true),
+    (capitals, from2, "IT'S", true),
+    (capitals, from2, "你好 é NASA's 12", false),
+    (capitals, from2, "*BIG*, RED-HOT", true),
+  ])
+  func instructionsAreCheckedAsInPython(
+    _ name: String, _ arguments: String, _ reply: String, _ isObeyed: Bool
+  ) throws {
+    let line = #"{"prompt": "p", "instruction_id_list": ["\#(name)"], "kwargs": [\#(arguments)]}"#
+    let problem = try #require(try problems(.ifeval, line).first)
+    #expect(scores(reply, to: problem)["prompt_level_strict_acc,none"] == (isObeyed ? 1 : 0))
+  }
+
   @Test func instructionsAreChecked() throws {
     let line = """
       {"key": 1, "prompt": "Write.", "instruction_id_list": ["punctuation:no_comma", "detectable_format:title",
@@ -112,6 +188,14 @@ import Testing
     #expect(source.name == "sums" && source.kind == .qa && source.path == folder.path + "/test.jsonl")
     #expect(source.shotFile == folder.path + "/train.jsonl" && source.shotCount == 1)
     #expect(try TaskSource(argument: "data.jsonl:gsm8k") == TaskSource(path: "data.jsonl", kind: .gsm8k))
+    // Folders may have colons.
+    let test = folder.write(#"{"question": "2+2?", "answer": "4"}"#.utf8, to: "my dir: x.jsonl")
+    #expect(try TaskSource(argument: test + ":" + path).path == test)
+    #expect(try TaskSource(argument: "a: b.jsonl:qa").path == "a: b.jsonl")
+    let taken = folder.write("{ name: 'size', kind: 'qa', file: 'test.jsonl' }".utf8, to: "size.json5")
+    let error = #expect(throws: EvaluationError.self) { try TaskSource(argument: taken) }
+    #expect(error?.description.contains("expected another name than \"size\"") == true)
+    #expect(error?.description.hasSuffix("correct the description") == true)
     do throws(EvaluationError) {
       _ = try TaskSource(argument: "data.jsonl:gsm9k")
       Issue.record("accepted")

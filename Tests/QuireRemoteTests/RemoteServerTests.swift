@@ -80,6 +80,37 @@ import Testing
     #expect(denied.refusal == nil && denied.description.contains("--server-key-file"))
   }
 
+  /// Whatever a server repeats, the key is in no message and no answer.
+  @Test func theKeyIsMasked() throws {
+    let key = "sk-secret/key\"1"
+    func sentence(_ status: Int, _ body: String) -> String {
+      do {
+        return try ask(ScriptedServer { _ in .json(status, body) }, key: key).serialized()
+      } catch {
+        return "\(error)"
+      }
+    }
+    let quoted = JSONValue.string(key).serialized()
+    let escaped = quoted.replacing("/", with: "\\/").replacing("s", with: "\\u0073")
+    for body in [
+      "{\"error\": {\"message\": \(quoted)}}", "{\"error\": {\"message\": \(escaped)}}", "Bearer \(key)",
+      String(repeating: " ", count: 2000) + String(repeating: "x", count: 290) + key,
+      "{\(quoted): 1, \(quoted): 2}",
+    ] {
+      for status in [200, 401] {
+        let found = sentence(status, body)
+        #expect(!found.contains("secret") && !found.contains("sk-"), "\(found)")
+      }
+    }
+    #expect(sentence(200, "{\(quoted): [\(escaped)]}") == #"{"[key]":["[key]"]}"#)
+    // A key that is an ordinary word does not change an answer.
+    let server = ScriptedServer { _ in .json(200, #"{"content": "EMPTY"}"#) }
+    #expect(try ask(server, key: "EMPTY") == ["content": "EMPTY"])
+    let refused = ScriptedServer { _ in .json(401, #"{"detail": "bad key EMPTY"}"#) }
+    let error = #expect(throws: RemoteError.self) { try ask(refused, key: "EMPTY") }
+    #expect(error?.description.contains("bad key [key]") == true)
+  }
+
   /// The key would go with it.
   @Test func aRedirectionIsNotFollowed() throws {
     let other = ScriptedServer { _ in .json(200, "{}") }

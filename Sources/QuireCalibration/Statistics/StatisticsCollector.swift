@@ -73,7 +73,8 @@ package struct StatisticsCollector {
       ))
     let peak = ByteText.of(parts.reduce(0) { $0 + $1.1 })
     return """
-      statistics of \(configuration.layerCount) layers on \(calibration.windows.count) windows of \
+      statistics of \(CountText.of(configuration.layerCount, "layer")) on \
+      \(CountText.of(calibration.windows.count, "window")) of \
       \(calibration.sourceName), \(calibration.tokenCount) tokens\(shard.map { ", shard \($0.text)" } ?? "")
       file: \(ByteText.of(layout.byteCount)); hidden states in a temporary file while it is made: \
       \(ByteText.of(CalibrationRun.diskBytes(settings, configuration)))

@@ -90,7 +90,7 @@ extension StatisticsOrigin.Text {
   }
 
   package var sentence: String {
-    "\(windows) windows of \(source), \(tokens) tokens, seed \(seed)"
+    "\(CountText.of(windows, "window")) of \(source), \(tokens) tokens, seed \(seed)"
       + (shard.map { ", shard \($0.text)" } ?? "")
   }
 

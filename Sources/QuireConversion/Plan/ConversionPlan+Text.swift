@@ -60,7 +60,8 @@ extension ConversionPlan {
   }
 
   private func calibrationSentence(_ set: CalibrationSet) -> String {
-    let amount = "calibration: \(set.windows.count) windows of \(set.sourceName), \(set.tokenCount) tokens"
+    let amount =
+      "calibration: \(CountText.of(set.windows.count, "window")) of \(set.sourceName), \(set.tokenCount) tokens"
     guard set.shortfall(of: recipe.calibration) != nil else { return amount }
     let asked = recipe.calibration
     return

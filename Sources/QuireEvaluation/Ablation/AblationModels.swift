@@ -117,7 +117,7 @@ struct AblationPruning {
         return .failure(error)
       }
     }
-    do throws(ConversionError) { _ = try outcome.get() } catch { throw .conversion(error.description) }
+    do throws(ConversionError) { _ = try outcome.get() } catch { throw folder.failure(error) }
     return try opening { () throws(ModelFileError) in try ModelSource(path: path) }
   }
 }

@@ -15,9 +15,9 @@ extension AblationReport {
   var heading: String {
     let left = method.leftOutCount > 0 ? " (\(method.leftOutCount) longer than the context left out)" : ""
     return
-      "\(method.model): \(method.requestCount) requests (\(method.requests)) of \(method.promptTokens) prompt tokens, "
-      + "greedy\(left); \(method.slots) slots, \(method.threadCount) threads, \(method.instructionSet), "
-      + "\(method.rounds) \(method.rounds == 1 ? "round" : "rounds")\n"
+      "\(method.model): \(CountText.of(method.requestCount, "request")) (\(method.requests)) of \(method.promptTokens) prompt tokens, "
+      + "greedy\(left); \(CountText.of(method.slots, "slot")), \(CountText.of(method.threadCount, "thread")), \(method.instructionSet), "
+      + CountText.of(method.rounds, "round") + "\n"
   }
 
   static let gainTitles = [

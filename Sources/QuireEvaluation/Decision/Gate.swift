@@ -14,8 +14,9 @@ import QuireFiles
 ///
 /// A limit that every model meets, or none, is refused: it was meant in another unit.
 ///
-/// A task without a mode is a condition for every mode that was asked. A value within two standard errors of its limit
-/// decides nothing.
+/// A task without a mode is a condition for every mode that was asked; of a name that is also another task's with a mode,
+/// the whole is meant. A value within two standard errors of its limit decides nothing, and what was not measured is not
+/// met.
 package struct Gate: Sendable, Equatable {
   package let conditions: [GateCondition]
 
@@ -34,12 +35,15 @@ package struct Gate: Sendable, Equatable {
 
   /// Throws one sentence for a condition on something that will not be measured, or without a model to judge.
   ///
-  /// - Parameter modelCount: models that will be measured besides the reference
+  /// - Parameter hasBaseline: whether changes are counted from an earlier report instead of from the reference
   package func check(
-    _ method: EvaluationMethod, tasks: [String], modelCount: Int
+    _ method: EvaluationMethod, tasks: [String], models: PlannedModels, hasBaseline: Bool
   ) throws(EvaluationError) {
-    for condition in conditions { try condition.check(method, tasks: tasks) }
-    if modelCount == 0 { throw Self.nothingToJudge }
+    for condition in conditions {
+      try condition.check(method, tasks: tasks)
+      try condition.check(models, hasBaseline: hasBaseline)
+    }
+    if models.judgedCount == 0 { throw Self.nothingToJudge }
   }
 
   private static let nothingToJudge = EvaluationError.invalidOption(
@@ -65,6 +69,20 @@ package struct Gate: Sendable, Equatable {
       }
     }
     return outcomes
+  }
+}
+
+/// What is known of an evaluation's models before anything is measured.
+package struct PlannedModels: Sendable, Equatable {
+  /// Models besides the reference, servers included.
+  package var judgedCount: Int
+  package var serverCount = 0
+  package var hasReference: Bool
+
+  package init(judgedCount: Int, serverCount: Int = 0, hasReference: Bool) {
+    self.judgedCount = judgedCount
+    self.serverCount = serverCount
+    self.hasReference = hasReference
   }
 }
 
@@ -174,19 +192,43 @@ package struct GateCondition: Sendable, Equatable {
     _ = try modes(among: method.tasks?.askModes.map(\.key) ?? [], tasks: tasks)
   }
 
-  /// The modes that a condition on a task is about.
+  /// Refuses what the models that will be judged cannot be compared by.
+  fileprivate func check(_ models: PlannedModels, hasBaseline: Bool) throws(EvaluationError) {
+    let comparesText = Self.compared.contains(quantity)
+    if !models.hasReference, comparesText || isChange && !hasBaseline {
+      throw Self.refusal(
+        text,
+        "a reference to compare with, which --reference names,"
+          + (isChange && !comparesText ? " or an earlier report, which --baseline names," : ""))
+    }
+    if models.serverCount > 0, Self.unknownOfServers.contains(quantity) {
+      throw Self.refusal(text, "no condition on \(quantity) with --server, whose rows do not have it")
+    }
+  }
+
+  /// The quantities that compare each token with the reference's.
+  private static let compared: Set = ["kl", "kl-p99", "kl-max", "ratio", "top1"]
+  private static let unknownOfServers: Set = [
+    "kl", "kl-p99", "kl-max", "top1", "size", "memory", "prompt", "decode",
+  ]
+
+  /// The task that a condition is about, and its modes: the quantity is a task's name, or one with a mode after a dot.
   private func modes(among modes: [String], tasks: [String]) throws(EvaluationError) -> (
     task: String, modes: [String]
   ) {
-    let parts = quantity.split(separator: ".", maxSplits: 1).map(String.init)
-    let task = parts[0] == "tasks" ? TaskProblem.aggregateName : parts[0]
-    let word = parts.count > 1 ? parts[1] : nil
-    let chosen = modes.filter {
-      word.map { [$0, $0.lowercased()] }?.contains($0) ?? true
-        || word == "non-thinking" && $0 == "nonThinking"
+    func task(_ name: some StringProtocol) -> String? {
+      let name = name == Self.allTasks ? TaskProblem.aggregateName : String(name)
+      return tasks.contains(name) ? name : nil
     }
-    guard tasks.contains(task), !chosen.isEmpty else {
-      let names = tasks.filter { $0 != TaskProblem.aggregateName } + (tasks.isEmpty ? [] : ["tasks"])
+    var found = task(quantity)
+    var chosen = modes
+    if found == nil, let dot = quantity.lastIndex(of: ".") {
+      found = task(quantity[..<dot])
+      let word = quantity[quantity.index(after: dot)...]
+      chosen = modes.filter { $0 == word || $0.lowercased() == word || word == ReportView.title(ofMode: $0) }
+    }
+    guard let found, !chosen.isEmpty else {
+      let names = tasks.filter { $0 != TaskProblem.aggregateName } + (tasks.isEmpty ? [] : [Self.allTasks])
       throw Self.refusal(
         text,
         "one of \((Self.quantities + names).joined(separator: ", "))"
@@ -195,7 +237,17 @@ package struct GateCondition: Sendable, Equatable {
     guard unit == .percent || unit == .points else {
       throw Self.refusal(text, "an accuracy in % or a change in pt")
     }
-    return (task, chosen)
+    return (found, chosen)
+  }
+
+  /// The word for all tasks together.
+  private static let allTasks = "tasks"
+
+  static let reservation = "a name that has another meaning in reports and conditions"
+
+  /// Whether a condition on a task of this name would be about something else.
+  static func isReserved(_ name: String) -> Bool {
+    keys[name] != nil || name == allTasks || name == TaskProblem.aggregateName
   }
 
   private static let units: [(String, Double, Unit)] = [
@@ -228,11 +280,11 @@ package struct GateCondition: Sendable, Equatable {
       return [outcome(row.label, text, value(key, row, other))]
     }
     let (task, modes) = try modes(among: report.modes, tasks: report.tasks)
-    return modes.compactMap { mode in
-      guard let score = row.score(task, mode) else { return nil }
+    return modes.map { mode in
       let name = modes.count > 1 ? "\(text) (\(ReportView.title(ofMode: mode)))" : text
-      guard unit == .points else { return outcome(row.label, name, score.accuracy) }
-      return outcome(row.label, name, change(score, other?.score(task, mode), row, other))
+      let score = row.score(task, mode)
+      return outcome(
+        row.label, name, unit == .points ? change(score, other?.score(task, mode), other) : score?.accuracy)
     }
   }
 
@@ -241,8 +293,9 @@ package struct GateCondition: Sendable, Equatable {
 
   /// The paired change; of two reports without each problem's outcome, the difference of the accuracies.
   private func change(
-    _ own: ReportView.Score, _ other: ReportView.Score?, _ row: ReportView.Row, _ otherRow: ReportView.Row?
+    _ own: ReportView.Score?, _ other: ReportView.Score?, _ otherRow: ReportView.Row?
   ) -> Estimate? {
+    guard let own else { return nil }
     if otherRow?.isReference ?? false, let flips = own.flips { return flips.accuracyChange }
     return other.map { ReportComparison.change(of: own, from: $0) }
   }
@@ -250,7 +303,14 @@ package struct GateCondition: Sendable, Equatable {
   private func value(_ key: String, _ row: ReportView.Row, _ other: ReportView.Row?) -> Estimate? {
     guard let own = row.estimate(key) else { return nil }
     if quantity == "top1", unit == .points {
-      return Estimate(value: own.value - 1, standardError: own.standardError)
+      // The reference agrees with itself everywhere.
+      let isReference = other?.isReference ?? false
+      guard let base = isReference ? Estimate(value: 1, standardError: nil) : other?.estimate(key) else {
+        return nil
+      }
+      let errors = [own, base].compactMap(\.standardError)
+      let error = errors.isEmpty ? nil : errors.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      return Estimate(value: own.value - base.value, standardError: error)
     }
     guard unit == .percent, quantity != "top1" else { return own }
     // "+20%": relative to the other row.

@@ -30,6 +30,7 @@ package struct ReportComparison: Sendable {
     let parts = [
       ("problems", method["tasks"]?["problemHash"], other?["tasks"]?["problemHash"]),
       ("text", method["text"]?["scoredTokens"], other?["text"]?["scoredTokens"]),
+      ("text", method["text"]?["textHash"], other?["text"]?["textHash"]),
     ]
     for (name, own, other) in parts where own != nil && other != nil && own != other {
       throw .invalidOption(

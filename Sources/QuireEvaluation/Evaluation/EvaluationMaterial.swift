@@ -10,6 +10,8 @@ struct EvaluationMaterial {
   /// Nil: the format follows from each model's chat template.
   let askedChatFormat: ChatFormatOverride?
   let problems: [TaskProblem]
+  /// Tasks that have a score together.
+  let groups: [TaskGroup]
   /// Nil when there is no text.
   let windows: TextWindows?
   let method: EvaluationMethod
@@ -18,7 +20,8 @@ struct EvaluationMaterial {
 
   /// The tasks that the report will have, all together last.
   var taskNames: [String] {
-    problems.isEmpty ? [] : Set(problems.map(\.task)).sorted() + [TaskProblem.aggregateName]
+    problems.isEmpty
+      ? [] : Set(problems.map(\.task) + groups.map(\.name)).sorted() + [TaskProblem.aggregateName]
   }
 
   /// The stage with which a model's row ends.
@@ -47,12 +50,13 @@ struct EvaluationMaterial {
       try Self.windows(file, options, tokenizer, positions)
     }
     problems = asked?.problems ?? []
+    groups = asked?.groups ?? []
     windows = text?.windows
     method = EvaluationMethod(
       tasks: asked?.method, text: text?.method, speed: options.speed.map { Self.speed($0, positions) },
       threadCount: options.threadCount ?? ProcessLimits.coreCount,
       instructionSet: options.instructionSet.rawValue, seed: options.seed)
-    let longest = try Self.longestSequence(problems, method.tasks, tokenizer)
+    let longest = try Self.longestSequence(problems, method.tasks, tokenizer, positions)
     if let tokens = options.thinkingTokens, longest > positions, longest - tokens < positions {
       throw .invalidOption(
         name: "thinkingTokens",
@@ -108,21 +112,19 @@ struct EvaluationMaterial {
 
   private static func problems(
     _ sources: [TaskSource], _ options: EvaluationOptions, _ tokenizer: Tokenizer, _ positions: Int
-  ) throws(EvaluationError) -> (problems: [TaskProblem], method: TaskMethod) {
+  ) throws(EvaluationError) -> (problems: [TaskProblem], groups: [TaskGroup], method: TaskMethod) {
     var available: [TaskProblem] = []
-    var owners: [String: String] = [:]
+    var owners: [String: TaskSource] = [:]
+    var groups: [TaskGroup] = []
     for source in sources {
       let problems = try source.problems()
-      for name in Set(problems.map(\.task)).sorted() {
-        if let other = owners[name] {
-          throw .invalidOption(
-            name: "tasks",
-            sentence: "expected files of different tasks, found the task \"\(name)\" in \(other) and in "
-              + "\(source.path); name one of them in a task description")
-        }
-        owners[name] = source.path
+      let group = TaskGroup(source, problems)
+      for name in Set(problems.map(\.task) + [group?.name].compactMap(\.self)).sorted() {
+        if let other = owners[name] { throw sameTask(name, other, source) }
+        owners[name] = source
       }
       available += problems
+      if let group { groups.append(group) }
     }
     let problems = TaskSelection.choose(available, limit: options.problemLimit, seed: options.seed)
     var method = TaskMethod(
@@ -136,7 +138,25 @@ struct EvaluationMaterial {
     method.thinkingBudgets = options.thinkingBudgets
     if sources != [TaskSource(path: sources[0].path)] { method.sources = sources }
     method.problemHash = Digest.of(problems.map { "\($0)" }.joined(separator: "\n"))
-    return (problems, method)
+    return (problems, groups, method)
+  }
+
+  /// Two files whose tasks have one name.
+  private static func sameTask(_ name: String, _ first: TaskSource, _ second: TaskSource) -> EvaluationError {
+    // Lines of the kind exact name their task, those of the kind qa may; the others have their description's.
+    let renamed = [second, first].first { $0.kind != .exact && ($0.kind != .qa || $0.name == name) }
+    let advice =
+      if first == second || renamed == nil && first.path == second.path {
+        "give it once"
+      } else if let renamed {
+        "give \(renamed.path) another \"name\" in a description (.json5)"
+      } else {
+        "change the member \"task\" in the lines of one of them"
+      }
+    return .invalidOption(
+      name: "tasks",
+      sentence: "expected files of different tasks, found the task \"\(name)\" in \(first.path) and in "
+        + "\(second.path); \(advice)")
   }
 
   /// The settings, limited to what the model's context allows.
@@ -179,22 +199,37 @@ struct EvaluationMaterial {
       windows,
       TextMethod(
         file: file, textProtocol: textProtocol, windowTokens: windows.windows.map(\.count).max() ?? 0,
-        documentCount: windows.documentCount, scoredTokens: windows.scoredCount)
+        documentCount: windows.documentCount, scoredTokens: windows.scoredCount,
+        textHash: Digest.of(windows.windows))
     )
   }
 
+  /// The longest prompt with its answer. Throws for a prompt after which the model has no position for an answer.
   private static func longestSequence(
-    _ problems: [TaskProblem], _ method: TaskMethod?, _ tokenizer: Tokenizer
+    _ problems: [TaskProblem], _ method: TaskMethod?, _ tokenizer: Tokenizer, _ positions: Int
   ) throws(EvaluationError) -> Int {
+    guard let method else { return 0 }
     var longest = 0
-    for mode in method?.askModes ?? [] {
+    for mode in method.askModes {
       for problem in problems {
-        longest = max(
-          longest,
-          try TaskRunner.positions(
-            problem, mode: mode, maximumTokens: method?.maximumTokens(mode) ?? 0, tokenizer: tokenizer))
+        let length = try TaskRunner.length(
+          problem, mode: mode, maximumTokens: method.maximumTokens(mode), tokenizer: tokenizer)
+        guard length.prompt < positions else { throw tooLong(problem, length.prompt, method, positions) }
+        longest = max(longest, length.prompt + length.answer)
       }
     }
     return longest
+  }
+
+  private static func tooLong(
+    _ problem: TaskProblem, _ found: Int, _ method: TaskMethod, _ positions: Int
+  ) -> EvaluationError {
+    let start = problem.prompt.prefix(60).replacing("\n", with: " ")
+    return .invalidOption(
+      name: "tasks",
+      sentence:
+        "\(method.file): expected prompts of at most \(positions - 1) tokens, because the model has \(positions) "
+        + "positions, found \(found) in a problem of the task \"\(problem.task)\" that begins with \"\(start)\"; shorten "
+        + "or remove it")
   }
 }

@@ -48,20 +48,21 @@ package struct Evaluator: Sendable {
   ///   - onProgress: called often, on the calling thread.
   ///   - onRow: called with each row as soon as it is complete.
   ///   - onKept: called at the end with the number of results that earlier runs had kept, if there are any.
-  ///   - onStart: called once, before any model is loaded, with the names that the report's tasks will have and the number of
-  ///     models that are measured besides the reference.
+  ///   - onStart: called once, before any model is loaded, with the names that the report's tasks will have.
   package func run(
     onProgress: (EvaluationProgress) -> Void = { _ in }, onRow: (EvaluationRow) -> Void = { _ in },
     onKept: (Int) -> Void = { _ in },
-    onStart: (EvaluationMethod, _ tasks: [String], _ modelCount: Int) throws(EvaluationError) -> Void = {
+    onStart: (EvaluationMethod, _ tasks: [String], PlannedModels) throws(EvaluationError) -> Void = {
       _, _, _ in
     }
   ) throws(EvaluationError) -> EvaluationReport {
     let plan = try checkedPlan()
     let material = try EvaluationMaterial(plan: plan, options: options)
     let servers = try ServerModel.open(options.servers, material)
-    let modelCount = plan.rows.count { $0.identity != .reference } + servers.count
-    try onStart(material.method, material.taskNames, modelCount)
+    let planned = PlannedModels(
+      judgedCount: plan.rows.count { $0.identity != .reference } + servers.count,
+      serverCount: servers.count, hasReference: plan.reference != nil)
+    try onStart(material.method, material.taskNames, planned)
     var run = try EvaluationRun(models: models, plan: plan, servers: servers, material, options)
     try run.measureRows(onProgress, onRow)
     try run.measureServers(onProgress, onRow)

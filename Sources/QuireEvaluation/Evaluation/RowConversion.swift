@@ -101,7 +101,7 @@ struct RowConversion {
         return .failure(error)
       }
     }
-    return try wrapping(EvaluationError.converting, try outcome.get()).rows.flatMap(\.remarks)
+    return try wrapping(folder.failure, try outcome.get()).rows.flatMap(\.remarks)
   }
 }
 

@@ -43,7 +43,8 @@ struct RowMeasurement {
     row.text = kept.text
     let answers = RowAnswers(kept.replies, to: material.problems)
     row.tasks = answers.results(
-      problems: material.problems, reference: row.isReference ? answers : referenceAnswers)
+      problems: material.problems, groups: material.groups,
+      reference: row.isReference ? answers : referenceAnswers)
     return (row, answers)
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import QuireConversion
 import QuireFiles
 
 /// A folder for temporary packs, deleted when its last reference is released.
@@ -19,6 +20,12 @@ final class WorkFolder: Sendable {
         sentence: "expected a folder for temporary packs at \(parent), found none that can be written to; "
           + "set TMPDIR to another folder")
     }
+  }
+
+  /// A failed conversion to a pack of this folder. Which folder that is may be news to the user.
+  func failure(_ error: ConversionError) -> EvaluationError {
+    let sentence = error.description
+    return .conversion(sentence + (sentence.contains(path) ? "; TMPDIR may name another folder" : ""))
   }
 
   deinit {

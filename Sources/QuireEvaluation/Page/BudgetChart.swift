@@ -19,11 +19,11 @@ struct BudgetChart {
     var parts: [Markup] = []
     for tick in scaleY.ticks where tick <= 100.01 {
       parts.append(ScatterChart.line(52, py(tick), 404, py(tick), "grid"))
-      parts.append(ScatterChart.text(NumberText.fixed(tick, 0), 46, py(tick) + 4, "end"))
+      parts.append(ScatterChart.text(NumberText.plain(tick), 46, py(tick) + 4, "end"))
     }
     for tick in scaleX.ticks {
       parts.append(ScatterChart.line(px(tick), 252, px(tick), 257, "axis"))
-      parts.append(ScatterChart.text(NumberText.fixed(tick, 0), px(tick), 271, "middle"))
+      parts.append(ScatterChart.text(NumberText.plain(tick), px(tick), 271, "middle"))
     }
     parts.append(ScatterChart.line(52, 252, 404, 252, "axis"))
     parts.append(ScatterChart.text("tokens per answer", 228, 292, "middle"))

@@ -40,6 +40,15 @@ struct ChartScale {
     ticks = (0...count).map { bottom + Double($0) * step }
   }
 
+  /// What is written next to the ticks, with as many decimals as keep them apart.
+  func texts(_ format: (_ tick: Double, _ extraDecimals: Int) -> String) -> [String] {
+    for decimals in 0...6 {
+      let texts = ticks.map { format($0, decimals) }
+      if Set(texts).count == texts.count { return texts }
+    }
+    return ticks.map { format($0, 0) }
+  }
+
   /// 0 at the lower end, 1 at the upper.
   func position(_ value: Double) -> Double {
     let scaled = isLogarithmic ? log10(max(value, 1e-300)) : value

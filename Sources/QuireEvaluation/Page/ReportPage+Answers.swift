@@ -191,7 +191,7 @@ extension ReportPage {
     items.append(
       (
         "Arithmetic",
-        "\(method?["threads"]?.intValue ?? 0) threads, \(method?["isa"]?.stringValue ?? ""); the reference runs in float32 "
+        "\(CountText.of(method?["threads"]?.intValue ?? 0, "thread")), \(method?["isa"]?.stringValue ?? ""); the reference runs in float32 "
           + "with a float32 cache, all others as users run them, with a float16 cache"
       ))
     let notes = report.rows.flatMap { row in

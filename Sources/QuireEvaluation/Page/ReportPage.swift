@@ -78,8 +78,9 @@ package struct ReportPage {
   private var charts: Markup? {
     guard report.rows.count > 1 else { return nil }
     let size = ScatterChart.Axis(
-      title: "size", format: { NumberText.bytes($0.rounded()) }, lessIsBetter: true)
-    let percent = { (value: Double) in NumberText.fixed(value, 0) + "%" }
+      title: "size", format: { NumberText.bytes($0, extraDecimals: $1) }, lessIsBetter: true)
+    let significant = { NumberText.significant($0, extraDecimals: $1) }
+    let percent = { (value: Double, _: Int) in NumberText.plain(value) + "%" }
     func sizeOf(_ row: ReportView.Row) -> Estimate? {
       row.sizeBytes.map { Estimate(value: $0, standardError: nil) }
     }
@@ -97,7 +98,7 @@ package struct ReportPage {
         title: "right answers, \(ReportView.title(ofMode: mode))", format: percent, lessIsBetter: false)
       figures.append(scatter(size, axis, sizeOf, right(mode)))
       let seconds = ScatterChart.Axis(
-        title: "seconds per answer", format: { NumberText.significant($0) }, lessIsBetter: true)
+        title: "seconds per answer", format: significant, lessIsBetter: true)
       figures.append(
         scatter(
           seconds, axis,
@@ -108,7 +109,7 @@ package struct ReportPage {
           }, right(mode)))
     }
     let kl = ScatterChart.Axis(
-      title: "KL, nats a token", format: { NumberText.significant($0) }, lessIsBetter: true,
+      title: "KL, nats a token", format: significant, lessIsBetter: true,
       prefersLogarithm: true)
     figures.append(
       scatter(size, kl, sizeOf) { row in
@@ -117,7 +118,7 @@ package struct ReportPage {
       })
     if report.modes.isEmpty, report.rows.contains(where: { $0.number("klMean") != nil }) {
       let speed = ScatterChart.Axis(
-        title: "generated tokens/s", format: { NumberText.significant($0) }, lessIsBetter: false)
+        title: "generated tokens/s", format: significant, lessIsBetter: false)
       figures.append(
         scatter(speed, kl, { $0.estimate("decodeTokensPerSecond") }) {
           $0.isReference ? nil : $0.estimate("klMean")

@@ -11,7 +11,8 @@ struct ScatterChart {
 
   struct Axis {
     let title: String
-    let format: (Double) -> String
+    /// The text of a tick, with further decimals where others would be the same.
+    let format: (_ tick: Double, _ extraDecimals: Int) -> String
     /// Whether less is better.
     let lessIsBetter: Bool
     var prefersLogarithm = false
@@ -83,16 +84,15 @@ struct ScatterChart {
 
   private func axes(_ scaleX: ChartScale, _ scaleY: ChartScale) -> [Markup] {
     var parts: [Markup] = []
-    for tick in scaleY.ticks {
+    for (tick, text) in zip(scaleY.ticks, scaleY.texts(y.format)) {
       let level = py(scaleY, tick)
       parts.append(Self.line(Self.left, level, Self.right, level, "grid"))
-      parts.append(Self.text(y.format(tick), Self.left - 6, level + 4, "end"))
+      parts.append(Self.text(text, Self.left - 6, level + 4, "end"))
     }
     var free = -Double.infinity
-    for tick in scaleX.ticks {
+    for (tick, text) in zip(scaleX.ticks, scaleX.texts(x.format)) {
       let mark = px(scaleX, tick)
       parts.append(Self.line(mark, Self.bottom, mark, Self.bottom + 5, "axis"))
-      let text = x.format(tick)
       let half = Double(text.count) * 3.6 + 3
       let center = min(mark, Self.width - half)
       // A number that would touch the one before is left out.

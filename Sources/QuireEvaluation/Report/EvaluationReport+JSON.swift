@@ -5,7 +5,9 @@ import QuireText
 
 // The keys are an interface that scripts depend on. Values that were not measured are null.
 //
-// A report has `model`, `reference` (paths), `method` (what was asked of which files, limits, threads) and `rows`. A row:
+// A report has `model`, `reference` (paths), `method` (what was asked of which files, limits, threads) and `rows`. Reports
+// with the same `method.tasks.problemHash` asked the same problems, those with the same `method.text.textHash` predicted the
+// same tokens. A row:
 //
 // | key | meaning |
 // |---|---|
@@ -21,7 +23,7 @@ import QuireText
 // | perplexityRatio | to the reference, with `…Error` of the paired differences between documents |
 // | klMean, klP99, klMax | divergence from the reference in nats per token; `klMeanError` |
 // | topOneAgreement | share of positions with the reference's most probable token; `…Error` |
-// | tasks | per task, and for "all", `thinking` and `nonThinking`, and for thinking budgets `thinking-128` |
+// | tasks | per task, for the subjects of mmlu together, and for "all", `thinking` and `nonThinking`, and for thinking budgets `thinking-128` |
 // | results | per mode, what lm-evaluation-harness writes as `results`: per task, its metrics with their errors |
 // | notes | notices of the conversion, the parts of a delta pack's size, and what a server cannot do, a sentence each |
 //
@@ -214,6 +216,7 @@ extension TextMethod {
       "windowTokens": .int(windowTokens),
       "documents": .int(documentCount),
       "scoredTokens": .int(scoredTokens),
+      "textHash": .string(textHash),
     ]
   }
 }

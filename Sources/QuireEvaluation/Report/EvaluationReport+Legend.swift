@@ -32,7 +32,7 @@ extension EvaluationReport {
     }
     for (index, row) in rows.enumerated() {
       // A later step of a recipe has the notes of those before it.
-      let known = rows[..<index].filter { $0.recipe == row.recipe }.flatMap(\.notes)
+      let known = rows[..<index].filter { $0.recipe != nil && $0.recipe == row.recipe }.flatMap(\.notes)
       lines += row.notes.filter { !known.contains($0) }.map { "note: \(row.label): \($0)" }
     }
     return lines.map { Self.wrapped($0, width: width) }.joined()

@@ -117,15 +117,19 @@ package struct TextMethod: Sendable, Equatable {
   package var windowTokens: Int
   package var documentCount: Int
   package var scoredTokens: Int
+  /// The hash of the windows' tokens, which are the same in reports with the same hash.
+  package var textHash: String
 
   package init(
-    file: String, textProtocol: TextProtocol, windowTokens: Int, documentCount: Int, scoredTokens: Int
+    file: String, textProtocol: TextProtocol, windowTokens: Int, documentCount: Int, scoredTokens: Int,
+    textHash: String = ""
   ) {
     self.file = file
     self.textProtocol = textProtocol
     self.windowTokens = windowTokens
     self.documentCount = documentCount
     self.scoredTokens = scoredTokens
+    self.textHash = textHash
   }
 }
 

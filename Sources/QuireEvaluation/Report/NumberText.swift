@@ -11,11 +11,21 @@ enum NumberText {
     value.map { DecimalText.fixed($0, decimals) } ?? missing
   }
 
+  /// With the decimals that it has, at most six: 0, 2.5, 97.25.
+  static func plain(_ value: Double) -> String {
+    let text = fixed(value, 6)
+    guard value.isFinite else { return text }
+    let digits = text.reversed().drop { $0 == "0" }.drop { $0 == "." }
+    return String(digits.reversed())
+  }
+
   /// With enough digits to distinguish small values: 1234, 12.3, 1.23, 0.123, 0.0123, 0.00123, 0.000123, 1.2e-05.
-  static func significant(_ value: Double?) -> String {
+  ///
+  /// - Parameter extraDecimals: digits beyond these, to tell near values apart
+  static func significant(_ value: Double?, extraDecimals: Int = 0) -> String {
     guard let value, value.isFinite else { return fixed(value, 0) }
-    guard let decimals = decimals(value) else { return String(format: "%.1e", value) }
-    return fixed(value, decimals)
+    guard let decimals = decimals(value) else { return String(format: "%.\(1 + extraDecimals)e", value) }
+    return fixed(value, decimals + extraDecimals)
   }
 
   /// A value and its standard error, both with the decimals that fit the value.
@@ -56,9 +66,10 @@ enum NumberText {
   static func points(_ change: Double) -> String { DecimalText.signed(100 * change, 1) }
 
   /// Of a size from a report, which may be any number.
-  static func bytes(_ count: Double?) -> String {
-    guard let count else { return missing }
-    return count.isFinite ? ByteText.of(Int(exactly: count.rounded()) ?? (count > 0 ? .max : 0)) : missing
+  static func bytes(_ count: Double?, extraDecimals: Int = 0) -> String {
+    guard let count, count.isFinite else { return missing }
+    return ByteText.of(
+      Int(exactly: count.rounded()) ?? (count > 0 ? .max : 0), extraDecimals: extraDecimals)
   }
 
   static func bytes(_ count: Int?) -> String { count.map(ByteText.of) ?? "n/a" }

@@ -25,7 +25,7 @@ final class ResultStore {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
-      throw Self.unwritable(folder, "a folder that cannot be made")
+      throw Self.unwritable(folder, FileFailure(reason: "a folder that cannot be made"))
     }
   }
 
@@ -54,7 +54,7 @@ final class ResultStore {
       try file.write(contents.serializedBytes())
       try file.commit()
     } catch {
-      throw Self.unwritable(path, error.reason)
+      throw Self.unwritable(path, error)
     }
   }
 
@@ -68,11 +68,11 @@ final class ResultStore {
     return try ResultLog(path: path, key: key, isFresh: isFresh)
   }
 
-  static func unwritable(_ path: String, _ found: String) -> EvaluationError {
+  static func unwritable(_ path: String, _ failure: FileFailure) -> EvaluationError {
     .invalidOption(
       name: "resultsFolder",
-      sentence: "expected to keep results in \(path), found: \(found); "
-        + "free disk space or write the report into another folder, and run again")
+      sentence: "expected to keep results in \(path), found: \(failure.reason); "
+        + failure.remedy(choosing: "write the report into another folder"))
   }
 }
 
@@ -102,13 +102,13 @@ final class ResultLog {
       }
       self.journal = journal
     } catch {
-      throw ResultStore.unwritable(path, error.reason)
+      throw ResultStore.unwritable(path, error)
     }
   }
 
   func append(_ part: JSONValue) throws(EvaluationError) {
     do throws(FileFailure) { try journal?.append(part) } catch {
-      throw ResultStore.unwritable(path ?? "", error.reason)
+      throw ResultStore.unwritable(path ?? "", error)
     }
     parts.append(part)
   }

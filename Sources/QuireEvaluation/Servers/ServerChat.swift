@@ -43,8 +43,9 @@ struct ServerChat: Sendable {
     var parts = Self.parts(message)
     let usage = answer["usage"]
     func count(_ text: String) -> Int { text.isEmpty ? 0 : tokenizer.encode(text).count }
-    let thoughtTokens =
-      usage?["completion_tokens_details"]?["reasoning_tokens"]?.count.value ?? count(parts.thought)
+    // A server may count a thought that it does not show, and show one that it does not count.
+    let counted = usage?["completion_tokens_details"]?["reasoning_tokens"]?.count.value ?? 0
+    let thoughtTokens = counted > 0 ? counted : count(parts.thought)
     if mode.mode == .nonThinking, !TaskProblem.stripped(parts.thought).isEmpty {
       return .failure(Fault(reason: "it thinks although enable_thinking is false in chat_template_kwargs"))
     }

@@ -3,6 +3,7 @@ import QuireModel
 import QuireModelFiles
 import QuireRemote
 import QuireTensors
+import QuireText
 
 /// Measures the row of a server: answers, and the text where it gives log-probabilities. What it cannot do stays empty,
 /// with a sentence.
@@ -39,10 +40,28 @@ struct ServerMeasurement {
       try store.keep(KeptBasics(row).json, keys.row)
     }
     row.text = kept.text
-    let answers = RowAnswers(kept.replies, to: material.problems)
-    row.tasks = answers.results(problems: material.problems, reference: referenceAnswers)
+    let answers = RowAnswers(usable(kept.replies, &row.notes), to: material.problems)
+    row.tasks = answers.results(
+      problems: material.problems, groups: material.groups, reference: referenceAnswers)
     return (row, answers)
   }
+
+  /// The replies without those of a mode in which the server should have thought and never did.
+  private func usable(
+    _ replies: [AskMode: [ReplyRecord]], _ notes: inout [String]
+  ) -> [AskMode: [ReplyRecord]] {
+    var replies = replies
+    for mode in material.method.tasks?.askModes ?? [] where mode.mode == .thinking {
+      guard let records = replies[mode], records.allSatisfy({ $0.thoughtTokens == 0 }) else { continue }
+      replies[mode] = nil
+      notes.append("no \(mode.title) answers: \(Self.withoutThought)")
+    }
+    return replies
+  }
+
+  private static let withoutThought =
+    "none of its answers has a thought (reasoning_content, reasoning, <think> tags or reasoning_tokens) although "
+    + "enable_thinking is true in chat_template_kwargs"
 
   private func answer(
     _ row: inout EvaluationRow, _ kept: inout KeptRow, _ onProgress: RowMeasurement.Progress

@@ -7,6 +7,7 @@ import QuireJSON
 ///     {"question": "Who wrote Emma?", "answer": "Jane Austen"}                      qa
 ///     {"question": "Tom has 3 …", "answer": "3 + 4 = 7\n#### 7"}                    gsm8k
 ///     {"question": "…", "choices": ["…", "…"], "answer": 1, "subject": "anatomy"}   mmlu
+/// No task has the name of a quantity that conditions are about, such as "size" (see ``Gate``), or "all" or "tasks".
 /// Blank lines are skipped. In a file of the kind `exact`, `id` and `source` are allowed and ignored, and any other
 /// member is refused, since it may ask for something that is not implemented; in files of published data sets further
 /// members are ignored.
@@ -37,10 +38,8 @@ package enum TaskFile {
     for line in JSONLines(text) {
       let read = try self.line(line.bytes, file: file, number: line.number)
       if let problem = try problem(read, kind: kind, task: task ?? kind.rawValue) {
-        if problem.task == TaskProblem.aggregateName {
-          throw read.refusal(
-            "a task name other than \"\(TaskProblem.aggregateName)\"",
-            "the name that the sum of all tasks has in reports")
+        if GateCondition.isReserved(problem.task) {
+          throw read.refusal("a task name other than \"\(problem.task)\"", GateCondition.reservation)
         }
         problems.append(problem)
       }

@@ -52,7 +52,7 @@ struct TaskLine {
     guard let found, (0..<count).contains(found) else {
       throw refusal(
         "the member \"\(key)\", the number of the right choice from 0 to \(count - 1) or its letter",
-        member.map { $0.stringValue ?? $0.serialized() } ?? "no such member")
+        member.map { $0.serialized() } ?? "no such member")
     }
     return found
   }

@@ -6,14 +6,14 @@ struct TaskRunner {
   let runner: RequestRunner
   let tokenizer: Tokenizer
 
-  /// The longest sequence that a problem's requests need, answers included.
-  static func positions(
+  /// The tokens of a problem's longest prompt, and of the longest answer.
+  static func length(
     _ problem: TaskProblem, mode: AskMode, maximumTokens: Int, tokenizer: Tokenizer
-  ) throws(EvaluationError) -> Int {
+  ) throws(EvaluationError) -> (prompt: Int, answer: Int) {
     switch try query(problem, mode: mode, tokenizer: tokenizer) {
-    case .chat(let prompt): prompt.count + maximumTokens
-    case .letters(let prompt, _): prompt.count + 1
-    case .continuations(let prompts): (prompts.map(\.tokens.count).max() ?? 0) + 1
+    case .chat(let prompt): (prompt.count, maximumTokens)
+    case .letters(let prompt, _): (prompt.count, 1)
+    case .continuations(let prompts): (prompts.map(\.tokens.count).max() ?? 0, 1)
     }
   }
 

@@ -98,6 +98,24 @@ package struct MetricEstimate: Sendable, Equatable {
   }
 }
 
+/// Tasks of one file that have a score together: the subjects of mmlu.
+package struct TaskGroup: Sendable, Equatable {
+  package let name: String
+  package let tasks: Set<String>
+
+  package init(name: String, tasks: Set<String>) {
+    self.name = name
+    self.tasks = tasks
+  }
+
+  /// Nil for a file whose problems are all of the task that it is named after, or name their tasks themselves.
+  init?(_ source: TaskSource, _ problems: [TaskProblem]) {
+    let tasks = Set(problems.map(\.task))
+    guard source.kind == .mmlu, tasks != [source.name] else { return nil }
+    self.init(name: source.name, tasks: tasks)
+  }
+}
+
 /// One task in all requested modes, or all tasks together.
 package struct TaskResult: Sendable, Equatable {
   package let name: String
@@ -129,14 +147,25 @@ package struct RowAnswers: Sendable, Equatable {
       })
   }
 
-  /// One result per task, in order of first appearance, then the sum of all; empty when there are no problems.
-  package func results(problems: [TaskProblem], reference: RowAnswers?) -> [TaskResult] {
+  /// One result per task, in order of first appearance, then the groups' and the sum of all; empty when there are no
+  /// problems.
+  package func results(
+    problems: [TaskProblem], groups: [TaskGroup] = [], reference: RowAnswers?
+  ) -> [TaskResult] {
     guard !problems.isEmpty else { return [] }
     var names: [String] = []
     var members: [String: [Int]] = [:]
     for (index, problem) in problems.enumerated() {
       if members[problem.task] == nil { names.append(problem.task) }
       members[problem.task, default: []].append(index)
+    }
+    for group in groups {
+      let own = problems.indices.filter { group.tasks.contains(problems[$0].task) }
+      // A limit may have left no problem of it.
+      if own.isEmpty { continue }
+      names.removeAll { $0 == group.name }
+      names.append(group.name)
+      members[group.name] = own
     }
     members[TaskProblem.aggregateName] = Array(problems.indices)
     return (names + [TaskProblem.aggregateName]).map { name in

@@ -30,18 +30,18 @@ package struct TaskSource: Sendable, Equatable {
 
   /// Reads the value of `--tasks`.
   package init(argument: String) throws(EvaluationError) {
+    // A path may have colons too.
+    let colon =
+      FileManager.default.fileExists(atPath: argument) ? nil : argument.lastIndex(of: ":")
+    let word = colon.map { String(argument[argument.index(after: $0)...]) } ?? argument
     if argument.hasSuffix(Self.ending) {
-      let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-      let isWhole = parts.count < 2 || FileManager.default.fileExists(atPath: argument)
-      try self.init(
-        description: isWhole ? argument : String(parts[1]), file: isWhole ? nil : String(parts[0]))
+      try self.init(description: word, file: colon.map { String(argument[..<$0]) })
       return
     }
-    guard let colon = argument.lastIndex(of: ":"), !FileManager.default.fileExists(atPath: argument) else {
+    guard let colon else {
       self.init(path: argument)
       return
     }
-    let word = String(argument[argument.index(after: colon)...])
     guard let kind = TaskKind(rawValue: word) else {
       throw .invalidOption(
         name: "tasks",
@@ -71,7 +71,11 @@ package struct TaskSource: Sendable, Equatable {
     guard let shotFile, shotCount > 0 else { return [] }
     let found = try TaskFile.read(path: shotFile, kind: kind, task: name)
     guard found.count >= shotCount else {
-      throw .emptyFile(path: shotFile, expected: "\(shotCount) solved examples")
+      throw .invalidOption(
+        name: "tasks",
+        sentence:
+          "expected \(shotCount) solved examples in \(shotFile), found \(found.count); give a file with more or "
+          + "lower the description's count")
     }
     return found.prefix(shotCount).map { TaskShot(question: $0.prompt, answer: $0.answer) }
   }
@@ -95,7 +99,9 @@ extension TaskSource {
     func text(_ object: JSONValue, _ key: String) throws(EvaluationError) -> String? {
       guard let member = object[key] else { return nil }
       guard let text = member.stringValue, !text.isEmpty else {
-        throw Self.refusal(path, "\"\(key)\", a string that is not empty", member.kindDescription)
+        throw Self.refusal(
+          path, "\"\(key)\", a string that is not empty",
+          member.stringValue == nil ? member.kindDescription : "an empty one")
       }
       return text
     }
@@ -112,7 +118,11 @@ extension TaskSource {
       throw Self.refusal(
         path, "a file of problems, as \"file\" or in FILE:\(path) on the command line", "none")
     }
-    self.init(path: own, kind: kind, name: try text(json, "name"))
+    let name = try text(json, "name")
+    if let name, GateCondition.isReserved(name) {
+      throw Self.refusal(path, "another name than \"\(name)\"", GateCondition.reservation)
+    }
+    self.init(path: own, kind: kind, name: name)
     system = try text(json, "system")
     introduction = try text(json, "introduction")
     guard let shots = json["shots"] else { return }

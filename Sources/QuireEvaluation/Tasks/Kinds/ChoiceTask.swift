@@ -7,7 +7,8 @@ import QuireText
 /// With thinking, the model reads the choices with letters and answers with one.
 enum ChoiceTask {
   static let letterMetrics = ["exact_match,letter"]
-  static let letterExtraction = "the last letter of a choice that stands alone, or follows \"answer is\""
+  static let letterExtraction =
+    "the letter after the last \"answer is\" or \"answer:\", else the last capital letter of a choice that stands alone"
 
   static func problem(_ line: TaskLine, kind: TaskKind, task: String) throws(EvaluationError) -> TaskProblem?
   {
@@ -147,17 +148,36 @@ enum ChoiceTask {
       extracted: letter)
   }
 
-  /// The letter after the last "answer is" or "answer:", else the last capital letter of a choice that stands alone.
+  /// The letter after the last "answer is" or "answer:", else the last capital letter of a choice that stands alone. A
+  /// small letter before another word is a word itself: "the answer is a combination".
   static func letter(_ content: String, count: Int) -> String? {
     let known = Set(letters.prefix(count))
-    let words = content.split { !($0.isLetter || $0.isNumber || $0 == ":") }
-      .flatMap { $0.split(separator: ":", omittingEmptySubsequences: true).map(String.init) }
+    let words = content.split { !isInWord($0) }
+    func gap(after index: Int) -> Substring {
+      let next = index + 1
+      return content[words[index].endIndex..<(next < words.count ? words[next].startIndex : content.endIndex)]
+    }
     for index in words.indices.reversed() where words[index].lowercased() == "answer" {
-      let rest = words[(index + 1)...].drop { $0.lowercased() == "is" }
-      if let first = rest.first, known.contains(first.uppercased()), first.count == 1 {
-        return first.uppercased()
+      var next = index + 1
+      var isMarked = gap(after: index).contains { $0 == ":" || $0 == "：" }
+      if next < words.count, words[next].lowercased() == "is" { (next, isMarked) = (next + 1, true) }
+      guard isMarked, next < words.count, known.contains(words[next].uppercased()) else { continue }
+      if known.contains(String(words[next])) || !continues(gap(after: next), isLast: next + 1 == words.count)
+      {
+        return words[next].uppercased()
       }
     }
-    return words.last { known.contains($0) }
+    return words.last { known.contains(String($0)) }.map(String.init)
+  }
+
+  /// Whether a character belongs to a word of an alphabet with capital letters. Others, such as Chinese, put no spaces
+  /// between words, so that a letter of a choice next to them stands alone: "答案是D".
+  private static func isInWord(_ character: Character) -> Bool {
+    character.isCased || character.isNumber && !character.isLetter
+  }
+
+  /// Whether the text between two words joins them to one sentence.
+  private static func continues(_ gap: Substring, isLast: Bool) -> Bool {
+    !isLast && gap.first == " " && gap.allSatisfy { $0 == " " || "*_`\"'".contains($0) }
   }
 }

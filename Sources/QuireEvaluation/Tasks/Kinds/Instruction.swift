@@ -149,19 +149,16 @@ extension Instruction {
   }
 
   private func format(_ reply: String) -> Bool {
-    let lines = reply.split(separator: "\n").map { TaskProblem.stripped(String($0)) }
     switch name {
     case "detectable_format:number_bullet_lists":
-      let bullets = lines.count { line in
-        line.hasPrefix("-") || line.hasPrefix("*") && line.count > 1 && !line.hasPrefix("**")
-      }
-      return bullets == count("num_bullets")
+      return PythonText(reply).bulletCount == count("num_bullets")
     case "detectable_format:number_highlighted_sections":
-      return Self.highlights(reply) >= count("num_highlights")
+      return PythonText(reply).highlightCount >= count("num_highlights")
     case "detectable_format:multiple_sections":
-      let mark = text("section_spliter")
+      let mark = TaskProblem.stripped(text("section_spliter"))
       let found = reply.components(separatedBy: mark).dropFirst().count { part in
-        part.first?.isWhitespace == true && part.drop(while: \.isWhitespace).first?.isNumber == true
+        let rest = part.first?.isWhitespace == true ? part.dropFirst() : part[...]
+        return rest.first?.isWholeNumber == true
       }
       return found >= count("num_sections")
     case "detectable_format:constrained_response":
@@ -173,9 +170,9 @@ extension Instruction {
         break
       }
       if text.hasSuffix("```") { text.removeLast(3) }
-      return (try? JSONValue.parse(TaskProblem.stripped(text))) != nil
+      return PythonText(TaskProblem.stripped(text)).isJSON
     default:  // detectable_format:title
-      return lines.contains { line in
+      return PythonText(reply).lines.contains { line in
         guard let open = line.range(of: "<<"), let close = line.range(of: ">>", options: .backwards) else {
           return false
         }
@@ -188,9 +185,7 @@ extension Instruction {
   private func letterCase(_ reply: String) -> Bool {
     switch name {
     case "change_case:capital_word_frequency":
-      let capitals = reply.split { !($0.isLetter || $0.isNumber || $0 == "'" || $0 == "-") }
-        .count { $0.contains(where: \.isLetter) && $0 == $0.uppercased() }
-      return holds(capitals, "capital_relation", "capital_frequency")
+      return holds(PythonText(reply).capitalWordCount, "capital_relation", "capital_frequency")
     case "change_case:english_capital":
       return reply.contains(where: \.isUppercase) && !reply.contains(where: \.isLowercase)
     default: return reply.contains(where: \.isLowercase) && !reply.contains(where: \.isUppercase)
@@ -213,26 +208,14 @@ extension Instruction {
   private static func brackets(_ text: String) -> Int {
     var found = 0
     var isOpen = false
-    for character in text {
-      if character == "[" { isOpen = true }
-      if character.isNewline { isOpen = false }
-      if character == "]", isOpen {
+    for scalar in text.unicodeScalars {
+      if scalar == "[" { isOpen = true }
+      if scalar == "\n" { isOpen = false }
+      if scalar == "]", isOpen {
         found += 1
         isOpen = false
       }
     }
     return found
-  }
-
-  /// Texts between single or double asterisks within a line.
-  private static func highlights(_ text: String) -> Int {
-    text.split(separator: "\n").reduce(0) { total, line in
-      let double = line.components(separatedBy: "**")
-      let inside = stride(from: 1, to: max(1, double.count - 1), by: 2).map { double[$0] }
-      let rest = stride(from: 0, to: double.count, by: 2).map { double[$0] }.joined(separator: "\n")
-      let single = rest.components(separatedBy: "*")
-      let others = stride(from: 1, to: max(1, single.count - 1), by: 2).map { single[$0] }
-      return total + (inside + others).count { !TaskProblem.stripped($0).isEmpty }
-    }
   }
 }

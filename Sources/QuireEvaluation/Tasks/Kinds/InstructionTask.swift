@@ -51,8 +51,8 @@ enum InstructionTask {
   }
 
   private static func looseVariants(_ content: String) -> [String] {
-    let lines = content.split(separator: "\n", omittingEmptySubsequences: false)
-    func joined(_ lines: ArraySlice<Substring>) -> String {
+    let lines = PythonText(content).lines
+    func joined(_ lines: ArraySlice<String>) -> String {
       TaskProblem.stripped(lines.joined(separator: "\n"))
     }
     let texts = [

@@ -29,11 +29,12 @@ enum QuestionTask {
   static func extract(_ content: String) -> String {
     let lower = content.lowercased()
     // Lower case may change the length of a text, so the markers are searched in what is cut as well.
-    for marker in ["answer is", "answer:"] {
-      if let range = lower.lastRange(of: marker) {
-        let line = lower[range.upperBound...].drop { $0 == ":" || $0.isWhitespace }
-        return TaskProblem.stripped(String(line.prefix { !$0.isNewline }))
-      }
+    let ends = ["answer is", "answer:"].compactMap { lower.lastRange(of: $0)?.upperBound }
+    if let end = ends.max() {
+      let rest = lower[end...].drop { $0 == ":" || $0.isWhitespace }
+      // "**Answer:** 42": marks that belong to the words before; an answer of nothing but marks is one.
+      let plain = rest.drop { "*_:".contains($0) || $0.isWhitespace }
+      return TaskProblem.stripped(String((plain.isEmpty ? rest : plain).prefix { !$0.isNewline }))
     }
     let lines = content.split(whereSeparator: \.isNewline).map { TaskProblem.stripped(String($0)) }
     return lines.last { !$0.isEmpty } ?? ""
@@ -47,14 +48,34 @@ enum QuestionTask {
   }
 
   private static func number(_ text: String) -> Double? {
-    Double(text.replacing(",", with: "")).flatMap { $0.isFinite ? $0 : nil }
+    Double(text.replacing(",", with: "").replacing("$", with: "")).flatMap { $0.isFinite ? $0 : nil }
   }
 
+  /// In lower case, without articles, and without punctuation and white space at the ends. An answer that has nothing else
+  /// keeps them, since it could never be right otherwise.
   static func normalized(_ text: String) -> String {
-    let words = text.lowercased().split(whereSeparator: \.isWhitespace)
-      .filter { !["a", "an", "the"].contains($0) }
-    let joined = words.joined(separator: " ")
-    let isEdge: (Character) -> Bool = { "*_`\"'.,;:!?()[]{}$".contains($0) }
-    return String(joined.drop(while: isEdge).reversed().drop(while: isEdge).reversed())
+    let whole = TaskProblem.stripped(text.lowercased())
+    let words = trimmed(whole, edges).split(whereSeparator: \.isWhitespace).map(String.init)
+    let kept = words.filter { !["a", "an", "the"].contains($0) }
+    let joined = (kept.isEmpty ? words : kept).joined(separator: " ")
+    let found = trimmed(joined, edges)
+    if !found.isEmpty { return found }
+    let unquoted = trimmed(whole, quotes)
+    return unquoted.isEmpty ? whole : unquoted
+  }
+
+  private static let quotes = "*_`\"'"
+  private static let edges = quotes + ".,;:!?()[]{}$"
+
+  /// The text without these characters and white space at its ends, except for a point before a digit.
+  private static func trimmed(_ text: String, _ marks: String) -> String {
+    func isEdge(_ character: Character) -> Bool { character.isWhitespace || marks.contains(character) }
+    var rest = text[...]
+    while let first = rest.first, isEdge(first) {
+      if first == ".", rest.dropFirst().first?.isNumber ?? false { break }
+      rest.removeFirst()
+    }
+    while let last = rest.last, isEdge(last) { rest.removeLast() }
+    return String(rest)
   }
 }

@@ -70,7 +70,8 @@ extension Command {
         "exit with 1 unless every model but the reference meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\". For an accuracy "
           + "-1pt is at most one percentage point below the reference, and 96% is the accuracy itself; for size, memory and "
           + "speed % is a change, with its sign: size<=-70%. Quantities: \(GateCondition.quantities.joined(separator: ", ")), and a "
-          + "task's name or tasks for all together, with .thinking or .non-thinking for one mode"),
+          + "task's name or tasks for all together, with .thinking or .non-thinking for one mode. What was not measured is "
+          + "not met. Conditions of several --gate are joined", isRepeatable: true),
       Option(
         "--gate-undecided", "WORD",
         "fail (default) or pass: what a value within two standard errors of its limit does"),
@@ -78,7 +79,7 @@ extension Command {
         "--baseline", "FILE",
         "an earlier report of the same material to compare with; the gate counts changes from it"),
       .force,
-      Option("--store", nil, "for one pack: keep the row in its manifest"),
+      Option("--store", nil, "for one pack: keep the row in its manifest, of several caches the first's"),
       .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
@@ -191,6 +192,9 @@ private func runEvaluate(_ arguments: Arguments) throws {
   if !outputs.isStreamed { Terminal.report(report.table(width: Terminal.outputScreen.width)) }
   try written.get()
   try stored.get()
+  if arguments.has("--store"), !arguments.has("--quiet"), options.cacheTypes.count > 1 {
+    Terminal.errorLine("note: \(models[0]) keeps the row with the \(options.cacheTypes[0].rawValue) cache")
+  }
   try judge.judge(report)
 }
 
@@ -212,9 +216,9 @@ private func measure(
 ) throws -> EvaluationReport {
   var refusal: EvaluationError?
   do {
-    return try measure(evaluator, arguments) { method, tasks, modelCount throws(EvaluationError) in
+    return try measure(evaluator, arguments) { method, tasks, models throws(EvaluationError) in
       do throws(EvaluationError) {
-        try judge.check(method, tasks: tasks, modelCount: modelCount)
+        try judge.check(method, tasks: tasks, models: models)
       } catch {
         refusal = error
         throw error
@@ -228,7 +232,7 @@ private func measure(
 
 private func measure(
   _ evaluator: Evaluator, _ arguments: Arguments,
-  check: (EvaluationMethod, [String], _ modelCount: Int) throws(EvaluationError) -> Void
+  check: (EvaluationMethod, [String], PlannedModels) throws(EvaluationError) -> Void
 ) throws -> EvaluationReport {
   let isQuiet = arguments.has("--quiet")
   var bars = StageProgress(quiet: isQuiet)
@@ -247,8 +251,8 @@ private func measure(
       Terminal.errorLine(
         "note: \(count) \(count == 1 ? "result" : "results") of earlier runs used; --fresh measures again")
     },
-    onStart: { method, tasks, modelCount throws(EvaluationError) in
-      try check(method, tasks, modelCount)
+    onStart: { method, tasks, models throws(EvaluationError) in
+      try check(method, tasks, models)
       guard let tasks = method.tasks, !isQuiet else { return }
       Terminal.errorLine("chat format: \(tasks.chatFormat)")
     })

@@ -9,7 +9,9 @@ extension Command {
     positionals: ["REPORT.json"],
     options: [
       Option("--html", "FILE", "write the report as one HTML file; - writes it to stdout"),
-      Option("--gate", "CONDITIONS", "exit with 1 unless every model meets them; see quire evaluate --help"),
+      Option(
+        "--gate", "CONDITIONS", "exit with 1 unless every model meets them; see quire evaluate --help",
+        isRepeatable: true),
       Option(
         "--gate-undecided", "WORD",
         "fail (default) or pass: what a value within two standard errors of its limit does"),

@@ -10,7 +10,7 @@ struct ReportJudge {
 
   init(_ arguments: Arguments) throws {
     do throws(EvaluationError) {
-      gate = try arguments.string("--gate").map { text throws(EvaluationError) in try Gate(text) }
+      gate = arguments.has("--gate") ? try Gate(arguments.all("--gate").joined(separator: ",")) : nil
     } catch {
       throw UsageError(arguments.command, error.description)
     }
@@ -29,12 +29,10 @@ struct ReportJudge {
   }
 
   /// Throws when the gate is about something that will not be measured, or the baseline about other material.
-  ///
-  /// - Parameter modelCount: models that will be measured besides the reference
   func check(
-    _ method: EvaluationMethod, tasks: [String], modelCount: Int
+    _ method: EvaluationMethod, tasks: [String], models: PlannedModels
   ) throws(EvaluationError) {
-    try gate?.check(method, tasks: tasks, modelCount: modelCount)
+    try gate?.check(method, tasks: tasks, models: models, hasBaseline: baseline != nil)
     if let baseline { try ReportComparison.check(method, baseline: baseline.view, path: baseline.path) }
   }
 

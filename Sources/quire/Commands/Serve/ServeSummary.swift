@@ -31,7 +31,7 @@ struct ServeSummary {
     let draft = opened.draft.map { [text($0.name, $0.loaded)] } ?? []
     let facts = [
       "chat format: \(opened.tokenizer.chatFormat.summary)", "context: \(context)", "KV cache: \(cache)",
-      "compute: \(engine.threadCount) thread\(engine.threadCount == 1 ? "" : "s"), \((options.instructionSet ?? .detected).rawValue)",
+      "compute: \(CountText.of(engine.threadCount, "thread")), \((options.instructionSet ?? .detected).rawValue)",
       "API key: \(requiresKey ? "required" : "not required")",
     ]
     let origins = settings.isEmpty ? [] : ["options: \(Setting.summary(settings))"]

@@ -34,7 +34,7 @@ import Testing
       [
         "evaluate", model ?? place.checkpoint.path, "--tasks", data.path + "/tasks.jsonl", "--text",
         data.path + "/heldout.txt", "--max-tokens", "8", "--quiet",
-      ] + extra
+      ].overridden(by: extra)
     }
   }
 
@@ -201,22 +201,17 @@ import Testing
   /// The model has 1,024 positions; the default is a quarter of them.
   @Test func theLimitOfAnswersIsKeptOrRefused() throws {
     let subject = Subject()
-    func outcome(_ tokens: Int) throws -> Tool.Outcome {
-      var words = subject.words(["--no-speed", "--no-text", "--json", "-", "--problems", "1"])
+    func outcome(_ tokens: Int, _ options: [String] = []) throws -> Tool.Outcome {
+      var words = subject.words(options + ["--no-speed", "--no-text", "--json", "-", "--problems", "1"])
       words.removeAll { $0 == "--text" || $0.hasSuffix("heldout.txt") }
       words[try #require(words.firstIndex(of: "--max-tokens")) + 1] = "\(tokens)"
       return try BuiltProgram.quire.run(words)
     }
     #expect(try json(outcome(300))["method"]?["tasks"]?["maximumTokens"]?["thinking"] == 300)
+    let alone = try json(outcome(300, ["--no-thinking"]))["method"]?["tasks"]?["maximumTokens"]
+    #expect(alone?["nonThinking"] == 300 && alone?["thinking"] == 256)
     expectRefusal(
       try outcome(1024), by: "evaluate", ["--max-tokens: expected at most", "1024 positions", "found 1024"])
-  }
-
-  @Test func optionsWithoutEffectAreRefused() throws {
-    let limit = try BuiltProgram.quire.run(
-      "evaluate", Workplace.demo, "--no-thinking", "--max-tokens", "10")
-    #expect(limit.status == 2)
-    expectOneSentence(limit.errors, by: "evaluate", ["expected --max-tokens or --no-thinking, found both"])
   }
 
   @Test func aLinkToAPackStaysOne() throws {

@@ -57,7 +57,9 @@ struct EvaluationMaterial {
       threadCount: options.threadCount ?? ProcessLimits.coreCount,
       instructionSet: options.instructionSet.rawValue, seed: options.seed)
     let longest = try Self.longestSequence(problems, method.tasks, tokenizer, positions)
-    if let tokens = options.thinkingTokens, longest > positions, longest - tokens < positions {
+    if let tokens = options.thinkingTokens ?? options.nonThinkingTokens, longest > positions,
+      longest - tokens < positions
+    {
       throw .invalidOption(
         name: "thinkingTokens",
         sentence:
@@ -132,7 +134,8 @@ struct EvaluationMaterial {
       problemCount: problems.count, modes: options.modes,
       thinkingTokens: options.thinkingTokens
         ?? min(EvaluationOptions.thinkingTokensMaximum, max(1, positions / 4)),
-      nonThinkingTokens: min(options.nonThinkingTokens, max(1, positions / 16)),
+      nonThinkingTokens: options.nonThinkingTokens
+        ?? min(EvaluationOptions.nonThinkingTokensMaximum, max(1, positions / 16)),
       concurrency: options.concurrency, chatFormat: tokenizer.chatFormat.summary)
     if let note = options.modeNote { method.chatFormat += "; \(note)" }
     method.thinkingBudgets = options.thinkingBudgets

@@ -28,8 +28,9 @@ package struct EvaluationOptions: Sendable, Equatable {
   /// so that a small model that never stops does not delay the report.
   package var thinkingTokens: Int?
   package static let thinkingTokensMaximum = 4096
-  /// The same without thinking; at most a sixteenth of the model's positions.
-  package var nonThinkingTokens: Int
+  /// The same without thinking. Nil: `nonThinkingTokensMaximum`, and at most a sixteenth of the model's positions.
+  package var nonThinkingTokens: Int?
+  package static let nonThinkingTokensMaximum = 1024
   /// Decides which problems are asked when there is a limit.
   package var seed: UInt64
   /// Answers that are generated at the same time.
@@ -60,7 +61,7 @@ package struct EvaluationOptions: Sendable, Equatable {
   package init(
     tasks: [TaskSource] = [], textFile: String? = nil, textProtocol: TextProtocol? = nil,
     textTokenLimit: Int? = nil, problemLimit: Int? = nil, modes: [ThinkingMode] = [.thinking, .nonThinking],
-    thinkingTokens: Int? = nil, nonThinkingTokens: Int = 1024, seed: UInt64 = 1, concurrency: Int = 32,
+    thinkingTokens: Int? = nil, nonThinkingTokens: Int? = nil, seed: UInt64 = 1, concurrency: Int = 32,
     speed: SpeedSettings? = SpeedSettings(), threadCount: Int? = nil,
     instructionSet: InstructionSet = .detected, chatFormat: ChatFormatOverride? = nil,
     workFolder: String? = nil

@@ -80,9 +80,7 @@ extension FieldReader {
   func limit(_ name: String, atLeast minimum: Int) throws(ServingError) -> Int? {
     guard let value = value(name) else { return nil }
     guard let int = value.intValue, int >= minimum || int == -1 else {
-      throw wrong(
-        name, expected: "an integer of \(minimum) or more, or -1, which is the same as leaving it out",
-        found: value)
+      throw wrong(name, expected: "an integer of \(minimum) or more, or -1 for no limit", found: value)
     }
     return int == -1 ? nil : int
   }

@@ -41,8 +41,8 @@ extension Command {
       Option("--text-tokens", "N", "predict at most N tokens of the text (default: all)"),
       Option(
         "--max-tokens", "N",
-        "limit of a thinking answer in tokens (default: 4096, or a quarter of the model's positions if that is less); the limit without "
-          + "thinking is fixed: 1024, or a sixteenth of the positions"),
+        "limit of a thinking answer in tokens (default: 4096, or a quarter of the model's positions if that is less); with --no-thinking "
+          + "the limit of an answer without it (default: 1024, or a sixteenth of the positions)"),
       Option(
         "--thinking-budget", "LIST",
         "also measure with the reasoning limited to these token counts, such as 0,128,512,none (none: no limit)"
@@ -109,13 +109,11 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
   options.thinkingBudgets = try thinkingBudgets(arguments)
   if let types = try cacheTypes(arguments) { options.cacheTypes = types }
   if let limit = try arguments.integer("--max-tokens", in: 1...Int(Int32.max)) {
-    guard options.modes.contains(.thinking) else {
-      throw UsageError(
-        arguments.command,
-        "expected --max-tokens or --no-thinking, found both: the limit is one of thinking answers; leave one out"
-      )
+    if options.modes == [.nonThinking] {
+      options.nonThinkingTokens = limit
+    } else {
+      options.thinkingTokens = limit
     }
-    options.thinkingTokens = limit
   }
   if let seed = try arguments.integer("--seed", in: 0...Int.max) { options.seed = UInt64(seed) }
   options.resultsFolder = ["--json", "--html"].compactMap { arguments.string($0) }.first { $0 != "-" }

@@ -20,7 +20,7 @@ import Testing
     let outcome = try run(
       "--techniques", "weights,lookup", "--json", "a.json", "--html", "a.html", "--quiet")
     #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
-    #expect(outcome.output.contains("1 requests (\(requests))"))
+    #expect(outcome.output.contains("1 request (\(requests))"))
     #expect(outcome.output.contains("All together: "))
     let json = try JSONValue.parse([UInt8](try Data(contentsOf: URL(fileURLWithPath: place.place("a.json")))))
     #expect(json["rows"]?.arrayValue?.compactMap { $0["to"]?.stringValue }.last == "on")

@@ -219,15 +219,6 @@ import Testing
       words: ["serve", "m", "--threads", "0"],
       sentence: "--threads: expected a whole number from 1 to 1024, found '0'"),
     .init(
-      words: ["convert", "m", "--threads", "2", "--recipe", "r", "--threads=1", "--output", "p"],
-      sentence: "--threads: expected one value, found '2' and '1'; leave one out"),
-    .init(
-      words: ["generate", "m", "-p", "x", "--prompt", "y"],
-      sentence: "--prompt: expected one value, found 'x' and 'y'; leave one out"),
-    .init(
-      words: ["verify", "m", "--quiet", "--quiet=false"],
-      sentence: "--quiet: expected one value, found --quiet=true and --quiet=false; leave one out"),
-    .init(
       words: ["evaluate", "m", "--problems", "0"],
       sentence: "--problems: expected a whole number of at least 1, found '0'"),
   ]
@@ -238,6 +229,30 @@ import Testing
     let outcome = try Self.quire.run(slip.words)
     #expect(outcome.status == 2 && outcome.output == "")
     #expect(outcome.errors == "quire \(slip.words[0]): \(slip.sentence)\n")
+  }
+
+  /// The last of two different values counts, which is said.
+  @Test(arguments: [
+    (
+      ["inspect", "none", "--threads", "2", "--threads=1"],
+      "--threads is given twice; of '2' and '1' the last counts"
+    ),
+    (
+      ["generate", "none", "-p", "x", "--prompt", "y"],
+      "--prompt is given twice; of 'x' and 'y' the last counts"
+    ),
+    (
+      ["verify", "none", "--quiet", "--quiet=false"],
+      "--quiet is given twice; of --quiet=true and --quiet=false the last counts"
+    ),
+  ])
+  func ofTwoValuesTheLastCounts(words: [String], note: String) throws {
+    let outcome = try Self.quire.run(words)
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.hasPrefix("note: \(note)\nquire \(words[0]): "), "\(outcome.errors)")
+    // The command line itself is still judged by what counts.
+    let wrong = try Self.quire.run("serve", "none", "--port", "0", "--port", "65536")
+    #expect(wrong.status == 2 && wrong.errors.contains("--port: expected a whole number from 0 to 65535"))
   }
 
   /// Scripts may append what they have said before, and options for several values take several.

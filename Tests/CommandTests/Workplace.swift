@@ -68,7 +68,7 @@ struct Workplace {
 }
 
 extension [String] {
-  /// These words and `others`, without the options, and their values, that `others` have too: an option is given once.
+  /// These words and `others`, without the options, and their values, that `others` have too: an option that is given twice is noted.
   func overridden(by others: [String]) -> [String] {
     var kept: [String] = []
     var words = self[...]

@@ -26,7 +26,7 @@ struct Arguments {
         let guess = Suggestion.clause(for: parts[0], among: command.options.map(\.name) + ["--help"])
         throw UsageError(command.name, "unknown option \(parts[0])\(guess); see quire \(command.name) --help")
       }
-      try add(try Self.value(of: option, parts, &rest, command.name), to: option)
+      add(try Self.value(of: option, parts, &rest, command.name), to: option)
     }
     try refuseEmptyPaths(of: command)
     if command.isConfigurable { try complete(for: command) }
@@ -41,19 +41,17 @@ struct Arguments {
     }
   }
 
-  /// Adds a value of the command line, nil for a switch that is off. Of two different ones none is more likely to be meant,
-  /// so neither is dropped silently.
-  private mutating func add(_ value: String?, to option: Command.Option) throws {
+  /// Adds a value of the command line, nil for a switch that is off. Of two different ones the last counts, as in most
+  /// programs, so that a script can add to what is always given; but no value is dropped silently.
+  private mutating func add(_ value: String?, to option: Command.Option) {
     let added = value.map { [$0] } ?? []
-    guard !option.isRepeatable, let known = values[option.name], known != added else {
-      values[option.name] = option.isRepeatable ? all(option.name) + added : added
-      return
+    if !option.isRepeatable, let known = values[option.name], known != added {
+      func shown(_ values: [String]) -> String {
+        option.value == nil ? "\(option.name)=\(!values.isEmpty)" : "'\(values.joined().prefix(60))'"
+      }
+      showNotices(["\(option.name) is given twice; of \(shown(known)) and \(shown(added)) the last counts"])
     }
-    func shown(_ values: [String]) -> String {
-      option.value == nil ? "\(option.name)=\(!values.isEmpty)" : "'\(values.joined().prefix(60))'"
-    }
-    throw UsageError(
-      command, "\(option.name): expected one value, found \(shown(known)) and \(shown(added)); leave one out")
+    values[option.name] = option.isRepeatable ? all(option.name) + added : added
   }
 
   /// An empty path is a variable of a script that was not set; sentences about it would show nothing.

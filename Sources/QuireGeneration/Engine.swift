@@ -35,6 +35,9 @@ package final class Engine: Sendable {
       threadCount: shape.threadCount, instructionSet: options.instructionSet ?? .detected)
     let cache = KeyValueCache(
       configuration, blockCount: shape.blockCount, element: options.keyValueElement)
+    cache.populate(
+      blockCount: KeyValueCache.blockCount(positions: EngineOptions.populatedPositions) * shape.maximumSlots,
+      byteCount: options.populatedCacheBytes)
     let forward = ForwardPass(
       model: model, cache: cache, compute: compute, maximumRows: shape.tokenBudget,
       maximumLogitRows: shape.logitRowBudget, featureLayers: draft?.head?.featureLayers ?? [])

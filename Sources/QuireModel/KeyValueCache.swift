@@ -60,6 +60,13 @@ package final class KeyValueCache: Sendable {
   /// Bytes of all blocks.
   package var byteCount: Int { blocks.byteCount }
 
+  /// Takes the memory of the first blocks, at most `byteCount` bytes of them, from the system now.
+  package func populate(blockCount count: Int, byteCount: Int) {
+    let stride = byteCount == 0 ? 0 : blocks.byteCount / max(1, blockCount)
+    guard stride > 0 else { return }
+    blocks.populate(byteCount: min(count, blockCount, byteCount / stride) * stride)
+  }
+
   /// Bytes of one block's keys in one layer.
   private static func blockBytes(_ layer: LayerShape, headSize: Int, element: KeyValueElement) -> Int {
     layer.keyValueHeadCount * element.blockBytes(headSize: headSize)

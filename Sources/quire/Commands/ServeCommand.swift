@@ -1,5 +1,6 @@
 import QuireFiles
 import Foundation
+import QuireEvaluation
 import QuireGeneration
 import QuireModel
 import QuireModelFiles
@@ -177,6 +178,7 @@ private struct ServeArguments {
     options.maximumWaiting = waitingCount
     options.tokenBudget = tokenBudget
     if let cacheMebibytes { options.cacheBytes = cacheMebibytes << 20 }
+    options.populatedCacheBytes = min(options.cacheBytes, Machine.availableBytes) / 8
     return options
   }
 }

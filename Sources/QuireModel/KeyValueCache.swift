@@ -62,8 +62,7 @@ package final class KeyValueCache: Sendable {
 
   /// Takes the memory of the first blocks, at most `byteCount` bytes of them, from the system now.
   package func populate(blockCount count: Int, byteCount: Int) {
-    let stride = byteCount == 0 ? 0 : blocks.byteCount / max(1, blockCount)
-    guard stride > 0 else { return }
+    guard let stride = layers.first?.blockStride, stride > 0 else { return }
     blocks.populate(byteCount: min(count, blockCount, byteCount / stride) * stride)
   }
 

@@ -109,9 +109,7 @@ package struct ServerOptions: Sendable, Equatable {
     guard apiKeys.allSatisfy(APIKeys.canBe) else {
       throw .invalidOption(
         name: "apiKeys",
-        sentence:
-          "expected API keys of 1 to 1024 visible ASCII characters without spaces, found another one; correct it"
-      )
+        sentence: "expected \(APIKeys.kind), found another one; correct it")
     }
     guard !modelName.isEmpty else {
       throw .invalidOption(

@@ -198,8 +198,8 @@ package struct GateCondition: Sendable, Equatable {
     if !models.hasReference, comparesText || isChange && !hasBaseline {
       throw Self.refusal(
         text,
-        "a reference to compare with, which --reference names,"
-          + (isChange && !comparesText ? " or an earlier report, which --baseline names," : ""))
+        "a reference to compare with (--reference)"
+          + (isChange && !comparesText ? " or an earlier report (--baseline)" : ""))
     }
     if models.serverCount > 0, Self.unknownOfServers.contains(quantity) {
       throw Self.refusal(text, "no condition on \(quantity) with --server, whose rows do not have it")

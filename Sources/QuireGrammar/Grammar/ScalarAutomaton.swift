@@ -212,15 +212,15 @@ extension ScalarAutomaton {
       var all = Set(ScalarSet.all.ranges.flatMap { [$0.lowerBound, $0.upperBound + 1] })
       for edge in edges { all.formUnion(edge.set.ranges.flatMap { [$0.lowerBound, $0.upperBound + 1] }) }
       let borders = all.sorted()
-      let places = Dictionary(uniqueKeysWithValues: zip(borders, borders.indices))
+      let indices = Dictionary(uniqueKeysWithValues: zip(borders, borders.indices))
       try count(borders.count)
       // The targets of the scalars from each border to the next one.
       var reached = [[Int32]](repeating: [], count: borders.count)
       for edge in edges {
         for range in edge.set.ranges {
-          let (first, end) = (places[range.lowerBound] ?? 0, places[range.upperBound + 1] ?? 0)
+          let (first, end) = (indices[range.lowerBound] ?? 0, indices[range.upperBound + 1] ?? 0)
           try count(end - first)
-          for place in first..<end { reached[place].append(edge.target) }
+          for index in first..<end { reached[index].append(edge.target) }
         }
       }
       var ranges: [[Int32]: [ClosedRange<UInt32>]] = [:]

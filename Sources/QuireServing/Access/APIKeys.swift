@@ -8,6 +8,8 @@ package struct APIKeys: Sendable {
   /// Paths without `/v1` that need no key: the page, which asks for one, and those that load balancers read.
   private static let openPaths: Set<String> = [PageEndpoint.path, "/health", "/ping"]
   private static let lengthMax = 1024
+  /// What `canBe` accepts, in sentences.
+  package static let kind = "API keys of 1 to \(lengthMax) visible ASCII characters without spaces"
 
   /// Without any key, every request is allowed.
   init(_ keys: some Sequence<String>) {

@@ -15,7 +15,7 @@ enum KeyFile {
       let found = keys.contains("") ? "an empty one" : "another one"
       throw UsageError(
         arguments.command,
-        "\(arguments.spelling("--api-key")): expected \(kind), found \(found); correct it")
+        "\(arguments.spelling("--api-key")): expected \(APIKeys.kind), found \(found); correct it")
     }
     if !keys.isEmpty, let path = arguments.configurationFile(of: "--api-key") { showPermissions(of: path) }
     for path in arguments.all("--api-key-file") { keys += try read(path) }
@@ -38,13 +38,11 @@ enum KeyFile {
       throw CommandError("expected at least one API key in \(path), found none; add one on a line of its own")
     }
     guard keys.allSatisfy(APIKeys.canBe) else {
-      throw CommandError("expected \(kind) in \(path), found another one; correct it")
+      throw CommandError("expected \(APIKeys.kind) in \(path), found another one; correct it")
     }
     showPermissions(of: path)
     return keys
   }
-
-  private static let kind = "API keys of 1 to 1024 visible ASCII characters without spaces"
 
   private static func showPermissions(of path: String) {
     var status = stat()

@@ -62,7 +62,8 @@ package final class Engine: Sendable {
     let counter = MetricsCounter(blockCount: parts.shape.blockCount)
     shape = parts.shape
     limits = RequestLimits(
-      vocabularySize: parts.shape.vocabularySize, contextLength: parts.shape.contextLength)
+      vocabularySize: parts.shape.vocabularySize, contextLength: parts.shape.contextLength,
+      contextLimit: parts.shape.contextLimit)
     self.mailbox = mailbox
     self.counter = counter
     // The thread references the mailbox, not the engine, so that releasing the engine ends the thread.

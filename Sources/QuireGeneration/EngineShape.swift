@@ -12,6 +12,8 @@ package struct EngineShape: Sendable, Equatable {
   package let logitRowBudget: Int
   /// Positions per sequence.
   package let contextLength: Int
+  /// The longest context that the model was made for.
+  package let contextLimit: Int
   /// Blocks of the cache.
   package let blockCount: Int
   package let threadCount: Int
@@ -45,6 +47,7 @@ package struct EngineShape: Sendable, Equatable {
     tokenBudget = options.tokenBudget
     logitRowBudget = max(options.maximumSlots, min(options.logitRowBudget, options.tokenBudget))
     contextLength = context.length
+    contextLimit = configuration.contextPositions
     blockCount = context.blockCount
     threadCount = options.threadCount ?? ProcessLimits.coreCount
     self.vocabularySize = vocabularySize

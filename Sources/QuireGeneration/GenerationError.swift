@@ -5,7 +5,7 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
   /// A field of a request is out of range. `field` is the name in `GenerationRequest` or `SamplingParameters`.
   case invalidRequest(field: String, sentence: String)
   /// The prompt fills the context, so that not even one token can be generated.
-  case promptTooLong(promptTokenCount: Int, contextLength: Int)
+  case promptTooLong(PromptOverflow)
   /// The model computed unusable logits (NaN or infinite) for the answer's token or the prompt's position of this
   /// index.
   case unusableLogits(tokenIndex: Int)
@@ -30,10 +30,10 @@ package enum GenerationError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .invalidOption(_, let sentence), .invalidRequest(_, let sentence), .unusableConstraint(let sentence):
       return sentence
-    case .promptTooLong(let promptTokenCount, let contextLength):
+    case .promptTooLong(let overflow):
       return """
-        expected a prompt of fewer tokens than the context holds (\(contextLength)), found \(promptTokenCount); \
-        shorten the prompt or raise the context with --context
+        expected a prompt of fewer tokens than the context holds (\(overflow.contextLength)), found \
+        \(overflow.promptTokenCount); \(overflow.advice)
         """
     case .unusableLogits(let tokenIndex):
       return """

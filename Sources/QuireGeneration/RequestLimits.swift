@@ -8,6 +8,8 @@ package struct RequestLimits: Sendable, Equatable {
   package let vocabularySize: Int
   /// Maximum positions of prompt and answer together.
   package let contextLength: Int
+  /// The longest context that the model was made for.
+  package let contextLimit: Int
 
   package static let logprobCountMaximum = 20
   package static let stopStringCountMaximum = 256
@@ -18,9 +20,10 @@ package struct RequestLimits: Sendable, Equatable {
   /// A logit divided by a smaller temperature may overflow.
   package static let repetitionPenalties: ClosedRange<Float> = 0.01...10
 
-  package init(vocabularySize: Int, contextLength: Int) {
+  package init(vocabularySize: Int, contextLength: Int, contextLimit: Int) {
     self.vocabularySize = vocabularySize
     self.contextLength = contextLength
+    self.contextLimit = contextLimit
   }
 
   /// Checks the whole request. Throws `invalidRequest` or `promptTooLong`.
@@ -49,7 +52,9 @@ package struct RequestLimits: Sendable, Equatable {
     }
     let most = contextLength - (request.maximumTokens == 0 ? 0 : 1)
     guard tokens.count <= most else {
-      throw .promptTooLong(promptTokenCount: tokens.count, contextLength: contextLength)
+      throw .promptTooLong(
+        PromptOverflow(
+          promptTokenCount: tokens.count, contextLength: contextLength, contextLimit: contextLimit))
     }
   }
 

@@ -1,3 +1,5 @@
+package import QuireGeneration
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -57,12 +59,7 @@ package struct Rejection: Sendable, Equatable {
   /// Further headers, such as `Retry-After` or `Allow`.
   package var headers: [HTTPHeader]
   /// Tokens of a prompt that is too long, and of the context.
-  package var overflow: Overflow?
-
-  package struct Overflow: Sendable, Equatable {
-    package let promptTokens: Int
-    package let contextLength: Int
-  }
+  package var overflow: PromptOverflow?
 
   package init(
     status: Int, message: String, kind: String = "invalid_request_error", field: String? = nil,

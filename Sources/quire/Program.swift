@@ -32,12 +32,13 @@ enum Program {
   }
 
   private static func run(_ words: [String]) -> Int32 {
-    guard let name = words.first, !["--help", "-h"].contains(name), words != ["help", "help"] else {
+    guard let name = words.first, !["--help", "-h"].contains(name) else {
       (words.isEmpty ? Terminal.errorText : Terminal.report)(help(width: Terminal.outputScreen.width))
       return words.isEmpty ? 2 : 0
     }
     if name == "help" { return showHelp(Array(words.dropFirst())) }
     if name == "--version" || name == "version" {
+      if words.count > 1 { return refuseExtra(words[1], after: name) }
       Terminal.outputLine("quire \(version)")
       return 0
     }
@@ -74,13 +75,18 @@ enum Program {
   }
 
   private static func showHelp(_ words: [String]) -> Int32 {
-    guard let name = words.first else {
-      Terminal.report(help(width: Terminal.outputScreen.width))
-      return 0
-    }
-    guard let command = commands.first(where: { $0.name == name }) else { return refuse(name) }
-    Terminal.report(command.help(width: Terminal.outputScreen.width))
+    let command = commands.first { $0.name == words.first }
+    // `help` and `version` have no options of their own.
+    if let name = words.first, command == nil, !["help", "version"].contains(name) { return refuse(name) }
+    if words.count > 1 { return refuseExtra(words[1], after: "help \(words[0])") }
+    let width = Terminal.outputScreen.width
+    Terminal.report(command?.help(width: width) ?? help(width: width))
     return 0
+  }
+
+  private static func refuseExtra(_ word: String, after words: String) -> Int32 {
+    Terminal.errorLine("quire \(words): expected nothing more, found '\(word)'; leave it out")
+    return 2
   }
 
   private static func refuse(_ name: String) -> Int32 {

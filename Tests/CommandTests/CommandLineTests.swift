@@ -43,6 +43,8 @@ import Testing
   @Test(arguments: [
     (["convrt", "m"], "quire: unknown command 'convrt', did you mean convert; expected one of "),
     (["help", "evalaute"], "quire: unknown command 'evalaute', did you mean evaluate; expected one of "),
+    (["help", "chat", "more"], "quire help chat: expected nothing more, found 'more'; leave it out\n"),
+    (["version", "x"], "quire version: expected nothing more, found 'x'; leave it out\n"),
     (["chta"], "quire: unknown command 'chta', did you mean chat; expected one of "),
     (["convert", "m", "--recpe", "r"], "quire convert: unknown option --recpe, did you mean --recipe; see "),
     (["serve", "m", "--prot=1"], "quire serve: unknown option --prot, did you mean --port; see "),

@@ -153,7 +153,10 @@ import Testing
       if kwargs["enable_thinking"] == false { words.append("--no-thinking") }
       if kwargs["add_generation_prompt"] == false { words.append("--no-generation-prompt") }
       let outcome = try BuiltProgram.quire.run(words)
-      #expect(outcome.status == 0 && outcome.errors == "")
+      // Texts that the template leaves out, and the server does not, are named.
+      let hasParts = golden["messages"]?.arrayValue?.contains { $0["content"]?.arrayValue != nil } ?? false
+      #expect(outcome.status == 0)
+      #expect(hasParts ? outcome.errors.hasPrefix("note: the chat template leaves out") : outcome.errors == "")
       let expected = try #require(golden["rendered"]?.stringValue)
       #expect(outcome.output.utf8.elementsEqual(expected.utf8), "\(golden["id"]?.stringValue ?? "?")")
       count += 1

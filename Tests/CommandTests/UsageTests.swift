@@ -51,7 +51,7 @@ import Testing
 
   @Test func theHelpListsEveryCommand() throws {
     #expect(Set(Self.listed) == Set(Self.promised.keys))
-    for words in [["--help"], ["-h"], ["help"]] {
+    for words in [["--help"], ["-h"], ["help"], ["help", "help"], ["help", "version"]] {
       let outcome = try Self.quire.run(words)
       #expect(outcome.status == 0 && outcome.errors == "")
       #expect(outcome.output.contains("\nexample:\n  quire convert "))

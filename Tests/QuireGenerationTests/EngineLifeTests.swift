@@ -218,7 +218,9 @@ import Testing
 
   @Test func invalidRequestsAreRefusedBeforeAnythingRuns() throws {
     let scripted = try hashed(EngineOptions(contextLength: 64, cacheBlockCount: 2))
-    #expect(throws: GenerationError.promptTooLong(promptTokenCount: 64, contextLength: 64)) {
+    let overflow = PromptOverflow(
+      promptTokenCount: 64, contextLength: 64, contextLimit: scripted.engine.shape.contextLimit)
+    #expect(throws: GenerationError.promptTooLong(overflow)) {
       try scripted.engine.generate([
         endless(), GenerationRequest(promptTokens: [Int32](repeating: 1, count: 64)),
       ])

@@ -2,7 +2,7 @@ import QuireGeneration
 import Testing
 
 @Suite struct RequestLimitsTests {
-  static let limits = RequestLimits(vocabularySize: 100, contextLength: 10)
+  static let limits = RequestLimits(vocabularySize: 100, contextLength: 10, contextLimit: 12)
 
   private static func request(_ change: (inout GenerationRequest) -> Void) -> GenerationRequest {
     var request = GenerationRequest(promptTokens: [1, 2, 3], maximumTokens: 5)
@@ -120,14 +120,17 @@ import Testing
 
   @Test func thePromptMustLeaveRoomForOneToken() throws {
     let prompt = [Int32](repeating: 5, count: 10)
-    #expect(throws: GenerationError.promptTooLong(promptTokenCount: 10, contextLength: 10)) {
+    let overflow = PromptOverflow(promptTokenCount: 10, contextLength: 10, contextLimit: 12)
+    #expect(throws: GenerationError.promptTooLong(overflow)) {
       try Self.limits.validate(GenerationRequest(promptTokens: prompt))
     }
     try Self.limits.validate(GenerationRequest(promptTokens: Array(prompt.dropLast())))
     #expect(
-      GenerationError.promptTooLong(promptTokenCount: 10, contextLength: 10).description
+      GenerationError.promptTooLong(overflow).description
         == "expected a prompt of fewer tokens than the context holds (10), found 10; "
         + "shorten the prompt or raise the context with --context")
+    let longer = PromptOverflow(promptTokenCount: 12, contextLength: 10, contextLimit: 12)
+    #expect(longer.advice == "shorten the prompt; the model takes at most 12 tokens")
   }
 
   @Test func scoringAloneMayFillTheContext() throws {

@@ -82,6 +82,18 @@ struct IgnoredFieldTests {
     #expect(list.hasPrefix("field0, field1, ") && list.hasSuffix(", ...") && list.utf8.count <= 1000)
   }
 
+  /// A member of one kind of request has no effect in another.
+  @Test func whatTokenizeDoesNotReadIsNamed() throws {
+    let text: JSONValue = ["prompt": "x", "parse_special": false, "with_pieces": true, "tools": [["type": "x"]]]
+    #expect(try ignored(text, path: "/tokenize") == "parse_special, with_pieces, tools")
+    let content: JSONValue = ["content": "x", "prompt": nil, "return_token_strs": true]
+    #expect(try ignored(content, path: "/tokenize") == "return_token_strs")
+    #expect(try ignored(chatBody(["parse_special": false]), path: "/tokenize") == "parse_special")
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let both = try fixture.post("/tokenize", chatBody(["prompt": "x"]))
+    #expect(both.status == 400 && both.text.contains("expected none next to 'messages'"), "\(both.text)")
+  }
+
   @Test func unknownFieldsDoNotReachThePrompt() throws {
     let generator = ScriptedGenerator { _ in [.end()] }
     let fixture = try ServerFixture(generator)

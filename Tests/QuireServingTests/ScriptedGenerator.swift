@@ -18,6 +18,7 @@ final class ScriptedGenerator: TextGenerator {
   }
 
   let contextLength: Int
+  let contextLimit = 40960
   let slotCount = 4
   let requestCountMaximum: Int
   let drafts = false

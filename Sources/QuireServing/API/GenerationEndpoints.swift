@@ -32,7 +32,7 @@ extension ChatRequest {
     let tokens = generation.truncated(
       try prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
     var choice = try GenerationRequest(
-      prompt: tokens, generation, contextLength: service.generator.contextLength, field: prompt.field)
+      prompt: tokens, generation, generator: service.generator, field: prompt.field)
     choice.chatFormat = format
     choice.splitsToolCalls = !prompt.tools.tools.isEmpty
     choice.toolTypes = ToolParameterTypes(prompt.tools.tools)
@@ -70,7 +70,7 @@ enum CompletionEndpoint {
       let tokens = generation.truncated(prompt.tokens(service.tokenizer), service)
       promptTokens += tokens.count
       var choice = try GenerationRequest(
-        prompt: tokens, generation, contextLength: service.generator.contextLength, field: "prompt")
+        prompt: tokens, generation, generator: service.generator, field: "prompt")
       choice.logprobCount = completion.logprobCount
       choice.constraint = constraint
       choice.apply(generation.tokens, service.tokenizer)
@@ -131,12 +131,16 @@ extension GenerationFields {
 extension GenerationRequest {
   /// `field` is the prompt's name in messages.
   init(
-    prompt: [Int32], _ fields: GenerationFields, contextLength: Int, field: String
+    prompt: [Int32], _ fields: GenerationFields, generator: any TextGenerator, field: String
   ) throws(ServingError) {
+    let contextLength = generator.contextLength
     let needed = fields.maximumTokens == 0 ? 0 : 1
     guard prompt.count <= contextLength - needed else {
       throw .rejected(
-        .promptTooLong(field: field, promptTokens: prompt.count, contextLength: contextLength))
+        .promptTooLong(
+          field: field,
+          PromptOverflow(
+            promptTokenCount: prompt.count, contextLength: contextLength, contextLimit: generator.contextLimit)))
     }
     guard !prompt.isEmpty else {
       throw .rejected(.badField(field, "\(field): expected at least one token, found none; send some text"))

@@ -13,7 +13,7 @@ extension Rejection {
       "code": code.map(JSONValue.string) ?? .null,
     ]
     if let overflow {
-      members["n_prompt_tokens"] = .int(overflow.promptTokens)
+      members["n_prompt_tokens"] = .int(overflow.promptTokenCount)
       members["n_ctx"] = .int(overflow.contextLength)
     }
     return ["error": .object(members)]
@@ -21,16 +21,16 @@ extension Rejection {
 
   /// A prompt that is longer than the context. The code is OpenAI's, the type and the numbers are llama-server's. Clients
   /// recognize this error also by a part of the sentence, so it contains the words of both.
-  static func promptTooLong(field: String?, promptTokens: Int, contextLength: Int) -> Rejection {
+  static func promptTooLong(field: String?, _ overflow: PromptOverflow) -> Rejection {
     var rejection = Rejection(
       status: 400,
       message: """
         expected a prompt of fewer tokens than the context holds, found one that exceeds the available context size: \
-        this model's maximum context length is \(contextLength) tokens, and the prompt has \(promptTokens); shorten \
-        the prompt or raise the context with --context
+        this model's maximum context length is \(overflow.contextLength) tokens, and the prompt has \
+        \(overflow.promptTokenCount); \(overflow.advice)
         """,
       kind: "exceed_context_size_error", field: field, code: "context_length_exceeded")
-    rejection.overflow = Overflow(promptTokens: promptTokens, contextLength: contextLength)
+    rejection.overflow = overflow
     return rejection
   }
 
@@ -47,8 +47,7 @@ extension Rejection {
     case .unusableConstraint: self = .contradicted(sentence)
     case .unusableLogits:
       self = Rejection(status: 500, message: sentence, kind: "server_error", code: "generation_failed")
-    case .promptTooLong(let promptTokens, let contextLength):
-      self = .promptTooLong(field: nil, promptTokens: promptTokens, contextLength: contextLength)
+    case .promptTooLong(let overflow): self = .promptTooLong(field: nil, overflow)
     case .invalidRequest(let field, _), .invalidOption(let field, _):
       self = .badField(Self.apiNames[field] ?? field, sentence)
     }

@@ -9,6 +9,22 @@ extension HTTPRequest {
   func readFields(
     _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service? = nil
   ) throws(ServingError) -> FieldReader {
+    fields(of: try object(), shape, exchange, service)
+  }
+
+  /// As `readFields`, for an endpoint that chooses the shape by the members of the body.
+  func fields(
+    of object: JSONObject, _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service?
+  ) -> FieldReader {
+    let variables = service?.tokenizer.chatFormat.format?.variables ?? []
+    let known = variables.isEmpty ? shape : shape.adding(variables, to: ThinkingFields.variablesName)
+    let ignored = IgnoredFields(query: QueryFields(self).unread(), of: object, shape: known)
+    if let header = ignored.header { exchange.addHeaders([header]) }
+    return FieldReader(object)
+  }
+
+  /// The body as a JSON object.
+  func object() throws(ServingError) -> JSONObject {
     guard !body.isEmpty else {
       throw .rejected(.badField(nil, "request body: expected a JSON object, found nothing; send one"))
     }
@@ -32,11 +48,7 @@ extension HTTPRequest {
         .badField(
           nil, "request body: expected a JSON object, found \(value.kindDescription); send an object"))
     }
-    let variables = service?.tokenizer.chatFormat.format?.variables ?? []
-    let known = variables.isEmpty ? shape : shape.adding(variables, to: ThinkingFields.variablesName)
-    let ignored = IgnoredFields(query: QueryFields(self).unread(), of: object, shape: known)
-    if let header = ignored.header { exchange.addHeaders([header]) }
-    return FieldReader(object)
+    return object
   }
 }
 

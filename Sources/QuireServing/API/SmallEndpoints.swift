@@ -85,39 +85,66 @@ enum HealthEndpoint {
 
 /// POST /tokenize, /detokenize; GET /tokenizer_info
 enum TokenEndpoints {
-  private static let tokenizeShape = RequestShape.object(
-    ChatPromptFields.shape
-      + .any(["model", "prompt", "return_token_strs", "add_special_tokens"] + NativeTokenizeFields.names))
+  /// What `/tokenize` turns into tokens, by the member of the request that holds it.
+  private enum TokenizedKind: String, CaseIterable {
+    case content, prompt, messages
+
+    /// Members of the other kinds have no effect.
+    var shape: RequestShape {
+      switch self {
+      case .content: .members(["model", rawValue] + NativeTokenizeFields.names)
+      case .prompt: .members(["model", rawValue, "return_token_strs", "add_special_tokens"])
+      case .messages: .object(ChatPromptFields.shape + .any(["model", "return_token_strs"]))
+      }
+    }
+  }
+
   private static let detokenizeShape = RequestShape.members(["model", "tokens"])
 
-  /// Takes a `prompt` or the fields of a chat, and gives the token ids.
+  /// Takes a text, as `prompt` or `content`, or the fields of a chat, and gives the token ids.
   static func tokenize(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let fields = try request.readFields(tokenizeShape, exchange, service)
+    let object = try request.object()
+    let kinds = TokenizedKind.allCases.filter { object[$0.rawValue]?.isNull == false }
+    guard let kind = kinds.first else {
+      throw .rejected(
+        .badField("prompt", "prompt: expected a text, or a conversation as 'messages', found none; send one"))
+    }
+    guard kinds.count == 1 else {
+      throw .rejected(
+        .badField(
+          kind.rawValue,
+          "\(kind.rawValue): expected none next to '\(kinds[1].rawValue)', found one; send one of the two"))
+    }
+    let fields = request.fields(of: object, kind.shape, exchange, service)
     try fields.checkModel(service)
+    switch kind {
+    case .content: exchange.respond(.json(try NativeTokenizeFields(fields).answer(service)))
+    case .prompt, .messages: exchange.respond(.json(try answer(kind, fields, service)))
+    }
+  }
+
+  private static func answer(
+    _ kind: TokenizedKind, _ fields: FieldReader, _ service: Service
+  ) throws(ServingError) -> JSONValue {
     let tokens: [Int32]
-    if let native = try NativeTokenizeFields(fields) {
-      return exchange.respond(.json(try native.answer(service)))
-    } else if let prompt = try fields.string("prompt") {
+    if kind == .messages {
+      tokens = try ChatPromptFields(fields, thinking: service.options.thinking).tokens(
+        service.tokenizer, service.chatFormat(), limit: service.textLimit)
+    } else {
+      let prompt = try fields.string("prompt") ?? ""
       try service.textLimit.check(prompt.utf8.count, field: "prompt")
       tokens =
         try fields.bool("add_special_tokens") ?? true
         ? service.tokenizer.encodeDocument(prompt) : service.tokenizer.encode(prompt)
-    } else if fields.value("messages") != nil {
-      tokens = try ChatPromptFields(fields, thinking: service.options.thinking).tokens(
-        service.tokenizer, service.chatFormat(), limit: service.textLimit)
-    } else {
-      throw .rejected(
-        .badField("prompt", "prompt: expected a text, or a conversation as 'messages', found none; send one"))
     }
     let includesStrings = try fields.bool("return_token_strs") ?? false
-    let strings = includesStrings ? tokenStrings(tokens, service.tokenizer) : .null
-    exchange.respond(
-      .json([
-        "count": .int(tokens.count), "max_model_len": .int(service.generator.contextLength),
-        "tokens": .array(tokens.map { .int($0) }), "token_strs": strings,
-      ]))
+    return [
+      "count": .int(tokens.count), "max_model_len": .int(service.generator.contextLength),
+      "tokens": .array(tokens.map { .int($0) }),
+      "token_strs": includesStrings ? tokenStrings(tokens, service.tokenizer) : .null,
+    ]
   }
 
   private static func tokenStrings(_ tokens: [Int32], _ tokenizer: Tokenizer) -> JSONValue {

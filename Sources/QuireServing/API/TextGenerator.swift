@@ -6,6 +6,9 @@ package protocol TextGenerator: Sendable {
   /// Prompt and answer together have at most this many tokens.
   var contextLength: Int { get }
 
+  /// The longest context, in tokens, that the model was made for.
+  var contextLimit: Int { get }
+
   /// Requests that run at the same time.
   var slotCount: Int { get }
 

@@ -57,7 +57,7 @@ enum NativeCompletionEndpoint {
     for prompt in completion.prompts {
       let tokens = completion.generation.truncated(prompt.tokens(service.tokenizer), service)
       promptTokens += tokens.count
-      var choice = try completion.request(tokens, contextLength: service.generator.contextLength)
+      var choice = try completion.request(tokens, service.generator)
       choice.constraint = constraint
       choice.apply(completion.generation.tokens, service.tokenizer)
       choices += choice.repeated(count)
@@ -76,13 +76,13 @@ enum NativeCompletionEndpoint {
 extension NativeCompletionRequest {
   /// The engine's request for one prompt.
   fileprivate func request(
-    _ tokens: [Int32], contextLength: Int
+    _ tokens: [Int32], _ generator: any TextGenerator
   ) throws(ServingError) -> GenerationRequest {
     var fields = generation
     // The engine needs a token to compute a prompt that stays in the cache.
     if onlyComputesPrompt { fields.maximumTokens = 1 }
     var request = try GenerationRequest(
-      prompt: tokens, fields, contextLength: contextLength, field: "prompt")
+      prompt: tokens, fields, generator: generator, field: "prompt")
     request.decodeSecondsMaximum = decodeSecondsMaximum
     request.logprobCount = probabilityCount > 0 ? probabilityCount : nil
     request.logprobSource = probabilitiesAreSampled ? .sampler : .model

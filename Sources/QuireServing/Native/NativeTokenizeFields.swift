@@ -3,22 +3,16 @@ import QuireText
 
 /// llama-server's fields of `/tokenize`: `content` instead of `prompt`.
 struct NativeTokenizeFields {
-  static let names = ["content", "add_special", "parse_special", "with_pieces"]
+  static let names = ["add_special", "parse_special", "with_pieces"]
 
   private let content: String
   /// Whether special tokens spelled out in the text count as such.
   private let recognizesSpecial: Bool
   private let includesPieces: Bool
 
-  /// `nil` without `content`.
-  init?(_ reader: FieldReader) throws(ServingError) {
-    guard let content = try reader.string("content") else { return nil }
-    if let other = ["prompt", "messages"].first(where: { reader.value($0) != nil }) {
-      throw .rejected(
-        .badField(
-          "content", "content: expected no text next to '\(other)', found one; send one of the two"))
-    }
-    self.content = content
+  /// - Parameter reader: Has `content`.
+  init(_ reader: FieldReader) throws(ServingError) {
+    content = try reader.string("content") ?? ""
     // Qwen3's tokenizer adds no tokens before or after a text.
     _ = try reader.bool("add_special")
     recognizesSpecial = try reader.bool("parse_special") ?? true

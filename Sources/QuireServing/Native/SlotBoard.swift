@@ -45,6 +45,7 @@ final class SlotBoard: TextGenerator {
   // MARK: TextGenerator
 
   var contextLength: Int { generator.contextLength }
+  var contextLimit: Int { generator.contextLimit }
   var slotCount: Int { generator.slotCount }
   var requestCountMaximum: Int { generator.requestCountMaximum }
   var drafts: Bool { generator.drafts }

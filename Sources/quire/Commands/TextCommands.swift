@@ -99,9 +99,8 @@ private func runRender(_ arguments: Arguments) throws {
   guard tools == .null || tools.arrayValue != nil else {
     throw CommandError(#"\#(path): expected "tools" to be an array, found \#(tools.serialized().prefix(40))"#)
   }
-  // Renders the file exactly as the template does. The server differs: for templates that cannot read the text parts of
-  // a message it joins them.
-  let input = ChatInput(
+  // Renders the file exactly as the template does.
+  var input = ChatInput(
     messages: try ChatMessage.list(json: messages, joinsParts: false), tools: tools.arrayValue ?? [],
     mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,
     arguments: value["chat_template_kwargs"]?.objectValue ?? [:],
@@ -114,9 +113,16 @@ private func runRender(_ arguments: Arguments) throws {
       #"\#(path): expected no "documents", because the chat template does not show them to the model, found "#
         + "\(input.documents.count); leave them out or name another template")
   }
-  let prompt = try format.render(
-    input, addGenerationPrompt: !arguments.has("--no-generation-prompt"))
+  let addsPrompt = !arguments.has("--no-generation-prompt")
+  let prompt = try format.render(input, addGenerationPrompt: addsPrompt)
   Terminal.output(prompt.text)
+  // The server joins the text parts of a message where the template cannot read them.
+  if let joined = try? ChatMessage.list(json: messages) { input.messages = joined }
+  if let served = try? format.render(input, addGenerationPrompt: addsPrompt), served.text != prompt.text {
+    Terminal.errorLine(
+      "note: the chat template leaves out content that is a list of parts; quire serve gives it the texts of the parts, "
+        + "joined by line feeds")
+  }
 }
 
 /// The bytes of a file, or of stdin for "-".

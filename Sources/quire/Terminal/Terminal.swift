@@ -8,7 +8,7 @@ import Synchronization
 /// |---|---|---|
 /// | `output` | stdout | a result, byte for byte; on a terminal without control characters |
 /// | `report`, `remarkLine` | stdout | lines for people: without control characters, wrapped on a terminal |
-/// | `errorLine`, `notice` | stderr | one sentence on one line, wrapped on a terminal |
+/// | `errorLine` | stderr | one sentence on one line, wrapped on a terminal |
 enum Terminal {
   static let outputScreen = TerminalScreen(STDOUT_FILENO)
   static let errorScreen = TerminalScreen(STDERR_FILENO)

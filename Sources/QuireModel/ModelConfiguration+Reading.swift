@@ -29,9 +29,7 @@ extension ModelConfiguration {
       rope: try RopeParameters(fields, maximumPositions: maximumPositions),
       tiesEmbeddings: try fields.optionalBool("tie_word_embeddings") ?? false,
       maximumPositions: maximumPositions,
-      // bounded: at least 1
-      beginOfSequenceID: try fields.optionalInteger("bos_token_id", in: 0...vocabularySize - 1)
-        .map(Int32.init),
+      beginOfSequenceID: try Self.beginOfSequenceID(fields, vocabularySize: vocabularySize),
       endOfSequenceIDs: try Self.endOfSequenceIDs(fields, vocabularySize: vocabularySize),
       layers: layers)
   }
@@ -49,6 +47,17 @@ extension ModelConfiguration {
       throw fields.invalid("head_dim", expected: "an even integer from 2 to 1024", .null)
     }
     return headSize
+  }
+
+  /// Fine-tunes with a smaller vocabulary may still name the token of the original one. It is used by exports only, so that
+  /// an id outside of the vocabulary counts as absent.
+  private static func beginOfSequenceID(
+    _ fields: ConfigurationFields, vocabularySize: Int
+  ) throws(ModelError) -> Int32? {
+    guard let id = try fields.optionalInteger("bos_token_id", in: 0...Int(Int32.max)), id < vocabularySize
+    else { return nil }
+    // bounded: below the vocabulary size, which fits 32 bits
+    return Int32(id)
   }
 
   private static func endOfSequenceIDs(

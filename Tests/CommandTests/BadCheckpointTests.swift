@@ -110,7 +110,7 @@ import Testing
     .configuration(
       "rope_parameters", ["rope_theta": 5_000_000],
       ["expected 1000000.0, equal to the outer rope_theta,", "found 5000000.0"]),
-    .configuration("vocab_size", 8, ["expected an integer from 0 to 7 as bos_token_id", "found 264"]),
+    .configuration("vocab_size", 8, ["expected token ids below the vocabulary size 8 as eos_token_id"]),
   ]
 
   static let weights: [Damage] = [

@@ -110,6 +110,35 @@ struct ResponseStoreTests {
     #expect(plain.status == 200 && plain.header("X-Quire-Ignored") == "?x")
   }
 
+  @Test func theItemsOfAResponseAreListed() throws {
+    let fixture = try Self.fixture()
+    let first = try Self.id(fixture, ["input": "I am Ann."])
+    let second = try Self.id(
+      fixture,
+      [
+        "previous_response_id": .string(first),
+        "input": [["role": "user", "content": [["type": "input_text", "text": "Who?"]]]],
+      ])
+    let path = "/v1/responses/\(second)/input_items"
+    let all = try fixture.get(path + "?order=asc").json()
+    let data = try #require(all["data"]?.arrayValue)
+    #expect(data.map { $0["content"]?[0]?["text"] } == ["I am Ann.", "Hi Ann.", "Who?"])
+    #expect(data.map { $0["content"]?[0]?["type"] } == ["input_text", "output_text", "input_text"])
+    #expect(data.map { $0["role"] } == ["user", "assistant", "user"] && all["has_more"] == false)
+    let ids = data.compactMap { $0["id"]?.stringValue }
+    #expect(Set(ids).count == 3 && all["first_id"]?.stringValue == ids[0])
+    let newest = try fixture.get(path + "?limit=1").json()
+    #expect(newest["data"]?.arrayValue == [data[2]] && newest["has_more"] == true)
+    let rest = try fixture.get(path + "?limit=2&after=\(ids[2])&extra=1")
+    #expect(try rest.json()["data"]?.arrayValue == [data[1], data[0]])
+    #expect(rest.header("X-Quire-Ignored") == "?extra")
+    for wrong in ["limit=0", "limit=101", "order=up", "after=msg_x", "include=message.output_text.logprobs"] {
+      #expect(try fixture.get(path + "?" + wrong).status == 400, "\(wrong)")
+    }
+    #expect(try fixture.get("/v1/responses/resp_x/input_items").status == 404)
+    #expect(try fixture.get("/v1/responses//input_items").status == 404)
+  }
+
   @Test func streamsAreStored() throws {
     let fixture = try Self.fixture()
     let text = try fixture.post(Self.path, ["input": "a", "stream": true]).text

@@ -6,14 +6,16 @@ enum Router {
   struct Route {
     /// The one method besides OPTIONS; GET implies HEAD.
     let method: String
-    /// Whether the endpoint reads a body, which can take long. It then runs on the work threads, so that health and
+    /// Whether the endpoint reads a body or parses what is stored, which can take long. It then runs on the work threads, so that health and
     /// metrics are always answered immediately.
-    var isWork: Bool { method == "POST" }
+    var isWork: Bool { method == "POST" || parsesStored }
     let endpoint: Endpoint
     /// What DELETE does, if the path has it.
     var deletion: Endpoint?
     /// Names of the query's parameters that it reads.
     var parameters: Set<String> = []
+    /// Whether it parses a stored conversation.
+    var parsesStored = false
 
     /// The value of `Allow`.
     var allowedMethods: String {
@@ -68,9 +70,11 @@ enum Router {
       try service.keys.check(request)
       let route = try route(for: request.path, service)
       try check(request, route, service)
-      guard route.isWork else {
+      if route.method == "GET" {
         let ignored = IgnoredFields(query: QueryFields(request).unread(route.parameters))
         if let header = ignored.header { exchange.addHeaders([header]) }
+      }
+      guard route.isWork else {
         return try route.action(for: request.method)(request, exchange, service)
       }
       try service.work.add(byteCount: request.body.count) {
@@ -140,11 +144,7 @@ enum Router {
     if plain.hasPrefix(modelPrefix) && plain.utf8.count > modelPrefix.utf8.count {
       return Route(method: "GET", endpoint: ModelEndpoints.describe)
     }
-    if plain.hasPrefix(StoredResponseEndpoint.prefix),
-      !plain.dropFirst(StoredResponseEndpoint.prefix.count).contains("/")
-    {
-      return StoredResponseEndpoint.route
-    }
+    if let route = StoredResponseEndpoint.route(plain) { return route }
     try NativeRoutes.checkMissing(plain)
     throw .rejected(
       Rejection(

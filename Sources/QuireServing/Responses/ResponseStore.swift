@@ -71,11 +71,16 @@ final class ResponseStore: Sendable {
   /// A stored response, serialized; `nil` if there is none with this id.
   func response(_ id: String) -> [UInt8]? { guarded.withLock { $0.entries[id]?.response } }
 
+  /// The items that a stored response answers, all earlier ones included.
+  func inputItems(_ id: String) -> [JSONValue]? {
+    guard let bytes = guarded.withLock({ $0.entries[id]?.items }) else { return nil }
+    return try? JSONValue.parse(bytes).arrayValue
+  }
+
   /// The conversation up to the end of a stored response, as items.
   func items(_ id: String) -> [JSONValue]? {
-    guard let entry = guarded.withLock({ $0.entries[id] }),
-      let items = try? JSONValue.parse(entry.items).arrayValue,
-      let output = try? JSONValue.parse(entry.response)["output"]?.arrayValue
+    guard let items = inputItems(id), let response = response(id),
+      let output = try? JSONValue.parse(response)["output"]?.arrayValue
     else { return nil }
     return items + output
   }
@@ -96,55 +101,4 @@ final class ResponseStore: Sendable {
 
   /// Whether there was such a response.
   func remove(_ id: String) -> Bool { guarded.withLock { $0.remove(id) } }
-}
-
-/// GET and DELETE /v1/responses/ID
-enum StoredResponseEndpoint {
-  static let prefix = "/responses/"
-  static let route = Router.Route(
-    method: "GET", endpoint: get, deletion: delete,
-    parameters: ["stream", "starting_after", "include", "include_obfuscation"])
-
-  private static func get(
-    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
-  ) throws(ServingError) {
-    let id = id(request)
-    guard let response = service.responses.response(id) else { throw missing(id) }
-    try check(QueryFields(request))
-    exchange.respond(.json(serialized: response))
-  }
-
-  /// Refuses what would change the answer. OpenAI's servers stream stored responses, too, but only those that were made
-  /// in the background, which this server does not do.
-  private static func check(_ query: QueryFields) throws(ServingError) {
-    let reason = "a stored response is returned whole"
-    try query.require("stream", isOneOf: ["false"], because: reason)
-    try query.require("starting_after", isOneOf: [], because: reason)
-    try query.require(
-      "include", isOneOf: ResponsesRequest.includable.filter { $0 != ResponsesRequest.logprobsName },
-      because: "a stored response has what its own request asked for")
-  }
-
-  private static func delete(
-    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
-  ) throws(ServingError) {
-    let id = id(request)
-    guard service.responses.remove(id) else { throw missing(id) }
-    exchange.respond(.json(["id": .string(id), "object": "response", "deleted": true]))
-  }
-
-  private static func id(_ request: HTTPRequest) -> String {
-    String(Router.plainPath(request.path).dropFirst(prefix.count))
-  }
-
-  /// The beginning of the sentence is OpenAI's.
-  private static func missing(_ id: String) -> ServingError {
-    .rejected(
-      Rejection(
-        status: 404,
-        message:
-          "Response with id '\(Found.plain(id))' not found. Expected one that was stored since the server started and "
-          + "not dropped for newer ones; send the request again",
-        code: "response_not_found"))
-  }
 }

@@ -7,17 +7,17 @@ import Foundation
 package enum TextFile {
   /// The bytes of a text file without a byte order mark.
   package static func bytes(path: String) throws(TextProblem) -> [UInt8] {
+    try bytes(contents(path: path))
+  }
+
+  /// All bytes of a file or pipe, whatever they are. Throws `missing`, `folder` or `unreadable`.
+  package static func contents(path: String) throws(TextProblem) -> [UInt8] {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw .missing }
     guard !isFolder.boolValue else { throw .folder }
-    let contents: [UInt8]
-    if let data = FileManager.default.contents(atPath: path) {
-      contents = [UInt8](data)
-    } else {
-      // Foundation reads no pipes, such as a shell's process substitution.
-      do { contents = try WholeStream.bytes(path: path) } catch { throw .unreadable }
-    }
-    return try bytes(contents)
+    if let data = FileManager.default.contents(atPath: path) { return [UInt8](data) }
+    // Foundation reads no pipes, such as a shell's process substitution.
+    do { return try WholeStream.bytes(path: path) } catch { throw .unreadable }
   }
 
   /// The same for contents that were already read.

@@ -17,7 +17,7 @@ package struct RequestLimits: Sendable, Equatable {
   package static let biasMaximum: Float = 100
   package static let secondsMaximum = 1e9
   package static let temperatureMaximum: Float = 100
-  /// A logit divided by a smaller temperature may overflow.
+  /// Beyond these, logits that a penalty divides or multiplies many times may overflow.
   package static let repetitionPenalties: ClosedRange<Float> = 0.01...10
 
   package init(vocabularySize: Int, contextLength: Int, contextLimit: Int) {

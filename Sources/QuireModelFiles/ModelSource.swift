@@ -20,7 +20,8 @@ package final class ModelSource: Sendable {
   package let name: String
   /// The open pack; nil for a checkpoint.
   package let pack: PackReader?
-  let isFile: Bool
+  /// Whether it is a GGUF file.
+  package let isFile: Bool
   private let adapters: [String]
   private let opened = Mutex<LayerLoader?>(nil)
 

@@ -90,6 +90,14 @@ import Testing
     #expect(outcome.status == 0 && outcome.errors == "" && outcome.output.hasPrefix("recipe mine"))
   }
 
+  /// A shell's process substitution is a pipe.
+  @Test func aRecipeMayComeFromAPipe() throws {
+    let text = #"{ name: "piped", steps: [{ step: "quantize", scheme: "int8" }] }"#
+    let outcome = try BuiltProgram.quire.run(
+      ["convert", Workplace.demo, "--recipe", "/dev/stdin", "--plan"], input: Array(text.utf8))
+    #expect(outcome.status == 0 && outcome.output.hasPrefix("recipe piped"), "\(outcome.errors)")
+  }
+
   @Test func aRecipeThatIsNowhere() throws {
     for command in [
       ["convert", Workplace.demo, "--plan"], ["evaluate", Workplace.demo],

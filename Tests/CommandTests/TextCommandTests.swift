@@ -156,7 +156,8 @@ import Testing
       // Texts that the template leaves out, and the server does not, are named.
       let hasParts = golden["messages"]?.arrayValue?.contains { $0["content"]?.arrayValue != nil } ?? false
       #expect(outcome.status == 0)
-      #expect(hasParts ? outcome.errors.hasPrefix("note: the chat template leaves out") : outcome.errors == "")
+      #expect(
+        hasParts ? outcome.errors.hasPrefix("note: the chat template leaves out") : outcome.errors == "")
       let expected = try #require(golden["rendered"]?.stringValue)
       #expect(outcome.output.utf8.elementsEqual(expected.utf8), "\(golden["id"]?.stringValue ?? "?")")
       count += 1
@@ -169,6 +170,14 @@ import Testing
       ["render", Workplace.demo, "--messages", "-"],
       input: Array(#"{"messages":[{"role":"user","content":"Hi"}]}"#.utf8))
     #expect(outcome.output == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
+  }
+
+  @Test func membersWithoutEffectAreNamed() throws {
+    let outcome = try BuiltProgram.quire.run(
+      ["render", Workplace.demo, "--messages", "-"],
+      input: Array(#"{"messages":[{"role":"user","content":"Hi"}],"chat_template_kwarg":{},"top_p":1}"#.utf8))
+    #expect(outcome.status == 0 && outcome.output.hasPrefix("<|im_start|>user\nHi"))
+    #expect(outcome.errors == "note: without effect on the prompt: chat_template_kwarg, top_p\n")
   }
 
   @Test(arguments: [
@@ -185,7 +194,19 @@ import Testing
       parts: ["messages[0]", "expected a role that is system, developer, user", "found \"wizard\""]),
     Line(
       input: "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": {}}",
-      parts: ["expected \"tools\" to be an array", "found {}"]),
+      parts: ["expected \"tools\" to be an array of objects", "found an object"]),
+    Line(
+      input: "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": [5]}",
+      parts: ["expected \"tools\" to be an array of objects"]),
+    Line(
+      input: "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"chat_template_kwargs\": \"x\"}",
+      parts: ["expected \"chat_template_kwargs\" to be an object", "found a string"]),
+    Line(
+      input: "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"documents\": {}}",
+      parts: ["expected \"documents\" to be an array", "found an object"]),
+    Line(
+      input: "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"chat_template\": 5}",
+      parts: ["expected \"chat_template\" to be a text", "found a number"]),
   ])
   func wrongMessagesAreNamed(_ line: Line) throws {
     let folder = TemporaryFolder()

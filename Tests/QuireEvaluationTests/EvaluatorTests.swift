@@ -175,6 +175,19 @@ final class TinySubject: Sendable {
     #expect(try Evaluator(model: pack, options: options).run().rows[0].text == alone.rows[0].text)
   }
 
+  /// Baselines and gates find a row by its label.
+  @Test func equalNamesOfPacksAreToldApart() throws {
+    let subject = TinySubject().withData()
+    var options = subject.options
+    options.speed = nil
+    options.modes = [.nonThinking]
+    let pack = try subject.convert(TinySubject.recipe)
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: pack)))
+    let packs = ["x/a.quire", "y/a.quire", "z/a (2).quire"].map { subject.folder.write(bytes, to: $0) }
+    let report = try Evaluator(models: packs, reference: subject.path, options: options).run()
+    #expect(report.rows.map(\.label) == ["reference", "a", "a (2)", "a (2) (2)"])
+  }
+
   /// Steps of one name, and recipes of one name, are rows of their own.
   @Test func equalStepsAndRecipesAreToldApart() throws {
     let subject = TinySubject().withData()

@@ -61,6 +61,29 @@ import Testing
     }
   }
 
+  /// A changed tokenizer or a few changed weights make another model.
+  @Test(arguments: ["tokenizer.json", "model.safetensors"])
+  func changedCheckpointsAreMeasuredAgain(file: String) throws {
+    let subject = TinySubject().withData()
+    var options = options(subject)
+    options.speed = nil
+    _ = try Evaluator(model: subject.path, options: options).run()
+    var kept = 0
+    _ = try Evaluator(model: subject.path, options: options).run(onKept: { kept = $0 })
+    #expect(kept > 0)
+    let path = subject.path + "/" + file
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    if file == "tokenizer.json" {
+      bytes.append(UInt8(ascii: "\n"))
+    } else {
+      bytes[bytes.count - 5001] ^= 1
+    }
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    kept = 0
+    _ = try Evaluator(model: subject.path, options: options).run(onKept: { kept = $0 })
+    #expect(kept <= 0, "\(kept) results of another checkpoint")
+  }
+
   /// A changed digit is still JSON.
   @Test func changedResultsAreMeasuredAgain() throws {
     let subject = TinySubject().withData()

@@ -159,21 +159,23 @@ import Testing
 @Suite struct AnswerTests {
   private let problem = TaskProblem(task: "t", prompt: "?", answer: "Zo\u{EB} 7")
 
-  private func isRight(_ content: String, isThoughtClosed: Bool?) -> Bool {
-    ExactMatch().isRight(TaskReply(content: content, isThoughtClosed: isThoughtClosed), to: problem)
+  private func isRight(_ content: String, _ mode: ThinkingMode = .nonThinking, thoughtTokens: Int = 0) -> Bool
+  {
+    let reply = ReplyRecord(content: content, thoughtTokens: thoughtTokens)
+    return TaskKind.exact.judge(reply, to: problem, mode: mode).scores.allSatisfy { $0.value == 1 }
   }
 
   @Test func contentIsStrippedAndComparedByBytes() {
-    #expect(isRight("\n\n Zo\u{EB} 7\u{A0}\t", isThoughtClosed: true))
-    #expect(isRight("Zo\u{EB} 7", isThoughtClosed: nil))
-    #expect(!isRight("Zo\u{EB} 7.", isThoughtClosed: nil))
-    #expect(!isRight("Zoe\u{308} 7", isThoughtClosed: nil), "canonically equal, other bytes")
-    #expect(!isRight("", isThoughtClosed: true))
-    #expect(!isRight(" \n", isThoughtClosed: nil))
+    #expect(isRight("\n\n Zo\u{EB} 7\u{A0}\t", .thinking, thoughtTokens: 1))
+    #expect(isRight("Zo\u{EB} 7"))
+    #expect(!isRight("Zo\u{EB} 7."))
+    #expect(!isRight("Zoe\u{308} 7"), "canonically equal, other bytes")
+    #expect(!isRight("", .thinking, thoughtTokens: 1))
+    #expect(!isRight(" \n"))
   }
 
   @Test func aThoughtMustBeClosed() {
-    #expect(!isRight("Zo\u{EB} 7", isThoughtClosed: false))
+    #expect(!isRight("Zo\u{EB} 7", .thinking))
   }
 
   @Test func truncatedAnswersAreWrong() {

@@ -39,6 +39,18 @@ import Testing
       not: ["[1,1]"]),
   ]
 
+  /// 1 is 1.0, and the order of members says nothing; a $ref is decoded as a URI first.
+  static let equalValues = [
+    Conformance(#"{"const":1,"enum":[1.0,2]}"#, ["1"], not: ["2"]),
+    Conformance(#"{"allOf":[{"enum":[1,2]},{"enum":[1.0,3]}]}"#, ["1"], not: ["2", "3"]),
+    Conformance(#"{"allOf":[{"const":10},{"const":1e1}]}"#, ["10"], not: ["1"]),
+    Conformance(
+      #"{"allOf":[{"enum":[{"a":1,"b":[2.0]}]},{"enum":[{"b":[2],"a":1}]}]}"#, [#"{"a":1,"b":[2.0]}"#],
+      not: [#"{"a":1}"#]),
+    Conformance(
+      ##"{"$defs":{"a~b":{"const":"y"}},"$ref":"#/$defs/a%7E0b"}"##, [#""y""#], not: [#""x""#]),
+  ]
+
   /// Branches, patterns and keys of several schemas.
   static let combined = [
     Conformance(
@@ -125,7 +137,8 @@ import Testing
       [#"{"kind":"b"}"#], not: [#"{"kind":"a"}"#, #"{"kind":"c"}"#]),
   ]
 
-  @Test(arguments: kept + combined + dependent + constants + contradictions) func bothSchemasHold(
+  @Test(arguments: kept + equalValues + combined + dependent + constants + contradictions)
+  func bothSchemasHold(
     _ conformance: Conformance
   ) throws {
     conformance.check(try GrammarFixtures.schema(conformance.source))

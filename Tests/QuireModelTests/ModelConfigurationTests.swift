@@ -118,7 +118,8 @@ private func refusal(_ changes: [String: String?]) -> String {
       repeating: LayerShape(queryHeadCount: 32, keyValueHeadCount: 8, intermediateSize: 12288), count: 36)
     layers[3] = LayerShape(queryHeadCount: 28, keyValueHeadCount: 7, intermediateSize: 256)
     layers[4] = LayerShape(keyValueHeadCount: 2, keyValueHeadOfQueryHead: [0, 0, 1], intermediateSize: 12288)
-    #expect(try configuration(["bos_token_id": "200000"]).beginOfSequenceID == nil, "left by a larger vocabulary")
+    #expect(
+      try configuration(["bos_token_id": "200000"]).beginOfSequenceID == nil, "left by a larger vocabulary")
     let variants = [
       try configuration(), try configuration(["rope_scaling": yarn, "tie_word_embeddings": "true"]),
       try configuration(["eos_token_id": "[1, 2]", "rms_norm_eps": "1e-5", "bos_token_id": "null"]),

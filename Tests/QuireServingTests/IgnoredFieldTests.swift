@@ -84,7 +84,9 @@ struct IgnoredFieldTests {
 
   /// A member of one kind of request has no effect in another.
   @Test func whatTokenizeDoesNotReadIsNamed() throws {
-    let text: JSONValue = ["prompt": "x", "parse_special": false, "with_pieces": true, "tools": [["type": "x"]]]
+    let text: JSONValue = [
+      "prompt": "x", "parse_special": false, "with_pieces": true, "tools": [["type": "x"]],
+    ]
     #expect(try ignored(text, path: "/tokenize") == "parse_special, with_pieces, tools")
     let content: JSONValue = ["content": "x", "prompt": nil, "return_token_strs": true]
     #expect(try ignored(content, path: "/tokenize") == "return_token_strs")

@@ -142,10 +142,7 @@ extension ModelConfiguration {
 /// Checks that a statistics file fits on its disk before any long computation.
 enum StatisticsRoom {
   static func check(_ path: String, _ layout: StatisticsLayout) throws(CalibrationError) {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    guard let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder),
-      let free = (attributes[.systemFreeSize] as? NSNumber)?.intValue, free < layout.byteCount
-    else { return }
+    guard let free = DiskSpace.availableBytes(forFile: path), free < layout.byteCount else { return }
     throw .statistics(
       path: path,
       problem:

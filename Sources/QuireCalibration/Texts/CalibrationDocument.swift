@@ -15,9 +15,8 @@ struct CalibrationDocument: Sendable, Equatable {
     self.init(tokens: tokens, promptCount: zip(tokens, prompt).prefix { $0 == $1 }.count)
   }
 
-  func prefix(_ count: Int) -> Self { Self(tokens: Array(tokens.prefix(count)), promptCount: promptCount) }
-
-  func dropFirst(_ count: Int) -> Self {
-    Self(tokens: Array(tokens.dropFirst(count)), promptCount: max(0, promptCount - count))
+  /// The tokens of a range, as a document of its own.
+  func part(_ range: Range<Int>) -> Self {
+    Self(tokens: Array(tokens[range]), promptCount: max(0, promptCount - range.lowerBound))
   }
 }

@@ -68,18 +68,21 @@ package struct CalibrationSet: Sendable, Equatable {
   static func windows(packing documents: [CalibrationDocument], _ settings: CalibrationSettings) -> [Window] {
     precondition(!documents.isEmpty && documents.allSatisfy { !$0.tokens.isEmpty }, "nothing to pack")
     var generator = SplitMix64(seed: settings.seed)
-    var queue = generator.shuffled(documents)
+    let documents = generator.shuffled(documents)
+    // A document, and where its part that is not used yet begins.
+    var queue = documents.indices.map { (document: $0, start: 0) }
     var next = 0
     var windows: [Window] = []
     while windows.count < settings.windowCount, next < queue.count {
       var parts: [CalibrationDocument] = []
       var space = settings.windowTokens
       while space > 0, next < queue.count {
-        let part = queue[next].prefix(space)
-        if part.tokens.count < queue[next].tokens.count { queue.append(queue[next].dropFirst(space)) }
+        let (index, start) = queue[next]
+        let end = min(start + space, documents[index].tokens.count)
+        if end < documents[index].tokens.count { queue.append((index, end)) }
         next += 1
-        parts.append(part)
-        space -= part.tokens.count
+        parts.append(documents[index].part(start..<end))
+        space -= end - start
       }
       windows.append(Window(parts))
     }

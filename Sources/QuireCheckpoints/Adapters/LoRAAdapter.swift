@@ -83,10 +83,12 @@ package struct LoRAAdapter: Sendable {
     }
     var modules: [String: Module] = [:]
     for (module, first) in inner.sorted(by: { $0.key < $1.key }) {
-      guard let second = outer.removeValue(forKey: module), second.shape[1] == first.shape[0] else {
+      let found = outer.removeValue(forKey: module)
+      guard let second = found, second.shape[1] == first.shape[0] else {
         throw .malformed(
-          path: file.path, expected: "lora_B of the same rank as lora_A for \(module)",
-          found: outer[module].map { "\($0.shape)" } ?? "none or another")
+          path: file.path,
+          expected: "lora_B of the same rank as lora_A for \(module), which is \(first.shape[0])",
+          found: found.map { "the shape \($0.shape)" } ?? "none")
       }
       modules[module + ".weight"] = Module(
         inner: first, outer: second, scale: try configuration.scale(of: module, rank: first.shape[0]))

@@ -13,15 +13,18 @@ extension Recipe {
   /// Throws when the file cannot be read, is not JSON5, or has an unknown step, field or value; the sentence names
   /// the line, what was expected and what was found.
   package init(path: String) throws(ConversionError) {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+    let text: [UInt8]
+    do throws(TextProblem) {
+      text = try TextFile.contents(path: path)
+    } catch .folder {
       throw .folderForFile(path: path, purpose: "the recipe")
-    }
-    guard let data = FileManager.default.contents(atPath: path) else {
+    } catch {
       throw .unreadableFile(path: path, purpose: "the recipe")
     }
-    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? ""
-    try self.init(text: [UInt8](data), file: path, folder: folder)
+    // A pipe is in no folder of the user's.
+    let isFile = (try? InputFile(path: path)) != nil
+    let folder = isFile ? path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? "" : ""
+    try self.init(text: text, file: path, folder: folder)
   }
 
   /// Reads the text of a recipe; `file` is its name in error sentences.

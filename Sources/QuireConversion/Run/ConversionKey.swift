@@ -68,8 +68,7 @@ struct ConversionKey {
   /// The parts that differ from another key: "recipe", "checkpoint and program".
   func differences(from text: String) -> String {
     guard let other = try? JSONValue.parse(Array(text.utf8)).objectValue else { return "program" }
-    let keys =
-      parts.members.map(\.key) + (parts["adapters"] == nil && other["adapters"] != nil ? ["adapters"] : [])
+    let keys = parts.keys + other.keys.filter { parts[$0] == nil }
     let names = keys.filter { parts[$0] != other[$0] }
     return names.isEmpty ? "program" : names.joined(separator: " and ")
   }

@@ -160,11 +160,8 @@ private enum RowLabels {
       " (step \($1))"
     }
     var entries = renamed(byStep, sharing: \.label) { recipe, _ in " (recipe \(recipe + 1))" }
-    var counts: [String: Int] = [:]
     for index in entries.indices {
-      let count = counts[entries[index].label, default: 0] + 1
-      counts[entries[index].label] = count
-      if count > 1 { entries[index].label += " (\(count))" }
+      entries[index].label = RowPlan.label(entries[index].label, besides: entries[..<index].map(\.label))
     }
     return entries
   }

@@ -87,7 +87,8 @@ struct RowKeys {
 }
 
 extension ModelSource {
-  /// A hash that identifies the weights and everything else that decides answers, wherever the files are.
+  /// A hash that identifies the weights and everything else that decides answers, wherever the files are. A copy of a
+  /// checkpoint with other modification times counts as another one, because its weights are not read for this.
   func identity() throws(EvaluationError) -> String {
     let configuration = try opening(configurationJSON)
     let generation = try opening(generationConfiguration)
@@ -104,8 +105,9 @@ extension ModelSource {
       try self.checkpoint(for: "an evaluation").checkpoint
     }
     do throws(CheckpointError) {
-      return try "checkpoint-" + Digest.of(parts.joined(separator: "\n")) + "-"
-        + checkpoint.fingerprint(of: checkpoint.tensorNames)
+      parts.append(try checkpoint.fileStamps())
+      if !checkpoint.adapters.isEmpty { parts.append(try checkpoint.adapterIdentity()) }
+      return "checkpoint-" + Digest.of(parts.joined(separator: "\n"))
     } catch {
       throw .model(error.description)
     }

@@ -55,13 +55,12 @@ package enum TaskKind: String, Sendable, CaseIterable {
     if hasChoices, mode == .nonThinking { return ChoiceTask.judge(scores: reply.choiceScores, problem) }
     // In thinking mode a reply without a thought has no closed one either.
     let isThoughtClosed = mode == .thinking ? reply.thoughtTokens > 0 : nil
-    let answer = TaskReply(content: reply.content, isThoughtClosed: isThoughtClosed)
     if isThoughtClosed == false || requiresEnd && reply.isTruncated {
       return Judgement(scores: metrics(mode).map { MetricScore($0, 0) }, extracted: nil)
     }
     switch self {
     case .exact:
-      let isRight = ExactMatch().isRight(answer, to: problem)
+      let isRight = problem.isAnswered(by: reply.content)
       return Judgement(
         scores: [MetricScore("exact_match,none", isRight ? 1 : 0)],
         extracted: TaskProblem.stripped(reply.content))

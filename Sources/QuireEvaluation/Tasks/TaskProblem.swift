@@ -33,6 +33,11 @@ package struct TaskProblem: Sendable, Equatable {
     self.kind = kind
   }
 
+  /// Whether a text without white space at its ends equals the answer, byte for byte.
+  package func isAnswered(by content: String) -> Bool {
+    Self.stripped(content).utf8.elementsEqual(answer.utf8)
+  }
+
   /// The text without Unicode white space at its ends.
   static func stripped(_ text: String) -> String {
     let scalars = text.unicodeScalars

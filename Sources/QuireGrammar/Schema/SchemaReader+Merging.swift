@@ -81,7 +81,7 @@ extension SchemaReader {
     let constant = left["const"] ?? right["const"]
     if let constant {
       try visit(constant)
-      if let other = right["const"], other != constant { return nil }
+      if let other = right["const"], !SchemaValue.areEqual(other, constant) { return nil }
     }
     var listed = (left["enum"] ?? right["enum"])?.arrayValue
     if case .array(let one)? = left["enum"], case .array(let other)? = right["enum"] {
@@ -93,7 +93,7 @@ extension SchemaReader {
     guard let constant, let listed else { return result }
     try visit(listed.count)
     try visit(.array(listed))
-    return listed.contains(constant) ? result : nil
+    return SchemaValue.contains(listed, constant) ? result : nil
   }
 
   /// The types of both lists, each once; an integer is a number.
@@ -209,8 +209,8 @@ extension SchemaReader {
     try visit(.array(left))
     try visit(.array(right))
     try visit(left.count)
-    let known = Set(right.map { $0.serializedBytes() })
-    return left.filter { known.contains($0.serializedBytes()) }
+    let known = Set(right.map(SchemaValue.key))
+    return left.filter { known.contains(SchemaValue.key($0)) }
   }
 
   // MARK: Schemas in schemas

@@ -284,8 +284,9 @@ struct SchemaReader {
     }
     var value = root
     for part in pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
-      let decoded = part.replacing("~1", with: "/").replacing("~0", with: "~")
-      let key = decoded.removingPercentEncoding ?? String(decoded)
+      // RFC 6901, section 6: the percent escapes of the URI first, then those of the pointer.
+      let decoded = part.removingPercentEncoding ?? String(part)
+      let key = decoded.replacing("~1", with: "/").replacing("~0", with: "~")
       let index = CheckedCount(digits: key.utf8).value
       guard let next = value[key] ?? index.flatMap({ value[$0] }) else {
         throw error(

@@ -47,7 +47,7 @@ enum SchemaTypes {
     var values = listed
     if let constant = object["const"] {
       try reader.visit(constant)
-      values = object["enum"] == nil || listed.contains(constant) ? [constant] : []
+      values = object["enum"] == nil || SchemaValue.contains(listed, constant) ? [constant] : []
     }
     let types = object["type"] == nil ? nil : self.types(of: object)
     values = values.filter { value in types.map { isOf($0, value) } ?? true }

@@ -140,7 +140,8 @@ extension GenerationRequest {
         .promptTooLong(
           field: field,
           PromptOverflow(
-            promptTokenCount: prompt.count, contextLength: contextLength, contextLimit: generator.contextLimit)))
+            promptTokenCount: prompt.count, contextLength: contextLength, contextLimit: generator.contextLimit
+          )))
     }
     guard !prompt.isEmpty else {
       throw .rejected(.badField(field, "\(field): expected at least one token, found none; send some text"))

@@ -59,7 +59,8 @@ enum StoredResponseEndpoint {
       guard let index = items.firstIndex(where: { $0.id == after }) else {
         throw .rejected(
           .badField(
-            "after", "after: expected the id of an item of this list, found \(Found.text(after)); correct it"))
+            "after", "after: expected the id of an item of this list, found \(Found.text(after)); correct it")
+        )
       }
       items.removeFirst(index + 1)
     }

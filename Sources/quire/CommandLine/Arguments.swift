@@ -21,7 +21,11 @@ struct Arguments {
         positionals.append(word)
         continue
       }
-      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      // By bytes: in Swift "=" and a combining mark after it are one character.
+      let parts = word.utf8.split(
+        separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false
+      )
+      .map { String(Substring($0)) }
       guard let option = command.options.first(where: { $0.name == parts[0] || $0.short == parts[0] }) else {
         let guess = Suggestion.clause(for: parts[0], among: command.options.map(\.name) + ["--help"])
         throw UsageError(command.name, "unknown option \(parts[0])\(guess); see quire \(command.name) --help")

@@ -38,7 +38,8 @@ private func runCalibrate(_ arguments: Arguments) throws {
   let begin = Date()
   if arguments.has("--merge") {
     if arguments.has("--adapter") {
-      throw CommandError("--adapter: expected no --merge with it, found both; leave one of them out")
+      throw UsageError(
+        "calibrate", "--adapter: expected no --merge with it, found both; leave one of them out")
     }
     try merge(arguments, to: output, progress)
   } else {

@@ -86,25 +86,12 @@ private func runRender(_ arguments: Arguments) throws {
   let path = try arguments.required("--messages")
   let tokenizer = try arguments.modelSource().tokenizer(chatFormat: arguments.chatFormat())
   let format = try tokenizer.chatFormat.required()
-  let value: JSONValue
-  do {
-    value = try JSONValue.parse(Array(inputData(path)))
-  } catch let error as JSONError {
-    throw CommandError("\(path): \(error)")
-  }
-  guard let messages = value["messages"] else {
-    throw CommandError(#"\#(path): expected an object with "messages""#)
-  }
-  let tools = value["tools"] ?? .null
-  guard tools == .null || tools.arrayValue != nil else {
-    throw CommandError(#"\#(path): expected "tools" to be an array, found \#(tools.serialized().prefix(40))"#)
-  }
+  let file = try ConversationFile(path: path)
   // Renders the file exactly as the template does.
   var input = ChatInput(
-    messages: try ChatMessage.list(json: messages, joinsParts: false), tools: tools.arrayValue ?? [],
+    messages: try ChatMessage.list(json: file.messages, joinsParts: false), tools: file.tools,
     mode: arguments.has("--no-thinking") ? .nonThinking : .thinking,
-    arguments: value["chat_template_kwargs"]?.objectValue ?? [:],
-    template: value["chat_template"]?.stringValue, documents: value["documents"]?.arrayValue ?? [])
+    arguments: file.templateArguments, template: file.template, documents: file.documents)
   guard
     input.documents.isEmpty
       || format.showsDocuments(template: input.template, hasTools: !input.tools.isEmpty)
@@ -116,12 +103,57 @@ private func runRender(_ arguments: Arguments) throws {
   let addsPrompt = !arguments.has("--no-generation-prompt")
   let prompt = try format.render(input, addGenerationPrompt: addsPrompt)
   Terminal.output(prompt.text)
+  if !file.unread.isEmpty {
+    Terminal.errorLine("note: without effect on the prompt: \(file.unread.joined(separator: ", "))")
+  }
   // The server joins the text parts of a message where the template cannot read them.
-  if let joined = try? ChatMessage.list(json: messages) { input.messages = joined }
+  if let joined = try? ChatMessage.list(json: file.messages) { input.messages = joined }
   if let served = try? format.render(input, addGenerationPrompt: addsPrompt), served.text != prompt.text {
     Terminal.errorLine(
       "note: the chat template leaves out content that is a list of parts; quire serve gives it the texts of the parts, "
         + "joined by line feeds")
+  }
+}
+
+/// What `render` reads: `{"messages": […], "tools": […]}` and further members of a chat request.
+private struct ConversationFile {
+  let messages: JSONValue
+  let tools: [JSONValue]
+  let documents: [JSONValue]
+  let template: String?
+  let templateArguments: JSONObject
+  /// Names of members that have no effect.
+  let unread: [String]
+
+  private static let members = ["messages", "tools", "documents", "chat_template", "chat_template_kwargs"]
+
+  init(path: String) throws {
+    let value: JSONValue
+    do {
+      value = try JSONValue.parse(Array(inputData(path)))
+    } catch let error as JSONError {
+      throw CommandError("\(path): \(error)")
+    }
+    guard let object = value.objectValue, let messages = object["messages"] else {
+      let found = value.objectValue == nil ? value.kindDescription : "none"
+      throw CommandError(#"\#(path): expected an object with "messages", found \#(found); add them"#)
+    }
+    /// A member that is null counts as absent.
+    func member<Value>(_ name: String, _ kind: String, _ read: (JSONValue) -> Value?) throws -> Value? {
+      guard let value = object[name], !value.isNull else { return nil }
+      if let read = read(value) { return read }
+      throw CommandError(
+        #"\#(path): expected "\#(name)" to be \#(kind), found \#(value.kindDescription); correct it"#)
+    }
+    func objects(_ value: JSONValue) -> [JSONValue]? {
+      value.arrayValue.flatMap { elements in elements.allSatisfy { $0.objectValue != nil } ? elements : nil }
+    }
+    self.messages = messages
+    tools = try member("tools", "an array of objects", objects) ?? []
+    documents = try member("documents", "an array of objects", objects) ?? []
+    template = try member("chat_template", "a text", \.stringValue)
+    templateArguments = try member("chat_template_kwargs", "an object", \.objectValue) ?? [:]
+    unread = object.keys.filter { !Self.members.contains($0) }
   }
 }
 

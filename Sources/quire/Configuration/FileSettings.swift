@@ -90,7 +90,9 @@ struct FileSettings {
 
   /// A value, or the path from the current folder where it is a path: in the file paths start at the file's folder.
   private func located(_ name: String, _ option: Command.Option) -> String {
-    guard ["FILE", "DIR", "MODEL"].contains(option.value) else { return name }
+    guard ["FILE", "DIR", "MODEL"].contains(option.value), name != InputFile.standardInputPath else {
+      return name
+    }
     let folder = (path as NSString).deletingLastPathComponent
     return name.hasPrefix("/") || folder.isEmpty ? name : folder + "/" + name
   }

@@ -166,16 +166,6 @@ private func runEvaluate(_ arguments: Arguments) throws {
   _ = try arguments.streamsReport()
   let options = try evaluationOptions(arguments)
   let models = arguments.positionals
-  if arguments.has("--store"), try models.count > 1 || !ModelSource(path: models[0]).isPack {
-    throw CommandError(
-      "--store: expected one pack to keep the row in, found "
-        + (models.count > 1 ? "\(models.count) models" : "the folder \(models[0])")
-        + "; evaluate a pack or leave it out")
-  }
-  if arguments.has("--store"), models[0] == InputFile.standardInputPath {
-    throw CommandError(
-      "--store: expected the path of a pack to keep the row in, found -; save the pack and give its path")
-  }
   if arguments.has("--store") { try checkStore(arguments) }
   let recipes = try arguments.all("--recipe").map { try arguments.recipe($0) }
   let evaluator = try Evaluator(
@@ -196,8 +186,21 @@ private func runEvaluate(_ arguments: Arguments) throws {
   try judge.judge(report)
 }
 
-/// Refuses to discard a conversion to the pack's path that was stopped: the pack is written again.
+/// Refuses what is not the path of one pack, and to discard a conversion to that path that was stopped: the pack is
+/// written again.
 private func checkStore(_ arguments: Arguments) throws {
+  let models = arguments.positionals
+  func refuse(_ found: String, _ advice: String) throws -> Never {
+    throw UsageError(
+      arguments.command,
+      "--store: expected the path of one pack to keep the row in, found \(found); \(advice)")
+  }
+  if models.count > 1 { try refuse("\(models.count) models", "evaluate one pack or leave it out") }
+  if models[0] == InputFile.standardInputPath { try refuse("-", "save the pack and give its path") }
+  let source = try ModelSource(path: models[0])
+  if !source.isPack {
+    try refuse("the \(source.isFile ? "file" : "folder") \(models[0])", "evaluate a pack or leave it out")
+  }
   try OutputGuard().checkUnfinishedPack(
     of: resolvedPath(arguments.positionals[0]), option: "--store", replaces: arguments.has("--force"),
     alternative: "leave --store out")

@@ -15,6 +15,13 @@ package struct TensorRecord: Sendable, Equatable {
   package var groupSize: Int?
 
   package var byteCount: Int { range.count }
+
+  /// The same tensor under another name.
+  func renamed(_ name: String) -> TensorRecord {
+    TensorRecord(
+      name: name, element: element, shape: shape, file: file, range: range, encoding: encoding,
+      groupSize: groupSize)
+  }
 }
 
 /// A tensor's bytes in memory, valid while `owner` lives.

@@ -12,6 +12,11 @@ struct WeightFiles {
   /// Opens one file or all shards. Refuses a single file next to a complete set of shards, because it is not clear
   /// which is meant.
   init(_ folder: CheckpointFolder) throws(CheckpointError) {
+    try open(folder)
+    useModelNames()
+  }
+
+  private mutating func open(_ folder: CheckpointFolder) throws(CheckpointError) {
     let indexName = CompanionFile.weightIndex.name
     guard try folder.has(Checkpoint.weightsName) else {
       guard let json = try folder.object(indexName) else { throw ForeignFolder(folder).withoutWeights }
@@ -53,5 +58,28 @@ struct WeightFiles {
       return
     }
     throw .twoSetsOfWeights(folder: folder.path, shardCount: index.shardNames.count)
+  }
+
+  /// Gives tensors the names of a causal language model where the folder has those of the model inside, which embedding
+  /// models such as Qwen3-Embedding have ("layers.0…" for "model.layers.0…"), or those of a model that `torch.compile`
+  /// wrapped ("_orig_mod.model.layers.0…"). transformers loads such folders, too.
+  private mutating func useModelNames() {
+    let marker = "embed_tokens.weight"
+    guard tensors["model." + marker] == nil else { return }
+    let wrapper = tensors.keys.contains { $0.hasPrefix("_orig_mod.") } ? "_orig_mod." : ""
+    let lacksModel = tensors[wrapper + marker] != nil
+    guard lacksModel || tensors[wrapper + "model." + marker] != nil else { return }
+    var renamed: [String: (file: Int, record: TensorRecord)] = [:]
+    for (name, tensor) in tensors {
+      let plain = name.hasPrefix(wrapper) ? String(name.dropFirst(wrapper.count)) : name
+      let full = lacksModel && !plain.hasPrefix("lm_head.") ? "model." + plain : plain
+      renamed[full] = (tensor.file, tensor.record.renamed(full))
+    }
+    guard renamed.count == tensors.count else { return }
+    tensors = renamed
+    let change = [wrapper.isEmpty ? nil : "without \"\(wrapper)\"", lacksModel ? "with \"model.\"" : nil]
+    notices.append(
+      "the names of tensors are read \(change.compactMap(\.self).joined(separator: " and ")), as a causal language model has them"
+    )
   }
 }

@@ -24,6 +24,8 @@ package enum ConversionError: Error, Sendable {
   case rotation(String)
   /// A temporary file for data that does not fit into memory cannot be written or read.
   case scratch(path: String, reason: String)
+  /// The checkpoint's files are not those that the conversion began with.
+  case checkpointChanged(folder: String)
   case calibration(CalibrationError)
   case optimization(OptimizationError)
   case checkpoint(CheckpointError)
@@ -53,6 +55,9 @@ extension ConversionError: CustomStringConvertible {
     case .budget(let sentence), .rotation(let sentence): sentence
     case .scratch(let path, let reason):
       "expected to write \(path), found: \(reason)"
+    case .checkpointChanged(let folder):
+      "expected the files of \(folder) as they were when the conversion began, found that they have changed since; "
+        + "run it again with --force"
     case .calibration(let error): error.description
     case .optimization(let error): error.description
     case .checkpoint(let error): error.description

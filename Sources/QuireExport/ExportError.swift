@@ -4,8 +4,8 @@ package enum ExportError: Error, Equatable, Sendable, CustomStringConvertible {
   case model(String)
   /// Layers with different counts, which config.json and GGUF cannot describe.
   case notUniform(found: String)
-  /// A format of quantized weights for a model without any.
-  case notQuantized(path: String)
+  /// A format of quantized weights for a model without any, or for a checkpoint whose integers only `convert` keeps.
+  case notQuantized(path: String, storesCodes: Bool)
   /// Codes of a table of levels, which the format has no type for.
   case levels(format: String, tensor: String, hasBlocks: Bool)
   /// A rotary embedding that GGUF cannot describe.
@@ -24,9 +24,12 @@ package enum ExportError: Error, Equatable, Sendable, CustomStringConvertible {
       "expected the same head and neuron counts in every layer, which is all that other programs can load, found "
         + "\(found); convert the checkpoint again with the same \"remove\" for every layer, or add --fill-pruned, "
         + "which stores zeros for what was pruned (same answers, no smaller)"
-    case .notQuantized(let path):
-      "expected quantized matrices, found none in \(path); convert the checkpoint with a recipe such as int8 first, "
-        + "or choose --format safetensors"
+    case .notQuantized(let path, let storesCodes):
+      storesCodes
+        ? "expected a pack with quantized matrices, found the checkpoint \(path); convert it with --recipe keep first, "
+          + "which keeps its integers, or choose --format safetensors"
+        : "expected quantized matrices, found none in \(path); convert the checkpoint with a recipe such as int8 first, "
+          + "or choose --format safetensors"
     case .levels(let format, let tensor, let hasBlocks):
       "expected weights that are multiples of a scale, which is all that compressed-tensors can describe, found the levels of "
         + "\(format) in \(tensor); choose "

@@ -18,7 +18,13 @@ package struct Exporter {
 
   /// Throws when the output's path is taken by something that may not be replaced, or the disk has not enough space.
   package func check(_ path: String, replaces: Bool) throws(ExportError) {
-    if plan.options.format.isFolder { try checkFolder(path, replaces: replaces) }
+    if plan.options.format.isFolder {
+      try checkFolder(path, replaces: replaces)
+    } else {
+      do throws(FileFailure) { try AtomicFile.checkKind(path) } catch {
+        throw .unwritable(path: path, reason: error.reasonAndRemedy)
+      }
+    }
     let needed = plan.tensorBytes + Self.spareBytes
     guard let available = DiskSpace.availableBytes(forFile: path), available < needed else { return }
     throw .diskSpace(path: path, needed: ByteText.of(needed), available: ByteText.of(available))

@@ -43,6 +43,14 @@ package final class AtomicFile {
 
   package static func temporaryPath(for path: String) -> String { path + ".partial" }
 
+  /// Throws when something that is not a file has the name.
+  package static func checkKind(_ path: String) throws(FileFailure) {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      throw FileFailure(reason: "something that is not a regular file has that name")
+    }
+  }
+
   /// Starts an empty file, or with `resumes` appends to the temporary file of an earlier run.
   ///
   /// - Parameter beginning: how the files of this format begin. A temporary file that begins otherwise is somebody
@@ -53,10 +61,8 @@ package final class AtomicFile {
     self.path = try validated(path: path)
     temporaryPath = Self.temporaryPath(for: path)
     isNamed = true
+    try Self.checkKind(path)
     var status = stat()
-    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      throw FileFailure(reason: "something that is not a regular file has that name")
-    }
     replaces = lstat(path, &status) == 0
     let temporary = temporaryPath
     if resumes {

@@ -42,6 +42,8 @@ package final class AtomicFolder {
         try Self.takeOver(temporary)
       } catch {
         _ = close(descriptor)
+        // A folder that is not empty stays.
+        _ = rmdir(temporary)
         throw error
       }
       return descriptor
@@ -132,7 +134,11 @@ package final class AtomicFolder {
   private static func openLocked(_ path: String) throws(FileFailure) -> Int32 {
     guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .last }
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-    guard descriptor >= 0 else { throw .last }
+    guard descriptor >= 0 else {
+      let failure = FileFailure.last
+      _ = rmdir(path)
+      throw failure
+    }
     try lock(descriptor)
     return descriptor
   }

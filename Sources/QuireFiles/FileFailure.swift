@@ -59,6 +59,8 @@ package struct FileFailure: Error, Equatable, Sendable, CustomStringConvertible 
     case ENOENT, ENOTDIR: "make the folder or choose another path and run again"
     case EACCES, EPERM, EROFS: "get the right to write there or choose another path and run again"
     case EMFILE, ENFILE: "close files or raise the limit of `ulimit -n` and run again"
+    case ENAMETOOLONG:
+      "choose a shorter name, because unfinished files have it with an ending such as .partial, and run again"
     case EIO: "check the disk and run again"
     case ENOMEM: "free some memory and run again"
     default: "choose another path and run again"

@@ -29,7 +29,8 @@ extension InputFile {
       return InputFile(owning: own, byteCount: Int(status.st_size))
     }
     guard isatty(descriptor) == 0 else {
-      throw FileFailure(reason: "the standard input is a terminal")
+      throw FileFailure(
+        reason: "the standard input is a terminal", remedy: "give the path of a file, or pipe it in")
     }
     let folder = ScratchFile.temporaryFolder
     let limit = byteCountMax ?? (DiskSpace.availableBytes(forFile: folder + "/x") ?? .max) / 10 * 9
@@ -61,7 +62,7 @@ extension InputFile {
       guard count <= limit - done else {
         throw FileFailure(
           reason: "more than \(ByteText.of(limit)), the most that is copied to \(folder)",
-          remedy: "save it as a file and give its path")
+          remedy: "save it as a file and give its path, or set TMPDIR to a folder on a disk with more room")
       }
       do throws(FileFailure) {
         try writeWhole(target, at: done, UnsafeRawBufferPointer(rebasing: chunk.prefix(count)))

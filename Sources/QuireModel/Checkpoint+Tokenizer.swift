@@ -9,6 +9,7 @@ extension Checkpoint {
     guard let tokens else { return try Tokenizer(folder: folder, chatFormat: chatFormat) }
     return try Tokenizer(
       vocabulary: tokens.vocabulary, added: tokens.added, merges: tokens.merges,
+      before: tokens.before, after: tokens.after,
       configuration: tokens.configuration, chatFormat: chatFormat)
   }
 }

@@ -135,6 +135,14 @@ package final class ModelSource: Sendable {
     }
   }
 
+  /// Why the model cannot use a tokenizer: it has ids that the model does not have.
+  ///
+  /// - Parameter rows: The number of ids that the model has.
+  package func mismatch(of tokenizer: Tokenizer, rows: Int) -> ModelFileError? {
+    tokenizer.vocabularySize <= rows
+      ? nil : .tokenizer(path: path, tokens: tokenizer.vocabularySize, rows: rows)
+  }
+
   /// All weights in memory. `onProgress` gets the number of loaded parts, such as layers, and of all parts, from any
   /// thread.
   package func load(

@@ -3,7 +3,7 @@ import QuireFiles
 /// What can go wrong with a pack that is read or written. Each description is one sentence.
 package enum PackError: Error, Equatable, CustomStringConvertible {
   /// The file cannot be opened or read at all.
-  case unreadable(path: String, reason: String)
+  case unreadable(path: String, reason: String, remedy: String = readablePath)
   /// The file is not a pack.
   case notAPack(path: String, found: String)
   /// The file has another version of the format.
@@ -27,10 +27,13 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
   /// The file cannot be written. The reason ends with the remedy.
   case unwritable(path: String, reason: String)
 
+  /// What to do about a path that cannot be read.
+  package static let readablePath = "give the path of a .quire file, or - for one on the standard input"
+
   package var description: String {
     switch self {
-    case .unreadable(let path, let reason):
-      "expected a readable pack at \(path), found: \(reason); give the path of a .quire file, or - for one on the standard input"
+    case .unreadable(let path, let reason, let remedy):
+      "expected a readable pack at \(path), found: \(reason); \(remedy)"
     case .notAPack(let path, let found):
       "expected a pack at \(path), found \(found); make packs with `quire convert`"
     case .otherVersion(let path, let found):

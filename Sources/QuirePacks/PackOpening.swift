@@ -42,7 +42,9 @@ struct PackOpening {
     do throws(FileFailure) {
       file = isStream ? try Self.standardInput.get() : try InputFile(path: path)
     } catch {
-      throw .unreadable(path: self.path, reason: error.reason)
+      // A stream is copied to a file first, which has faults of its own.
+      throw .unreadable(
+        path: self.path, reason: error.reason, remedy: isStream ? error.remedy : PackError.readablePath)
     }
     frames = .empty
     try checkHead()

@@ -35,6 +35,66 @@ import Testing
     }
   }
 
+  /// A plan refuses what the run would refuse at once.
+  @Test(arguments: [
+    ["convert", "--recipe", "int8", "--quiet"], ["export", "--format", "gguf"],
+    ["export", "--format", "safetensors"],
+  ])
+  func outputsThatCannotBeMadeAreRefusedInThePlan(words: [String]) throws {
+    for isPlan in [true, false] {
+      let outcome = try BuiltProgram.quire.run(
+        [words[0], Workplace.demo] + words.dropFirst() + ["--output", place.place("missing/x")]
+          + (isPlan ? ["--plan"] : []))
+      expectRefusal(
+        outcome, by: words[0],
+        ["--output: expected to write", "no such file or directory", "make the folder"])
+    }
+  }
+
+  /// A pack for a pipe is made in the folder for temporary files; an empty variable is none.
+  @Test func anEmptyFolderForTemporaryFilesIsTheDefault() throws {
+    let shell = try #require(Tool("sh"))
+    let outcome = try shell.run(
+      [
+        "-c", "exec \"$0\" convert \"$1\" --recipe int8 --output - --quiet >/dev/null",
+        BuiltProgram.quire.path, Workplace.demo,
+      ],
+      environment: ["TMPDIR": ""])
+    #expect(outcome.status == 0 && outcome.errors == "", "\(outcome.errors)")
+    let wrong = try BuiltProgram.quire.run(
+      ["convert", Workplace.demo, "--recipe", "int8", "--output", "-", "--quiet"],
+      environment: ["TMPDIR": "/missing"])
+    expectRefusal(wrong, by: "convert", ["can be made in /missing; set TMPDIR"])
+    let piped = try shell.run(
+      ["-c", "printf abc | \"$0\" verify -", BuiltProgram.quire.path], environment: ["TMPDIR": "/missing"])
+    expectRefusal(piped, by: "verify", ["found: no such file or directory in /missing; set TMPDIR"])
+  }
+
+  /// A tokenizer with more ids than the model has is of no use after hours of work either.
+  @Test(arguments: [["convert", "--recipe", "int8", "--quiet"], ["export", "--format", "gguf"]])
+  func tokenizersThatDoNotFitAreRefusedFirst(words: [String]) throws {
+    let folder = place.checkpoint.path
+    let path = folder + "/tokenizer.json"
+    let text = [UInt8](try #require(bytes(path)))
+    var members = try #require(JSONValue.parse(text).objectValue)
+    let listed = members["added_tokens"]?.arrayValue ?? []
+    let ids = listed.compactMap { $0["id"]?.intValue }
+    let next = (ids.max() ?? 0) + 1
+    let tokens: [JSONValue] = (next..<next + 100).map { id in
+      [
+        "id": .int(id), "content": .string("<|new\(id)|>"), "single_word": false, "lstrip": false,
+        "rstrip": false,
+        "normalized": false, "special": true,
+      ]
+    }
+    members["added_tokens"] = .array(listed + tokens)
+    try Data(JSONValue.object(members).serialized().utf8).write(to: URL(fileURLWithPath: path))
+    for plan in [["--plan"], ["--output", place.place("x")]] {
+      let outcome = try BuiltProgram.quire.run([words[0], folder] + words.dropFirst() + plan)
+      expectRefusal(outcome, by: words[0], ["in the tokenizer of \(folder), found \(next + 100)"])
+    }
+  }
+
   private func bytes(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
 
   /// The files that commands read, and commands that would write to them: `OUT` stands for the output.

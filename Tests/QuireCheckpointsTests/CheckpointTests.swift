@@ -41,6 +41,30 @@ import Testing
     #expect(checkpoint.tensorNames.contains("model.embed_tokens.weight"))
   }
 
+  /// The names that embedding models have, and those of a model that torch.compile wrapped.
+  @Test(arguments: [
+    ("", "model.", true), ("_orig_mod.", "", true), ("_orig_mod.", "model.", true), ("other.", "", false),
+  ])
+  func namesOfOtherModelClassesAreRead(added: String, removed: String, isRead: Bool) throws {
+    let tiny = TinyCheckpoint(tiesEmbeddings: true)
+    let folder = TemporaryFolder()
+    tiny.write(to: folder)
+    var image = SafetensorsImage()
+    for (name, shape) in tiny.tensorShapes {
+      let plain = name.hasPrefix(removed) ? String(name.dropFirst(removed.count)) : name
+      image.add(added + plain, shape: shape, element: "BF16", tiny.values(of: name, shape: shape))
+    }
+    folder.write(image.bytes, to: "model.safetensors")
+    let checkpoint = try Checkpoint(path: folder.path)
+    let names = tiny.tensorShapes.map(\.name)
+    #expect((checkpoint.tensorNames == names.sorted()) == isRead)
+    #expect(checkpoint.notices.contains { $0.contains("the names of tensors are read") } == isRead)
+    guard isRead, let (name, shape) = tiny.tensorShapes.last else { return }
+    let view = try checkpoint.tensor(name, shape: shape)
+    #expect(
+      view.bytes.elementsEqual(SafetensorsImage.encode(tiny.values(of: name, shape: shape), as: "BF16")))
+  }
+
   @Test func theSingleFileGoesBeforeTheIndex() throws {
     let folder = TemporaryFolder()
     TinyCheckpoint().write(to: folder)

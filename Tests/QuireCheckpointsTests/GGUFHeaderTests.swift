@@ -138,7 +138,9 @@ import QuireCheckpoints
     #expect(
       refusal { $0.set("tokenizer.ggml.token_type", .numbers([3, 1, 1, 1])) }
         .contains("found a normal token with the id 3"))
-    #expect(refusal { $0.set("tokenizer.ggml.add_bos_token", .bool(true)) }.contains("add_bos_token false"))
+    #expect(
+      refusal { $0.set("tokenizer.ggml.add_bos_token", .bool(true)) }.contains(
+        "as tokenizer.ggml.bos_token_id"))
     #expect(refusal { $0.set("qwen3.attention.sliding_window", .uint32(128)) }.contains("found 128"))
     #expect(refusal { $0.set("qwen3.attention.value_length", .uint32(8)) }.contains("16, the size of a head"))
     #expect(refusal { $0.set("qwen3.rope.scaling.type", .text("longrope")) }.contains("none, linear or yarn"))

@@ -34,6 +34,11 @@ import Testing
     ("w4a16", "\"num_bits\": 4", "\"num_bits\": 8", "config group"),
     ("w4a16", "\"pack-quantized\"", "\"marlin-24\"", "marlin-24"),
     ("w4a16", "\"config_groups\"", "\"groups\"", "config_groups"),
+    (
+      "w4a16", "\"config_groups\"",
+      "\"transform_config\": {\"config_groups\": {\"R\": {\"apply\": [{\"location\": \"input\"}]}}}, \"config_groups\"",
+      "a transform of activations at \"input\""
+    ),
   ])
   func settingsAreChecked(name: String, old: String, new: String, part: String) throws {
     let folder = try folder(name) { text in
@@ -43,6 +48,18 @@ import Testing
     let error = #expect(throws: CheckpointError.self) { try Checkpoint(path: folder.path) }
     let sentence = try #require(error).description
     #expect(sentence.contains(part) && !sentence.contains("\n"), "\(sentence)")
+  }
+
+  /// Rotations of weights are part of the stored weights.
+  @Test func transformsOfWeightsAreRead() throws {
+    let apply = #"[{"location": "weight_input"}, {"location": "weight_output"}]"#
+    let folder = try folder("w4a16") { text in
+      text = text.replacing(
+        "\"config_groups\"",
+        with: "\"transform_config\": {\"config_groups\": {\"R1\": {\"apply\": \(apply)}}}, \"config_groups\"",
+        maxReplacements: 1)
+    }
+    #expect(try Checkpoint(path: folder.path).quantizedNames.count > 0)
   }
 
   /// The header with a tensor renamed, which keeps all lengths.

@@ -183,6 +183,7 @@ final class TinySubject: Sendable {
     options.modes = [.nonThinking]
     let pack = try subject.convert(TinySubject.recipe)
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: pack)))
+    for name in ["x", "y", "z"] { try subject.folder.makeFolder(name) }
     let packs = ["x/a.quire", "y/a.quire", "z/a (2).quire"].map { subject.folder.write(bytes, to: $0) }
     let report = try Evaluator(models: packs, reference: subject.path, options: options).run()
     #expect(report.rows.map(\.label) == ["reference", "a", "a (2)", "a (2) (2)"])

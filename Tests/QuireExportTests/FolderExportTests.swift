@@ -158,7 +158,7 @@ import Testing
     let model = try source.load(team: ThreadTeam(threadCount: 1))
     let exported = try ExportedFolder(folder.path + "/f")
     #expect(try exported.floats(TensorName.embedding.string) == model.embedding.values)
-    #expect(throws: ExportError.notQuantized(path: checkpoint.path)) {
+    #expect(throws: ExportError.notQuantized(path: checkpoint.path, storesCodes: false)) {
       try ExportPlan(
         source, options: ExportOptions(format: .compressedTensors), compute: Compute(threadCount: 1))
     }

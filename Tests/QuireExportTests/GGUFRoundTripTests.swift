@@ -1,3 +1,4 @@
+import Foundation
 import QuireCheckpoints
 import QuireExport
 import QuireJSON
@@ -63,6 +64,67 @@ import Testing
       #expect(tokenizer.configuration?[name] == expected.configuration?[name], "\(name)")
     }
     #expect(try read.generationConfiguration()?["temperature"]?.doubleValue == 0.6)
+  }
+
+  /// A tiny checkpoint with a changed file, exported; and the export read again.
+  private func exported(
+    changing file: String, _ change: (inout JSONObject) -> Void
+  ) throws -> (plan: String, source: ModelSource, read: ModelSource) {
+    TinyCheckpoint().write(to: folder)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + file))
+    var members = try #require(JSONValue.parse([UInt8](bytes)).objectValue)
+    change(&members)
+    folder.write(JSONValue.object(members).serialized().utf8, to: file)
+    let source = try ModelSource(path: folder.path)
+    let plan = try ExportPlan(source, options: ExportOptions(format: .gguf), compute: Compute(threadCount: 2))
+    let path = folder.path + "/out.gguf"
+    try Exporter(plan).write(to: path, replaces: true)
+    return (plan.text, source, try ModelSource(path: path))
+  }
+
+  /// The tokens around a text that is not a chat: those of embedding models, for example.
+  @Test(arguments: [
+    ([TinyTokenizer.endOfText], [TinyTokenizer.endOfTurn], true), ([], [TinyTokenizer.endOfTurn], true),
+    ([TinyTokenizer.thinkStart], [], true), ([], [TinyTokenizer.endOfText], false),
+    ([TinyTokenizer.endOfText, TinyTokenizer.endOfTurn], [], false),
+  ])
+  func tokensAroundATextAreKept(before: [Int], after: [Int], isHeld: Bool) throws {
+    func piece(_ id: Int) -> JSONValue { ["SpecialToken": ["id": .string("t\(id)"), "type_id": 0]] }
+    var tokens = JSONObject()
+    for id in before + after {
+      tokens["t\(id)"] = ["id": .string("t\(id)"), "ids": [.int(id)], "tokens": []]
+    }
+    let (plan, source, read) = try exported(changing: "tokenizer.json") { members in
+      members["post_processor"] = [
+        "type": "TemplateProcessing",
+        "single": .array(before.map(piece) + [["Sequence": ["id": "A", "type_id": 0]]] + after.map(piece)),
+        "special_tokens": .object(tokens),
+      ]
+    }
+    let (own, found) = (
+      try source.tokenizer().encodeDocument("hello"), try read.tokenizer().encodeDocument("hello")
+    )
+    #expect(own.count == (try source.tokenizer().encode("hello").count) + before.count + after.count)
+    #expect((own == found) == isHeld)
+    #expect(plan.contains("added to each text") != isHeld)
+  }
+
+  @Test func namedChatTemplatesAreKept() throws {
+    let templates: JSONValue = [
+      ["name": "default", "template": "{{ messages }}"],
+      ["name": "tool_use", "template": "{{ messages }}{{ tools }}"],
+    ]
+    let (_, source, read) = try exported(changing: "tokenizer_config.json") {
+      $0["chat_template"] = templates
+    }
+    func found(_ model: ModelSource) throws -> [ChatTemplates.Template] {
+      ChatTemplates(configuration: try model.tokenizer().configuration).templates
+    }
+    #expect(try found(read) == found(source) && found(read).count == 2)
+    let (_, _, lone) = try exported(changing: "tokenizer_config.json") {
+      $0["chat_template"] = [["name": "rag", "template": "{{ messages }}"]]
+    }
+    #expect(try found(lone).map(\.text) == ["{{ messages }}"])
   }
 
   /// The plan's text, and the file read again.

@@ -29,6 +29,8 @@ package struct GGUFTokens: Sendable {
         "a normal token with the id \(index)", "choose a file made from a Qwen3 checkpoint")
     }
     merges = try metadata.texts(Self.prefix + "merges")
+    before = try Self.added("bos", metadata, kinds)
+    after = try Self.added("eos", metadata, kinds)
     configuration = try Self.configuration(metadata, tokens)
   }
 
@@ -42,12 +44,27 @@ package struct GGUFTokens: Sendable {
           found.map { "\"\($0.prefix(40))\"" } ?? "none", "choose a file made from a Qwen3 checkpoint")
       }
     }
-    for name in ["add_bos_token", "add_eos_token", "add_sep_token", "add_space_prefix"] {
+    for name in ["add_sep_token", "add_space_prefix"] {
       if try metadata.optionalBool(prefix + name) ?? false {
         throw foreign(
           metadata, "\(prefix)\(name) false", "true", "choose a file made from a Qwen3 checkpoint")
       }
     }
+  }
+
+  /// The token that programs add to each text: bos before it, eos after it. nil for none.
+  private static func added(
+    _ name: String, _ metadata: GGUFFields, _ kinds: [GGUFTokenKind]
+  ) throws(CheckpointError) -> Int? {
+    guard try metadata.optionalBool("\(prefix)add_\(name)_token") ?? false else { return nil }
+    let key = "\(prefix)\(name)_token_id"
+    let id = try metadata.optionalInteger(key, in: 0...Int(Int32.max))
+    guard let id, kinds.indices.contains(id), kinds[id] == .control || kinds[id] == .userDefined else {
+      throw foreign(
+        metadata, "the id of a special token as \(key), because \(prefix)add_\(name)_token is true",
+        id.map { "\($0)" } ?? "none", "choose a file made from a Qwen3 checkpoint")
+    }
+    return id
   }
 
   private static func foreign(
@@ -74,6 +91,10 @@ package struct GGUFTokens: Sendable {
       .map { ($0, tokens[$0], kinds[$0] == .control) }
   }
 
+  /// The id of the token before each text that is not a chat, and of the one after it.
+  package let before: Int?
+  package let after: Int?
+
   /// Pairs of tokens with a space between them, in order of rank.
   package let merges: [String]
 
@@ -83,7 +104,8 @@ package struct GGUFTokens: Sendable {
   private static func configuration(_ metadata: GGUFFields, _ tokens: [String]) throws(CheckpointError)
     -> JSONValue
   {
-    var members: JSONObject = ["add_bos_token": false, "add_prefix_space": false]
+    let addsFirst = try metadata.optionalBool(prefix + "add_bos_token") ?? false
+    var members: JSONObject = ["add_bos_token": .bool(addsFirst), "add_prefix_space": false]
     for (key, name) in [("bos", "bos_token"), ("eos", "eos_token"), ("padding", "pad_token")] {
       let id = try metadata.optionalInteger("\(prefix)\(key)_token_id", in: 0...Int(Int32.max))
       members[name] = id.flatMap { tokens.indices.contains($0) ? .string(tokens[$0]) : nil } ?? .null

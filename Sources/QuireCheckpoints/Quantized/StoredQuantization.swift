@@ -138,6 +138,15 @@ private struct Fields {
     return nil
   }
 
+  /// Where transforms are applied. Those of weights are part of the stored weights, those of activations are computed while
+  /// the model runs.
+  private var transformLocations: [String] {
+    let groups = settings["transform_config"]?["config_groups"]?.objectValue?.members ?? []
+    return groups.flatMap { $0.value["apply"]?.arrayValue ?? [] }.map {
+      $0["location"]?.stringValue ?? "none"
+    }
+  }
+
   /// The types of all config groups. Transforms that change activations while the model runs are refused.
   func numbers() throws(CheckpointError) -> Set<StoredQuantization.Number> {
     let formats = [
@@ -146,10 +155,8 @@ private struct Fields {
     if let format = settings["format"]?.stringValue, !formats.contains(format) {
       throw refusal("the format " + formats.dropFirst().joined(separator: ", "), "\"\(format)\"")
     }
-    if let transforms = settings["transform_config"]?["config_groups"]?.objectValue,
-      !transforms.members.isEmpty
-    {
-      throw refusal("no transform_config", "transforms of activations")
+    if let location = transformLocations.first(where: { !["weight_input", "weight_output"].contains($0) }) {
+      throw refusal("a transform_config of weights only", "a transform of activations at \"\(location)\"")
     }
     if let sparsity = settings["sparsity_config"]?["format"]?.stringValue, sparsity != "dense" {
       throw refusal("no sparsity", "the sparse format \"\(sparsity)\"")

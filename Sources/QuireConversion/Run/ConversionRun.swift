@@ -23,6 +23,8 @@ final class ConversionRun {
   private var record: ConversionRecord
   private var activations: CalibrationRun?
   private var times = ConversionTimes()
+  /// Of the checkpoint's files when the conversion began.
+  private let stamps: String
 
   private var loader: LayerLoader { converter.loader }
   private var optimizer: LayerOptimizer { converter.optimizer }
@@ -38,6 +40,7 @@ final class ConversionRun {
     self.converter = converter
     self.path = path
     self.resumes = resumes
+    stamps = try wrapping(ConversionError.checkpoint, try converter.loader.checkpoint.fileStamps())
     let unfinished = UnfinishedFiles(of: path)
     resumable = ResumableRun(
       work: .conversion, unfinished: unfinished, parts: UnfinishedFiles.Part.ofConversion,
@@ -235,7 +238,16 @@ final class ConversionRun {
   /// The notice that there was less text than the recipe asks for.
   private var shortfall: String? { converter.calibration?.shortfall(of: record.recipe.calibration) }
 
+  /// Throws when the checkpoint has changed while it was converted: the pack would hold parts of both.
+  private func checkSources() throws(ConversionError) {
+    let checkpoint = loader.checkpoint
+    guard try wrapping(ConversionError.checkpoint, try checkpoint.fileStamps()) == stamps else {
+      throw .checkpointChanged(folder: checkpoint.folder)
+    }
+  }
+
   private func finish() throws(ConversionError) -> ConversionReport {
+    try checkSources()
     let contents = PackContents(
       rows: record.rows(optimizer.formats, remarks: shortfall.map { [$0] } ?? []), recipe: record.recipe,
       configuration: record.configuration,

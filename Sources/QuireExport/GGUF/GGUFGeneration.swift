@@ -8,6 +8,7 @@ struct GGUFGeneration: Sendable {
   /// The sampling that the model's publisher recommends; llama.cpp's programs use it by default.
   let sampling: [GGUFMetadata.Entry]
   let endTokens: [GGUFMetadata.Entry]
+  let textFrame: GGUFTextFrame
   /// What no key of GGUF holds, a sentence each.
   let losses: [String]
 
@@ -19,7 +20,9 @@ struct GGUFGeneration: Sendable {
       configuration.endOfSequenceIDs + (try model.endOfSequenceIDs()).sorted(), configuration, tokenizer)
     sampling = Self.sampling(generation)
     endTokens = ends.entries
-    losses = [Self.loss(generation), ends.loss, GGUFTokenizer.loss(tokenizer)].compactMap(\.self)
+    textFrame = GGUFTextFrame(tokenizer, bos: configuration.beginOfSequenceID, eos: ends.first)
+    losses = [Self.loss(generation), ends.loss, textFrame.loss, GGUFTokenizer.loss(tokenizer)].compactMap(
+      \.self)
   }
 
   private static func sampling(_ generation: JSONValue?) -> [GGUFMetadata.Entry] {
@@ -62,11 +65,14 @@ struct GGUFGeneration: Sendable {
 private struct EndTokens {
   let entries: [GGUFMetadata.Entry]
   let loss: String?
+  /// The one that the file names as eos.
+  let first: Int32?
 
   /// - Parameter ids: those of config.json and generation_config.json
   init(_ ids: [Int32], _ configuration: ModelConfiguration, _ tokenizer: Tokenizer) {
     let named = tokenizer.namedID("eos_token")
     let first = named ?? ids.first
+    self.first = first
     var further: [Int32] = []
     for id in ids where id != first && !further.contains(id) && Int(id) < configuration.vocabularySize {
       further.append(id)

@@ -8,15 +8,15 @@ struct GGUFTokenizer {
   private let tokens: [String]
   private let kinds: [Int32]
   private let merges: [String]
-  private let endTokens: [GGUFMetadata.Entry]
+  private let generation: GGUFGeneration
   private let model: ModelConfiguration
   private let tokenizer: Tokenizer
 
   /// - Parameter model: its vocabulary may have more rows than the tokenizer has tokens; those get names of their own.
-  init(_ tokenizer: Tokenizer, _ model: ModelConfiguration, endTokens: [GGUFMetadata.Entry]) {
+  init(_ tokenizer: Tokenizer, _ model: ModelConfiguration, _ generation: GGUFGeneration) {
     self.tokenizer = tokenizer
     self.model = model
-    self.endTokens = endTokens
+    self.generation = generation
     let json = tokenizer.sourceJSON
     var tokens = (0..<model.vocabularySize).map { "[PAD\($0)]" }
     var kinds = [GGUFTokenKind](repeating: .unused, count: model.vocabularySize)
@@ -48,12 +48,9 @@ struct GGUFTokenizer {
       guard let id, id >= 0 else { return }
       entries.append(("tokenizer.ggml.\(key)_token_id", .uint32(UInt32(id))))
     }
-    entries += endTokens
+    entries += generation.endTokens
     add("padding", tokenizer.namedID("pad_token"))
-    add("bos", model.beginOfSequenceID)
-    entries.append(("tokenizer.ggml.add_bos_token", .bool(false)))
-    if let template { entries.append(("tokenizer.chat_template", .string(template))) }
-    return entries
+    return entries + generation.textFrame.entries + templates
   }
 
   /// How added tokens match that GGUF cannot say, as a sentence for the plan; nil where there is no such token.
@@ -71,9 +68,19 @@ struct GGUFTokenizer {
       "added tokens: GGUF cannot hold \(list(found)) of \(list(names)), so text around them may become other tokens"
   }
 
-  /// The default chat template.
-  private var template: String? {
-    ChatTemplates(configuration: tokenizer.configuration).templates
-      .first { $0.name == ChatTemplates.Template.defaultName }?.text
+  /// The chat templates: the default one, which is also the only one, and those with names. A name in a key has letters,
+  /// digits and underscores only, as the gguf package writes it.
+  private var templates: [GGUFMetadata.Entry] {
+    let all = ChatTemplates(configuration: tokenizer.configuration).templates
+    let main = all.count == 1 ? all.first : all.first { $0.name == ChatTemplates.Template.defaultName }
+    var entries: [GGUFMetadata.Entry] = main.map { [("tokenizer.chat_template", .string($0.text))] } ?? []
+    let named = all.filter { $0.name != main?.name }.map { template in
+      (
+        name: String(template.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }),
+        text: template.text
+      )
+    }
+    if !named.isEmpty { entries.append(("tokenizer.chat_templates", .strings(named.map(\.name)))) }
+    return entries + named.map { ("tokenizer.chat_template.\($0.name)", .string($0.text)) }
   }
 }

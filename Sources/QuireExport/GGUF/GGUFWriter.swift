@@ -47,7 +47,7 @@ struct GGUFWriter {
     let generation = try plan.generation()
     let entries =
       GGUFMetadata(plan: plan, generation: generation).entries
-      + GGUFTokenizer(tokenizer, plan.configuration, endTokens: generation.endTokens).entries
+      + GGUFTokenizer(tokenizer, plan.configuration, generation).entries
     var bytes = GGUFBytes()
     bytes.append(bytes: GGUFFormat.magic)
     bytes.append(GGUFFormat.version)

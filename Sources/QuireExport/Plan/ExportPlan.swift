@@ -1,3 +1,4 @@
+import QuireCheckpoints
 package import QuireModel
 package import QuireModelFiles
 package import QuireTensors
@@ -27,6 +28,11 @@ package struct ExportPlan {
     adapters = try reading { () throws(ModelFileError) in try model.mergedAdapters() }
     source = try ExportSource(model, fillsPruned: options.fillsPruned, compute: compute)
     configuration = source.configuration
+    try reading { [configuration] () throws(ModelFileError) in
+      let tokenizer = model.hasTokenizer ? try model.tokenizer() : nil
+      let mismatch = tokenizer.flatMap { model.mismatch(of: $0, rows: configuration.vocabularySize) }
+      if let mismatch { throw mismatch }
+    }
     var tensors: [ExportedTensor] = []
     for name in configuration.tensorNames {
       let format = try source.format(of: name)
@@ -101,6 +107,14 @@ package struct ExportPlan {
     }
   }
 
+  /// Whether the model is a checkpoint with integers.
+  private var storesCodes: Bool {
+    guard !model.isPack, let checkpoint = try? model.checkpoint(for: "export").checkpoint else {
+      return false
+    }
+    return checkpoint.quantizedNames.contains { checkpoint.storedFormat($0)?.isInteger ?? false }
+  }
+
   private func checkFormat() throws(ExportError) {
     switch options.format {
     case .safetensors: return
@@ -116,7 +130,7 @@ package struct ExportPlan {
       let isQuantized = tensors.contains { tensor in
         if case .floats = tensor.encoding { false } else { true }
       }
-      guard isQuantized else { throw .notQuantized(path: model.path) }
+      guard isQuantized else { throw .notQuantized(path: model.path, storesCodes: storesCodes) }
     case .gguf: try GGUFMetadata.check(configuration.rope)
     }
   }

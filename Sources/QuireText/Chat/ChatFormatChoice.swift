@@ -101,8 +101,9 @@ package struct ChatFormatChoice: Sendable, Equatable {
     if templates.templates.isEmpty { return .nothing("no template in \(templates.source)") }
     do {
       let format = try TemplateFormat(templates, specialTokens: specialTokens)
-      guard format.readsMessages else {
-        return .nothing("one that does not read 'messages' in \(templates.source)")
+      if let name = format.templateWithoutMessages {
+        let which = templates.templates.count == 1 ? "one" : "one, '\(printable(name))',"
+        return .nothing("\(which) that does not read 'messages' in \(templates.source)")
       }
       let names = templates.templates.prefix(8).map { printable($0.name) }.joined(separator: ", ")
       let which =

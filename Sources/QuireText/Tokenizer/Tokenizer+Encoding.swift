@@ -7,8 +7,11 @@ extension Tokenizer {
     return text.withUTF8 { encode($0, policy) }
   }
 
-  /// The ids of a text that is not a chat, with the tokens that the tokenizer adds around it, such as one that begins a
-  /// sequence. Qwen3's adds none.
+  /// The tokens that the tokenizer adds around a text that is not a chat, such as one that begins a sequence. Qwen3's adds
+  /// none.
+  package var textFrame: (before: [Int32], after: [Int32]) { (frame.before, frame.after) }
+
+  /// The ids of a text that is not a chat, with the tokens around it.
   package func encodeDocument(_ text: String, addedTokens policy: AddedTokenPolicy = .recognized) -> [Int32] {
     frame.before + encode(text, addedTokens: policy) + frame.after
   }

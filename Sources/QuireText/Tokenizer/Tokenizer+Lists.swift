@@ -7,10 +7,12 @@ extension Tokenizer {
   ///   - vocabulary: tokens of byte-pair encoding in the byte-level alphabet, in order of id from 0
   ///   - added: the other tokens; ids that are not in use are left out
   ///   - merges: two tokens with a space between them, in order of rank
+  ///   - before: the id of an added token before each text that is not a chat
+  ///   - after: the same after each text
   ///   - configuration: the contents of tokenizer_config.json
   package convenience init(
     vocabulary: some Sequence<String>, added: [(id: Int, text: String, isSpecial: Bool)], merges: [String],
-    configuration: JSONValue, chatFormat: ChatFormatOverride? = nil
+    before: Int? = nil, after: Int? = nil, configuration: JSONValue, chatFormat: ChatFormatOverride? = nil
   ) throws(TextError) {
     var members = JSONObject()
     for (id, token) in vocabulary.enumerated() where !members.appendIfNew(token, .int(id)) {
@@ -22,31 +24,12 @@ extension Tokenizer {
     for token in hasGaps ? added : [] where !members.appendIfNew(token.text, .int(token.id)) {
       throw .duplicateToken(token.text, first: members[token.text]?.intValue ?? 0, second: token.id)
     }
-    let bytes: JSONValue = [
-      "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false,
-    ]
-    let split: JSONValue = [
-      "type": "Split", "pattern": ["Regex": .string(SplitPattern.source)], "behavior": "Isolated",
-      "invert": false,
-    ]
-    let file: JSONValue = [
-      "version": "1.0", "truncation": nil, "padding": nil,
-      "added_tokens": .array(added.map(Self.entry)), "normalizer": ["type": "NFC"],
-      "pre_tokenizer": ["type": "Sequence", "pretokenizers": [split, bytes]], "post_processor": bytes,
-      "decoder": bytes,
-      "model": [
-        "type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": "",
-        "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
-        "vocab": .object(members), "merges": .array(merges.map { .string($0) }),
-      ],
-    ]
+    let texts = Dictionary(uniqueKeysWithValues: added.map { ($0.id, $0.text) })
+    func named(_ id: Int?) -> NamedToken? { id.flatMap { id in texts[id].map { ($0, id) } } }
+    let file = Self.qwenFile(
+      vocabulary: .object(members), merges: merges.map { .string($0) },
+      addedTokens: added.map { Self.addedToken(.int($0.id), $0.text, isSpecial: $0.isSpecial) },
+      before: named(before), after: named(after))
     try self.init(tokenizer: file, configuration: configuration, chatFormat: chatFormat)
-  }
-
-  private static func entry(_ token: (id: Int, text: String, isSpecial: Bool)) -> JSONValue {
-    [
-      "id": .int(token.id), "content": .string(token.text), "single_word": false, "lstrip": false,
-      "rstrip": false, "normalized": false, "special": .bool(token.isSpecial),
-    ]
   }
 }

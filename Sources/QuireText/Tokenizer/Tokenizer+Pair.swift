@@ -17,24 +17,8 @@ extension Tokenizer {
       if number == 0 && line.utf8.starts(with: "#version".utf8) { continue }
       lines.append(.string(String(line)))
     }
-    let bytes: JSONValue = [
-      "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false,
-    ]
-    let split: JSONValue = [
-      "type": "Split", "pattern": ["Regex": .string(SplitPattern.source)], "behavior": "Isolated",
-      "invert": false,
-    ]
-    return [
-      "version": "1.0", "truncation": nil, "padding": nil,
-      "added_tokens": .array(try addedTokens(configuration, added)), "normalizer": ["type": "NFC"],
-      "pre_tokenizer": ["type": "Sequence", "pretokenizers": [split, bytes]], "post_processor": bytes,
-      "decoder": bytes,
-      "model": [
-        "type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": "",
-        "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
-        "vocab": vocabulary, "merges": .array(lines),
-      ],
-    ]
+    return qwenFile(
+      vocabulary: vocabulary, merges: lines, addedTokens: try addedTokens(configuration, added))
   }
 
   private static func addedTokens(
@@ -51,10 +35,8 @@ extension Tokenizer {
     }
     if !tokens.isEmpty { return tokens }
     for member in added?.objectValue?.members ?? [] {
-      tokens.append([
-        "id": member.value, "content": .string(member.key), "single_word": false, "lstrip": false,
-        "rstrip": false, "normalized": false, "special": .bool(member.key.utf8.starts(with: "<|".utf8)),
-      ])
+      let isSpecial = member.key.utf8.starts(with: "<|".utf8)
+      tokens.append(addedToken(member.value, member.key, isSpecial: isSpecial))
     }
     return tokens
   }

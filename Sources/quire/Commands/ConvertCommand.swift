@@ -26,7 +26,7 @@ extension Command {
         "--parent", "FILE",
         "write a delta pack, which holds only what differs from this pack and is read together with it"),
       Option("--statistics", "FILE", "what quire calibrate has written, instead of the recipe's calibration"),
-      Option("--plan", nil, "print the plan and stop"),
+      Option("--plan", nil, "print the plan and stop; it reads no weights, so it finds no NaN in them"),
       Option("--measure", nil, "with --plan: survey the model and print the predicted error of every unit"),
       .adapter, .chatFormat, .reasoningTags, .toolFormat, .threads,
       .quiet,
@@ -51,6 +51,9 @@ private func runConvert(_ arguments: Arguments) throws {
   // A pack that no command could generate with is not worth hours of work.
   _ = try source.samplingDefaults()
   _ = try source.endOfSequenceIDs()
+  if let mismatch = source.mismatch(of: try source.tokenizer(), rows: loader.configuration.vocabularySize) {
+    throw mismatch
+  }
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)
@@ -60,6 +63,9 @@ private func runConvert(_ arguments: Arguments) throws {
   let output = try named.map(PackOutput.init)
   defer { output?.cleanUp() }
   let replaces = arguments.has("--force")
+  if isPlanOnly, let output = arguments.string("--output"), output != InputFile.standardInputPath {
+    try files.check(output, option: "--output", replaces: true)
+  }
   if let output {
     try files.check(output.path, option: "--output", replaces: replaces)
     try files.checkUnfinished(

@@ -105,12 +105,20 @@ struct OutputGuard {
       )
     }
     try checkFolder(output, path, option)
+    try Self.checkWritable(output, option)
     var status = stat()
     if !isFolder, stat(output, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       throw CommandError(
         "\(option): expected the path of a file, found the folder \(output); add the file's name to the path")
     }
     try checkAgain(output, option: option, replaces: replaces)
+  }
+
+  /// Throws when nothing is at an output path and nothing can be made there, so that a plan says so, too.
+  private static func checkWritable(_ output: String, _ option: String) throws {
+    var status = stat()
+    guard lstat(output, &status) != 0, access(DiskSpace.folder(of: output), W_OK | X_OK) != 0 else { return }
+    throw CommandError("\(option): expected to write \(output), found: \(FileFailure.last.reasonAndRemedy)")
   }
 
   /// Throws when a file has appeared at an output path since it was checked.

@@ -25,15 +25,15 @@ struct PackOutput {
         "--output: expected a pipe or a file for -, found a terminal, which shows no pack; add '> FILE' or '| PROGRAM'"
       )
     }
-    let temporaries = URL(fileURLWithPath: NSTemporaryDirectory())
-    let temporary = temporaries.appendingPathComponent("quire-" + UUID().uuidString).path
+    let temporaries = ScratchFile.temporaryFolder
+    let temporary = temporaries + "/quire-" + UUID().uuidString
     DisposableFiles.add(temporary)
     do {
       try FileManager.default.createDirectory(
         atPath: temporary, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
     } catch {
       throw CommandError(
-        "expected a folder for temporary files, found that none can be made in \(temporaries.path); set TMPDIR to a folder that can be written to"
+        "expected a folder for temporary files, found that none can be made in \(temporaries); set TMPDIR to a folder that can be written to"
       )
     }
     folder = temporary

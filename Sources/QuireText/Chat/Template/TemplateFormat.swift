@@ -30,8 +30,8 @@ final class TemplateFormat: Sendable {
       plain: plain, tools: Self.program(programs, hasTools: true) ?? plain, specialTokens: specialTokens)
   }
 
-  /// Whether every template reads the messages; another one would ignore the chat.
-  var readsMessages: Bool { programs.allSatisfy { $0.program.reads("messages") } }
+  /// The name of a template that does not read the messages, so that it would ignore the chat.
+  var templateWithoutMessages: String? { programs.first { !$0.program.reads("messages") }?.name }
 
   /// Whether a variable of a chat reaches the prompt.
   ///

@@ -57,11 +57,3 @@ struct TokenizerInspection {
       """
   }
 }
-
-extension ModelSource {
-  /// Why the model cannot use a tokenizer: it has ids that the model does not have.
-  func mismatch(of tokenizer: Tokenizer, rows: Int) -> ModelFileError? {
-    tokenizer.vocabularySize <= rows
-      ? nil : .tokenizer(path: path, tokens: tokenizer.vocabularySize, rows: rows)
-  }
-}

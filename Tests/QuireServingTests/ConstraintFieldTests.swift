@@ -104,6 +104,25 @@ struct ConstraintFieldTests {
     #expect(generator.requests[1].constraint == nil)
   }
 
+  /// As clients send them that do not know which server they talk to.
+  @Test func oneConstraintMayStandInSeveralFields() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let grammar: JSONValue = "root ::= \"a\""
+    let same = try fixture.post(
+      Self.path, chatBody(["guided_grammar": grammar, "structured_outputs": ["grammar": grammar]]))
+    #expect(same.status == 200, "\(same.text)")
+    #expect(generator.requests.first?.constraint?.accepts("a") == true)
+    let other = try fixture.post(
+      Self.path, chatBody(["guided_grammar": "root ::= \"b\"", "structured_outputs": ["grammar": grammar]]))
+    #expect(
+      other.status == 400
+        && other.text.contains(
+          "guided_grammar: expected no second constraint next to 'structured_outputs.grammar', found another one"
+        ),
+      "\(other.text)")
+  }
+
   @Test func onlyAllowedToolsAreSeen() throws {
     let generator = ScriptedGenerator { _ in [.call("weather", [:]), .end()] }
     let fixture = try ServerFixture(generator)
@@ -158,7 +177,10 @@ struct ConstraintFieldTests {
         "structured_outputs.choice"
       ),
       (
-        ["response_format": ["type": "json_schema", "json_schema": ["schema": [:]]], "guided_json": [:]],
+        [
+          "response_format": ["type": "json_schema", "json_schema": ["schema": [:]]],
+          "guided_json": ["type": "string"],
+        ],
         "response_format.json_schema.schema", "guided_json"
       ),
       (

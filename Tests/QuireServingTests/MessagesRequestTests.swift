@@ -76,6 +76,49 @@ struct MessagesRequestTests {
     #expect(try prompt(["thinking": ["type": "adaptive"]]).hasSuffix(opened))
   }
 
+  /// A display that is not known changes only how clients show the thinking.
+  @Test func thinkingIsShownUnlessItIsOmitted() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text(reasoning: "r"), .text("a"), .end()] })
+    for (display, types, ignored) in [
+      ("summarized", ["thinking", "text"], nil), ("omitted", ["text"], nil),
+      ("updates", ["thinking", "text"], "thinking.display"),
+    ] as [(JSONValue, [JSONValue], String?)] {
+      let response = try fixture.post(
+        Self.path, MessagesReplyTests.body(["thinking": ["type": "adaptive", "display": display]]))
+      #expect(response.status == 200, "\(response.text)")
+      #expect(try response.json()["content"]?.arrayValue?.map { $0["type"] } == types)
+      #expect(response.header("X-Quire-Ignored") == ignored)
+    }
+  }
+
+  /// An answer without any text comes back as it was given.
+  @Test func answersWithoutBlocksAreEmptyTurns() throws {
+    let text = try prompt([
+      "messages": [
+        ["role": "user", "content": "a"], ["role": "assistant", "content": []],
+        ["role": "user", "content": "b"],
+      ]
+    ])
+    #expect(
+      text.hasPrefix(
+        "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<|im_end|>\n<|im_start|>user\nb<|im_end|>\n"),
+      "\(text)")
+  }
+
+  /// Beside the client's own tools, and where no call is forced.
+  @Test func toolsOfAnthropicsServersAreLeftOut() throws {
+    let generator = ScriptedGenerator(contextLength: 2048) { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let own = MessagesReplyTests.tools.arrayValue ?? []
+    let search: JSONValue = ["type": "web_search_20250305", "name": "web_search", "max_uses": 8]
+    for tools in [own, [search] + own] {
+      let response = try fixture.post(Self.path, MessagesReplyTests.body(["tools": .array(tools)]))
+      #expect(response.status == 200, "\(response.text)")
+      #expect(response.header("X-Quire-Ignored") == (tools.count == own.count ? nil : "tools[0]"))
+    }
+    #expect(generator.requests[0].promptTokens == generator.requests[1].promptTokens)
+  }
+
   @Test func theLastMessageOfTheAssistantIsContinued() throws {
     let text = try prompt([
       "messages": [["role": "user", "content": "hi"], ["role": "assistant", "content": "The answer is"]]
@@ -133,15 +176,18 @@ struct MessagesRequestTests {
     (["messages": ["x"]], "messages[0]: expected an object"),
     (["messages": [["role": "tool", "content": "x"]]], "messages[0].role: expected one of user"),
     (["messages": [["role": "user"]]], "messages[0].content: expected"),
-    (["messages": [["role": "user", "content": []]]], "messages[0].content: expected"),
+    (
+      ["messages": [["role": "user", "content": []]]],
+      "messages[0].content: expected a string or an array of blocks, found an empty array; send one"
+    ),
     (user(["type": "image", "source": [:]]), "found \"image\""),
     (user(["type": "document"]), "found \"document\""),
     (user(["text": "x"]), "content[0].type: expected a type"),
     (user(["type": "text"]), "messages[0].content[0].text: expected a string"),
     (user(["type": "tool_use", "name": "x"]), "found \"tool_use\""),
     (
-      user(["type": "tool_result", "content": [["type": "image"]]]),
-      "messages[0].content[0].content[0].type: expected \"text\", found \"image\""
+      user(["type": "tool_result", "content": [["text": "x"]]]),
+      "messages[0].content[0].content[0].type: expected a type"
     ),
     (
       ["messages": [["role": "assistant", "content": [["type": "tool_use", "name": "f", "input": [:]]]]]],
@@ -149,8 +195,22 @@ struct MessagesRequestTests {
     ),
     (["system": 1], "system: expected a string"), (["thinking": true], "thinking: expected an object"),
     (["thinking": ["type": "on"]], "thinking.type: expected"),
-    (["thinking": ["type": "enabled", "display": "x"]], "thinking.display: expected"),
+    (["thinking": ["type": "enabled", "display": 1]], "thinking.display: expected"),
     (["tools": [["type": "web_search_20250305", "name": "web_search"]]], "found \"web_search_20250305\""),
+    (
+      [
+        "tools": [["name": "f", "input_schema": [:]], ["type": "bash_20250124", "name": "bash"]],
+        "tool_choice": ["type": "any"],
+      ],
+      "tools[1].type: expected \"custom\", which your program runs, found \"bash_20250124\""
+    ),
+    (
+      [
+        "tools": [["name": "f", "input_schema": [:]], ["type": "bash_20250124", "name": "bash"]],
+        "tool_choice": ["type": "tool", "name": "bash"],
+      ],
+      "tool_choice.name: expected the name of one of the tools, found \"bash\""
+    ),
     (["tools": [["name": "f"]]], "tools[0].input_schema: expected"),
     (
       ["tools": [["name": "f", "input_schema": [:]], ["name": "f", "input_schema": [:]]]],

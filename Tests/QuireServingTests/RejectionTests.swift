@@ -282,8 +282,12 @@ struct RejectionTests {
       "messages[0]: expected content that is a text or an array of text parts, found a number; correct it"),
     .chat(
       ["messages": [["role": "user", "content": [["type": "image_url", "image_url": ["url": "x"]]]]]],
-      field: "messages[0]",
-      "messages[0]: expected a text part in content[0], found a part of type \"image_url\"; correct it"),
+      field: "messages[0].content[0].type",
+      "messages[0].content[0].type: expected \"text\", found \"image_url\", which this server cannot give to the model; leave it out"
+    ),
+    .chat(
+      ["messages": [["role": "user", "content": [["type": "text"]]]]], field: "messages[0]",
+      "messages[0]: expected a text part in content[0], found a part of type \"text\"; correct it"),
     .chat(
       ["messages": [["role": "assistant", "tool_calls": [["function": ["arguments": "{}"]]]]]],
       field: "messages[0]",

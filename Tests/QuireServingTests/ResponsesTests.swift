@@ -334,7 +334,7 @@ struct ResponsesTests {
     (["previous_response_id": "resp_1"], "send the whole conversation as 'input'"),
     (["conversation": "x"], "conversation: expected"), (["background": true], "background: expected false"),
     (["prompt": ["id": "x"]], "prompt: expected"),
-    (["tools": [["type": "web_search"]]], "found \"web_search\""),
+    (["tools": [[:]]], "tools[0].type: expected a type"),
     (["tools": [["type": "function"]]], "tools[0].name: expected a name"),
     (["tool_choice": "required"], "tool_choice: expected tools"),
     (["tools": tools, "tool_choice": ["type": "file_search"]], "tool_choice: expected"),

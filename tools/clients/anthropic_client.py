@@ -68,6 +68,25 @@ def messages_take_tool_results():
 
 
 @check
+def messages_take_images_of_tools():
+    call = {"type": "tool_use", "id": "toolu_1", "name": "see", "input": {}}
+    source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    parts = [{"type": "text", "text": "Seen."}, {"type": "image", "source": source}]
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": parts}
+    messages = [*QUESTION, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    raw = CLIENT.messages.with_raw_response.create(
+        model=MODEL, messages=messages, tools=[TOOL, search], max_tokens=8)
+    assert raw.headers["x-quire-ignored"] == "tools[1], messages[2].content[0].content[1]", raw.headers
+
+
+@check
+def empty_answers_can_be_sent_back():
+    messages = [*QUESTION, {"role": "assistant", "content": []}, {"role": "user", "content": "Go on."}]
+    assert ask(messages=messages, max_tokens=8).usage.output_tokens >= 1
+
+
+@check
 def stop_sequences_end_an_answer():
     text = ask(max_tokens=32, extra_body=GREEDY).content[0].text
     answer = ask(max_tokens=32, extra_body=GREEDY, stop_sequences=[text[3:6]])

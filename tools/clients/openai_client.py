@@ -6,6 +6,7 @@ from harness import KEY, MODEL, NAMED, QUESTION, SCHEMA, TOOL, URL, check, follo
 
 CLIENT = openai.OpenAI(base_url=URL, api_key=KEY, max_retries=0)
 FORM = {"type": "json_schema", "json_schema": {"name": "stay", "strict": True, "schema": SCHEMA}}
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
 FUNCTION = {"type": "function", "strict": True, **TOOL["function"]}
 
 
@@ -52,6 +53,21 @@ def chat_streams_calls():
         [call] = stream.get_final_completion().choices[0].message.tool_calls
     assert "tool_calls.function.arguments.done" in kinds, sorted(set(kinds))
     follows(json.loads(call.function.arguments))
+
+
+@check
+def chat_takes_images_of_tools():
+    call = {"id": "call_1", "type": "function", "function": {"name": "see", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "image_url", "image_url": {"url": IMAGE}}]}
+    messages = [*QUESTION, {"role": "assistant", "tool_calls": [call]}, result]
+    raw = CLIENT.chat.completions.with_raw_response.create(model=MODEL, messages=messages, max_tokens=8)
+    assert raw.headers["x-quire-ignored"] == "messages[2].content[0]", raw.headers
+    try:
+        chat(messages=[{"role": "user", "content": result["content"]}])
+    except openai.BadRequestError as error:
+        assert error.param == "messages[0].content[0].type", error
+    else:
+        raise AssertionError("an image of the user was not refused")
 
 
 @check
@@ -130,6 +146,24 @@ def responses_call_tools():
         [call] = [item for item in answer.output if item.type == "function_call"]
         assert call.name == "weather" and call.call_id
         follows(json.loads(call.arguments))
+
+
+@check
+def responses_call_functions_of_namespaces():
+    tools = [
+        {"type": "namespace", "name": "travel", "description": "For travels.", "tools": [FUNCTION]},
+        {"type": "web_search"},
+    ]
+    raw = CLIENT.responses.with_raw_response.create(
+        model=MODEL, input="Hello", tools=tools, tool_choice={"type": "function", "name": "weather"},
+        max_output_tokens=400)
+    assert raw.headers["x-quire-ignored"] == "tools[1]", raw.headers
+    [call] = [item for item in raw.parse().output if item.type == "function_call"]
+    assert (call.namespace, call.name) == ("travel", "weather"), call
+    image = {"type": "input_image", "detail": "auto", "image_url": IMAGE}
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": [image]}
+    items = [{"role": "user", "content": "Hello"}, call.model_dump(exclude_none=True), output]
+    assert respond(input=items, tools=tools, max_output_tokens=16).usage.input_tokens > 20
 
 
 @check

@@ -17,7 +17,9 @@ struct AllowedTools {
     let fields = try choice.object("allowed_tools") ?? choice
     var allowed: Set<String> = []
     for (index, value) in (try fields.array("tools", of: "tools") ?? []).enumerated() {
-      let tool = try fields.block(value, "tools", index).fields
+      let block = try fields.block(value, "tools", index)
+      try block.checkTool("function", others: "other servers or clients define")
+      let tool = block.fields
       let owner = try tool.object("function") ?? tool
       allowed.insert(
         try ToolChoice.checked(owner.string("name"), path: owner.prefix + "name", among: names))

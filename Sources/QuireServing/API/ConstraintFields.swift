@@ -11,7 +11,7 @@ struct AnswerConstraint: Sendable {
 }
 
 /// Reads the constraint on an answer. OpenAI, vLLM, llama-server and SGLang have different fields for it; a request may
-/// use one of them.
+/// use one of them, or several for the same constraint.
 enum ConstraintFields {
   /// What the value of a field is.
   private enum Form {
@@ -54,7 +54,7 @@ enum ConstraintFields {
       "structured_outputs": .members(members.map(\.name) + neutralMembers.map(\.name)),
     ]
 
-  /// The constraint of a request; nil for an answer that is free. Throws when there are several.
+  /// The constraint of a request; nil for an answer that is free. Throws when there are several that differ.
   static func read(_ reader: FieldReader) throws(ServingError) -> AnswerConstraint? {
     var found: [AnswerConstraint] = []
     if let constraint = try ResponseFormat.read(reader) { found.append(constraint) }
@@ -65,14 +65,16 @@ enum ConstraintFields {
     for (name, form) in optionalFields where reader.value(name)?.stringValue != "" {
       if let constraint = try read(name, form, reader) { found.append(constraint) }
     }
-    guard found.count < 2 else {
+    // Clients send one constraint in the fields of several servers.
+    if let other = found.first(where: { $0.kind != found[0].kind }) {
       throw .rejected(
         .badField(
-          found[1].field,
-          "\(found[1].field): expected no second constraint next to '\(found[0].field)', found one; send one of the two"
-        ))
+          other.field,
+          "\(other.field): expected no second constraint next to '\(found[0].field)', found another one; send one of the "
+            + "two"))
     }
-    return found.first
+    // A format of the content has no effect beside forced calls; another field must not lose its effect with it.
+    return found.first { !$0.isResponseFormat } ?? found.first
   }
 
   private static func structuredOutputs(_ reader: FieldReader) throws(ServingError) -> [AnswerConstraint] {

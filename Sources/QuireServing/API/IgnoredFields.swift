@@ -26,8 +26,9 @@ struct IgnoredFields {
     while !layer.isEmpty && !isFull {
       var next: [(path: String, value: JSONValue, shape: RequestShape)] = []
       for (path, value, shape) in layer where !isFull {
-        switch (value, shape) {
-        case (.object(let object), .object(let shapes)):
+        switch (value, shape.applied(to: value)) {
+        case (_, nil): add(path)
+        case (.object(let object), .object(let shapes)?):
           for member in object.members where !member.value.isNull {
             let memberPath = path + (path.isEmpty ? "" : ".") + Self.encoded(member.key)
             if let shape = shapes[member.key] {
@@ -36,7 +37,7 @@ struct IgnoredFields {
               add(memberPath)
             }
           }
-        case (.array(let elements), .array(let shape)):
+        case (.array(let elements), .array(let shape)?):
           for (index, element) in elements.enumerated() where element.hasMembersOrElements {
             next.append(("\(path)[\(index)]", element, shape))
           }

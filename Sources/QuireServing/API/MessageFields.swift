@@ -4,8 +4,8 @@ import QuireText
 /// Reads the `messages` of a chat request. Clients send back messages with members that other servers added, so
 /// members that the chat template does not use are allowed. `ChatMessage` lists what is used.
 enum MessageFields {
-  static let shape = RequestShape.array(
-    of: .object(
+  static let shape: RequestShape = {
+    let members: [String: RequestShape] =
       .any([
         "role", "reasoning_content", "reasoning", "thinking", "name", "tool_call_id", "annotations",
         "function_call",
@@ -16,7 +16,13 @@ enum MessageFields {
             .any(["id", "type", "index", "name", "arguments"]) + [
               "function": .members(["name", "arguments"])
             ])),
-      ]))
+      ]
+    let result = RequestShape.object(
+      members + ["content": ToolResult.shape(text: ["type", "text", "refusal"])])
+    return .array(
+      of: .variants(
+        by: "role", standard: "", ["tool": result, "function": result], others: .object(members)))
+  }()
 
   static let maximumCount = 16_384
 
@@ -45,8 +51,9 @@ enum MessageFields {
 
   private static func message(_ value: JSONValue, _ index: Int) throws(ServingError) -> ChatMessage {
     var message: ChatMessage
+    let readable = try readable(value, index)
     do {
-      message = try ChatMessage(json: value, index: index)
+      message = try ChatMessage(json: readable, index: index)
     } catch {
       throw .rejected(.badField("messages[\(index)]", "\(error.description); correct it"))
     }
@@ -59,6 +66,22 @@ enum MessageFields {
         .badField(
           "messages[\(index)].content",
           "messages[\(index)].content: expected a string or an array of text parts, found none; send one"))
+    }
+    return message
+  }
+
+  /// The message without parts that the model cannot read: those of a tool's result become notes, others are refused.
+  private static func readable(_ message: JSONValue, _ index: Int) throws(ServingError) -> JSONValue {
+    guard var object = message.objectValue, let content = object["content"] else { return message }
+    if ["tool", "function"].contains(object["role"]?.stringValue) {
+      object["content"] = ToolResult.readable(content)
+      return .object(object)
+    }
+    let fields = FieldReader(object, prefix: "messages[\(index)].")
+    let types = ChatMessage.textPartTypes + [ChatMessage.reasoningPartType]
+    for (position, part) in (content.arrayValue ?? []).enumerated() {
+      guard let type = part["type"]?.stringValue, !types.contains(type) else { continue }
+      throw try fields.block(part, "content", position).unreadable(expected: ["text"])
     }
     return message
   }

@@ -1,3 +1,5 @@
+import QuireJSON
+
 /// Which members the objects of a request may have, at every level. Members that a shape does not name have no
 /// effect and are reported by `IgnoredFields`.
 ///
@@ -8,9 +10,34 @@ indirect enum RequestShape: Sendable {
   /// Members by name.
   case object([String: RequestShape])
   case array(of: RequestShape)
+  /// An object whose shape the text of one of its members chooses.
+  ///
+  /// - standard: The text where the member is absent.
+  /// - others: The shape for a text without a shape of its own; nil: such an object has no effect as a whole.
+  case variants(by: String, standard: String, [String: RequestShape], others: RequestShape?)
+  /// A text that has an effect only if it is one of these.
+  case words([String])
 
   /// An object whose members may have any structure.
   static func members(_ names: [String]) -> RequestShape { .object(.any(names)) }
+
+  /// An object whose type says how it is read; one of another type has no effect as a whole.
+  static func types(_ shapes: [String: RequestShape], standard: String = "") -> RequestShape {
+    .variants(by: "type", standard: standard, shapes, others: nil)
+  }
+
+  /// The shape that applies to a value; nil if the value has no effect.
+  func applied(to value: JSONValue) -> RequestShape? {
+    switch self {
+    case .variants(let member, let standard, let shapes, let others):
+      guard let object = value.objectValue else { return .any }
+      return shapes[object[member]?.stringValue ?? standard] ?? others
+    case .words(let words):
+      guard let text = value.stringValue else { return .any }
+      return words.contains(text) ? .any : nil
+    case .any, .object, .array: return self
+    }
+  }
 
   /// With further names in the object `member`.
   func adding(_ names: [String], to member: String) -> RequestShape {

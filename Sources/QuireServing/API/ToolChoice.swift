@@ -12,10 +12,16 @@ enum ToolChoice: Sendable, Equatable {
   /// The answer is one call of this function.
   case function(String)
 
+  /// Chats nest the members one level deeper than responses; both forms are read.
   static let shape = RequestShape.object([
-    "type": .any, "name": .any, "function": .members(["name"]),
-    "allowed_tools": .object(["mode": .any, "tools": .array(of: .any)]),
+    "type": .any, "name": .any, "namespace": .any, "function": functionShape, "mode": .any,
+    "tools": toolsShape,
+    "allowed_tools": .object(["mode": .any, "tools": toolsShape]),
   ])
+
+  private static let functionShape = RequestShape.members(["name", "namespace"])
+  private static let toolsShape = RequestShape.array(
+    of: .object(["type": .any, "name": .any, "namespace": .any, "function": functionShape]))
 
   private static let field = "tool_choice"
 

@@ -28,11 +28,18 @@ struct ToolDefinition: Sendable {
 
   /// A tool whose members are not nested.
   ///
-  /// - Parameter parameters: The name of the member with the schema of the arguments.
-  init(_ fields: FieldReader, parameters: String) throws(ServingError) {
-    let name = try Self.name(fields)
+  /// - Parameters:
+  ///   - parameters: The name of the member with the schema of the arguments.
+  ///   - name: What the model calls the function; nil: its own name.
+  ///   - introduction: A text for the model before the function's own description.
+  init(
+    _ fields: FieldReader, parameters: String, name: String? = nil, introduction: String? = nil
+  ) throws(ServingError) {
+    let own = try Self.name(fields)
+    let name = name ?? own
     var function: JSONObject = ["name": .string(name)]
-    if let description = try fields.string("description") { function["description"] = .string(description) }
+    let description = [introduction, try fields.string("description")].compactMap { $0 }
+    if !description.isEmpty { function["description"] = .string(description.joined(separator: "\n")) }
     let schema = try fields.object(parameters).map { JSONValue.object($0.object) }
     if let schema { function["parameters"] = schema }
     self.init(
@@ -42,29 +49,33 @@ struct ToolDefinition: Sendable {
   }
 
   /// The `tools` of a request. Throws when there are too many, or two with one name.
+  ///
+  /// - Parameter read: The functions of an element; none for one that is left out.
   static func list(
-    _ reader: FieldReader, _ read: (JSONValue, Int) throws(ServingError) -> ToolDefinition
+    _ reader: FieldReader, _ read: (JSONValue, Int) throws(ServingError) -> [ToolDefinition]
   ) throws(ServingError) -> [ToolDefinition] {
     let values = try reader.array("tools", of: "tools") ?? []
-    guard values.count <= maximumCount else {
-      throw .rejected(
-        .badField(
-          "tools", "tools: expected at most \(maximumCount) tools, found \(values.count); send fewer"))
-    }
-    var names: Set<String> = []
+    try check(count: values.count)
     var tools: [ToolDefinition] = []
     for (index, value) in values.enumerated() {
-      let tool = try read(value, index)
-      guard names.insert(tool.name).inserted else {
-        throw .rejected(
-          .badField(
-            tool.namePath,
-            "\(tool.namePath): expected a name of its own, found \(Found.text(tool.name)) again; rename one of the "
-              + "two"))
-      }
-      tools.append(tool)
+      tools += try read(value, index)
+      try check(count: tools.count)
+    }
+    var names: Set<String> = []
+    for tool in tools where !names.insert(tool.name).inserted {
+      throw .rejected(
+        .badField(
+          tool.namePath,
+          "\(tool.namePath): expected a name of its own, found \(Found.text(tool.name)) again; rename one of the "
+            + "two"))
     }
     return tools
+  }
+
+  private static func check(count: Int) throws(ServingError) {
+    guard count > maximumCount else { return }
+    throw .rejected(
+      .badField("tools", "tools: expected at most \(maximumCount) tools, found \(count); send fewer"))
   }
 
   /// The name of a function, which must not be empty.

@@ -23,7 +23,7 @@ struct ToolFields: Sendable {
   /// The tools and the choice of a chat completion.
   init(_ reader: FieldReader) throws(ServingError) {
     let tools = try ToolDefinition.list(reader) { tool, index throws(ServingError) in
-      try Self.tool(tool, index: index)
+      [try Self.tool(tool, index: index)]
     }
     try self.init(tools, reader)
   }

@@ -15,7 +15,7 @@ enum MessagesConversation {
           .any([
             "type", "text", "thinking", "signature", "data", "id", "name", "input", "tool_use_id", "is_error",
             "cache_control",
-          ]) + ["content": textShape])),
+          ]) + ["content": ToolResult.shape(text: ["type", "text", "refusal", "cache_control"])])),
     ]))
 
   /// The messages, and whether the answer continues the last one, which is then the assistant's.
@@ -52,7 +52,7 @@ enum MessagesConversation {
     case "assistant": return [try assistant(message)]
     case "system":
       guard let text = try TextBlocks.read(message, "content", types: ["text"]) else {
-        throw missing(message)
+        throw missing(message, found: "none")
       }
       return [ChatMessage(role: .system, content: text)]
     default:
@@ -62,16 +62,16 @@ enum MessagesConversation {
     }
   }
 
-  private static func missing(_ message: FieldReader) -> ServingError {
+  private static func missing(_ message: FieldReader, found: String) -> ServingError {
     .rejected(
       .badField(
         message.prefix + "content",
-        "\(message.prefix)content: expected a string or an array of blocks, found none; send one"))
+        "\(message.prefix)content: expected a string or an array of blocks, found \(found); send one"))
   }
 
   /// The blocks of a content; a string counts as one block of text.
   private static func blocks(_ message: FieldReader) throws(ServingError) -> [TypedBlock] {
-    guard let value = message.value("content") else { throw missing(message) }
+    guard let value = message.value("content") else { throw missing(message, found: "none") }
     if let text = value.stringValue {
       return [
         TypedBlock(
@@ -82,7 +82,6 @@ enum MessagesConversation {
       throw message.wrong(
         "content", expected: "a string or an array of blocks", found: value, advice: .correct)
     }
-    guard !values.isEmpty else { throw missing(message) }
     var blocks: [TypedBlock] = []
     for (index, value) in values.enumerated() {
       blocks.append(try message.block(value, "content", index))
@@ -99,7 +98,9 @@ enum MessagesConversation {
       }
       texts = []
     }
-    for block in try blocks(message) {
+    let blocks = try blocks(message)
+    guard !blocks.isEmpty else { throw missing(message, found: "an empty array") }
+    for block in blocks {
       switch block.type {
       case "text": texts.append(try block.text())
       case "tool_result":
@@ -115,10 +116,11 @@ enum MessagesConversation {
   /// The template has no mark for errors, so the text says that it is one.
   private static func result(_ block: FieldReader) throws(ServingError) -> String {
     _ = try block.string("tool_use_id")
-    let text = try TextBlocks.read(block, "content", types: ["text"]) ?? ""
+    let text = try ToolResult.text(block, "content") ?? ""
     return try block.bool("is_error") == true ? "Error: " + text : text
   }
 
+  /// Without blocks it is an empty turn, as an answer without any text is.
   private static func assistant(_ message: FieldReader) throws(ServingError) -> ChatMessage {
     var texts: [String] = []
     var thoughts: [String] = []

@@ -6,10 +6,19 @@ enum MessagesPrompt {
   static let shape: [String: RequestShape] = [
     "messages": MessagesConversation.shape, "system": MessagesConversation.textShape,
     "tools": .array(
-      of: .members(["type", "name", "description", "input_schema", "strict", "cache_control"])),
+      of: .types(
+        [
+          toolType: .members(["type", "name", "description", "input_schema", "strict", "cache_control"])
+        ], standard: toolType)),
     "tool_choice": .members(["type", "name", "disable_parallel_tool_use"]),
-    "thinking": .members(["type", "display", "budget_tokens"]),
+    "thinking": .object(["type": .any, "display": .words(displays), "budget_tokens": .any]),
   ]
+
+  /// The type of a tool that the client runs.
+  fileprivate static let toolType = "custom"
+
+  private static let omitted = "omitted"
+  private static let displays = ["summarized", omitted]
 
   /// The body of a request to count tokens.
   static let countShape = RequestShape.object(
@@ -42,32 +51,30 @@ enum MessagesPrompt {
     }
   }
 
-  /// Whether the answer shows the reasoning.
+  /// Whether the answer shows the reasoning. A display that is not known changes only how it is shown.
   static func includesReasoning(_ reader: FieldReader) throws(ServingError) -> Bool {
-    guard let thinking = try reader.object("thinking") else { return true }
-    let display = try thinking.string("display")
-    guard let display else { return true }
-    guard ["summarized", "omitted"].contains(display) else {
-      throw thinking.wrong(
-        "display", expected: "\"summarized\" or \"omitted\"", found: .string(display))
-    }
-    return display == "summarized"
+    try reader.object("thinking")?.string("display") != omitted
   }
 
   // MARK: Tools
 
+  /// Tools that Anthropic's servers or clients define are left out beside tools that the client runs. A request that has no
+  /// other tools is for their results, which an answer without them would only invent.
   private static func tools(_ reader: FieldReader) throws(ServingError) -> ToolFields {
+    let choice = try reader.object("tool_choice")
+    let leavesOut = reader.hasOwnTool && choice?.value("type")?.stringValue != "any"
     let tools = try ToolDefinition.list(reader) { value, index throws(ServingError) in
-      let tool = try reader.block(value, "tools", index, standard: "custom")
-      try tool.checkTool("custom", others: "Anthropic's servers or clients define")
+      let tool = try reader.block(value, "tools", index, standard: toolType)
+      if leavesOut && tool.type != toolType { return [] }
+      try tool.checkTool(toolType, others: "Anthropic's servers or clients define")
       guard tool.fields.value("input_schema") != nil else {
         let field = tool.fields.prefix + "input_schema"
         throw .rejected(.badField(field, "\(field): expected a JSON Schema, found none; send one"))
       }
-      return try ToolDefinition(tool.fields, parameters: "input_schema")
+      return [try ToolDefinition(tool.fields, parameters: "input_schema")]
     }
     let names = Set(tools.map(\.name))
-    guard let choice = try reader.object("tool_choice") else {
+    guard let choice else {
       return ToolFields(tools, choice: .auto, allowsParallelCalls: true)
     }
     let isSingle = try choice.bool("disable_parallel_tool_use") ?? false
@@ -90,5 +97,14 @@ enum MessagesPrompt {
         "type", expected: "one of auto, any, tool, none", found: choice.value("type") ?? .null,
         advice: .correct)
     }
+  }
+}
+
+extension FieldReader {
+  /// Whether one of the tools is one that the client runs.
+  fileprivate var hasOwnTool: Bool {
+    value("tools")?.arrayValue?.contains {
+      ($0["type"]?.stringValue ?? MessagesPrompt.toolType) == MessagesPrompt.toolType
+    } ?? false
   }
 }

@@ -9,13 +9,14 @@ struct ResponsesInput {
   let messages: [ChatMessage]
 
   static let shape: RequestShape = {
-    let parts = RequestShape.array(
-      of: .members(["type", "text", "refusal", "annotations", "logprobs"]))
+    let partMembers = ["type", "text", "refusal", "annotations", "logprobs"]
+    let parts = RequestShape.array(of: .members(partMembers))
     return .array(
       of: .object(
         .any([
-          "type", "role", "id", "status", "phase", "call_id", "name", "arguments", "encrypted_content",
-        ]) + ["content": parts, "output": parts, "summary": parts]))
+          "type", "role", "id", "status", "phase", "call_id", "name", "namespace", "arguments",
+          "encrypted_content",
+        ]) + ["content": parts, "output": ToolResult.shape(text: partMembers), "summary": parts]))
   }()
 
   private static let types = ["message", "function_call", "function_call_output", "reasoning"]
@@ -54,13 +55,14 @@ struct ResponsesInput {
   /// request would parse them.
   private static func kept(_ item: JSONValue) -> JSONValue {
     var members = JSONObject()
-    for name in ["type", "role", "call_id", "name", "arguments"] {
+    for name in ["type", "role", "call_id", "name", "namespace", "arguments"] {
       members[name] = item[name]?.stringValue.map { .string($0) }
     }
     for name in ["content", "output", "summary"] {
+      let value = name == "output" ? item[name].map(ToolResult.readable) : item[name]
       members[name] =
-        item[name]?.arrayValue.map { .array($0.map(keptBlock)) }
-        ?? item[name]?.stringValue.map { .string($0) }
+        value?.arrayValue.map { .array($0.map(keptBlock)) }
+        ?? value?.stringValue.map { .string($0) }
     }
     return .object(members)
   }
@@ -78,12 +80,13 @@ struct ResponsesInput {
     case "message": try readMessage(item.fields, into: &conversation)
     case "function_call":
       let arguments = try item.required("arguments")
-      let call = ChatToolCall(name: try ToolDefinition.name(item.fields), arguments: .string(arguments))
+      let name = try ResponsesFunctionName(item.fields).full
+      let call = ChatToolCall(name: name, arguments: .string(arguments))
       conversation.add(call: call.withParsedArguments)
     case "function_call_output":
-      guard
-        let output = try TextBlocks.read(item.fields, "output", types: ["input_text", "output_text", "text"])
-      else { throw missing(item.fields, "output") }
+      guard let output = try ToolResult.text(item.fields, "output") else {
+        throw missing(item.fields, "output")
+      }
       conversation.append(ChatMessage(role: .tool, content: output))
     case "reasoning":
       // Reasoning has one of the two, as it was given; encrypted reasoning is another server's.

@@ -8,9 +8,15 @@ struct ResponsesItem {
   /// Whether it is reasoning that is given as its summary. Clients that ask for summaries often show nothing else, and
   /// show the text twice if it is the content, too.
   private let isSummary: Bool
+  /// The functions by what the model calls them.
+  private let names: [String: ResponsesFunctionName]
 
-  init(_ block: AnswerBlocks.Block, index: Int, status: String, summarizes: Bool) {
+  init(
+    _ block: AnswerBlocks.Block, index: Int, status: String, summarizes: Bool,
+    names: [String: ResponsesFunctionName]
+  ) {
     self.block = block
+    self.names = names
     self.index = index
     self.status = status
     isSummary = summarizes && block.kind == .reasoning
@@ -39,6 +45,12 @@ struct ResponsesItem {
   /// The member of the last of these events that has the whole text.
   var textMember: String {
     if case .call = block.kind { "arguments" } else { "text" }
+  }
+
+  /// The name of a call's function; nil for other items.
+  var functionName: ResponsesFunctionName? {
+    guard case .call(let name) = block.kind else { return nil }
+    return names[name] ?? ResponsesFunctionName(name: name)
   }
 
   /// Where events about the item's text belong.
@@ -73,12 +85,13 @@ struct ResponsesItem {
         "id": .string(id), "type": "message", "status": .string(status), "role": "assistant",
         "content": .array(parts),
       ]
-    case .call(let name):
-      return [
+    case .call:
+      var call: JSONObject = [
         "id": .string(id), "type": "function_call", "status": .string(status),
         "arguments": .string(isBegun ? "" : block.text), "call_id": .string("call_" + block.id),
-        "name": .string(name),
       ]
+      for member in functionName?.members.members ?? [] { call[member.key] = member.value }
+      return .object(call)
     }
   }
 }

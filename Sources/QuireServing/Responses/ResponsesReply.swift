@@ -17,6 +17,7 @@ struct ResponsesReply: Reply {
   private let includesReasoning: Bool
   private let summarizesReasoning: Bool
   private let includesLogprobs: Bool
+  private let functionNames: [String: ResponsesFunctionName]
   private var callLimit: CallLimit
   private var answer = AnswerBlocks()
   /// Log-probabilities by block; for blocks of text only.
@@ -38,6 +39,7 @@ struct ResponsesReply: Reply {
     includesReasoning = request.chat.includesReasoning
     summarizesReasoning = request.summarizesReasoning
     includesLogprobs = request.chat.logprobCount != nil
+    functionNames = request.functionNames
     callLimit = CallLimit(request.chat.prompt.tools)
     usage = UsageCounter(promptTokens: promptTokens, choiceCount: 1, choicesPerPrompt: 1)
   }
@@ -140,7 +142,7 @@ struct ResponsesReply: Reply {
     var members = block.position
     members[block.textMember] = .string(answer.blocks[index].text)
     if answer.blocks[index].kind == .text { members["logprobs"] = .array(logprobs[index]) }
-    if case .call(let name) = answer.blocks[index].kind { members["name"] = .string(name) }
+    members["name"] = block.functionName.map { .string($0.name) }
     var events = [event("response.\(block.textName).done", members)]
     if let part = block.part(text: answer.blocks[index].text, logprobs: logprobs[index]) {
       events.append(event("response.\(block.partName).done", block.position + ["part": part]))
@@ -167,7 +169,9 @@ struct ResponsesReply: Reply {
   }
 
   private func item(_ index: Int, status: String) -> ResponsesItem {
-    ResponsesItem(answer.blocks[index], index: index, status: status, summarizes: summarizesReasoning)
+    ResponsesItem(
+      answer.blocks[index], index: index, status: status, summarizes: summarizesReasoning,
+      names: functionNames)
   }
 
   private var finalStatus: String { result?.finishName == "length" ? "incomplete" : "completed" }

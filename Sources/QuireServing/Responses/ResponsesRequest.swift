@@ -32,6 +32,8 @@ struct ResponsesRequest: Sendable {
   let chat: ChatRequest
   /// Whether the reasoning is given as its summary.
   let summarizesReasoning: Bool
+  /// The functions by what the model calls them.
+  let functionNames: [String: ResponsesFunctionName]
   /// Members of the request that the answer repeats.
   let repeated: JSONObject
   /// The conversation, including that of the response which the request continues.
@@ -51,6 +53,7 @@ struct ResponsesRequest: Sendable {
     let fields = try ThinkingFields(reader)
     let mode = fields.mode ?? thinking.mode
     let tools = try ResponsesTools(reader)
+    functionNames = tools.names
     let input = try ResponsesInput(reader, instructions: instructions, earlier: earlier)
     items = input.items
     isStored = try reader.bool("store") ?? true

@@ -88,18 +88,20 @@ extension ChatMessage {
     return texts
   }
 
-  /// The text of a content part: a string, or an object of one of the types that clients use for text.
+  private static let refusalPartType = "refusal"
+  /// The types that clients use for parts with text.
+  package static let textPartTypes = ["text", "input_text", "output_text", refusalPartType]
+  package static let reasoningPartType = "thinking"
+
+  /// The text of a content part: a string, or an object of one of the types with text.
   private static func textPart(_ part: JSONValue) -> String? {
     if let text = part.stringValue { return text }
-    switch part["type"]?.stringValue {
-    case "text", "input_text", "output_text": return part["text"]?.stringValue
-    case "refusal": return part["refusal"]?.stringValue
-    default: return nil
-    }
+    guard let type = part["type"]?.stringValue, textPartTypes.contains(type) else { return nil }
+    return part[type == refusalPartType ? type : "text"]?.stringValue
   }
 
   private static func reasoningPart(_ part: JSONValue) -> String? {
-    part["type"]?.stringValue == "thinking" ? part["thinking"]?.stringValue : nil
+    part["type"]?.stringValue == reasoningPartType ? part["thinking"]?.stringValue : nil
   }
 
   private static func reasoningParts(_ content: JSONValue?) -> String? {

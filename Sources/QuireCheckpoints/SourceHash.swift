@@ -68,7 +68,8 @@ extension Checkpoint {
       let (bytes, hash) = try Self.hash(path)
       hashes.append(
         SourceHash(
-          file: Self.name(path), byteCount: bytes, algorithm: .file, hash: ContentHash.hexadecimal(hash)))
+          file: PathText.name(of: path), byteCount: bytes, algorithm: .file,
+          hash: ContentHash.hexadecimal(hash)))
     }
     hashes += try adapterHashes()
     let total = files.reduce(0) { $0 + $1.byteCount }
@@ -80,7 +81,7 @@ extension Checkpoint {
       progress?(done, total)
       hashes.append(
         SourceHash(
-          file: Self.name(file.path), byteCount: file.byteCount, algorithm: .tensors,
+          file: PathText.name(of: file.path), byteCount: file.byteCount, algorithm: .tensors,
           hash: ContentHash.hexadecimal(hash)))
     }
     return hashes
@@ -94,7 +95,7 @@ extension Checkpoint {
       let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
       let attributes = try? FileManager.default.attributesOfItem(atPath: file)
       let changed = (attributes?[.modificationDate] as? Date)?.timeIntervalSinceReferenceDate ?? 0
-      return "\(Self.name(path)) \(attributes?[.size] as? Int ?? 0) \(changed)"
+      return "\(PathText.name(of: path)) \(attributes?[.size] as? Int ?? 0) \(changed)"
     }.joined(separator: "\n")
   }
 
@@ -118,10 +119,6 @@ extension Checkpoint {
       paths.append(source.path(file.name))
     }
     return paths
-  }
-
-  static func name(_ path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
   }
 
   /// Size and hash of a small file.

@@ -116,10 +116,7 @@ private enum RandomBytes {
 
   /// The word at `index` of splitmix64's sequence, which allows random access.
   static func word(_ seed: UInt64, _ index: Int) -> UInt64 {
-    var mixed = seed &+ UInt64(index + 1) &* 0x9E37_79B9_7F4A_7C15
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
+    SplitMix64.mix(seed &+ UInt64(index + 1) &* SplitMix64.increment)
   }
 }
 

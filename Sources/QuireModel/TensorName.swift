@@ -178,3 +178,15 @@ extension ActivationSite {
   /// The matrices that read this activation.
   package var readers: [LayerTensor] { LayerTensor.projections.filter { $0.activationSite == self } }
 }
+
+extension TensorName {
+  /// The name without its layer, for people: "self_attn.q_proj", "embed_tokens".
+  package var role: String {
+    switch self {
+    case .layer(_, let tensor): tensor.rawValue
+    case .finalNorm: "norm"
+    case .embedding: "embed_tokens"
+    case .head: "lm_head"
+    }
+  }
+}

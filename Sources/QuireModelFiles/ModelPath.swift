@@ -65,7 +65,7 @@ enum ModelPath {
   /// For names on the Hugging Face hub, the command that downloads them.
   private static func advice(missing path: String) -> String {
     guard let name = hubName(path) else { return "check the path" }
-    let folder = name.split(separator: "/").last.map(String.init) ?? name
+    let folder = PathText.name(of: name)
     return "download it with hf download \(name) --local-dir \(folder), then give \(folder)"
   }
 

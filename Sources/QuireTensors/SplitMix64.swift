@@ -10,7 +10,15 @@ package struct SplitMix64: RandomNumberGenerator {
   }
 
   package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
+    state &+= Self.increment
+    return Self.mix(state)
+  }
+
+  /// What the state grows by for each number.
+  package static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
+
+  /// The output function: the number that belongs to a state.
+  package static func mix(_ state: UInt64) -> UInt64 {
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
     mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB

@@ -42,7 +42,7 @@ extension LoRAAdapter {
     try paths.map { path throws(CheckpointError) in
       let (bytes, hash) = try Checkpoint.hash(path)
       return SourceHash(
-        file: name + "/" + Checkpoint.name(path), byteCount: bytes, algorithm: .file,
+        file: name + "/" + PathText.name(of: path), byteCount: bytes, algorithm: .file,
         hash: ContentHash.hexadecimal(hash))
     }
   }

@@ -34,7 +34,7 @@ package struct LoRAAdapter: Sendable {
   /// Reads the configuration and the header, not the matrices.
   package init(path: String) throws(CheckpointError) {
     self.path = path
-    name = path.split(separator: "/").last.map(String.init) ?? path
+    name = PathText.name(of: path)
     let folder = try Self.folder(path)
     let configuration = try AdapterConfiguration(folder)
     notices = configuration.notices

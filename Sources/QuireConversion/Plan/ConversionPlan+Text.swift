@@ -171,14 +171,3 @@ extension ConversionPlan {
       .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
   }
 }
-
-extension TensorName {
-  /// The name without its layer: "self_attn.q_proj", "embed_tokens".
-  fileprivate var role: String {
-    switch self {
-    case .layer(_, let tensor): tensor.rawValue
-    default:
-      String(string.split(separator: ".").dropLast().last ?? "")
-    }
-  }
-}

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireCalibration
 import QuireOptimization
 import QuireModel
@@ -94,9 +95,7 @@ struct RecipeNode {
   }
 
   static func list(_ words: [String], joiner: String) -> String {
-    let quoted = words.map { "\"\($0)\"" }
-    guard quoted.count > 1 else { return quoted.first ?? "nothing" }
-    return quoted.dropLast().joined(separator: ", ") + " \(joiner) " + quoted[quoted.count - 1]
+    words.isEmpty ? "nothing" : ListText.of(words.map { "\"\($0)\"" }, joiner: joiner)
   }
 
   /// The value as shown in error sentences.

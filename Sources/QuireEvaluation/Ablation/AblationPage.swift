@@ -1,3 +1,5 @@
+import QuireFiles
+
 /// An ablation as one self-contained HTML page in the style of the evaluation's.
 package struct AblationPage {
   let report: AblationReport
@@ -5,7 +7,7 @@ package struct AblationPage {
   package init(_ report: AblationReport) { self.report = report }
 
   package var html: String {
-    let name = report.method.model.split(separator: "/").last.map(String.init) ?? report.method.model
+    let name = PathText.name(of: report.method.model)
     return PageFrame.html(
       title: "What each technique is worth: \(name)",
       body: [

@@ -22,9 +22,7 @@ package struct ReportPage {
 
   private var names: String {
     let paths = report.json["models"]?.arrayValue ?? [report.json["model"] ?? .null]
-    let names = paths.compactMap(\.stringValue).map { path in
-      path.split(separator: "/").last.map(String.init) ?? path
-    }
+    let names = paths.compactMap(\.stringValue).map(PathText.name)
     return names.isEmpty ? "a model" : names.joined(separator: ", ")
   }
 

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireConversion
 import QuireModel
 import QuireOptimization
@@ -69,7 +70,7 @@ extension SensitivityReport {
   /// The same without the folders of the text, which are those of the machine that measured.
   var withoutFolder: SensitivityReport {
     SensitivityReport(
-      text: text.split(separator: "/").last.map(String.init) ?? text, tokenCount: tokenCount,
+      text: PathText.name(of: text), tokenCount: tokenCount,
       matrices: matrices, groups: groups, heads: heads)
   }
 }

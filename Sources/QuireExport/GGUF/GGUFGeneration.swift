@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireJSON
 import QuireModel
 import QuireModelFiles
@@ -57,7 +58,7 @@ struct GGUFGeneration: Sendable {
     guard !members.isEmpty else { return nil }
     let names = members.prefix(8).map(\.key) + (members.count > 8 ? ["others"] : [])
     return
-      "generation settings: GGUF has no key for \(list(names)) of generation_config.json, so the file is without them"
+      "generation settings: GGUF has no key for \(ListText.of(names)) of generation_config.json, so the file is without them"
   }
 }
 
@@ -92,7 +93,7 @@ private struct EndTokens {
     loss =
       lost.isEmpty
       ? nil
-      : "end tokens: GGUF has keys for three, so \(lost.count == 1 ? "the token" : "the tokens") \(list(names)) will "
+      : "end tokens: GGUF has keys for three, so \(lost.count == 1 ? "the token" : "the tokens") \(ListText.of(names)) will "
         + "not end an answer"
   }
 }
@@ -103,10 +104,4 @@ extension Tokenizer {
     let token = configuration?[member]
     return (token?.stringValue ?? token?["content"]?.stringValue).flatMap { id(of: $0) }
   }
-}
-
-/// "a", "a and b", "a, b and c".
-func list(_ names: [String]) -> String {
-  guard let last = names.last, names.count > 1 else { return names.first ?? "" }
-  return names.dropLast().joined(separator: ", ") + " and " + last
 }

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireText
 
 /// The tokens that a tokenizer adds before and after each text that is not a chat, as keys of a GGUF file.
@@ -25,6 +26,6 @@ struct GGUFTextFrame: Sendable {
       lost.isEmpty
       ? nil
       : "added to each text: GGUF has keys for one token before a text and for the end token after it, so that the tokens "
-        + "\(list(lost.prefix(8).map(String.init))) are not added"
+        + "\(ListText.of(lost.prefix(8).map(String.init))) are not added"
   }
 }

@@ -1,3 +1,4 @@
+import QuireFiles
 import QuireCheckpoints
 import QuireJSON
 import QuireModel
@@ -65,7 +66,7 @@ struct GGUFTokenizer {
       tokens.prefix(4).map { "\"\($0["content"]?.stringValue?.prefix(40) ?? "")\"" }
       + (tokens.count > 4 ? ["others"] : [])
     return
-      "added tokens: GGUF cannot hold \(list(found)) of \(list(names)), so text around them may become other tokens"
+      "added tokens: GGUF cannot hold \(ListText.of(found)) of \(ListText.of(names)), so text around them may become other tokens"
   }
 
   /// The chat templates: the default one, which is also the only one, and those with names. A name in a key has letters,

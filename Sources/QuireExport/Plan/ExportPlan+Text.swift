@@ -192,15 +192,3 @@ extension TensorEncoding {
     }
   }
 }
-
-extension TensorName {
-  /// The name without its layer: "self_attn.q_proj", "embed_tokens".
-  var role: String {
-    switch self {
-    case .layer(_, let tensor): tensor.rawValue
-    case .finalNorm: "norm"
-    case .embedding: "embed_tokens"
-    case .head: "lm_head"
-    }
-  }
-}

@@ -59,6 +59,6 @@ struct ServedReport {
 
   private static func withoutFolder(_ value: JSONValue) -> JSONValue {
     guard let path = value.stringValue else { return value }
-    return .string(path.split(separator: "/").last.map(String.init) ?? path)
+    return .string(PathText.name(of: path))
   }
 }

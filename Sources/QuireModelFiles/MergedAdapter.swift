@@ -1,6 +1,7 @@
 import QuireCheckpoints
 package import QuireJSON
 import QuireModel
+import QuireText
 
 /// A LoRA adapter that is merged into the weights of a checkpoint while they are read: what reports and lists of models
 /// say about the origin of the weights.
@@ -13,7 +14,7 @@ package struct MergedAdapter: Sendable, Equatable {
   package let hashes: [(file: String, hash: String)]
 
   /// The same on a line of its own.
-  package var sentence: String { "adapter: \(description), merged in float32" }
+  package var sentence: String { "adapter: \(description.visibleLine), merged in float32" }
 
   package var json: JSONValue {
     let files = hashes.map { ["file": .string($0.file), "hash": .string($0.hash)] as JSONValue }

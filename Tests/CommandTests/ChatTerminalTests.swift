@@ -70,11 +70,58 @@ import Testing
 
   private enum ChatHint { static let text = "Control-C again, Control-D or /exit leaves" }
 
-  @Test(arguments: [SIGINT, SIGTERM])
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
   func aSignalAtThePromptEndsTheProgramAndRestoresTheTerminal(_ signal: Int32) throws {
     let session = try chat()
     session.signal(signal)
     #expect(session.finish() == 128 + signal)
+    // Bracketed paste was turned on, and off again.
+    let modes = session.transcript.matches(of: /\u{1b}\[\?2004[hl]/).map { String($0.output) }
+    #expect(modes == ["\u{1b}[?2004h", "\u{1b}[?2004l"])
+  }
+
+  /// Bytes that are not UTF-8 are left out with a sentence, and the key after them has its effect.
+  @Test(
+    arguments: [
+      [0xE9], [0xC3], [0x80], [0xF5], [0xE2, 0x82],
+      Array("\u{1b}[200~x".utf8) + [0xE9] + Array("\u{1b}[201~".utf8),
+    ] as [[UInt8]])
+  func keysThatAreNotUTF8AreRefused(_ bytes: [UInt8]) throws {
+    let session = try chat(["--quiet"])
+    session.type(bytes: Array("/hel".utf8) + bytes + Array("p\r".utf8))
+    #expect(session.wait(for: "> ", after: "Alt-Return"), "\(session.transcript.debugDescription)")
+    #expect(session.transcript.contains("expected keys or pasted text in UTF-8"))
+    #expect(!session.transcript.contains("\u{FFFD}"))
+    session.type("\u{4}")
+    #expect(session.finish() == 0)
+  }
+
+  /// The key after a sequence that has no end is not part of it.
+  @Test(arguments: ["\u{1b}[1", "\u{1b}[", "\u{1b}\u{1b}[D\u{1b}[C"])
+  func aCutSequenceSwallowsNoKey(_ sequence: String) throws {
+    let session = try chat(["--quiet"])
+    session.type("/help" + sequence + "\r")
+    #expect(session.wait(for: "> ", after: "Alt-Return"), "\(session.transcript.debugDescription)")
+    session.type("\u{4}")
+    #expect(session.finish() == 0)
+  }
+
+  /// A recalled line that was changed is found again as it was left; after a line is sent, as it was sent.
+  @Test func aChangedLineOfTheHistoryIsKept() throws {
+    let session = try chat(["--quiet"])
+    for word in ["/thinking", "/no-thinking"] {
+      session.type(word + "\r")
+      #expect(session.wait(for: "> \(word)\r"))
+    }
+    session.type("\u{1b}[Ax\u{1b}[A\u{1b}[B")
+    #expect(session.wait(for: "> /no-thinkingx\r"))
+    session.type("\u{1b}[B\u{15}/clear\r")
+    #expect(session.wait(for: "> /clear\r"))
+    let before = session.transcript.count
+    session.type("\u{1b}[A\u{1b}[A")
+    #expect(eventuallyRead(session) { $0.dropFirst(before).contains("> /no-thinking\r") })
+    session.type("\u{15}/exit\r")
+    #expect(session.finish() == 0)
   }
 
   /// Keys, and the line that they make; the program repeats a line that begins with `/system`… by refusing it as too

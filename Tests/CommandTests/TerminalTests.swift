@@ -85,6 +85,43 @@ import Testing
     #expect(!(try BuiltProgram.quire.run("inspect", output)).output.contains("\u{1b}"))
   }
 
+  /// A line feed in a name would forge a line or break a table.
+  @Test func namesStayOnOneLine() throws {
+    let recipe = place.recipe(#"{ name: "n\nline2", steps: [{ step: "quantize", scheme: "int8" }] }"#)
+    let (pack, text) = (place.place("a\nline2.quire"), place.place("t\nline2.txt"))
+    try Data("one two three\n".utf8).write(to: URL(fileURLWithPath: text))
+    let model = place.checkpoint.path
+    for words in [
+      ["convert", model, "--recipe", recipe, "--output", pack], ["inspect", pack], ["verify", pack],
+      ["evaluate", pack, "--text", text, "--no-speed"],
+      ["evaluate", model, "--recipe", recipe, "--text", text, "--no-speed"],
+    ] {
+      let outcome = try BuiltProgram.quire.run(words)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let lines = outcome.output.split(separator: "\n")
+      #expect(!lines.contains { $0.hasPrefix("line2") }, "\(outcome.output)")
+      #expect(outcome.output.contains("\\u000aline2"), "\(outcome.output)")
+    }
+  }
+
+  /// The sentence about the signal does not stand in the line of the answer.
+  @Test func aStoppedAnswerEndsItsLine() throws {
+    let folder = TemporaryFolder()
+    var checkpoint = DictatingCheckpoint(nonThinking: "word one two", isEndless: true)
+    checkpoint.base.maximumPositions = 1 << 17
+    checkpoint.write(to: folder)
+    let session = try #require(
+      TerminalSession([
+        "generate", folder.path, "x", "--no-thinking", "--temperature", "0", "--context", "131072",
+      ]))
+    #expect(session.wait(for: "word one"))
+    session.type("\u{3}")
+    #expect(session.finish() == 130)
+    #expect(
+      session.transcript.contains("\nquire generate: stopped by SIGINT\n"),
+      "\(session.transcript.suffix(200))")
+  }
+
   @Test func aModelsControlCharactersReachPipesOnly() throws {
     let folder = TemporaryFolder()
     DictatingCheckpoint(nonThinking: "a\u{1b}[31mb\tc\nd").write(to: folder)

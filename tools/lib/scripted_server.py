@@ -2,7 +2,7 @@
 
 It passes the page on as another server sends it, headers included, and its description of the model. The last message
 of a chat chooses the answer: `slow`, `cut`, `refused`, `locked`; every other text comes back as the answer, in pieces
-that end anywhere.
+that end anywhere. `too long` in any message is refused, and so is another model than the described one.
 """
 
 import http.server
@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 
-KEY = "secret key"
+KEY = "secret-key"
 
 
 class ScriptedServer(http.server.ThreadingHTTPServer):
@@ -49,6 +49,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.bodies.append(body)
         text = body["messages"][-1]["content"]
+        if body.get("model", self.server.model["id"]) != self.server.model["id"]:
+            return self.answer_json(404, {"error": {"message": "expected another model", "code": "model_not_found"}})
+        if any(message["content"] == "too long" for message in body["messages"]):
+            return self.answer_json(400, {"error": {"message": "expected at most 9 tokens, found 10"}})
         if text == "refused":
             return self.answer_json(503, {"error": {"message": "expected fewer requests; come again later"}})
         if text == "locked" and self.headers.get("Authorization") != "Bearer " + KEY:

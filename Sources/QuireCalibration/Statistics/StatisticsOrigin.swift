@@ -4,6 +4,7 @@ import QuireCheckpoints
 package import QuireJSON
 package import QuireModel
 import QuireTensors
+import QuireText
 
 /// The origin of statistics: the metadata of their file, and the calibration entry of a pack made with them.
 package struct StatisticsOrigin: Sendable, Equatable {
@@ -90,7 +91,7 @@ extension StatisticsOrigin.Text {
   }
 
   package var sentence: String {
-    "\(CountText.of(windows, "window")) of \(source), \(tokens) tokens, seed \(seed)"
+    "\(CountText.of(windows, "window")) of \(source.visibleLine), \(tokens) tokens, seed \(seed)"
       + (shard.map { ", shard \($0.text)" } ?? "")
   }
 

@@ -14,7 +14,8 @@ extension ConversionPlan {
   /// - Parameter width: in which tables must fit; wider ones are split into several
   package func text(width: Int) -> String {
     var lines = [
-      "recipe \(recipe.name), \(recipe.steps.count) step\(recipe.steps.count == 1 ? "" : "s")", "",
+      "recipe \(recipe.name.visibleLine), \(recipe.steps.count) step\(recipe.steps.count == 1 ? "" : "s")",
+      "",
     ]
     lines += Self.table(
       [["step", "parameters", "size", "bits/weight", "of the checkpoint"]] + stages.map(stageCells),
@@ -29,7 +30,7 @@ extension ConversionPlan {
     if let path = recipe.calibration.statistics, recipe.needsCalibration {
       lines += [
         "",
-        "statistics: those of the unmodified model in \(path), so no layer compensates what the steps did "
+        "statistics: those of the unmodified model in \(path.visibleLine), so no layer compensates what the steps did "
           + "to the layers before it"
           + (recipe.quantization?.isAsymmetric == true ? ", and the field \"asymmetry\" has no effect" : ""),
       ]
@@ -61,7 +62,7 @@ extension ConversionPlan {
 
   private func calibrationSentence(_ set: CalibrationSet) -> String {
     let amount =
-      "calibration: \(CountText.of(set.windows.count, "window")) of \(set.sourceName), \(set.tokenCount) tokens"
+      "calibration: \(CountText.of(set.windows.count, "window")) of \(set.sourceName.visibleLine), \(set.tokenCount) tokens"
     guard set.shortfall(of: recipe.calibration) != nil else { return amount }
     let asked = recipe.calibration
     return

@@ -81,10 +81,10 @@ package struct Converter {
   package func text(width: Int) -> String {
     let source = source.map { $0.sentence + "\n" } ?? ""
     let adapters = loader.checkpoint.adapters.map {
-      "adapter: \($0.description), merged in float32 before the first step\n"
+      "adapter: \($0.description.visibleLine), merged in float32 before the first step\n"
     }
     return
-      "\(plan.text(width: width))\n\(source)\(adapters.joined())chat format: \(tokenizer.chatFormat.summary)"
+      "\(plan.text(width: width))\n\(source)\(adapters.joined())chat format: \(tokenizer.chatFormat.summary.visibleLine)"
   }
 
   /// The same with the speed of this machine in the plan, which takes up to three seconds to measure; what `other` has

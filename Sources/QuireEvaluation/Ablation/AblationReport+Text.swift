@@ -8,14 +8,14 @@ extension AblationReport {
     var parts = [heading, gainTable(width: width)]
     if rows.contains(where: { $0.technique.mayChangeAnswers }) { parts.append(accuracyTable(width: width)) }
     parts.append(variantTable(width: width))
-    parts.append((sentences + notes).map { $0 + "\n" }.joined())
+    parts.append((sentences + notes).map { $0.visibleLine + "\n" }.joined())
     return parts.joined(separator: "\n")
   }
 
   var heading: String {
     let left = method.leftOutCount > 0 ? " (\(method.leftOutCount) longer than the context left out)" : ""
     return
-      "\(method.model): \(CountText.of(method.requestCount, "request")) (\(method.requests)) of \(method.promptTokens) prompt tokens, "
+      "\(method.model.visibleLine): \(CountText.of(method.requestCount, "request")) (\(method.requests.visibleLine)) of \(method.promptTokens) prompt tokens, "
       + "greedy\(left); \(CountText.of(method.slots, "slot")), \(CountText.of(method.threadCount, "thread")), \(method.instructionSet), "
       + CountText.of(method.rounds, "round") + "\n"
   }

@@ -71,7 +71,7 @@ package struct ReportComparison: Sendable {
           + [difference("klMean", row, old), percent("perplexity", row, old)]
           + modes.map { points($0, row, old) })
     }
-    let lines = missing.map { "not in the earlier report: \($0)\n" }.joined()
+    let lines = missing.map { "not in the earlier report: \($0.visibleLine)\n" }.joined()
     return table.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n") + lines
   }
 

@@ -8,8 +8,8 @@ extension EvaluationReport {
   ///
   /// A figure that ends in ≈ is within two standard errors of the reference's: no difference is claimed.
   package func table(width: Int = 120) -> String {
-    var text = "Evaluation of \(([model] + otherModels).joined(separator: ", "))"
-    if let reference, reference != model { text += " against \(reference)" }
+    var text = "Evaluation of \(([model] + otherModels).joined(separator: ", ").visibleLine)"
+    if let reference, reference != model { text += " against \(reference.visibleLine)" }
     text +=
       " (\(method.threadCount) \(method.threadCount == 1 ? "thread" : "threads"), \(method.instructionSet))\n"
     for adapter in adapters { text += adapter.sentence + ", into every checkpoint\n" }
@@ -24,11 +24,11 @@ extension EvaluationReport {
     return text + "\n" + legend(width: width)
   }
 
-  /// The text wrapped to lines of at most `width` characters, the second and later ones indented; each ends in a
+  /// The text, on a single line at first, wrapped to lines of at most `width` characters, the second and later ones indented; each ends in a
   /// line feed.
   static func wrapped(_ text: String, width: Int) -> String {
     var lines = [""]
-    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+    for word in text.visibleLine.split(separator: " ", omittingEmptySubsequences: false) {
       let line = lines[lines.count - 1]
       if !line.isEmpty, line.count + 1 + word.count > width {
         lines.append("  " + word)

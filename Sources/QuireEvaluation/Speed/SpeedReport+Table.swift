@@ -8,7 +8,7 @@ extension SpeedReport {
   package func table(width: Int) -> String {
     let formats = subject.formats.joined(separator: " and ")
     return """
-      \(subject.name), \(subject.layerCount) layers, \(formats), \(ByteText.of(subject.weightBytes)) of weights; kv cache \(keyValueElement.rawValue)
+      \(subject.name.visibleLine), \(subject.layerCount) layers, \(formats), \(ByteText.of(subject.weightBytes)) of weights; kv cache \(keyValueElement.rawValue)
       quire \(version), \(instructionSet.rawValue), \(CountText.of(threadCount, "thread")), \(processor)
       limits: \(number(limits.int8MultiplyAddsPerSecond / 1e9, 0)) GMAC/s int8, \(number(limits.readBytesPerSecond / 1e9, 1)) GB/s read
 

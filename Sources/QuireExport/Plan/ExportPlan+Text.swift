@@ -10,7 +10,7 @@ extension ExportPlan {
 
   /// - Parameter width: in which the table must fit; a wider one is split into several
   package func text(width: Int) -> String {
-    var lines = ["\(options.format.rawValue) of \(model.name)", ""]
+    var lines = ["\(options.format.rawValue) of \(model.name.visibleLine)", ""]
     var table = TextTable(columns: [
       .init("tensors", .left), .init("count"), .init("in the model", .left), .init("in the export", .left),
       .init("values", .left), .init("size"),

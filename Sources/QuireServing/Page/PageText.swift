@@ -4,11 +4,11 @@
 /// The chat page and the values of its headers.
 enum PageText {
   /// For `style-src`: the hash of the text between the style tags.
-  static let styleHash = "sha256-YVf1Yg8ytdxwxHjsXsIpdQn04fpRq8GUjSibViSbQgA="
+  static let styleHash = "sha256-AsPyelJs9aJxuB3+LNj4iU0Pc4OhPp2yKRkArpMkik0="
   /// For `script-src`: the hash of the text between the script tags.
-  static let scriptHash = "sha256-nr/UQp8mejCKiI/10pv7bNyl274pqhNNAZ6Gk0fGuo4="
+  static let scriptHash = "sha256-oaDVFwKD5wHHNkkB6BMbhtzxmD1s1r8AI1CTF6ImhC4="
   /// The entity tag; each version of the page has another.
-  static let entityTag = "\"e9a978b8c75cd1ce\""
+  static let entityTag = "\"64cc33e1fc534abe\""
 
   static let html = #"""
 <!doctype html>
@@ -37,7 +37,7 @@ enum PageText {
   --bad: #a01c1c;
   --bad-back: #fdecec;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --back: #14171a;
     --raised: #1e2327;
@@ -119,7 +119,7 @@ main > * { max-width: 50rem; margin: 0 auto; }
 @keyframes pulse { 50% { opacity: .25; } }
 
 /* Reasoning */
-.thought { border-left: 3px solid var(--line); padding-left: .75rem; margin-bottom: .75rem; color: var(--muted); }
+.thought { border-inline-start: 3px solid var(--line); padding-inline-start: .75rem; margin-bottom: .75rem; color: var(--muted); }
 .thought summary { cursor: pointer; font-size: .9rem; padding: .2rem 0; font-variant-numeric: tabular-nums; }
 .thought .text { white-space: pre-wrap; font-size: .92rem; padding: .25rem 0 .4rem; }
 
@@ -128,17 +128,17 @@ main > * { max-width: 50rem; margin: 0 auto; }
 .markdown h1 { font-size: 1.35rem; } .markdown h2 { font-size: 1.2rem; } .markdown h3 { font-size: 1.08rem; }
 .markdown h4, .markdown h5, .markdown h6 { font-size: 1rem; }
 .markdown :is(h1, h2, h3, h4, h5, h6) { line-height: 1.3; }
-.markdown :is(ul, ol) { margin-bottom: 0; padding-left: 1.6rem; }
+.markdown :is(ul, ol) { margin-bottom: 0; padding-inline-start: 1.6rem; }
 .markdown li + li { margin-top: .25rem; }
 .markdown li > :is(ul, ol) { margin-top: .25rem; }
 .markdown blockquote { margin-left: 0; margin-right: 0; border-left: 3px solid var(--line); padding-left: .9rem; color: var(--muted); }
 .markdown hr { border: 0; border-top: 1px solid var(--line); }
 .markdown a { color: var(--accent); }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .88em; }
-code { background: var(--code); border-radius: .3rem; padding: .1em .3em; }
+code { unicode-bidi: isolate; background: var(--code); border-radius: .3rem; padding: .1em .3em; }
 pre { margin: 0; padding: .75rem .9rem; overflow-x: auto; line-height: 1.5; }
 pre code { background: none; padding: 0; font-size: inherit; }
-.code { border: 1px solid var(--line); border-radius: .5rem; background: var(--code); overflow: hidden; }
+.code { direction: ltr; border: 1px solid var(--line); border-radius: .5rem; background: var(--code); overflow: hidden; }
 .code-head {
   display: flex; justify-content: space-between; align-items: center; padding: .1rem .25rem .1rem .9rem;
   border-bottom: 1px solid var(--line); font-size: .8rem; color: var(--muted);
@@ -146,7 +146,7 @@ pre code { background: none; padding: 0; font-size: inherit; }
 .code-head button { border: 0; background: none; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
-th, td { border-bottom: 1px solid var(--line); padding: .35rem .75rem .35rem 0; text-align: left; vertical-align: top; }
+th, td { border-bottom: 1px solid var(--line); padding: .35rem .75rem .35rem 0; text-align: start; vertical-align: top; }
 th { font-weight: 600; }
 .right { text-align: right; } .center { text-align: center; }
 #model-body summary { cursor: pointer; padding: .25rem 0; }
@@ -227,6 +227,30 @@ dd { margin: 0; overflow-wrap: anywhere; }
   /* For screen readers only: the conversation shows the same. */
   #status { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 }
+@media (forced-colors: active) {
+  /* These parts are drawn as backgrounds, which the browser would remove. */
+  .switch span, .switch span::after, .waiting::after { forced-color-adjust: none; }
+  .switch span { background: Canvas; outline: 1px solid CanvasText; }
+  .switch span::after, .waiting::after { background: CanvasText; }
+  .switch input:checked + span { background: Highlight; }
+  .switch input:checked + span::after { background: HighlightText; }
+  .switch input:focus-visible + span { outline: 3px solid Highlight; }
+  .user .text, .error, .notice { border: 1px solid CanvasText; }
+}
+@media print {
+  html, body { height: auto; }
+  body { display: block; }
+  main { overflow: visible; padding: 1rem 0; }
+  footer, header button, .actions, .code-head button, .empty, .waiting { display: none; }
+  .user .text, pre, tr { break-inside: avoid; }
+  .user .text { border: 1px solid var(--line); }
+  pre { white-space: pre-wrap; }
+  .table, .code { overflow: visible; }
+  body:has(dialog[open]) :is(header, main) { display: none; }
+  dialog { position: absolute; width: auto; max-width: none; max-height: none; border: 0; overflow: visible; }
+  #model-body { overflow: visible; }
+  .dialog-head button { display: none; }
+}
 @media (prefers-reduced-motion: reduce) {
   * { animation: none !important; transition: none !important; scroll-behavior: auto !important; }
 }
@@ -265,7 +289,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
     <button type="button" id="cancel-edit" class="link">Cancel</button>
   </p>
   <form id="composer">
-    <textarea id="prompt" rows="1" aria-label="Message" placeholder="Message" autocomplete="off"
+    <textarea id="prompt" rows="1" dir="auto" aria-label="Message" placeholder="Message" autocomplete="off"
       enterkeyhint="send"></textarea>
     <button type="submit" id="send" class="primary">Send</button>
     <button type="button" id="stop" class="primary" hidden>Stop</button>
@@ -279,7 +303,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
       <summary>Settings</summary>
       <div class="panel">
         <label class="wide">System prompt
-          <textarea id="system" rows="3" placeholder="none"></textarea></label>
+          <textarea id="system" rows="3" dir="auto" placeholder="none"></textarea></label>
         <label>Temperature <input data-field="temperature" type="number" min="0" max="2" step="any"></label>
         <label>Top-p <input data-field="top_p" type="number" min="0" max="1" step="any"></label>
         <label>Top-k <input data-field="top_k" type="number" min="-1" step="1"></label>
@@ -290,7 +314,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
           <input data-field="repetition_penalty" type="number" min="0.01" max="10" step="any"></label>
         <label>Maximum tokens
           <input data-field="max_tokens" type="number" min="1" step="1" placeholder="context"></label>
-        <label>Seed <input data-field="seed" type="number" step="1" placeholder="random"></label>
+        <label>Seed <input data-field="seed" type="number" min="-9007199254740991" max="9007199254740991" step="1"
+          placeholder="random"></label>
         <p class="wide hint">An empty field means the model's default, shown in gray.
           <button type="button" id="reset-settings" class="link">Clear all fields</button></p>
       </div>
@@ -329,10 +354,12 @@ function element(tag, properties = {}, ...children) {
 
 /// Copies text; the button's label then says whether this succeeded.
 async function copyText(text, button) {
-  const label = button.textContent;
+  // Pressed again within the time, the button has another text than its label.
+  button.dataset.label ??= button.textContent;
   const done = await writeClipboard(text);
   button.textContent = done ? "Copied" : "Copying failed";
-  setTimeout(() => { button.textContent = label; }, 1500);
+  clearTimeout(Number(button.dataset.timer));
+  button.dataset.timer = setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
 }
 
 async function writeClipboard(text) {
@@ -341,38 +368,56 @@ async function writeClipboard(text) {
     return true;
   } catch {
     // Browsers disable the clipboard API for plain-HTTP pages of other machines; copying a selection still works.
+    const focused = document.activeElement;
     const area = element("textarea", { value: text, readOnly: true });
     document.body.append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    focused?.focus();
     return done;
   }
 }
 
-/// Storage of this tab until it is closed. If the browser forbids it or its limit is reached, nothing is stored.
+/// Storage of this tab until it is closed. If the browser forbids it or its limit is reached, a value lasts only until
+/// the page is left.
 const tabStore = {
+  unstored: new Map(),
   read(name) {
+    if (this.unstored.has(name)) return this.unstored.get(name);
     try { return JSON.parse(sessionStorage.getItem("quire." + name)); } catch { return null; }
   },
+  /// Returns whether the value was stored.
   write(name, value) {
-    try { sessionStorage.setItem("quire." + name, JSON.stringify(value)); } catch { /* not kept */ }
+    try {
+      sessionStorage.setItem("quire." + name, JSON.stringify(value));
+      this.unstored.delete(name);
+      return true;
+    } catch {
+      this.unstored.set(name, value);
+      return false;
+    }
   },
 };
 
 /// 1.2 s, 34 s, 2 min 5 s.
 function durationText(seconds) {
-  if (seconds < 10) return seconds.toFixed(1) + " s";
-  if (seconds < 60) return Math.round(seconds) + " s";
-  return Math.floor(seconds / 60) + " min " + Math.round(seconds % 60) + " s";
+  if (seconds < 9.95) return seconds.toFixed(1) + " s";
+  const whole = Math.round(seconds);
+  return whole < 60 ? whole + " s" : Math.floor(whole / 60) + " min " + whole % 60 + " s";
 }
 
-/// 950 B, 2.36 MB.
-function byteText(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
+/// 950 B, 2.36 MB, as the command line writes sizes (`ByteText`).
+const byteText = (bytes) => bytes < 1000 ? bytes + " B" : scaledText(bytes / 1000, ["kB", "MB", "GB", "TB"]);
+
+/// 596 M, 14.8 B parameters.
+const parameterText = (count) => scaledText(count / 1e6, ["M", "B"]) + " parameters";
+
+/// A value with three digits in the unit that keeps it below 1000 after rounding.
+function scaledText(value, units) {
   let unit = 0;
-  while (bytes >= 1000 && unit < units.length - 1) { bytes /= 1000; unit += 1; }
-  return (unit === 0 ? bytes : bytes.toPrecision(3)) + " " + units[unit];
+  while (value >= 999.5 && unit < units.length - 1) { value /= 1000; unit += 1; }
+  return value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + " " + units[unit];
 }
 
 const countText = (count, noun) => count.toLocaleString("en") + " " + noun + (count === 1 ? "" : "s");
@@ -381,16 +426,19 @@ const countText = (count, noun) => count.toLocaleString("en") + " " + noun + (co
 // since it was drawn. Follows CommonMark for what models write: headings, lists, quotes, fences, rules, tables.
 
 const blockDepthMax = 8;
-const fenceStart = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;
-const headingLine = /^ {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$/;
+// These patterns take linear time: no two parts that follow each other match the same character.
+const fenceStart = /^ {0,3}(`{3,}|~{3,}(?!~))([^`]*)$/;
+const headingLine = /^ {0,3}(#{1,6})(?!\S)/;
+const headingEnd = /(?:^|\s)#+$/;
 const ruleLine = /^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$/;
 const quoteLine = /^ {0,3}> ?/;
-const itemLine = /^( {0,3})([-*+]|\d{1,9}[.)])( {1,4}|$)(.*)$/;
-const tableRule = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
+const itemLine = /^( {0,3})([-*+]|\d{1,9}[.)])( {0,3}\t| {1,4}|$)(.*)$/;
+const codeLine = /^(?: {4}| {0,3}\t)/;
+const tableRuleCell = /^:?-+:?$/;
 
 /// The blocks of a text.
 function parseBlocks(text, depth = 0) {
-  const lines = text.replace(/\r\n?/g, "\n").replace(/\t/g, "    ").split("\n");
+  const lines = text.replace(/\r\n?/g, "\n").split("\n");
   const blocks = [];
   for (let at = 0; at < lines.length;) {
     if (lines[at].trim() === "") { at += 1; continue; }
@@ -402,11 +450,35 @@ function parseBlocks(text, depth = 0) {
   return blocks;
 }
 
+/// The columns that a text takes; a tab ends at a multiple of four.
+function columnCount(text) {
+  let count = 0;
+  for (const character of text) count += character === "\t" ? 4 - count % 4 : 1;
+  return count;
+}
+
+const indentation = (line) => columnCount(/^[ \t]*/.exec(line)[0]);
+
+/// A line without up to `count` columns of its indentation. The rest of a tab becomes spaces.
+function withoutIndentation(line, count) {
+  let column = 0;
+  let at = 0;
+  while (column < count && (line[at] === " " || line[at] === "\t")) {
+    column += line[at] === "\t" ? 4 - column % 4 : 1;
+    at += 1;
+  }
+  return " ".repeat(Math.max(0, column - count)) + line.slice(at);
+}
+
 /// The block that begins in line `at`, and the line after it.
 function readBlock(lines, at, depth) {
   const line = lines[at];
+  if (codeLine.test(line)) return readIndentedCode(lines, at);
   const heading = headingLine.exec(line);
-  if (heading) return [{ kind: "heading", level: heading[1].length, text: heading[2] || "" }, at + 1];
+  if (heading) {
+    const text = line.slice(heading[0].length).trim().replace(headingEnd, "").trim();
+    return [{ kind: "heading", level: heading[1].length, text }, at + 1];
+  }
   if (ruleLine.test(line)) return [{ kind: "rule" }, at + 1];
   const fence = fenceStart.exec(line);
   if (fence) return readFence(lines, at, fence);
@@ -420,14 +492,23 @@ function readBlock(lines, at, depth) {
 
 /// A fence without an end extends to the end of the text, as during an answer.
 function readFence(lines, at, fence) {
-  const indent = line => line.search(/[^ ]|$/);
-  const margin = indent(lines[at]);
+  const margin = indentation(lines[at]);
   const close = new RegExp("^ {0,3}" + fence[1][0] + "{" + fence[1].length + ",}\\s*$");
   let end = at + 1;
   while (end < lines.length && !close.test(lines[end])) end += 1;
-  const code = lines.slice(at + 1, end).map((line) => line.slice(Math.min(margin, indent(line))));
+  const code = lines.slice(at + 1, end).map((line) => withoutIndentation(line, margin));
   const language = fence[2].trim().split(/\s+/)[0];
   return [{ kind: "code", language, text: code.join("\n") }, Math.min(end + 1, lines.length)];
+}
+
+/// Lines indented by four columns or more, with the blank lines between them.
+function readIndentedCode(lines, at) {
+  let end = at + 1;
+  for (let next = end; next < lines.length && (codeLine.test(lines[next]) || lines[next].trim() === ""); next += 1) {
+    if (lines[next].trim() !== "") end = next + 1;
+  }
+  const code = lines.slice(at, end).map((line) => withoutIndentation(line, 4));
+  return [{ kind: "code", language: "", text: code.join("\n") }, end];
 }
 
 function readQuote(lines, at, depth) {
@@ -446,16 +527,16 @@ function readList(lines, at, depth) {
   while (end < lines.length) {
     const item = itemLine.exec(lines[end]);
     if (!item || ruleLine.test(lines[end]) || item[2].slice(-1) !== first[2].slice(-1)) break;
-    const width = item[1].length + item[2].length + Math.max(1, item[3].length);
+    const width = columnCount(item[1] + item[2] + (item[3] || " "));
     const content = [item[4]];
     end += 1;
     for (; end < lines.length; end += 1) {
       const line = lines[end];
-      const isIndented = line.search(/[^ ]|$/) >= Math.min(width, item[1].length + 2);
+      const isIndented = indentation(line) >= Math.min(width, item[1].length + 2);
       if (line.trim() === "") {
         content.push("");
       } else if (isIndented) {
-        content.push(line.slice(Math.min(width, line.search(/[^ ]|$/))));
+        content.push(withoutIndentation(line, width));
       } else if (content[content.length - 1] !== "" && !beginsBlock(lines, end, depth)) {
         content.push(line);
       } else {
@@ -472,9 +553,12 @@ function cells(line) {
   return text.split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, "|"));
 }
 
-const isTable = (lines, at) =>
-  lines[at].includes("|") && at + 1 < lines.length && tableRule.test(lines[at + 1])
-  && cells(lines[at]).length === cells(lines[at + 1]).length;
+function isTable(lines, at) {
+  if (!lines[at].includes("|") || at + 1 >= lines.length) return false;
+  if (codeLine.test(lines[at]) || codeLine.test(lines[at + 1])) return false;
+  const rule = cells(lines[at + 1]);
+  return rule.every((cell) => tableRuleCell.test(cell)) && cells(lines[at]).length === rule.length;
+}
 
 function readTable(lines, at) {
   const head = cells(lines[at]);
@@ -507,13 +591,14 @@ function readParagraph(lines, at, depth) {
 
 const inlineDepthMax = 8;
 const plainRun = /[^\\`*_~[!<h\n]+/y;
-const linkForm = /!?\[((?:[^\[\]\\]|\\.)*)\]\(\s*<?([^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/y;
+// After the spaces no other space can begin the address; otherwise a failed search would take quadratic time.
+const linkForm = /!?\[((?:[^\[\]\\]|\\.)*)\]\(\s*(?!\s)<?([^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/y;
 const angleLink = /<(https?:\/\/[^\s<>]+)>/y;
 const bareLink = /https?:\/\/[^\s<>"'`\]]*[^\s<>"'`\].,;:!?)*_]/y;
 
-/// The DOM nodes of a text.
-function inlineNodes(text, depth = 0) {
-  const reader = { text, depth, absent: new Set() };
+/// The DOM nodes of a text. The label of a link contains no other links.
+function inlineNodes(text, depth = 0, isInLink = false) {
+  const reader = { text, depth, isInLink, absent: new Set() };
   const nodes = [];
   let plain = "";
   for (let at = 0; at < text.length;) {
@@ -542,6 +627,7 @@ function readInline(reader, at) {
   const { text } = reader;
   const character = text[at];
   const literal = { node: character, end: at + 1 };
+  if (reader.isInLink && /[[!<h]/.test(character)) return literal;
   switch (character) {
     case "\\": {
       const next = text[at + 1];
@@ -571,7 +657,7 @@ function linkNode(address, label, depth) {
   let url;
   try { url = new URL(address); } catch { return null; }
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
-  const children = label && depth < inlineDepthMax ? inlineNodes(label, inlineDepthMax) : [label || address];
+  const children = label ? inlineNodes(label, depth + 1, true) : [address];
   return element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }
 
@@ -591,7 +677,7 @@ function readCode(reader, at) {
       const found = runLength(text, end);
       if (found === length) {
         let code = text.slice(begin, end).replace(/\n/g, " ");
-        if (/^ .*[^ ].* $/.test(code)) code = code.slice(1, -1);
+        if (code.startsWith(" ") && code.endsWith(" ") && code.trim() !== "") code = code.slice(1, -1);
         return { node: element("code", {}, code), end: end + length };
       }
       end += found;
@@ -603,7 +689,7 @@ function readCode(reader, at) {
 
 /// *emphasis*, **strong**, ~~deleted~~. Underscores inside words are part of them.
 function readEmphasis(reader, at) {
-  const { text, depth } = reader;
+  const { text, depth, isInLink } = reader;
   const character = text[at];
   const length = runLength(text, at);
   const mark = character.repeat(Math.min(length, 2));
@@ -617,7 +703,7 @@ function readEmphasis(reader, at) {
   if (end < 0) return literal;
   const tag = mark === "~~" ? "del" : mark.length === 2 ? "strong" : "em";
   return {
-    node: element(tag, {}, ...inlineNodes(text.slice(begin, end), depth + 1)),
+    node: element(tag, {}, ...inlineNodes(text.slice(begin, end), depth + 1, isInLink)),
     end: end + mark.length,
   };
 }
@@ -638,7 +724,8 @@ function closingMark({ text, absent }, begin, mark) {
   return -1;
 }
 
-// Markdown, second half: blocks become nodes, and a growing text is drawn again only where it changed.
+// Markdown, second half: blocks become nodes, and a growing text is drawn again only where it changed. Each block of text
+// has the direction of its first letter.
 
 /// Draws a growing text. Unchanged blocks keep their nodes, so that a selection in them stays.
 class MarkdownView {
@@ -659,13 +746,13 @@ class MarkdownView {
 
 function blockNode(block) {
   switch (block.kind) {
-    case "heading": return element("h" + block.level, {}, ...inlineNodes(block.text));
+    case "heading": return element("h" + block.level, { dir: "auto" }, ...inlineNodes(block.text));
     case "rule": return element("hr");
     case "code": return codeNode(block);
     case "quote": return element("blockquote", {}, ...block.blocks.map(blockNode));
     case "list": return listNode(block);
     case "table": return tableNode(block);
-    default: return element("p", {}, ...inlineNodes(block.text));
+    default: return element("p", { dir: "auto" }, ...inlineNodes(block.text));
   }
 }
 
@@ -678,7 +765,7 @@ function codeNode({ language, text }) {
 }
 
 function listNode({ isOrdered, start, items }) {
-  const list = element(isOrdered ? "ol" : "ul");
+  const list = element(isOrdered ? "ol" : "ul", { dir: "auto" });
   if (isOrdered && start !== 1) list.start = start;
   for (const blocks of items) {
     // The only paragraph of an item needs no margin.
@@ -691,7 +778,7 @@ function listNode({ isOrdered, start, items }) {
 
 function tableNode({ head, aligns, rows }) {
   const row = (tag, texts) => element("tr", {}, ...texts.map((text, column) =>
-    element(tag, { className: aligns[column] || "" }, ...inlineNodes(text))));
+    element(tag, { className: aligns[column] || "", dir: "auto" }, ...inlineNodes(text))));
   return scrollingTable(element("thead", {}, row("th", head)),
     element("tbody", {}, ...rows.map((texts) => row("td", texts))));
 }
@@ -706,10 +793,15 @@ function scrollingTable(...parts) {
 
 /// A failed request, with one sentence for the user. The server's sentences begin with a small letter.
 class ServerError extends Error {
-  constructor(message, status) {
+  /// - Parameter code: the kind of error, as in the server's answer; undefined where it has none.
+  constructor(message, status, code) {
     super(message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?]$/.test(message) ? "" : "."));
     this.status = status;
+    this.code = code;
   }
+
+  /// Whether the server refuses the contents of the request, so that the same request would be refused again.
+  get isRefusal() { return [400, 413, 422].includes(this.status); }
 }
 
 /// Splits text that arrives in parts of any size into server-sent events.
@@ -764,7 +856,7 @@ async function send(path, options = {}) {
   const message = body?.error?.message;
   throw new ServerError(
     typeof message === "string" ? message : "The server answered with status " + response.status + ".",
-    response.status);
+    response.status, body?.error?.code);
 }
 
 /// The chunks of a streamed chat completion as they arrive.
@@ -857,8 +949,8 @@ const settings = {
   },
 
   systemMessages() {
-    const text = byId("system").value.trim();
-    return text ? [{ role: "system", content: text }] : [];
+    const text = byId("system").value;
+    return text.trim() ? [{ role: "system", content: text }] : [];
   },
 };
 
@@ -904,7 +996,7 @@ class AnswerView {
     this.thoughtText = document.createTextNode("");
     this.thoughtSummary = element("summary");
     this.thought = element("details", { className: "thought", hidden: true }, this.thoughtSummary,
-      element("div", { className: "text" }, this.thoughtText));
+      element("div", { className: "text", dir: "auto" }, this.thoughtText));
     this.thoughtSummary.onclick = () => { this.isFoldChosen = true; };
     this.markdown = new MarkdownView();
     this.markdown.node.setAttribute("aria-live", "polite");
@@ -928,7 +1020,7 @@ class AnswerView {
 
   draw(isRunning) {
     if (!isRunning && this.frame) cancelAnimationFrame(this.frame);
-    const { reasoning, content, error } = this.message;
+    const { reasoning, content, error, isRefused } = this.message;
     const isThinking = isRunning && !content;
     if (reasoning && reasoning.length !== this.thoughtText.length) {
       this.thoughtText.appendData(reasoning.slice(this.thoughtText.length));
@@ -943,7 +1035,8 @@ class AnswerView {
     this.wait.hidden = !isRunning || Boolean(content);
     if (isRunning) this.setActions([]);
     this.error.hidden = !error;
-    this.error.textContent = error ?? "";
+    this.error.textContent = (error ?? "") + (isRefused
+      ? " Later messages are sent without this one; edit it or send another." : "");
   }
 
   thoughtTitle(isThinking) {
@@ -966,17 +1059,18 @@ class AnswerView {
   statsText() {
     const { stats, ending, content, error } = this.message;
     const parts = [];
-    if (!content && !error && ending && ending !== "stopped") parts.push("empty answer");
+    if (!content && !error && ending && ending !== "stopped" && ending !== "left") parts.push("empty answer");
     if (stats?.tokens) parts.push(countText(stats.tokens, "token"));
     if (stats?.tokensPerSecond) parts.push(rateText(stats.tokensPerSecond));
     if (stats?.firstSeconds !== undefined) parts.push("first after " + durationText(stats.firstSeconds));
     if (ending === "length") parts.push("cut at the token limit");
     if (ending === "stopped") parts.push("stopped");
+    if (ending === "left") parts.push("not complete: the page was left");
     return parts.join(" · ");
   }
 }
 
-const rateText = (rate) => rate.toFixed(rate < 100 ? 1 : 0) + " tokens/s";
+const rateText = (rate) => rate.toFixed(rate < 99.95 ? 1 : 0) + " tokens/s";
 
 function actionButton(label, action) {
   const button = element("button", { type: "button", className: "small" }, label);
@@ -989,7 +1083,7 @@ class UserView {
   constructor(message) {
     this.actions = element("div", { className: "actions", hidden: true });
     this.node = element("article", { className: "message user", "aria-label": "Your message" },
-      element("div", { className: "text" }, message.content), this.actions);
+      element("div", { className: "text", dir: "auto" }, message.content), this.actions);
   }
 
   setActions(buttons) {
@@ -1001,19 +1095,29 @@ class UserView {
 // The conversation: its messages, the running answer, and the user's actions.
 
 const conversation = {
-  /// {role: "user", content} and {role: "assistant", content, reasoning, stats, ending, error} alternately.
+  /// {role: "user", content} and {role: "assistant", content, reasoning, stats, ending, error, isRefused} alternately.
+  /// The running answer also has `isRunning`.
   messages: [],
   views: [],
   /// Cancels the request of the running answer; null without one.
   abort: null,
   isEditing: false,
+  /// What was in the message field before the user began to edit.
+  draft: "",
+  /// Whether the user knows that the conversation is not kept.
+  hasSaidUnkept: false,
 
   start() {
-    this.messages = tabStore.read("messages") ?? [];
+    this.messages = keptMessages();
     this.redraw();
   },
 
-  keep() { tabStore.write("messages", this.messages); },
+  keep() {
+    if (tabStore.write("messages", this.messages) || this.hasSaidUnkept) return;
+    this.hasSaidUnkept = true;
+    showNotice("The browser does not keep more of this conversation: what comes from here on is lost when the page is "
+      + "reloaded. Copy what you need, or begin a new chat.");
+  },
 
   redraw() {
     this.views = this.messages.map((message) =>
@@ -1061,12 +1165,14 @@ const conversation = {
 
   /// Sends the text of the message field.
   submit() {
-    const text = byId("prompt").value.trim();
-    if (!text || this.abort || !settings.areValid()) return;
-    if (this.isEditing) this.cut(this.messages.findLastIndex((message) => message.role === "user"));
-    this.isEditing = false;
-    byId("prompt").value = "";
-    fitPrompt();
+    const text = byId("prompt").value;
+    if (!text.trim() || this.abort || !settings.areValid()) return;
+    if (this.isEditing) {
+      this.cut(this.messages.findLastIndex((message) => message.role === "user"));
+      this.endEdit();
+    } else {
+      setPrompt("");
+    }
     this.append({ role: "user", content: text });
     this.keep();
     this.answer();
@@ -1074,26 +1180,31 @@ const conversation = {
 
   retry() {
     if (this.abort || !settings.areValid()) return;
-    this.isEditing = false;
+    this.endEdit();
     this.cut(this.messages.findLastIndex((message) => message.role === "user") + 1);
     byId("prompt").focus();
     this.answer();
   },
 
   edit() {
+    if (!this.isEditing) this.draft = byId("prompt").value;
     this.isEditing = true;
-    byId("prompt").value = this.messages.findLast((message) => message.role === "user").content;
-    fitPrompt();
+    setPrompt(this.messages.findLast((message) => message.role === "user").content);
     byId("prompt").focus();
     this.update();
   },
 
   cancelEdit() {
-    this.isEditing = false;
-    byId("prompt").value = "";
-    fitPrompt();
+    this.endEdit();
     byId("prompt").focus();
     this.update();
+  },
+
+  /// Brings back what was in the message field before.
+  endEdit() {
+    if (!this.isEditing) return;
+    this.isEditing = false;
+    setPrompt(this.draft);
   },
 
   stop() { this.abort?.abort(); },
@@ -1101,7 +1212,9 @@ const conversation = {
   clear() {
     this.stop();
     this.cut(0);
-    this.isEditing = false;
+    this.endEdit();
+    if (this.hasSaidUnkept) showNotice("");
+    this.hasSaidUnkept = false;
     this.keep();
     this.update();
     say("");
@@ -1109,8 +1222,10 @@ const conversation = {
   },
 
   requestBody() {
-    // An answer that failed before its first token is left out.
-    const messages = this.messages.filter(({ content }) => content !== "")
+    // An answer that failed before its first token is left out, and a message that the server refused: it would refuse
+    // every later one for it.
+    const messages = this.messages
+      .filter(({ content }, index) => content !== "" && !this.messages[index + 1]?.isRefused)
       .map(({ role, content }) => ({ role, content }));
     return {
       model: page.model?.id, messages: [...settings.systemMessages(), ...messages], stream: true,
@@ -1120,7 +1235,7 @@ const conversation = {
 
   /// Requests the answer to the last message and shows it as it arrives.
   async answer() {
-    const message = { role: "assistant", content: "", reasoning: "" };
+    const message = { role: "assistant", content: "", reasoning: "", isRunning: true };
     const view = this.append(message);
     const abort = new AbortController();
     this.abort = abort;
@@ -1131,12 +1246,14 @@ const conversation = {
     // The server was not reachable when the page was loaded.
     if (!page.model) loadModel();
     try {
-      await this.receive(message, view, abort.signal);
+      await this.receiveFromServedModel(message, view, abort.signal);
     } catch (error) {
       if (error.name === "AbortError") message.ending = "stopped";
       else message.error = error instanceof ServerError ? error.message : "The answer cannot be read: " + error;
+      if (error.isRefusal && !message.content) message.isRefused = true;
       if (error.status === 401) askForKey();
     }
+    delete message.isRunning;
     // If the conversation was cleared in the meantime, it has another answer or none.
     if (this.abort !== abort) return;
     this.abort = null;
@@ -1149,9 +1266,24 @@ const conversation = {
     say(message.error ? "" : message.ending === "stopped" ? "Stopped" : "Answer complete");
   },
 
+  /// If the server was restarted with another model, asks that one and says so.
+  async receiveFromServedModel(message, view, signal) {
+    const known = page.model?.id;
+    try {
+      await this.receive(message, view, signal);
+    } catch (error) {
+      if (error.code !== "model_not_found") throw error;
+      await loadModel();
+      if (page.model?.id === known || !page.model?.chat) throw error;
+      showNotice("The server now serves " + page.model.id + " instead of " + known + "; it answers from here on.");
+      await this.receive(message, view, signal);
+    }
+  },
+
   async receive(message, view, signal) {
     const meter = new Meter();
     message.stats = meter.stats;
+    let secondsKept = 0;
     for await (const chunk of chatChunks(this.requestBody(), signal)) {
       const choice = chunk.choices?.[0];
       const { reasoning_content: reasoning, content, tool_calls: calls } = choice?.delta ?? {};
@@ -1165,9 +1297,39 @@ const conversation = {
       for (const call of calls ?? []) message.content += callText(call);
       if (choice?.finish_reason) message.ending = choice.finish_reason;
       view.drawSoon(() => scrollToEnd());
+      // Browsers end without an event when they crash or the system ends them.
+      if (meter.seconds() - secondsKept >= 1) {
+        secondsKept = meter.seconds();
+        this.keep();
+      }
     }
   },
 };
+
+function setPrompt(text) {
+  byId("prompt").value = text;
+  fitPrompt();
+}
+
+/// The messages that the tab has kept. Contents that this page does not write are ignored.
+function keptMessages() {
+  const kept = tabStore.read("messages");
+  if (!Array.isArray(kept) || !kept.every(isMessage)) return [];
+  // An answer that was running when the page was left.
+  for (const message of kept.filter(({ isRunning }) => isRunning)) {
+    delete message.isRunning;
+    message.ending = "left";
+  }
+  const last = kept.at(-1);
+  return last?.ending === "left" && !last.content && !last.reasoning ? kept.slice(0, -1) : kept;
+}
+
+function isMessage(value) {
+  const isText = (text) => text === undefined || typeof text === "string";
+  return ["user", "assistant"].includes(value?.role) && typeof value.content === "string"
+    && [value.reasoning, value.ending, value.error].every(isText)
+    && Object.values(value.stats ?? {}).every(Number.isFinite);
+}
 
 /// A tool call as the model wrote it; this page offers no tools.
 const callText = ({ function: { name, arguments: text } }) =>
@@ -1201,14 +1363,15 @@ const reportColumns = [
   ["Top-1, %", (row) => withError(row.topOneAgreement, row.topOneAgreementError, percent)],
   ["Prompt tokens/s", (row) => significant(row.promptTokensPerSecond)],
   ["Decode tokens/s", (row) => significant(row.decodeTokensPerSecond)],
-  ["Parameters", (row) => typeof row.parameters === "number" ? (row.parameters / 1e6).toPrecision(4) + " M" : null],
+  ["Parameters", (row) => typeof row.parameters === "number" ? row.parameters.toLocaleString("en") : null],
   ["In memory", (row) => typeof row.weightBytes === "number" ? byteText(row.weightBytes) : null],
   ["On disk", (row) => typeof row.weightBytes === "number" && typeof row.sizeBytes === "number"
     ? byteText(row.sizeBytes) : null],
 ];
 
-const rowName = (row, index) =>
-  (row.recipe ? row.recipe + ": " : "") + (row.step ?? (index === 0 ? "checkpoint" : "step " + index));
+/// A report's rows have labels, which no two of them share; the rows of a conversion have steps only.
+const rowName = (row, index) => row.label
+  ?? (row.recipe ? row.recipe + ": " : "") + (row.step ?? (index === 0 ? "checkpoint" : "step " + index));
 
 const isMeasured = (rows) => rows.some((row) => typeof row.perplexity === "number"
   || Object.keys(row.tasks ?? {}).length > 0 || typeof row.decodeTokensPerSecond === "number");
@@ -1360,6 +1523,24 @@ function askForKey() {
   byId("key").focus();
 }
 
+function closeKeyForm() {
+  const hadFocus = byId("key-form").contains(document.activeElement);
+  byId("key-form").hidden = true;
+  if (hadFocus) byId("prompt").focus();
+}
+
+function useKey() {
+  const key = byId("key").value.trim();
+  // The server's keys have no other characters, and browsers cannot send most of them in a header.
+  const wrong = /[^!-~]/u.exec(key);
+  byId("key").setCustomValidity(wrong ? "Expected visible ASCII characters without spaces, found “" + wrong[0]
+    + "”; correct the key." : "");
+  if (!byId("key").reportValidity()) return;
+  tabStore.write("key", key);
+  byId("key").value = "";
+  loadModel();
+}
+
 async function loadModel() {
   try {
     page.model = await (await send("quire/model")).json();
@@ -1373,7 +1554,7 @@ async function loadModel() {
   showNotice(page.model.chat ? "" : "This model has no known chat format, so it cannot chat here. Start the "
     + "server with --chat-format qwen3 if its chats are Qwen3's, or use /v1/completions.");
   byId("send").disabled = !page.model.chat;
-  byId("key-form").hidden = true;
+  closeKeyForm();
   showModel(page.model);
   settings.showDefaults();
 }
@@ -1383,13 +1564,16 @@ function showModel(model) {
   byId("model-name").textContent = model.id;
   byId("model-title").textContent = model.id;
   const parts = [];
-  if (model.parameters) parts.push((model.parameters / (model.parameters < 1e9 ? 1e6 : 1e9)).toPrecision(3)
-    + (model.parameters < 1e9 ? " M" : " B") + " parameters");
+  if (model.parameters) parts.push(parameterText(model.parameters));
   if (model.bits_per_weight) parts.push(model.bits_per_weight.toFixed(2) + " bits per weight");
   parts.push("context " + model.max_model_len.toLocaleString("en"));
   byId("model-line").textContent = parts.join(" · ");
   byId("model-body").replaceChildren(...modelNodes(model));
 }
+
+/// While an input method composes a word, Enter and Esc are for the input method. Safari sends the key that ends the
+/// composition after its end, with the code 229.
+const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
 function listen() {
   byId("composer").onsubmit = (event) => {
@@ -1398,13 +1582,12 @@ function listen() {
   };
   byId("prompt").oninput = fitPrompt;
   byId("prompt").onkeydown = (event) => {
-    // While an input method composes a word, Enter is for the input method.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     byId("composer").requestSubmit();
   };
   document.onkeydown = (event) => {
-    if (event.key !== "Escape" || byId("model-dialog").open) return;
+    if (event.key !== "Escape" || isComposing(event) || byId("model-dialog").open) return;
     if (conversation.abort) conversation.stop();
     else if (conversation.isEditing) conversation.cancelEdit();
   };
@@ -1419,10 +1602,11 @@ function listen() {
   byId("close-model").onclick = () => byId("model-dialog").close();
   byId("key-form").onsubmit = (event) => {
     event.preventDefault();
-    tabStore.write("key", byId("key").value);
-    byId("key").value = "";
-    loadModel();
+    useKey();
   };
+  // Otherwise the form would not be submitted again.
+  byId("key").oninput = () => byId("key").setCustomValidity("");
+  addEventListener("pagehide", () => conversation.keep());
 }
 
 listen();

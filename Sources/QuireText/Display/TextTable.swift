@@ -23,10 +23,11 @@ package struct TextTable: Sendable {
     self.columns = columns
   }
 
-  /// Append a row. Precondition: one cell per column.
+  /// Appends a row. Control characters of names are escaped, for a line feed would break the row. Precondition: one cell
+  /// per column.
   package mutating func add(_ cells: [String]) {
     precondition(cells.count == columns.count, "\(cells.count) cells for \(columns.count) columns")
-    rows.append(cells)
+    rows.append(cells.map(\.visibleLine))
   }
 
   /// The same table split into parts that are at most `width` columns wide. Each part has the first `keyCount` columns

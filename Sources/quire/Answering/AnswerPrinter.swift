@@ -22,7 +22,7 @@ final class AnswerPrinter: @unchecked Sendable {
       }
       if !newContent.isEmpty {
         if content.isEmpty && !reasoning.isEmpty { showThought("\n\n", showsThought) }
-        Terminal.output(newContent)
+        Terminal.answer(newContent)
       }
     }
     reasoning += newReasoning
@@ -31,7 +31,7 @@ final class AnswerPrinter: @unchecked Sendable {
 
   private func showThought(_ text: String, _ showsThought: Bool) {
     if Terminal.outputScreen.isTerminal {
-      Terminal.outputStyled(Terminal.dimmed(text))
+      Terminal.answer(text, isDim: true)
     } else if showsThought {
       Terminal.thought(text)
     }
@@ -39,7 +39,7 @@ final class AnswerPrinter: @unchecked Sendable {
 
   func close() {
     guard case .shown(let showsThought) = manner else { return }
-    Terminal.outputLine()
+    Terminal.answer("\n")
     // Ends the line of reasoning that no answer followed.
     if !Terminal.outputScreen.isTerminal, content.isEmpty, !reasoning.isEmpty {
       showThought("\n", showsThought)

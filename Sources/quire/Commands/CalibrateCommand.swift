@@ -5,6 +5,7 @@ import QuireModel
 import QuireModelFiles
 import QuireCalibration
 import QuireConversion
+import QuireText
 
 extension Command {
   static let calibrate = Command(
@@ -48,7 +49,8 @@ private func runCalibrate(_ arguments: Arguments) throws {
   guard !isQuiet else { return }
   let attributes = try FileManager.default.attributesOfItem(atPath: output)
   let size = ByteText.of(attributes[.size] as? Int ?? 0)
-  Terminal.remarkLine("\nwrote \(output): \(size) in \(Terminal.seconds(Date().timeIntervalSince(begin)))")
+  Terminal.remarkLine(
+    "\nwrote \(output.visibleLine): \(size) in \(Terminal.seconds(Date().timeIntervalSince(begin)))")
 }
 
 private func collect(

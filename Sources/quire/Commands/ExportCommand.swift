@@ -3,6 +3,7 @@ import QuireExport
 import QuireFiles
 import QuireModelFiles
 import QuireTensors
+import QuireText
 
 extension Command {
   static let export = Command(
@@ -61,7 +62,7 @@ private func runExport(_ arguments: Arguments) throws {
   }
   guard !isQuiet else { return }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
-  Terminal.remarkLine("\nwrote \(output): \(ByteText.of(plan.tensorBytes)) in \(seconds)")
+  Terminal.remarkLine("\nwrote \(output.visibleLine): \(ByteText.of(plan.tensorBytes)) in \(seconds)")
 }
 
 /// Refuses an output that is the input, or that exists without `--force`.

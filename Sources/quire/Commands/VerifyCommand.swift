@@ -3,6 +3,7 @@ import QuireFiles
 import QuireModel
 import QuirePacks
 import QuireTensors
+import QuireText
 
 extension Command {
   static let verify = Command(
@@ -25,6 +26,6 @@ private func runVerify(_ arguments: Arguments) throws {
   }
   let raw = pack.tensors.reduce(0) { $0 + $1.rawBytes }
   Terminal.report(
-    "\(pack.path): sound; \(pack.tensors.count) tensors, \(ByteText.of(raw)) in \(ByteText.of(pack.fileBytes))\(pack.parent.map { " and in its parent \($0.path)" } ?? "")\n"
+    "\(pack.path.visibleLine): sound; \(pack.tensors.count) tensors, \(ByteText.of(raw)) in \(ByteText.of(pack.fileBytes))\(pack.parent.map { " and in its parent \($0.path.visibleLine)" } ?? "")\n"
   )
 }

@@ -52,8 +52,8 @@ struct PackOutput {
     }
   }
 
-  /// The name for messages.
-  var name: String { isStream ? "the standard output" : path }
+  /// The name for messages, on a single line.
+  var name: String { isStream ? "the standard output" : path.visibleLine }
 
   /// Writes a line in addition to the result.
   func remarkLine(_ text: String) {

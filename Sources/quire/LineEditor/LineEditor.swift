@@ -20,6 +20,8 @@ final class LineEditor {
   private var drawnRow = 0
   /// What was drawn last, and the width of the window then.
   private var drawn: (prompt: String, buffer: EditBuffer, width: Int)?
+  /// Whether it was said for this line that keys were not UTF-8.
+  private var hasSaidEncoding = false
 
   /// - Parameter file: holds the lines of earlier sessions and gets new ones; nil keeps them for this session only.
   init(file: HistoryFile?) {
@@ -31,15 +33,11 @@ final class LineEditor {
   func read(prompt: String, onReady: () -> Void = {}) -> Line {
     guard RawMode.begin() else { return .ended }
     onReady()
-    // Turns on bracketed paste: terminals then mark pasted text.
-    draw("\u{1b}[?2004h")
-    defer {
-      draw("\u{1b}[?2004l")
-      RawMode.end()
-    }
-    let keys = KeyReader { [self] isPatient in nextByte(isPatient) }
+    defer { RawMode.end() }
+    var keys = KeyReader { [self] isPatient in nextByte(isPatient) }
     var buffer = EditBuffer()
-    (drawnRow, drawn) = (0, nil)
+    (drawnRow, drawn, hasSaidEncoding) = (0, nil, false)
+    history.begin()
     show(prompt, buffer)
     while let key = keys.next() {
       switch key {
@@ -76,7 +74,7 @@ final class LineEditor {
     case .home: buffer.moveToStart()
     case .end: buffer.moveToEnd()
     case .up: history.previous(current: buffer.text).map { buffer = EditBuffer($0) }
-    case .down: history.next().map { buffer = EditBuffer($0) }
+    case .down: history.next(current: buffer.text).map { buffer = EditBuffer($0) }
     case .deleteBackward: buffer.deleteBackward()
     case .deleteForward, .endOfInput: buffer.deleteForward()
     case .deleteWord: buffer.deleteWordBackward()
@@ -85,8 +83,21 @@ final class LineEditor {
     case .clearScreen:
       draw("\u{1b}[H\u{1b}[2J")
       drawnRow = 0
+    case .notUTF8: refuseBytes()
     case .enter, .interrupt, .unknown: break
     }
+  }
+
+  /// Rings the bell for keys or pasted text that are left out, and says once a line why.
+  private func refuseBytes() {
+    draw("\u{7}")
+    guard !hasSaidEncoding else { return }
+    hasSaidEncoding = true
+    draw("\r" + Self.up(drawnRow) + "\u{1b}[J")
+    (drawnRow, drawn) = (0, nil)
+    Terminal.errorLine(
+      "expected keys or pasted text in UTF-8, found other bytes, which are left out; set the terminal to UTF-8 or convert the text"
+    )
   }
 
   /// Redraws the line over its previous version.

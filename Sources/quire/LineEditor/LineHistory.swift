@@ -3,7 +3,8 @@ struct LineHistory {
   private var lines: [String]
   /// Index of the shown line; `lines.count` is the line being written.
   private var index: Int
-  private var draft = ""
+  /// Recalled lines that the user has changed, and the line being written, by index; kept until a line is sent.
+  private var edited: [Int: String] = [:]
 
   init(_ earlier: [String] = []) {
     lines = earlier
@@ -15,22 +16,29 @@ struct LineHistory {
   mutating func add(_ line: String) -> Bool {
     let isNew = !line.isEmpty && lines.last != line
     if isNew { lines.append(line) }
-    index = lines.count
+    begin()
     return isNew
   }
 
-  /// The line before the shown one; `current` is stored if it is the line being written.
+  /// Begins a new line.
+  mutating func begin() {
+    index = lines.count
+    edited = [:]
+  }
+
+  /// The line before the shown one, as the user left it; nil at the first. `current` is what is shown.
   mutating func previous(current: String) -> String? {
-    guard index > 0 else { return nil }
-    if index == lines.count { draft = current }
-    index -= 1
-    return lines[index]
+    index > 0 ? move(to: index - 1, current) : nil
   }
 
   /// The line after the shown one; after the last, the line being written.
-  mutating func next() -> String? {
-    guard index < lines.count else { return nil }
-    index += 1
-    return index == lines.count ? draft : lines[index]
+  mutating func next(current: String) -> String? {
+    index < lines.count ? move(to: index + 1, current) : nil
+  }
+
+  private mutating func move(to other: Int, _ current: String) -> String {
+    edited[index] = current
+    index = other
+    return edited[other] ?? (other < lines.count ? lines[other] : "")
   }
 }

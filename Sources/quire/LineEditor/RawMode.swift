@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// The terminal's raw mode: every key reaches the program at once and is not echoed.
+/// The terminal's raw mode: every key reaches the program at once and is not echoed. Pasted text is marked (bracketed
+/// paste).
 enum RawMode {
   private static let usual = Mutex<termios?>(nil)
 
@@ -14,7 +15,12 @@ enum RawMode {
       cfmakeraw(&mode)
       // Output processing stays on, so that a line feed also returns to the first column.
       mode.c_oflag |= tcflag_t(OPOST)
-      return tcsetattr(STDIN_FILENO, TCSADRAIN, &mode) == 0
+      guard tcsetattr(STDIN_FILENO, TCSADRAIN, &mode) == 0 else {
+        usual = nil
+        return false
+      }
+      _ = write("\u{1b}[?2004h", to: STDOUT_FILENO)
+      return true
     }
   }
 
@@ -22,6 +28,8 @@ enum RawMode {
   static func end() {
     usual.withLock { usual in
       guard var mode = usual else { return }
+      // A shell would not know the marks.
+      _ = write("\u{1b}[?2004l", to: STDOUT_FILENO)
       tcsetattr(STDIN_FILENO, TCSADRAIN, &mode)
       usual = nil
     }

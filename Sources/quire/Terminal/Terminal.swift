@@ -7,6 +7,7 @@ import Synchronization
 /// | what | where | how |
 /// |---|---|---|
 /// | `output` | stdout | a result, byte for byte; on a terminal without control characters |
+/// | `answer` | stdout | a part of an answer, as `output`; a message that comes in the middle begins on a new line |
 /// | `report`, `remarkLine` | stdout | lines for people: without control characters, wrapped on a terminal |
 /// | `errorLine` | stderr | one sentence on one line, wrapped on a terminal |
 enum Terminal {
@@ -27,6 +28,24 @@ enum Terminal {
   }
 
   static func outputLine(_ text: String = "") { output(text + "\n") }
+
+  /// Writes a part of an answer; the program ends when it cannot.
+  ///
+  /// - Parameter isDim: for reasoning, on a terminal
+  static func answer(_ text: String, isDim: Bool = false) {
+    if isDim { outputStyled(dimmed(text)) } else { output(text) }
+    if outputScreen.isTerminal, !text.isEmpty { answerLine.withLock { $0 = !text.hasSuffix("\n") } }
+  }
+
+  /// Whether a terminal shows an answer whose last line is not ended.
+  private static let answerLine = Mutex(false)
+
+  private static func endAnswerLine() {
+    answerLine.withLock { isOpen in
+      if isOpen { _ = write("\n", to: STDOUT_FILENO) }
+      isOpen = false
+    }
+  }
 
   /// Writes lines for people that are the result of a command.
   static func report(_ text: String) {
@@ -66,6 +85,7 @@ enum Terminal {
   /// Writes help and similar text, which contains no untrusted input.
   static func errorText(_ text: String) {
     let wrapped = errorScreen.isTerminal ? text.wrapped(width: errorScreen.width) : text
+    endAnswerLine()
     progressLine.withLock { isOpen in
       // First ends an open progress line.
       _ = write((isOpen ? "\n" : "") + wrapped, to: STDERR_FILENO)

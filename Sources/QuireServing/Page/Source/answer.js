@@ -40,7 +40,7 @@ class AnswerView {
     this.thoughtText = document.createTextNode("");
     this.thoughtSummary = element("summary");
     this.thought = element("details", { className: "thought", hidden: true }, this.thoughtSummary,
-      element("div", { className: "text" }, this.thoughtText));
+      element("div", { className: "text", dir: "auto" }, this.thoughtText));
     this.thoughtSummary.onclick = () => { this.isFoldChosen = true; };
     this.markdown = new MarkdownView();
     this.markdown.node.setAttribute("aria-live", "polite");
@@ -64,7 +64,7 @@ class AnswerView {
 
   draw(isRunning) {
     if (!isRunning && this.frame) cancelAnimationFrame(this.frame);
-    const { reasoning, content, error } = this.message;
+    const { reasoning, content, error, isRefused } = this.message;
     const isThinking = isRunning && !content;
     if (reasoning && reasoning.length !== this.thoughtText.length) {
       this.thoughtText.appendData(reasoning.slice(this.thoughtText.length));
@@ -79,7 +79,8 @@ class AnswerView {
     this.wait.hidden = !isRunning || Boolean(content);
     if (isRunning) this.setActions([]);
     this.error.hidden = !error;
-    this.error.textContent = error ?? "";
+    this.error.textContent = (error ?? "") + (isRefused
+      ? " Later messages are sent without this one; edit it or send another." : "");
   }
 
   thoughtTitle(isThinking) {
@@ -102,17 +103,18 @@ class AnswerView {
   statsText() {
     const { stats, ending, content, error } = this.message;
     const parts = [];
-    if (!content && !error && ending && ending !== "stopped") parts.push("empty answer");
+    if (!content && !error && ending && ending !== "stopped" && ending !== "left") parts.push("empty answer");
     if (stats?.tokens) parts.push(countText(stats.tokens, "token"));
     if (stats?.tokensPerSecond) parts.push(rateText(stats.tokensPerSecond));
     if (stats?.firstSeconds !== undefined) parts.push("first after " + durationText(stats.firstSeconds));
     if (ending === "length") parts.push("cut at the token limit");
     if (ending === "stopped") parts.push("stopped");
+    if (ending === "left") parts.push("not complete: the page was left");
     return parts.join(" · ");
   }
 }
 
-const rateText = (rate) => rate.toFixed(rate < 100 ? 1 : 0) + " tokens/s";
+const rateText = (rate) => rate.toFixed(rate < 99.95 ? 1 : 0) + " tokens/s";
 
 function actionButton(label, action) {
   const button = element("button", { type: "button", className: "small" }, label);
@@ -125,7 +127,7 @@ class UserView {
   constructor(message) {
     this.actions = element("div", { className: "actions", hidden: true });
     this.node = element("article", { className: "message user", "aria-label": "Your message" },
-      element("div", { className: "text" }, message.content), this.actions);
+      element("div", { className: "text", dir: "auto" }, message.content), this.actions);
   }
 
   setActions(buttons) {

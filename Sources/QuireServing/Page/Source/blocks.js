@@ -2,16 +2,19 @@
 // since it was drawn. Follows CommonMark for what models write: headings, lists, quotes, fences, rules, tables.
 
 const blockDepthMax = 8;
-const fenceStart = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;
-const headingLine = /^ {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$/;
+// These patterns take linear time: no two parts that follow each other match the same character.
+const fenceStart = /^ {0,3}(`{3,}|~{3,}(?!~))([^`]*)$/;
+const headingLine = /^ {0,3}(#{1,6})(?!\S)/;
+const headingEnd = /(?:^|\s)#+$/;
 const ruleLine = /^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$/;
 const quoteLine = /^ {0,3}> ?/;
-const itemLine = /^( {0,3})([-*+]|\d{1,9}[.)])( {1,4}|$)(.*)$/;
-const tableRule = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
+const itemLine = /^( {0,3})([-*+]|\d{1,9}[.)])( {0,3}\t| {1,4}|$)(.*)$/;
+const codeLine = /^(?: {4}| {0,3}\t)/;
+const tableRuleCell = /^:?-+:?$/;
 
 /// The blocks of a text.
 function parseBlocks(text, depth = 0) {
-  const lines = text.replace(/\r\n?/g, "\n").replace(/\t/g, "    ").split("\n");
+  const lines = text.replace(/\r\n?/g, "\n").split("\n");
   const blocks = [];
   for (let at = 0; at < lines.length;) {
     if (lines[at].trim() === "") { at += 1; continue; }
@@ -23,11 +26,35 @@ function parseBlocks(text, depth = 0) {
   return blocks;
 }
 
+/// The columns that a text takes; a tab ends at a multiple of four.
+function columnCount(text) {
+  let count = 0;
+  for (const character of text) count += character === "\t" ? 4 - count % 4 : 1;
+  return count;
+}
+
+const indentation = (line) => columnCount(/^[ \t]*/.exec(line)[0]);
+
+/// A line without up to `count` columns of its indentation. The rest of a tab becomes spaces.
+function withoutIndentation(line, count) {
+  let column = 0;
+  let at = 0;
+  while (column < count && (line[at] === " " || line[at] === "\t")) {
+    column += line[at] === "\t" ? 4 - column % 4 : 1;
+    at += 1;
+  }
+  return " ".repeat(Math.max(0, column - count)) + line.slice(at);
+}
+
 /// The block that begins in line `at`, and the line after it.
 function readBlock(lines, at, depth) {
   const line = lines[at];
+  if (codeLine.test(line)) return readIndentedCode(lines, at);
   const heading = headingLine.exec(line);
-  if (heading) return [{ kind: "heading", level: heading[1].length, text: heading[2] || "" }, at + 1];
+  if (heading) {
+    const text = line.slice(heading[0].length).trim().replace(headingEnd, "").trim();
+    return [{ kind: "heading", level: heading[1].length, text }, at + 1];
+  }
   if (ruleLine.test(line)) return [{ kind: "rule" }, at + 1];
   const fence = fenceStart.exec(line);
   if (fence) return readFence(lines, at, fence);
@@ -41,14 +68,23 @@ function readBlock(lines, at, depth) {
 
 /// A fence without an end extends to the end of the text, as during an answer.
 function readFence(lines, at, fence) {
-  const indent = line => line.search(/[^ ]|$/);
-  const margin = indent(lines[at]);
+  const margin = indentation(lines[at]);
   const close = new RegExp("^ {0,3}" + fence[1][0] + "{" + fence[1].length + ",}\\s*$");
   let end = at + 1;
   while (end < lines.length && !close.test(lines[end])) end += 1;
-  const code = lines.slice(at + 1, end).map((line) => line.slice(Math.min(margin, indent(line))));
+  const code = lines.slice(at + 1, end).map((line) => withoutIndentation(line, margin));
   const language = fence[2].trim().split(/\s+/)[0];
   return [{ kind: "code", language, text: code.join("\n") }, Math.min(end + 1, lines.length)];
+}
+
+/// Lines indented by four columns or more, with the blank lines between them.
+function readIndentedCode(lines, at) {
+  let end = at + 1;
+  for (let next = end; next < lines.length && (codeLine.test(lines[next]) || lines[next].trim() === ""); next += 1) {
+    if (lines[next].trim() !== "") end = next + 1;
+  }
+  const code = lines.slice(at, end).map((line) => withoutIndentation(line, 4));
+  return [{ kind: "code", language: "", text: code.join("\n") }, end];
 }
 
 function readQuote(lines, at, depth) {
@@ -67,16 +103,16 @@ function readList(lines, at, depth) {
   while (end < lines.length) {
     const item = itemLine.exec(lines[end]);
     if (!item || ruleLine.test(lines[end]) || item[2].slice(-1) !== first[2].slice(-1)) break;
-    const width = item[1].length + item[2].length + Math.max(1, item[3].length);
+    const width = columnCount(item[1] + item[2] + (item[3] || " "));
     const content = [item[4]];
     end += 1;
     for (; end < lines.length; end += 1) {
       const line = lines[end];
-      const isIndented = line.search(/[^ ]|$/) >= Math.min(width, item[1].length + 2);
+      const isIndented = indentation(line) >= Math.min(width, item[1].length + 2);
       if (line.trim() === "") {
         content.push("");
       } else if (isIndented) {
-        content.push(line.slice(Math.min(width, line.search(/[^ ]|$/))));
+        content.push(withoutIndentation(line, width));
       } else if (content[content.length - 1] !== "" && !beginsBlock(lines, end, depth)) {
         content.push(line);
       } else {
@@ -93,9 +129,12 @@ function cells(line) {
   return text.split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, "|"));
 }
 
-const isTable = (lines, at) =>
-  lines[at].includes("|") && at + 1 < lines.length && tableRule.test(lines[at + 1])
-  && cells(lines[at]).length === cells(lines[at + 1]).length;
+function isTable(lines, at) {
+  if (!lines[at].includes("|") || at + 1 >= lines.length) return false;
+  if (codeLine.test(lines[at]) || codeLine.test(lines[at + 1])) return false;
+  const rule = cells(lines[at + 1]);
+  return rule.every((cell) => tableRuleCell.test(cell)) && cells(lines[at]).length === rule.length;
+}
 
 function readTable(lines, at) {
   const head = cells(lines[at]);

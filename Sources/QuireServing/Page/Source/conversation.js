@@ -1,19 +1,29 @@
 // The conversation: its messages, the running answer, and the user's actions.
 
 const conversation = {
-  /// {role: "user", content} and {role: "assistant", content, reasoning, stats, ending, error} alternately.
+  /// {role: "user", content} and {role: "assistant", content, reasoning, stats, ending, error, isRefused} alternately.
+  /// The running answer also has `isRunning`.
   messages: [],
   views: [],
   /// Cancels the request of the running answer; null without one.
   abort: null,
   isEditing: false,
+  /// What was in the message field before the user began to edit.
+  draft: "",
+  /// Whether the user knows that the conversation is not kept.
+  hasSaidUnkept: false,
 
   start() {
-    this.messages = tabStore.read("messages") ?? [];
+    this.messages = keptMessages();
     this.redraw();
   },
 
-  keep() { tabStore.write("messages", this.messages); },
+  keep() {
+    if (tabStore.write("messages", this.messages) || this.hasSaidUnkept) return;
+    this.hasSaidUnkept = true;
+    showNotice("The browser does not keep more of this conversation: what comes from here on is lost when the page is "
+      + "reloaded. Copy what you need, or begin a new chat.");
+  },
 
   redraw() {
     this.views = this.messages.map((message) =>
@@ -61,12 +71,14 @@ const conversation = {
 
   /// Sends the text of the message field.
   submit() {
-    const text = byId("prompt").value.trim();
-    if (!text || this.abort || !settings.areValid()) return;
-    if (this.isEditing) this.cut(this.messages.findLastIndex((message) => message.role === "user"));
-    this.isEditing = false;
-    byId("prompt").value = "";
-    fitPrompt();
+    const text = byId("prompt").value;
+    if (!text.trim() || this.abort || !settings.areValid()) return;
+    if (this.isEditing) {
+      this.cut(this.messages.findLastIndex((message) => message.role === "user"));
+      this.endEdit();
+    } else {
+      setPrompt("");
+    }
     this.append({ role: "user", content: text });
     this.keep();
     this.answer();
@@ -74,26 +86,31 @@ const conversation = {
 
   retry() {
     if (this.abort || !settings.areValid()) return;
-    this.isEditing = false;
+    this.endEdit();
     this.cut(this.messages.findLastIndex((message) => message.role === "user") + 1);
     byId("prompt").focus();
     this.answer();
   },
 
   edit() {
+    if (!this.isEditing) this.draft = byId("prompt").value;
     this.isEditing = true;
-    byId("prompt").value = this.messages.findLast((message) => message.role === "user").content;
-    fitPrompt();
+    setPrompt(this.messages.findLast((message) => message.role === "user").content);
     byId("prompt").focus();
     this.update();
   },
 
   cancelEdit() {
-    this.isEditing = false;
-    byId("prompt").value = "";
-    fitPrompt();
+    this.endEdit();
     byId("prompt").focus();
     this.update();
+  },
+
+  /// Brings back what was in the message field before.
+  endEdit() {
+    if (!this.isEditing) return;
+    this.isEditing = false;
+    setPrompt(this.draft);
   },
 
   stop() { this.abort?.abort(); },
@@ -101,7 +118,9 @@ const conversation = {
   clear() {
     this.stop();
     this.cut(0);
-    this.isEditing = false;
+    this.endEdit();
+    if (this.hasSaidUnkept) showNotice("");
+    this.hasSaidUnkept = false;
     this.keep();
     this.update();
     say("");
@@ -109,8 +128,10 @@ const conversation = {
   },
 
   requestBody() {
-    // An answer that failed before its first token is left out.
-    const messages = this.messages.filter(({ content }) => content !== "")
+    // An answer that failed before its first token is left out, and a message that the server refused: it would refuse
+    // every later one for it.
+    const messages = this.messages
+      .filter(({ content }, index) => content !== "" && !this.messages[index + 1]?.isRefused)
       .map(({ role, content }) => ({ role, content }));
     return {
       model: page.model?.id, messages: [...settings.systemMessages(), ...messages], stream: true,
@@ -120,7 +141,7 @@ const conversation = {
 
   /// Requests the answer to the last message and shows it as it arrives.
   async answer() {
-    const message = { role: "assistant", content: "", reasoning: "" };
+    const message = { role: "assistant", content: "", reasoning: "", isRunning: true };
     const view = this.append(message);
     const abort = new AbortController();
     this.abort = abort;
@@ -131,12 +152,14 @@ const conversation = {
     // The server was not reachable when the page was loaded.
     if (!page.model) loadModel();
     try {
-      await this.receive(message, view, abort.signal);
+      await this.receiveFromServedModel(message, view, abort.signal);
     } catch (error) {
       if (error.name === "AbortError") message.ending = "stopped";
       else message.error = error instanceof ServerError ? error.message : "The answer cannot be read: " + error;
+      if (error.isRefusal && !message.content) message.isRefused = true;
       if (error.status === 401) askForKey();
     }
+    delete message.isRunning;
     // If the conversation was cleared in the meantime, it has another answer or none.
     if (this.abort !== abort) return;
     this.abort = null;
@@ -149,9 +172,24 @@ const conversation = {
     say(message.error ? "" : message.ending === "stopped" ? "Stopped" : "Answer complete");
   },
 
+  /// If the server was restarted with another model, asks that one and says so.
+  async receiveFromServedModel(message, view, signal) {
+    const known = page.model?.id;
+    try {
+      await this.receive(message, view, signal);
+    } catch (error) {
+      if (error.code !== "model_not_found") throw error;
+      await loadModel();
+      if (page.model?.id === known || !page.model?.chat) throw error;
+      showNotice("The server now serves " + page.model.id + " instead of " + known + "; it answers from here on.");
+      await this.receive(message, view, signal);
+    }
+  },
+
   async receive(message, view, signal) {
     const meter = new Meter();
     message.stats = meter.stats;
+    let secondsKept = 0;
     for await (const chunk of chatChunks(this.requestBody(), signal)) {
       const choice = chunk.choices?.[0];
       const { reasoning_content: reasoning, content, tool_calls: calls } = choice?.delta ?? {};
@@ -165,9 +203,39 @@ const conversation = {
       for (const call of calls ?? []) message.content += callText(call);
       if (choice?.finish_reason) message.ending = choice.finish_reason;
       view.drawSoon(() => scrollToEnd());
+      // Browsers end without an event when they crash or the system ends them.
+      if (meter.seconds() - secondsKept >= 1) {
+        secondsKept = meter.seconds();
+        this.keep();
+      }
     }
   },
 };
+
+function setPrompt(text) {
+  byId("prompt").value = text;
+  fitPrompt();
+}
+
+/// The messages that the tab has kept. Contents that this page does not write are ignored.
+function keptMessages() {
+  const kept = tabStore.read("messages");
+  if (!Array.isArray(kept) || !kept.every(isMessage)) return [];
+  // An answer that was running when the page was left.
+  for (const message of kept.filter(({ isRunning }) => isRunning)) {
+    delete message.isRunning;
+    message.ending = "left";
+  }
+  const last = kept.at(-1);
+  return last?.ending === "left" && !last.content && !last.reasoning ? kept.slice(0, -1) : kept;
+}
+
+function isMessage(value) {
+  const isText = (text) => text === undefined || typeof text === "string";
+  return ["user", "assistant"].includes(value?.role) && typeof value.content === "string"
+    && [value.reasoning, value.ending, value.error].every(isText)
+    && Object.values(value.stats ?? {}).every(Number.isFinite);
+}
 
 /// A tool call as the model wrote it; this page offers no tools.
 const callText = ({ function: { name, arguments: text } }) =>

@@ -16,10 +16,12 @@ function element(tag, properties = {}, ...children) {
 
 /// Copies text; the button's label then says whether this succeeded.
 async function copyText(text, button) {
-  const label = button.textContent;
+  // Pressed again within the time, the button has another text than its label.
+  button.dataset.label ??= button.textContent;
   const done = await writeClipboard(text);
   button.textContent = done ? "Copied" : "Copying failed";
-  setTimeout(() => { button.textContent = label; }, 1500);
+  clearTimeout(Number(button.dataset.timer));
+  button.dataset.timer = setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
 }
 
 async function writeClipboard(text) {
@@ -28,38 +30,56 @@ async function writeClipboard(text) {
     return true;
   } catch {
     // Browsers disable the clipboard API for plain-HTTP pages of other machines; copying a selection still works.
+    const focused = document.activeElement;
     const area = element("textarea", { value: text, readOnly: true });
     document.body.append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    focused?.focus();
     return done;
   }
 }
 
-/// Storage of this tab until it is closed. If the browser forbids it or its limit is reached, nothing is stored.
+/// Storage of this tab until it is closed. If the browser forbids it or its limit is reached, a value lasts only until
+/// the page is left.
 const tabStore = {
+  unstored: new Map(),
   read(name) {
+    if (this.unstored.has(name)) return this.unstored.get(name);
     try { return JSON.parse(sessionStorage.getItem("quire." + name)); } catch { return null; }
   },
+  /// Returns whether the value was stored.
   write(name, value) {
-    try { sessionStorage.setItem("quire." + name, JSON.stringify(value)); } catch { /* not kept */ }
+    try {
+      sessionStorage.setItem("quire." + name, JSON.stringify(value));
+      this.unstored.delete(name);
+      return true;
+    } catch {
+      this.unstored.set(name, value);
+      return false;
+    }
   },
 };
 
 /// 1.2 s, 34 s, 2 min 5 s.
 function durationText(seconds) {
-  if (seconds < 10) return seconds.toFixed(1) + " s";
-  if (seconds < 60) return Math.round(seconds) + " s";
-  return Math.floor(seconds / 60) + " min " + Math.round(seconds % 60) + " s";
+  if (seconds < 9.95) return seconds.toFixed(1) + " s";
+  const whole = Math.round(seconds);
+  return whole < 60 ? whole + " s" : Math.floor(whole / 60) + " min " + whole % 60 + " s";
 }
 
-/// 950 B, 2.36 MB.
-function byteText(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
+/// 950 B, 2.36 MB, as the command line writes sizes (`ByteText`).
+const byteText = (bytes) => bytes < 1000 ? bytes + " B" : scaledText(bytes / 1000, ["kB", "MB", "GB", "TB"]);
+
+/// 596 M, 14.8 B parameters.
+const parameterText = (count) => scaledText(count / 1e6, ["M", "B"]) + " parameters";
+
+/// A value with three digits in the unit that keeps it below 1000 after rounding.
+function scaledText(value, units) {
   let unit = 0;
-  while (bytes >= 1000 && unit < units.length - 1) { bytes /= 1000; unit += 1; }
-  return (unit === 0 ? bytes : bytes.toPrecision(3)) + " " + units[unit];
+  while (value >= 999.5 && unit < units.length - 1) { value /= 1000; unit += 1; }
+  return value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + " " + units[unit];
 }
 
 const countText = (count, noun) => count.toLocaleString("en") + " " + noun + (count === 1 ? "" : "s");

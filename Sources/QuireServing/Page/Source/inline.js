@@ -3,13 +3,14 @@
 
 const inlineDepthMax = 8;
 const plainRun = /[^\\`*_~[!<h\n]+/y;
-const linkForm = /!?\[((?:[^\[\]\\]|\\.)*)\]\(\s*<?([^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/y;
+// After the spaces no other space can begin the address; otherwise a failed search would take quadratic time.
+const linkForm = /!?\[((?:[^\[\]\\]|\\.)*)\]\(\s*(?!\s)<?([^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/y;
 const angleLink = /<(https?:\/\/[^\s<>]+)>/y;
 const bareLink = /https?:\/\/[^\s<>"'`\]]*[^\s<>"'`\].,;:!?)*_]/y;
 
-/// The DOM nodes of a text.
-function inlineNodes(text, depth = 0) {
-  const reader = { text, depth, absent: new Set() };
+/// The DOM nodes of a text. The label of a link contains no other links.
+function inlineNodes(text, depth = 0, isInLink = false) {
+  const reader = { text, depth, isInLink, absent: new Set() };
   const nodes = [];
   let plain = "";
   for (let at = 0; at < text.length;) {
@@ -38,6 +39,7 @@ function readInline(reader, at) {
   const { text } = reader;
   const character = text[at];
   const literal = { node: character, end: at + 1 };
+  if (reader.isInLink && /[[!<h]/.test(character)) return literal;
   switch (character) {
     case "\\": {
       const next = text[at + 1];
@@ -67,7 +69,7 @@ function linkNode(address, label, depth) {
   let url;
   try { url = new URL(address); } catch { return null; }
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
-  const children = label && depth < inlineDepthMax ? inlineNodes(label, inlineDepthMax) : [label || address];
+  const children = label ? inlineNodes(label, depth + 1, true) : [address];
   return element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }
 
@@ -87,7 +89,7 @@ function readCode(reader, at) {
       const found = runLength(text, end);
       if (found === length) {
         let code = text.slice(begin, end).replace(/\n/g, " ");
-        if (/^ .*[^ ].* $/.test(code)) code = code.slice(1, -1);
+        if (code.startsWith(" ") && code.endsWith(" ") && code.trim() !== "") code = code.slice(1, -1);
         return { node: element("code", {}, code), end: end + length };
       }
       end += found;
@@ -99,7 +101,7 @@ function readCode(reader, at) {
 
 /// *emphasis*, **strong**, ~~deleted~~. Underscores inside words are part of them.
 function readEmphasis(reader, at) {
-  const { text, depth } = reader;
+  const { text, depth, isInLink } = reader;
   const character = text[at];
   const length = runLength(text, at);
   const mark = character.repeat(Math.min(length, 2));
@@ -113,7 +115,7 @@ function readEmphasis(reader, at) {
   if (end < 0) return literal;
   const tag = mark === "~~" ? "del" : mark.length === 2 ? "strong" : "em";
   return {
-    node: element(tag, {}, ...inlineNodes(text.slice(begin, end), depth + 1)),
+    node: element(tag, {}, ...inlineNodes(text.slice(begin, end), depth + 1, isInLink)),
     end: end + mark.length,
   };
 }

@@ -32,6 +32,24 @@ function askForKey() {
   byId("key").focus();
 }
 
+function closeKeyForm() {
+  const hadFocus = byId("key-form").contains(document.activeElement);
+  byId("key-form").hidden = true;
+  if (hadFocus) byId("prompt").focus();
+}
+
+function useKey() {
+  const key = byId("key").value.trim();
+  // The server's keys have no other characters, and browsers cannot send most of them in a header.
+  const wrong = /[^!-~]/u.exec(key);
+  byId("key").setCustomValidity(wrong ? "Expected visible ASCII characters without spaces, found “" + wrong[0]
+    + "”; correct the key." : "");
+  if (!byId("key").reportValidity()) return;
+  tabStore.write("key", key);
+  byId("key").value = "";
+  loadModel();
+}
+
 async function loadModel() {
   try {
     page.model = await (await send("quire/model")).json();
@@ -45,7 +63,7 @@ async function loadModel() {
   showNotice(page.model.chat ? "" : "This model has no known chat format, so it cannot chat here. Start the "
     + "server with --chat-format qwen3 if its chats are Qwen3's, or use /v1/completions.");
   byId("send").disabled = !page.model.chat;
-  byId("key-form").hidden = true;
+  closeKeyForm();
   showModel(page.model);
   settings.showDefaults();
 }
@@ -55,13 +73,16 @@ function showModel(model) {
   byId("model-name").textContent = model.id;
   byId("model-title").textContent = model.id;
   const parts = [];
-  if (model.parameters) parts.push((model.parameters / (model.parameters < 1e9 ? 1e6 : 1e9)).toPrecision(3)
-    + (model.parameters < 1e9 ? " M" : " B") + " parameters");
+  if (model.parameters) parts.push(parameterText(model.parameters));
   if (model.bits_per_weight) parts.push(model.bits_per_weight.toFixed(2) + " bits per weight");
   parts.push("context " + model.max_model_len.toLocaleString("en"));
   byId("model-line").textContent = parts.join(" · ");
   byId("model-body").replaceChildren(...modelNodes(model));
 }
+
+/// While an input method composes a word, Enter and Esc are for the input method. Safari sends the key that ends the
+/// composition after its end, with the code 229.
+const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
 function listen() {
   byId("composer").onsubmit = (event) => {
@@ -70,13 +91,12 @@ function listen() {
   };
   byId("prompt").oninput = fitPrompt;
   byId("prompt").onkeydown = (event) => {
-    // While an input method composes a word, Enter is for the input method.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     byId("composer").requestSubmit();
   };
   document.onkeydown = (event) => {
-    if (event.key !== "Escape" || byId("model-dialog").open) return;
+    if (event.key !== "Escape" || isComposing(event) || byId("model-dialog").open) return;
     if (conversation.abort) conversation.stop();
     else if (conversation.isEditing) conversation.cancelEdit();
   };
@@ -91,10 +111,11 @@ function listen() {
   byId("close-model").onclick = () => byId("model-dialog").close();
   byId("key-form").onsubmit = (event) => {
     event.preventDefault();
-    tabStore.write("key", byId("key").value);
-    byId("key").value = "";
-    loadModel();
+    useKey();
   };
+  // Otherwise the form would not be submitted again.
+  byId("key").oninput = () => byId("key").setCustomValidity("");
+  addEventListener("pagehide", () => conversation.keep());
 }
 
 listen();

@@ -1,4 +1,5 @@
-// Markdown, second half: blocks become nodes, and a growing text is drawn again only where it changed.
+// Markdown, second half: blocks become nodes, and a growing text is drawn again only where it changed. Each block of text
+// has the direction of its first letter.
 
 /// Draws a growing text. Unchanged blocks keep their nodes, so that a selection in them stays.
 class MarkdownView {
@@ -19,13 +20,13 @@ class MarkdownView {
 
 function blockNode(block) {
   switch (block.kind) {
-    case "heading": return element("h" + block.level, {}, ...inlineNodes(block.text));
+    case "heading": return element("h" + block.level, { dir: "auto" }, ...inlineNodes(block.text));
     case "rule": return element("hr");
     case "code": return codeNode(block);
     case "quote": return element("blockquote", {}, ...block.blocks.map(blockNode));
     case "list": return listNode(block);
     case "table": return tableNode(block);
-    default: return element("p", {}, ...inlineNodes(block.text));
+    default: return element("p", { dir: "auto" }, ...inlineNodes(block.text));
   }
 }
 
@@ -38,7 +39,7 @@ function codeNode({ language, text }) {
 }
 
 function listNode({ isOrdered, start, items }) {
-  const list = element(isOrdered ? "ol" : "ul");
+  const list = element(isOrdered ? "ol" : "ul", { dir: "auto" });
   if (isOrdered && start !== 1) list.start = start;
   for (const blocks of items) {
     // The only paragraph of an item needs no margin.
@@ -51,7 +52,7 @@ function listNode({ isOrdered, start, items }) {
 
 function tableNode({ head, aligns, rows }) {
   const row = (tag, texts) => element("tr", {}, ...texts.map((text, column) =>
-    element(tag, { className: aligns[column] || "" }, ...inlineNodes(text))));
+    element(tag, { className: aligns[column] || "", dir: "auto" }, ...inlineNodes(text))));
   return scrollingTable(element("thead", {}, row("th", head)),
     element("tbody", {}, ...rows.map((texts) => row("td", texts))));
 }

@@ -26,14 +26,15 @@ const reportColumns = [
   ["Top-1, %", (row) => withError(row.topOneAgreement, row.topOneAgreementError, percent)],
   ["Prompt tokens/s", (row) => significant(row.promptTokensPerSecond)],
   ["Decode tokens/s", (row) => significant(row.decodeTokensPerSecond)],
-  ["Parameters", (row) => typeof row.parameters === "number" ? (row.parameters / 1e6).toPrecision(4) + " M" : null],
+  ["Parameters", (row) => typeof row.parameters === "number" ? row.parameters.toLocaleString("en") : null],
   ["In memory", (row) => typeof row.weightBytes === "number" ? byteText(row.weightBytes) : null],
   ["On disk", (row) => typeof row.weightBytes === "number" && typeof row.sizeBytes === "number"
     ? byteText(row.sizeBytes) : null],
 ];
 
-const rowName = (row, index) =>
-  (row.recipe ? row.recipe + ": " : "") + (row.step ?? (index === 0 ? "checkpoint" : "step " + index));
+/// A report's rows have labels, which no two of them share; the rows of a conversion have steps only.
+const rowName = (row, index) => row.label
+  ?? (row.recipe ? row.recipe + ": " : "") + (row.step ?? (index === 0 ? "checkpoint" : "step " + index));
 
 const isMeasured = (rows) => rows.some((row) => typeof row.perplexity === "number"
   || Object.keys(row.tasks ?? {}).length > 0 || typeof row.decodeTokensPerSecond === "number");

@@ -65,7 +65,7 @@ const settings = {
   },
 
   systemMessages() {
-    const text = byId("system").value.trim();
-    return text ? [{ role: "system", content: text }] : [];
+    const text = byId("system").value;
+    return text.trim() ? [{ role: "system", content: text }] : [];
   },
 };

@@ -2,10 +2,15 @@
 
 /// A failed request, with one sentence for the user. The server's sentences begin with a small letter.
 class ServerError extends Error {
-  constructor(message, status) {
+  /// - Parameter code: the kind of error, as in the server's answer; undefined where it has none.
+  constructor(message, status, code) {
     super(message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?]$/.test(message) ? "" : "."));
     this.status = status;
+    this.code = code;
   }
+
+  /// Whether the server refuses the contents of the request, so that the same request would be refused again.
+  get isRefusal() { return [400, 413, 422].includes(this.status); }
 }
 
 /// Splits text that arrives in parts of any size into server-sent events.
@@ -60,7 +65,7 @@ async function send(path, options = {}) {
   const message = body?.error?.message;
   throw new ServerError(
     typeof message === "string" ? message : "The server answered with status " + response.status + ".",
-    response.status);
+    response.status, body?.error?.code);
 }
 
 /// The chunks of a streamed chat completion as they arrive.

@@ -1,4 +1,5 @@
 import QuireEvaluation
+import QuireText
 
 /// What `--gate` and `--baseline` ask of a report. Both are read before the long evaluation.
 struct ReportJudge {
@@ -46,7 +47,7 @@ struct ReportJudge {
       let comparison = try ReportComparison(view, baseline: baseline.view, path: baseline.path)
       if !isStreamed {
         Terminal.report(
-          "\nChanges from \(baseline.path) (≈ within two standard errors)\n"
+          "\nChanges from \(baseline.path.visibleLine) (≈ within two standard errors)\n"
             + comparison.table(width: Terminal.outputScreen.width))
       }
     }

@@ -64,7 +64,7 @@ struct Inspection {
     let heads = configuration.layers.map { "\($0.queryHeadCount)/\($0.keyValueHeadCount)" }
     let headText = Set(heads).count == 1 ? heads.first ?? "" : heads.joined(separator: " ")
     var text = """
-      \(path): \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize), \(configuration.parameterCount) parameters
+      \(path.visibleLine): \(configuration.layerCount) layers, hidden \(configuration.hiddenSize), vocabulary \(configuration.vocabularySize), \(configuration.parameterCount) parameters
       \(sizeSentence(configuration))\(pack?.parentSentence ?? "")\(adapters.map { "\n" + $0.sentence }.joined())
       query/KV heads: \(headText)
       \(tokenizer.text)
@@ -100,8 +100,8 @@ struct Inspection {
     ])
     for line in lines {
       table.add([
-        line.name.visibleLine, line.shape.map(String.init).joined(separator: "x"),
-        (line.scheme + (line.group.map { " g\($0)" } ?? "")).visibleLine, ByteText.of(line.rawBytes),
+        line.name, line.shape.map(String.init).joined(separator: "x"),
+        line.scheme + (line.group.map { " g\($0)" } ?? ""), ByteText.of(line.rawBytes),
         ByteText.of(line.packedBytes),
       ])
     }

@@ -1,6 +1,7 @@
 import QuireFiles
 import QuireJSON
 import QuirePacks
+import QuireText
 
 extension PackReader {
   /// The parent of a delta pack, for `inspect --json`: its recorded name, its contents, where it was found, and the
@@ -21,7 +22,7 @@ extension PackReader {
     let differences = tensors.count { $0.isDifference }
     let all = tensors.reduce(0) { $0 + $1.streams.count }
     return
-      "\ndelta pack: \(taken) of \(all) streams are those of \(parent.path); \(differences) matrices are stored as differences from it"
+      "\ndelta pack: \(taken) of \(all) streams are those of \(parent.path.visibleLine); \(differences) matrices are stored as differences from it"
   }
 }
 

@@ -15,7 +15,7 @@ struct StepTable {
     let columns = Self.columns.filter { column in rows.contains { column.cell($0) != nil } }
     var table = TextTable(columns: [.init("step", .left)] + columns.map { .init($0.title) })
     for row in rows {
-      table.add([row["step"]?.stringValue?.visibleLine ?? "checkpoint"] + columns.map { $0.cell(row) ?? "–" })
+      table.add([row["step"]?.stringValue ?? "checkpoint"] + columns.map { $0.cell(row) ?? "–" })
     }
     let notes = rows.flatMap { $0["notes"]?.arrayValue ?? [] }.compactMap(\.stringValue)
     return "\nafter each step:\n" + table.parts(width: width, keyCount: 1).map(\.text).joined(separator: "\n")

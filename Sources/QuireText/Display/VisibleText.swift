@@ -3,10 +3,11 @@ extension String {
   ///
   /// Names of files, tensors and recipes and the output of a model are untrusted: an escape sequence in them could move
   /// the cursor, change the title or hide earlier output. The escapes are those of JSON, so JSON stays valid.
-  var visible: String { escaping { $0 == "\n" || $0 == "\t" } }
+  package var visible: String { escaping { $0 == "\n" || $0 == "\t" } }
 
-  /// The same on a single line: line feed and tab are escaped too.
-  var visibleLine: String { escaping { _ in false } }
+  /// The same on a single line: line feed and tab are escaped too. For names in lines and tables, where a line feed could
+  /// forge a line.
+  package var visibleLine: String { escaping { _ in false } }
 
   private func escaping(except isKept: (Unicode.Scalar) -> Bool) -> String {
     guard unicodeScalars.contains(where: { $0.isObeyed && !isKept($0) }) else { return self }

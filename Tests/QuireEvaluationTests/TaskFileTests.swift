@@ -1,4 +1,5 @@
 import QuireEvaluation
+import QuireText
 import TestSupport
 import Testing
 

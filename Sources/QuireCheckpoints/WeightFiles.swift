@@ -67,7 +67,9 @@ struct WeightFiles {
     let marker = "embed_tokens.weight"
     guard tensors["model." + marker] == nil else { return }
     let wrapper = tensors.keys.contains { $0.hasPrefix("_orig_mod.") } ? "_orig_mod." : ""
-    let lacksModel = tensors[wrapper + marker] != nil
+    // Draft heads have an embedding of this name, too, and other layers.
+    let lacksModel =
+      tensors[wrapper + marker] != nil && tensors[wrapper + "layers.0.input_layernorm.weight"] != nil
     guard lacksModel || tensors[wrapper + "model." + marker] != nil else { return }
     var renamed: [String: (file: Int, record: TensorRecord)] = [:]
     for (name, tensor) in tensors {

@@ -71,7 +71,8 @@ package final class Server: Sendable {
   /// Requests that are complete and not yet fully answered.
   package var unansweredCount: Int { http.withLock { $0?.unansweredCount ?? 0 } }
 
-  /// Refuses new requests with 503, lets running ones finish for at most `patience`, cancels the rest and stops.
+  /// Refuses new requests with 503, lets running ones finish for at most `patience`, cancels the rest and stops. Whole
+  /// answers are delivered after that too, to clients that read them.
   /// Returns when this is done. Safe to call at any time and repeatedly.
   package func drainAndStop(patience: Duration = .seconds(30)) {
     service.beginDraining()
@@ -79,7 +80,7 @@ package final class Server: Sendable {
       if !server.waitUntilAnswered(deadline: .now + patience) {
         // So each of them still gets an answer that says why.
         service.slots.cancelAll()
-        _ = server.waitUntilAnswered(deadline: .now + .seconds(2))
+        server.waitUntilSettled(deadline: .now + .seconds(2))
       }
       server.stop()
     }

@@ -218,6 +218,11 @@ import Testing
     ("model-alias", "[\"\"]", "expected a name, found an empty one"),
     ("allow-origin", "\"a b\"", "expected '*', 'null' or an origin such as https://chat.example.org, found "),
     ("allow-host", "\"http://x\"", "expected '*' or a host name without a port such as models.example.org"),
+    ("api-key", "[]", "expected at least one value, found an empty list; add one or leave it out"),
+    ("api-key-file", "[]", "expected at least one value, found an empty list; add one or leave it out"),
+    ("api-key-file", "''", "expected a path, found an empty text; name the file or folder"),
+    ("report", "''", "expected a path, found an empty text; name the file or folder"),
+    ("parent", "['']", "expected a path, found an empty text; name the file or folder"),
     ("api-key", "\"a b\"", "expected API keys of 1 to 1024 visible ASCII characters without spaces, found "),
     ("thinking", "\"sometimes\"", "expected on, off or a number of tokens, found 'sometimes'"),
     ("context", "9999999", "expected at most "),
@@ -229,6 +234,16 @@ import Testing
     #expect(
       outcome.errors.hasPrefix("quire serve: \(text), line 2, column 3: \(name): \(sentence)"),
       "\(outcome.errors)")
+  }
+
+  @Test func anEmptyModelIsRefused() throws {
+    let text = file("{ model: '', port: 0 }")
+    let outcome = try BuiltProgram.quire.run("serve", "--config", text)
+    #expect(outcome.status == 2)
+    #expect(
+      outcome.errors
+        == "quire serve: \(text), line 1, column 3: model: expected a path, found an empty text; name the file or folder\n"
+    )
   }
 
   @Test func misspelledVariablesAreReported() throws {

@@ -135,7 +135,7 @@ import Testing
   }
 
   static let slips: [Slip] = [
-    .init(words: ["verify", "m", "--quiet=yes"], sentence: "--quiet takes no value, found 'yes'"),
+    .init(words: ["verify", "m", "--quiet=yes"], sentence: "--quiet: expected true or false, found 'yes'"),
     .init(
       words: ["generate", "m", "--prompt"],
       sentence: "--prompt needs a value (TEXT); see quire generate --help"),
@@ -196,7 +196,11 @@ import Testing
       sentence: "--kv-cache: expected one of float32, float16, int8, found 'int3'"),
     .init(
       words: ["generate", "m", "--prompt", "x", "--context", "0"],
-      sentence: "--context: expected a whole number of at least 1, found '0'"),
+      sentence: "--context: expected a whole number of at least 2, found '0'"),
+    .init(
+      words: ["serve", "m", "--context", "1"],
+      sentence: "--context: expected a whole number of at least 2, found '1'"),
+    .init(words: ["serve", "m", "--no-page=1"], sentence: "--no-page: expected true or false, found '1'"),
     .init(
       words: ["chat", "m", "--thinking", "--no-thinking"],
       sentence: "--thinking and --no-thinking exclude each other; give one of them"),

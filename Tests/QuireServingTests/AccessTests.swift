@@ -220,9 +220,15 @@ struct AccessTests {
     )
     for origin in [
       "", "example.org", "https://", "https://a/b", "https://a*b", "://x", "http://a b", "ünï://x",
+      "http://a:99999", "http://a:", "http://a:b", "http://[::1]:65536", "https://*.a:99999",
     ] {
       #expect(
         sentence { $0.allowedOrigins = [origin] }.hasPrefix("expected '*', 'null' or an origin"), "\(origin)")
+    }
+    for origin in [
+      "http://a:65535", "http://[::1]:80", "http://[::1]", "https://*.a.b:8443", "vscode-webview://*",
+    ] {
+      #expect(sentence { $0.allowedOrigins = [origin] } == "", "\(origin)")
     }
     for host in ["", "a b", "http://a", "a:80", "a:", "a/b"] {
       #expect(sentence { $0.allowedHosts = [host] }.hasPrefix("expected '*' or a host name"), "\(host)")

@@ -89,13 +89,18 @@ struct AnswerTimingTests {
       (chatBody(["n_probs": 3]), Self.chatPath), (chatBody(["n_probs": 0]), Self.chatPath),
       (chatBody(["n_probs": 3, "logprobs": true, "top_logprobs": 3]), Self.chatPath),
       (completionBody("x", ["n_probs": 3]), Self.completionPath),
+      (chatBody(["n_probs": 5, "logprobs": true]), Self.chatPath),
+      (chatBody(["n_probs": 0, "logprobs": true]), Self.chatPath),
+      (chatBody(["n_probs": 0, "logprobs": false]), Self.chatPath),
     ] {
       #expect(try fixture.post(path, body).status == 200)
     }
-    #expect(generator.requests.map(\.logprobCount) == [3, nil, 3, 3])
+    #expect(generator.requests.map(\.logprobCount) == [3, nil, 3, 3, 5, 0, nil])
     for (body, path) in [
       (chatBody(["n_probs": 3, "logprobs": true, "top_logprobs": 4]), Self.chatPath),
+      (chatBody(["n_probs": 3, "logprobs": false]), Self.chatPath),
       (completionBody("x", ["n_probs": 3, "logprobs": 1]), Self.completionPath),
+      (completionBody("x", ["n_probs": 3, "logprobs": false]), Self.completionPath),
     ] {
       let response = try fixture.post(path, body)
       #expect(response.status == 400)

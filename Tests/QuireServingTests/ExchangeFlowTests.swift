@@ -40,6 +40,25 @@ struct ExchangeFlowTests {
     #expect(!flow.isStreaming)
   }
 
+  /// So nobody sees the last bytes without knowing that they are the last.
+  @Test func theLastBytesAndTheEndAreOneEvent() {
+    var flow = ExchangeFlow(backlogLimit: 100)
+    #expect(flow.beginStream(head) == false)
+    #expect(flow.read(limit: 9) == .wait)
+    #expect(!flow.isSettled && !flow.isRead)
+    #expect(flow.endStream(after: [7, 8]) == true)
+    #expect(flow.isSettled && !flow.isRead)
+    #expect(flow.read(limit: 1) == .bytes([7]))
+    #expect(!flow.isRead)
+    #expect(flow.read(limit: 9) == .bytes([8]))
+    #expect(flow.isRead)
+    #expect(flow.read(limit: 9) == .end)
+    var small = ExchangeFlow(backlogLimit: 1)
+    #expect(small.beginStream(head) == false)
+    #expect(small.endStream(after: [7, 8]) == false)
+    #expect(small.isGone && small.isSettled && !small.isRead)
+  }
+
   @Test func aClientThatLeftGetsNothingMore() {
     var flow = ExchangeFlow(backlogLimit: 100)
     #expect(flow.beginStream(head) == false)

@@ -59,6 +59,13 @@ struct InterfaceTests {
         #expect(ignored == nil, "\(field) is not read by \(path)")
       }
     }
+    // What changes an answer of a chat is not ignored where chats have another interface either.
+    for (path, common) in [("/v1/messages", ["Both", "Chats"]), ("/v1/responses", ["Both", "Chats"])] {
+      for field in try common.flatMap(fields) {
+        let ignored = try fixture.post(path, .object([field: [0.5]])).header("X-Quire-Ignored")
+        #expect(ignored == nil, "\(field) is ignored by \(path)")
+      }
+    }
     let both = try fields(of: "Both")
     #expect(both.count > 10)
     for (path, own) in [("/v1/chat/completions", "Chats"), ("/v1/completions", "Raw")] {

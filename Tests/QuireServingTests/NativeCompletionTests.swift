@@ -135,6 +135,9 @@ struct NativeCompletionTests {
     }
     let many = try fixture.post(Self.path, Self.body(["a", "b"], ["n_cmpl": 2])).json()
     #expect(many.arrayValue?.map { $0["index"] } == [0, 1, 2, 3])
+    for members in [["n": 3, "n_cmpl": 3], ["n_cmpl": 3, "best_of": 3]] as [JSONObject] {
+      #expect(try fixture.post(Self.path, Self.body("a", members)).json().arrayValue?.count == 3)
+    }
   }
 
   @Test func fieldsReachTheEngine() throws {
@@ -147,8 +150,7 @@ struct NativeCompletionTests {
     }
     let plain = try request([:])
     #expect(
-      plain.maximumTokens == 300 - plain.promptTokens.count && plain.decodeSecondsMaximum == nil
-        && !plain.reportsProgress)
+      plain.maximumTokens == 300 - plain.promptTokens.count && plain.decodeSecondsMaximum == nil)
     let sampled = try request([
       "temperature": 0.5, "top_k": 7, "top_p": 0.5, "min_p": 0.1, "repeat_penalty": 1.25, "seed": 9,
       "presence_penalty": 1, "frequency_penalty": -1, "repeat_last_n": -1, "n_probs": 2,
@@ -162,7 +164,6 @@ struct NativeCompletionTests {
     let timed = try request(["t_max_predict_ms": 1500, "cache_prompt": false, "ignore_eos": true])
     #expect(timed.decodeSecondsMaximum == 1.5 && !timed.usesPrefixCache && timed.ignoresEndOfSequence)
     #expect(try request(["seed": 4_294_967_295]).sampling.seed == nil)
-    #expect(try request(["stream": true, "return_progress": true]).reportsProgress)
     #expect(try request(["grammar": "root ::= \"a\""]).constraint != nil)
     #expect(try request(["json_schema": ["type": "null"]]).constraint != nil)
     _ = try request([
@@ -182,7 +183,8 @@ struct NativeCompletionTests {
     (["n_probs": 21], "n_probs"), (["n_probs": "x"], "n_probs"),
     (["t_max_predict_ms": -2], "t_max_predict_ms"),
     (["response_fields": "content"], "response_fields"), (["response_fields": [1]], "response_fields"),
-    (["n_cmpl": 9], "n_cmpl"), (["cache_prompt": 1], "cache_prompt"), (["suffix": "x"], "suffix"),
+    (["n_cmpl": 9], "n_cmpl"), (["n": 2, "n_cmpl": 3], "n_cmpl"), (["n_cmpl": 3, "best_of": 2], "best_of"),
+    (["cache_prompt": 1], "cache_prompt"), (["suffix": "x"], "suffix"),
     (["grammar": "root ::= \"a\"", "json_schema": [:]], "grammar"), (["logit_bias": [[1]]], "logit_bias[0]"),
     (["logit_bias": [[1, true]]], "logit_bias[0][1]"), (["logit_bias": [[1, 101]]], "logit_bias[0][1]"),
     (["logit_bias": [[-1, 1]]], "logit_bias[0][0]"), (["logit_bias": [[nil, 1]]], "logit_bias[0][0]"),

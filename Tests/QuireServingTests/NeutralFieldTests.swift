@@ -33,6 +33,71 @@ struct NeutralFieldTests {
     }
   }
 
+  /// The other interfaces for conversations refuse what chats refuse, and what only chats have.
+  @Test func theOtherInterfacesAreAsStrict() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("ok"), .end()] })
+    for (path, base, own) in [
+      ("/v1/messages", MessagesReplyTests.body(), KnownFields.neutralInMessages),
+      ("/v1/responses", ["input": "hi"], KnownFields.neutralInResponses),
+    ] {
+      func post(_ name: String, _ value: JSONValue) throws -> WireResponse {
+        var body = try #require(base.objectValue)
+        body[name] = value
+        let response = try fixture.post(path, .object(body))
+        #expect(response.header("X-Quire-Ignored") == nil, "\(path) \(name)")
+        return response
+      }
+      let replaced = Set(own.map(\.name))
+      for field in KnownFields.neutral.filter({ !replaced.contains($0.name) }) + own {
+        for value in field.values {
+          #expect(try post(field.name, value).status == 200, "\(path) \(field.name) \(value)")
+        }
+        for value in [0.123, "other", [1], ["x": 1]] as [JSONValue] {
+          let response = try post(field.name, value)
+          #expect(response.status == 400, "\(path) \(field.name) \(value)")
+          #expect(response.text.contains("\(field.name): expected "), "\(response.text)")
+        }
+      }
+    }
+  }
+
+  /// In Anthropic's interface a field of chats must say what the request says in the interface's own field.
+  @Test(
+    arguments: [
+      (["enable_thinking": false], true), (["enable_thinking": true], false),
+      (["enable_thinking": true, "thinking": ["type": "enabled"]], true),
+      (["enable_thinking": false, "thinking": ["type": "enabled"]], false),
+      (["chat_template_kwargs": ["enable_thinking": true]], false), (["chat_template_kwargs": [:]], true),
+      (["reasoning_effort": "none"], true), (["reasoning_effort": "high"], false),
+      (["reasoning": ["effort": "high"]], false), (["think": true], false), (["think": nil], true),
+      (["thinking_token_budget": 5], false), (["thinking_budget": -1], true),
+      (["thinking_budget": 5, "thinking": ["type": "enabled", "budget_tokens": 5]], true),
+      (["include_reasoning": true], true), (["include_reasoning": false], false),
+      (["include_reasoning": false, "thinking": ["type": "enabled", "display": "omitted"]], true),
+      (["max_completion_tokens": 50], true), (["max_completion_tokens": 51], false),
+      (["n_predict": -1], true),
+      (["parallel_tool_calls": false], true),
+      (["parallel_tool_calls": false, "tools": MessagesReplyTests.tools], false),
+      (["continue_final_message": true], false), (["add_generation_prompt": true], true),
+    ] as [(JSONObject, Bool)])
+  func fieldsOfChatsRepeatWhatMessagesSay(_ members: JSONObject, isAccepted: Bool) throws {
+    let fixture = try ServerFixture(ScriptedGenerator(contextLength: 2048) { _ in [.text("ok"), .end()] })
+    let response = try fixture.post("/v1/messages", MessagesReplyTests.body(members))
+    #expect(response.status == (isAccepted ? 200 : 400), "\(members) \(response.text)")
+    #expect(response.header("X-Quire-Ignored") == nil)
+  }
+
+  @Test func responsesTakeTheLimitsOfChats() throws {
+    let generator = ScriptedGenerator { _ in [.text("ok"), .end()] }
+    let fixture = try ServerFixture(generator)
+    for name in ["max_output_tokens", "max_completion_tokens", "max_tokens", "n_predict"] {
+      #expect(try fixture.post("/v1/responses", ["input": "hi", name: 7]).status == 200)
+    }
+    #expect(generator.requests.map(\.maximumTokens) == [7, 7, 7, 7])
+    let both: JSONValue = ["input": "hi", "max_output_tokens": 7, "max_tokens": 8]
+    #expect(try fixture.post("/v1/responses", both).status == 400)
+  }
+
   static let harmless: [JSONObject] = [
     ["parallel_tool_calls": false], ["tools": [], "tool_choice": "auto"], ["tool_choice": "none"],
     ["tools": [tool], "tool_choice": ["type": "auto"]],

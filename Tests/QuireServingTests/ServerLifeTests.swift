@@ -125,6 +125,83 @@ struct ServerLifeTests {
     #expect(generator.cancelledCount == 0)
   }
 
+  /// An answer that is larger than all buffers of its connection, whole but not read.
+  private static func largeAnswer(isStreamed: Bool) throws -> (ServerFixture, SocketClient) {
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator) { $0.http.backlogBytes = 64 << 20 }
+    let client = SocketClient(port: fixture.port)
+    client.send(requestText("POST", path, body: chatBody(["stream": .bool(isStreamed)]).serialized()))
+    #expect(eventually { generator.requests.count == 1 })
+    let text = String(repeating: "x", count: 64 << 10)
+    generator.emit([GenerationEvent](repeating: .text(text), count: 400) + [.text("the end"), .end()], to: 0)
+    usleep(200_000)
+    #expect(fixture.server.unansweredCount == 1)
+    return (fixture, client)
+  }
+
+  /// At c15a14a such a client held the server for 13 seconds longer than asked.
+  @Test(arguments: [true, false])
+  func aClientThatDoesNotReadHoldsNoStop(isStreamed: Bool) throws {
+    let (fixture, client) = try Self.largeAnswer(isStreamed: isStreamed)
+    let begin = ContinuousClock.now
+    fixture.server.drainAndStop(patience: .milliseconds(50))
+    #expect(begin.duration(to: .now) < .seconds(6))
+    client.close()
+  }
+
+  @Test(arguments: [true, false])
+  func aClientThatReadsGetsItsLastAnswer(isStreamed: Bool) throws {
+    let (fixture, client) = try Self.largeAnswer(isStreamed: isStreamed)
+    let server = fixture.server
+    let drain = Thread { server.drainAndStop(patience: .zero) }
+    drain.start()
+    let response = try #require(client.readResponse())
+    #expect(response.status == 200 && response.body.count > 400 * (64 << 10))
+    #expect(response.text.contains("the end"))
+    #expect(client.isClosedByServer(within: 10))
+    #expect(eventually { drain.isFinished })
+  }
+
+  /// At c15a14a the log had no tokens of an answer that was cut off.
+  @Test func theLogHasTheTokensOfACutAnswer() throws {
+    let lines = Mutex<[String]>([])
+    let generator = ScriptedGenerator()
+    let fixture = try ServerFixture(generator, log: LineLog { line in lines.withLock { $0.append(line) } })
+    let clients = [true, false].map { isStreamed in
+      let client = SocketClient(port: fixture.port)
+      let body = chatBody(["stream": .bool(isStreamed), "n": 2]).serialized()
+      client.send(requestText("POST", Self.path, body: body))
+      return client
+    }
+    #expect(eventually { generator.requests.count == 4 })
+    let progress = PromptProgress(promptTokens: 9, cachedTokens: 4, computedTokens: 9, seconds: 0.1)
+    for index in 0..<4 { generator.emit([.progress(progress), .text("a"), .text("b")], to: index) }
+    // One is cut by its client, the other by the end of the server.
+    clients[0].close()
+    #expect(eventually { lines.withLock { $0.count == 1 } })
+    fixture.server.drainAndStop(patience: .milliseconds(50))
+    let written = lines.withLock { $0 }
+    #expect(written.count == 2)
+    #expect(
+      written.allSatisfy { $0.contains(" cached 4 generated 4 ") && $0.hasSuffix("client left") },
+      "\(written)")
+  }
+
+  /// Clients leave after the last event, so the end of the body must be there with it. At c15a14a it was not in one of 16.
+  @Test(arguments: ["/v1/chat/completions", "/v1/completions"])
+  func aStreamEndsWithItsLastEvent(path: String) throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("a"), .text("b"), .end()] })
+    let client = SocketClient(port: fixture.port)
+    let members: JSONObject = ["stream": true]
+    let body = path == Self.path ? chatBody(members) : completionBody("x", members)
+    for _ in 0..<300 {
+      client.send(requestText("POST", path, body: body.serialized()))
+      try #require(client.readUntil("data: [DONE]\n\n") != nil)
+      try #require(client.unread == "\r\n0\r\n\r\n")
+      #expect(client.readUntil("0\r\n\r\n") != nil)
+    }
+  }
+
   @Test func drainingCutsOffWhatTakesTooLong() throws {
     let generator = ScriptedGenerator()
     let fixture = try ServerFixture(generator)

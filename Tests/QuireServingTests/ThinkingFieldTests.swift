@@ -47,9 +47,6 @@ struct ThinkingFieldTests {
         ["chat_template_kwargs": ["enable_thinking": true], "enable_thinking": false],
         "chat_template_kwargs.enable_thinking", "enable_thinking"
       ),
-      (
-        ["include_reasoning": true, "reasoning": ["exclude": true]], "include_reasoning", "reasoning.exclude"
-      ),
     ] as [(JSONObject, String, String)])
   func contradictionsNameBoth(members: JSONObject, first: String, second: String) throws {
     let fixture = try ServerFixture(ScriptedGenerator())
@@ -58,6 +55,17 @@ struct ThinkingFieldTests {
     #expect(response.status == 400 && error?["param"] == .string(second))
     let message = try #require(error?["message"]?.stringValue)
     #expect(message.hasPrefix("\(second): expected a value that agrees with '\(first)', which is "))
+  }
+
+  @Test func oppositeFieldsMustNotAgree() throws {
+    let fixture = try ServerFixture(ScriptedGenerator())
+    let members: JSONObject = ["include_reasoning": true, "reasoning": ["exclude": true]]
+    let error = try fixture.post(Self.path, chatBody(members)).json()["error"]
+    #expect(error?["param"] == "reasoning.exclude")
+    #expect(
+      error?["message"]
+        == "reasoning.exclude: expected false, because 'include_reasoning' is true and means the opposite, found true; send one of the two"
+    )
   }
 
   @Test(

@@ -50,7 +50,7 @@ struct WorkTests {
       #expect(error["param"] == .string(field) && error["code"] == "context_length_exceeded")
       #expect(
         error["message"]?.stringValue?.hasPrefix(
-          "expected at most 2097152 bytes of text for a context of 512 tokens, found 2097") == true)
+          "\(field): expected at most 2097152 bytes of text for a context of 512 tokens, found 2097") == true)
     }
     #expect(try fixture.post("/tokenize", ["prompt": .string(String(long.dropFirst()))]).status == 200)
   }

@@ -108,6 +108,9 @@ package final class SocketClient {
     }
   }
 
+  /// What has been received and not read yet.
+  package var unread: String { String(decoding: received, as: UTF8.self) }
+
   private func read(count: Int) -> [UInt8]? {
     while received.count < count {
       guard receiveMore() else { return nil }

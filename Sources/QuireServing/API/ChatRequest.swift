@@ -72,7 +72,8 @@ struct ChatRequest: Sendable {
   }
 
   private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {
-    let isWanted = try reader.bool("logprobs") ?? false
+    let isAsked = try reader.bool("logprobs")
+    let isWanted = isAsked ?? false
     let count = try reader.int("top_logprobs", in: 0...RequestLimits.logprobCountMaximum)
     if let count, count > 0, !isWanted {
       throw .rejected(
@@ -80,6 +81,8 @@ struct ChatRequest: Sendable {
           "top_logprobs",
           "top_logprobs: expected 0 without \"logprobs\": true, found \(count); add that or leave it out"))
     }
-    return try GenerationFields.logprobCount(reader, "top_logprobs", isWanted ? count ?? 0 : nil)
+    let alternatives = try GenerationFields.logprobCount(
+      reader, "top_logprobs", isWanted ? count : nil, isOff: isAsked == false)
+    return alternatives ?? (isWanted ? 0 : nil)
   }
 }

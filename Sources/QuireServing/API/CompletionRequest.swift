@@ -54,7 +54,7 @@ struct CompletionRequest: Sendable {
   private static func logprobCount(_ reader: FieldReader) throws(ServingError) -> Int? {
     let isOff = reader.value("logprobs")?.boolValue == false
     let count = isOff ? nil : try reader.int("logprobs", in: 0...RequestLimits.logprobCountMaximum)
-    return try GenerationFields.logprobCount(reader, "logprobs", count)
+    return try GenerationFields.logprobCount(reader, "logprobs", count, isOff: isOff)
   }
 
   private static func prompts(_ reader: FieldReader, vocabularySize: Int) throws(ServingError)

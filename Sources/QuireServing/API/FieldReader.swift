@@ -151,6 +151,18 @@ extension FieldReader {
     )
   }
 
+  /// The error for two names of the same field with different values.
+  func differs(
+    _ name: String, _ found: some CustomStringConvertible, from other: String,
+    _ expected: some CustomStringConvertible
+  ) -> ServingError {
+    .rejected(
+      .badField(
+        prefix + name,
+        "\(path(name)): expected \(expected), as '\(other)' has it and means the same, found \(found); send one of the two"
+      ))
+  }
+
   /// A member's path as messages show it.
   func path(_ name: String) -> String { Found.plain(prefix + name, limit: 100) }
 }

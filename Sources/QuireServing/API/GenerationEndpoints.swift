@@ -154,8 +154,8 @@ extension GenerationRequest {
       ignoresEndOfSequence: fields.ignoresEndOfSequence)
     secondsMaximum = fields.secondsMaximum
     usesPrefixCache = fields.usesPrefixCache
-    let delivery = fields.delivery
-    reportsProgress = delivery.isStreamed && (delivery.reportsProgress || delivery.repeatsTimings)
+    // Also for the log, which names the cached tokens of an answer that is cut off.
+    reportsProgress = true
     let least = fields.tokens.minimumTokens
     guard least <= fields.maximumTokens ?? .max else {
       throw .rejected(

@@ -48,10 +48,11 @@ struct GenerationFields: Sendable {
   ///   - vocabularySize: Bounds token ids.
   ///   - tokenizer: With one, `logit_bias` may name tokens by text.
   ///   - stopName: The name of the field with stop strings.
+  ///   - choiceNames: The names of the number of answers.
   ///   - returnsTokenFields: Whether the reply has a place for what `TokenFields.returnedShape` asks for.
   init(
     _ reader: FieldReader, defaults: SamplingParameters, vocabularySize: Int, tokenizer: Tokenizer? = nil,
-    stopName: String = "stop", returnsTokenFields: Bool = false
+    stopName: String = "stop", choiceNames: [String] = ["n"], returnsTokenFields: Bool = false
   ) throws(ServingError) {
     sampling = try Self.sampling(reader, defaults: defaults)
     sampling.logitBias = try LogitBias.read(reader, vocabularySize: vocabularySize, tokenizer: tokenizer)
@@ -64,7 +65,7 @@ struct GenerationFields: Sendable {
     secondsMaximum = try reader.number("max_time", in: .above(0, to: Float(RequestLimits.secondsMaximum)))
       .map(Double.init)
     usesPrefixCache = try reader.bool("cache_prompt") ?? true
-    choiceCount = try reader.int("n", in: 1...Self.maximumChoiceCount) ?? 1
+    choiceCount = try Self.choiceCount(reader, choiceNames)
     try reader.require(
       "best_of", isOneOf: [.int(choiceCount)], because: "every answer asked for with 'n' is returned")
     delivery = try Self.delivery(reader)
@@ -96,11 +97,7 @@ struct GenerationFields: Sendable {
     let penalty = try reader.number("repetition_penalty", in: range)
     let alias = try reader.number("repeat_penalty", in: range)
     if let penalty, let alias, penalty != alias {
-      throw .rejected(
-        .badField(
-          "repeat_penalty",
-          "repeat_penalty: expected \(penalty), as 'repetition_penalty' has it and means the same, found \(alias); "
-            + "send one of the two"))
+      throw reader.differs("repeat_penalty", alias, from: "repetition_penalty", penalty)
     }
     return penalty ?? alias
   }
@@ -133,6 +130,18 @@ struct GenerationFields: Sendable {
     return strings
   }
 
+  private static func choiceCount(_ reader: FieldReader, _ names: [String]) throws(ServingError) -> Int {
+    var known: (name: String, count: Int)?
+    for name in names {
+      guard let count = try reader.int(name, in: 1...maximumChoiceCount) else { continue }
+      if let known, known.count != count {
+        throw reader.differs(name, count, from: known.name, known.count)
+      }
+      known = known ?? (name, count)
+    }
+    return known?.count ?? 1
+  }
+
   private static func delivery(_ reader: FieldReader) throws(ServingError) -> Delivery {
     var delivery = Delivery()
     delivery.isStreamed = try reader.bool("stream") ?? false
@@ -147,19 +156,22 @@ struct GenerationFields: Sendable {
 
   /// The number of alternatives per token, which llama-server's clients ask for with `n_probs`; 0 there is none.
   ///
-  /// - Parameter count: The number that another field, called `name`, asks for.
+  /// - Parameters:
+  ///   - count: The number that another field, called `name`, asks for.
+  ///   - isOff: Whether `logprobs` is false.
   static func logprobCount(
-    _ reader: FieldReader, _ name: String, _ count: Int?
+    _ reader: FieldReader, _ name: String, _ count: Int?, isOff: Bool
   ) throws(ServingError) -> Int? {
-    let wanted = try reader.int("n_probs", in: 0...RequestLimits.logprobCountMaximum) ?? 0
+    let field = "n_probs"
+    let wanted = try reader.int(field, in: 0...RequestLimits.logprobCountMaximum) ?? 0
     guard wanted > 0 else { return count }
-    if let count, count != wanted {
+    if isOff {
       throw .rejected(
         .badField(
-          "n_probs",
-          "n_probs: expected \(count), as '\(name)' has it and means the same, found \(wanted); send one of the two"
-        ))
+          field,
+          "\(field): expected 0, because 'logprobs' is false, found \(wanted); leave out one of the two"))
     }
+    if let count, count != wanted { throw reader.differs(field, wanted, from: name, count) }
     return wanted
   }
 
@@ -172,11 +184,7 @@ struct GenerationFields: Sendable {
     for name in names {
       guard let limit = try reader.limit(name, atLeast: minimum) else { continue }
       if let found, found.limit != limit {
-        throw .rejected(
-          .badField(
-            name,
-            "\(name): expected \(found.limit), as '\(found.name)' has it and means the same, found \(limit); "
-              + "send one of the two"))
+        throw reader.differs(name, limit, from: found.name, found.limit)
       }
       found = found ?? (name, limit)
     }

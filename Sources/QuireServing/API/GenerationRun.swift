@@ -17,7 +17,8 @@ final class GenerationRun: Sendable {
     var reply: any Reply
     var unfinishedCount: Int
     var ids: [RequestID] = []
-
+    /// What the log has of each choice.
+    var counts: [RequestRecord.TokenCounts]
   }
 
   private let generator: any TextGenerator
@@ -32,7 +33,8 @@ final class GenerationRun: Sendable {
     self.choicesPerPrompt = choicesPerPrompt
     self.generator = generator
     self.exchange = exchange
-    self.guarded = Mutex(Guarded(reply: reply, unfinishedCount: choiceCount))
+    let counts = [RequestRecord.TokenCounts](repeating: .init(), count: choiceCount)
+    self.guarded = Mutex(Guarded(reply: reply, unfinishedCount: choiceCount, counts: counts))
   }
 
   /// Submits all choices or none, then answers on the exchange as events arrive. Throws the error to answer with
@@ -108,6 +110,7 @@ final class GenerationRun: Sendable {
 
   private func receive(_ event: GenerationEvent, choice: Int) {
     let abandoned = guarded.withLock { state -> [RequestID] in
+      count(event, choice: choice, in: &state)
       switch state.stage {
       case .opening(var early):
         early.append((event, choice))
@@ -123,6 +126,25 @@ final class GenerationRun: Sendable {
     for id in abandoned { generator.cancel(id) }
   }
 
+  /// Notes tokens for the log as they come: of an answer that is cut off, the log line comes before its result.
+  private func count(_ event: GenerationEvent, choice: Int, in state: inout Guarded) {
+    let known = state.counts[choice]
+    var counts = known
+    switch event {
+    case .progress(let progress): counts.cached = progress.cachedTokens
+    case .prompt: return
+    case .delta: counts.generated += 1
+    case .finished(let result):
+      counts.cached = result.cachedTokens
+      counts.generated = result.completionTokens
+    }
+    // The cached tokens of a prompt are logged once, for its first choice, as in `usage`.
+    if choice % choicesPerPrompt != 0 { counts.cached = 0 }
+    state.counts[choice] = counts
+    exchange.addTokens(
+      cached: counts.cached - known.cached, generated: counts.generated - known.generated)
+  }
+
   /// Choices that still run although the answer has ended, because another choice failed or the client is too far behind.
   private func abandonedIDs(_ state: inout Guarded) -> [RequestID] {
     if exchange.isClientGone { state.stage = .over }
@@ -134,9 +156,6 @@ final class GenerationRun: Sendable {
     guard case .running = state.stage else { return }
     if case .finished(let result) = event {
       state.unfinishedCount -= 1
-      // The cached tokens of a prompt are logged once, for its first choice, as in `usage`.
-      let isFirst = choice % choicesPerPrompt == 0
-      exchange.addTokens(cached: isFirst ? result.cachedTokens : 0, generated: result.completionTokens)
       if let rejection = Rejection(result) { return fail(rejection, on: &state) }
     }
     send(state.reply.receive(event, choice: choice), of: state.reply)
@@ -166,8 +185,6 @@ final class GenerationRun: Sendable {
   }
 
   private func endStream(with last: [ReplyEvent], of reply: any Reply) {
-    send(last, of: reply)
-    if reply.endsWithDone { exchange.write(EventStream.done) }
-    exchange.endStream()
+    exchange.endStream(after: last.flatMap(\.bytes) + (reply.endsWithDone ? EventStream.done : []))
   }
 }

@@ -117,11 +117,14 @@ package enum KnownFields {
 
   /// Refuses the first neutral field whose value would change the answer.
   ///
-  /// - Parameter read: Names of fields that the endpoint reads itself.
+  /// - Parameters:
+  ///   - own: The endpoint's own fields, which replace those of the same name.
+  ///   - read: Names of fields that the endpoint reads itself.
   static func check(
     _ reader: FieldReader, also own: [NeutralField], except read: Set<String> = []
   ) throws(ServingError) {
-    for field in neutral + own where !read.contains(field.name) {
+    let replaced = Set(own.map(\.name))
+    for field in neutral.filter({ !replaced.contains($0.name) }) + own where !read.contains(field.name) {
       try reader.require(field.name, isOneOf: field.values, because: field.reason)
     }
   }

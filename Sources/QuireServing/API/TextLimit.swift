@@ -17,7 +17,7 @@ struct TextLimit: Sendable {
     throw .rejected(
       .badField(
         field,
-        "expected at most \(byteCount) bytes of text for a context of \(contextLength) tokens, found \(found); "
+        "\(field): expected at most \(byteCount) bytes of text for a context of \(contextLength) tokens, found \(found); "
           + "send less", code: "context_length_exceeded"))
   }
 }

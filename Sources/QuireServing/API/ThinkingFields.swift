@@ -71,7 +71,12 @@ struct ThinkingFields: Sendable {
       excludes = try reader.object("reasoning")?.bool("exclude")
     }
     if let includes, let excludes, includes == excludes {
-      throw contradiction("include_reasoning", .bool(includes), "reasoning.exclude", .bool(excludes))
+      let field = "reasoning.exclude"
+      throw .rejected(
+        .badField(
+          field,
+          "\(field): expected \(!includes), because 'include_reasoning' is \(includes) and means the opposite, found "
+            + "\(excludes); send one of the two"))
     }
     return includes ?? excludes.map { !$0 } ?? true
   }

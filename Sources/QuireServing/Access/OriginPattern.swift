@@ -17,10 +17,19 @@ struct OriginPattern: Sendable, Equatable {
     }
     let host = text[separator.upperBound...]
     guard !host.isEmpty, !host.contains("/"), !host.contains("?"), !host.contains("#") else { return nil }
+    guard Self.isPort(host.hasPrefix("[") ? host.drop { $0 != "]" }.dropFirst() : host.drop { $0 != ":" })
+    else { return nil }
     // A star replaces the whole host or the part before ".domain".
     if host.contains("*") && host != "*" && !(host.hasPrefix("*.") && !host.dropFirst().contains("*")) {
       return nil
     }
+  }
+
+  /// Whether what follows a host is nothing, or a colon and a port.
+  private static func isPort(_ text: Substring) -> Bool {
+    let digits = text.dropFirst()
+    return text.isEmpty
+      || text.hasPrefix(":") && digits.utf8.allSatisfy(\.isASCIIDigit) && UInt16(digits) != nil
   }
 
   /// Whether every page is allowed.

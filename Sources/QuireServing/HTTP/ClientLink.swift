@@ -32,6 +32,9 @@ final class ClientLink: Sendable {
     exchange?.leave()
   }
 
+  /// Whether the library is about to write the end of a stream, at once after its last bytes.
+  var isEndingStream: Bool { exchange?.isStreamRead ?? false }
+
   /// How many requests the library has completed, and when it completed the last one.
   var progress: (completedCount: Int, lastCompletion: ContinuousClock.Instant?) {
     guarded.withLock { ($0.completedCount, $0.lastCompletion) }
@@ -92,6 +95,9 @@ final class LinkTable: Sendable {
 
   /// Complete requests that wait for their answer.
   var unansweredCount: Int { all.count { $0.isAnswering } }
+
+  /// Complete requests whose answer is not whole yet, so that somebody has to work on it.
+  var unsettledCount: Int { all.count { $0.isAnswering && $0.exchange?.isSettled == false } }
 
   /// Every request that the library has not completed.
   var exchanges: [HTTPExchange] { all.compactMap(\.exchange) }

@@ -25,7 +25,12 @@ final class ConnectionProxy {
   private var daemonEnded = false
   private let openedAt: ContinuousClock.Instant
   private var bodyBeganAt: ContinuousClock.Instant?
-  private var lastWrite: ContinuousClock.Instant
+  /// When the client last took bytes of an answer.
+  private(set) var lastWrite: ContinuousClock.Instant
+  /// Since when the last event of a stream waits here for the stream's end; `nil` if none does.
+  private var heldSince: ContinuousClock.Instant?
+  /// The library writes the end within microseconds, unless its thread has to wait for a core.
+  private static let holdingLimit = Duration.milliseconds(500)
   private var lingersUntil: ContinuousClock.Instant?
   /// Whether both sockets are closed.
   private(set) var isOver = false
@@ -51,7 +56,8 @@ final class ConnectionProxy {
     let hearsClient = !clientEnded && (lingersUntil != nil || requests.count < Self.requestBacklogBytes)
     let hearsDaemon = !daemonEnded && answers.count < Self.answerBacklogBytes
     queries.append(
-      Socket.query(client, reads: hearsClient, writes: !answers.isEmpty, hangup: !clientEnded))
+      Socket.query(
+        client, reads: hearsClient, writes: !answers.isEmpty && heldSince == nil, hangup: !clientEnded))
     queries.append(
       Socket.query(daemon, reads: hearsDaemon, writes: !requests.isEmpty && !daemonEnded, hangup: false))
   }
@@ -114,12 +120,25 @@ final class ConnectionProxy {
 
   private func sendAnswers(_ now: ContinuousClock.Instant) {
     guard !isOver else { return }
+    let begin = heldSince ?? now
+    heldSince = awaitsStreamEnd && now < begin + Self.holdingLimit ? begin : nil
+    guard heldSince == nil else { return }
     switch Socket.send(&answers, to: client) {
     case .moved: lastWrite = now
     case .none: break
     case .ended, .failed: end()
     }
   }
+
+  /// Whether the end of a stream follows at once. The library writes it after the last event, and a client that knows the
+  /// event may close the connection in between, which then looks as if it had left. So both go in one write.
+  private var awaitsStreamEnd: Bool {
+    !daemonEnded && answers.count < Self.answerBacklogBytes && link.isEndingStream
+      && !answers.bytes.suffix(Self.streamEnd.count).elementsEqual(Self.streamEnd)
+  }
+
+  /// The last chunk of a chunked body (RFC 9112, section 7.1), after the line end of the one before.
+  private static let streamEnd = Array("\r\n0\r\n\r\n".utf8)
 
   /// Closes both sockets; the library then sees its connection closed.
   func end() {
@@ -132,13 +151,15 @@ final class ConnectionProxy {
 
   /// Ends the connection unless an answer is still being sent.
   func endOnceDelivered() {
+    // Asked first: what the library writes before it has completed a request is then among what is heard.
+    let isComplete = checker.completeCount == link.progress.completedCount
     while !daemonEnded, answers.count < Self.answerBacklogBytes {
       let count = answers.count
       hearDaemon()
       if answers.count == count { break }
     }
     if !answers.isEmpty { sendAnswers(.now) }
-    if answers.isEmpty && (daemonEnded || checker.completeCount == link.progress.completedCount) { end() }
+    if answers.isEmpty && (daemonEnded || isComplete) { end() }
   }
 
   // MARK: Clocks
@@ -170,6 +191,7 @@ final class ConnectionProxy {
   /// then can never be answered.
   func checkDeadlines(_ now: ContinuousClock.Instant) {
     if clientEnded, checker.isInsideRequest { endOnceDelivered() }
+    if heldSince != nil { sendAnswers(now) }
     if let deadline, deadline < now { end() }
   }
 

@@ -49,6 +49,21 @@ package struct ExchangeFlow {
     if case .none = answer { false } else { true }
   }
 
+  /// Whether nobody has anything to add: the answer is whole, or the client is gone.
+  package var isSettled: Bool {
+    if isGone { return true }
+    switch answer {
+    case .none: return false
+    case .complete, .sent: return true
+    case .stream: return isEnded
+    }
+  }
+
+  /// Whether the daemon's thread has read the last byte of a stream, of which only the end is left.
+  package var isRead: Bool {
+    if case .stream = answer { isEnded && !isGone && pendingOffset == pending.count } else { false }
+  }
+
   /// Whether bytes of a stream may still be added.
   package var isStreaming: Bool {
     if case .stream = answer { !isEnded && !isGone } else { false }
@@ -111,11 +126,12 @@ package struct ExchangeFlow {
     return takeWait()
   }
 
-  package mutating func endStream() -> Bool {
+  /// Adds the last bytes and ends the stream in one event, so that whoever has read those bytes knows that it has ended.
+  package mutating func endStream(after bytes: some Collection<UInt8> = []) -> Bool {
     if isGone { return false }
-    precondition(isStreaming, "a stream ends once, after it has begun")
-    isEnded = true
-    return takeWait()
+    let wakes = write(bytes)
+    if !isGone { isEnded = true }
+    return takeWait() || wakes
   }
 
   // MARK: The client's side

@@ -95,9 +95,13 @@ package final class HTTPExchange: Sendable {
     }
   }
 
-  /// Ends the stream after everything written so far.
-  package func endStream() {
-    answer { $0.flow.endStream() }
+  /// Ends the stream after everything written so far and `bytes`, which go out together with its end.
+  package func endStream(after bytes: some Collection<UInt8> = []) {
+    let bytes = Array(bytes)
+    answer { state in
+      state.record.answer?.append(bytes)
+      return state.flow.endStream(after: bytes)
+    }
   }
 
   /// Whether the client has gone.
@@ -105,6 +109,12 @@ package final class HTTPExchange: Sendable {
 
   /// Whether an answer has begun.
   var isAnswered: Bool { guarded.withLock { $0.flow.isAnswered } }
+
+  /// Whether the answer is whole, delivered or not, or the client gone.
+  var isSettled: Bool { guarded.withLock { $0.flow.isSettled } }
+
+  /// Whether the library has the whole stream, and only has to write its end.
+  var isStreamRead: Bool { guarded.withLock { $0.flow.isRead } }
 
   /// Runs `action` once if the client leaves before it has the whole answer, at once if it already left.
   /// It runs on a thread of the server and must not block. No call that answers runs it, because whoever answers may hold

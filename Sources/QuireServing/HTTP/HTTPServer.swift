@@ -75,16 +75,22 @@ package final class HTTPServer: Sendable {
     waitUntil(deadline: deadline) { self.unansweredCount == 0 }
   }
 
-  /// Drops unanswered requests, closes every connection and stops listening. Returns when this is done; a second call
-  /// does nothing.
+  /// Waits until the answer to every request received so far is whole, though perhaps not delivered, at most until
+  /// `deadline`.
+  package func waitUntilSettled(deadline: ContinuousClock.Instant) {
+    _ = waitUntil(deadline: deadline) { self.core.links.unsettledCount == 0 }
+  }
+
+  /// Drops requests without a whole answer, delivers the whole ones to clients that read them, closes every connection
+  /// and stops listening. Returns when this is done; a second call does nothing.
   package func stop() {
-    // The library must not be stopped while a connection is suspended. So prevent new suspensions, wake suspended
-    // connections, and wait until the library has completed them.
+    // The library must not be stopped while a connection is suspended. So prevent new suspensions and wake suspended
+    // connections.
     core.isClosing.store(true, ordering: .sequentiallyConsistent)
-    completeAll()
-    // The proxies give the library no more connections and forward its last answers.
+    for exchange in core.links.exchanges where !exchange.isSettled { exchange.leave() }
+    // The proxies give the library no more connections, forward its last answers and close all sockets.
     proxies.stop()
-    // Catches a request that was being passed to its handler at that moment.
+    // Without its sockets the library completes what is left, also a request that was being passed to its handler.
     completeAll()
     daemon.withLock { daemon in
       if let pointer = daemon?.pointer { MHD_stop_daemon(pointer) }

@@ -110,7 +110,10 @@ final class HTTPServerCore: Sendable {
     _ call: RequestCall, path: UnsafePointer<CChar>, method: UnsafePointer<CChar>,
     bytes: UnsafePointer<CChar>?, byteCount: UnsafeMutablePointer<Int>
   ) -> Bool {
-    if isClosing.load(ordering: .sequentiallyConsistent) { return false }
+    // A whole answer is still sent.
+    if isClosing.load(ordering: .sequentiallyConsistent) {
+      guard let intake = call.intake, intake.isHandedOver, intake.exchange.isSettled else { return false }
+    }
     guard let intake = call.intake else {
       return begin(call, path: String(cString: path), method: String(cString: method))
     }

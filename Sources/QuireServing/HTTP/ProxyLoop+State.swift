@@ -20,7 +20,11 @@ extension ProxyLoop {
     private var postponed: Int32?
     private var retryAt: ContinuousClock.Instant?
     private var nextTick = ContinuousClock.now
-    private var stopsAt: ContinuousClock.Instant?
+    private var stoppedAt: ContinuousClock.Instant?
+    /// When stopping, a client that has taken nothing for this long loses the rest of its answer.
+    private static let unreadPatience = Duration.seconds(2)
+    /// When stopping, how long all answers may take, however slowly clients read them.
+    private static let deliveryPatience = Duration.seconds(10)
 
     init(listener: Int32, connectionMax: Int) {
       self.listener = listener
@@ -34,12 +38,12 @@ extension ProxyLoop {
       let canAdd = canAdd(.now)
       let mayAccept = listener >= 0 && retryAt.map { $0 <= .now } ?? true && canAdd
       queries.removeAll(keepingCapacity: true)
-      queries.append(Socket.query(bell, reads: stopsAt == nil, writes: false, hangup: false))
+      queries.append(Socket.query(bell, reads: stoppedAt == nil, writes: false, hangup: false))
       queries.append(
         Socket.query(listener, reads: mayAccept && postponed == nil, writes: false, hangup: false))
       for proxy in proxies { proxy.addQueries(to: &queries) }
       let isRetrying = canAdd && (retryAt != nil || postponed != nil)
-      let timeout = isRetrying ? 5 : proxies.isEmpty && stopsAt == nil ? -1 : milliseconds
+      let timeout = isRetrying ? 5 : proxies.isEmpty && stoppedAt == nil ? -1 : milliseconds
       if poll(&queries, nfds_t(queries.count), timeout) <= 0 {
         for index in queries.indices { queries[index].revents = 0 }
       }
@@ -122,7 +126,7 @@ extension ProxyLoop {
 
     /// Accepts no more clients, and closes each connection after its last answer.
     mutating func stop() {
-      if stopsAt == nil { stopsAt = .now + .seconds(1) }
+      if stoppedAt == nil { stoppedAt = .now }
       if listener >= 0 { close(listener) }
       listener = -1
       if let client = postponed { close(client) }
@@ -132,7 +136,12 @@ extension ProxyLoop {
     }
 
     /// Whether, while stopping, all answers are sent or the time is over.
-    var isFinished: Bool { proxies.isEmpty || stopsAt.map { $0 < .now } ?? false }
+    var isFinished: Bool {
+      guard let stoppedAt, !proxies.isEmpty else { return true }
+      let now = ContinuousClock.now
+      return stoppedAt + Self.deliveryPatience < now
+        || proxies.allSatisfy { max($0.lastWrite, stoppedAt) + Self.unreadPatience < now }
+    }
 
     mutating func end() {
       for proxy in proxies { proxy.end() }

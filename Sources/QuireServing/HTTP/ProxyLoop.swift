@@ -64,7 +64,7 @@ final class ProxyLoop: Sendable {
     }
   }
 
-  /// Stops accepting, sends finished answers for at most a second, then closes everything. Returns when this is
+  /// Stops accepting, sends whole answers as long as clients read them, then closes everything. Returns when this is
   /// done.
   func stop() {
     isStopping.store(true, ordering: .sequentiallyConsistent)

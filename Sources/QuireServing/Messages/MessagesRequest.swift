@@ -11,7 +11,8 @@ enum MessagesRequest {
       MessagesPrompt.shape + generation + [
         "output_config": .object(["format": formatShape]), "output_format": formatShape,
       ] + .any(["model", "max_tokens", "stop_sequences"]) + .any(KnownFields.ignoredInMessages)
-        + .any(KnownFields.neutralInMessages.map(\.name) + ["thread"]))
+        + .any((KnownFields.neutral + KnownFields.neutralInMessages).map(\.name))
+        + .any(ChatMeaning.names + ["thread"]))
   }()
 
   private static let formatShape = RequestShape.members(["type", "schema"])
@@ -20,10 +21,9 @@ enum MessagesRequest {
     _ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int
   ) throws(ServingError) -> ChatRequest {
     try refuseThread(reader)
-    for field in KnownFields.neutralInMessages {
-      try reader.require(field.name, isOneOf: field.values, because: field.reason)
-    }
+    try KnownFields.check(reader, also: KnownFields.neutralInMessages)
     let prompt = try MessagesPrompt.read(reader)
+    let includesReasoning = try MessagesPrompt.includesReasoning(reader)
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
       vocabularySize: vocabularySize,
@@ -33,10 +33,14 @@ enum MessagesRequest {
         .badField("max_tokens", "max_tokens: expected an integer of 1 or more, found none; send one"))
     }
     generation.maximumTokens = try reader.int("max_tokens", in: 1...Int.max)
+    let meaning = ChatMeaning(prompt, includesReasoning: includesReasoning, limit: generation.maximumTokens)
+    for field in meaning.fields {
+      try reader.require(field.name, isOneOf: field.values, because: field.reason)
+    }
     return ChatRequest(
       prompt: prompt, generation: generation,
       constraint: try prompt.tools.constraint(with: try format(reader)), logprobCount: nil,
-      includesReasoning: try MessagesPrompt.includesReasoning(reader))
+      includesReasoning: includesReasoning)
   }
 
   /// Conversations that the server keeps. Anthropic's client sends this field by itself and, after the code of this refusal,
@@ -82,11 +86,16 @@ extension KnownFields {
     "metadata", "service_tier", "cache_control", "inference_geo", "user_profile_id",
   ]
 
-  /// Fields of Anthropic's API with only one value.
-  package static let neutralInMessages = [
-    NeutralField("container", [], "the server runs no code"),
-    NeutralField("mcp_servers", [[]], "the server calls no other servers"),
-    NeutralField("compaction", [], "the server does not shorten conversations"),
-    NeutralField("n", [1], "an answer of this API is one message"),
-  ]
+  /// Fields of Anthropic's API with only one value, and those of chats that it has not.
+  package static let neutralInMessages =
+    [
+      NeutralField("container", [], "the server runs no code"),
+      NeutralField("mcp_servers", [[]], "the server calls no other servers"),
+      NeutralField("compaction", [], "the server does not shorten conversations"),
+      NeutralField("n", [1], "an answer of this API is one message"),
+      NeutralField("stop", ["", [], [""]], "the field's name here is 'stop_sequences'"),
+    ]
+    + chatConstraints(own: "output_config.format") + ofChatsAlone
+    + logprobsOfChats(["top_logprobs"], because: "an answer of this API has no log-probabilities")
+    + neutralInChat.filter { $0.name != "system" }
 }

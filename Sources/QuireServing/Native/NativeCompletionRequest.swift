@@ -59,7 +59,7 @@ struct NativeCompletionRequest: Sendable {
   ) throws(ServingError) -> GenerationFields {
     var fields = try GenerationFields(
       reader, defaults: defaults.parameters(.thinking), vocabularySize: tokenizer.vocabularySize,
-      tokenizer: tokenizer)
+      tokenizer: tokenizer, choiceNames: ["n", "n_cmpl"])
     // llama-server's two ways to ask for a fresh seed.
     if fields.sampling.seed == .max || fields.sampling.seed == GenerationSettings.randomSeed {
       fields.sampling.seed = nil
@@ -67,8 +67,6 @@ struct NativeCompletionRequest: Sendable {
     if fields.sampling.hasPenalty {
       try reader.require("repeat_last_n", isOneOf: [-1], because: "penalties cover the whole text")
     }
-    fields.choiceCount =
-      try reader.int("n_cmpl", in: 1...GenerationFields.maximumChoiceCount) ?? fields.choiceCount
     fields.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 0, names: lengthNames)
     return fields
   }

@@ -13,11 +13,12 @@ struct ResponsesRequest: Sendable {
         "format": .members(["type", "name", "description", "schema", "strict"]), "verbosity": .any,
       ]),
     ]
-      + .any([
-        "model", "instructions", "max_output_tokens", "top_logprobs", "include", "store",
-        "previous_response_id",
-      ])
-      + .any(KnownFields.ignoredInResponses) + .any(KnownFields.neutralInResponses.map(\.name)))
+      + .any(["model", "instructions", "top_logprobs", "include", "store", "previous_response_id"])
+      + .any(lengthNames) + .any(KnownFields.ignoredInResponses)
+      + .any((KnownFields.neutral + KnownFields.neutralInResponses).map(\.name)))
+
+  /// Names of the limit on the answer's length: this API's own, and those of chats.
+  private static let lengthNames = ["max_output_tokens", "max_completion_tokens", "max_tokens", "n_predict"]
 
   /// What `include` may name. All but the log-probabilities belong to tools and images, which do not exist here, or to
   /// encrypted reasoning; here reasoning is plain text.
@@ -46,9 +47,7 @@ struct ResponsesRequest: Sendable {
     _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int,
     earlier: [JSONValue] = []
   ) throws(ServingError) {
-    for field in KnownFields.neutralInResponses {
-      try reader.require(field.name, isOneOf: field.values, because: field.reason)
-    }
+    try KnownFields.check(reader, also: KnownFields.neutralInResponses)
     let instructions = try reader.string("instructions")
     let fields = try ThinkingFields(reader)
     let mode = fields.mode ?? thinking.mode
@@ -65,7 +64,7 @@ struct ResponsesRequest: Sendable {
       reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
       vocabularySize: vocabularySize)
     generation.maximumTokens = try GenerationFields.maximumTokens(
-      reader, atLeast: 1, names: ["max_output_tokens"])
+      reader, atLeast: 1, names: Self.lengthNames)
     let (constraint, format) = try Self.format(reader)
     let logprobCount = try Self.logprobCount(reader)
     chat = ChatRequest(
@@ -183,13 +182,21 @@ extension KnownFields {
     "prompt_cache_retention", "prompt_cache_options", "truncation",
   ]
 
-  /// Fields of OpenAI's API with only one value.
-  package static let neutralInResponses = [
-    NeutralField(
-      "conversation", [], "conversations are continued by 'previous_response_id'"),
-    NeutralField("background", [false], "answers are given in reply to their request"),
-    NeutralField("prompt", [], "prompts are not stored and 'instructions' and 'input' must have all text"),
-    NeutralField("n", [1], "an answer of this API is one response"),
-    NeutralField("max_tool_calls", [], "the server runs no tools"),
-  ]
+  /// Fields of OpenAI's API with only one value, and those of chats that it has not.
+  package static let neutralInResponses =
+    [
+      NeutralField(
+        "conversation", [], "conversations are continued by 'previous_response_id'"),
+      NeutralField("background", [false], "answers are given in reply to their request"),
+      NeutralField("prompt", [], "prompts are not stored and 'instructions' and 'input' must have all text"),
+      NeutralField("n", [1], "an answer of this API is one response"),
+      NeutralField("max_tool_calls", [], "the server runs no tools"),
+      NeutralField("messages", [], "the conversation is 'input'"),
+      NeutralField("system", [""], "the system prompt is 'instructions'"),
+      NeutralField("continue_final_message", [false], "an answer is a new message"),
+      NeutralField("add_generation_prompt", [true], "an answer is a new message"),
+    ]
+    + chatConstraints(own: "text.format") + ofChatsAlone
+    + logprobsOfChats(because: "'top_logprobs' and 'include' ask for log-probabilities")
+    + neutralInChat.filter { $0.name != "system" }
 }

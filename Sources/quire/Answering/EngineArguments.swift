@@ -20,7 +20,8 @@ struct EngineArguments {
     command = arguments.command
     contextSpelling = arguments.spelling("--context")
     threadCount = try arguments.threadCount()
-    contextLength = try arguments.integer("--context", in: 1...Int.max)
+    // A prompt has at least one token, and so has its answer.
+    contextLength = try arguments.integer("--context", in: 2...Int.max)
     keyValueElement = try arguments.keyValueElement()
     lookup = arguments.has("--no-lookup") ? .off : .adaptive
     keepsPrefixes = !arguments.has("--no-prefix-cache")

@@ -33,7 +33,10 @@ struct Arguments {
       add(try Self.value(of: option, parts, &rest, command.name), to: option)
     }
     try refuseEmptyPaths(of: command)
-    if command.isConfigurable { try complete(for: command) }
+    if command.isConfigurable {
+      try complete(for: command)
+      try refuseEmptyPaths(of: command)
+    }
     // "[MODEL]" is optional.
     let needed = command.positionals.filter { !$0.hasPrefix("[") }.count
     // The last of "FILE…" may be repeated.
@@ -66,13 +69,16 @@ struct Arguments {
     }
     if let option = options.first {
       throw UsageError(
-        command.name, "\(option.name): expected a path, found an empty text; name the file or folder")
+        command.name,
+        "\(spelling(option.name)): expected a path, found an empty text; name the file or folder")
     }
     for (index, word) in positionals.enumerated() where word.isEmpty {
       guard let last = command.positionals.last else { continue }
       let name = index < command.positionals.count ? command.positionals[index] : last
       if name == "[PROMPT]" { continue }
-      throw UsageError(command.name, "\(name): expected a path, found an empty text; name the file or folder")
+      let shown = settings.first(where: \.isPositional)?.spelling ?? name
+      throw UsageError(
+        command.name, "\(shown): expected a path, found an empty text; name the file or folder")
     }
   }
 
@@ -103,7 +109,7 @@ struct Arguments {
     guard let kind = option.value else {
       guard parts.count > 1, parts[1] != "true" else { return "" }
       if parts[1] == "false" { return nil }
-      throw UsageError(command, "\(option.name) takes no value, found '\(parts[1])'")
+      throw UsageError(command, "\(option.name): expected true or false, found '\(parts[1])'")
     }
     if parts.count > 1 { return parts[1] }
     guard let next = rest.popFirst() else {
@@ -127,6 +133,9 @@ struct Arguments {
 
   /// All values of an option that may be repeated.
   func all(_ option: String) -> [String] { values[option] ?? [] }
+
+  /// Whether a configuration file gives an option that may be repeated, but no value of it.
+  func isEmptyList(_ option: String) -> Bool { values[option]?.isEmpty == true }
 
   func string(_ option: String) -> String? { values[option]?.last }
 

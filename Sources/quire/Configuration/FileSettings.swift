@@ -90,9 +90,10 @@ struct FileSettings {
 
   /// A value, or the path from the current folder where it is a path: in the file paths start at the file's folder.
   private func located(_ name: String, _ option: Command.Option) -> String {
-    guard ["FILE", "DIR", "MODEL"].contains(option.value), name != InputFile.standardInputPath else {
-      return name
-    }
+    // An empty path stays empty, because it is refused, as on the command line.
+    guard ["FILE", "DIR", "MODEL"].contains(option.value), !name.isEmpty,
+      name != InputFile.standardInputPath
+    else { return name }
     let folder = (path as NSString).deletingLastPathComponent
     return name.hasPrefix("/") || folder.isEmpty ? name : folder + "/" + name
   }

@@ -7,6 +7,13 @@ enum KeyFile {
   /// All keys, each once. Throws one sentence if a file or a key cannot be used.
   static func keys(_ arguments: Arguments) throws -> [String] {
     var keys: [String] = []
+    // An empty list in a configuration file: a server that was to have keys must not be open.
+    for option in ["--api-key", "--api-key-file"] where arguments.isEmptyList(option) {
+      throw UsageError(
+        arguments.command,
+        "\(arguments.spelling(option)): expected at least one value, found an empty list; add one or leave it out"
+      )
+    }
     // llama-server's users separate several keys by commas.
     for value in arguments.all("--api-key") {
       keys += value.split(separator: ",", omittingEmptySubsequences: false).map(String.init)

@@ -190,16 +190,20 @@ private func runEvaluate(_ arguments: Arguments) throws {
 /// written again.
 private func checkStore(_ arguments: Arguments) throws {
   let models = arguments.positionals
-  func refuse(_ found: String, _ advice: String) throws -> Never {
-    throw UsageError(
-      arguments.command,
-      "--store: expected the path of one pack to keep the row in, found \(found); \(advice)")
+  func sentence(_ found: String, _ advice: String) -> String {
+    "--store: expected the path of one pack to keep the row in, found \(found); \(advice)"
   }
-  if models.count > 1 { try refuse("\(models.count) models", "evaluate one pack or leave it out") }
-  if models[0] == InputFile.standardInputPath { try refuse("-", "save the pack and give its path") }
+  if models.count > 1 {
+    throw UsageError(
+      arguments.command, sentence("\(models.count) models", "evaluate one pack or leave it out"))
+  }
+  if models[0] == InputFile.standardInputPath {
+    throw UsageError(arguments.command, sentence("-", "save the pack and give its path"))
+  }
   let source = try ModelSource(path: models[0])
   if !source.isPack {
-    try refuse("the \(source.isFile ? "file" : "folder") \(models[0])", "evaluate a pack or leave it out")
+    throw CommandError(
+      sentence("the \(source.isFile ? "file" : "folder") \(models[0])", "evaluate a pack or leave it out"))
   }
   try OutputGuard().checkUnfinishedPack(
     of: resolvedPath(arguments.positionals[0]), option: "--store", replaces: arguments.has("--force"),

@@ -87,6 +87,12 @@ extension Checkpoint {
     return hashes
   }
 
+  /// The hashes of the files that hold weights, as `sourceHashes` has them: all weights are read.
+  package func weightHashes() throws(CheckpointError) -> [SourceHash] {
+    let companions = Set(CompanionFile.allCases.map(\.name))
+    return try sourceHashes().filter { !companions.contains($0.file) && !$0.file.hasSuffix(".json") }
+  }
+
   /// Name, size and modification time of every file of the checkpoint: distinguishes checkpoints without reading
   /// them.
   package func fileStamps() throws(CheckpointError) -> String {

@@ -36,6 +36,8 @@ package final class AtomicFile {
   private static let earlyBytes = 32 << 20
   /// Whether a file had the name at the start, and may be replaced.
   private let replaces: Bool
+  /// The permissions of that file, which the new one gets: a private file stays private.
+  private let replacedMode: mode_t?
   private let descriptor: Int32
   /// Whether the file is in a folder.
   private let isNamed: Bool
@@ -64,6 +66,8 @@ package final class AtomicFile {
     try Self.checkKind(path)
     var status = stat()
     replaces = lstat(path, &status) == 0
+    let replaced = stat(path, &status) == 0 ? status.st_mode & 0o777 : nil
+    replacedMode = replaced
     let temporary = temporaryPath
     if resumes {
       descriptor = try Self.openLocked(temporary, beginning)
@@ -72,6 +76,8 @@ package final class AtomicFile {
         try Self.openLocked(temporary, beginning)
       }
     }
+    // While it is written its owner must be able to open it again.
+    if let replaced { _ = fchmod(descriptor, replaced | S_IRUSR | S_IWUSR) }
     guard fstat(descriptor, &status) == 0 else {
       byteCount = 0
       throw .last
@@ -90,7 +96,7 @@ package final class AtomicFile {
   package init(temporary: Void = ()) throws(FileFailure) {
     (descriptor, path) = try ScratchFile.openUnnamed()
     temporaryPath = path
-    (isNamed, replaces, byteCount) = (false, false, 0)
+    (isNamed, replaces, replacedMode, byteCount) = (false, false, nil, 0)
   }
 
   /// Removes the temporary file that a killed writer of `path` may have left.
@@ -188,6 +194,7 @@ package final class AtomicFile {
   /// Flushes the file to the disk and renames it; nothing can be written after that.
   package func commit() throws(FileFailure) {
     precondition(isNamed && !isCommitted, "the file is finished or has no name")
+    if let replacedMode { _ = fchmod(descriptor, replacedMode) }
     try synchronize()
     try DisposableFiles.finish(temporaryPath, as: path) { () throws(FileFailure) in try renameTemporary() }
     isCommitted = true

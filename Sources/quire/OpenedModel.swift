@@ -37,13 +37,13 @@ struct OpenedModel {
       _ = try tokenizer.chatFormat.required()
       try tokenizer.requireChatTokens()
     }
+    let rows = try source.configuration().vocabularySize
+    if let mismatch = source.mismatch(of: tokenizer, rows: rows) { throw mismatch }
     showNotices(try source.chatNotices(tokenizer))
     endOfSequenceIDs = try source.endOfSequenceIDs()
     var defaults = try source.samplingDefaults()
     defaults.chatFormat = tokenizer.chatFormat.format ?? .qwen3
     samplingDefaults = defaults
-    let rows = try source.configuration().vocabularySize
-    if let mismatch = source.mismatch(of: tokenizer, rows: rows) { throw mismatch }
     try draft?.check(tokenizer, of: source)
     model = try source.model(threadCount: threadCount, quiet: quiet)
     let configuration = model.configuration
@@ -64,8 +64,11 @@ extension ModelSource {
     }
   }
 
-  /// Why chats are refused or may not end; empty where nothing is known against them.
+  /// Why answers are refused or may not end; empty where nothing is known against them.
   func chatNotices(_ tokenizer: Tokenizer) throws -> [String] {
+    if let mismatch = mismatch(of: tokenizer, rows: try configuration().vocabularySize) {
+      return ["\(mismatch.description); generate, chat and serve refuse the model"]
+    }
     let missing = tokenizer.missingChatTokens
     if !missing.isEmpty {
       return [

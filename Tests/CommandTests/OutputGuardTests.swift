@@ -70,9 +70,12 @@ import Testing
     expectRefusal(piped, by: "verify", ["found: no such file or directory in /missing; set TMPDIR"])
   }
 
-  /// A tokenizer with more ids than the model has is of no use after hours of work either.
-  @Test(arguments: [["convert", "--recipe", "int8", "--quiet"], ["export", "--format", "gguf"]])
-  func tokenizersThatDoNotFitAreRefusedFirst(words: [String]) throws {
+  /// A tokenizer with more ids than the model has is named before hours of work. GGUF files have no room for its tokens.
+  @Test(arguments: [
+    (["convert", "--recipe", "int8", "--quiet"], 0), (["export", "--format", "safetensors", "--quiet"], 0),
+    (["export", "--format", "gguf", "--quiet"], 1),
+  ])
+  func tokenizersThatDoNotFitAreNamed(words: [String], status: Int) throws {
     let folder = place.checkpoint.path
     let path = folder + "/tokenizer.json"
     let text = [UInt8](try #require(bytes(path)))
@@ -91,7 +94,9 @@ import Testing
     try Data(JSONValue.object(members).serialized().utf8).write(to: URL(fileURLWithPath: path))
     for plan in [["--plan"], ["--output", place.place("x")]] {
       let outcome = try BuiltProgram.quire.run([words[0], folder] + words.dropFirst() + plan)
-      expectRefusal(outcome, by: words[0], ["in the tokenizer of \(folder), found \(next + 100)"])
+      #expect(Int(outcome.status) == status)
+      #expect(
+        outcome.errors.contains("in the tokenizer of \(folder), found \(next + 100)"), "\(outcome.errors)")
     }
   }
 

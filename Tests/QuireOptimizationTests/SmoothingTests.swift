@@ -82,6 +82,21 @@ import Testing
     #expect(scales.allSatisfy { $0.isFinite && $0 > 0 })
   }
 
+  /// Channels of zeros, as in a padded model, change the scales of no other channel.
+  @Test func silentChannelsChangeNoOthers() {
+    let (activations, weights): ([Float], [Float]) = ([1, 0.25, 3, 0.5], [0.5, 1, 0.125, 2])
+    for exponent in [0.0, 0.5, 0.95] {
+      let alone = SmoothingScales.awq(activations: activations, weights: weights, exponent: exponent)
+      let padded = SmoothingScales.awq(
+        activations: activations + [0, 0, 1], weights: weights + [0, 1, 0], exponent: exponent)
+      #expect(padded == alone + [1, 1, 1])
+    }
+    let alone = SmoothingScales.smoothQuant(activations: activations, weights: weights, alpha: 0.5)
+    let padded = SmoothingScales.smoothQuant(
+      activations: activations + [0], weights: weights + [0], alpha: 0.5)
+    #expect(padded == alone + [1])
+  }
+
   @Test func aTallMatrixIsJudgedBySomeOfItsRows() {
     var generator = SeededGenerator(seed: 5)
     let rows = 2000

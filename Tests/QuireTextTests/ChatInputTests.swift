@@ -67,6 +67,18 @@ import Testing
     #expect(try ChatFormat.qwen3.render(messages: raw).text.hasPrefix("<|im_start|>user\n<|im_end|>"))
   }
 
+  /// Only a template that asks for it sees content that is none; others would print it.
+  @Test func contentMayBeNone() throws {
+    let call: JSONValue = ["type": "function", "function": ["name": "f", "arguments": "{}"]]
+    let messages = try ChatMessage.list(
+      json: [["role": "user", "content": "a"], ["role": "assistant", "content": nil, "tool_calls": [call]]])
+    let asking: JSONValue =
+      "{% for m in messages %}{% if m['content'] is none %}(none){% else %}{{ m['content'] }}{% endif %}{% endfor %}"
+    #expect(try format(asking).render(messages: messages).text == "a(none)")
+    let printing: JSONValue = "{% for m in messages %}{{ m.content }}|{% endfor %}"
+    #expect(try format(printing).render(messages: messages).text == "a||")
+  }
+
   @Test func modesAreToldApartByTheirPrompts() throws {
     let always = try format(
       "{% for m in messages %}{{ m.content }}{% endfor %}<think>{# </think> #}{{ '</think>' }}")

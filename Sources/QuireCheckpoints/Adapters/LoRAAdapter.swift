@@ -8,7 +8,7 @@ import QuireTensors
 /// The tensors are named `base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight`, [r, inputs], and `…lora_B…`,
 /// [outputs, r]. Source: the checkpoint format in PEFT's documentation.
 package struct LoRAAdapter: Sendable {
-  private static let weightsName = "adapter_model.safetensors"
+  package static let weightsName = "adapter_model.safetensors"
   private static let prefix = "base_model.model."
 
   /// The pair of matrices of one module.
@@ -93,7 +93,12 @@ package struct LoRAAdapter: Sendable {
       modules[module + ".weight"] = Module(
         inner: first, outer: second, scale: try configuration.scale(of: module, rank: first.shape[0]))
     }
-    guard let lone = outer.keys.min() else { return (modules, copies) }
+    guard let lone = outer.keys.min() else {
+      guard !modules.isEmpty else {
+        throw .malformed(path: file.path, expected: "lora_A and lora_B of at least one matrix", found: "none")
+      }
+      return (modules, copies)
+    }
     throw .malformed(path: file.path, expected: "lora_A for \(lone)", found: "only lora_B")
   }
 

@@ -13,8 +13,14 @@ extension Recipe {
   /// Throws when the file cannot be read, is not JSON5, or has an unknown step, field or value; the sentence names
   /// the line, what was expected and what was found.
   package init(path: String) throws(ConversionError) {
+    let isFile = (try? InputFile(path: path)) != nil
+    // A shell's process substitution is a pipe that is open. Any other pipe may have no writer and would be waited for.
+    let isOpenPipe = ["/dev/fd/", "/dev/stdin", "/proc/self/fd/"].contains(where: path.hasPrefix)
     let text: [UInt8]
     do throws(TextProblem) {
+      var isFolder: ObjCBool = false
+      let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      guard isFile || isOpenPipe || !exists || isFolder.boolValue else { throw .unreadable }
       text = try TextFile.contents(path: path)
     } catch .folder {
       throw .folderForFile(path: path, purpose: "the recipe")
@@ -22,7 +28,6 @@ extension Recipe {
       throw .unreadableFile(path: path, purpose: "the recipe")
     }
     // A pipe is in no folder of the user's.
-    let isFile = (try? InputFile(path: path)) != nil
     let folder = isFile ? path.lastIndex(of: "/").map { String(path[..<$0]) + "/" } ?? "" : ""
     try self.init(text: text, file: path, folder: folder)
   }

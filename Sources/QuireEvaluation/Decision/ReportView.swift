@@ -14,8 +14,7 @@ package struct ReportView: Sendable {
     guard let rows = Self.rows(of: json),
       rows.allSatisfy({ $0["sizeBytes"].map { $0.isNull || $0.intValue != nil } ?? false })
     else {
-      throw .malformedReport(
-        path: name, found: json.objectValue == nil ? json.kindDescription : "no list \"rows\" of its rows")
+      throw .malformedReport(path: name, found: Self.kind(of: json))
     }
     self.json = json
     self.name = name
@@ -25,6 +24,14 @@ package struct ReportView: Sendable {
       row.isFinal = row.isFinal && !views.contains { $0.follows(row) }
       return row
     }
+  }
+
+  /// What a value is that is no report of an evaluation.
+  package static func kind(of json: JSONValue) -> String {
+    guard let object = json.objectValue else { return json.kindDescription }
+    if object["kind"] == "ablation" { return "the report of quire ablate" }
+    if object["limits"] != nil, object["rows"] != nil { return "the report of quire bench" }
+    return "no list \"rows\" of steps"
   }
 
   /// The rows of a report, each with its step; nil for any other value.

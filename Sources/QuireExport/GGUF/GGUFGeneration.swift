@@ -13,10 +13,12 @@ struct GGUFGeneration: Sendable {
   /// What no key of GGUF holds, a sentence each.
   let losses: [String]
 
-  /// Throws when generation_config.json names ends that are no token ids.
+  /// Throws when generation_config.json names ends that are no token ids, or the tokenizer has more ids than the model.
   init(_ model: ModelSource, _ configuration: ModelConfiguration) throws(ModelFileError) {
     let generation = try model.generationConfiguration()
     let tokenizer = try model.tokenizer()
+    // The file has as many tokens as the model has ids; further ones would be lost.
+    if let mismatch = model.mismatch(of: tokenizer, rows: configuration.vocabularySize) { throw mismatch }
     let ends = EndTokens(
       configuration.endOfSequenceIDs + (try model.endOfSequenceIDs()).sorted(), configuration, tokenizer)
     sampling = Self.sampling(generation)

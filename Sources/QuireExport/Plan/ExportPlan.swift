@@ -28,11 +28,6 @@ package struct ExportPlan {
     adapters = try reading { () throws(ModelFileError) in try model.mergedAdapters() }
     source = try ExportSource(model, fillsPruned: options.fillsPruned, compute: compute)
     configuration = source.configuration
-    try reading { [configuration] () throws(ModelFileError) in
-      let tokenizer = model.hasTokenizer ? try model.tokenizer() : nil
-      let mismatch = tokenizer.flatMap { model.mismatch(of: $0, rows: configuration.vocabularySize) }
-      if let mismatch { throw mismatch }
-    }
     var tensors: [ExportedTensor] = []
     for name in configuration.tensorNames {
       let format = try source.format(of: name)

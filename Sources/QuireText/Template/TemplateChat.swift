@@ -14,6 +14,8 @@ package struct TemplateChat: Sendable {
   package var arguments: JSONObject = [:]
   /// The tokenizer's variables, such as `bos_token`. They count as the template's own text.
   package var specialTokens: [String: String] = [:]
+  /// Whether the template sees content that is null; otherwise the member is left out, as all that are null.
+  package var keepsNullContent = false
   package var clock = TemplateClock.system
 
   package init(messages: JSONValue, tools: JSONValue? = nil) {
@@ -33,7 +35,7 @@ extension ChatTemplateProgram {
 
 /// The variables of a rendering, prepared as `transformers` does:
 ///
-/// 1. Members of messages that are null are left out.
+/// 1. Members of messages that are null are left out, unless `keepsNullContent` keeps one.
 /// 2. Reasoning is given under each of the names that templates read.
 /// 3. To continue the last message, a mark is added to it; the prompt ends where the mark appears.
 struct TemplateInput {
@@ -61,7 +63,7 @@ struct TemplateInput {
       guard let object = element.objectValue else {
         throw .operation("expected messages that are objects, found \(element.kindDescription)")
       }
-      messages.append(Self.message(object))
+      messages.append(Self.message(object, keepsNullContent: chat.keepsNullContent))
     }
     if chat.continueFinalMessage { try markLast(&messages, template) }
     for (name, token) in chat.specialTokens { variables[name] = .template(token) }
@@ -74,8 +76,8 @@ struct TemplateInput {
     variables["add_generation_prompt"] = .bool(chat.addGenerationPrompt)
   }
 
-  private static func message(_ object: JSONObject) -> TemplateDictionary {
-    let members = object.members.filter { !$0.value.isNull }
+  private static func message(_ object: JSONObject, keepsNullContent: Bool) -> TemplateDictionary {
+    let members = object.members.filter { !$0.value.isNull || keepsNullContent && $0.key == "content" }
     let reasoning = reasoningNames.lazy.compactMap { name in members.first { $0.key == name }?.value }.first
     var message = TemplateDictionary()
     if let reasoning { message.set("thinking", TemplateValue(reasoning)) }

@@ -168,8 +168,9 @@ struct Arguments {
   func integer(_ option: String, in range: ClosedRange<Int>, unit: String? = nil) throws -> Int? {
     guard let text = string(option) else { return nil }
     guard let value = Int(text), range.contains(value) else {
+      let isTooLarge = text.utf8.allSatisfy { (0x30...0x39).contains($0) } && Int(text) == nil
       let wanted =
-        range.upperBound == .max
+        range.upperBound == .max && !isTooLarge
         ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
       let kind = unit.map { "a whole number of \($0)" } ?? "a whole number"
       throw UsageError(command, "\(spelling(option)): expected \(kind) \(wanted), found '\(text)'")

@@ -51,9 +51,6 @@ private func runConvert(_ arguments: Arguments) throws {
   // A pack that no command could generate with is not worth hours of work.
   _ = try source.samplingDefaults()
   _ = try source.endOfSequenceIDs()
-  if let mismatch = source.mismatch(of: try source.tokenizer(), rows: loader.configuration.vocabularySize) {
-    throw mismatch
-  }
   let recipe = try conversionRecipe(recipePath, arguments)
   var files = OutputGuard()
   files.reads(model: loader.checkpoint.folder)

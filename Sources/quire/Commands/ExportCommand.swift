@@ -48,6 +48,7 @@ private func runExport(_ arguments: Arguments) throws {
   // What no command can use must not get lost in other programs' formats unnoticed.
   _ = try model.samplingDefaults()
   let plan = try ExportPlan(model, options: options, compute: arguments.compute())
+  if let tokenizer = try? model.tokenizer() { showNotices(try model.chatNotices(tokenizer)) }
   if isPlanOnly { return Terminal.report(plan.text(width: Terminal.outputScreen.width) + "\n") }
   guard let output else { return }
   let exporter = Exporter(plan)

@@ -107,7 +107,14 @@ private func runRender(_ arguments: Arguments) throws {
     Terminal.errorLine("note: without effect on the prompt: \(file.unread.joined(separator: ", "))")
   }
   // The server joins the text parts of a message where the template cannot read them.
-  if let joined = try? ChatMessage.list(json: file.messages) { input.messages = joined }
+  let joined: [ChatMessage]
+  do {
+    joined = try ChatMessage.list(json: file.messages)
+  } catch {
+    return Terminal.errorLine(
+      "note: the chat template leaves out what quire serve refuses: \(error.description)")
+  }
+  input.messages = joined
   if let served = try? format.render(input, addGenerationPrompt: addsPrompt), served.text != prompt.text {
     Terminal.errorLine(
       "note: the chat template leaves out content that is a list of parts; quire serve gives it the texts of the parts, "

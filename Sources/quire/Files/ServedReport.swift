@@ -29,8 +29,7 @@ struct ServedReport {
 
   private static func shown(_ value: JSONValue, path: String) throws -> JSONValue {
     guard var report = value.objectValue, let rows = ReportView.rows(of: value) else {
-      let found = value.objectValue == nil ? value.kindDescription : "no list \"rows\" of steps"
-      throw CommandError("\(expectation(path)), found \(found); \(advice)")
+      throw CommandError("\(expectation(path)), found \(ReportView.kind(of: value)); \(advice)")
     }
     // Names of folders, and answers, which are not for clients, and what no client shows.
     for key in ["models", "provenance", "flipped"] { report[key] = nil }

@@ -12,6 +12,10 @@ final class TemplateFormat: Sendable {
   /// Whether a template knows the role `developer`; if not, such messages are a system's.
   private let knowsDevelopers: Bool
 
+  /// Whether a template asks if a message's content is none, as DeepSeek's does. A message without content then has
+  /// `content` none, as clients send it; for other templates, which may print it, the member is absent.
+  private let asksForNoContent: Bool
+
   /// Compiles the templates, of which there must be at least one.
   ///
   /// - Parameter specialTokens: See ``specialTokens(_:)``.
@@ -25,6 +29,9 @@ final class TemplateFormat: Sendable {
     self.programs = programs
     let developer = Array("developer".utf8)
     knowsDevelopers = programs.contains { $0.program.literals().contains { $0.contains(developer) } }
+    asksForNoContent = templates.templates.contains {
+      $0.text.firstMatch(of: /content['"]?\]?\s+is\s+(not\s+)?none/) != nil
+    }
     let plain = Self.program(programs, hasTools: false) ?? programs[0].program
     probe = try TemplateProbe(
       plain: plain, tools: Self.program(programs, hasTools: true) ?? plain, specialTokens: specialTokens)
@@ -68,6 +75,7 @@ final class TemplateFormat: Sendable {
       chat.arguments[TemplateProbe.thinkingSwitch] = false
     }
     chat.specialTokens = specialTokens
+    chat.keepsNullContent = asksForNoContent
     do {
       return try program.render(chat)
     } catch {
@@ -153,6 +161,8 @@ extension TemplateFormat {
       let asParts = probe.wantsParts || message.parts != nil && probe.partRoles.contains(message.role)
       let parts = (message.parts ?? [content]).map { ["type": "text", "text": .string($0)] as JSONValue }
       members["content"] = asParts ? .array(parts) : .string(content)
+    } else if asksForNoContent {
+      members["content"] = .null
     }
     if let reasoning = message.reasoningContent { members["reasoning_content"] = .string(reasoning) }
     if !message.toolCalls.isEmpty { members["tool_calls"] = .array(message.toolCalls.map(json)) }

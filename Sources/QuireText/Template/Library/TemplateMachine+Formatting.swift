@@ -191,6 +191,7 @@ private struct PrintfDirective {
     guard offset < bytes.count else { throw .operation("incomplete format") }
     conversion = Character(Unicode.Scalar(bytes[offset]))
     guard "sdifFeEgGxXor%".contains(conversion) else { throw .unsupported("the format '%\(conversion)'") }
+    guard !flags.contains("#") else { throw .unsupported("the flag '#' of a format") }
     specification = flags.contains("-") ? "<" : ">"
     specification += flags.contains("+") ? "+" : flags.contains(" ") ? " " : ""
     if flags.contains("0") && !flags.contains("-") && !"sr".contains(conversion) {
@@ -209,7 +210,7 @@ private struct PrintfDirective {
   func text(of value: TemplateValue, _ work: TemplateWork) throws(TemplateFault) -> TemplateText {
     var value = value
     var type = String(conversion)
-    var digits = precision.isEmpty ? "" : "." + precision
+    let digits = precision.isEmpty ? "" : "." + precision
     switch conversion {
     case "s":
       value = .text(try value.printed(work))
@@ -232,7 +233,7 @@ private struct PrintfDirective {
       guard value.index != nil else {
         throw .operation("%\(conversion) format: an integer is required, not \(value.typeName)")
       }
-      digits = ""
+      if !digits.isEmpty { throw .unsupported("a precision of an integer") }
     default:
       guard let number = value.number else { throw .operation("must be real number, not \(value.typeName)") }
       value = .float(number.double)

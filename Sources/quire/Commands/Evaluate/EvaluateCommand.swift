@@ -190,29 +190,41 @@ private func runEvaluate(_ arguments: Arguments) throws {
 /// written again.
 private func checkStore(_ arguments: Arguments) throws {
   let models = arguments.positionals
-  func sentence(_ found: String, _ advice: String) -> String {
-    "--store: expected the path of one pack to keep the row in, found \(found); \(advice)"
-  }
-  if models.count > 1 {
-    throw UsageError(
-      arguments.command, sentence("\(models.count) models", "evaluate one pack or leave it out"))
+  let found =
+    try models.count > 1
+    ? "\(models.count) models" : models[0] == InputFile.standardInputPath ? nil : noPack(models[0])
+  if let found {
+    throw CommandError(
+      "--store: expected one pack to keep the row in, found \(found); evaluate a pack or leave it out")
   }
   if models[0] == InputFile.standardInputPath {
-    throw UsageError(arguments.command, sentence("-", "save the pack and give its path"))
-  }
-  let source = try ModelSource(path: models[0])
-  if !source.isPack {
     throw CommandError(
-      sentence("the \(source.isFile ? "file" : "folder") \(models[0])", "evaluate a pack or leave it out"))
+      "--store: expected the path of a pack to keep the row in, found -; save the pack and give its path")
   }
+  let reference = try arguments.string("--reference").map {
+    try ModelSource(path: $0, adapters: arguments.all("--adapter"))
+  }
+  if let problem = try EvaluationReport.storingProblem(inPack: models[0], reference: reference) {
+    throw CommandError("--store: \(problem)")
+  }
+  try checkUnfinished(arguments)
+}
+
+private func checkUnfinished(_ arguments: Arguments) throws {
   try OutputGuard().checkUnfinishedPack(
     of: resolvedPath(arguments.positionals[0]), option: "--store", replaces: arguments.has("--force"),
     alternative: "leave --store out")
 }
 
+/// What is at a path that holds no pack; nil for a pack.
+private func noPack(_ path: String) throws -> String? {
+  let source = try ModelSource(path: path)
+  return source.isPack ? nil : "the \(source.isFile ? "file" : "folder") \(path)"
+}
+
 private func store(_ report: EvaluationReport, _ arguments: Arguments) throws {
   // A conversion may have been started and stopped while the evaluation ran.
-  try checkStore(arguments)
+  try checkUnfinished(arguments)
   try report.store(inPack: arguments.positionals[0])
 }
 

@@ -29,7 +29,7 @@ struct TokenizerInspection {
       return
     }
     fault = tokenizer.flatMap { source.mismatch(of: $0, rows: rows)?.description }
-    notices = try tokenizer.map { try source.chatNotices($0) } ?? []
+    notices = fault == nil ? try tokenizer.map { try source.chatNotices($0) } ?? [] : []
   }
 
   var json: JSONValue {

@@ -1,4 +1,5 @@
 import Foundation
+import QuireJSON
 import TestSupport
 import Testing
 
@@ -141,6 +142,42 @@ import Testing
     let text = try BuiltProgram.quire.run("inspect", pack).output
     #expect(
       text.contains("weights in memory ") && text.contains(", \(bits) bits per weight; on disk "), "\(text)")
+  }
+
+  /// A pack keeps figures of the checkpoint that it was made from, those of one text, and those that were not measured again.
+  @Test func aPackKeepsWhatBelongsToIt() throws {
+    let pack = try place.pack()
+    func store(_ words: [String]) throws -> Tool.Outcome {
+      try BuiltProgram.quire.run(["evaluate", pack, "--no-speed", "--store", "--quiet"] + words)
+    }
+    func rows() throws -> [JSONValue] {
+      let inspected = try BuiltProgram.quire.run("inspect", pack, "--json").output
+      return try #require(JSONValue.parse(Array(inspected.utf8))["rows"]?.arrayValue)
+    }
+    let text = place.place("t.txt")
+    try Data("one two three\nfour five six seven\n".utf8).write(to: URL(fileURLWithPath: text))
+    let own = ["--reference", place.checkpoint.path]
+    expectRefusal(
+      try store(["--reference", Workplace.demo, "--text", text, "--no-tasks"]), by: "evaluate",
+      [
+        "--store: expected the checkpoint that \(pack) was made from as the reference",
+        "found other weights in",
+      ])
+    try #require(try store(own + ["--text", text, "--no-tasks"]).status == 0)
+    let first = try #require(try rows().last)
+    #expect(first["klMean"]?.doubleValue != nil)
+    let tasks = place.place("tasks.jsonl")
+    try Data(#"{"task": "t", "prompt": "hello", "answer": "1"}"#.utf8).write(to: URL(fileURLWithPath: tasks))
+    try #require(try store(own + ["--no-text", "--tasks", tasks, "--max-tokens", "4"]).status == 0)
+    let second = try #require(try rows().last)
+    #expect(second["klMean"] == first["klMean"] && second["tasks"]?["t"] != nil)
+    // Another text, without a reference: figures of the first one do not stay beside it.
+    try Data("eight nine ten\n".utf8).write(to: URL(fileURLWithPath: text))
+    try #require(try store(["--text", text, "--no-tasks"]).status == 0)
+    let third = try rows()
+    #expect(
+      third.allSatisfy { ($0["klMean"]?.isNull ?? true) } && third.first?["perplexity"]?.doubleValue == nil)
+    #expect(third.last?["perplexity"] != first["perplexity"] && third.last?["tasks"] == second["tasks"])
   }
 
   @Test func anInspectionShowsTheEvaluationAsATable() throws {

@@ -25,6 +25,22 @@ import Testing
     #expect(try names(folder) == ["a"])
   }
 
+  /// A private file stays private, also while it is written; another user's rights are not asked.
+  @Test(arguments: [0o600, 0o440, 0o666])
+  func keepsThePermissionsOfTheFileThatItReplaces(mode: Int) throws {
+    let folder = TemporaryFolder()
+    let path = folder.write("old".utf8, to: "a")
+    func found(_ path: String) throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    let file = try AtomicFile(path: path)
+    #expect(try found(file.temporaryPath) == mode | 0o600)
+    try file.write(Array("new".utf8))
+    try file.commit()
+    #expect(try found(path) == mode)
+  }
+
   @Test func resumesWhatWasKept() throws {
     let folder = TemporaryFolder()
     do {

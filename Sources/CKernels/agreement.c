@@ -4,15 +4,16 @@
 
 #include "tables.h"
 
-enum { ROWS = 35, COLUMNS = 256, CHANNELS = QUIRE_PANEL, PADDED = (ROWS + QUIRE_TILE - 1) / QUIRE_TILE * QUIRE_TILE, LEAST_GROUP = 32 };
+enum { ROWS = 35, COLUMNS = 256, CHANNELS = QUIRE_PANEL, PADDED = 48, LEAST_GROUP = 32 };
+
+_Static_assert(PADDED % QUIRE_TILE == 0 && PADDED % QUIRE_WIDE_TILE == 0 && PADDED >= ROWS, "whole tiles of either order");
 
 static void multiply(const quire_kernels *kernels, const quire_weights *w, const float *x, float *y) {
-  static const int32_t tiles = PADDED / QUIRE_TILE;
   int8_t codes[PADDED * COLUMNS];
   float scales[PADDED * COLUMNS / LEAST_GROUP];
   int32_t sums[PADDED * COLUMNS / LEAST_GROUP];
   quire_activations a = {codes, scales, sums, ROWS, COLUMNS, w->group};
-  kernels->quantize(x, COLUMNS, &a, 0, tiles, 0, COLUMNS / w->group);
+  kernels->quantize(x, COLUMNS, &a, 0, (ROWS + QUIRE_TILE - 1) / QUIRE_TILE, 0, COLUMNS / w->group);
   kernels->gemm(w, &a, y, CHANNELS, 0, 0, 1);
 }
 

@@ -2,15 +2,19 @@
 // go through AVX-512 with VBMI, which every CPU with AMX has. Integer sums are exact, so the bits are the same.
 //
 // Operands. The activations are the first one, 16 rows of 64 bytes. With enough rows for this kernel they are therefore stored
-// row by row within a tile of 16 rows and a group: [M/16][groups][16][group], scales and sums [M/16][groups][16]; a last tile with
-// fewer rows is as much shorter. quantize and gemm decide that by the same numbers. The weights are the second operand, 16 quads
-// of 16 channels: unpacked to signed bytes, which all rows of a part use.
+// row by row within a tile of 16 rows and a group: [M/16][groups][16][group], scales and sums [M/16][groups][16]; what the last
+// tile lacks is never written, and its products are not used. quantize and gemm decide that by the same numbers. The weights are
+// the second operand, 16 quads of 16 channels: unpacked to signed bytes, which all rows of a part use.
 //
-// Limit: 16,384 multiply-adds per tdpbssd, one in 16 cycles. A block of 32 rows by a panel over a group of 128 takes eight of
-// them, 128 cycles. For its floats it needs 64 times a conversion, a product and a multiply-add of 16 lanes, 96 cycles of two
-// ports, and for both together 288 loads, 144 cycles. Measured on a virtual machine (Emerald Rapids, 2026-11), whose loads of tiles
-// take four times as long while others use the core: 290 to 560 cycles for a block in L1, and with unpacking and storing 16 to 20%
-// of the peak in prompts, which is 2.0 to 2.3 times AVX-512.
+// Limit: 16,384 multiply-adds per tdpbssd, one in 16 cycles. 32 rows by a panel over a group of 128 take eight of them, 128
+// cycles or 45 ns at 2.85 GHz. For their floats they need 64 times a conversion, a product and a multiply-add of 16 lanes, 96
+// cycles of two ports, and for both together 288 loads, 144 cycles. Measured on a virtual machine (Emerald Rapids, 2026-11), with
+// everything in L1 but without unpacking: 88 ns; with the activations in L2: 110; the whole product: 190 to 200 with 64 to 512
+// rows of int8 or int4, which is 23% of the peak and 2.2 to 2.4 times AVX-512. While others use the core, which is most of the
+// time on that machine, reads from L2 take several times as long: 240 to 290 ns, and 330 to 350 without the prefetches into L1.
+//
+// The weights of a group stay in the tiles for up to eight row tiles. Two row tiles by two halves of a panel for each load of
+// weights, without prefetches into L1, took 1.15 to 1.2 times as long with 512 rows and 1.1 to 1.6 times with 48 to 128.
 #include "tables.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -39,11 +43,9 @@
 // One pass of AVX-512 takes up to ten rows, and that is as fast: both read weights from memory. Eleven need two.
 enum { LEAST_ROWS = MOST_ROWS + 1, STEP_MAX = 64 };
 
-// Whether tiles multiply, by the number of rows and their group; otherwise AVX-512 does. With groups of 32 half of a tile is
-// unused and there are four times as many floats as with 128: 0.8 times AVX-512 at 12 to 32 rows, 1.2 times from 128 on.
+// Whether tiles multiply, by the number of rows and their group; otherwise AVX-512 does.
 INLINE int uses_tiles(const quire_activations *a) {
-  if (a->group == 32) return a->rows >= 128;
-  return a->rows >= LEAST_ROWS && (a->group == 64 || a->group == 128);
+  return a->rows >= LEAST_ROWS && (a->group == 32 || a->group == 64 || a->group == 128);
 }
 
 #include "amx_tiles.inc"
@@ -54,9 +56,9 @@ static void quantize_rows(const float *x, size_t stride, const quire_activations
   size_t groups = (size_t)(a->columns / a->group), group = (size_t)a->group;
   int32_t end = last_tile * QUIRE_TILE < a->rows ? last_tile * QUIRE_TILE : a->rows;
   for (int32_t row = first_tile * QUIRE_TILE; row < end; row++) {
-    int32_t first = row / TILE_ROWS * TILE_ROWS;
+    size_t tile = (size_t)(row / TILE_ROWS) * groups, in_tile = (size_t)(row % TILE_ROWS);
     for (size_t g = (size_t)first_group; g < (size_t)last_group; g++) {
-      size_t side = (size_t)first * groups + g * (size_t)tile_rows(a, first) + (size_t)(row - first);
+      size_t side = (tile + g) * TILE_ROWS + in_tile;
       quantize_group(x + (size_t)row * stride + g * group, a->group, a->codes + side * group, QUIRE_QUAD, a->scales + side, a->sums + side);
     }
   }
@@ -107,7 +109,7 @@ const quire_kernels QUIRE_AMX_KERNELS = {
 uint64_t quire_amx_multiply(uint64_t rounds) {
   enum { PRODUCTS = 12 };
   static const uint8_t bytes[TILE_ROWS * 64] __attribute__((aligned(64)));
-  configure(TILE_ROWS, TILE_ROWS, STEP_MAX);
+  configure(STEP_MAX);
   _tile_loadd(4, bytes, 64);
   _tile_loadd(6, bytes, 64);
   for (uint64_t r = 0; r < rounds; r++)

@@ -44,7 +44,7 @@ package final class MatrixInput: @unchecked Sendable {
 
   /// The codes of whole tiles, and their groups: the smallest is 32 columns, or one odd-sized row.
   private static func counts(_ maximumRows: Int, _ maximumColumns: Int) -> (codes: Int, groups: Int) {
-    let rows = (maximumRows + tileRows - 1) / tileRows * tileRows
+    let rows = Int(quire_padded_rows(Int32(maximumRows)))
     return (rows * maximumColumns, rows * max(1, maximumColumns / 32))
   }
 

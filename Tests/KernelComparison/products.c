@@ -12,10 +12,10 @@ static float *filled(size_t count) {
 
 // Quantized by the run's own kernels: with many rows, AMX stores the codes in another order.
 static quire_activations quantized(run *r, const float *x, int32_t rows, int32_t columns, int32_t group) {
-  size_t padded = (size_t)((rows + QUIRE_TILE - 1) / QUIRE_TILE * QUIRE_TILE), groups = (size_t)(columns / group);
+  size_t padded = (size_t)quire_padded_rows(rows), groups = (size_t)(columns / group);
   quire_activations a = {
     guarded(padded * (size_t)columns), guarded(padded * groups * 4), guarded(padded * groups * 4), rows, columns, group};
-  r->kernels->quantize(x, (size_t)columns, &a, 0, (int32_t)padded / QUIRE_TILE, 0, (int32_t)groups);
+  r->kernels->quantize(x, (size_t)columns, &a, 0, (rows + QUIRE_TILE - 1) / QUIRE_TILE, 0, (int32_t)groups);
   return a;
 }
 

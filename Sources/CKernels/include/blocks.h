@@ -22,7 +22,8 @@
 //
 // Activations. Rows in tiles of 6: codes [M/6][K/4][6][4], scales and code sums [M/6][groups][6]. A tile's rows are
 // interleaved because rows at a stride of 4096 bytes would map to the same L1 set. Missing rows of the last tile
-// are zero. With many rows the kernels of AMX have an order of their own, which they alone write and read (amx.c).
+// are zero. With many rows the kernels of AMX have an order of their own, in tiles of 16 rows, which they alone write and read
+// (amx.c).
 //
 // KV cache. Blocks of 32 positions per KV head: keys transposed [headSize][32], values [32][headSize]. Transposed
 // keys give the scores of 32 positions with vertical multiply-adds only, in an order that does not depend on the
@@ -36,6 +37,7 @@ enum {
   QUIRE_PANEL = 32,      // output channels in a panel
   QUIRE_QUAD = 4,        // inputs in a quad
   QUIRE_TILE = 6,        // activation rows in a tile
+  QUIRE_WIDE_TILE = 16,  // the same in the order of AMX
   QUIRE_KV_BLOCK = 32,   // positions in a KV-cache block
   QUIRE_HEAD_MAX = 512,  // dimensions of a head in an int8 cache at most
   QUIRE_ZERO_INT8 = 128, // unsigned code of weight 0
@@ -51,6 +53,12 @@ typedef enum { QUIRE_INT8 = 0, QUIRE_INT4 = 1, QUIRE_NL4 = 2, QUIRE_NL3 = 3 } qu
 
 // Bytes of a quad of a panel; of nl3, whose four quads are stored together, a quarter of those.
 static inline int32_t quire_quad_bytes(quire_layout layout) { return layout == QUIRE_INT8 ? 128 : layout == QUIRE_NL3 ? 48 : 64; }
+
+// The rows that the memory of `rows` quantized activations must hold: whole tiles of either order.
+static inline int32_t quire_padded_rows(int32_t rows) {
+  int32_t narrow = (rows + QUIRE_TILE - 1) / QUIRE_TILE * QUIRE_TILE, wide = (rows + QUIRE_WIDE_TILE - 1) / QUIRE_WIDE_TILE * QUIRE_WIDE_TILE;
+  return narrow > wide ? narrow : wide;
+}
 
 // Bytes of an int8 block of keys, or of values, of one head.
 static inline int64_t quire_int8_block_bytes(int32_t head_size) { return (int64_t)QUIRE_KV_BLOCK * head_size + QUIRE_KV_BLOCK * 4; }

@@ -35,7 +35,7 @@ typedef struct {
   int32_t has_half_scales;
 } quire_weights;
 
-// Quantized activations in the layout of blocks.h.
+// Quantized activations in the layout of blocks.h: memory of quire_padded_rows(rows) rows.
 typedef struct {
   int8_t *codes;
   float *scales;

@@ -98,6 +98,17 @@ static void dense_products(run *r) {
       }
 }
 
+// Larger than the blocks in which AMX works: 512 rows, four panels and 512 inputs.
+static void large_products(run *r) {
+  enum { TOKENS = 530, CHANNELS = 290, COLUMNS = 640 };
+  for (quire_layout layout = QUIRE_INT8; layout <= QUIRE_NL3; layout++) {
+    generator g = {(uint64_t)layout};
+    quire_weights w = weights(&g, layout, CHANNELS, COLUMNS, layout == QUIRE_INT8 ? COLUMNS : layout == QUIRE_INT4 ? 128 : 64, 0, 0, RANDOM);
+    product(r, &g, &w, TOKENS, layout % 2, RANDOM);
+    free_guarded();
+  }
+}
+
 void run_products(run *r) {
   static const int32_t groups[] = {32, 64, 128};
   for (quire_layout layout = QUIRE_INT8; layout <= QUIRE_NL3; layout++) {
@@ -110,5 +121,6 @@ void run_products(run *r) {
   static const int32_t widths[] = {4, 12, 36, 64, 100, 256};
   for (int i = 0; i < 6; i++)
     for (int general = 0; general < 4; general++) products_of(r, QUIRE_INT8, 33, widths[i], widths[i], general & 1, general >> 1);
+  large_products(r);
   dense_products(r);
 }

@@ -58,6 +58,14 @@ struct DraftBenchmark {
     let taker: TurnTaker
     let forward: ScriptedForward
     let draft: ScriptedDraft?
+    /// The work of the steps before the first turn, whose time does not count.
+    var untimedWork = SpeedWork()
+
+    /// The work of all steps so far, with that of the draft.
+    var allWork: SpeedWork {
+      guard let draft else { return forward.work }
+      return forward.work.adding(draft.work())
+    }
   }
 
   /// Turns of all engines, about: the last one of each may be shorter.
@@ -133,7 +141,10 @@ struct DraftBenchmark {
       (0..<measured.batch).map { _ in
         GenerationRequest(promptTokens: targetTokens(prompt), maximumTokens: answer.count)
       })
-    return MeasuredEngine(acceptance: acceptance, taker: taker, forward: scripted, draft: drafting)
+    var measuredEngine = MeasuredEngine(acceptance: acceptance, taker: taker, forward: scripted, draft: drafting)
+    // The engine's thread waits for its first turn.
+    measuredEngine.untimedWork = measuredEngine.allWork
+    return measuredEngine
   }
 
   /// Ids that the engine accepts: of a draft model, those that both have.
@@ -154,10 +165,9 @@ struct DraftBenchmark {
     let (tokenCount, seconds) = engine.taker.measured
     let plainMeasured = plain.taker.measured
     let metrics = engine.taker.metrics
-    var work = engine.forward.work
-    if let draft = engine.draft { work.add(draft.work()) }
     return SpeedReport.Row(
-      plan: measured, seconds: [seconds], limits: limits, work: work, lookup: nil,
+      plan: measured, seconds: [seconds], limits: limits, work: engine.allWork.adding(engine.untimedWork, times: -1),
+      lookup: nil,
       draft: DraftOutcome(
         acceptance: engine.acceptance ?? 0, tokenCount: tokenCount,
         plainTokensPerSecond: Double(plainMeasured.tokenCount) / plainMeasured.seconds,

@@ -56,23 +56,18 @@ struct SpeedWork: Sendable, Equatable {
     }
   }
 
-  /// Adds other work.
-  mutating func add(_ other: SpeedWork) {
-    int8MultiplyAdds += other.int8MultiplyAdds
-    denseMultiplyAdds += other.denseMultiplyAdds
-    int8AttentionMultiplyAdds += other.int8AttentionMultiplyAdds
-    floatAttentionMultiplyAdds += other.floatAttentionMultiplyAdds
-    bytes += other.bytes
+  /// This work and other work, so many times.
+  func adding(_ other: SpeedWork, times: Double = 1) -> SpeedWork {
+    SpeedWork(
+      int8MultiplyAdds: int8MultiplyAdds + times * other.int8MultiplyAdds,
+      denseMultiplyAdds: denseMultiplyAdds + times * other.denseMultiplyAdds,
+      int8AttentionMultiplyAdds: int8AttentionMultiplyAdds + times * other.int8AttentionMultiplyAdds,
+      floatAttentionMultiplyAdds: floatAttentionMultiplyAdds + times * other.floatAttentionMultiplyAdds,
+      bytes: bytes + times * other.bytes)
   }
 
   /// The mean of `count` repetitions that were added up.
-  func divided(by count: Int) -> SpeedWork {
-    SpeedWork(
-      int8MultiplyAdds: int8MultiplyAdds / Double(count),
-      denseMultiplyAdds: denseMultiplyAdds / Double(count),
-      int8AttentionMultiplyAdds: int8AttentionMultiplyAdds / Double(count),
-      floatAttentionMultiplyAdds: floatAttentionMultiplyAdds / Double(count), bytes: bytes / Double(count))
-  }
+  func divided(by count: Int) -> SpeedWork { SpeedWork().adding(self, times: 1 / Double(count)) }
 
   private mutating func multiply(_ matrix: WeightMatrix, rows: Int) {
     let multiplyAdds = Double(matrix.rows) * Double(matrix.columns) * Double(rows)

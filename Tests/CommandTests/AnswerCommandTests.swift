@@ -179,6 +179,14 @@ import Testing
       promptTokens.count == 3 && promptTokens[0] == promptTokens[2] && promptTokens[1] > promptTokens[0])
   }
 
+  @Test func aBudgetWithoutReasoningIsRefused() throws {
+    let outcome = try BuiltProgram.quire.run(
+      Self.greedy(Workplace.demo, "--no-thinking", "--thinking-budget", "6"))
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("expected --thinking-budget or --no-thinking, found both; leave one out"))
+    #expect(outcome.output.isEmpty)
+  }
+
   @Test func aBudgetLimitsTheReasoning() throws {
     let sentence = "I have to give the solution based on the thinking directly now."
     func reasoning(_ words: String...) throws -> String {

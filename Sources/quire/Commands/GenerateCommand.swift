@@ -39,6 +39,10 @@ private func runGenerate(_ arguments: Arguments) throws {
       arguments.command,
       "expected --raw or \(option), found both: a raw text has no chat template; leave one out")
   }
+  guard mode == .thinking || !arguments.has("--thinking-budget") else {
+    throw UsageError(
+      arguments.command, "expected --thinking-budget or --no-thinking, found both; leave one out")
+  }
   // The template would make a prompt of an empty message, which is most likely a pipe that brought nothing.
   guard isRaw || !prompt.allSatisfy(\.isWhitespace) else {
     throw CommandError("expected a prompt, found no text in it; say what the model should answer")

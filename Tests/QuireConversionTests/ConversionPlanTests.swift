@@ -34,6 +34,8 @@ import Testing
   @Test func aCacheThatDoesNotShrinkIsSaidToKeepItsSize() throws {
     let heads = try plan([.pruneHeads(.init(unit: .queryHeadPerGroup, removal: .uniform(1)))], demo)
     #expect(heads.text.contains("heads: the KV cache keeps its size: only query heads are removed"))
+    let none = try plan([.pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(0)))], demo)
+    #expect(none.text.contains("heads: none is removed"))
     let groups = try plan([.pruneHeads(.init(unit: .keyValueGroup, removal: .uniform(1)))], demo)
     #expect(groups.text.contains("heads: the KV cache shrinks by 25.0%, from 3072 to 2304 bytes per token"))
   }

@@ -141,7 +141,8 @@ struct DraftBenchmark {
       (0..<measured.batch).map { _ in
         GenerationRequest(promptTokens: targetTokens(prompt), maximumTokens: answer.count)
       })
-    var measuredEngine = MeasuredEngine(acceptance: acceptance, taker: taker, forward: scripted, draft: drafting)
+    var measuredEngine = MeasuredEngine(
+      acceptance: acceptance, taker: taker, forward: scripted, draft: drafting)
     // The engine's thread waits for its first turn.
     measuredEngine.untimedWork = measuredEngine.allWork
     return measuredEngine
@@ -166,7 +167,8 @@ struct DraftBenchmark {
     let plainMeasured = plain.taker.measured
     let metrics = engine.taker.metrics
     return SpeedReport.Row(
-      plan: measured, seconds: [seconds], limits: limits, work: engine.allWork.adding(engine.untimedWork, times: -1),
+      plan: measured, seconds: [seconds], limits: limits,
+      work: engine.allWork.adding(engine.untimedWork, times: -1),
       lookup: nil,
       draft: DraftOutcome(
         acceptance: engine.acceptance ?? 0, tokenCount: tokenCount,

@@ -44,7 +44,12 @@ extension ConversionPlan {
     }
     let before = cacheBytes(source)
     let after = cacheBytes(result)
-    guard after < before else { return "heads: the KV cache keeps its size: only query heads are removed" }
+    guard after < before else {
+      let removes = zip(source.configuration.layers, result.configuration.layers)
+        .contains { $0.queryHeadCount > $1.queryHeadCount }
+      return removes
+        ? "heads: the KV cache keeps its size: only query heads are removed" : "heads: none is removed"
+    }
     let share = 100 * Double(before - after) / Double(max(1, before))
     return
       "heads: the KV cache shrinks by \(Self.percent(share)), from \(before) to \(after) bytes "

@@ -33,7 +33,7 @@ enum MessagesEndpoint {
   private static func read(
     _ request: HTTPRequest, _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) -> FieldReader {
-    let fields = try request.readFields(shape, exchange)
+    let fields = try request.readFields(shape, exchange, service)
     try fields.checkModel(service)
     return fields
   }

@@ -76,6 +76,19 @@ struct MessagesRequestTests {
     #expect(try prompt(["thinking": ["type": "adaptive"]]).hasSuffix(opened))
   }
 
+  /// The server's budget applies where a request that thinks has none, as in chats.
+  @Test func theServersBudgetAppliesWithoutOneOfTheRequest() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator) { $0.thinking = ThinkingDefaults(budget: 40) }
+    for thinking in [
+      ["type": "enabled"], ["type": "adaptive"], ["type": "enabled", "budget_tokens": 9],
+    ] as [JSONValue] {
+      let response = try fixture.post(Self.path, MessagesReplyTests.body(["thinking": thinking]))
+      #expect(response.status == 200, "\(response.text)")
+    }
+    #expect(generator.requests.map { $0.thinking?.budget } == [40, 40, 9])
+  }
+
   /// A display that is not known changes only how clients show the thinking.
   @Test func thinkingIsShownUnlessItIsOmitted() throws {
     let fixture = try ServerFixture(ScriptedGenerator { _ in [.text(reasoning: "r"), .text("a"), .end()] })

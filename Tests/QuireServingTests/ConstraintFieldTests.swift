@@ -162,6 +162,23 @@ struct ConstraintFieldTests {
     #expect(generator.requests.isEmpty)
   }
 
+  /// Hugging Face's client has its own name for the schema of an object.
+  @Test func theSchemaOfAnObjectHasTwoNames() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let schema: JSONValue = ["type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"]]
+    for names in [["schema"], ["value"], ["schema", "value"]] {
+      var format: JSONObject = ["type": "json_object"]
+      for name in names { format[name] = schema }
+      let response = try fixture.post(Self.path, chatBody(["response_format": .object(format)]))
+      #expect(response.status == 200 && response.header("X-Quire-Ignored") == nil, "\(response.text)")
+    }
+    #expect(generator.requests.count == 3)
+    for request in generator.requests {
+      #expect(request.constraint?.accepts("{\"a\": 1}") == true && request.constraint?.accepts("{}") == false)
+    }
+  }
+
   /// As clients send them that do not know which server they talk to.
   @Test func oneConstraintMayStandInSeveralFields() throws {
     let generator = ScriptedGenerator { _ in [.end()] }
@@ -278,6 +295,11 @@ struct ConstraintFieldTests {
       (["response_format": ["type": "xml"]], "response_format.type", "xml"),
       (["response_format": ["type": "json_schema"]], "response_format.json_schema.schema", "found none"),
       (["response_format": ["type": "text", "schema": [:]]], "response_format.schema", "json_object"),
+      (
+        ["response_format": ["type": "json_object", "schema": [:], "value": ["type": "object"]]],
+        "response_format.value", "response_format.schema"
+      ),
+      (["response_format": ["type": "json_object", "value": 1]], "response_format.value", "a JSON Schema"),
       (
         ["response_format": ["type": "json_schema", "json_schema": ["strict": "yes", "schema": [:]]]],
         "response_format.json_schema.strict", "true or false"

@@ -26,7 +26,7 @@ struct ChatPromptFields: Sendable {
   /// `thinking` applies where the request says nothing.
   init(_ reader: FieldReader, thinking: ThinkingDefaults) throws(ServingError) {
     field = "messages"
-    messages = try MessageFields.read(reader)
+    messages = ToolResultOrder.byCalls(try MessageFields.read(reader))
     tools = try ToolFields(reader)
     let fields = try ThinkingFields(reader)
     mode = fields.mode ?? thinking.mode
@@ -49,7 +49,7 @@ struct ChatPromptFields: Sendable {
     continuesFinalMessage: Bool, templateArguments: JSONObject = [:]
   ) {
     self.field = field
-    self.messages = messages
+    self.messages = ToolResultOrder.byCalls(messages)
     self.tools = tools
     self.mode = mode
     self.templateArguments = templateArguments

@@ -11,6 +11,9 @@ extension RequestShape {
         shape = shape.replacing(path[...], with: .unheeded(except: [false]))
       }
     }
+    if format.answer.reasoning == nil {
+      for path in ThinkingBudget.paths { shape = shape.replacing(path[...], with: .unheeded(except: [-1])) }
+    }
     return shape
   }
 }

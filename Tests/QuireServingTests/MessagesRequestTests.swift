@@ -89,6 +89,22 @@ struct MessagesRequestTests {
     #expect(generator.requests.map { $0.thinking?.budget } == [40, 40, 9])
   }
 
+  /// Reasoning alone cannot be continued.
+  @Test func answersWithoutTextAreNotContinued() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    let thought: JSONValue = ["type": "thinking", "thinking": "Look", "signature": ""]
+    for (blocks, status) in [
+      ([thought], 400), ([thought, ["type": "text", "text": ""]], 400),
+      ([thought, ["type": "text", "text": "I"]], 200),
+    ] as [([JSONValue], Int)] {
+      let messages: JSONValue = [
+        ["role": "user", "content": "hi"], ["role": "assistant", "content": .array(blocks)],
+      ]
+      let response = try fixture.post(Self.path, MessagesReplyTests.body(["messages": messages]))
+      #expect(response.status == status, "\(response.text)")
+    }
+  }
+
   /// A display that is not known changes only how clients show the thinking.
   @Test func thinkingIsShownUnlessItIsOmitted() throws {
     let fixture = try ServerFixture(ScriptedGenerator { _ in [.text(reasoning: "r"), .text("a"), .end()] })

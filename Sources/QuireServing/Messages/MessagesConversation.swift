@@ -35,7 +35,9 @@ enum MessagesConversation {
       messages += try read(message: FieldReader(object, prefix: "messages[\(index)]."))
     }
     let continuesLast = messages.last?.role == .assistant
-    if let last = messages.last, continuesLast, last.content == nil || !last.toolCalls.isEmpty {
+    if let last = messages.last, continuesLast,
+      last.content == nil || last.onlyReasons || !last.toolCalls.isEmpty
+    {
       let field = "messages[\(values.count - 1)]"
       throw .rejected(
         .badField(

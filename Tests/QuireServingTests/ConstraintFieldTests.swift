@@ -311,6 +311,9 @@ struct ConstraintFieldTests {
       ),
       (["tools": [weather], "tool_choice": ["type": "function"]], "tool_choice.function.name", "found none"),
       (
+        ["tools": [weather], "tool_choice": ["type": "function", "name": "news"]], "tool_choice.name", "news"
+      ),
+      (
         [
           "tools": [weather, ["type": "function", "function": ["name": "f", "parameters": ["not": [:]]]]],
           "tool_choice": ["type": "function", "function": ["name": "f"]],

@@ -313,6 +313,7 @@ struct ConstraintFieldTests {
       (
         ["tools": [weather], "tool_choice": ["type": "function", "name": "news"]], "tool_choice.name", "news"
       ),
+      (["grammar": "root ::= \"a\"", "grammar_lazy": true], "grammar_lazy", "the whole answer"),
       (
         [
           "tools": [weather, ["type": "function", "function": ["name": "f", "parameters": ["not": [:]]]]],

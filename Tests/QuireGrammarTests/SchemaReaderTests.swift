@@ -167,6 +167,13 @@ import Testing
       #"{"type":"object"}"#, ["{}", "{ }", #"{"a": {"b": []}}"#, "{\n\t\"a\": 1\n}"],
       not: ["{a:1}", #"{"a" :1}"#, "[]"]),
     Conformance(#"{"type":"object","additionalProperties":false}"#, ["{}"], not: [#"{"a":1}"#]),
+    Conformance(#"{"type":"object","properties":{}}"#, ["{}", "{ }"], not: [#"{"a":1}"#]),
+    Conformance(
+      #"{"type":"object","properties":{},"required":[],"additionalProperties":true}"#, ["{}", #"{"a":1}"#],
+      not: ["[]"]),
+    Conformance(
+      #"{"allOf":[{"type":"object","properties":{}},{"properties":{"a":{"const":1}}}]}"#,
+      ["{}", #"{"a":1}"#], not: [#"{"b":1}"#]),
     Conformance(
       #"{"type":"object","additionalProperties":{"type":"integer"},"minProperties":1,"maxProperties":2}"#,
       [#"{"a":1}"#, #"{"a":1,"b":2}"#], not: ["{}", #"{"a":"x"}"#, #"{"a":1,"b":2,"c":3}"#]),

@@ -1,6 +1,7 @@
 import QuireGeneration
 import QuireGrammar
 import QuireJSON
+import QuireText
 import TestSupport
 import Testing
 
@@ -102,6 +103,80 @@ struct ConstraintFieldTests {
     }
     #expect(generator.requests[0].constraint?.accepts("any text") == true)
     #expect(generator.requests[1].constraint == nil)
+  }
+
+  /// Clients ask for `strict` by themselves. Where no grammar of calls exists, the function is taken without it.
+  @Test(arguments: [ToolCallForm.qwen3Coder, .json, ToolCallForm.none])
+  func strictIsIgnoredWhereCallsHaveNoGrammar(form: ToolCallForm) throws {
+    let generator = ScriptedGenerator(contextLength: 2048) { _ in [.text("ok"), .end()] }
+    let tokenizer = try ServerFixture.tokenizer(chatFormat: ChatFormatOverride(tools: form))
+    let fixture = try ServerFixture(generator, tokenizer: tokenizer)
+    let schema: JSONValue = ["type": "object"]
+    func flat(_ isStrict: Bool) -> JSONValue {
+      ["type": "function", "name": "f", "parameters": schema, "strict": .bool(isStrict)]
+    }
+    let nested: JSONValue = [
+      "type": "function", "function": ["name": "g", "strict": true, "parameters": schema],
+    ]
+    let cases: [(String, JSONValue, String)] = [
+      (Self.path, chatBody(["tools": [Self.weather, nested]]), "tools[1].function.strict"),
+      (
+        "/v1/responses",
+        ["input": "hi", "tools": [flat(true), ["type": "namespace", "name": "n", "tools": [flat(true)]]]],
+        "tools[0].strict, tools[1].tools[0].strict"
+      ),
+      (
+        "/v1/messages",
+        MessagesReplyTests.body(["tools": [["name": "f", "strict": true, "input_schema": schema]]]),
+        "tools[0].strict"
+      ),
+    ]
+    for (path, body, ignored) in cases {
+      let response = try fixture.post(path, body)
+      #expect(response.status == 200, "\(response.text)")
+      #expect(response.header("X-Quire-Ignored") == ignored, "\(path)")
+    }
+    #expect(generator.requests.count == 3 && generator.requests.allSatisfy { $0.constraint == nil })
+    let plain = try fixture.post("/v1/responses", ["input": "hi", "tools": [flat(false)]])
+    #expect(plain.status == 200 && plain.header("X-Quire-Ignored") == nil)
+  }
+
+  /// What cannot be left out without a change of the answer is refused with its own field.
+  @Test func constraintsOnCallsWithoutAGrammarAreRefused() throws {
+    let generator = ScriptedGenerator(contextLength: 2048) { _ in [.end()] }
+    let tokenizer = try ServerFixture.tokenizer(chatFormat: ChatFormatOverride(tools: .qwen3Coder))
+    let fixture = try ServerFixture(generator, tokenizer: tokenizer)
+    let format: JSONValue = ["type": "json_schema", "json_schema": ["schema": ["type": "object"]]]
+    for (members, field) in [
+      (["tool_choice": "required"], "tool_choice"),
+      (["response_format": format], "response_format.json_schema.schema"),
+      (["response_format": ["type": "json_object"]], "response_format"),
+    ] as [(JSONObject, String)] {
+      var members = members
+      members["tools"] = [Self.weather]
+      let response = try fixture.post(Self.path, chatBody(members))
+      let error = try response.json()["error"]
+      #expect(response.status == 400 && error?["param"] == .string(field), "\(response.text)")
+      #expect(error?["message"]?.stringValue?.hasPrefix("\(field): expected a model with calls as") == true)
+    }
+    #expect(generator.requests.isEmpty)
+  }
+
+  /// Hugging Face's client has its own name for the schema of an object.
+  @Test func theSchemaOfAnObjectHasTwoNames() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator)
+    let schema: JSONValue = ["type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"]]
+    for names in [["schema"], ["value"], ["schema", "value"]] {
+      var format: JSONObject = ["type": "json_object"]
+      for name in names { format[name] = schema }
+      let response = try fixture.post(Self.path, chatBody(["response_format": .object(format)]))
+      #expect(response.status == 200 && response.header("X-Quire-Ignored") == nil, "\(response.text)")
+    }
+    #expect(generator.requests.count == 3)
+    for request in generator.requests {
+      #expect(request.constraint?.accepts("{\"a\": 1}") == true && request.constraint?.accepts("{}") == false)
+    }
   }
 
   /// As clients send them that do not know which server they talk to.
@@ -221,6 +296,11 @@ struct ConstraintFieldTests {
       (["response_format": ["type": "json_schema"]], "response_format.json_schema.schema", "found none"),
       (["response_format": ["type": "text", "schema": [:]]], "response_format.schema", "json_object"),
       (
+        ["response_format": ["type": "json_object", "schema": [:], "value": ["type": "object"]]],
+        "response_format.value", "response_format.schema"
+      ),
+      (["response_format": ["type": "json_object", "value": 1]], "response_format.value", "a JSON Schema"),
+      (
         ["response_format": ["type": "json_schema", "json_schema": ["strict": "yes", "schema": [:]]]],
         "response_format.json_schema.strict", "true or false"
       ),
@@ -230,6 +310,10 @@ struct ConstraintFieldTests {
         "tool_choice.function.name", "news"
       ),
       (["tools": [weather], "tool_choice": ["type": "function"]], "tool_choice.function.name", "found none"),
+      (
+        ["tools": [weather], "tool_choice": ["type": "function", "name": "news"]], "tool_choice.name", "news"
+      ),
+      (["grammar": "root ::= \"a\"", "grammar_lazy": true], "grammar_lazy", "the whole answer"),
       (
         [
           "tools": [weather, ["type": "function", "function": ["name": "f", "parameters": ["not": [:]]]]],

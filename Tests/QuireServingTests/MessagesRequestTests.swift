@@ -76,6 +76,35 @@ struct MessagesRequestTests {
     #expect(try prompt(["thinking": ["type": "adaptive"]]).hasSuffix(opened))
   }
 
+  /// The server's budget applies where a request that thinks has none, as in chats.
+  @Test func theServersBudgetAppliesWithoutOneOfTheRequest() throws {
+    let generator = ScriptedGenerator { _ in [.end()] }
+    let fixture = try ServerFixture(generator) { $0.thinking = ThinkingDefaults(budget: 40) }
+    for thinking in [
+      ["type": "enabled"], ["type": "adaptive"], ["type": "enabled", "budget_tokens": 9],
+    ] as [JSONValue] {
+      let response = try fixture.post(Self.path, MessagesReplyTests.body(["thinking": thinking]))
+      #expect(response.status == 200, "\(response.text)")
+    }
+    #expect(generator.requests.map { $0.thinking?.budget } == [40, 40, 9])
+  }
+
+  /// Reasoning alone cannot be continued.
+  @Test func answersWithoutTextAreNotContinued() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    let thought: JSONValue = ["type": "thinking", "thinking": "Look", "signature": ""]
+    for (blocks, status) in [
+      ([thought], 400), ([thought, ["type": "text", "text": ""]], 400),
+      ([thought, ["type": "text", "text": "I"]], 200),
+    ] as [([JSONValue], Int)] {
+      let messages: JSONValue = [
+        ["role": "user", "content": "hi"], ["role": "assistant", "content": .array(blocks)],
+      ]
+      let response = try fixture.post(Self.path, MessagesReplyTests.body(["messages": messages]))
+      #expect(response.status == status, "\(response.text)")
+    }
+  }
+
   /// A display that is not known changes only how clients show the thinking.
   @Test func thinkingIsShownUnlessItIsOmitted() throws {
     let fixture = try ServerFixture(ScriptedGenerator { _ in [.text(reasoning: "r"), .text("a"), .end()] })

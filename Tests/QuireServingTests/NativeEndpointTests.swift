@@ -117,7 +117,8 @@ struct NativeEndpointTests {
     for (path, word) in [
       ("/infill", "filling"), ("/embedding", "embeddings"), ("/v1/embeddings", "embeddings"),
       ("/rerank", "reranking"), ("/v1/reranking", "reranking"), ("/lora-adapters", "adapters"),
-      ("/slots/0", "slots"),
+      ("/slots/0", "slots"), ("/v1/responses/compact", "shortening conversations"),
+      ("/v1/responses/resp_1/cancel", "cancelling responses"),
     ] {
       for response in [try fixture.post(path, "{}"), try fixture.get(path)] {
         #expect(response.status == 501 && response.header("x-should-retry") == "false", "\(path)")

@@ -1,6 +1,7 @@
 import Foundation
 import QuireJSON
 import QuireServing
+import QuireText
 import TestSupport
 import Testing
 
@@ -190,5 +191,12 @@ struct PageTests {
     let features = try fixture.get("/quire/model").json()["features"]
     let answer = try fixture.post("/v1/chat/completions", chatBody(["thinking_token_budget": 5]))
     #expect(features?["thinking_token_budget"] == .bool(answer.status == 200))
+  }
+
+  /// A model whose answers have no thoughts: nothing can be limited.
+  @Test func theBudgetIsNotOfferedWithoutThoughts() throws {
+    let tokenizer = try ServerFixture.tokenizer(chatFormat: ChatFormatOverride(reasoning: .init("none")))
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("ok"), .end()] }, tokenizer: tokenizer)
+    #expect(try fixture.get("/quire/model").json()["features"]?["thinking_token_budget"] == false)
   }
 }

@@ -297,6 +297,20 @@ struct RejectionTests {
       "continue_final_message: expected a last message of the assistant's with content, found one of the role \"user\"; "
         + "add the beginning of an answer"),
     .chat(
+      [
+        "continue_final_message": true,
+        "messages": [["role": "assistant", "content": "a", "tool_calls": [["function": ["name": "f"]]]]],
+      ], field: "continue_final_message",
+      "continue_final_message: expected a last message of the assistant's whose content can be continued, found one with "
+        + "tool calls; leave out the message or add the beginning of an answer"),
+    .chat(
+      [
+        "continue_final_message": true,
+        "messages": [["role": "assistant", "content": "", "reasoning_content": "r"]],
+      ], field: "continue_final_message",
+      "continue_final_message: expected a last message of the assistant's whose content can be continued, found one with "
+        + "only reasoning; leave out the message or add the beginning of an answer"),
+    .chat(
       ["continue_final_message": true, "add_generation_prompt": true], field: "continue_final_message",
       "continue_final_message: expected false with \"add_generation_prompt\": true, because a message is either "
         + "continued or followed by a new one, found true; send one of the two"),

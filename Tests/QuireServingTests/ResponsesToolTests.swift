@@ -126,7 +126,17 @@ struct ResponsesToolTests {
         ["tool_choice": ["type": "allowed_tools", "tools": [search]]],
         "tool_choice.tools[0].type: expected \"function\""
       ),
-      (["tool_choice": ["type": "function", "name": "wait"]], "expected the name of one of the tools"),
+      (
+        ["tool_choice": ["type": "function", "name": "wait"]],
+        "tool_choice.name: expected the name of one of the tools with its 'namespace', because 2 namespaces have such a "
+          + "function, found \"wait\" without one"
+      ),
+      (
+        ["tool_choice": ["type": "allowed_tools", "tools": [["type": "function", "name": "wait"]]]],
+        "tool_choice.tools[0].name: expected the name of one of the tools with its 'namespace'"
+      ),
+      (["tool_choice": ["type": "function", "name": "x"]], "tool_choice.name: expected the name of one"),
+      (["tool_choice": ["type": "function"]], "tool_choice.name: expected a name"),
       (["tools": [twice]], "tools[0].tools[1].name: expected a name of its own, found \"a.f\""),
       (["tools": [["type": "namespace", "tools": []]]], "tools[0].name: expected a name"),
       (["tools": [["type": "namespace", "name": "a", "tools": 1]]], "tools[0].tools: expected an array"),

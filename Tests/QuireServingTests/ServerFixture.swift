@@ -25,10 +25,11 @@ final class ServerFixture: Sendable {
 
   var port: Int { server.port }
 
-  static func tokenizer() throws -> Tokenizer {
+  /// - Parameter chatFormat: What is said about the chat format instead of what the tokenizer's files say.
+  static func tokenizer(chatFormat: ChatFormatOverride? = nil) throws -> Tokenizer {
     let folder = TemporaryFolder()
     TinyTokenizer.write(to: folder)
-    return try Tokenizer(folder: folder.path)
+    return try Tokenizer(folder: folder.path, chatFormat: chatFormat)
   }
 
   func post(_ path: String, _ body: String, headers: [String] = []) throws -> WireResponse {

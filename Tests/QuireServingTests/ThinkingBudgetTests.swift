@@ -42,6 +42,28 @@ struct ThinkingBudgetTests {
     #expect(found.allSatisfy { $0.limit?.answerReserve == 256 })
   }
 
+  /// Without thoughts a budget limits nothing.
+  @Test func budgetsAreNamedAsIgnoredWithoutThoughts() throws {
+    let tokenizer = try ServerFixture.tokenizer(chatFormat: ChatFormatOverride(reasoning: .init("none")))
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] }, tokenizer: tokenizer)
+    let thinking: JSONValue = ["type": "enabled", "budget_tokens": 1024]
+    for (path, body, ignored) in [
+      (Self.path, chatBody(["thinking_budget": 5]), "thinking_budget"),
+      (Self.path, chatBody(["thinking_budget": -1, "enable_thinking": true]), nil),
+      (Self.path, chatBody(["thinking": thinking]), "thinking.budget_tokens"),
+      (
+        Self.path, chatBody(["chat_template_kwargs": ["thinking_budget": 5]]),
+        "chat_template_kwargs.thinking_budget"
+      ),
+      ("/v1/messages", MessagesReplyTests.body(["thinking": thinking]), "thinking.budget_tokens"),
+      ("/v1/responses", ["input": "hi", "reasoning": ["max_tokens": 5]], "reasoning.max_tokens"),
+    ] as [(String, JSONValue, String?)] {
+      let response = try fixture.post(path, body)
+      #expect(response.status == 200, "\(response.text)")
+      #expect(response.header("X-Quire-Ignored") == ignored, "\(body)")
+    }
+  }
+
   @Test func effortsAreBudgets() throws {
     let efforts: [(String, Int?)] = [
       ("minimal", 256), ("low", 1024), ("medium", 4096), ("high", nil), ("xhigh", nil), ("max", nil),

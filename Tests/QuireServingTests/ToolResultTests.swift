@@ -89,6 +89,55 @@ struct ToolResultTests {
     }
   }
 
+  /// Conversations with two calls, `a` and `b`, and results for these ids, which say whose they are.
+  private static func twoCalls(_ ids: [JSONValue]) -> [(path: String, body: JSONValue)] {
+    func call(_ id: JSONValue) -> JSONValue {
+      ["id": id, "type": "function", "function": ["name": "see", "arguments": "{}"]]
+    }
+    let user: JSONValue = ["role": "user", "content": "look"]
+    let called: [JSONValue] = ["a", "b"]
+    let results = ids.map { id -> JSONValue in ["role": "tool", "tool_call_id": id, "content": id] }
+    let calls: JSONValue = ["role": "assistant", "content": nil, "tool_calls": [call("a"), call("b")]]
+    let uses = called.map { id -> JSONValue in
+      ["type": "tool_use", "id": id, "name": "see", "input": [:]]
+    }
+    let blocks = ids.map { id -> JSONValue in ["type": "tool_result", "tool_use_id": id, "content": id] }
+    let items = called.map { id -> JSONValue in
+      ["type": "function_call", "call_id": id, "name": "see", "arguments": "{}"]
+    }
+    let outputs = ids.map { id -> JSONValue in
+      ["type": "function_call_output", "call_id": id, "output": id]
+    }
+    return [
+      ("/v1/chat/completions", chatBody(["messages": .array([user, calls] + results)])),
+      (
+        "/v1/messages",
+        MessagesReplyTests.body([
+          "messages": [
+            user, ["role": "assistant", "content": .array(uses)],
+            ["role": "user", "content": .array(blocks)],
+          ]
+        ])
+      ),
+      ("/v1/responses", ["input": .array([user] + items + outputs)]),
+    ]
+  }
+
+  /// The prompt shows results without ids, so their order says which call they answer.
+  @Test func resultsComeInTheOrderOfTheirCalls() throws {
+    for (ids, order) in [
+      (["a", "b"], "a b"), (["b", "a"], "a b"), (["b"], "b"),
+      // An id that no call has: the client's order.
+      (["b", "x", "a"], "b x a"),
+    ] as [([JSONValue], String)] {
+      for (path, body) in Self.twoCalls(ids) {
+        let text = try prompt(path, body).text
+        let found = text.matches(of: /<tool_response>\n(\w)\n/).map { String($0.1) }
+        #expect(found.joined(separator: " ") == order, "\(path) \(text)")
+      }
+    }
+  }
+
   @Test func otherPartsAreNamedByTheirKind() throws {
     let names = [
       "input_audio": "audio", "input_file": "file", "video_url": "video", "image": "image", "x\ny": "x\\ny",

@@ -30,8 +30,10 @@ struct SchemaMembers {
       }
       add(member.key, value ?? .nothing, reader)
     }
-    // Without `additionalProperties`, only members that are named or match a pattern are written.
-    let isOpen = object["additionalProperties"] ?? .bool(schemas.isEmpty && !keys.hasPatterns) != false
+    // Without `additionalProperties`, only members that are named or match a pattern are written: none where `properties`
+    // is empty, as in the schemas of functions without arguments.
+    let isUnnamed = object["properties"] == nil && !keys.hasPatterns
+    let isOpen = object["additionalProperties"] ?? .bool(isUnnamed) != false
     var known = Set(schemas.keys.map { UTF8Key($0) })
     let further = (required + (isOpen || keys.hasPatterns ? keys.listed ?? [] : []))
       .filter { known.insert(UTF8Key($0)).inserted }

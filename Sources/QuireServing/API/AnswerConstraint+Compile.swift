@@ -22,21 +22,34 @@ extension AnswerConstraint {
 
   private static let code = "invalid_constraint"
 
-  /// Refuses a constraint on calls for a model whose calls are spelled in a form without a grammar.
-  func check(_ format: ChatFormat) throws(ServingError) {
+  /// The constraint for a model; nil where it has none. Calls in a form without a grammar cannot be held to their
+  /// schemas: `strict`, which clients send by themselves, is then ignored, and other constraints are refused.
+  func applied(to format: ChatFormat) throws(ServingError) -> AnswerConstraint? {
+    if format.answer.tools.canBeForced { return self }
     switch kind {
-    case .toolCalls, .toolCallsOrJSON, .textAndToolCalls: break
-    default: return
+    case .textAndToolCalls: return nil
+    case .toolCalls:
+      throw Self.noGrammar(
+        "tool_choice", "an answer that must be a call", format,
+        advice: "let the model decide or leave it out")
+    case .toolCallsOrJSON:
+      throw Self.noGrammar(
+        field, "an answer that is JSON or a call", format, advice: "leave out the tools or the constraint")
+    default: return self
     }
-    if format.answer.tools.canBeForced { return }
+  }
+
+  private static func noGrammar(
+    _ field: String, _ answer: String, _ format: ChatFormat, advice: String
+  ) -> ServingError {
     let form = format.answer.tools
     let found =
       form == .none ? "a model whose calls have no known form" : "a model that spells them as \(form.name)"
-    throw .rejected(
+    return .rejected(
       .badField(
-        "tool_choice",
-        "tool_choice: expected a model with calls as \(ToolCallForm.hermes.name) for an answer that must be a call or "
-          + "JSON, found \(found); send \"tool_choice\": \"auto\" without a constraint on the answer",
-        code: Self.code))
+        field,
+        "\(field): expected a model with calls as \(ToolCallForm.hermes.name) for \(answer), found \(found); "
+          + advice,
+        code: code))
   }
 }

@@ -26,7 +26,7 @@ struct ChatPromptFields: Sendable {
   /// `thinking` applies where the request says nothing.
   init(_ reader: FieldReader, thinking: ThinkingDefaults) throws(ServingError) {
     field = "messages"
-    messages = try MessageFields.read(reader)
+    messages = ToolResultOrder.byCalls(try MessageFields.read(reader))
     tools = try ToolFields(reader)
     let fields = try ThinkingFields(reader)
     mode = fields.mode ?? thinking.mode
@@ -49,7 +49,7 @@ struct ChatPromptFields: Sendable {
     continuesFinalMessage: Bool, templateArguments: JSONObject = [:]
   ) {
     self.field = field
-    self.messages = messages
+    self.messages = ToolResultOrder.byCalls(messages)
     self.tools = tools
     self.mode = mode
     self.templateArguments = templateArguments
@@ -101,6 +101,7 @@ struct ChatPromptFields: Sendable {
             + "followed by a new one, found true; send one of the two"))
     }
     guard let last = messages.last else { return }
+    if last.role == .assistant { try check(last, field) }
     if last.role != .assistant || last.content == nil {
       throw .rejected(
         .badField(
@@ -110,4 +111,27 @@ struct ChatPromptFields: Sendable {
             + "; add the beginning of an answer"))
     }
   }
+
+  /// Refuses what a prompt cannot leave open: it would lack the calls, and end the reasoning.
+  private static func check(_ last: ChatMessage, _ field: String) throws(ServingError) {
+    let found: String
+    if !last.toolCalls.isEmpty {
+      found = "tool calls"
+    } else if last.onlyReasons {
+      found = "only reasoning"
+    } else {
+      return
+    }
+    throw .rejected(
+      .badField(
+        field,
+        "\(field): expected a last message of the assistant's whose content can be continued, found one with \(found); "
+          + "leave out the message or add the beginning of an answer"))
+  }
+}
+
+extension ChatMessage {
+  /// Whether the message has reasoning and an empty content. The reasoning cannot be continued: it is closed before the
+  /// content, and the model would answer from a fragment.
+  var onlyReasons: Bool { content == "" && reasoningContent?.isEmpty == false }
 }

@@ -27,8 +27,7 @@ extension ChatRequest {
     _ exchange: HTTPExchange, _ service: Service, reply: ([Int32]) -> any Reply
   ) throws(ServingError) {
     let format = try service.chatFormat(field: prompt.field)
-    try constraint?.check(format)
-    let constraint = try constraint?.compiled(service.constraints)
+    let constraint = try constraint?.applied(to: format)?.compiled(service.constraints)
     let tokens = generation.truncated(
       try prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
     var choice = try GenerationRequest(

@@ -55,6 +55,7 @@ package enum KnownFields {
       NeutralField("format", [""], "the field's name here is 'response_format'"),
       NeutralField("structural_tag", [], "an answer is constrained as a whole"),
       NeutralField("guided_whitespace_pattern", [], "compact, spaced and indented JSON are always allowed"),
+      NeutralField("grammar_lazy", [false], "a grammar is about the whole answer"),
     ]
     + [("ban_eos_token", [false] as [JSONValue]), ("custom_token_bans", [""])]
     .map { NeutralField($0, $1, "'ignore_eos', 'logit_bias' and 'bad_words' are the ways to exclude tokens") }

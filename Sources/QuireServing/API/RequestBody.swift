@@ -5,7 +5,7 @@ extension HTTPRequest {
   /// The members of the body, which must be a JSON object; the content type is not checked. The header of the answer
   /// names members that `shape` does not have, and parameters of the query.
   ///
-  /// - Parameter service: Given for chats, whose template may read further variables.
+  /// - Parameter service: Given for conversations, where the chat format decides about some members.
   func readFields(
     _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service? = nil
   ) throws(ServingError) -> FieldReader {
@@ -16,8 +16,7 @@ extension HTTPRequest {
   func fields(
     of object: JSONObject, _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service?
   ) -> FieldReader {
-    let variables = service?.tokenizer.chatFormat.format?.variables ?? []
-    let known = variables.isEmpty ? shape : shape.adding(variables, to: ThinkingFields.variablesName)
+    let known = service?.tokenizer.chatFormat.format.map(shape.adapted(to:)) ?? shape
     let ignored = IgnoredFields(query: QueryFields(self).unread(), of: object, shape: known)
     if let header = ignored.header { exchange.addHeaders([header]) }
     return FieldReader(object)

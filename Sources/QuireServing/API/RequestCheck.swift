@@ -41,7 +41,8 @@ package enum RequestCheck {
     _ body: [UInt8], defaults: SamplingDefaults, vocabularySize: Int
   ) throws(ServingError) {
     _ = try MessagesRequest.chat(
-      fields(body, MessagesRequest.shape), defaults: defaults, vocabularySize: vocabularySize)
+      fields(body, MessagesRequest.shape), defaults: defaults, thinking: ThinkingDefaults(),
+      vocabularySize: vocabularySize)
   }
 
   /// The body of OpenAI's Responses API.

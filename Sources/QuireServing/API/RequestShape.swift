@@ -17,6 +17,8 @@ indirect enum RequestShape: Sendable {
   case variants(by: String, standard: String, [String: RequestShape], others: RequestShape?)
   /// A text that has an effect only if it is one of these.
   case words([String])
+  /// Without effect, unless the value is one of these, which ask for what happens anyway.
+  case unheeded(except: [JSONValue])
 
   /// An object whose members may have any structure.
   static func members(_ names: [String]) -> RequestShape { .object(.any(names)) }
@@ -35,6 +37,7 @@ indirect enum RequestShape: Sendable {
     case .words(let words):
       guard let text = value.stringValue else { return .any }
       return words.contains(text) ? .any : nil
+    case .unheeded(let neutral): return neutral.contains(value) ? .any : nil
     case .any, .object, .array: return self
     }
   }
@@ -44,6 +47,22 @@ indirect enum RequestShape: Sendable {
     guard case .object(var shapes) = self, case .object(let inner)? = shapes[member] else { return self }
     shapes[member] = .object(inner + .any(names))
     return .object(shapes)
+  }
+
+  /// With another shape for a member, which a path of names leads to: through arrays, and through objects of every type.
+  func replacing(_ path: ArraySlice<String>, with shape: RequestShape) -> RequestShape {
+    guard let name = path.first else { return shape }
+    switch self {
+    case .object(var members):
+      members[name] = members[name]?.replacing(path.dropFirst(), with: shape)
+      return .object(members)
+    case .array(let element): return .array(of: element.replacing(path, with: shape))
+    case .variants(let member, let standard, let shapes, let others):
+      return .variants(
+        by: member, standard: standard, shapes.mapValues { $0.replacing(path, with: shape) },
+        others: others?.replacing(path, with: shape))
+    case .any, .words, .unheeded: return self
+    }
   }
 }
 

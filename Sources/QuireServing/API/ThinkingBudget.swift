@@ -12,6 +12,12 @@ enum ThinkingBudget: Sendable, Equatable {
   ]
   /// Members of `chat_template_kwargs`.
   static let templateNames = ["thinking_budget", "thinking_token_budget"]
+  /// Members of other objects.
+  private static let members = [("thinking", "budget_tokens"), ("reasoning", "max_tokens")]
+
+  /// Where a request may have a budget as a number.
+  static let paths: [[String]] =
+    names.map { [$0] } + templateNames.map { ["chat_template_kwargs", $0] } + members.map { [$0.0, $0.1] }
 
   /// `nil` without a limit.
   var count: Int? { if case .tokens(let count) = self { count } else { nil } }
@@ -41,8 +47,7 @@ enum ThinkingBudget: Sendable, Equatable {
       for name in templateNames { given += try number(name, options) }
     }
     for name in names { given += try number(name, reader) }
-    for (name, member) in [("thinking", "budget_tokens"), ("reasoning", "max_tokens")]
-    where reader.value(name)?.objectValue != nil {
+    for (name, member) in members where reader.value(name)?.objectValue != nil {
       if let options = try reader.object(name) { given += try number(member, options) }
     }
     return given

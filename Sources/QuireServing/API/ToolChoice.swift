@@ -27,14 +27,17 @@ enum ToolChoice: Sendable, Equatable {
 
   /// A word, an object with that word as its type, or an object that names a function.
   ///
-  /// - Parameter names: the functions of the request
-  init(_ reader: FieldReader, names: Set<String>) throws(ServingError) {
+  /// - Parameters:
+  ///   - names: the functions of the request
+  ///   - isNested: whether the API has the name of a function in `function`, as chats have
+  init(_ reader: FieldReader, names: Set<String>, isNested: Bool = true) throws(ServingError) {
     let value = reader.value(Self.field) ?? "auto"
     switch value.stringValue ?? Self.type(value) {
     case "none": self = .none
     case "auto": self = .auto
     case "required": self = try Self.required("required", among: names)
-    case "function" where value.objectValue != nil: self = .function(try Self.name(reader, among: names))
+    case "function" where value.objectValue != nil:
+      self = .function(try Self.name(reader, among: names, isNested: isNested))
     default:
       throw reader.wrong(
         Self.field,
@@ -50,11 +53,17 @@ enum ToolChoice: Sendable, Equatable {
     return value["type"]?.stringValue
   }
 
-  /// The name is in `function`; some clients send it next to the type.
-  private static func name(_ reader: FieldReader, among names: Set<String>) throws(ServingError) -> String {
+  /// The name is in `function` or next to the type, whichever the client sent. Where it sent neither, the sentence has the
+  /// API's own path.
+  private static func name(
+    _ reader: FieldReader, among names: Set<String>, isNested: Bool
+  ) throws(ServingError) -> String {
     let choice = try reader.object(field)
-    let owner = choice?.value("function") == nil ? choice : try choice?.object("function")
-    return try checked(owner?.string("name"), path: "\(field).function.name", among: names)
+    let hasFunction = choice?.value("function") != nil
+    let owner = hasFunction ? try choice?.object("function") : choice
+    let isInside = hasFunction || isNested && choice?.value("name") == nil
+    let path = isInside ? "\(field).function.name" : "\(field).name"
+    return try checked(owner?.string("name"), path: path, among: names)
   }
 
   /// A choice of any tool. `word` is what the API calls it.

@@ -4,6 +4,11 @@ import QuireJSON
 /// One tool of a request, whatever the API calls its members.
 struct ToolDefinition: Sendable {
   static let maximumCount = 128
+  /// Where the tools of a request ask for arguments of their schemas: in chats, in the other APIs, and there in
+  /// namespaces.
+  static let strictPaths = [
+    ["tools", "function", "strict"], ["tools", "strict"], ["tools", "tools", "strict"],
+  ]
 
   let name: String
   /// The path of the name, for messages.

@@ -29,7 +29,9 @@ struct ToolFields: Sendable {
   }
 
   /// Reads `tool_choice` and `parallel_tool_calls`.
-  init(_ tools: [ToolDefinition], _ reader: FieldReader) throws(ServingError) {
+  ///
+  /// - Parameter isNested: whether the API has the name of a chosen function in `function`, as chats have
+  init(_ tools: [ToolDefinition], _ reader: FieldReader, isNested: Bool = true) throws(ServingError) {
     let names = Set(tools.map(\.name))
     let allowsParallelCalls = try reader.bool("parallel_tool_calls") ?? true
     if let allowed = try AllowedTools(reader, names: names) {
@@ -38,7 +40,8 @@ struct ToolFields: Sendable {
         allowsParallelCalls: allowsParallelCalls)
     } else {
       self.init(
-        tools, choice: try ToolChoice(reader, names: names), allowsParallelCalls: allowsParallelCalls)
+        tools, choice: try ToolChoice(reader, names: names, isNested: isNested),
+        allowsParallelCalls: allowsParallelCalls)
     }
   }
 

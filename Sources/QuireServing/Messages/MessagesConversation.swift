@@ -35,7 +35,9 @@ enum MessagesConversation {
       messages += try read(message: FieldReader(object, prefix: "messages[\(index)]."))
     }
     let continuesLast = messages.last?.role == .assistant
-    if let last = messages.last, continuesLast, last.content == nil || !last.toolCalls.isEmpty {
+    if let last = messages.last, continuesLast,
+      last.content == nil || last.onlyReasons || !last.toolCalls.isEmpty
+    {
       let field = "messages[\(values.count - 1)]"
       throw .rejected(
         .badField(
@@ -105,7 +107,7 @@ enum MessagesConversation {
       case "text": texts.append(try block.text())
       case "tool_result":
         endText()
-        messages.append(ChatMessage(role: .tool, content: try result(block.fields)))
+        messages.append(try result(block.fields))
       default: throw block.unreadable(expected: ["text", "tool_result"])
       }
     }
@@ -114,10 +116,12 @@ enum MessagesConversation {
   }
 
   /// The template has no mark for errors, so the text says that it is one.
-  private static func result(_ block: FieldReader) throws(ServingError) -> String {
-    _ = try block.string("tool_use_id")
+  private static func result(_ block: FieldReader) throws(ServingError) -> ChatMessage {
     let text = try ToolResult.text(block, "content") ?? ""
-    return try block.bool("is_error") == true ? "Error: " + text : text
+    let isError = try block.bool("is_error") ?? false
+    var message = ChatMessage(role: .tool, content: isError ? "Error: " + text : text)
+    message.toolCallID = try block.string("tool_use_id")
+    return message
   }
 
   /// Without blocks it is an empty turn, as an answer without any text is.
@@ -133,7 +137,10 @@ enum MessagesConversation {
       case "redacted_thinking": break
       case "tool_use":
         let input = try block.fields.object("input")?.object ?? [:]
-        calls.append(ChatToolCall(name: try ToolDefinition.name(block.fields), arguments: .object(input)))
+        calls.append(
+          ChatToolCall(
+            name: try ToolDefinition.name(block.fields), arguments: .object(input),
+            id: block.fields.value("id")?.stringValue))
       default:
         throw block.unreadable(expected: ["text", "thinking", "redacted_thinking", "tool_use"])
       }

@@ -12,7 +12,8 @@ enum MessagesEndpoint {
   ) throws(ServingError) {
     let fields = try read(request, MessagesRequest.shape, exchange, service)
     let chat = try MessagesRequest.chat(
-      fields, defaults: service.options.samplingDefaults, vocabularySize: service.tokenizer.vocabularySize)
+      fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
+      vocabularySize: service.tokenizer.vocabularySize)
     try chat.start(exchange, service) { prompt in
       MessagesReply(
         chat, identity: service.identity(prefix: "msg_"),
@@ -25,7 +26,7 @@ enum MessagesEndpoint {
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
     let fields = try read(request, MessagesPrompt.countShape, exchange, service)
-    let prompt = try MessagesPrompt.read(fields)
+    let prompt = try MessagesPrompt.read(fields, thinking: service.options.thinking)
     let tokens = try prompt.tokens(service.tokenizer, service.chatFormat(), limit: service.textLimit)
     exchange.respond(.json(["input_tokens": .int(tokens.count)]))
   }
@@ -33,7 +34,7 @@ enum MessagesEndpoint {
   private static func read(
     _ request: HTTPRequest, _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) -> FieldReader {
-    let fields = try request.readFields(shape, exchange)
+    let fields = try request.readFields(shape, exchange, service)
     try fields.checkModel(service)
     return fields
   }

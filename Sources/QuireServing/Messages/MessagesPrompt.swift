@@ -26,14 +26,18 @@ enum MessagesPrompt {
       "output_config": .any, "output_format": .any,
     ])
 
-  static func read(_ reader: FieldReader) throws(ServingError) -> ChatPromptFields {
+  /// - Parameter thinking: Whose budget applies where the request has none.
+  static func read(
+    _ reader: FieldReader, thinking: ThinkingDefaults
+  ) throws(ServingError) -> ChatPromptFields {
     var (messages, continuesLast) = try MessagesConversation.read(reader)
     if let system = try TextBlocks.read(reader, "system", types: ["text"]), !system.isEmpty {
       messages.insert(ChatMessage(role: .system, content: system), at: 0)
     }
+    let budget = try reader.object("thinking")?.int("budget_tokens", in: 0...Int(Int32.max))
     return ChatPromptFields(
       field: "messages", messages: messages, tools: try tools(reader), mode: try mode(reader),
-      thinkingBudget: try reader.object("thinking")?.int("budget_tokens", in: 0...Int(Int32.max)),
+      thinkingBudget: budget ?? thinking.budget,
       continuesFinalMessage: continuesLast)
   }
 

@@ -18,11 +18,11 @@ enum MessagesRequest {
   private static let formatShape = RequestShape.members(["type", "schema"])
 
   static func chat(
-    _ reader: FieldReader, defaults: SamplingDefaults, vocabularySize: Int
+    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int
   ) throws(ServingError) -> ChatRequest {
     try refuseThread(reader)
     try KnownFields.check(reader, also: KnownFields.neutralInMessages)
-    let prompt = try MessagesPrompt.read(reader)
+    let prompt = try MessagesPrompt.read(reader, thinking: thinking)
     let includesReasoning = try MessagesPrompt.includesReasoning(reader)
     var generation = try GenerationFields(
       reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),

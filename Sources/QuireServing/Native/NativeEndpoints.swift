@@ -25,7 +25,7 @@ enum NativeRoutes {
   static func checkMissing(_ path: String) throws(ServingError) {
     let known = missing.first { $0.paths.contains(path) }?.feature
     let slot = path.hasPrefix(slotPrefix) ? "saving, restoring and erasing slots" : nil
-    guard let feature = known ?? slot else { return }
+    guard let feature = known ?? slot ?? StoredResponseEndpoint.missingFeature(path) else { return }
     throw .rejected(
       Rejection(
         status: 501,

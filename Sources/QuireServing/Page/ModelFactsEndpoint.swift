@@ -32,8 +32,14 @@ enum ModelFactsEndpoint {
         "thinking": json(of: service.options.samplingDefaults.parameters(.thinking)),
         "non_thinking": json(of: service.options.samplingDefaults.parameters(.nonThinking)),
       ],
-      "features": ["thinking_token_budget": .bool(ChatRequest.obeys("thinking_token_budget"))],
+      "features": ["thinking_token_budget": .bool(limitsThoughts(service))],
     ]
+  }
+
+  /// Whether a budget has an effect: not where the model's answers have no thoughts, or none that are known.
+  private static func limitsThoughts(_ service: Service) -> Bool {
+    service.tokenizer.chatFormat.format?.answer.reasoning != nil
+      && ChatRequest.obeys("thinking_token_budget")
   }
 
   private static func json(of sampling: SamplingParameters) -> JSONValue {

@@ -81,13 +81,16 @@ struct ResponsesInput {
     case "function_call":
       let arguments = try item.required("arguments")
       let name = try ResponsesFunctionName(item.fields).full
-      let call = ChatToolCall(name: name, arguments: .string(arguments))
+      let call = ChatToolCall(
+        name: name, arguments: .string(arguments), id: item.fields.value("call_id")?.stringValue)
       conversation.add(call: call.withParsedArguments)
     case "function_call_output":
       guard let output = try ToolResult.text(item.fields, "output") else {
         throw missing(item.fields, "output")
       }
-      conversation.append(ChatMessage(role: .tool, content: output))
+      var result = ChatMessage(role: .tool, content: output)
+      result.toolCallID = item.fields.value("call_id")?.stringValue
+      conversation.append(result)
     case "reasoning":
       // Reasoning has one of the two, as it was given; encrypted reasoning is another server's.
       let content = try TextBlocks.read(item.fields, "content", types: ["reasoning_text", "text"]) ?? ""

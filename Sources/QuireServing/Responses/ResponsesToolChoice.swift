@@ -4,25 +4,43 @@ import QuireJSON
 enum ResponsesToolChoice {
   /// The choice with the model's names. A client names a function of a namespace with its `namespace`, or by its name
   /// alone where only one namespace has it.
-  static func named(_ choice: JSONValue, _ names: [String: ResponsesFunctionName]) -> JSONValue {
+  ///
+  /// - Parameter path: Where the choice is in the request.
+  static func named(
+    _ choice: JSONValue, _ names: [String: ResponsesFunctionName], at path: String = "tool_choice"
+  ) throws(ServingError) -> JSONValue {
     guard var object = choice.objectValue else { return choice }
     if let name = object["name"]?.stringValue {
-      object["name"] = .string(full(name, object["namespace"]?.stringValue, names))
+      object["name"] = .string(try full(name, object["namespace"]?.stringValue, names, at: path))
     }
     for member in ["function", "allowed_tools"] {
-      object[member] = object[member].map { named($0, names) }
+      guard let value = object[member] else { continue }
+      object[member] = try named(value, names, at: "\(path).\(member)")
     }
-    if let tools = object["tools"]?.arrayValue { object["tools"] = .array(tools.map { named($0, names) }) }
+    guard let tools = object["tools"]?.arrayValue else { return .object(object) }
+    var renamed: [JSONValue] = []
+    for (index, tool) in tools.enumerated() {
+      renamed.append(try named(tool, names, at: "\(path).tools[\(index)]"))
+    }
+    object["tools"] = .array(renamed)
     return .object(object)
   }
 
   private static func full(
-    _ name: String, _ namespace: String?, _ names: [String: ResponsesFunctionName]
-  ) -> String {
-    if let namespace { return ResponsesFunctionName(name: name, namespace: namespace).full }
+    _ name: String, _ namespace: String?, _ names: [String: ResponsesFunctionName], at path: String
+  ) throws(ServingError) -> String {
+    if let namespace, !namespace.isEmpty {
+      return ResponsesFunctionName(name: name, namespace: namespace).full
+    }
     if names[name] != nil { return name }
     let found = names.values.filter { $0.name == name }
-    return found.count == 1 ? found[0].full : name
+    guard found.count > 1 else { return found.first?.full ?? name }
+    let field = path + ".name"
+    throw .rejected(
+      .badField(
+        field,
+        "\(field): expected the name of one of the tools with its 'namespace', because \(found.count) namespaces have "
+          + "such a function, found \(Found.text(name)) without one; add the namespace"))
   }
 
   /// The choice as the answer has it, whatever form the client sent.

@@ -31,9 +31,11 @@ struct ResponsesTools: Sendable {
     names = list.names
     definitions = list.repeated
     var object = reader.object
-    object["tool_choice"] = object["tool_choice"].map { ResponsesToolChoice.named($0, list.names) }
+    if let choice = object["tool_choice"] {
+      object["tool_choice"] = try ResponsesToolChoice.named(choice, list.names)
+    }
     let named = FieldReader(object, prefix: reader.prefix)
-    fields = try ToolFields(tools, named)
+    fields = try ToolFields(tools, named, isNested: false)
     choice = ResponsesToolChoice.repeated(fields.choice, named.value("tool_choice"), list.names)
   }
 

@@ -4,6 +4,8 @@ import QuireJSON
 enum StoredResponseEndpoint {
   private static let prefix = "/responses/"
   private static let itemsSuffix = "/input_items"
+  /// No id, but OpenAI's path for shortening a conversation.
+  private static let compaction = "compact"
   private static let wholeRoute = Router.Route(
     method: "GET", endpoint: get, deletion: delete,
     parameters: ["stream", "starting_after", "include", "include_obfuscation"])
@@ -15,8 +17,16 @@ enum StoredResponseEndpoint {
     guard path.hasPrefix(prefix) else { return nil }
     let isList = path.hasSuffix(itemsSuffix)
     let id = path.dropFirst(prefix.count).dropLast(isList ? itemsSuffix.count : 0)
-    if id.contains("/") || isList && id.isEmpty { return nil }
+    if id.contains("/") || id == compaction || isList && id.isEmpty { return nil }
     return isList ? itemsRoute : wholeRoute
+  }
+
+  /// What OpenAI's servers do at a path without `/v1` and this server does not; `nil` for any other path.
+  static func missingFeature(_ path: String) -> String? {
+    guard path.hasPrefix(prefix) else { return nil }
+    let parts = path.dropFirst(prefix.count).split(separator: "/", omittingEmptySubsequences: false)
+    if parts == [compaction[...]] { return "shortening conversations" }
+    return parts.count == 2 && parts[1] == "cancel" ? "cancelling responses that run in the background" : nil
   }
 
   private static func get(

@@ -202,6 +202,7 @@ import Testing
     expectRefusal(
       try shell("\"$QUIRE\" verify <(cat other.quire 2> /dev/null)"), by: "verify",
       ["found: it is a pipe; give the path of a .quire file, or - for one on the standard input"])
+        ["ablate", delta, "--json", output],
     // A reader that goes away ends the command as it does any other.
     #expect(
       try shell("\"$QUIRE\" flatten delta.quire --output - | true; echo ${PIPESTATUS[0]}").output == "141\n")

@@ -110,6 +110,7 @@ import Testing
         .utf8, to: "r.json5")
     let text = texts.write(String(repeating: "some text ", count: 50).utf8, to: "t.txt")
     let tasks = texts.write("{}\n".utf8, to: "tasks.jsonl")
+    let description = texts.write("{ kind: 'exact' }".utf8, to: "t.json5")
     let model = checkpoint + "/model.safetensors"
     let convert = ["convert", checkpoint, "--recipe", recipe, "--output", "OUT"]
     let calibrate = [
@@ -119,7 +120,11 @@ import Testing
     let evaluate = [
       "evaluate", checkpoint, "--text", text, "--tasks", tasks, "--recipe", recipe, "--json", "OUT",
     ]
+    let described = [
+      "evaluate", checkpoint, "--text", text, "--tasks", tasks + ":" + description, "--json", "OUT",
+    ]
     return [
+      (description, described), (tasks, described),
       (model, convert), (checkpoint + "/config.json", convert), (recipe, convert), (text, convert),
       (model, calibrate), (text, calibrate), (checkpoint + "/tokenizer.json", calibrate),
       (text, ["calibrate", checkpoint, "--recipe", recipe, "--output", "OUT"]),

@@ -127,9 +127,13 @@ struct OutputGuard {
   /// Throws when nothing is at an output path and nothing can be made there, so that a plan says so, too.
   private static func checkWritable(_ output: String, _ option: String) throws {
     var status = stat()
-    guard lstat(output, &status) != 0, access(DiskSpace.folder(of: output) + "/.", W_OK | X_OK) != 0 else {
-      return
-    }
+    guard lstat(output, &status) != 0 else { return }
+    try checkFolderTakesFiles(output, option)
+  }
+
+  /// Throws when no file can be made in the folder of `output`: a file there is replaced by renaming another.
+  static func checkFolderTakesFiles(_ output: String, _ option: String) throws {
+    guard access(DiskSpace.folder(of: output) + "/.", W_OK | X_OK) != 0 else { return }
     throw CommandError("\(option): expected to write \(output), found: \(FileFailure.last.reasonAndRemedy)")
   }
 

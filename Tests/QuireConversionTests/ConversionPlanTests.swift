@@ -106,6 +106,15 @@ import Testing
         == "\"remove\" asks for 2 of unit \"query-head-per-group\" in layer 3, but a head must stay; "
         + "expected at most 1")
     #expect(
+      refusal([.pruneHeads(.init(unit: .keyValueGroup, removal: .share(0.9)))])
+        == "\"removeShare\" asks for 0.9 of all units \"kv-group\", but a head must stay in every layer; expected at most 0.75"
+    )
+    #expect(
+      refusal([.pruneNeurons(.init(group: 128, removal: .share(0.9)))])
+        == "\"removeShare\" asks for 0.9 of all units \"channel\", but a group must stay in every layer; expected at most 0.83"
+    )
+    #expect(refusal([.pruneNeurons(.init(group: 32, removal: .share(0.9)))]) == nil)
+    #expect(
       refusal([.pruneHeads(.init(unit: .queryHead, removal: .perLayer([1, 1])))])
         == "\"remove\" has 2 counts, but the checkpoint has 6 layers; "
         + "write one count per layer, or one integer for all")

@@ -137,6 +137,10 @@ package final class Checkpoint: Sendable {
 
   /// The files that hold the weights.
   package var weightFiles: [String] { files.map(\.path) }
+
+  /// The files that are read together with the one at `path`: the other parts of a GGUF file that is split, by their
+  /// names alone. Nothing is opened, so that they are known before the model is checked.
+  package static func otherParts(ofFileAt path: String) -> [String] { GGUFSplit.otherParts(than: path) }
 }
 
 extension Checkpoint {

@@ -18,6 +18,7 @@ package enum ConversionError: Error, Sendable {
   /// A removal that leaves no head, or counts that do not fit the layers.
   case removalCounts(found: Int, layers: Int)
   case removesTooMuch(layer: Int, unit: String, asked: Int, largest: Int)
+  case removesTooLargeShare(unit: String, asked: Double, largest: Double)
   /// A limit that is too small for the given choices.
   case budget(String)
   /// A rotation that the model or the recipe's other parts do not permit.
@@ -54,6 +55,9 @@ extension ConversionError: CustomStringConvertible {
         + "expected at most \(largest)"
     case .budget(let sentence), .rotation(let sentence): sentence
     case .scratch(let path, let reason):
+    case .removesTooLargeShare(let unit, let asked, let largest):
+      "\"removeShare\" asks for \(asked) of all units \"\(unit)\", but a "
+        + "\(unit == NeuronPruning.unit ? "group" : "head") must stay in every layer; expected at most \(largest)"
       "expected to write \(path), found: \(reason)"
     case .checkpointChanged(let folder):
       "expected the files of \(folder) as they were when the conversion began, found that they have changed since; "

@@ -86,9 +86,10 @@ package final class ModelSource: Sendable {
     return try loader().checkpoint.configuration
   }
 
-  /// Notices about a checkpoint for the user, one sentence each.
+  /// Notices about a checkpoint, or about a delta pack's parent, for the user, one sentence each.
   package func notices() throws(ModelFileError) -> [String] {
-    isPack ? [] : try loader().notices
+    if let pack { return [pack.parentNotice].compactMap(\.self) }
+    return try loader().notices
   }
 
   /// The contents of generation_config.json; nil where there is none.

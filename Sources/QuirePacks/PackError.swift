@@ -52,7 +52,7 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
       "expected \(name) in \(path), found none; `quire inspect` lists what the pack holds"
     case .parent(let path, let parent, let found):
       "expected the pack \(parent.file) with the contents \(ContentHash.hexadecimal(parent.contentsHash)), "
-        + "from which \(path) takes tensors, found \(found); \(Self.copying(nextTo: path)) or give its path with --parent"
+        + "from which \(path) takes tensors, found \(found); \(Self.copying(parent, nextTo: path))give its path with --parent"
     case .isDelta(let path):
       "expected a whole pack at \(path), found a delta pack; make it whole with `quire flatten`"
     case .incompleteModel(let path, let found):
@@ -63,7 +63,10 @@ package enum PackError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  private static func copying(nextTo path: String) -> String {
-    path == PackOpening.standardInputName ? "copy it to the current folder" : "copy it next to \(path)"
+  /// Empty where the delta pack has the parent's name itself.
+  private static func copying(_ parent: PackParent, nextTo path: String) -> String {
+    if PackParent.fileName(of: path) == parent.file { return "" }
+    return path == PackOpening.standardInputName
+      ? "copy it to the current folder or " : "copy it next to \(path) or "
   }
 }

@@ -11,6 +11,7 @@ struct PackOpening {
   private(set) var manifest = PackManifest()
   private(set) var tensors: [PackTensor] = []
   private(set) var parent: PackReader?
+  private(set) var parentNotice: String?
   private var flags: UInt32 = 0
 
   /// What messages call the standard input.
@@ -54,7 +55,8 @@ struct PackOpening {
     frames = try frameTable(tail, tableStart: tableStart)
     let json = try readManifest(tail)
     manifest = PackManifest(members: json.objectValue ?? JSONObject())
-    parent = try findParent(parents)
+    let found = try findParent(parents)
+    (parent, parentNotice) = (found?.pack, found?.notice)
     var validator = ManifestValidator(
       path: self.path, frames: frames, parent: parent,
       totalRawBytesMax: PackLayout.totalRawBytesMax(fileBytes: file.byteCount, parent?.fileBytes))
@@ -63,7 +65,9 @@ struct PackOpening {
   }
 
   /// The pack that this one takes tensors from, if its flags say so.
-  private func findParent(_ parents: ParentSearch?) throws(PackError) -> PackReader? {
+  private func findParent(
+    _ parents: ParentSearch?
+  ) throws(PackError) -> (pack: PackReader, notice: String?)? {
     guard flags == PackLayout.parentFlag, let parents else {
       guard !manifest.namesParent else {
         throw invalid("manifest of a whole pack", "the member \"parent\"")

@@ -42,10 +42,18 @@ package struct PackParent: Sendable, Equatable {
 }
 
 extension PackReader {
-  /// Throws when a delta pack at `path` could not name this pack as its parent.
-  func checkIsParent(of path: String) throws(PackError) {
+  /// Throws when a delta pack at `path` could not name this pack as its parent, or would have the name itself.
+  package func checkIsParent(of path: String) throws(PackError) {
     guard parent == nil else { throw .isDelta(path: self.path) }
-    guard PackParent.isFileName(PackParent.fileName(of: self.path)) else {
+    let name = PackParent.fileName(of: self.path)
+    guard name != PackParent.fileName(of: path) else {
+      throw .unwritable(
+        path: path,
+        reason:
+          "the file name of its parent \(self.path), which is looked for by its name next to the delta pack; choose another "
+          + "name")
+    }
+    guard PackParent.isFileName(name) else {
       throw .unwritable(
         path: path,
         reason: "a parent whose file name has control characters or more than 255 bytes; rename the parent")

@@ -20,6 +20,8 @@ package final class PackReader: Sendable {
   package let tensors: [PackTensor]
   /// The pack that a delta pack takes tensors from; nil for a whole pack.
   package let parent: PackReader?
+  /// Where the parent was found, for the user, where that is another place than the user gave.
+  package let parentNotice: String?
 
   let file: InputFile
   let frames: FrameTable
@@ -44,6 +46,7 @@ package final class PackReader: Sendable {
   private init(_ opening: PackOpening) {
     path = opening.path
     parent = opening.parent
+    parentNotice = opening.parentNotice
     file = opening.file
     fileBytes = opening.file.byteCount
     frames = opening.frames

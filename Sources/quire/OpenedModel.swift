@@ -136,7 +136,7 @@ extension Arguments {
         "\(spelling("--parent")): expected a readable pack at \(missing), or a folder of packs, found nothing; check the "
           + "path, or leave it out")
     }
-    return ParentSearch(given + Environment.parents)
+    return ParentSearch(given, standing: Environment.parents)
   }
 }
 

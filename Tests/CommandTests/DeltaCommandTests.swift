@@ -101,6 +101,48 @@ import Testing
       ["expected a whole pack at", "found a delta pack"])
   }
 
+  /// By that name the pack would be looked for as its own parent.
+  @Test func aDeltaPackHasAnotherNameThanItsParent() throws {
+    try makePacks()
+    let elsewhere = TemporaryFolder()
+    let base = place.place("base.quire")
+    let output = elsewhere.path + "/base.quire"
+    let convert = [
+      "convert", place.checkpoint.path, "--recipe", place.recipe(Self.int8g32), "--parent", base,
+      "--output", output,
+    ]
+    for words in [
+      convert, convert + ["--plan"],
+      ["delta", place.place("other.quire"), "--parent", base, "--output", output],
+    ] {
+      expectRefusal(
+        try BuiltProgram.quire.run(words), by: words[0],
+        [
+          "expected to write \(output), found: the file name of its parent \(base)", "choose another name",
+        ])
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: elsewhere.path) == [])
+  }
+
+  /// The parent beside the pack is used, and not in silence.
+  @Test func aParentThatDoesNotFitIsNamed() throws {
+    try makePacks()
+    let (delta, other) = (place.place("delta.quire"), place.place("other.quire"))
+    for words in [
+      ["verify", delta], ["inspect", delta],
+      ["logits", delta, "--tokens", "1", "--output", place.place("l")],
+      ["flatten", delta, "--output", place.place("flat.quire")],
+    ] {
+      let outcome = try BuiltProgram.quire.run(
+        words + ["--parent", other] + (words[0] == "inspect" ? [] : ["--quiet"]))
+      #expect(outcome.status == 0)
+      #expect(
+        outcome.errors
+          == "note: expected the parent of \(delta) at \(other), found it only at \(place.place("base.quire")), which is used; "
+          + "correct --parent or leave it out\n", "\(words[0])")
+    }
+  }
+
   /// Nothing at a given path is a fault, also where the path is not needed.
   @Test func missingParentsAreRefused() throws {
     try makePacks()
@@ -160,6 +202,7 @@ import Testing
         ["export", delta, "--format", "gguf", "--output", output],
         ["export", delta, "--format", "safetensors", "--output", output],
         ["flatten", delta, "--output", output], ["evaluate", delta, "--json", output],
+        ["ablate", delta, "--json", output],
       ] {
         expectRefusal(
           try BuiltProgram.quire.run(words + ["--force"]), by: words[0],

@@ -110,6 +110,7 @@ import Testing
         .utf8, to: "r.json5")
     let text = texts.write(String(repeating: "some text ", count: 50).utf8, to: "t.txt")
     let tasks = texts.write("{}\n".utf8, to: "tasks.jsonl")
+    let description = texts.write("{ kind: 'exact' }".utf8, to: "t.json5")
     let model = checkpoint + "/model.safetensors"
     let convert = ["convert", checkpoint, "--recipe", recipe, "--output", "OUT"]
     let calibrate = [
@@ -119,7 +120,11 @@ import Testing
     let evaluate = [
       "evaluate", checkpoint, "--text", text, "--tasks", tasks, "--recipe", recipe, "--json", "OUT",
     ]
+    let described = [
+      "evaluate", checkpoint, "--text", text, "--tasks", tasks + ":" + description, "--json", "OUT",
+    ]
     return [
+      (description, described), (tasks, described),
       (model, convert), (checkpoint + "/config.json", convert), (recipe, convert), (text, convert),
       (model, calibrate), (text, calibrate), (checkpoint + "/tokenizer.json", calibrate),
       (text, ["calibrate", checkpoint, "--recipe", recipe, "--output", "OUT"]),
@@ -151,6 +156,50 @@ import Testing
     let before = bytes(pack)
     for words in [
       ["logits", pack, "--tokens", "1", "--output", pack],
+  /// A split GGUF file is named by its first part, and all parts are read.
+  @Test func everyPartOfAModelIsAnInput() throws {
+    let fixtures = TestPaths.repository + "/Tests/QuireCheckpointsTests/Fixtures/gguf/"
+    let parts = (1...3).map { "split-0000\($0)-of-00003.gguf" }
+    for part in parts {
+      try FileManager.default.copyItem(atPath: fixtures + part, toPath: place.place(part))
+    }
+    let text = texts.write(String(repeating: "some text ", count: 50).utf8, to: "t.txt")
+    let model = place.place(parts[0])
+    for part in parts.dropFirst().map(place.place) {
+      let before = bytes(part)
+      for words in [
+        ["convert", model, "--recipe", place.recipe(Workplace.int8), "--output", part],
+        ["export", model, "--format", "gguf", "--output", part],
+        ["logits", model, "--tokens", "1", "--output", part],
+        ["calibrate", model, "--calibration", text, "--windows", "1", "--tokens", "8", "--output", part],
+        ["evaluate", model, "--text", text, "--no-speed", "--json", part],
+        ["ablate", model, "--json", part],
+      ] {
+        expectRefusal(
+          try BuiltProgram.quire.run(words + ["--force"]), by: words[0],
+          ["found \(part), which is a part of the model"], "\(words[0])")
+        #expect(bytes(part) == before, "\(words[0])")
+      }
+    }
+    #expect(place.outputs == parts)
+  }
+
+  /// The texts that an evaluation takes from the folder of a pack or of a GGUF file, and from that of a linked checkpoint.
+  @Test func textsBesideTheModelAreInputs() throws {
+    let pack = try place.pack()
+    let link = place.place("linked")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: place.checkpoint.path)
+    let text = place.place("heldout.txt")
+    let precious = Data("one two three four\n".utf8)
+    try precious.write(to: URL(fileURLWithPath: text))
+    for model in [pack, link] {
+      expectRefusal(
+        try BuiltProgram.quire.run("evaluate", model, "--no-speed", "--json", text, "--force"),
+        by: "evaluate", ["found \(text), which is the checkpoint's own heldout.txt"])
+    }
+    #expect(bytes(text) == precious)
+  }
+
       ["evaluate", pack, "--json", pack, "--text", texts.write("a b c".utf8, to: "x.txt")],
     ] {
       expectRefusal(try BuiltProgram.quire.run(words + ["--force"]), by: words[0], ["which is the model"])

@@ -34,6 +34,22 @@ import Testing
     )
   }
 
+  /// The pack is written again, so its folder is looked at before the measurements.
+  @Test(.enabled(if: getuid() != 0, "the superuser may write everywhere"))
+  func aPackInAFolderThatMayNotBeWritten() throws {
+    let place = Workplace()
+    let pack = try place.pack()
+    #expect(chmod(place.path, 0o555) == 0)
+    defer { chmod(place.path, 0o755) }
+    expectRefusal(
+      try BuiltProgram.quire.run("evaluate", pack, "--store", "--no-text", "--no-tasks"), by: "evaluate",
+      ["--store: expected to write \(resolved(pack)), found: permission denied"])
+  }
+
+  private func resolved(_ path: String) -> String {
+    URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+  }
+
   @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/self"), "needs /proc"))
   func aFileSystemThatTakesNoFiles() throws {
     let place = Workplace()

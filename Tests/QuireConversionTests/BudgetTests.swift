@@ -74,6 +74,22 @@ import Testing
     #expect(table.counts(errorBudget: 100) == [3, 3, 3])
   }
 
+  /// A survey that stopped at half of the channels let a share of 0.7 end there.
+  @Test func aSurveyMeasuresAllThatAShareNeeds() {
+    for count in 1...24 {
+      for percent in 0...90 {
+        let share = Double(percent) / 100
+        let measured = Removal.share(share).surveyedUnits(of: count, removable: count - 1)
+        let goal = PruningTable.goal(share: share, of: 10 * count)
+        #expect(measured <= count - 1)
+        #expect(10 * measured >= min(goal, 10 * (count - 1)), "\(share) of \(count)")
+      }
+    }
+    #expect(Removal.share(0.3).surveyedUnits(of: 12, removable: 11) == 6)
+    #expect(Removal.errorBudget(0.1).surveyedUnits(of: 12, removable: 11) == 11)
+    #expect(Removal.uniform(128).surveyedUnits(of: 12, removable: 11) == 6)
+  }
+
   @Test func divergenceEqualsTheTextbook() {
     var generator = SeededGenerator(seed: 3)
     for scale in [Float(1e-4), 1e-2, 1, 4] {

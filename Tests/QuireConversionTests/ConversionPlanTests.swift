@@ -108,6 +108,15 @@ import Testing
         == "\"remove\" asks for 2 of unit \"query-head-per-group\" in layer 3, but a head must stay; "
         + "expected at most 1")
     #expect(
+      refusal([.pruneHeads(.init(unit: .keyValueGroup, removal: .share(0.9)))])
+        == "\"removeShare\" asks for 0.9 of all units \"kv-group\", but a head must stay in every layer; expected at most 0.75"
+    )
+    #expect(
+      refusal([.pruneNeurons(.init(group: 128, removal: .share(0.9)))])
+        == "\"removeShare\" asks for 0.9 of all units \"channel\", but a group must stay in every layer; expected at most 0.83"
+    )
+    #expect(refusal([.pruneNeurons(.init(group: 32, removal: .share(0.9)))]) == nil)
+    #expect(
       refusal([.pruneHeads(.init(unit: .queryHead, removal: .perLayer([1, 1])))])
         == "\"remove\" has 2 counts, but the checkpoint has 6 layers; "
         + "write one count per layer, or one integer for all")
@@ -169,7 +178,15 @@ import Testing
     #expect(pruned.memory.peakBytes > 2_500_000_000 && pruned.memory.peakBytes < 5_000_000_000)
     // 64 windows of 512 tokens, twice in each of two files.
     #expect(pruned.scratchBytes == 4 * 64 * 512 * 4096 * 4)
-    #expect(nearest.scratchBytes == 0)
+    #expect(nearest.scratchBytes == 0 && nearest.surveyScratchBytes == 0)
+    // The text twice, and 254 changes of a window, twice but for those of the last layer.
+    let balanced = try ConversionPlan(
+      recipe: Recipe(path: TestPaths.repository + "/recipes/balanced.json5"), configuration: large,
+      threadCount: 2)
+    #expect(
+      balanced.surveyScratchBytes == 4 * 4096 * 1024 * (2 * 32 + 2 * 254 - 7),
+      "\(balanced.surveyScratchBytes)")
+    #expect(balanced.text.contains("disk: up to 9.48 GB next to the pack while the survey lasts"))
     let solved = try ConversionPlan(
       recipe: Recipe(path: TestPaths.repository + "/recipes/int4-gptq.json5"), configuration: large,
       threadCount: 2)

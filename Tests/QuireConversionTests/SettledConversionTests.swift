@@ -116,6 +116,9 @@ import Testing
     #expect(layers.reduce(0) { $0 + $1.intermediateSize } == 3 * 128 - 3 * 32)
     #expect(report.rows[2].json["layers"]?.arrayValue?.first?["mlpError"]?.doubleValue != nil)
     let areFinite = try bench.packedLogits().allSatisfy { $0.isFinite }
+    // More than half of the channels.
+    let narrow = try bench.convert([.pruneNeurons(.init(group: 32, removal: .share(0.7)))])
+    #expect(narrow.configuration.layers.reduce(0) { $0 + $1.intermediateSize } == 3 * 128 - 8 * 32)
     #expect(areFinite)
   }
 

@@ -187,6 +187,7 @@ import Testing
     let source = try TaskSource(argument: path)
     #expect(source.name == "sums" && source.kind == .qa && source.path == folder.path + "/test.jsonl")
     #expect(source.shotFile == folder.path + "/train.jsonl" && source.shotCount == 1)
+    #expect(source.descriptionFile == path)
     #expect(try TaskSource(argument: "data.jsonl:gsm8k") == TaskSource(path: "data.jsonl", kind: .gsm8k))
     // Folders may have colons.
     let test = folder.write(#"{"question": "2+2?", "answer": "4"}"#.utf8, to: "my dir: x.jsonl")

@@ -146,6 +146,22 @@ import Testing
     // The right one is found although the first one tried is another.
     #expect(
       try PackReader(path: moved, parents: ParentSearch([wrong, folder.path])).parent?.tensors.count == 1)
+    // What the user gives is none, and it lies beside the pack.
+    for given in [[], [wrong], [elsewhere.path], [folder.path], [wrong, folder.path]] {
+      let found = try PackReader(path: delta, parents: ParentSearch(given)).parentNotice
+      #expect((found != nil) == (given == [wrong] || given == [elsewhere.path]))
+      guard let found else { continue }
+      #expect(
+        found
+          == "expected the parent of \(delta) at \(given[0]), found it only at \(folder.path)/base.quire, which is used; "
+          + "correct --parent or leave it out")
+    }
+    #expect(try PackReader(path: delta, parents: ParentSearch([], standing: [wrong])).parentNotice == nil)
+    // Named as its parent, in another folder.
+    let alike = TemporaryFolder()
+    let named = alike.write(try Data(contentsOf: URL(fileURLWithPath: delta)), to: "base.quire")
+    #expect(try PackReader(path: named, parents: ParentSearch([alike.path, folder.path])).parent != nil)
+    #expect(sentence(named).hasSuffix("found none; give its path with --parent"))
     elsewhere.write([1, 2, 3], to: "base.quire")
     #expect(sentence(moved).contains("expected a pack at \(wrong)"))
   }
@@ -161,7 +177,12 @@ import Testing
     ] {
       folder.write(Self.inherited(file: "\"\(file)\"", contents: "\"\(hash)\"").bytes, to: name)
     }
-    for (name, file) in [("delta.quire", "delta.quire"), ("a.quire", "delta.quire"), ("b.quire", "c.quire")] {
+    // A pack is not looked at as its own parent.
+    #expect(
+      sentence(delta)
+        == "expected the pack delta.quire with the contents \(hash), from which FOLDER/delta.quire takes tensors, found none; "
+        + "give its path with --parent")
+    for (name, file) in [("a.quire", "delta.quire"), ("b.quire", "c.quire")] {
       #expect(
         sentence(folder.path + "/" + name)
           == "expected a whole pack at FOLDER/\(file), found a delta pack; make it whole with `quire flatten`"

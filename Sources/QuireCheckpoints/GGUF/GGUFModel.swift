@@ -78,6 +78,15 @@ enum GGUFSplit {
     return files
   }
 
+  /// The paths of the other parts of a file with the name of a part; empty for other names. Nothing is opened.
+  static func otherParts(than path: String) -> [String] {
+    let words = path.dropLast(".gguf".count).suffix("00001-of-00003".count).split(separator: "-")
+    guard words.count == 3, let part = Int(words[0]), let count = Int(words[2]), counts.contains(count),
+      let stem = stem(of: path, part: part, count: count)
+    else { return [] }
+    return (1...count).filter { $0 != part }.map { stem + ending($0, count) }
+  }
+
   private static func check(_ file: GGUFFile, part: Int, count: Int) throws(CheckpointError) {
     let number = try file.metadata.integer("split.no", in: 0...counts.upperBound)
     // bounded: at most 99 999

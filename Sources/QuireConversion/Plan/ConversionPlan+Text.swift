@@ -39,7 +39,7 @@ extension ConversionPlan {
     if !repairTrial.isEmpty { lines += ["", Self.trialSentence] }
     let parts = memory.parts.filter { $0.byteCount > 0 }.map { "\($0.what) \(ByteText.of($0.byteCount))" }
     lines += ["", "memory: at most \(ByteText.of(memory.peakBytes)) (\(parts.joined(separator: ", ")))"]
-    if scratchBytes > 0 { lines.append(diskSentence) }
+    if scratchBytes > 0 || surveyScratchBytes > 0 { lines.append(diskSentence) }
     lines.append(timeSentence)
     return lines.joined(separator: "\n")
   }
@@ -72,8 +72,18 @@ extension ConversionPlan {
 
   private var diskSentence: String {
     let whose = recipe.needsReference ? ", as the steps leave them and as the checkpoint has them" : ""
-    return
-      "disk: \(ByteText.of(scratchBytes)) next to the pack until it is finished (hidden states of the calibration text\(whose))"
+    let states = "(hidden states of the calibration text\(whose))"
+    var parts: [String] = []
+    if surveyScratchBytes > 0 {
+      let copies = survey.map { $0.probeCount > 0 } == true ? " and of every change that is tried" : ""
+      parts.append(
+        "up to \(ByteText.of(surveyScratchBytes)) next to the pack while the survey lasts (hidden states of the text\(copies))"
+      )
+    }
+    if scratchBytes > 0 {
+      parts.append("\(ByteText.of(scratchBytes)) next to the pack until it is finished \(states)")
+    }
+    return "disk: " + parts.joined(separator: ", then ")
   }
 
   private func stageCells(_ stage: Stage) -> [String] {

@@ -125,13 +125,6 @@ package struct ConversionPlan: Sendable {
     memory = before.first { $0.peakBytes > own.peakBytes } ?? own
   }
 
-  /// Bytes of the calibration's hidden states in files next to the pack, which exist until it is finished.
-  package var scratchBytes: Int {
-    recipe.needsCalibration && recipe.calibration.statistics == nil
-      ? CalibrationRun.diskBytes(
-        windows, source.configuration, withReference: recipe.needsReference) : 0
-  }
-
   /// The expected time of the whole conversion at these rates.
   package var time: PlannedTime { PlannedTime(ConversionWork(self), rates) }
   /// The expected time of what an earlier run has not done.

@@ -59,12 +59,18 @@ extension Removal {
   ///
   /// - Parameters:
   ///   - unit: the name of a unit in errors
-  ///   - largest: how many units may be removed from a layer
+  ///   - unitSize: the number of heads or channels that a survey removes together
+  ///   - units: how many of these a layer has, including those that may not be removed
+  ///   - largest: how many heads or channels may be removed from a layer
   ///   - shape: the shape that is left of a layer
   func shapes(
-    after layers: [LayerShape], unit: String, largest: (LayerShape) -> Int,
-    shape: (LayerShape, Int) -> LayerShape
+    after layers: [LayerShape], unit: String, unitSize: Int = 1, units: (LayerShape) -> Int,
+    largest: (LayerShape) -> Int, shape: (LayerShape, Int) -> LayerShape
   ) throws(ConversionError) -> [LayerShape] {
+    if case .share(let share) = self {
+      try Self.check(
+        share: share, of: layers.map(units), removable: layers.map { largest($0) / unitSize }, unit: unit)
+    }
     if case .perLayer(let counts) = self, counts.count != layers.count {
       throw .removalCounts(found: counts.count, layers: layers.count)
     }
@@ -77,6 +83,31 @@ extension Removal {
       result.append(shape(before, count))
     }
     return result
+  }
+
+  /// Refuses a share that would leave nothing of some layer.
+  private static func check(
+    share: Double, of units: [Int], removable: [Int], unit: String
+  ) throws(ConversionError) {
+    let (all, most) = (units.reduce(0, +), removable.reduce(0, +))
+    guard PruningTable.goal(share: share, of: all) > most else { return }
+    throw .removesTooLargeShare(
+      unit: unit, asked: share, largest: (100 * Double(most) / Double(all)).rounded(.down) / 100)
+  }
+
+  /// How many units of a layer a survey removes one after another, to know what they cost: half of them, and where the
+  /// removal may need more, all that can be removed. Each costs as much time as any other.
+  ///
+  /// - Parameters:
+  ///   - count: the units of the layer
+  ///   - removable: those of them that may be removed
+  package func surveyedUnits(of count: Int, removable: Int) -> Int {
+    let half = min(removable, count / 2)
+    switch self {
+    case .uniform, .perLayer: return half
+    case .share(let share): return share * Double(count) <= Double(half) ? half : removable
+    case .errorBudget: return removable
+    }
   }
 
   /// The removal with counts in place of a share or a budget.

@@ -76,9 +76,12 @@ package struct PruningTable: Sendable, Equatable, Codable {
     self.layers = layers
   }
 
+  /// How many units a share is.
+  package static func goal(share: Double, of count: Int) -> Int { Int((share * Double(count)).rounded()) }
+
   /// Units to remove from each layer, cheapest first over all layers, until `share` of all are removed.
   package func counts(share: Double, unitsInLayer: [Int]) -> [Int] {
-    let goal = Int((share * Double(unitsInLayer.reduce(0, +))).rounded())
+    let goal = Self.goal(share: share, of: unitsInLayer.reduce(0, +))
     return greedy { removed, _, _ in removed < goal }
   }
 

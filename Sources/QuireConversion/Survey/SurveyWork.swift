@@ -62,6 +62,27 @@ struct SurveyWork {
     }
   }
 
+  /// Bytes of the hidden states in files next to the pack: those of the text, and those of the copies before the last layer
+  /// and after it.
+  var diskBytes: Int { windowBytes + copyBytes }
+
+  /// The same where as little is tried as possible: of a pruning step only near ties.
+  var leastDiskBytes: Int {
+    let areAllTried = steps.allSatisfy { step in
+      step.settings is BudgetSettings
+        || configuration.layers.allSatisfy { step.settings.trialCount(in: $0) == 0 }
+    }
+    return windowBytes + (areAllTried ? copyBytes : 0)
+  }
+
+  private var windowBytes: Int { 2 * Int(stateBytes(windowTokens)) }
+
+  private var copyBytes: Int {
+    let last = configuration.layerCount - 1
+    let tokens = windowTokens > 0 ? min(probeTokens, windowTokens) : probeTokens
+    return (copies(through: last) + copies(through: last - 1)) * Int(stateBytes(tokens))
+  }
+
   private func stateBytes(_ tokens: Int) -> Double { 4 * Double(tokens * configuration.hiddenSize) }
 
   private func layer(_ index: Int, _ text: TextWork) -> LayerWork {
@@ -155,7 +176,9 @@ struct SurveyWork {
   /// Copies that run through a layer, including those of the unchanged model and of the layer's own changes.
   private func copies(through layer: Int) -> Int {
     guard probeCount > 0 else { return 0 }
-    let changes = configuration.layers.prefix(layer + 1).reduce(0) { $0 + Self.changeCount(steps, of: $1) }
+    let changes = configuration.layers.prefix(max(0, layer + 1)).reduce(0) {
+      $0 + Self.changeCount(steps, of: $1)
+    }
     return changes + (budget == nil ? 1 : 2)
   }
 }

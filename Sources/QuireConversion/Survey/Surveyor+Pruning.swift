@@ -37,9 +37,12 @@ extension Surveyor {
     _ magnitude: (Double) -> Double
   ) throws(ConversionError) -> PruningTable.Layer {
     let matrix = LayerPruner(headSize: configuration.headSize, compute: compute).floats(layer.downProjection)
+    let removable = NeuronPruning.largestRemoval(group: settings.group, shape: layer.shape) / settings.group
+    let groupCount = settings.removal.surveyedUnits(
+      of: matrix.columns / settings.group, removable: removable)
     guard
       let found = NeuronPruning(width: matrix.columns).survey(
-        group: settings.group, downProjection: matrix, gram: gram.view)
+        group: settings.group, groupCount: groupCount, downProjection: matrix, gram: gram.view)
     else { throw .optimization(.notFinite(what: "the MLP's activations of layer \(index)")) }
     return PruningTable.Layer(steps: found.steps, magnitude: magnitude(found.energy))
   }

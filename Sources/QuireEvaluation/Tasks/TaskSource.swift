@@ -13,6 +13,8 @@ import QuireJSON
 /// `introduction` (a text before the examples of choices).
 package struct TaskSource: Sendable, Equatable {
   package var path: String
+  /// The description that says how they are asked; nil where the command line does.
+  package private(set) var descriptionFile: String?
   package var kind: TaskKind
   /// The name of the task, where the file's lines do not name one.
   package var name: String
@@ -123,6 +125,7 @@ extension TaskSource {
       throw Self.refusal(path, "another name than \"\(name)\"", GateCondition.reservation)
     }
     self.init(path: own, kind: kind, name: name)
+    descriptionFile = path
     system = try text(json, "system")
     introduction = try text(json, "introduction")
     guard let shots = json["shots"] else { return }

@@ -59,15 +59,18 @@ package struct NeuronPruning {
     return (result, pruner)
   }
 
-  /// The additional error of each further `group` of channels, as shares of the output's mean square, up to half of
-  /// the channels; also the output's mean square. nil when H holds a NaN or an infinity.
+  /// The additional error of each further `group` of channels, as shares of the output's mean square; also the output's
+  /// mean square. nil when H holds a NaN or an infinity.
+  ///
+  /// - Parameter groupCount: how many groups are removed, one after another
   package func survey(
-    group: Int, downProjection: MatrixView<Float>, gram: MatrixView<Float>
+    group: Int, groupCount: Int, downProjection: MatrixView<Float>, gram: MatrixView<Float>
   ) -> (steps: [Double], energy: Double)? {
     guard let pruner = LeastSquaresPruner(weights: downProjection, gram: gram) else { return nil }
+    precondition(groupCount * group < downProjection.columns, "a channel must stay")
     let energy = pruner.outputEnergy()
     var removed: [Int] = []
-    let steps = (0..<(downProjection.columns / group / 2)).map { step in
+    let steps = (0..<groupCount).map { step in
       var error = 0.0
       while removed.count < (step + 1) * group {
         error += removeRound(pruner, &removed, atMost: (step + 1) * group - removed.count)

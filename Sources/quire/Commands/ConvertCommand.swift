@@ -62,11 +62,14 @@ private func runConvert(_ arguments: Arguments) throws {
   let replaces = arguments.has("--force")
   if isPlanOnly, let output = arguments.string("--output"), output != InputFile.standardInputPath {
     try files.check(output, option: "--output", replaces: true)
+    try parent?.checkIsParent(of: output)
   }
   if let output {
     try files.check(output.path, option: "--output", replaces: replaces)
     try files.checkUnfinished(
       of: output.path, option: "--output", PackOutput.beginnings, replaces: replaces)
+    // A survey takes hours before the pack is begun.
+    try parent?.checkIsParent(of: output.path)
   }
   var converter = try Converter(
     loader.checkpoint, recipe: recipe.recipe, compute: arguments.compute(),

@@ -39,6 +39,8 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
   var files = OutputGuard()
   if isDelta { _ = try arguments.required("--parent") }
   let pack = try PackReader(path: arguments.positionals[0])
+  // With `delta` the option names the new pack's parent, not that of this one.
+  if !isDelta { showNotices([pack.parentNotice].compactMap(\.self)) }
   let parent = isDelta ? try arguments.parentPack(&files) : nil
   files.reads(pack.path, as: "the pack")
   files.reads(parentOf: pack)

@@ -18,6 +18,7 @@ extension Command {
 
 private func runVerify(_ arguments: Arguments) throws {
   let pack = try PackReader(path: arguments.positionals[0])
+  showNotices([pack.parentNotice].compactMap(\.self))
   let progress = Progress("verify", unit: .bytes, quiet: arguments.has("--quiet"))
   defer { progress.close() }
   if pack.manifest.configuration != nil { try pack.checkModel() }

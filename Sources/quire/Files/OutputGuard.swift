@@ -1,5 +1,6 @@
 import Foundation
 import QuireCalibration
+import QuireCheckpoints
 import QuireConversion
 import QuireFiles
 import QuirePacks
@@ -34,18 +35,27 @@ struct OutputGuard {
   mutating func reads(model path: String) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-      return reads(path, as: "the model")
+      return reads(modelFile: path)
     }
     if let identity = FileIdentity(path) { checkpointFolders.append(identity) }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     for name in names where Self.belongsToCheckpoint(name) {
       reads(path + "/" + name, as: "a file of the checkpoint")
     }
-    // Files in or next to a checkpoint are the defaults of options.
-    for name in Self.defaultTexts {
-      reads(path + "/" + name, as: "the checkpoint's own \(name)")
-      reads(path + "/../" + name, as: "the checkpoint's own \(name)")
-    }
+    // Files in or next to a checkpoint are the defaults of options. A link's folder is another than that of the
+    // checkpoint that it leads to.
+    for folder in [path, path + "/..", DiskSpace.folder(of: path)] { reads(defaultTextsIn: folder) }
+  }
+
+  /// Registers a pack or a GGUF file, the other parts of a split one, and the texts next to it.
+  private mutating func reads(modelFile path: String) {
+    reads(path, as: "the model")
+    for part in Checkpoint.otherParts(ofFileAt: path) { reads(part, as: "a part of the model") }
+    reads(defaultTextsIn: DiskSpace.folder(of: path))
+  }
+
+  private mutating func reads(defaultTextsIn folder: String) {
+    for name in Self.defaultTexts { reads(folder + "/" + name, as: "the checkpoint's own \(name)") }
   }
 
   /// Registers that the command reads the folders of `--adapter`.
@@ -117,9 +127,13 @@ struct OutputGuard {
   /// Throws when nothing is at an output path and nothing can be made there, so that a plan says so, too.
   private static func checkWritable(_ output: String, _ option: String) throws {
     var status = stat()
-    guard lstat(output, &status) != 0, access(DiskSpace.folder(of: output) + "/.", W_OK | X_OK) != 0 else {
-      return
-    }
+    guard lstat(output, &status) != 0 else { return }
+    try checkFolderTakesFiles(output, option)
+  }
+
+  /// Throws when no file can be made in the folder of `output`: a file there is replaced by renaming another.
+  static func checkFolderTakesFiles(_ output: String, _ option: String) throws {
+    guard access(DiskSpace.folder(of: output) + "/.", W_OK | X_OK) != 0 else { return }
     throw CommandError("\(option): expected to write \(output), found: \(FileFailure.last.reasonAndRemedy)")
   }
 

@@ -26,7 +26,8 @@ struct PackOutput {
       )
     }
     let temporaries = ScratchFile.temporaryFolder
-    let temporary = temporaries + "/quire-" + UUID().uuidString
+    let name = "quire-" + UUID().uuidString
+    let temporary = temporaries + "/" + name
     DisposableFiles.add(temporary)
     do {
       try FileManager.default.createDirectory(
@@ -37,7 +38,8 @@ struct PackOutput {
       )
     }
     folder = temporary
-    path = temporary + "/pack.quire"
+    // No other pack has this name: a delta pack must not have that of its parent.
+    path = temporary + "/" + name + ".quire"
   }
 
   /// How the unfinished files of a pack begin.

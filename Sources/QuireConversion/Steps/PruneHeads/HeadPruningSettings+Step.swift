@@ -25,7 +25,8 @@ extension HeadPruningSettings: PruningStep {
 
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {
     try removal.shapes(
-      after: layers, unit: unit.rawValue, largest: { HeadPruning.largestRemoval(unit, shape: $0) },
+      after: layers, unit: unit.rawValue, units: { HeadPruning.largestRemoval(unit, shape: $0) + 1 },
+      largest: { HeadPruning.largestRemoval(unit, shape: $0) },
       shape: { HeadPruning.expectedShape(unit, removing: $1, from: $0) })
   }
 

@@ -25,7 +25,7 @@ extension NeuronPruningSettings: PruningStep {
 
   func shapes(after layers: [LayerShape]) throws(ConversionError) -> [LayerShape] {
     try removal.shapes(
-      after: layers, unit: NeuronPruning.unit,
+      after: layers, unit: NeuronPruning.unit, unitSize: group, units: { $0.intermediateSize / group },
       largest: { NeuronPruning.largestRemoval(group: group, shape: $0) },
       shape: { $0.keepingNeurons($0.intermediateSize - $1) })
   }

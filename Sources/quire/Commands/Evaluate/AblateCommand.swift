@@ -1,6 +1,7 @@
 import QuireEvaluation
 import QuireFiles
 import QuireJSON
+import QuireModelFiles
 import QuireText
 
 extension Command {
@@ -41,6 +42,7 @@ private func runAblate(_ arguments: Arguments) throws {
   let ablation = try Ablation(model: arguments.positionals[0], options: try ablationOptions(arguments))
   var files = OutputGuard()
   files.reads(model: ablation.model)
+  files.reads(parentOf: try ModelSource(path: ablation.model).pack)
   ablation.options.requestsFile.map { files.reads($0, as: "the requests") }
   let outputs = try ReportOutputs(arguments, &files, member: "kind")
   var bars = StageProgress(quiet: arguments.has("--quiet"))

@@ -186,8 +186,8 @@ private func runEvaluate(_ arguments: Arguments) throws {
   try judge.judge(report)
 }
 
-/// Refuses what is not the path of one pack, and to discard a conversion to that path that was stopped: the pack is
-/// written again.
+/// Refuses what is not the path of one pack that can be written again, and to discard a conversion to that path that was
+/// stopped.
 private func checkStore(_ arguments: Arguments) throws {
   let models = arguments.positionals
   let found =
@@ -201,6 +201,7 @@ private func checkStore(_ arguments: Arguments) throws {
     throw CommandError(
       "--store: expected the path of a pack to keep the row in, found -; save the pack and give its path")
   }
+  try OutputGuard.checkFolderTakesFiles(resolvedPath(models[0]), "--store")
   let reference = try arguments.string("--reference").map {
     try ModelSource(path: $0, adapters: arguments.all("--adapter"))
   }

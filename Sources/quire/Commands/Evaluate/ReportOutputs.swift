@@ -26,6 +26,7 @@ struct ReportOutputs {
     for (recipe, path) in recipes { files.reads(recipe, at: path) }
     for source in tasks {
       files.reads(source.path, as: "the tasks")
+      source.descriptionFile.map { files.reads($0, as: "the description of the tasks") }
       source.shotFile.map { files.reads($0, as: "the solved examples") }
     }
     arguments.string("--text").map { files.reads($0, as: "the text") }

@@ -1,19 +1,5 @@
 import Foundation
 
-/// The identity of the file at a path: two paths with equal identities lead to the same file.
-struct FileIdentity: Hashable {
-  private let device: UInt64
-  private let node: UInt64
-
-  /// The identity of the file at `path`, with symbolic links resolved; nil when there is none.
-  init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    device = UInt64(truncatingIfNeeded: status.st_dev)
-    node = UInt64(truncatingIfNeeded: status.st_ino)
-  }
-}
-
 /// The absolute path, without symbolic links, of the file that writing to `path` creates or replaces. The file need not
 /// exist: the last component may be missing, or be a link to a missing file.
 func resolvedPath(_ path: String) -> String {

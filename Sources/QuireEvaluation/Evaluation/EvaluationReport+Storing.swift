@@ -114,7 +114,8 @@ extension EvaluationReport {
 /// What rows of a pack were measured on. Figures of different texts or problems do not stand beside each other.
 private struct StoredMaterial {
   static let textMembers = [
-    "perplexity", "perplexityRatio", "perplexityRatioError", "klMean", "klMeanError", "klP99", "klMax",
+    "perplexity", "perplexityError", "perplexityRatio", "perplexityRatioError", "klMean", "klMeanError",
+    "klP99", "klMax",
     "topOneAgreement", "topOneAgreementError",
   ]
 

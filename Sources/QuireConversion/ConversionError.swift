@@ -54,10 +54,10 @@ extension ConversionError: CustomStringConvertible {
         + "\(unit == NeuronPruning.unit ? "group" : "head") must stay; "
         + "expected at most \(largest)"
     case .budget(let sentence), .rotation(let sentence): sentence
-    case .scratch(let path, let reason):
     case .removesTooLargeShare(let unit, let asked, let largest):
       "\"removeShare\" asks for \(asked) of all units \"\(unit)\", but a "
         + "\(unit == NeuronPruning.unit ? "group" : "head") must stay in every layer; expected at most \(largest)"
+    case .scratch(let path, let reason):
       "expected to write \(path), found: \(reason)"
     case .checkpointChanged(let folder):
       "expected the files of \(folder) as they were when the conversion began, found that they have changed since; "

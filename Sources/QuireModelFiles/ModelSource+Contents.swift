@@ -64,11 +64,14 @@ extension ModelSource {
     return try reading { () throws(CheckpointError) in try checkpoint.fileBytes() }
   }
 
+  /// How the parts of a delta pack's size begin.
+  package static let deltaNoticeStart = "its size on disk is "
+
   /// The parts of a delta pack's size; nil for other models.
   package var deltaNotice: String? {
     guard let pack, let parent = pack.parent, let named = pack.manifest.parent else { return nil }
-    return
-      "its size on disk is \(ByteText.of(pack.fileBytes)) of its own and \(ByteText.of(parent.fileBytes)) of its parent "
+    return Self.deltaNoticeStart
+      + "\(ByteText.of(pack.fileBytes)) of its own and \(ByteText.of(parent.fileBytes)) of its parent "
       + named.file
   }
 

@@ -103,17 +103,25 @@ import Testing
       "convert", place.checkpoint.path, "--recipe", bf16, "--adapter", adapter, "--output", pack, "--quiet")
     #expect(converted.status == 0, "\(converted.errors)")
     let text = files.write(String(repeating: "some text here\n", count: 20).utf8, to: "text.txt")
-    func divergence(_ extra: String...) throws -> Double {
+    func row(_ model: String, _ extra: String...) throws -> JSONValue {
       let report = try json(
         BuiltProgram.quire.run(
           [
-            "evaluate", pack, "--reference", place.checkpoint.path, "--text", text, "--no-speed", "--quiet",
+            "evaluate", model, "--reference", place.checkpoint.path, "--text", text, "--no-speed", "--quiet",
             "--json",
             "-",
           ] + extra))
-      return try #require(report["rows"]?[1]?["klMean"]?.doubleValue)
+      return try #require(report["rows"]?[1])
     }
-    #expect(try divergence("--adapter", adapter) < divergence() / 100)
+    let (same, other) = try (row(pack, "--adapter", adapter), row(pack))
+    #expect((same["klMean"]?.doubleValue ?? 1) < (other["klMean"]?.doubleValue ?? 0) / 100)
+    // Figures of other adapters are not of the pack alone.
+    #expect(same["notes"] == [])
+    #expect(
+      other["notes"]?[0]?.stringValue?.contains("made with adapter and the reference without it") == true)
+    let base = try row(place.pack(name: "base.quire"), "--adapter", adapter)
+    #expect(
+      base["notes"]?[0]?.stringValue?.contains("made without adapter and the reference with it") == true)
   }
 
   @Test func theServerNamesTheAdapter() throws {

@@ -82,6 +82,27 @@ import Testing
     expectRefusal(wrong, by: "convert", ["line 1", "\"tools\""])
   }
 
+  /// A mode is for chats; a plain text has none.
+  @Test func aModeOfAPlainTextIsSaidToChangeNothing() throws {
+    let text = texts.write(String(repeating: "abcdefghij", count: 60).utf8, to: "plain.txt")
+    let note = "the mode thinking changes nothing, because the calibration text \(text) is no file of chats"
+    let place = Workplace()
+    func collect(_ words: String...) throws -> String {
+      let outcome = try BuiltProgram.quire.run(
+        [
+          "calibrate", place.checkpoint.path, "--calibration", text, "--windows", "2", "--tokens", "8",
+          "--force",
+          "--quiet", "--output", place.place("s.safetensors"),
+        ] + words)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      return outcome.errors
+    }
+    #expect(try collect("--mode", "thinking").contains("note: \(note)"))
+    #expect(try collect("--mode", "as-written") == "")
+    let asked = recipe("plain.txt").replacing("windows:", with: "mode: 'thinking', windows:")
+    #expect(try outcome(asked).notes.contains(note))
+  }
+
   @Test func statisticsSayHowMuchThereWas() throws {
     texts.write(#"{"text": "abc"}"#.utf8, to: "short.jsonl")
     let place = Workplace()

@@ -180,6 +180,37 @@ import Testing
     #expect(third.last?["perplexity"] != first["perplexity"] && third.last?["tasks"] == second["tasks"])
   }
 
+  /// All figures but sizes depend on the cache, so those of another one do not stay beside new ones.
+  @Test func aPackKeepsFiguresOfOneCache() throws {
+    let pack = try place.pack()
+    let text = place.place("t.txt")
+    try Data("one two three\nfour five six seven\n".utf8).write(to: URL(fileURLWithPath: text))
+    let tasks = place.place("tasks.jsonl")
+    try Data(#"{"task": "t", "prompt": "hello", "answer": "1"}"#.utf8).write(to: URL(fileURLWithPath: tasks))
+    func store(_ words: [String]) throws -> String {
+      let outcome = try BuiltProgram.quire.run(["evaluate", pack, "--no-speed", "--store"] + words)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      return outcome.errors
+    }
+    func last() throws -> JSONValue? {
+      let inspected = try BuiltProgram.quire.run("inspect", pack, "--json").output
+      return try JSONValue.parse(Array(inspected.utf8))["rows"]?.arrayValue?.last
+    }
+    func table() throws -> String {
+      let outcome = try BuiltProgram.quire.run(["inspect", pack], environment: ["COLUMNS": "150"])
+      return outcome.output.components(separatedBy: "after each step:\n").last ?? ""
+    }
+    let note = "\(pack) no longer has figures of the int8 cache"
+    #expect(try !store(["--text", text, "--no-tasks", "--kv-cache", "int8"]).contains("no longer has"))
+    #expect(try last()?["kvCache"] == "int8" && last()?["perplexity"]?.doubleValue != nil)
+    #expect(try table().contains("int8"))
+    #expect(try store(["--no-text", "--tasks", tasks, "--max-tokens", "4"]).contains("note: \(note)\n"))
+    let row = try #require(try last())
+    #expect(row["kvCache"] == "float16" && row["perplexity"] == nil && row["textHash"] == nil)
+    #expect(row["tasks"]?["t"] != nil && row["weightBytes"]?.intValue != nil)
+    #expect(try !table().contains("float16"))
+  }
+
   @Test func anInspectionShowsTheEvaluationAsATable() throws {
     let pack = try place.pack()
     let text = place.place("t.txt")

@@ -52,6 +52,25 @@ import Testing
     #expect(try evaluate().output.replacing("\n  ", with: " ").contains(note))
   }
 
+  /// What a pack keeps of an evaluation is true of the pack that it becomes.
+  @Test func storedSizesAreNotOfTheParent() throws {
+    try makePacks()
+    let (delta, flat) = (place.place("delta.quire"), place.place("flat.quire"))
+    let text = place.place("text.txt")
+    try Data("hello there, hello all\n".utf8).write(to: URL(fileURLWithPath: text))
+    func row(_ pack: String) throws -> JSONValue? {
+      try json(run("inspect", pack, "--json"))["rows"]?.arrayValue?.last
+    }
+    let stored = try run(
+      "evaluate", delta, "--text", text, "--no-tasks", "--no-speed", "--quiet", "--store")
+    try #require(stored.status == 0, "\(stored.errors)")
+    #expect(try row(delta)?["notes"] == nil && row(delta)?["weightBytes"]?.intValue != nil)
+    #expect(try run("flatten", delta, "--output", flat, "--quiet").status == 0)
+    let (own, before) = (try #require(row(flat)), try #require(row(place.place("other.quire"))))
+    #expect(own["sizeBytes"] == before["sizeBytes"] && own["weightBytes"] == nil && own["notes"] == nil)
+    #expect(own["perplexity"]?.doubleValue != nil)
+  }
+
   @Test func aDeltaPackIsAPack() throws {
     try makePacks()
     let delta = place.place("delta.quire")

@@ -163,6 +163,25 @@ import Testing
     #expect(try load(.bundled, windows: 1, tokens: 20).sourceName == "calibration.jsonl")
   }
 
+  /// Chats that are tokenized as they stand would give statistics of braces and names.
+  @Test func chatsUnderAnotherNameAreNotText() throws {
+    let chat = #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#
+    folder.write((chat + "\n").utf8, to: "chats.jsonl")
+    folder.write((chat + "\n").utf8, to: "CHATS.JSONL")
+    let (one, other) = (try load(.file("chats.jsonl")), try load(.file("CHATS.JSONL")))
+    #expect(one.windows == other.windows)
+    let texts = [chat + "\n" + chat, "\n[\n" + chat + "\n]\n", "{\n\"text\":\n\"a\"}", #"{"text": "a"}"#]
+    for (index, text) in texts.enumerated() {
+      #expect(
+        try refusal(text, name: "chats-\(index).json")
+          == "the calibration text chats-\(index).json holds chats or texts as JSON, but its name does not end in .jsonl; "
+          + "save it as JSON lines under a name that does")
+    }
+    for text in [#"{"name": "a"}"#, "{ braces }", "[1, 2]"] {
+      #expect(try refusal(text, name: "plain.txt") == nil, "\(text)")
+    }
+  }
+
   @Test func refusals() throws {
     #expect(
       try refusal("short", name: "short.txt")

@@ -183,6 +183,99 @@ import Testing
     #expect(outcomes[1].sentence == "plain: expected all>=-1pt, found -3.00 ± 0.70 pt")
   }
 
+  /// A report of one row with these members beside the reference.
+  private static func single(_ members: JSONObject) throws -> ReportView {
+    let rows: [JSONValue] = [row("reference", ["step": "reference"]), row("pack", members)]
+    return try ReportView(json: ["rows": .array(rows)], name: "r.json")
+  }
+
+  /// One document has no error between documents.
+  @Test func withoutAnErrorNothingIsDecided() throws {
+    var members: JSONObject = [
+      "klMean": 0.05, "klMeanError": .null, "klP99": 0.05, "klMax": 0.05, "perplexityRatio": 1.00001,
+      "perplexityRatioError": .null, "topOneAgreement": 1, "topOneAgreementError": .null, "perplexity": 2,
+      "perplexityError": .null, "sizeBytes": 5, "bitsPerWeight": 4, "decodeTokensPerSecond": 9,
+      "decodeTokensPerSecondError": .null,
+    ]
+    func verdicts(_ gate: String) throws -> [GateOutcome.Verdict] {
+      try Gate(gate).outcomes(of: Self.single(members)).map(\.verdict)
+    }
+    let gate = "ratio<=1.0001, kl<=0.1, kl-p99<=0.1, top1>=90%, top1>=-1pt, perplexity<=3, kl<=0.01"
+    #expect(
+      try verdicts(gate) == [
+        .undecided, .undecided, .undecided, .undecided, .undecided, .undecided, .undecided,
+      ])
+    #expect(try verdicts("size<=5, bits<=4, decode>=9, kl-max<=0.1") == [.met, .met, .met, .met])
+    let sentence = try Gate("kl<=0.1").outcomes(of: Self.single(members))[0].sentence
+    #expect(
+      sentence
+        == "pack: expected kl<=0.1, found 0.0500, whose standard error is not known: a longer text or more "
+        + "problems would give it")
+    // Equal distributions leave nothing to chance.
+    for key in ["klMean", "klP99", "klMax"] { members[key] = 0 }
+    members["perplexityRatio"] = 1
+    #expect(
+      try verdicts("ratio<=1, kl<=0, kl-p99<=0, top1>=-0pt, top1>=1") == [.met, .met, .met, .met, .met])
+  }
+
+  /// Answers that are all right, or all lost, are not exact.
+  @Test func fewAnswersDecideLittle() throws {
+    func verdict(
+      _ gate: String, _ count: Int, lost: Int = 0, accuracy: Double = 1, klMax: Double = 1
+    ) throws -> GateOutcome.Verdict {
+      let score: JSONValue = [
+        "accuracy": .double(accuracy), "standardError": count > 1 ? 0 : .null, "tokensPerAnswer": 4,
+        "problems": .int(count), "flips": ["rightToWrong": .int(lost), "wrongToRight": 0],
+      ]
+      let report = try Self.single([
+        "klMax": .double(klMax), "tasks": ["sums": ["thinking": score], "all": ["thinking": score]],
+      ])
+      return try #require(Gate(gate).outcomes(of: report).first).verdict
+    }
+    #expect(try verdict("tasks>=-1pt", 3, lost: 3, accuracy: 0) == .undecided)
+    #expect(try verdict("tasks>=-1pt", 30, lost: 30, accuracy: 0) == .failed)
+    #expect(try verdict("tasks>=-1pt", 5) == .undecided && verdict("tasks>=-1pt", 1) == .undecided)
+    #expect(try verdict("tasks>=-1pt", 810) == .met)
+    #expect(try verdict("tasks>=-1pt", 5, klMax: 0) == .met, "the same model")
+    #expect(try verdict("tasks>=96%", 3) == .undecided && verdict("tasks>=96%", 1) == .undecided)
+    #expect(try verdict("tasks>=96%", 810) == .met && verdict("tasks>=0%", 3) == .met)
+    #expect(try verdict("tasks>=96%", 3, accuracy: 0) == .failed)
+  }
+
+  /// An earlier report without each problem's outcome has differences of accuracies.
+  @Test func fewAnswersOfAnEarlierReportDecideLittle() throws {
+    func report(_ accuracy: Double, _ count: Int) throws -> ReportView {
+      let score: JSONValue = [
+        "accuracy": .double(accuracy), "standardError": 0, "tokensPerAnswer": 4, "problems": .int(count),
+      ]
+      return try Self.single(["tasks": ["sums": ["thinking": score], "all": ["thinking": score]]])
+    }
+    func verdict(_ count: Int) throws -> GateOutcome.Verdict? {
+      try Gate("sums>=-1pt").outcomes(of: report(1, count), baseline: report(1, count)).first?.verdict
+    }
+    #expect(try verdict(3) == .undecided && verdict(2000) == .met)
+  }
+
+  /// A value is told from the limit that it misses.
+  @Test(arguments: [
+    ("perplexity<=1.45030", "1.45034"), ("perplexity<=1.45", "1.4503"), ("kl<=0.0250", "0.0251"),
+    ("ratio<=1.00121", "1.00122"), ("size<=4.123GB", "4.124 GB"), ("bits<=4", "4.16"),
+  ])
+  func valuesHaveTheDigitsOfTheLimit(_ gate: String, _ found: String) throws {
+    let report = try Self.single([
+      "perplexity": 1.450342, "klMean": 0.02512, "perplexityRatio": 1.0012249, "sizeBytes": 4_123_900_000,
+      "bitsPerWeight": 4.16,
+    ])
+    #expect(try Gate(gate).outcomes(of: report)[0].sentence == "pack: expected \(gate), found \(found)")
+  }
+
+  @Test func aPerplexityNearItsLimitIsUndecided() throws {
+    let report = try Self.single(["perplexity": 1.45, "perplexityError": 0.004])
+    let outcomes = try Gate("perplexity<=1.4560, perplexity<=1.46").outcomes(of: report)
+    #expect(outcomes.map(\.verdict) == [.undecided, .met])
+    #expect(outcomes[0].sentence.contains("found 1.4500 ± 0.0040, which is within two standard errors"))
+  }
+
   @Test(arguments: ["", "kl", "kl<=x", "kl<=5GB", "nothing<=3", "all>=3"])
   func conditionsThatCannotBeReadAreRefused(_ text: String) throws {
     #expect(throws: EvaluationError.self) { try Gate(text).outcomes(of: Self.report()) }

@@ -123,6 +123,21 @@ private enum MadeUp {
     #expect(line("reference  ", "≈") == nil)
   }
 
+  /// Three answers lost of three are chance to McNemar's test, and so is a change that the mark stands for.
+  @Test func theMarkOfAnswersAgreesWithTheTest() {
+    var report = MadeUp.report
+    let problems = Array(MadeUp.problems.prefix(3))
+    func sheet(_ isRight: Bool) -> RowAnswers {
+      let answers = problems.map { _ in TaskAnswer(isRight: isRight, tokenCount: 3, isTruncated: false) }
+      return RowAnswers(thinking: answers)
+    }
+    report.rows[0].tasks = sheet(true).results(problems: problems, reference: sheet(true))
+    report.rows[1].tasks = sheet(false).results(problems: problems, reference: sheet(true))
+    let lines = report.table().split(separator: "\n")
+    #expect(
+      lines.contains { $0.contains("3/0") && $0.contains("0.250") && $0.contains("0.0 ± 0.0≈       ≈") })
+  }
+
   @Test func staysWithinTheWidth() {
     var report = MadeUp.report
     let problems = (0..<300).map {
@@ -208,6 +223,8 @@ private enum MadeUp {
     #expect(row["bitsPerWeight"]?.doubleValue == 4.16)
     #expect(row["peakMemoryBytes"] == .null)
     #expect(row["decodeTokensPerSecond"]?.doubleValue == 250)
+    let error = (row["perplexityError"]?.doubleValue ?? 0) / (row["perplexity"]?.doubleValue ?? 0)
+    #expect(abs(error - 0.001) < 0.0001, "as that of the ratio, because the reference does not vary")
     let all = try #require(row["tasks"]?["all"]?["nonThinking"])
     #expect(all["accuracy"]?.doubleValue == 0.05)
     #expect(all["tokensPerAnswer"]?.doubleValue == 9.5)

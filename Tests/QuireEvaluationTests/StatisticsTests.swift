@@ -87,6 +87,32 @@ import Testing
     #expect(isClose(change.standardError, 0.02046643593789597))
     #expect(change.isWithinNoise(of: 0))
     let none = AnswerFlips(problemCount: 200, rightToWrong: 0, wrongToRight: 0).accuracyChange
-    #expect(none == Estimate(value: 0, standardError: 0))
+    #expect(none == Estimate(value: 0, standardError: 1.0 / 202))
+    let all = AnswerFlips(problemCount: 3, rightToWrong: 3, wrongToRight: 0).accuracyChange
+    #expect(all.value == -1 && isClose(all.standardError, 0.2966479394838265))
+  }
+
+  /// Few answers do not tell a change from a limit, nor more than McNemar's test allows.
+  @Test(arguments: [
+    (3, 3, 0, -0.01, false), (5, 0, 0, -0.01, false), (200, 0, 0, -0.01, false), (810, 0, 0, -0.01, true),
+    (1000, 40, 10, -0.01, true), (1000, 40, 10, -0.028, false), (1000, 1, 1, -0.01, true),
+    (4, 4, 0, 0.0, false),
+    (5, 5, 0, -0.01, false), (20, 20, 0, -0.01, true), (100, 0, 0, 0.0, false), (9, 9, 0, -1.0, false),
+    (9, 0, 0, -1.0, true),
+  ])
+  func fewFlipsDecideLittle(_ count: Int, _ lost: Int, _ won: Int, _ limit: Double, _ isClear: Bool) {
+    let flips = AnswerFlips(problemCount: count, rightToWrong: lost, wrongToRight: won)
+    #expect(flips.isClear(of: limit) == isClear, "score \(flips.score(of: limit))")
+    let mirrored = AnswerFlips(problemCount: count, rightToWrong: won, wrongToRight: lost)
+    let (one, other) = (mirrored.score(of: -limit), -flips.score(of: limit))
+    #expect(one == other || isClose(one, other))
+  }
+
+  @Test func chanceIsWhatMcNemarSays() {
+    func isChance(_ lost: Int, _ won: Int) -> Bool {
+      AnswerFlips(problemCount: 300, rightToWrong: lost, wrongToRight: won).isWithinChance
+    }
+    #expect(isChance(0, 0) && isChance(3, 0) && isChance(5, 0) && isChance(12, 5))
+    #expect(!isChance(6, 0) && !isChance(30, 10))
   }
 }

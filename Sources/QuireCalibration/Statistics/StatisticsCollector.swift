@@ -101,7 +101,7 @@ package struct StatisticsCollector {
       calibration, embedding: try wrapping(CalibrationError.model, try loader.embedding(of: configuration)),
       configuration: configuration, compute: compute)
     let layers = LayerQueue(loader, layers: 0..<configuration.layerCount)
-    var notes = whole.shortfall(of: asked).map { [$0] } ?? []
+    var notes = asked.notices(of: whole)
     for index in 0..<configuration.layerCount {
       let layer = try wrapping(CalibrationError.model, try layers.next())
       let square = try run.meanSquare()

@@ -28,6 +28,21 @@ package struct CalibrationSettings: Sendable, Equatable {
     self.statistics = statistics
   }
 
+  /// That a mode was asked for a text that has none; nil otherwise.
+  private var modeNotice: String? {
+    guard chatMode != .asWritten, case .file(let path) = source, !CalibrationSource.isJSONLines(path) else {
+      return nil
+    }
+    return
+      "the mode \(chatMode.rawValue) changes nothing, because the calibration text \(path) is no file of chats; give chats as "
+      + "JSON lines under a name that ends in .jsonl, or leave the mode out"
+  }
+
+  /// What the text could not give of what was asked, a sentence each.
+  package func notices(of set: CalibrationSet) -> [String] {
+    [set.shortfall(of: self), modeNotice].compactMap(\.self)
+  }
+
   /// The settings with at most as many windows as the text gave.
   package func limited(to set: CalibrationSet?) -> CalibrationSettings {
     guard let set else { return self }
@@ -59,6 +74,10 @@ package enum CalibrationChatMode: String, Sendable, CaseIterable {
 package enum CalibrationSource: Sendable, Equatable {
   /// The checkpoint's own `calibration.jsonl`, or the set in this module.
   case bundled
-  /// A text file, or chats and texts as JSON lines when the name ends in `.jsonl`; relative to the recipe's folder.
+  /// A text file, or chats and texts as JSON lines when the name ends in `.jsonl` or `.JSONL`; relative to the recipe's
+  /// folder.
   case file(String)
+
+  /// Whether a file of this name holds JSON lines.
+  static func isJSONLines(_ path: String) -> Bool { path.lowercased().hasSuffix(".jsonl") }
 }

@@ -67,15 +67,36 @@ struct CalibrationText {
       }
     }
     self.name = name
-    if file.hasSuffix(".jsonl") {
+    if CalibrationSource.isJSONLines(file) {
       documents = try Self.lines(bytes, name: name, mode, tokenizer)
       isOneDocument = false
     } else {
+      guard !Self.holdsRecords(bytes) else {
+        throw .text(
+          source: name,
+          problem:
+            "holds chats or texts as JSON, but its name does not end in .jsonl; save it as JSON lines under a name "
+            + "that does")
+      }
       let tokens = tokenizer.encode(String(decoding: bytes, as: UTF8.self), addedTokens: .plainText)
       documents = [CalibrationDocument(tokens: tokens)]
       guard !tokens.isEmpty else { throw .text(source: name, problem: "is empty; give a text file") }
       isOneDocument = true
     }
+  }
+
+  /// Whether a text is chats or texts as JSON, in lines or as one value. Statistics of its braces and names would be
+  /// useless, and nothing would say so.
+  private static func holdsRecords(_ bytes: [UInt8]) -> Bool {
+    func isRecord(_ value: JSONValue?) -> Bool {
+      value?["messages"]?.arrayValue != nil || value?["text"]?.stringValue != nil
+    }
+    let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+    guard first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else { return false }
+    let line = JSONLines(bytes).first { _ in true }
+    if let line, isRecord(try? JSONValue.parse(Array(line.bytes))) { return true }
+    let whole = try? JSONValue.parse(bytes)
+    return isRecord(whole) || isRecord(whole?[0])
   }
 
   /// Documents, one per line: `{"messages": […], "tools": […]}`, rendered by the chat template as the model was

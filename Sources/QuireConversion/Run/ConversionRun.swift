@@ -235,8 +235,10 @@ final class ConversionRun {
     resumable.keep()
   }
 
-  /// The notice that there was less text than the recipe asks for.
-  private var shortfall: String? { converter.calibration?.shortfall(of: record.recipe.calibration) }
+  /// What the calibration text could not give of what the recipe asks for.
+  private var calibrationNotices: [String] {
+    converter.calibration.map { record.recipe.calibration.notices(of: $0) } ?? []
+  }
 
   /// Throws when the checkpoint has changed while it was converted: the pack would hold parts of both.
   private func checkSources() throws(ConversionError) {
@@ -249,7 +251,7 @@ final class ConversionRun {
   private func finish() throws(ConversionError) -> ConversionReport {
     try checkSources()
     let contents = PackContents(
-      rows: record.rows(optimizer.formats, remarks: shortfall.map { [$0] } ?? []), recipe: record.recipe,
+      rows: record.rows(optimizer.formats, remarks: calibrationNotices), recipe: record.recipe,
       configuration: record.configuration,
       tokenizer: converter.tokenizer, checkpoint: loader.checkpoint, calibration: converter.calibration,
       statistics: converter.statistics, toolVersion: converter.toolVersion,

@@ -15,8 +15,9 @@ import QuireFiles
 /// A limit that every model meets, or none, is refused: it was meant in another unit.
 ///
 /// A task without a mode is a condition for every mode that was asked; of a name that is also another task's with a mode,
-/// the whole is meant. A value within two standard errors of its limit decides nothing, and what was not measured is not
-/// met.
+/// the whole is meant. A value within two standard errors of its limit decides nothing, nor does one whose error is not
+/// known: of a single document, or of answers too few to tell it from the limit. Sizes, bits, speeds, kl-max and figures of a
+/// model whose distributions are all the reference's stand for themselves. What was not measured is not met.
 package struct Gate: Sendable, Equatable {
   package let conditions: [GateCondition]
 
@@ -120,6 +121,8 @@ package struct GateCondition: Sendable, Equatable {
   let isUpper: Bool
   let limit: Double
   let unit: Unit
+  /// The decimals that the limit is written with.
+  private let limitDecimals: Int
 
   init(_ text: String) throws(EvaluationError) {
     self.text = text
@@ -141,6 +144,8 @@ package struct GateCondition: Sendable, Equatable {
     }
     limit = value * factor
     self.unit = unit
+    let digits = number.prefix { $0 != "e" && $0 != "E" }
+    limitDecimals = digits.firstIndex(of: ".").map { digits[$0...].count - 1 } ?? 0
     if Self.keys[quantity] != nil, !hasFittingUnit {
       throw Self.refusal(text, "a limit in the unit of \(quantity)")
     }
@@ -284,7 +289,10 @@ package struct GateCondition: Sendable, Equatable {
       let name = modes.count > 1 ? "\(text) (\(ReportView.title(ofMode: mode)))" : text
       let score = row.score(task, mode)
       return outcome(
-        row.label, name, unit == .points ? change(score, other?.score(task, mode), other) : score?.accuracy)
+        row.label, name,
+        unit == .points
+          ? change(row, score, other?.score(task, mode), other)
+          : score.map { GateFigure($0.accuracy, .share(problemCount: $0.problemCount)) })
     }
   }
 
@@ -293,14 +301,39 @@ package struct GateCondition: Sendable, Equatable {
 
   /// The paired change; of two reports without each problem's outcome, the difference of the accuracies.
   private func change(
-    _ own: ReportView.Score?, _ other: ReportView.Score?, _ otherRow: ReportView.Row?
-  ) -> Estimate? {
+    _ row: ReportView.Row, _ own: ReportView.Score?, _ other: ReportView.Score?, _ otherRow: ReportView.Row?
+  ) -> GateFigure? {
     guard let own else { return nil }
-    if otherRow?.isReference ?? false, let flips = own.flips { return flips.accuracyChange }
-    return other.map { ReportComparison.change(of: own, from: $0) }
+    if otherRow?.isReference ?? false, let flips = own.flips {
+      let isExact = row.isIdentical && flips.rightToWrong + flips.wrongToRight == 0
+      return isExact ? GateFigure(Estimate(value: 0, standardError: nil)) : GateFigure(flips)
+    }
+    guard let other else { return nil }
+    if let flips = ReportComparison.flips(of: own, from: other) { return GateFigure(flips) }
+    let difference = ReportComparison.difference(of: own, from: other)
+    return GateFigure(difference, difference.standardError == nil ? .unknownError : .estimate)
   }
 
-  private func value(_ key: String, _ row: ReportView.Row, _ other: ReportView.Row?) -> Estimate? {
+  private func value(_ key: String, _ row: ReportView.Row, _ other: ReportView.Row?) -> GateFigure? {
+    estimate(key, row, other).map {
+      GateFigure($0, isErrorUnknown(key, row, other) ? .unknownError : .estimate)
+    }
+  }
+
+  /// Whether a figure of the text has an error that is not known.
+  private func isErrorUnknown(_ key: String, _ row: ReportView.Row, _ other: ReportView.Row?) -> Bool {
+    guard let measured = Self.errorKeys[key] else { return false }
+    if unit == .points, let other, !other.isReference, other.lacksError(measured) { return true }
+    return row.lacksError(measured) && (key == "perplexity" || !row.isIdentical)
+  }
+
+  /// The figures that are means over a text's documents, each with the one whose error tells whether there are enough.
+  private static let errorKeys = [
+    "klMean": "klMean", "klP99": "klMean", "perplexity": "perplexity", "perplexityRatio": "perplexityRatio",
+    "topOneAgreement": "topOneAgreement",
+  ]
+
+  private func estimate(_ key: String, _ row: ReportView.Row, _ other: ReportView.Row?) -> Estimate? {
     guard let own = row.estimate(key) else { return nil }
     if quantity == "top1", unit == .points {
       // The reference agrees with itself everywhere.
@@ -323,40 +356,52 @@ package struct GateCondition: Sendable, Equatable {
     return Estimate(value: ratio - 1, standardError: error)
   }
 
-  private func outcome(_ label: String, _ name: String, _ value: Estimate?) -> GateOutcome {
-    guard let value, value.value.isFinite else {
+  private func outcome(_ label: String, _ name: String, _ figure: GateFigure?) -> GateOutcome {
+    guard let figure, figure.estimate.value.isFinite else {
       return GateOutcome(
         verdict: .failed,
         sentence:
           "\(label): expected \(name), found no such measurement; measure it or leave the condition out")
     }
+    let value = figure.estimate
     let isMet = isUpper ? value.value <= limit : value.value >= limit
-    let width = Estimate.noiseWidth * (value.standardError ?? 0)
-    let isUndecided = width > 0 && abs(value.value - limit) <= width
+    let doubt = figure.doubt(at: limit)
     return GateOutcome(
-      verdict: isUndecided ? .undecided : isMet ? .met : .failed,
-      sentence: "\(label): expected \(name), found \(shown(value))"
-        + (isUndecided ? ", which is within two standard errors of the limit" : ""))
+      verdict: doubt != nil ? .undecided : isMet ? .met : .failed,
+      sentence: "\(label): expected \(name), found \(shown(value))" + (doubt ?? ""))
   }
 
-  private func fixed(_ value: Estimate, _ decimals: Int) -> String {
-    NumberText.fixed(value.value, decimals)
-      + (value.standardError.map { " ± " + NumberText.fixed($0, decimals) } ?? "")
-  }
-
+  /// With at least the decimals of the limit, and enough to tell the value from the limit.
   private func shown(_ value: Estimate) -> String {
-    switch unit {
-    case .points, .percent:
+    let exact = Estimate(value: value.value, standardError: nil)
+    let bound = Estimate(value: limit, standardError: nil)
+    let extra = (0...Self.extraDecimalsMax).first { extra in
+      let text = shown(exact, extra)
+      return Self.decimals(text) >= limitDecimals && (value.value == limit || text != shown(bound, extra))
+    }
+    return shown(value, extra ?? 0)
+  }
+
+  private static let extraDecimalsMax = 12
+
+  /// Digits after the point. A number with an exponent or of bytes has its own unit, which a limit's decimals do not fit.
+  private static func decimals(_ text: String) -> Int {
+    let hasOwnUnit = text.contains("e") || text.hasSuffix("B")
+    guard let point = text.firstIndex(of: "."), !hasOwnUnit else { return hasOwnUnit ? .max : 0 }
+    return text[point...].dropFirst().prefix(while: \.isNumber).count
+  }
+
+  private func shown(_ value: Estimate, _ extra: Int) -> String {
+    func fixed(_ value: Estimate, _ decimals: Int) -> String {
+      NumberText.fixed(value.value, decimals + extra)
+        + (value.standardError.map { " ± " + NumberText.fixed($0, decimals + extra) } ?? "")
+    }
+    if unit == .points || unit == .percent {
       let scaled = Estimate(value: 100 * value.value, standardError: value.standardError.map { 100 * $0 })
       let sign = unit == .points && scaled.value > 0 ? "+" : ""
-      return sign + NumberText.fixed(scaled.value, 2)
-        + (scaled.standardError.map { " ± " + NumberText.fixed($0, 2) } ?? "")
-        + (unit == .points ? " pt" : "%")
-    case .bytes: return NumberText.bytes(value.value)
-    case .plain:
-      return quantity == "size" || quantity == "memory"
-        ? NumberText.bytes(value.value)
-        : quantity == "ratio" ? fixed(value, 4) : NumberText.significant(value)
+      return sign + fixed(scaled, 2) + (unit == .points ? " pt" : "%")
     }
+    if isBytes { return NumberText.bytes(value.value, extraDecimals: extra) }
+    return quantity == "ratio" ? fixed(value, 4) : NumberText.significant(value, extraDecimals: extra)
   }
 }

@@ -40,17 +40,25 @@ package struct ReportComparison: Sendable {
     }
   }
 
-  /// The change of an accuracy: paired where both reports know each problem's outcome.
+  /// The answers that changed, where both reports know each problem's outcome.
+  static func flips(of own: ReportView.Score, from other: ReportView.Score) -> AnswerFlips? {
+    guard let new = own.outcomes, let old = other.outcomes, new.utf8.count == old.utf8.count, !new.isEmpty
+    else { return nil }
+    let one = UInt8(ascii: "1")
+    return AnswerFlips(reference: old.utf8.map { $0 == one }, row: new.utf8.map { $0 == one })
+  }
+
+  /// The change of an accuracy: paired where both know each problem's outcome.
   static func change(of own: ReportView.Score, from other: ReportView.Score) -> Estimate {
-    if let new = own.outcomes, let old = other.outcomes, new.utf8.count == old.utf8.count, !new.isEmpty {
-      let one = UInt8(ascii: "1")
-      return AnswerFlips(reference: old.utf8.map { $0 == one }, row: new.utf8.map { $0 == one })
-        .accuracyChange
-    }
-    let errors = [own, other].map { $0.accuracy.standardError ?? 0 }
+    flips(of: own, from: other)?.accuracyChange ?? difference(of: own, from: other)
+  }
+
+  /// The difference of two accuracies whose answers cannot be paired; its error is nil where that of one is not known.
+  static func difference(of own: ReportView.Score, from other: ReportView.Score) -> Estimate {
+    let errors = [own, other].compactMap(\.spreadError)
     return Estimate(
       value: own.accuracy.value - other.accuracy.value,
-      standardError: errors.reduce(0) { $0 + $1 * $1 }.squareRoot())
+      standardError: errors.count == 2 ? errors.reduce(0) { $0 + $1 * $1 }.squareRoot() : nil)
   }
 
   /// The changes as tables of at most `width` columns.
@@ -92,8 +100,10 @@ package struct ReportComparison: Sendable {
     guard let own = row.score(TaskProblem.aggregateName, mode),
       let other = old.score(TaskProblem.aggregateName, mode)
     else { return NumberText.missing }
-    let change = Self.change(of: own, from: other)
-    if change.isWithinNoise(of: 0) { return "≈" }
-    return NumberText.points(change.value)
+    if let flips = Self.flips(of: own, from: other) {
+      return flips.isWithinChance ? "≈" : NumberText.points(flips.accuracyChange.value)
+    }
+    let change = Self.difference(of: own, from: other)
+    return change.isWithinNoise(of: 0) ? "≈" : NumberText.points(change.value)
   }
 }

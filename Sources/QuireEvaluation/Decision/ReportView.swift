@@ -126,6 +126,12 @@ extension ReportView {
     /// Nil for a server that does not say it.
     package var sizeBytes: Double? { number("sizeBytes") }
 
+    /// Whether a figure should have an error that there were too few observations for.
+    func lacksError(_ key: String) -> Bool { json[key + "Error"]?.isNull ?? false }
+
+    /// Whether every distribution of the text was the reference's, so that nothing is left to chance.
+    var isIdentical: Bool { number("klMax") == 0 }
+
     package func score(_ task: String, _ mode: String) -> Score? {
       json["tasks"]?[task]?[mode].flatMap(Score.init)
     }
@@ -141,6 +147,16 @@ extension ReportView {
     package let flips: AnswerFlips?
     /// A digit per problem, 1 for a right answer; only of all tasks together.
     package let outcomes: String?
+
+    /// The error of the accuracy in a difference from that of another row. Where all answers are right, or all wrong, they
+    /// show no spread; then an answer of each kind is added (Agresti and Caffo, The American Statistician 54, 2000,
+    /// pp. 280–288).
+    var spreadError: Double? {
+      guard let error = accuracy.standardError, error == 0 else { return accuracy.standardError }
+      let count = Double(problemCount)
+      let share = (accuracy.value * count + 1) / (count + 2)
+      return max(0, share * (1 - share) / (count + 2)).squareRoot()
+    }
 
     init?(_ json: JSONValue) {
       guard let accuracy = json["accuracy"]?.doubleValue, let tokens = json["tokensPerAnswer"]?.doubleValue,

@@ -1,9 +1,10 @@
 import Foundation
 import QuireCheckpoints
-import QuireJSON
+package import QuireJSON
 import QuireModel
 package import QuireModelFiles
 import QuirePacks
+import QuireTensors
 
 extension EvaluationReport {
   /// Stores the evaluation in a pack: each row of its manifest gets the members of this report's row after the same
@@ -11,17 +12,21 @@ extension EvaluationReport {
   ///
   /// The report must be about the pack itself, or about the checkpoint and the recipe that it was made from. Throws
   /// otherwise, and when the pack cannot be read or written.
-  package func store(inPack path: String) throws(EvaluationError) {
+  ///
+  /// - Returns: which earlier figures the pack no longer has, because they do not fit the new ones; a sentence each.
+  @discardableResult
+  package func store(inPack path: String) throws(EvaluationError) -> [String] {
     do throws(PackError) {
       let pack = try PackReader(path: path)
       var manifest = pack.manifest
-      guard let rows = measuredRows(of: pack) else {
+      guard let (rows, dropped) = measuredRows(of: pack) else {
         throw .missing(path: path, name: "steps that this report has rows for")
       }
       manifest.rows = rows
       // A link keeps pointing to the pack, which is the one that changes.
       let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
       try PackWriter(path: file, copying: pack).finish(manifest: manifest)
+      return dropped.map { "\(path) no longer has figures of \($0)" }
     } catch {
       throw .model(error.description)
     }
@@ -65,8 +70,9 @@ extension EvaluationReport {
       + "\(reference.path); give that checkpoint or leave --store out"
   }
 
-  /// The manifest's rows with the measurements added; nil when the report does not belong to the pack.
-  private func measuredRows(of pack: PackReader) -> [JSONValue]? {
+  /// The manifest's rows with the measurements added, and what the dropped figures were measured with; nil when the report
+  /// does not belong to the pack.
+  private func measuredRows(of pack: PackReader) -> (rows: [JSONValue], dropped: [String])? {
     let rows = pack.manifest.rows
     guard !rows.isEmpty else { return nil }
     let steps = rows.map { $0["step"]?.stringValue }
@@ -81,21 +87,20 @@ extension EvaluationReport {
     }
     // The manifest's first row is the checkpoint before any step.
     if measured[0] == nil { measured[0] = referenceRow }
-    let materials = [
-      StoredMaterial(key: "textHash", hash: method.text?.textHash, members: StoredMaterial.textMembers),
-      StoredMaterial(key: "problemHash", hash: method.tasks?.problemHash, members: ["tasks", "results"]),
-    ]
+    var dropped: [String] = []
     var stored = zip(rows, measured).map { row, measured in
-      let row = materials.reduce(row) { $1.dropped(from: $0) }
-      guard let measured else { return row }
-      return materials.reduce(row.merging(measured.json, keeping: ["step"])) { $1.noted(in: $0) }
+      let kept = StoredRow(row).keeping(measured, method)
+      dropped += kept.dropped.filter { !dropped.contains($0) }
+      guard let measured else { return kept.json }
+      let materials = StoredMaterial.of(method)
+      return materials.reduce(kept.json.merging(measured, keeping: ["step", "notes"])) { $1.noted(in: $0) }
     }
     // It is about the checkpoint, whose row is the first.
     if let sensitivity, measured[0] != nil, var first = stored[0].objectValue {
       first["sensitivity"] = sensitivity.withoutFolder.json
       stored[0] = .object(first)
     }
-    return stored
+    return (stored, dropped)
   }
 
   /// The rows of the first recipe with this name and these steps, in order; nil when there is none.
@@ -111,29 +116,125 @@ extension EvaluationReport {
   }
 }
 
-/// What rows of a pack were measured on. Figures of different texts or problems do not stand beside each other.
+extension EvaluationReport {
+  /// Rows of a pack's manifest without what is about the file that was measured, for a pack that is written in another way:
+  /// the size on disk and the parts of a delta pack's size, which the last row may have.
+  package static func rowsWithoutFile(_ rows: [JSONValue]) -> [JSONValue] {
+    guard let last = rows.last, var object = last.objectValue,
+      last["row"]?.stringValue != EvaluationRow.referenceStep
+    else { return rows }
+    // An evaluation puts the size on disk where a conversion has that of the weights.
+    if let bytes = object["weightBytes"] {
+      object["sizeBytes"] = bytes
+      object["weightBytes"] = nil
+    }
+    object["notes"] = StoredRow(last).notes
+    return rows.dropLast() + [.object(object)]
+  }
+}
+
+/// A row of a pack's manifest.
+private struct StoredRow {
+  let json: JSONValue
+  /// What the figures were measured with that were left out.
+  private(set) var dropped: [String] = []
+
+  init(_ json: JSONValue) { self.json = json }
+
+  private init(_ json: JSONValue, dropped: [String]) {
+    self.json = json
+    self.dropped = dropped
+  }
+
+  /// Without the figures that do not fit those of an evaluation, and the notes that are not of the conversion.
+  func keeping(_ measured: EvaluationRow?, _ method: EvaluationMethod) -> StoredRow {
+    var materials = StoredMaterial.of(method)
+    if let measured { materials.append(.cache(measured.cacheType.rawValue)) }
+    var row = json
+    var names: [String] = []
+    for material in materials where material.differs(from: row) {
+      if material.hasFigures(in: row) { names.append(material.name(in: row)) }
+      row = material.dropped(from: row)
+    }
+    if measured != nil, var object = row.objectValue {
+      object["notes"] = notes
+      row = .object(object)
+    }
+    return StoredRow(row, dropped: names)
+  }
+
+  /// The notes without the parts of a delta pack's size, which the pack has only as it is stored now; nil without any.
+  var notes: JSONValue? {
+    let kept = (json["notes"]?.arrayValue ?? []).filter {
+      !($0.stringValue?.hasPrefix(ModelSource.deltaNoticeStart) ?? false)
+    }
+    return kept.isEmpty ? nil : .array(kept)
+  }
+}
+
+/// What rows of a pack were measured on. Figures of different texts, problems or caches do not stand beside each other.
 private struct StoredMaterial {
-  static let textMembers = [
-    "perplexity", "perplexityRatio", "perplexityRatioError", "klMean", "klMeanError", "klP99", "klMax",
-    "topOneAgreement", "topOneAgreementError",
+  private static let textMembers = [
+    "perplexity", "perplexityError", "perplexityRatio", "perplexityRatioError", "klMean", "klMeanError",
+    "klP99", "klMax", "topOneAgreement", "topOneAgreementError",
+  ]
+  private static let taskMembers = ["tasks", "results"]
+  private static let speedMembers = [
+    "promptTokensPerSecond", "promptTokensPerSecondError", "decodeTokensPerSecond",
+    "decodeTokensPerSecondError",
   ]
 
   /// The member of a row that identifies the material.
   let key: String
-  /// Of this evaluation; nil if it did not measure this.
-  let hash: String?
+  /// Of this evaluation.
+  let value: String
   let members: [String]
+  private let name: String
+
+  private init(_ name: String, _ key: String, _ value: String, _ members: [String]) {
+    self.name = name
+    self.key = key
+    self.value = value
+    self.members = members
+  }
+
+  /// The text and the problems, as far as they were measured.
+  static func of(_ method: EvaluationMethod) -> [StoredMaterial] {
+    let text = method.text.map { StoredMaterial("another text", "textHash", $0.textHash, textMembers) }
+    let tasks = method.tasks.map {
+      StoredMaterial("other problems", "problemHash", $0.problemHash, taskMembers)
+    }
+    return [text, tasks].compactMap(\.self)
+  }
+
+  /// The type of keys and values in the cache, on which all but the sizes depend.
+  static func cache(_ type: String) -> StoredMaterial {
+    StoredMaterial(
+      "another cache", "kvCache", type,
+      textMembers + taskMembers + speedMembers + ["textHash", "problemHash"])
+  }
+
+  func name(in row: JSONValue) -> String {
+    guard key == "kvCache", let type = row[key]?.stringValue else { return name }
+    return "the \(type) cache"
+  }
+
+  func differs(from row: JSONValue) -> Bool { row[key]?.stringValue != value }
+
+  func hasFigures(in row: JSONValue) -> Bool {
+    members.contains { name in row[name].map { !$0.hasNoFigures } ?? false }
+  }
 
   /// A row without figures of another material.
   func dropped(from row: JSONValue) -> JSONValue {
-    guard let hash, var object = row.objectValue, object[key]?.stringValue != hash else { return row }
+    guard var object = row.objectValue else { return row }
     for name in members + [key] { object[name] = nil }
     return .object(object)
   }
 
   func noted(in row: JSONValue) -> JSONValue {
-    guard let hash, var object = row.objectValue else { return row }
-    object[key] = .string(hash)
+    guard var object = row.objectValue else { return row }
+    object[key] = .string(value)
     return .object(object)
   }
 }
@@ -142,9 +243,11 @@ extension JSONValue {
   /// Whether it is null or empty.
   fileprivate var hasNoFigures: Bool { isNull || self == .array([]) || self == .object([:]) }
 
-  /// The members of both objects; on a conflict those of `other` are used, except for the keys in `kept`.
-  fileprivate func merging(_ other: JSONValue, keeping kept: [String]) -> JSONValue {
-    guard var object = objectValue, let members = other.objectValue?.members else { return self }
+  /// The row with what was measured; on a conflict that is used, except for the keys in `kept`.
+  fileprivate func merging(_ measured: EvaluationRow, keeping kept: [String]) -> JSONValue {
+    var row = measured
+    row.notes.removeAll { $0.hasPrefix(ModelSource.deltaNoticeStart) }
+    guard var object = objectValue, let members = row.json.objectValue?.members else { return self }
     // The path is that of the machine that measured. What was not measured this time is kept.
     for member in members
     where member.key != "path" && !member.value.hasNoFigures

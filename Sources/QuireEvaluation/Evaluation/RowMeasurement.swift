@@ -45,7 +45,16 @@ struct RowMeasurement {
     row.tasks = answers.results(
       problems: material.problems, groups: material.groups,
       reference: row.isReference ? answers : referenceAnswers)
+    // It depends on the reference, and so is not kept with the row.
+    row.notes += try adapterNotice.map { [$0] } ?? []
     return (row, answers)
+  }
+
+  private var adapterNotice: String? {
+    get throws(EvaluationError) {
+      guard case .existing(let source) = plan.source, let reference else { return nil }
+      return try source.adapterNotice(besides: reference.source)
+    }
   }
 
   private func measure(

@@ -76,9 +76,8 @@ extension ReportPage {
         guard scores.contains(where: { $0 != nil }) else { continue }
         let cells = zip(report.rows, scores).map { row, score -> String in
           guard let score else { return NumberText.missing }
-          let change = row.isReference ? nil : score.flips?.accuracyChange
-          return NumberText.percent(score.accuracy.value)
-            + ((change?.isWithinNoise(of: 0) ?? false) ? " ≈" : "")
+          let flips = row.isReference ? nil : score.flips
+          return NumberText.percent(score.accuracy.value) + ((flips?.isWithinChance ?? false) ? " ≈" : "")
         }
         table.add(name, cells)
       }

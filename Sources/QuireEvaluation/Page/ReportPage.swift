@@ -77,7 +77,7 @@ package struct ReportPage {
     guard report.rows.count > 1 else { return nil }
     let size = ScatterChart.Axis(
       title: "size", format: { NumberText.bytes($0, extraDecimals: $1) }, lessIsBetter: true)
-    let significant = { NumberText.significant($0, extraDecimals: $1) }
+    let significant = { (value: Double, extra: Int) in NumberText.significant(value, extraDecimals: extra) }
     let percent = { (value: Double, _: Int) in NumberText.plain(value) + "%" }
     func sizeOf(_ row: ReportView.Row) -> Estimate? {
       row.sizeBytes.map { Estimate(value: $0, standardError: nil) }

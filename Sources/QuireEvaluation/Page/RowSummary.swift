@@ -61,7 +61,7 @@ struct RowSummary {
     let change = flips.accuracyChange
     let figure =
       "\(Self.signed(100 * change.value, 1)) ± \(NumberText.percent(change.standardError)) points \(ReportView.title(ofMode: mode))"
-    return figure + (change.isWithinNoise(of: 0) ? " (no difference shown)" : "")
+    return figure + (flips.isWithinChance ? " (no difference shown)" : "")
   }
 
   /// A model that thinks longer after a step may be slower though its tokens are faster.

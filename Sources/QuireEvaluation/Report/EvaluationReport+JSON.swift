@@ -19,7 +19,7 @@ import QuireText
 // | peakMemoryBytes | peak memory of the process while the row's model was loaded, timed and answered |
 // | loadSeconds, conversionSeconds, wallSeconds | until ready to run; the recipe's steps; the whole row |
 // | promptTokensPerSecond, decodeTokensPerSecond | one stream, median; with `…Error`, one standard error |
-// | perplexity | exp of the mean negative log-likelihood per token |
+// | perplexity | exp of the mean negative log-likelihood per token; with `…Error` between documents, null for one |
 // | perplexityRatio | to the reference, with `…Error` of the paired differences between documents |
 // | klMean, klP99, klMax | divergence from the reference in nats per token; `klMeanError` |
 // | topOneAgreement | share of positions with the reference's most probable token; `…Error` |
@@ -85,6 +85,7 @@ extension EvaluationRow {
       "decodeTokensPerSecond": .measured(speed?.decode.value),
       "decodeTokensPerSecondError": .measured(speed?.decode.standardError),
       "perplexity": .measured(text?.perplexity),
+      "perplexityError": .measured(text?.perplexityError),
       "perplexityRatio": .measured(text?.perplexityRatio?.value),
       "perplexityRatioError": .measured(text?.perplexityRatio?.standardError),
       "klMean": .measured(comparison?.divergence.value),

@@ -6,7 +6,8 @@ extension EvaluationReport {
   /// The report for a terminal: what was measured, then tables stacked so that they are at most `width` characters
   /// wide (wider only where a row's name and a single column need it).
   ///
-  /// A figure that ends in ≈ is within two standard errors of the reference's: no difference is claimed.
+  /// A figure that ends in ≈ is within two standard errors of the reference's, an accuracy by McNemar's test: no
+  /// difference is claimed.
   package func table(width: Int = 120) -> String {
     var text = "Evaluation of \(([model] + otherModels).joined(separator: ", ").visibleLine)"
     if let reference, reference != model { text += " against \(reference.visibleLine)" }
@@ -135,7 +136,7 @@ extension EvaluationReport {
 
   private func cells(_ score: TaskScore, _ seconds: Double?, isReference: Bool) -> [String] {
     let flips = isReference ? nil : score.flips
-    let isWithinNoise = flips?.accuracyChange.isWithinNoise(of: 0) ?? false
+    let isWithinNoise = flips?.isWithinChance ?? false
     let change = flips.map { isWithinNoise ? "≈" : NumberText.points($0.accuracyChange.value) }
     let tokensWithinNoise = isReference ? false : score.tokenChange?.isWithinNoise(of: 0) ?? false
     return [

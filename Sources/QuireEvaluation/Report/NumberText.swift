@@ -29,12 +29,16 @@ enum NumberText {
   }
 
   /// A value and its standard error, both with the decimals that fit the value.
-  static func significant(_ estimate: Estimate) -> String {
-    guard let error = estimate.standardError else { return significant(estimate.value) }
-    guard estimate.value.isFinite, let decimals = decimals(estimate.value) else {
-      return significant(estimate.value) + " ± " + significant(error)
+  ///
+  /// - Parameter extraDecimals: digits beyond these, to tell near values apart
+  static func significant(_ estimate: Estimate, extraDecimals: Int = 0) -> String {
+    guard let error = estimate.standardError else {
+      return significant(estimate.value, extraDecimals: extraDecimals)
     }
-    return fixed(estimate.value, decimals) + " ± " + fixed(error, decimals)
+    guard estimate.value.isFinite, let decimals = decimals(estimate.value) else {
+      return significant(estimate.value, extraDecimals: extraDecimals) + " ± " + significant(error)
+    }
+    return fixed(estimate.value, decimals + extraDecimals) + " ± " + fixed(error, decimals + extraDecimals)
   }
 
   /// Decimals that leave about three digits; nil where positional notation would be long.

@@ -72,7 +72,7 @@ package struct TaskScore: Sendable, Equatable {
   }
 
   /// Whether the accuracy does not differ significantly from the reference's; false without a reference.
-  package var isAccuracyWithinNoise: Bool { flips?.accuracyChange.isWithinNoise(of: 0) ?? false }
+  package var isAccuracyWithinNoise: Bool { flips?.isWithinChance ?? false }
 }
 
 /// The mean of one score.

@@ -26,6 +26,9 @@ package struct TextScore: Sendable, Equatable {
 
   package var perplexity: Double { exp(negativeLogLikelihood.value) }
 
+  /// One standard error between documents; nil for a single document. As for the ratio, exp is nearly linear over it.
+  package var perplexityError: Double? { negativeLogLikelihood.standardError.map { $0 * perplexity } }
+
   init(
     tokenCount: Int, negativeLogLikelihood: Estimate, comparison: Comparison?,
     perplexityRatio: Estimate? = nil

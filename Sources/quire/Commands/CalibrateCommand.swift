@@ -16,7 +16,9 @@ extension Command {
     positionals: ["CHECKPOINT|FILE…"],
     options: [
       Option("--recipe", "FILE", "take text and windows from this recipe's calibration"),
-      Option("--calibration", "FILE", "the text itself, or chats as JSON lines"),
+      Option(
+        "--calibration", "FILE", "the text itself, or chats as JSON lines in a file whose name ends in .jsonl"
+      ),
       Option("--windows", "N", "how many windows (default: the recipe's, or 64)"),
       Option("--tokens", "N", "tokens of a window (default: the recipe's, or 512)"),
       Option("--seed", "N", "decides which windows (default: the recipe's, or 1)"),

@@ -1,4 +1,5 @@
 import Foundation
+import QuireEvaluation
 import QuireFiles
 import QuirePacks
 import QuireTensors
@@ -57,7 +58,10 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
     defer { progress.close() }
     let writer = try PackWriter(path: output.path, team: compute.team, parent: parent)
     try writer.addTensors(of: pack, team: compute.team) { progress.update($0, of: $1) }
-    try writer.finish(manifest: pack.manifest)
+    var manifest = pack.manifest
+    // The stored size is that of the pack that was evaluated.
+    manifest.rows = EvaluationReport.rowsWithoutFile(manifest.rows)
+    try writer.finish(manifest: manifest)
   }
   try output.deliver()
   guard !isQuiet else { return }

@@ -74,12 +74,16 @@ extension Command {
           + "not met. Conditions of several --gate are joined", isRepeatable: true),
       Option(
         "--gate-undecided", "WORD",
-        "fail (default) or pass: what a value within two standard errors of its limit does"),
+        "fail (default) or pass: what a value does that is within two standard errors of its limit, or that too few documents "
+          + "or answers tell from it"),
       Option(
         "--baseline", "FILE",
         "an earlier report of the same material to compare with; the gate counts changes from it"),
       .force,
-      Option("--store", nil, "for one pack: keep the row in its manifest, of several caches the first's"),
+      Option(
+        "--store", nil,
+        "for one pack: keep the row in its manifest, of several caches the first's; earlier figures stay where text, problems "
+          + "and cache are the same"),
       .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
     ],
     example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
@@ -226,7 +230,9 @@ private func noPack(_ path: String) throws -> String? {
 private func store(_ report: EvaluationReport, _ arguments: Arguments) throws {
   // A conversion may have been started and stopped while the evaluation ran.
   try checkUnfinished(arguments)
-  try report.store(inPack: arguments.positionals[0])
+  let notes = try report.store(inPack: arguments.positionals[0])
+  guard !arguments.has("--quiet") else { return }
+  for note in notes { Terminal.errorLine("note: \(note)") }
 }
 
 private func measure(

@@ -33,6 +33,7 @@ struct StepTable {
     Column(title: "in memory") { bytes($0["weightBytes"] ?? $0["sizeBytes"]) },
     Column(title: "on disk") { $0["weightBytes"] == nil ? nil : bytes($0["sizeBytes"]) },
     Column(title: "bits/weight") { number($0["bitsPerWeight"], "%.2f") },
+    Column(title: "cache") { cache($0) },
     Column(title: "perplexity") { number($0["perplexity"], "%.4f") },
     Column(title: "ratio") { number($0["perplexityRatio"], "%.4f") },
     Column(title: "KL mean") { number($0["klMean"], "%.2e") },
@@ -42,6 +43,12 @@ struct StepTable {
     Column(title: "prompt tok/s") { number($0["promptTokensPerSecond"], "%.1f") },
     Column(title: "decode tok/s") { number($0["decodeTokensPerSecond"], "%.1f") },
   ]
+
+  /// The type of keys and values, where it is not the usual one: float32 for the reference, float16 for packs.
+  private static func cache(_ row: JSONValue) -> String? {
+    let usual = row["row"]?.stringValue == "reference" ? "float32" : "float16"
+    return row["kvCache"]?.stringValue.flatMap { $0 == usual ? nil : $0 }
+  }
 
   private static func bytes(_ value: JSONValue?) -> String? { value?.intValue.map { ByteText.of($0) } }
 

@@ -151,11 +151,6 @@ import Testing
     #expect(place.outputs == [])
   }
 
-  @Test func packsAndStatisticsAreInputsToo() throws {
-    let pack = try place.pack()
-    let before = bytes(pack)
-    for words in [
-      ["logits", pack, "--tokens", "1", "--output", pack],
   /// A split GGUF file is named by its first part, and all parts are read.
   @Test func everyPartOfAModelIsAnInput() throws {
     let fixtures = TestPaths.repository + "/Tests/QuireCheckpointsTests/Fixtures/gguf/"
@@ -200,6 +195,11 @@ import Testing
     #expect(bytes(text) == precious)
   }
 
+  @Test func packsAndStatisticsAreInputsToo() throws {
+    let pack = try place.pack()
+    let before = bytes(pack)
+    for words in [
+      ["logits", pack, "--tokens", "1", "--output", pack],
       ["evaluate", pack, "--json", pack, "--text", texts.write("a b c".utf8, to: "x.txt")],
     ] {
       expectRefusal(try BuiltProgram.quire.run(words + ["--force"]), by: words[0], ["which is the model"])

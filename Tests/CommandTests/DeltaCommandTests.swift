@@ -66,7 +66,8 @@ import Testing
     try #require(stored.status == 0, "\(stored.errors)")
     #expect(try row(delta)?["notes"] == nil && row(delta)?["weightBytes"]?.intValue != nil)
     #expect(try run("flatten", delta, "--output", flat, "--quiet").status == 0)
-    let (own, before) = (try #require(row(flat)), try #require(row(place.place("other.quire"))))
+    let own = try #require(try row(flat))
+    let before = try #require(try row(place.place("other.quire")))
     #expect(own["sizeBytes"] == before["sizeBytes"] && own["weightBytes"] == nil && own["notes"] == nil)
     #expect(own["perplexity"]?.doubleValue != nil)
   }

@@ -96,8 +96,11 @@ import Testing
     let together = try engine.generate(Self.requests(.greedy)).map(Answer.init)
     #expect(together == (try Self.greedyAlone.get()))
     #expect(Set(together.map { $0.tokens.map(\.id) }).count > 8, "the answers differ from each other")
+    // Tight pools are there to force preemption. On a busy machine answers may end before the others are asked for.
+    for _ in 0..<4 where cut.blocks < 30 && engine.metrics.preemptionCount == 0 {
+      #expect(try engine.generate(Self.requests(.greedy)).map(Answer.init) == together)
+    }
     let metrics = engine.metrics
-    // Tight pools are there to force preemption.
     #expect((metrics.preemptionCount > 0) == (cut.blocks < 30))
     #expect(metrics.usedBlockCount == 0)
   }

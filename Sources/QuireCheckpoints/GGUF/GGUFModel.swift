@@ -84,6 +84,7 @@ enum GGUFSplit {
     guard words.count == 3, let part = Int(words[0]), let count = Int(words[2]), counts.contains(count),
       let stem = stem(of: path, part: part, count: count)
     else { return [] }
+    // bounded: names of files are joined
     return (1...count).filter { $0 != part }.map { stem + ending($0, count) }
   }
 

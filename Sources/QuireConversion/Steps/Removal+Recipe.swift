@@ -91,6 +91,7 @@ extension Removal {
   ) throws(ConversionError) {
     let (all, most) = (units.reduce(0, +), removable.reduce(0, +))
     guard PruningTable.goal(share: share, of: all) > most else { return }
+    // bounded: floats
     throw .removesTooLargeShare(
       unit: unit, asked: share, largest: (100 * Double(most) / Double(all)).rounded(.down) / 100)
   }
@@ -105,6 +106,7 @@ extension Removal {
     let half = min(removable, count / 2)
     switch self {
     case .uniform, .perLayer: return half
+    // bounded: floats
     case .share(let share): return share * Double(count) <= Double(half) ? half : removable
     case .errorBudget: return removable
     }

@@ -67,9 +67,9 @@ static void quantize_rows(const float *x, size_t stride, const quire_activations
 #define TILES(name, layout, general, channelwise, corrects) \
   static __attribute__((noinline)) void name(const quire_weights *w, const quire_activations *a, float *y, size_t stride, \
                                              int accumulate, int32_t first_panel, int32_t last_panel) { \
-    if (a->group == 128) tiles_of(layout, general, (scaling){channelwise, corrects}, 128, w, a, y, stride, accumulate, first_panel, last_panel); \
-    else if (a->group == 64) tiles_of(layout, general, (scaling){channelwise, corrects}, 64, w, a, y, stride, accumulate, first_panel, last_panel); \
-    else tiles_of(layout, general, (scaling){channelwise, corrects}, 32, w, a, y, stride, accumulate, first_panel, last_panel); \
+    if (a->group == 128) tiles_of(layout, general, (scaling){channelwise, corrects, 0}, 128, w, a, y, stride, accumulate, first_panel, last_panel); \
+    else if (a->group == 64) tiles_of(layout, general, (scaling){channelwise, corrects, 0}, 64, w, a, y, stride, accumulate, first_panel, last_panel); \
+    else tiles_of(layout, general, (scaling){channelwise, corrects, 0}, 32, w, a, y, stride, accumulate, first_panel, last_panel); \
   }
 TILES(int8_tiles, QUIRE_INT8, 0, 0, 0)
 TILES(channelwise_int8_tiles, QUIRE_INT8, 0, 1, 0)

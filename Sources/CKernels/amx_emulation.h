@@ -38,14 +38,17 @@ static inline void emulated_store(int tile, void *to, size_t stride) {
     memcpy((char *)to + (size_t)r * stride, emulated_tiles[tile].bytes[r], emulated_shape.row_bytes[tile]);
 }
 
-// sums[m][n] += over quads q and i < 4: signed a[m][q][i] times signed b[q][n][i].
-static inline void emulated_dpbssd(int sums, int a, int b) {
+// sums[m][n] += over quads q and i < 4: signed a[m][q][i] times b[q][n][i], signed or unsigned.
+static inline void emulated_product(int sums, int a, int b, int is_unsigned) {
   for (int m = 0; m < emulated_shape.rows[sums]; m++)
     for (int n = 0; n < emulated_shape.row_bytes[sums] / 4; n++) {
       int32_t total;
       memcpy(&total, emulated_tiles[sums].bytes[m] + n * 4, 4);
       for (int q = 0; q < emulated_shape.row_bytes[a] / 4; q++)
-        for (int i = 0; i < 4; i++) total += (int8_t)emulated_tiles[a].bytes[m][q * 4 + i] * (int8_t)emulated_tiles[b].bytes[q][n * 4 + i];
+        for (int i = 0; i < 4; i++) {
+          const uint8_t weight = emulated_tiles[b].bytes[q][n * 4 + i];
+          total += (int8_t)emulated_tiles[a].bytes[m][q * 4 + i] * (is_unsigned ? weight : (int8_t)weight);
+        }
       memcpy(emulated_tiles[sums].bytes[m] + n * 4, &total, 4);
     }
 }
@@ -56,9 +59,11 @@ static inline void emulated_dpbssd(int sums, int a, int b) {
 #undef _tile_loadd
 #undef _tile_stored
 #undef _tile_dpbssd
+#undef _tile_dpbsud
 #define _tile_loadconfig emulated_configure
 #define _tile_release emulated_release
 #define _tile_zero emulated_zero
 #define _tile_loadd emulated_load
 #define _tile_stored emulated_store
-#define _tile_dpbssd emulated_dpbssd
+#define _tile_dpbssd(sums, a, b) emulated_product(sums, a, b, 0)
+#define _tile_dpbsud(sums, a, b) emulated_product(sums, a, b, 1)

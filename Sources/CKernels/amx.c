@@ -4,7 +4,8 @@
 // Operands. The activations are the first one, 16 rows of 64 bytes. With enough rows for this kernel they are therefore stored
 // row by row within a tile of 16 rows and a group: [M/16][groups][16][group], scales and sums [M/16][groups][16]; what the last
 // tile lacks is never written, and its products are not used. quantize and gemm decide that by the same numbers. The weights are
-// the second operand, 16 quads of 16 channels: unpacked to signed bytes, which all rows of a part use.
+// the second operand, 16 quads of 16 channels: unpacked to signed bytes, which all rows of a part use, or with int8 and up to 128
+// rows the unsigned codes as they are stored.
 //
 // Limit: 16,384 multiply-adds per tdpbssd, one in 16 cycles. 32 rows by a panel over a group of 128 take eight of them, 128
 // cycles or 45 ns at 2.85 GHz. For their floats they need 64 times a conversion, a product and a multiply-add of 16 lanes, 96

@@ -94,6 +94,21 @@ import Testing
     Conformance(
       #"{"type":"string","pattern":"^[^a]$"}"#, [#""b""#, #""\"""#, #""\n""#], not: [#""a""#, "\"\n\""]),
     Conformance(
+      #"{"type":"string","format":"uri-reference"}"#,
+      [#""""#, #""/""#, #""/a/b?c=d#e""#, #""a//b""#, #""https://a.b/c""#, #""?q""#],
+      not: [#""//a""#, #""1a:b""#, #""a b""#]),
+    Conformance(#"{"type":"string","format":"url"}"#, [#""https://a.b/""#], not: [#""/a""#, #""""#]),
+    Conformance(
+      #"{"type":"string","format":"json-pointer"}"#, [#""""#, #""/a~1b/0""#, #""/\"""#, #""/""#],
+      not: [#""a""#, #""/~2""#, #""/~""#]),
+    Conformance(
+      #"{"type":"string","format":"ipvanyaddress"}"#, [#""10.0.0.1""#, #""0:0:0:0:0:0:0:1""#],
+      not: [#""10.0.0""#]),
+    Conformance(
+      #"{"type":"string","format":"ulid"}"#, [#""01ARZ3NDEKTSV4RRFFQ69G5FAV""#],
+      not: [#""81ARZ3NDEKTSV4RRFFQ69G5FAV""#, #""01ARZ3NDEKTSV4RRFFQ69G5FAU""#]),
+    Conformance(#"{"type":"string","format":"idn-email"}"#, [#""a@b.c""#], not: [#""a""#]),
+    Conformance(
       #"{"type":"string","format":"date"}"#, [#""2026-11-27""#, #""0001-01-01""#, #""2000-12-31""#],
       not: [#""2026-13-01""#, #""2026-02-30""#, #""0000-01-01""#]),
     Conformance(

@@ -94,6 +94,21 @@ import Testing
     Conformance(
       #"{"type":"string","pattern":"^[^a]$"}"#, [#""b""#, #""\"""#, #""\n""#], not: [#""a""#, "\"\n\""]),
     Conformance(
+      #"{"type":"string","format":"uri-reference"}"#,
+      [#""""#, #""/""#, #""/a/b?c=d#e""#, #""a//b""#, #""https://a.b/c""#, #""?q""#],
+      not: [#""//a""#, #""1a:b""#, #""a b""#]),
+    Conformance(#"{"type":"string","format":"url"}"#, [#""https://a.b/""#], not: [#""/a""#, #""""#]),
+    Conformance(
+      #"{"type":"string","format":"json-pointer"}"#, [#""""#, #""/a~1b/0""#, #""/\"""#, #""/""#],
+      not: [#""a""#, #""/~2""#, #""/~""#]),
+    Conformance(
+      #"{"type":"string","format":"ipvanyaddress"}"#, [#""10.0.0.1""#, #""0:0:0:0:0:0:0:1""#],
+      not: [#""10.0.0""#]),
+    Conformance(
+      #"{"type":"string","format":"ulid"}"#, [#""01ARZ3NDEKTSV4RRFFQ69G5FAV""#],
+      not: [#""81ARZ3NDEKTSV4RRFFQ69G5FAV""#, #""01ARZ3NDEKTSV4RRFFQ69G5FAU""#]),
+    Conformance(#"{"type":"string","format":"idn-email"}"#, [#""a@b.c""#], not: [#""a""#]),
+    Conformance(
       #"{"type":"string","format":"date"}"#, [#""2026-11-27""#, #""0001-01-01""#, #""2000-12-31""#],
       not: [#""2026-13-01""#, #""2026-02-30""#, #""0000-01-01""#]),
     Conformance(
@@ -248,9 +263,20 @@ import Testing
 
   static let refused: [(String, String, String?)] = [
     (
-      #"{"type":"integer","multipleOf":2}"#,
-      "schema: expected keywords that answers can be held to, found 'multipleOf'", "multipleOf"
+      #"{"type":"integer","multipleOf":0}"#, "schema: expected a number above 0 in 'multipleOf'", "multipleOf"
     ),
+    (#"{"type":"number","multipleOf":-0.5}"#, "found -0.5; use one", "multipleOf"),
+    (#"{"type":"number","multipleOf":1e-10}"#, "at most 9 digits after the point", "multipleOf"),
+    (#"{"type":"number","multipleOf":1e-999999999999999999999}"#, "'multipleOf'", "multipleOf"),
+    (#"{"type":"number","multipleOf":"2"}"#, "'multipleOf'", "multipleOf"),
+    (#"{"type":"integer","multipleOf":9999999999}"#, "'multipleOf'", "multipleOf"),
+    (
+      #"{"properties":{"a":{"multipleOf":9973}}}"#, "schema.properties.a: expected a 'multipleOf' that 4096",
+      "multipleOf"
+    ),
+    (#"{"type":"integer","multipleOf":1000,"minimum":1,"maximum":999}"#, "that some text satisfies", nil),
+    (#"{"enum":[1,2],"multipleOf":0}"#, "expected a number above 0 in 'multipleOf'", "multipleOf"),
+    (#"{"multipleOf":5,"minimum":true}"#, "expected a number in minimum, found true", "minimum"),
     (#"{"properties":{"a":{"items":{"not":{}}}}}"#, "schema.properties.a.items: expected keywords", "not"),
     (#"{"if":{},"then":{}}"#, "found 'if'", "if"),
     (#"{"uniqueItems":true}"#, "'uniqueItems'", "uniqueItems"),
@@ -285,7 +311,7 @@ import Testing
     (#"{"type":"string","maxLength":1e30}"#, "expected a count from 0 to 10000", "maxLength"),
     (#"{"type":"array","minItems":-1}"#, "expected a count from 0", "minItems"),
     (#"{"prefixItems":[{}],"items":[{}]}"#, "one schema in items next to prefixItems", "items"),
-    (#"{"type":"number","minimum":0.5}"#, "expected an integer of at most 18 digits in minimum", "minimum"),
+    (#"{"type":"number","minimum":1e30}"#, "expected an integer of at most 18 digits in minimum", "minimum"),
     (#"{"prefixItems":[],"items":false,"minItems":1}"#, "expected a constraint that some text", nil),
     (#"{"enum":[]}"#, "expected", nil),
     (#"{"$ref":"http://x/y"}"#, "expected a $ref into the schema itself", "$ref"),

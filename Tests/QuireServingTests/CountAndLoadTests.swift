@@ -23,6 +23,33 @@ struct CountAndLoadTests {
     #expect(wrong.status == 400)
   }
 
+  /// What a request is refused for does not depend on whether its prompt is only counted.
+  @Test(
+    arguments: [
+      ["temperature": 3], ["mirostat": 2], ["guided_json": ["type": "string", "pattern": "("]],
+      ["repeat_penalty": 1.1, "repeat_last_n": 64],
+    ] as [JSONObject])
+  func countingRefusesWhatAnsweringRefuses(_ members: JSONObject) throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    for path in ["/v1/chat/completions", "/v1/responses", "/v1/messages"] {
+      var body = chatBody(members).objectValue ?? [:]
+      body["max_tokens"] = 5
+      if path == "/v1/responses" { (body["input"], body["messages"]) = ("hi", nil) }
+      let answer = try fixture.post(path, .object(body))
+      let count = try fixture.post(
+        path + (path == "/v1/messages" ? "/count_tokens" : "/input_tokens"), .object(body))
+      #expect(answer.status == 400 && count.status == 400, "\(path) \(count.text)")
+      let (refusal, countRefusal) = (try answer.json()["error"], try count.json()["error"])
+      #expect(refusal?["message"] == countRefusal?["message"], "\(path) \(members)")
+    }
+  }
+
+  @Test func promptsAreCountedAsTheyAreCut() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    let cut = chatBody(["truncate_prompt_tokens": 2])
+    #expect(try fixture.post("/v1/chat/completions/input_tokens", cut).json() == ["input_tokens": 2])
+  }
+
   @Test func invocationsAreChatsOrRawPrompts() throws {
     let fixture = try ServerFixture(ScriptedGenerator { _ in [.text("a"), .end()] })
     #expect(try fixture.post("/invocations", chatBody()).json()["object"] == "chat.completion")

@@ -276,12 +276,38 @@ struct MessagesRequestTests {
     #expect(other["error"]?.has("details") == false)
   }
 
+  /// A client that does not know which of the two a server reads sends both.
+  @Test func theFormatMayStandInBothFields() throws {
+    let fixture = try ServerFixture(ScriptedGenerator { _ in [.end()] })
+    let format: JSONValue = ["type": "json_schema", "schema": ["type": "integer", "multipleOf": 5]]
+    let other: JSONValue = ["type": "json_schema", "schema": ["type": "integer"]]
+    let equal = MessagesReplyTests.body(["output_config": ["format": format], "output_format": format])
+    #expect(try fixture.post(Self.path, equal).status == 200)
+    let different = MessagesReplyTests.body(["output_config": ["format": format], "output_format": other])
+    let refusal = try fixture.post(Self.path, different)
+    #expect(refusal.status == 400 && refusal.text.contains("output_format: expected the format of"))
+  }
+
+  @Test func tokensAreCountedWithoutALimitAndBeyondTheContext() throws {
+    let fixture = try ServerFixture(ScriptedGenerator(contextLength: 8) { _ in [.end()] })
+    let text = String(repeating: "a b ", count: 20)
+    let messages: JSONValue = ["messages": [["role": "user", "content": .string(text)]]]
+    let count = try fixture.post("/v1/messages/count_tokens", messages)
+    let tokens = try count.json()["input_tokens"]?.intValue ?? 0
+    #expect(count.status == 200 && tokens > 40)
+  }
+
   @Test func wrongFieldsAreNamed() throws {
     let generator = ScriptedGenerator { _ in [.end()] }
     let fixture = try ServerFixture(generator)
     for (members, sentence) in Self.refused {
       let response = try fixture.post(Self.path, MessagesReplyTests.body(members))
       #expect(response.status == 400, "\(members)")
+      if members["max_tokens"] != .null {
+        let count = try fixture.post("/v1/messages/count_tokens", MessagesReplyTests.body(members))
+        let sentences = try count.json()["error"]?["message"]?.stringValue ?? ""
+        #expect(count.status == 400 && sentences.contains(sentence), "\(members) got '\(sentences)'")
+      }
       let message = try response.json()["error"]?["message"]?.stringValue ?? ""
       #expect(message.contains(sentence), "\(members) got '\(message)'")
       #expect(message.contains("expected ") && message.contains("found "), "\(message)")

@@ -139,6 +139,26 @@ struct ResponseStoreTests {
     #expect(try fixture.get("/v1/responses//input_items").status == 404)
   }
 
+  /// An item of a conversation has one id, whichever response it is listed for: that of the answer, or the first one it got.
+  @Test func itemsKeepTheirIDs() throws {
+    let fixture = try Self.fixture()
+    func ids(_ id: String) throws -> [String?] {
+      let list = try fixture.get("/v1/responses/\(id)/input_items?order=asc").json()
+      return (list["data"]?.arrayValue ?? []).map { $0["id"]?.stringValue }
+    }
+    let own: JSONValue = ["role": "user", "content": "b", "id": "msg_mine"]
+    let first = try Self.id(fixture, ["input": "a"])
+    let second = try Self.id(fixture, ["previous_response_id": .string(first), "input": [own, own]])
+    let answer = try fixture.get("/v1/responses/\(first)").json()["output"]?[0]?["id"]?.stringValue
+    let (before, after, again) = (try ids(first), try ids(second), try ids(second))
+    #expect(before.count == 1 && answer != nil)
+    #expect(Array(after.prefix(3)) == before + [answer, "msg_mine"])
+    #expect(Set(after).count == 4 && after == again)
+    let long = String(repeating: "x", count: 65)
+    let third = try Self.id(fixture, ["input": [["role": "user", "content": "c", "id": .string(long)]]])
+    #expect(try ids(third) != [long])
+  }
+
   @Test func streamsAreStored() throws {
     let fixture = try Self.fixture()
     let text = try fixture.post(Self.path, ["input": "a", "stream": true]).text

@@ -13,7 +13,7 @@ struct BoundedNumbers {
 
   /// Significant digits that a double always tells apart (DBL_DIG of C): a decimal with at most so many, above a bound
   /// with at most so many, is also above it after rounding.
-  private static let exactDigitCount = 15
+  static let exactDigitCount = 15
   /// Integers below it are all doubles: 2^53.
   private static let exactIntegerEnd = 1 << 53
 

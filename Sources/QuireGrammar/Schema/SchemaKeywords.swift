@@ -60,7 +60,6 @@ enum SchemaKeywords {
 
   static func isSupported(_ member: JSONObject.Member) -> Bool {
     switch member.key {
-    case "multipleOf": member.value.intValue == 1
     case "unevaluatedProperties", "unevaluatedItems": member.value == false
     default: supported.contains(member.key)
     }

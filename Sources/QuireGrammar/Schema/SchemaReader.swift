@@ -5,7 +5,7 @@ import QuireJSON
 ///
 /// | keyword | what it does |
 /// |---|---|
-/// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths too |
+/// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths and `multipleOf` too |
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
 /// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
 /// | `propertyNames` | an `enum`, whose strings become properties, or what strings are held to below |
@@ -18,8 +18,8 @@ import QuireJSON
 /// | `uniqueItems` | next to `maxItems` of at most 1 |
 /// | `minLength`, `maxLength` | as specified; next to `pattern` or `format` each repetition gets a share of the length, see `StringLength` |
 /// | `pattern`, `format` | next to a pattern in the same schema, `format` is not held; formats of `StringFormat`, and Base64. Those of schemas that hold together are held exactly, lengths too |
-/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | integers as bounds; those beyond all numbers that are written exclude nothing |
-/// | `multipleOf` | 1 |
+/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | as specified; next to them numbers have no exponents, and next to one with a fraction at most 15 digits. Those beyond all numbers that are written exclude nothing |
+/// | `multipleOf` | as specified, see `SteppedNumbers`; numbers are written without exponents |
 /// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is only checked of those that just require one property |
 /// | `allOf` | the schemas put together, where each keyword can be |
 /// | `$ref`, `$defs`, `definitions` | references into the schema itself, also recursive ones |

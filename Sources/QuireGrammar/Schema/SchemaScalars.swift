@@ -122,21 +122,28 @@ enum SchemaScalars {
 
   // MARK: Numbers
 
+  static let boundKeywords: [(name: String, isLow: Bool, isIncluded: Bool)] = [
+    ("minimum", true, true), ("exclusiveMinimum", true, false), ("maximum", false, true),
+    ("exclusiveMaximum", false, false),
+  ]
+
   static func number(
     _ type: String, _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
+    let step = try step(of: type, object, at: path, reader)
+    if let step, step != .one { return try multiples(of: step, object, at: path, &reader) }
     var range = BoundedNumbers()
-    // `multipleOf` is 1 where it is read.
-    let isInteger = type == "integer" || object["multipleOf"] != nil
+    var parts: [GrammarExpression] = []
+    let isInteger = type == "integer" || step != nil
     var isBounded = false
-    for (keyword, isLow, isIncluded) in [
-      ("minimum", true, true), ("exclusiveMinimum", true, false), ("maximum", false, true),
-      ("exclusiveMaximum", false, false),
-    ] {
+    for (keyword, isLow, isIncluded) in boundKeywords {
       guard let value = object[keyword] else { continue }
       isBounded = true
       if isBeyondText(value, isLow: isLow) { continue }
-      let bound = try bound(value, keyword, roundsUp: isInteger ? isLow : nil, at: path, reader)
+      let bound = try bound(value, keyword, roundsUp: isLow, at: path, reader)
+      let beside = isInteger ? nil : try numbers(beside: value, object, at: path, &reader)
+      // Two bounds may lie between the same integers.
+      if let beside, !parts.contains(beside) { parts.append(beside) }
       // A bound between two integers excludes neither.
       let includes = isIncluded || value.intValue == nil
       if isLow {
@@ -149,7 +156,7 @@ enum SchemaScalars {
     }
     // Numbers without bounds may have exponents, which any bound excludes.
     guard isBounded else { return isInteger ? reader.json.integer : reader.json.number }
-    return isInteger ? range.integers : range.numbers
+    return isInteger ? range.integers : .choice([range.numbers] + parts)
   }
 
   /// Whether a bound, such as 2^63, lies beyond all numbers that are written without exponents.
@@ -161,12 +168,12 @@ enum SchemaScalars {
     return isLow ? number < -Double(limit) : number > Double(limit)
   }
 
-  /// A bound as an integer. Those of integers may lie between two: the next one inside counts.
+  /// A bound as an integer. If it lies between two, the next one inside counts.
   private static func bound(
-    _ value: JSONValue, _ keyword: String, roundsUp: Bool?, at path: String, _ reader: SchemaReader
+    _ value: JSONValue, _ keyword: String, roundsUp: Bool, at path: String, _ reader: SchemaReader
   ) throws(GrammarError) -> Int {
     var bound = value.intValue
-    if bound == nil, let roundsUp, let number = value.doubleValue, number.magnitude < 1e15 {
+    if bound == nil, let number = value.doubleValue, number.magnitude < 1e15 {
       bound = Int(number.rounded(roundsUp ? .up : .down))
     }
     guard let bound, bound.magnitude < BoundedNumbers.magnitudeMaximum.magnitude else {

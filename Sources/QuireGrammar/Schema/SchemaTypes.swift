@@ -42,6 +42,7 @@ enum SchemaTypes {
     if let wrong = SchemaBounds.keywords.first(where: { object[$0].map { $0.doubleValue == nil } ?? false }) {
       throw reader.unsupported(wrong, path, because: "a number in \(wrong)")
     }
+    _ = try SchemaScalars.step(of: "number", object, at: path, reader)
     try reader.visit(listed.count)
     try reader.visit(.array(listed))
     var values = listed

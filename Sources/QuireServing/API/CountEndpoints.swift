@@ -8,14 +8,19 @@ enum ChatCountEndpoint {
   ) throws(ServingError) {
     let fields = try request.readFields(ChatRequest.shape, exchange, service)
     try fields.checkModel(service)
-    let prompt = try ChatPromptFields(fields, thinking: service.options.thinking)
-    exchange.respond(.json(["input_tokens": .int(try prompt.tokenCount(service))]))
+    let chat = try ChatRequest(
+      fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
+      vocabularySize: service.tokenizer.vocabularySize)
+    exchange.respond(.json(["input_tokens": .int(try chat.promptTokenCount(service))]))
   }
 }
 
-extension ChatPromptFields {
-  /// Tokens of the prompt.
-  func tokenCount(_ service: Service) throws(ServingError) -> Int {
-    try tokens(service.tokenizer, service.chatFormat(field: field), limit: service.textLimit).count
+extension ChatRequest {
+  /// Tokens of the prompt, also if the context does not hold them. A request that would be refused for anything else is
+  /// refused.
+  func promptTokenCount(_ service: Service) throws(ServingError) -> Int {
+    let format = try service.chatFormat(field: prompt.field)
+    _ = try constraint?.applied(to: format)?.compiled(service.constraints)
+    return try promptTokens(format, service).count
   }
 }

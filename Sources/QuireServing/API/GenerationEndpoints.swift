@@ -28,8 +28,7 @@ extension ChatRequest {
   ) throws(ServingError) {
     let format = try service.chatFormat(field: prompt.field)
     let constraint = try constraint?.applied(to: format)?.compiled(service.constraints)
-    let tokens = generation.truncated(
-      try prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
+    let tokens = try promptTokens(format, service)
     var choice = try GenerationRequest(
       prompt: tokens, generation, generator: service.generator, field: prompt.field)
     choice.chatFormat = format
@@ -45,6 +44,11 @@ extension ChatRequest {
       choice.repeated(generation.choiceCount, scoresOnce: true), promptTokens: tokens.count,
       choicesPerPrompt: generation.choiceCount, generator: service.generator, exchange: exchange,
       reply: reply(tokens))
+  }
+
+  /// The prompt, cut where the request asks for it.
+  func promptTokens(_ format: ChatFormat, _ service: Service) throws(ServingError) -> [Int32] {
+    generation.truncated(try prompt.tokens(service.tokenizer, format, limit: service.textLimit), service)
   }
 }
 

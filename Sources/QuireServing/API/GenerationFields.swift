@@ -7,7 +7,7 @@ struct GenerationFields: Sendable {
   static let shape: [String: RequestShape] =
     .any([
       "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
-      "repeat_penalty", "seed",
+      "repeat_penalty", "repeat_last_n", "seed",
       "logit_bias", "stop", "stop_token_ids", "ignore_eos", "max_time", "n", "best_of", "stream",
       "cache_prompt", "timings_per_token", "return_progress",
     ]) + ["stream_options": .members(["include_usage", "continuous_usage_stats", "include_obfuscation"])]
@@ -55,6 +55,9 @@ struct GenerationFields: Sendable {
     stopName: String = "stop", choiceNames: [String] = ["n"], returnsTokenFields: Bool = false
   ) throws(ServingError) {
     sampling = try Self.sampling(reader, defaults: defaults)
+    if sampling.hasPenalty {
+      try reader.require("repeat_last_n", isOneOf: [-1], because: "penalties cover the whole text")
+    }
     sampling.logitBias = try LogitBias.read(reader, vocabularySize: vocabularySize, tokenizer: tokenizer)
     stopStrings = try Self.stopStrings(reader, stopName)
     stopTokenIDs = Set(
@@ -190,5 +193,11 @@ struct GenerationFields: Sendable {
     }
     if let found { return found.limit }
     return names.contains { reader.value($0) != nil } ? nil : standard
+  }
+}
+
+extension SamplingParameters {
+  fileprivate var hasPenalty: Bool {
+    repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0
   }
 }

@@ -10,10 +10,7 @@ enum MessagesEndpoint {
   static func handle(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let fields = try read(request, MessagesRequest.shape, exchange, service)
-    let chat = try MessagesRequest.chat(
-      fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
-      vocabularySize: service.tokenizer.vocabularySize)
+    let chat = try read(request, exchange, service)
     try chat.start(exchange, service) { prompt in
       MessagesReply(
         chat, identity: service.identity(prefix: "msg_"),
@@ -25,17 +22,17 @@ enum MessagesEndpoint {
   static func count(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let fields = try read(request, MessagesPrompt.countShape, exchange, service)
-    let prompt = try MessagesPrompt.read(fields, thinking: service.options.thinking)
-    let tokens = try prompt.tokens(service.tokenizer, service.chatFormat(), limit: service.textLimit)
-    exchange.respond(.json(["input_tokens": .int(tokens.count)]))
+    let chat = try read(request, exchange, service, needsLimit: false)
+    exchange.respond(.json(["input_tokens": .int(try chat.promptTokenCount(service))]))
   }
 
   private static func read(
-    _ request: HTTPRequest, _ shape: RequestShape, _ exchange: HTTPExchange, _ service: Service
-  ) throws(ServingError) -> FieldReader {
-    let fields = try request.readFields(shape, exchange, service)
+    _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service, needsLimit: Bool = true
+  ) throws(ServingError) -> ChatRequest {
+    let fields = try request.readFields(MessagesRequest.shape, exchange, service)
     try fields.checkModel(service)
-    return fields
+    return try MessagesRequest.chat(
+      fields, defaults: service.options.samplingDefaults, thinking: service.options.thinking,
+      vocabularySize: service.tokenizer.vocabularySize, needsLimit: needsLimit)
   }
 }

@@ -20,12 +20,6 @@ enum MessagesPrompt {
   private static let omitted = "omitted"
   private static let displays = ["summarized", omitted]
 
-  /// The body of a request to count tokens.
-  static let countShape = RequestShape.object(
-    shape + .any(["model"]) + .any(KnownFields.ignoredInMessages) + [
-      "output_config": .any, "output_format": .any,
-    ])
-
   /// - Parameter thinking: Whose budget applies where the request has none.
   static func read(
     _ reader: FieldReader, thinking: ThinkingDefaults

@@ -17,8 +17,10 @@ enum MessagesRequest {
 
   private static let formatShape = RequestShape.members(["type", "schema"])
 
+  /// - Parameter needsLimit: Whether the request must have `max_tokens`.
   static func chat(
-    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int
+    _ reader: FieldReader, defaults: SamplingDefaults, thinking: ThinkingDefaults, vocabularySize: Int,
+    needsLimit: Bool = true
   ) throws(ServingError) -> ChatRequest {
     try refuseThread(reader)
     try KnownFields.check(reader, also: KnownFields.neutralInMessages)
@@ -28,7 +30,7 @@ enum MessagesRequest {
       reader, defaults: defaults.parameters(prompt.samplingMode(defaults.chatFormat)),
       vocabularySize: vocabularySize,
       stopName: "stop_sequences")
-    guard reader.value("max_tokens") != nil else {
+    guard !needsLimit || reader.value("max_tokens") != nil else {
       throw .rejected(
         .badField("max_tokens", "max_tokens: expected an integer of 1 or more, found none; send one"))
     }
@@ -57,16 +59,20 @@ enum MessagesRequest {
 
   /// The schema of the answer, in the API's present field or in its older one.
   private static func format(_ reader: FieldReader) throws(ServingError) -> AnswerConstraint? {
-    let present = try reader.object("output_config")?.object("format")
-    let older = try reader.object("output_format")
-    if present != nil, older != nil {
+    let present = try format(reader.object("output_config")?.object("format"))
+    let older = try format(reader.object("output_format"))
+    if let present, let older, present.kind != older.kind {
       throw .rejected(
         .badField(
           "output_format",
-          "output_format: expected no second format next to 'output_config.format', found one; send one of the "
-            + "two"))
+          "output_format: expected the format of 'output_config.format', which means the same, found another one; "
+            + "send one of the two"))
     }
-    guard let format = present ?? older else { return nil }
+    return present ?? older
+  }
+
+  private static func format(_ format: FieldReader?) throws(ServingError) -> AnswerConstraint? {
+    guard let format else { return nil }
     guard let type = format.value("type"), type.stringValue == "json_schema" else {
       throw format.wrong("type", expected: "\"json_schema\"", found: format.value("type") ?? .null)
     }

@@ -10,7 +10,7 @@ struct NativeCompletionRequest: Sendable {
 
   /// Fields that `/v1/completions` reads in another way or not at all.
   static let own = [
-    "n_cmpl", "n_probs", "post_sampling_probs", "repeat_last_n", "response_fields",
+    "n_cmpl", "n_probs", "post_sampling_probs", "response_fields",
     "return_tokens", "samplers", "t_max_predict_ms",
   ]
 
@@ -64,9 +64,6 @@ struct NativeCompletionRequest: Sendable {
     if fields.sampling.seed == .max || fields.sampling.seed == GenerationSettings.randomSeed {
       fields.sampling.seed = nil
     }
-    if fields.sampling.hasPenalty {
-      try reader.require("repeat_last_n", isOneOf: [-1], because: "penalties cover the whole text")
-    }
     fields.maximumTokens = try GenerationFields.maximumTokens(reader, atLeast: 0, names: lengthNames)
     return fields
   }
@@ -111,11 +108,5 @@ struct NativeCompletionRequest: Sendable {
       throw reader.wrong(
         name, expected: "the default order, because the order of samplers cannot be changed", found: value)
     }
-  }
-}
-
-extension SamplingParameters {
-  fileprivate var hasPenalty: Bool {
-    repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0
   }
 }

@@ -18,7 +18,7 @@ enum ResponsesEndpoint {
   static func count(
     _ request: HTTPRequest, _ exchange: HTTPExchange, _ service: Service
   ) throws(ServingError) {
-    let count = try read(request, exchange, service).chat.prompt.tokenCount(service)
+    let count = try read(request, exchange, service).chat.promptTokenCount(service)
     exchange.respond(.json(["object": "response.input_tokens", "input_tokens": .int(count)]))
   }
 

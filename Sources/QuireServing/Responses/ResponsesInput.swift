@@ -55,7 +55,7 @@ struct ResponsesInput {
   /// request would parse them.
   private static func kept(_ item: JSONValue) -> JSONValue {
     var members = JSONObject()
-    for name in ["type", "role", "call_id", "name", "namespace", "arguments"] {
+    for name in ["type", "id", "role", "call_id", "name", "namespace", "arguments"] {
       members[name] = item[name]?.stringValue.map { .string($0) }
     }
     for name in ["content", "output", "summary"] {

@@ -34,7 +34,8 @@ struct ResponsesReply: Reply {
     isStreamed = delivery.isStreamed
     self.identity = identity
     repeated = request.repeated
-    items = store == nil ? [] : JSONValue.array(request.items).serializedBytes()
+    let items = store == nil ? [] : StoredItem.identified(request.items, of: identity.id)
+    self.items = JSONValue.array(items).serializedBytes()
     self.store = store
     includesReasoning = request.chat.includesReasoning
     summarizesReasoning = request.summarizesReasoning

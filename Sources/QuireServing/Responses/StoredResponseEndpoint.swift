@@ -63,7 +63,7 @@ enum StoredResponseEndpoint {
     try checkInclude(query)
     let limit = try query.int("limit", in: 1...100) ?? 20
     try query.require("order", isOneOf: ["asc", "desc"], because: "items are listed by their age")
-    var items = StoredItem.list(stored, of: id)
+    var items = stored.map(StoredItem.init)
     if query.value("order") != "asc" { items.reverse() }
     if let after = query.value("after") {
       guard let index = items.firstIndex(where: { $0.id == after }) else {

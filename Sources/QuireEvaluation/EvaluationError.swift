@@ -13,8 +13,10 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   case nothingToMeasure(model: String)
   /// None of the asked techniques of an ablation can be switched for the model.
   case nothingToCompare(model: String, reasons: [String])
-  /// An option that is out of range or contradicts another.
+  /// An option that is out of range, contradicts another, is missing or does not fit the model: wrong usage.
   case invalidOption(name: String, sentence: String)
+  /// A file or folder, or what it holds, that cannot be used; the sentence names it.
+  case unusableFile(String)
   /// A reference that cannot be compared with the model token by token.
   case mismatchedReference(
     reference: String, role: String = "the reference of", model: String, difference: String)
@@ -31,6 +33,14 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   /// A server that cannot be used; the sentence is the client's.
   case server(String)
 
+  /// Whether the options are wrong, and no file or machine is.
+  package var isUsage: Bool {
+    switch self {
+    case .invalidOption, .nothingToMeasure: true
+    default: false
+    }
+  }
+
   package var description: String {
     switch self {
     case .unreadableFile(let path, let purpose, let found):
@@ -44,7 +54,7 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
         + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text, or add --sensitivity"
     case .nothingToCompare(let model, let reasons):
       "expected a technique that can be switched for \(model), found none: \(reasons.joined(separator: "; "))"
-    case .invalidOption(_, let sentence):
+    case .invalidOption(_, let sentence), .unusableFile(let sentence):
       sentence
     case .mismatchedReference(let reference, let role, let model, let difference):
       "\(reference) cannot be \(role) \(model): \(difference); "

@@ -1,3 +1,4 @@
+import QuireEvaluation
 import QuirePacks
 import QuireText
 
@@ -64,14 +65,22 @@ enum Program {
       try command.run(arguments)
       return Terminal.exitCode
     } catch let error as UsageError {
-      Terminal.errorLine("quire \(error.command): \(error)")
-      return 2
+      return refuse(error.description, by: error.command ?? command.name)
+    } catch let error as EvaluationError where error.isUsage {
+      return refuse(error.description, by: command.name)
+    } catch let error as SpeedError where error.isUsage {
+      return refuse(error.description, by: command.name)
     } catch is ReportedFailure {
       return 1
     } catch {
       Terminal.errorLine("quire \(command.name): \(error)")
       return 1
     }
+  }
+
+  private static func refuse(_ sentence: String, by command: String) -> Int32 {
+    Terminal.errorLine("quire \(command): \(sentence)")
+    return 2
   }
 
   private static func showHelp(_ words: [String]) -> Int32 {

@@ -68,6 +68,16 @@ import Testing
     #expect(session.transcript.components(separatedBy: "tokens/s]").count == 2)
   }
 
+  /// The terminal takes a Control-D during an answer for the end of a line, and the next prompt for what it was.
+  @Test func controlDDuringAnAnswerLeavesAfterIt() throws {
+    let session = try chat(["--context", "131072", "--max-tokens", "3000"], isEndless: true)
+    session.type("go\r")
+    #expect(session.wait(for: "word9", after: "go"))
+    session.type("\u{4}")
+    #expect(session.finish() == 0)
+    #expect(session.transcript.contains("3000 new tokens"))
+  }
+
   private enum ChatHint { static let text = "Control-C again, Control-D or /exit leaves" }
 
   @Test(arguments: [SIGINT, SIGTERM, SIGHUP])

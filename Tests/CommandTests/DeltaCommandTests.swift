@@ -52,6 +52,22 @@ import Testing
     #expect(try evaluate().output.replacing("\n  ", with: " ").contains(note))
   }
 
+  /// A given parent that is none is said by every command that reads the model.
+  @Test func evaluateSaysThatAGivenParentIsNone() throws {
+    try makePacks()
+    let text = place.place("text.txt")
+    try Data("hello there, hello all\n".utf8).write(to: URL(fileURLWithPath: text))
+    let other = place.place("other.quire")
+    let outcome = try run(
+      "evaluate", place.place("delta.quire"), "--parent", other, "--text", text, "--no-tasks", "--no-speed",
+      "--quiet")
+    #expect(outcome.status == 0)
+    #expect(
+      outcome.errors.hasPrefix("note: expected the parent of ")
+        && outcome.errors.contains("at \(other), found it"),
+      "\(outcome.errors)")
+  }
+
   /// What a pack keeps of an evaluation is true of the pack that it becomes.
   @Test func storedSizesAreNotOfTheParent() throws {
     try makePacks()
@@ -230,7 +246,7 @@ import Testing
       }
     }
     #expect(try bytes("base.quire") == before)
-    expectRefusal(
+    expectUsageError(
       try BuiltProgram.quire.run(["evaluate", "-", "--store"], input: before), by: "evaluate",
       ["--store: expected the path of a pack"])
   }

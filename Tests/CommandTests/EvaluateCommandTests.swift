@@ -111,7 +111,7 @@ import Testing
         outcome.errors, by: "evaluate", ["--gate: expected a model to judge, found only the reference"])
     }
     #expect(try BuiltProgram.quire.run(subject.words(options + ["--json", path])).status == 0)
-    expectRefusal(
+    expectUsageError(
       try BuiltProgram.quire.run(["report", path] + gate), by: "report", ["found only the reference"])
   }
 
@@ -210,7 +210,7 @@ import Testing
     #expect(try json(outcome(300))["method"]?["tasks"]?["maximumTokens"]?["thinking"] == 300)
     let alone = try json(outcome(300, ["--no-thinking"]))["method"]?["tasks"]?["maximumTokens"]
     #expect(alone?["nonThinking"] == 300 && alone?["thinking"] == 256)
-    expectRefusal(
+    expectUsageError(
       try outcome(1024), by: "evaluate", ["--max-tokens: expected at most", "1024 positions", "found 1024"])
   }
 
@@ -266,7 +266,7 @@ import Testing
     let speed = try BuiltProgram.quire.run(
       ["evaluate", place.checkpoint.path, "--no-tasks", "--no-text", "--quiet"])
     #expect(speed.status == 0, "\(speed.errors)")
-    expectRefusal(
+    expectUsageError(
       try BuiltProgram.quire.run(
         ["evaluate", place.checkpoint.path, "--no-tasks", "--no-text", "--no-speed", "--quiet"]),
       by: "evaluate",
@@ -282,7 +282,10 @@ import Testing
     func refuse(_ words: [String], _ parts: [String]) throws {
       expectRefusal(try BuiltProgram.quire.run(words), by: "evaluate", parts)
     }
-    try refuse(
+    func refuseUsage(_ words: [String], _ parts: [String]) throws {
+      expectUsageError(try BuiltProgram.quire.run(words), by: "evaluate", parts)
+    }
+    try refuseUsage(
       ["evaluate", place.checkpoint.path, "--quiet", "--no-tasks", "--kv-cache", "int8"],
       ["found only the reference", "give one or leave the types out"])
     let twice = try BuiltProgram.quire.run([
@@ -293,7 +296,7 @@ import Testing
       twice.errors.contains(
         "expected different types among float16, int8 and float32, separated by commas, found 'float16,float16'"
       ))
-    try refuse(
+    try refuseUsage(
       ["evaluate", place.checkpoint.path, "--quiet"],
       ["neither a task file nor a text", "give one with --tasks or --text"])
     try refuse(
@@ -306,8 +309,8 @@ import Testing
     let empty = subject.data.write([], to: "empty.txt")
     try refuse(subject.words(["--text", empty]), ["expected", "empty.txt", "found none", "give a file"])
     let pack = try place.pack()
-    try refuse(subject.words(model: pack, ["--recipe", place.recipe(Self.recipe)]), ["recipe", "pack"])
-    try refuse(
+    try refuseUsage(subject.words(model: pack, ["--recipe", place.recipe(Self.recipe)]), ["recipe", "pack"])
+    try refuseUsage(
       subject.words(["--store"]), ["--store: expected one pack", "found the folder", "or leave it out"])
     let other = Workplace(TinyCheckpoint(vocabularySize: 352))
     try refuse(

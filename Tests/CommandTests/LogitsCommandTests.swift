@@ -61,14 +61,14 @@ import Testing
   @Test func refusesWhatCannotBe() throws {
     let place = Workplace()
     let output = place.place("l.safetensors")
-    expectRefusal(
+    expectUsageError(
       try Self.write(place.checkpoint.path, [1, 320], to: output), by: "logits",
       ["expected ids below 320", "found 320"])
     expectRefusal(
       try Self.write(place.checkpoint.path, [1], to: place.place("absent/l.safetensors")), by: "logits",
       ["expected to write", "found: no such file or directory", "choose another path"])
     let odd = Workplace(TinyCheckpoint(headSize: 24))
-    expectRefusal(
+    expectUsageError(
       try Self.write(odd.checkpoint.path, [1], ["--kv-cache", "int8"], to: output), by: "logits",
       ["expected heads of a multiple of 16", "found 24", "choose float16"])
     #expect(place.outputs == [])

@@ -12,6 +12,16 @@ func expectRefusal(
   expectOneSentence(outcome.errors, by: command, parts, comment, sourceLocation: sourceLocation)
 }
 
+/// The same for wrong usage: exit code 2.
+func expectUsageError(
+  _ outcome: Tool.Outcome, by command: String, _ parts: [String],
+  _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  #expect(outcome.status == 2, comment, sourceLocation: sourceLocation)
+  #expect(outcome.output == "", comment, sourceLocation: sourceLocation)
+  expectOneSentence(outcome.errors, by: command, parts, comment, sourceLocation: sourceLocation)
+}
+
 /// Expects one line in the command's name that holds all of `parts` and nothing that only a programmer reads.
 func expectOneSentence(
   _ errors: String, by command: String, _ parts: [String], _ comment: Comment? = nil,

@@ -235,6 +235,41 @@ import Testing
     #expect(outcome.errors == "quire \(slip.words[0]): \(slip.sentence)\n")
   }
 
+  /// Options that are wrong for the demo's model, or contradict each other; OUT is a path where nothing is.
+  static let slipsWithAModel: [Slip] = [
+    .init(words: ["evaluate", "--no-speed", "--no-tasks", "--no-text"], sentence: "switch all of it off"),
+    .init(words: ["evaluate", "--tasks", "t.jsonl:mlmu"], sentence: "found 'mlmu' in t.jsonl:mlmu"),
+    .init(words: ["evaluate", "--store"], sentence: "--store: expected one pack"),
+    .init(words: ["evaluate", "--no-tasks", "--kv-cache", "int8"], sentence: "found only the reference"),
+    .init(words: ["evaluate", "--reference", demo], sentence: "which is its own reference"),
+    .init(
+      words: ["evaluate", "--no-text", "--max-tokens", "5000"], sentence: "--max-tokens: expected at most"),
+    .init(words: ["evaluate", "--json", "OUT", "--html", "OUT"], sentence: "which --json names too"),
+    .init(words: ["ablate", "--json", "OUT", "--html", "OUT"], sentence: "which --json names too"),
+    .init(words: ["bench", "--context", "100000"], sentence: "expected at most 1024 positions"),
+    .init(
+      words: ["logits", "--tokens", "768", "--output", "OUT"], sentence: "--tokens: expected ids below 768"),
+    .init(
+      words: [
+        "logits", "--tokens", [String](repeating: "1", count: 1025).joined(separator: ","), "--output", "OUT",
+      ],
+      sentence: "--tokens: expected at most 1024 tokens"),
+    .init(words: ["serve", "--port", "0", "--kv-memory", "1"], sentence: "--kv-memory: expected at least"),
+    .init(
+      words: ["serve", "--port", "0", "--context", "5000"], sentence: "--context: expected at most 1024"),
+    .init(words: ["generate", "-p", "x", "--context", "5000"], sentence: "--context: expected at most 1024"),
+  ]
+  private static var demo: String { Workplace.demo }
+
+  @Test(arguments: slipsWithAModel)
+  func aSlipThatTheModelShowsIsWrongUsage(_ slip: Slip) throws {
+    let folder = TemporaryFolder()
+    let words = slip.words.dropFirst().map { $0 == "OUT" ? folder.path + "/out" : $0 }
+    let outcome = try Self.quire.run([slip.words[0], Workplace.demo] + words)
+    expectUsageError(outcome, by: slip.words[0], [slip.sentence])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+  }
+
   /// The last of two different values counts, which is said.
   @Test(arguments: [
     (

@@ -116,6 +116,21 @@ import Testing
     #expect(read.map(\.maximumTokens) == [5, nil])
     #expect(read.map(\.mode) == [.thinking, .nonThinking])
     #expect(try RecordedRequests.bundled.requests.count >= 10)
+    #expect(try RecordedRequests.bundled.ignored == [])
+  }
+
+  /// Members that would change answers and are not read are counted, unless they ask for what is done anyway.
+  @Test func ignoredMembersAreCounted() throws {
+    func line(_ members: String) -> String {
+      #"{"messages": [{"role": "user", "content": "hi"}], \#(members)}"# + "\n"
+    }
+    let text =
+      line(#""n": 1, "stop": null, "response_format": {"type": "text"}, "temperature": 0.3"#)
+      + line(#""n": 2, "stop": ["\n"], "response_format": {"type": "json_object"}"#)
+      + line(#""stop": "x", "presence_penalty": 0.0, "tool_choice": "auto""#)
+    let ignored = try RecordedRequests(Array(text.utf8), name: "r.jsonl").ignored
+    #expect(ignored.map(\.name) == ["n", "response_format", "stop"])
+    #expect(ignored.map(\.requestCount) == [1, 1, 2])
   }
 
   @Test(arguments: [

@@ -172,6 +172,16 @@ final class TinySubject: Sendable {
     #expect(rows[1]["perplexity"] == nil)
     #expect(rows[2]["klMean"] == compared.rows[1].json["klMean"])
     #expect(rows[2]["weightErrors"] != nil, "the converter's own figures stay")
+    // What an evaluation said of its reference is not true of the next one.
+    let note = "expected the adapters that it was made with in the reference, found the pack made without x"
+    func storedNotes(_ notes: [String]) throws -> JSONValue? {
+      var report = compared
+      report.rows[1].notes = notes
+      try report.store(inPack: pack)
+      return try PackReader(path: pack).manifest.rows[2]["notes"]
+    }
+    #expect(try storedNotes([note]) == [.string(note)])
+    #expect(try storedNotes([]) == nil)
     #expect(try Evaluator(model: pack, options: options).run().rows[0].text == alone.rows[0].text)
   }
 

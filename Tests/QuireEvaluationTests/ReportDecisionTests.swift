@@ -183,6 +183,23 @@ import Testing
     #expect(outcomes[1].sentence == "plain: expected all>=-1pt, found -3.00 ± 0.70 pt")
   }
 
+  /// Names with what separates conditions stand in quotes.
+  @Test(arguments: [
+    ("sums, hard", #""sums, hard">=50%, size<=9"#), ("a<=b", #""a<=b".thinking>=50%, size<=9"#),
+    (#"3" screws, long"#, #"size<=9,"3"" screws, long" >= 50%"#), (#"3" screws"#, #"3" screws>=50%,size<=9"#),
+  ])
+  func namesWithSeparatorsAreQuoted(task: String, gate: String) throws {
+    var tasks = JSONObject()
+    tasks[task] = ["thinking": Self.score(0.88, lost: 0, won: 0)]
+    tasks["all"] = tasks[task]
+    let report = try Self.single(["tasks": .object(tasks), "sizeBytes": 5])
+    #expect(try Gate(gate).outcomes(of: report).map(\.verdict) == [.met, .met])
+    // The names in a refusal can be used as they are.
+    let refusal = #expect(throws: EvaluationError.self) { try Gate("x>=1%").outcomes(of: report) }
+    let names = try #require(refusal?.description.firstMatch(of: /top1, (.*), tasks, a task also/)).1
+    #expect(try Gate("\(names)>=50%").outcomes(of: report).map(\.verdict) == [.met])
+  }
+
   /// A report of one row with these members beside the reference.
   private static func single(_ members: JSONObject) throws -> ReportView {
     let rows: [JSONValue] = [row("reference", ["step": "reference"]), row("pack", members)]

@@ -33,7 +33,8 @@ import Testing
     let estimate = Estimate(value: 10, standardError: 1.5)
     #expect(estimate.isWithinNoise(of: 13))
     #expect(!estimate.isWithinNoise(of: 13.01))
-    #expect(Estimate(value: 10, standardError: nil).isWithinNoise(of: 99))
+    #expect(!Estimate(value: 10, standardError: nil).isWithinNoise(of: 10))
+    #expect(!estimate.isWithinNoise(of: Estimate(value: 10, standardError: nil)))
     // √(3² + 4²) = 5.
     #expect(Estimate(value: 0, standardError: 3).isWithinNoise(of: Estimate(value: 10, standardError: 4)))
     #expect(!Estimate(value: 0, standardError: 3).isWithinNoise(of: Estimate(value: 10.1, standardError: 4)))

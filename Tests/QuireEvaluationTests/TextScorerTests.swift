@@ -100,6 +100,24 @@ import Testing
     }
   }
 
+  /// Positions that all agree, in several documents, do not say that the next one would.
+  @Test func agreementEverywhereHasAnError() throws {
+    func agreement(_ divergence: Double, documentCount: Int = 4) throws -> Estimate {
+      var score = TokenScore()
+      (score.divergence, score.agreesOnTop) = (divergence, true)
+      let text = TextScore(
+        [TokenScore](repeating: score, count: 400), documents: (0..<400).map { $0 % documentCount },
+        documentCount: documentCount, isCompared: true)
+      return try #require(text.comparison).topOneAgreement
+    }
+    let error = try #require(try agreement(0.01).standardError)
+    // One disagreement in 402 positions.
+    #expect(abs(error - (401.0 / 402 / 402 / 402).squareRoot()) < 1e-9)
+    #expect(try agreement(0.01).value == 1)
+    #expect(try agreement(0) == Estimate(value: 1, standardError: 0), "the same distributions")
+    #expect(try agreement(0.01, documentCount: 1).standardError == nil)
+  }
+
   /// A checkpoint that streams through its layers gives the bits of one in memory, for windows of several batches too,
   /// and again for the next comparison.
   @Test(arguments: [false, true])

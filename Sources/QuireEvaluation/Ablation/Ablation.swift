@@ -63,7 +63,8 @@ package struct Ablation: Sendable {
       plan: plan, results: results, subject: subject,
       method: AblationReport.Method(
         model: model, requests: recorded.name, requestCount: requests.items.count,
-        leftOutCount: requests.leftOut, promptTokens: requests.promptTokens, slots: options.slots,
+        leftOutCount: requests.leftOut, ignored: recorded.ignored, promptTokens: requests.promptTokens,
+        slots: options.slots,
         rounds: options.roundCount, threadCount: options.threadCount,
         instructionSet: options.instructionSet.rawValue))
   }

@@ -14,6 +14,11 @@ extension AblationReport {
       "rows": .array(rows.map(Self.json)), "variants": .array(variants.map(json)),
       "sentences": .array(sentences.map { .string($0) }), "notes": .array(notes.map { .string($0) }),
     ]
+    if !method.ignored.isEmpty {
+      var ignored = JSONObject()
+      for member in method.ignored { ignored[member.name] = .int(member.requestCount) }
+      members["requestMembersIgnored"] = .object(ignored)
+    }
     if let total { members["allTogether"] = Self.json(total) }
     if let totalAccuracy { members["allTogetherAccuracy"] = Self.json(totalAccuracy) }
     if let provenance { members["provenance"] = provenance.json }

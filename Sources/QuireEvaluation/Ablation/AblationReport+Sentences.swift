@@ -1,3 +1,5 @@
+import QuireFiles
+
 extension AblationReport {
   /// The findings, a sentence each.
   var sentences: [String] {
@@ -60,6 +62,12 @@ extension AblationReport {
   /// What the report cannot show.
   var notes: [String] {
     var notes = plan.notes.map { "Not shown: \($0)." }
+    if !method.ignored.isEmpty {
+      let list = method.ignored.map { "\($0.name) in \(CountText.of($0.requestCount, "request"))" }
+      notes.append(
+        "Ignored in the recorded requests: \(list.joined(separator: ", ")); each request has one greedy answer without "
+          + "conditions on its text.")
+    }
     if method.rounds == 1 {
       notes.append(
         "One round was measured, so nothing says how far another would differ; give --rounds 3 or more.")

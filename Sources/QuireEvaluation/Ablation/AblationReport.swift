@@ -8,6 +8,8 @@ package struct AblationReport: Sendable {
     package let requestCount: Int
     /// Requests that were longer than the context.
     package let leftOutCount: Int
+    /// Members of the requests that were ignored although they change answers.
+    package let ignored: [RecordedRequests.IgnoredMember]
     package let promptTokens: Int
     package let slots: Int
     package let rounds: Int

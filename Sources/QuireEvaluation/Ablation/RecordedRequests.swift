@@ -5,7 +5,8 @@ package import QuireText
 /// Chat requests as clients sent them, one JSON object a line: `{"messages": […], "max_tokens": 64}`.
 ///
 /// `tools`, `max_completion_tokens` and `chat_template_kwargs.enable_thinking` are read as well. All else that OpenAI's
-/// body may have, such as a temperature, is ignored: answers are greedy, so that they can be compared.
+/// body may have, such as a temperature, is ignored: answers are greedy, so that they can be compared. What would make the
+/// answers others or more is counted, so that the report can say it.
 package struct RecordedRequests: Sendable, Equatable {
   package struct Request: Sendable, Equatable {
     package let messages: [ChatMessage]
@@ -15,9 +16,17 @@ package struct RecordedRequests: Sendable, Equatable {
     package let maximumTokens: Int?
   }
 
+  /// A member that is ignored although it would change answers, and in how many requests.
+  package struct IgnoredMember: Sendable, Equatable {
+    package let name: String
+    package let requestCount: Int
+  }
+
   /// The file, or "bundled".
   package let name: String
   package let requests: [Request]
+  /// In the order of their names; only members that a request has.
+  package let ignored: [IgnoredMember]
 
   /// The file in a checkpoint's folder's parent that is used when no file is given, next to its `tasks.jsonl`.
   package static let fileName = "requests.jsonl"
@@ -37,6 +46,7 @@ package struct RecordedRequests: Sendable, Equatable {
   package init(_ bytes: [UInt8], name: String) throws(EvaluationError) {
     self.name = name
     var requests: [Request] = []
+    var ignored: [String: Int] = [:]
     for line in JSONLines(bytes) {
       let value: JSONValue
       do throws(JSONError) { value = try JSONValue.parse(line.bytes) } catch {
@@ -44,9 +54,26 @@ package struct RecordedRequests: Sendable, Equatable {
           file: name, line: line.number, expected: "a JSON object", found: "an error (\(error))")
       }
       requests.append(try Self.request(TaskLine(value: value, file: name, number: line.number)))
+      for (member, usual) in Self.ignoredMembers where Self.asks(value[member], besides: usual) {
+        ignored[member, default: 0] += 1
+      }
     }
     guard !requests.isEmpty else { throw .emptyFile(path: name, expected: "at least one request") }
     self.requests = requests
+    self.ignored = ignored.sorted { $0.key < $1.key }.map {
+      IgnoredMember(name: $0.key, requestCount: $0.value)
+    }
+  }
+
+  /// Members that change what is answered, each with the values that mean the same as no member.
+  private static let ignoredMembers: [(String, [JSONValue])] = [
+    ("n", [1]), ("stop", [[], ""]), ("response_format", [["type": "text"]]), ("tool_choice", ["auto"]),
+    ("logit_bias", [[:]]), ("frequency_penalty", [0, 0.0]), ("presence_penalty", [0, 0.0]),
+  ]
+
+  private static func asks(_ value: JSONValue?, besides usual: [JSONValue]) -> Bool {
+    guard let value, !value.isNull else { return false }
+    return !usual.contains(value)
   }
 
   private static func request(_ line: TaskLine) throws(EvaluationError) -> Request {

@@ -12,6 +12,9 @@ import QuireFiles
 /// | prompt, decode | tokens/s, or a change from the reference: `-5%`, `+20%` |
 /// | a task's name, or tasks | accuracy in %, or change from the reference in pt (points); `gsm8k.thinking` for one mode |
 ///
+/// A task's name with a comma, `<=` or `>=` in it stands in double quotes: `"a, b".thinking>=50%`. A quote in it is
+/// written twice.
+///
 /// A limit that every model meets, or none, is refused: it was meant in another unit.
 ///
 /// A task without a mode is a condition for every mode that was asked; of a name that is also another task's with a mode,
@@ -24,8 +27,8 @@ package struct Gate: Sendable, Equatable {
   /// Throws one sentence for a condition that cannot be read.
   package init(_ text: String) throws(EvaluationError) {
     var conditions: [GateCondition] = []
-    for part in text.split(separator: ",") {
-      let word = TaskProblem.stripped(String(part))
+    for part in GateText.parts(of: text) {
+      let word = TaskProblem.stripped(part)
       if !word.isEmpty { conditions.append(try GateCondition(word)) }
     }
     guard !conditions.isEmpty else {
@@ -126,11 +129,11 @@ package struct GateCondition: Sendable, Equatable {
 
   init(_ text: String) throws(EvaluationError) {
     self.text = text
-    guard let sign = text.firstRange(of: "<=") ?? text.firstRange(of: ">=") else {
+    guard let sign = GateText.sign(in: text) else {
       throw Self.refusal(text, "a quantity, <= or >=, and a number")
     }
     isUpper = text[sign] == "<="
-    quantity = TaskProblem.stripped(String(text[..<sign.lowerBound]))
+    quantity = GateText.unquoted(TaskProblem.stripped(String(text[..<sign.lowerBound])))
     var number = TaskProblem.stripped(String(text[sign.upperBound...]))
     var factor = 1.0
     var unit = Unit.plain
@@ -236,7 +239,7 @@ package struct GateCondition: Sendable, Equatable {
       let names = tasks.filter { $0 != TaskProblem.aggregateName } + (tasks.isEmpty ? [] : [Self.allTasks])
       throw Self.refusal(
         text,
-        "one of \((Self.quantities + names).joined(separator: ", "))"
+        "one of \((Self.quantities + names.map(GateText.quoted)).joined(separator: ", "))"
           + (names.isEmpty ? "" : ", a task also with .thinking or .non-thinking where that was asked"))
     }
     guard unit == .percent || unit == .points else {

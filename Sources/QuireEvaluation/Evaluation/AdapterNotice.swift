@@ -27,8 +27,11 @@ extension ModelSource {
 
   private static let adapterEnding = "/" + LoRAAdapter.weightsName
 
+  /// How the notice begins, which is about an evaluation and not about the pack.
+  static let adapterNoticeStart = "expected the adapters that it was made with in the reference, "
+
   private static func adapterNotice(_ own: String, _ name: String, _ other: String) -> String {
-    "expected the adapters that it was made with in the reference, found the pack made \(own) \(name) and the reference "
+    adapterNoticeStart + "found the pack made \(own) \(name) and the reference "
       + "\(other); the figures count the adapter as a difference, so name the same with --adapter"
   }
 }

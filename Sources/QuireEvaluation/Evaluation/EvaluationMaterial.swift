@@ -156,9 +156,8 @@ struct EvaluationMaterial {
       } else {
         "change the member \"task\" in the lines of one of them"
       }
-    return .invalidOption(
-      name: "tasks",
-      sentence: "expected files of different tasks, found the task \"\(name)\" in \(first.path) and in "
+    return .unusableFile(
+      "expected files of different tasks, found the task \"\(name)\" in \(first.path) and in "
         + "\(second.path); \(advice)")
   }
 
@@ -228,10 +227,8 @@ struct EvaluationMaterial {
     _ problem: TaskProblem, _ found: Int, _ method: TaskMethod, _ positions: Int
   ) -> EvaluationError {
     let start = problem.prompt.prefix(60).replacing("\n", with: " ")
-    return .invalidOption(
-      name: "tasks",
-      sentence:
-        "\(method.file): expected prompts of at most \(positions - 1) tokens, because the model has \(positions) "
+    return .unusableFile(
+      "\(method.file): expected prompts of at most \(positions - 1) tokens, because the model has \(positions) "
         + "positions, found \(found) in a problem of the task \"\(problem.task)\" that begins with \"\(start)\"; shorten "
         + "or remove it")
   }

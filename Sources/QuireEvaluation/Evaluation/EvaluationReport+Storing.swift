@@ -93,7 +93,7 @@ extension EvaluationReport {
       dropped += kept.dropped.filter { !dropped.contains($0) }
       guard let measured else { return kept.json }
       let materials = StoredMaterial.of(method)
-      return materials.reduce(kept.json.merging(measured, keeping: ["step", "notes"])) { $1.noted(in: $0) }
+      return materials.reduce(kept.json.merging(measured, keeping: ["step"])) { $1.noted(in: $0) }
     }
     // It is about the checkpoint, whose row is the first.
     if let sensitivity, measured[0] != nil, var first = stored[0].objectValue {
@@ -156,19 +156,36 @@ private struct StoredRow {
       if material.hasFigures(in: row) { names.append(material.name(in: row)) }
       row = material.dropped(from: row)
     }
-    if measured != nil, var object = row.objectValue {
-      object["notes"] = notes
+    if let measured, var object = row.objectValue {
+      object["notes"] = notes(of: measured)
       row = .object(object)
     }
     return StoredRow(row, dropped: names)
   }
 
-  /// The notes without the parts of a delta pack's size, which the pack has only as it is stored now; nil without any.
+  /// The notes of the conversion; nil without any.
   var notes: JSONValue? {
-    let kept = (json["notes"]?.arrayValue ?? []).filter {
-      !($0.stringValue?.hasPrefix(ModelSource.deltaNoticeStart) ?? false)
+    let kept = ownNotes
+    return kept.isEmpty ? nil : .array(kept.map { .string($0) })
+  }
+
+  /// The notes of the conversion, or of the evaluation's own one, then what this evaluation says of its reference; nil
+  /// without any.
+  private func notes(of measured: EvaluationRow) -> JSONValue? {
+    let own = ownNotes
+    let new = measured.notes.filter {
+      own.isEmpty
+        ? !$0.hasPrefix(ModelSource.deltaNoticeStart) : $0.hasPrefix(ModelSource.adapterNoticeStart)
     }
-    return kept.isEmpty ? nil : .array(kept)
+    return own.isEmpty && new.isEmpty ? nil : .array((own + new).map { .string($0) })
+  }
+
+  /// Without the parts of a delta pack's size, which the pack has only as it is stored now, and without what an evaluation
+  /// said of its reference.
+  private var ownNotes: [String] {
+    let starts = [ModelSource.deltaNoticeStart, ModelSource.adapterNoticeStart]
+    return (json["notes"]?.arrayValue ?? []).compactMap(\.stringValue)
+      .filter { note in !starts.contains(where: note.hasPrefix) }
   }
 }
 
@@ -245,12 +262,10 @@ extension JSONValue {
 
   /// The row with what was measured; on a conflict that is used, except for the keys in `kept`.
   fileprivate func merging(_ measured: EvaluationRow, keeping kept: [String]) -> JSONValue {
-    var row = measured
-    row.notes.removeAll { $0.hasPrefix(ModelSource.deltaNoticeStart) }
-    guard var object = objectValue, let members = row.json.objectValue?.members else { return self }
-    // The path is that of the machine that measured. What was not measured this time is kept.
+    guard var object = objectValue, let members = measured.json.objectValue?.members else { return self }
+    // The path is that of the machine that measured; notes are chosen before. What was not measured this time is kept.
     for member in members
-    where member.key != "path" && !member.value.hasNoFigures
+    where member.key != "path" && member.key != "notes" && !member.value.hasNoFigures
       && (!kept.contains(member.key) || object[member.key] == nil)
     {
       object[member.key] = member.value

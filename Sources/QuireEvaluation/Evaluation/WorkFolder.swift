@@ -15,9 +15,8 @@ final class WorkFolder: Sendable {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
       }
     } catch {
-      throw .invalidOption(
-        name: "workFolder",
-        sentence: "expected a folder for temporary packs at \(parent), found none that can be written to; "
+      throw .unusableFile(
+        "expected a folder for temporary packs at \(parent), found none that can be written to; "
           + "set TMPDIR to another folder")
     }
   }

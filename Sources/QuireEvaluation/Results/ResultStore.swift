@@ -69,9 +69,8 @@ final class ResultStore {
   }
 
   static func unwritable(_ path: String, _ failure: FileFailure) -> EvaluationError {
-    .invalidOption(
-      name: "resultsFolder",
-      sentence: "expected to keep results in \(path), found: \(failure.reason); "
+    .unusableFile(
+      "expected to keep results in \(path), found: \(failure.reason); "
         + failure.remedy(choosing: "write the report into another folder"))
   }
 }

@@ -6,6 +6,11 @@ package enum SpeedError: Error, CustomStringConvertible, Equatable {
   case memory(needed: SpeedMemory, available: Int)
   case positions(wanted: Int, most: Int)
 
+  /// Whether the options ask for what the model cannot do, on any machine.
+  package var isUsage: Bool {
+    if case .positions = self { true } else { false }
+  }
+
   package var description: String {
     switch self {
     case .memory(let needed, let available):

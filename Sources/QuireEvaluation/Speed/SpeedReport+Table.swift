@@ -42,8 +42,9 @@ extension SpeedReport {
         [
           lookup.text.rawValue, "\(row.plan.context)", "\(row.plan.tokens)",
           number(lookup.plainTokensPerSecond, 2), number(row.tokensPerSecond, 2),
-          number(row.tokensPerSecond / lookup.plainTokensPerSecond, 2) + "×",
-          "\(lookup.stepCount)", "\(lookup.draftCount)", "\(lookup.acceptedDraftCount)",
+          ratio(row, to: lookup.plainTokensPerSecond, draftCount: lookup.draftCount),
+          "\(lookup.stepCount)", "\(lookup.draftCount)",
+          accepted(lookup.acceptedDraftCount, of: lookup.draftCount),
         ]
       }
     }
@@ -65,8 +66,9 @@ extension SpeedReport {
         [
           number(draft.acceptance, 1), "\(row.plan.batch)", "\(row.plan.context)", "\(draft.tokenCount)",
           number(draft.plainTokensPerSecond, 2), number(row.tokensPerSecond, 2),
-          number(row.tokensPerSecond / draft.plainTokensPerSecond, 2) + "×",
-          "\(draft.stepCount)", "\(draft.draftCount)", "\(draft.acceptedDraftCount)",
+          ratio(row, to: draft.plainTokensPerSecond, draftCount: draft.draftCount),
+          "\(draft.stepCount)", "\(draft.draftCount)",
+          accepted(draft.acceptedDraftCount, of: draft.draftCount),
         ]
       }
     }
@@ -75,6 +77,15 @@ extension SpeedReport {
     return
       "\ndrafts: answers and the share of right drafts prescribed to the engine, in turns with the same engine without drafts\n"
       + Self.stacked(table, keyCount: 2, width: width)
+  }
+
+  /// What drafts are worth; a dash where none were made, because the quotient of two equal engines is noise.
+  private func ratio(_ row: Row, to plain: Double, draftCount: Int) -> String {
+    draftCount > 0 ? number(row.tokensPerSecond / plain, 2) + "×" : NumberText.missing
+  }
+
+  private func accepted(_ count: Int, of draftCount: Int) -> String {
+    draftCount > 0 ? "\(count)" : NumberText.missing
   }
 
   private func cells(_ row: Row) -> [String] {

@@ -29,15 +29,16 @@ package struct Estimate: Sendable, Equatable {
       })
   }
 
-  /// Whether the value is less than two standard errors away from `expected`; true when the error is not known.
+  /// Whether the value is at most two standard errors away from `expected`; false when the error is not known, so that
+  /// nothing is called noise without evidence.
   package func isWithinNoise(of expected: Double) -> Bool {
-    guard let standardError else { return true }
+    guard let standardError else { return false }
     return abs(value - expected) <= Self.noiseWidth * standardError
   }
 
   /// As `isWithinNoise(of:)`, for another independent estimate.
   package func isWithinNoise(of other: Estimate) -> Bool {
-    guard let mine = standardError, let theirs = other.standardError else { return true }
+    guard let mine = standardError, let theirs = other.standardError else { return false }
     let error = (mine * mine + theirs * theirs).squareRoot()
     return abs(value - other.value) <= Self.noiseWidth * error
   }

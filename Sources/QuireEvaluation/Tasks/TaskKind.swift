@@ -5,7 +5,8 @@ package import QuireText
 /// The definitions of gsm8k, mmlu, arc, hellaswag and ifeval are those of lm-evaluation-harness 0.4, so that figures
 /// can be compared; the enum only forwards to `Kinds/`.
 package enum TaskKind: String, Sendable, CaseIterable {
-  /// A reply is right when it equals the answer.
+  /// A reply is right when it equals the answer as text, byte for byte: 43.0 is not 43, as for lm-evaluation-harness's
+  /// exact_match. Numbers are compared by value only in `qa`.
   case exact
   /// Plain questions and answers.
   case qa
@@ -39,7 +40,7 @@ package enum TaskKind: String, Sendable, CaseIterable {
   /// How an answer is found in a reply, in words.
   package func extraction(_ mode: ThinkingMode) -> String {
     switch self {
-    case .exact: "the whole reply equals the answer"
+    case .exact: "the whole reply equals the answer as text: 43.0 is not 43"
     case .qa: QuestionTask.extraction
     case .gsm8k: GSM8KTask.extraction
     case .mmlu: mode == .thinking ? ChoiceTask.letterExtraction : "the most probable letter"

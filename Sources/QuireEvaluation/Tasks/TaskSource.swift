@@ -73,10 +73,8 @@ package struct TaskSource: Sendable, Equatable {
     guard let shotFile, shotCount > 0 else { return [] }
     let found = try TaskFile.read(path: shotFile, kind: kind, task: name)
     guard found.count >= shotCount else {
-      throw .invalidOption(
-        name: "tasks",
-        sentence:
-          "expected \(shotCount) solved examples in \(shotFile), found \(found.count); give a file with more or "
+      throw .unusableFile(
+        "expected \(shotCount) solved examples in \(shotFile), found \(found.count); give a file with more or "
           + "lower the description's count")
     }
     return found.prefix(shotCount).map { TaskShot(question: $0.prompt, answer: $0.answer) }
@@ -144,7 +142,7 @@ extension TaskSource {
   }
 
   private static func refusal(_ path: String, _ expected: String, _ found: String) -> EvaluationError {
-    .invalidOption(
-      name: "tasks", sentence: "\(path): expected \(expected), found \(found); correct the description")
+    .unusableFile(
+      "\(path): expected \(expected), found \(found); correct the description")
   }
 }

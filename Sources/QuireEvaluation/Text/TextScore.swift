@@ -81,6 +81,18 @@ package struct TextScore: Sendable, Equatable {
       divergence: mean(\.divergence),
       divergenceP99: Moments.quantile(divergences, 0.99),
       divergenceMaximum: divergences.max() ?? 0,
-      topOneAgreement: mean { $0.agreesOnTop ? 1 : 0 })
+      topOneAgreement: Self.agreement(mean { $0.agreesOnTop ? 1 : 0 }, scores))
+  }
+
+  /// The share of agreeing positions with an error that is known.
+  ///
+  /// Where all positions agree, or none, they show no spread between documents, although the next might differ. Then a
+  /// position of each kind is added, as for accuracies (Agresti and Caffo, The American Statistician 54, 2000,
+  /// pp. 280–288). Distributions that are all the reference's leave nothing to chance.
+  private static func agreement(_ share: Estimate, _ scores: [TokenScore]) -> Estimate {
+    guard share.standardError == 0, scores.contains(where: { $0.divergence != 0 }) else { return share }
+    let count = Double(scores.count)
+    let padded = (share.value * count + 1) / (count + 2)
+    return Estimate(value: share.value, standardError: (padded * (1 - padded) / (count + 2)).squareRoot())
   }
 }

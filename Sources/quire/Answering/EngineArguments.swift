@@ -59,7 +59,8 @@ extension KeyValueElement {
   /// Returns itself if it supports this model's head size.
   func checked(for configuration: ModelConfiguration) throws -> KeyValueElement {
     guard holds(headSize: configuration.headSize) else {
-      throw CommandError(
+      throw UsageError(
+        nil,
         "--kv-cache \(rawValue): expected heads of a multiple of 16, found \(configuration.headSize); choose float16"
       )
     }

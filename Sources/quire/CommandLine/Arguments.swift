@@ -204,11 +204,12 @@ struct Arguments {
   }
 }
 
-/// The command line itself is wrong: exit code 2.
+/// The command line itself is wrong, alone or for the model that it names: exit code 2.
 struct UsageError: Error, CustomStringConvertible {
-  let command: String
+  /// Nil: the command that runs.
+  let command: String?
   let sentence: String
-  init(_ command: String, _ sentence: String) {
+  init(_ command: String?, _ sentence: String) {
     self.command = command
     self.sentence = sentence
   }

@@ -41,11 +41,12 @@ private func runLogits(_ arguments: Arguments) throws {
   let model = try source.model(compute.team)
   let configuration = model.configuration
   if let bad = tokens.first(where: { $0 >= configuration.vocabularySize }) {
-    throw CommandError("--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")
+    throw UsageError("logits", "--tokens: expected ids below \(configuration.vocabularySize), found \(bad)")
   }
   // Beyond them a rope type may compute other frequencies.
   guard tokens.count <= configuration.contextPositions else {
-    throw CommandError(
+    throw UsageError(
+      "logits",
       "--tokens: expected at most \(configuration.contextPositions) tokens, which is what the model was made for, found "
         + "\(tokens.count); give fewer")
   }

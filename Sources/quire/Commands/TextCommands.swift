@@ -137,7 +137,10 @@ private struct ConversationFile {
   init(path: String) throws {
     let value: JSONValue
     do {
-      value = try JSONValue.parse(Array(inputData(path)))
+      // Editors of Windows put a byte order mark before a text.
+      let bytes = try Array(inputData(path))
+      let hasMark = bytes.starts(with: TextFile.byteOrderMark)
+      value = try JSONValue.parse(hasMark ? Array(bytes.dropFirst(TextFile.byteOrderMark.count)) : bytes)
     } catch let error as JSONError {
       throw CommandError("\(path): \(error)")
     }

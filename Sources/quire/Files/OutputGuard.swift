@@ -99,7 +99,8 @@ struct OutputGuard {
     guard !output.isEmpty, !output.utf8.contains(0) else { return }
     let path = resolvedPath(output)
     if let other = outputs.first(where: { $0.path == path }) {
-      throw CommandError(
+      throw UsageError(
+        nil,
         "\(option): expected a file of its own, found \(output), which \(other.option) names too; choose another path"
       )
     }

@@ -16,6 +16,8 @@ final class LineEditor {
   private var history: LineHistory
   private let file: HistoryFile?
   private var pending: [UInt8] = []
+  /// Bytes that were typed before raw mode began and are not read yet.
+  private var typedAheadCount = 0
   /// The number of rows from the prompt down to the cursor, as last drawn.
   private var drawnRow = 0
   /// What was drawn last, and the width of the window then.
@@ -32,6 +34,7 @@ final class LineEditor {
   /// Shows `prompt` and reads a line. Calls `onReady` when keys, Control-C too, no longer send signals.
   func read(prompt: String, onReady: () -> Void = {}) -> Line {
     guard RawMode.begin() else { return .ended }
+    typedAheadCount = Self.waitingByteCount()
     onReady()
     defer { RawMode.end() }
     var keys = KeyReader { [self] isPatient in nextByte(isPatient) }
@@ -126,6 +129,17 @@ final class LineEditor {
     return poll(&waiting, 1, milliseconds) > 0
   }
 
+  private static func waitingByteCount() -> Int {
+    var count: CInt = 0
+    return ioctl(STDIN_FILENO, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+  }
+
+  /// While an answer runs the terminal reads lines itself: it keeps a Control-D as the end of one and hands it on as a
+  /// zero byte. In raw mode Control-Space is one.
+  private static func key(_ byte: UInt8, isTypedAhead: Bool) -> UInt8 {
+    isTypedAhead && byte == 0 ? 0x04 : byte
+  }
+
   private func nextByte(_ isPatient: Bool) -> UInt8? {
     if pending.isEmpty {
       if !isPatient && !inputWaits(milliseconds: 50) { return nil }
@@ -140,7 +154,11 @@ final class LineEditor {
       } while count < 0 && errno == EINTR
       guard count > 0 else { return nil }
       // Reversed, so that the next byte is the last.
-      pending = chunk[..<count].reversed()
+      pending = chunk[..<count].enumerated().map {
+        Self.key($0.element, isTypedAhead: $0.offset < typedAheadCount)
+      }
+      .reversed()
+      typedAheadCount = max(0, typedAheadCount - count)
     }
     return pending.popLast()
   }

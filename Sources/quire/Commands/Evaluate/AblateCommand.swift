@@ -42,9 +42,11 @@ private func runAblate(_ arguments: Arguments) throws {
   let ablation = try Ablation(model: arguments.positionals[0], options: try ablationOptions(arguments))
   var files = OutputGuard()
   files.reads(model: ablation.model)
-  files.reads(parentOf: try ModelSource(path: ablation.model).pack)
+  let source = try ModelSource(path: ablation.model)
+  files.reads(parentOf: source.pack)
   ablation.options.requestsFile.map { files.reads($0, as: "the requests") }
   let outputs = try ReportOutputs(arguments, &files, member: "kind")
+  showNotices(try source.notices())
   var bars = StageProgress(quiet: arguments.has("--quiet"))
   defer { bars.close() }
   var report = try ablation.run { bars.update($0.title, $0.done, $0.total) }

@@ -34,8 +34,9 @@ extension Command {
       Option("--server-timeout", "SECONDS", "the most time for one answer of a server (default: 1800)"),
       Option(
         "--tasks", "FILE:KIND",
-        "problems to ask, of the kind exact, qa, gsm8k, mmlu, arc, hellaswag or ifeval, or as a .json5 description says "
-          + "(default: tasks.jsonl next to the checkpoint's folder)", isRepeatable: true),
+        "problems to ask, of the kind exact, qa, gsm8k, mmlu, arc, hellaswag or ifeval, or as a .json5 description says; exact "
+          + "compares text (43.0 is not 43), qa numbers by value (default: tasks.jsonl next to the checkpoint's folder)",
+        isRepeatable: true),
       Option("--text", "FILE", "text to predict (default: heldout.txt next to the checkpoint's folder)"),
       Option("--problems", "N", "ask at most N problems, spread evenly over the tasks (default: all)"),
       Option("--text-tokens", "N", "predict at most N tokens of the text (default: all)"),
@@ -70,7 +71,7 @@ extension Command {
         "exit with 1 unless every model but the reference meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\". For an accuracy "
           + "-1pt is at most one percentage point below the reference, and 96% is the accuracy itself; for size, memory and "
           + "speed % is a change, with its sign: size<=-70%. Quantities: \(GateCondition.quantities.joined(separator: ", ")), and a "
-          + "task's name or tasks for all together, with .thinking or .non-thinking for one mode. What was not measured is "
+          + "task's name or tasks for all together, with .thinking or .non-thinking for one mode; a name with a comma, <= or >= in double quotes. What was not measured is "
           + "not met. Conditions of several --gate are joined", isRepeatable: true),
       Option(
         "--gate-undecided", "WORD",
@@ -177,6 +178,7 @@ private func runEvaluate(_ arguments: Arguments) throws {
     options: options)
   let judge = try ReportJudge(arguments)
   let outputs = try ReportOutputs(arguments, recipes.map { ($0.recipe, $0.path) }, options.tasks)
+  for model in models + arguments.all("--reference") { showNotices(try ModelSource(path: model).notices()) }
   let report = try measure(evaluator, arguments, judge)
   // The report is shown even if it cannot be written to a file or pack.
   let stored = Result { if arguments.has("--store") { try store(report, arguments) } }
@@ -198,11 +200,13 @@ private func checkStore(_ arguments: Arguments) throws {
     try models.count > 1
     ? "\(models.count) models" : models[0] == InputFile.standardInputPath ? nil : noPack(models[0])
   if let found {
-    throw CommandError(
+    throw UsageError(
+      arguments.command,
       "--store: expected one pack to keep the row in, found \(found); evaluate a pack or leave it out")
   }
   if models[0] == InputFile.standardInputPath {
-    throw CommandError(
+    throw UsageError(
+      arguments.command,
       "--store: expected the path of a pack to keep the row in, found -; save the pack and give its path")
   }
   try OutputGuard.checkFolderTakesFiles(resolvedPath(models[0]), "--store")
@@ -238,26 +242,6 @@ private func store(_ report: EvaluationReport, _ arguments: Arguments) throws {
 private func measure(
   _ evaluator: Evaluator, _ arguments: Arguments, _ judge: ReportJudge
 ) throws -> EvaluationReport {
-  var refusal: EvaluationError?
-  do {
-    return try measure(evaluator, arguments) { method, tasks, models throws(EvaluationError) in
-      do throws(EvaluationError) {
-        try judge.check(method, tasks: tasks, models: models)
-      } catch {
-        refusal = error
-        throw error
-      }
-    }
-  } catch {
-    if let refusal { throw UsageError(arguments.command, refusal.description) }
-    throw error
-  }
-}
-
-private func measure(
-  _ evaluator: Evaluator, _ arguments: Arguments,
-  check: (EvaluationMethod, [String], PlannedModels) throws(EvaluationError) -> Void
-) throws -> EvaluationReport {
   let isQuiet = arguments.has("--quiet")
   var bars = StageProgress(quiet: isQuiet)
   defer { bars.close() }
@@ -276,7 +260,7 @@ private func measure(
         "note: \(count) \(count == 1 ? "result" : "results") of earlier runs used; --fresh measures again")
     },
     onStart: { method, tasks, models throws(EvaluationError) in
-      try check(method, tasks, models)
+      try judge.check(method, tasks: tasks, models: models)
       guard let tasks = method.tasks, !isQuiet else { return }
       Terminal.errorLine("chat format: \(tasks.chatFormat)")
     })

@@ -26,7 +26,8 @@ enum KeyValueMemory {
         "\(arguments.spelling("--context")): expected at most \(held) tokens, which half of the free memory holds, found "
           + "\(context); give --kv-memory \(mebibytes) or fewer tokens\(smaller)")
     }
-    throw CommandError(
+    throw UsageError(
+      arguments.command,
       "\(arguments.spelling("--kv-memory")): expected at least \(mebibytes) MiB, which a context of \(context) tokens needs in "
         + "\(element.rawValue), found \(asked); give more, or a shorter --context\(smaller)")
   }

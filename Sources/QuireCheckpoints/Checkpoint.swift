@@ -68,6 +68,15 @@ package final class Checkpoint: Sendable {
     return try? folder.object(CompanionFile.configuration.name)
   }
 
+  /// The shards that the index in a folder names; none where there is no index or it is malformed. Nothing else is opened.
+  package static func shardPaths(ofFolder path: String) -> [String] {
+    let name = CompanionFile.weightIndex.name
+    guard let folder = try? CheckpointFolder(path: path), let json = try? folder.object(name),
+      let index = try? ShardIndex(path: folder.path(name), json: json)
+    else { return [] }
+    return index.shardNames.map(folder.path)
+  }
+
   /// Whether this is one file, or a file in several parts, with everything in it.
   package var isFile: Bool { tokens != nil }
 

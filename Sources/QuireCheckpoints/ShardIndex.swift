@@ -3,7 +3,8 @@ import QuireJSON
 /// `model.safetensors.index.json`: the shard of each tensor.
 struct ShardIndex {
   let path: String
-  /// File names in the order of their first occurrence in the index.
+  /// Paths within the folder, in the order of their first occurrence in the index: "model-00001-of-00002.safetensors",
+  /// "part1/model-00001.safetensors".
   let shardNames: [String]
   /// For each tensor an index into `shardNames`.
   let shardOfTensor: [(name: String, shard: Int)]
@@ -22,7 +23,7 @@ struct ShardIndex {
     for member in map.members {
       guard let name = member.value.stringValue, Self.isInside(name) else {
         throw .malformed(
-          path: path, expected: "the name of a file in the same folder for tensor \"\(member.key)\"",
+          path: path, expected: "the path of a file within the same folder for tensor \"\(member.key)\"",
           found: member.value.stringValue.map { "\"\($0.filter { $0 != "\0" })\"" }
             ?? member.value.kindDescription)
       }
@@ -36,9 +37,11 @@ struct ShardIndex {
     shardOfTensor = tensors
   }
 
-  /// Whether a name stays within the folder.
+  /// Whether a path stays within the folder. Empty parts are refused too, so that each file has one spelling.
   private static func isInside(_ name: String) -> Bool {
-    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
+    let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    return !name.utf8.contains(0)
+      && parts.allSatisfy { !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) }
   }
 
   /// Opens all shards and compares them with the index.

@@ -13,7 +13,7 @@ package struct SourceHash: Sendable, Equatable {
     case tensors = "xxh64-of-tensors"
   }
 
-  /// Name of the file within the checkpoint's folder.
+  /// Path of the file within the checkpoint's folder: "model.safetensors".
   package let file: String
   package let byteCount: Int
   package let algorithm: Algorithm
@@ -81,7 +81,7 @@ extension Checkpoint {
       progress?(done, total)
       hashes.append(
         SourceHash(
-          file: PathText.name(of: file.path), byteCount: file.byteCount, algorithm: .tensors,
+          file: fileName(of: file.path), byteCount: file.byteCount, algorithm: .tensors,
           hash: ContentHash.hexadecimal(hash)))
     }
     return hashes
@@ -101,8 +101,14 @@ extension Checkpoint {
       let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
       let attributes = try? FileManager.default.attributesOfItem(atPath: file)
       let changed = (attributes?[.modificationDate] as? Date)?.timeIntervalSinceReferenceDate ?? 0
-      return "\(PathText.name(of: path)) \(attributes?[.size] as? Int ?? 0) \(changed)"
+      return "\(fileName(of: path)) \(attributes?[.size] as? Int ?? 0) \(changed)"
     }.joined(separator: "\n")
+  }
+
+  /// The path of a file within the checkpoint's folder; of a GGUF file its name.
+  private func fileName(of path: String) -> String {
+    let start = folder.hasSuffix("/") ? folder : folder + "/"
+    return path.hasPrefix(start) ? String(path.dropFirst(start.count)) : PathText.name(of: path)
   }
 
   /// Bytes of all files: the weights and the companion files.

@@ -10,6 +10,8 @@ package enum DiskSpace {
   package static func availableBytes(forFile path: String) -> Int? {
     var status = statvfs()
     guard statvfs(folder(of: path), &status) == 0 else { return nil }
+    // File systems without blocks of their own, such as /proc, have no size to compare with.
+    guard status.f_blocks > 0 else { return nil }
     let (bytes, isTooMuch) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
     return isTooMuch ? .max : Int(clamping: bytes)
   }

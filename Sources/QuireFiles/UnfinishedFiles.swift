@@ -59,6 +59,16 @@ package final class UnfinishedFiles {
     }
   }
 
+  /// Bytes of the disk that the present files take.
+  package var diskBytes: Int {
+    found.reduce(0) { sum, part in
+      var status = stat()
+      guard lstat(path(of: part), &status) == 0 else { return sum }
+      // bounded: blocks of the disk
+      return sum + Int(status.st_blocks) * 512
+    }
+  }
+
   /// Removes the files of some parts. A file that cannot be removed stays; the next run checks it against its journal.
   package func remove(_ parts: some Sequence<Part>) {
     for part in parts { _ = unlink(path(of: part)) }

@@ -44,6 +44,15 @@ extension ModelSource {
     }
   }
 
+  /// Whether some of these are in a form that a pack only holds as float32: 8-bit floats, and blocks of GGUF's other types.
+  package var hasMatricesWithoutGrid: Bool {
+    get throws(ModelFileError) {
+      guard !isPack else { return false }
+      let checkpoint = try loader().checkpoint
+      return checkpoint.quantizedNames.contains { checkpoint.storedFormat($0)?.isInteger == false }
+    }
+  }
+
   /// Bytes of the weights as `load` holds them: a checkpoint's quantized matrices, and those that an adapter changes, as
   /// float32.
   package func loadedBytes() throws(ModelFileError) -> Int {

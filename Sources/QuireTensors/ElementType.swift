@@ -56,5 +56,8 @@ extension Float {
 package func representableScale(_ scale: Float) -> Float {
   guard scale > 0 else { return 0 }
   let rounded = scale.roundedToBfloat16
-  return min(max(rounded, 0x1p-14), 65280)
+  return min(max(rounded, smallestScale), 65280)
 }
+
+/// The smallest scale above 0 that is chosen for codes.
+let smallestScale: Float = 0x1p-14

@@ -54,6 +54,12 @@ package final class QuantizedMatrix: @unchecked Sendable {
       "expected finite scales, found one that is infinite or undefined; convert the checkpoint again")
   }
 
+  /// Scales of the smallest magnitude that is chosen: nearly all of them would be smaller if formats allowed it.
+  package var smallestScaleCount: Int {
+    let bits = format.scaleType == .float16 ? smallestScale.halfBits : smallestScale.bfloat16Bits
+    return scales.count { $0 & 0x7FFF == bits }
+  }
+
   /// The same matrix as the kernels' structure.
   var kernelWeights: quire_weights {
     quire_weights(

@@ -218,7 +218,7 @@ import Testing
       indexName, "{\"weight_map\": 3}", ["expected a \"weight_map\" of tensors", "found a number", again]),
     .text(
       indexName, "{\"weight_map\": {\"t\": \"../model.safetensors\"}}",
-      ["expected the name of a file in the same folder", "found \"../model.safetensors\"", again]),
+      ["expected the path of a file within the same folder", "found \"../model.safetensors\"", again]),
     .init("a tensor in another shard", ["expected tensor", "found it in model-0000", "one checkpoint"]) {
       try $0.edit(indexName) { index in
         var map = index["weight_map"]?.objectValue ?? JSONObject()

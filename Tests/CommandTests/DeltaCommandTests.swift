@@ -128,6 +128,14 @@ import Testing
       #expect(try run("verify", alone, "--parent", path, "--quiet").status == 0)
       #expect(try quire.run(["inspect", alone], environment: ["QUIRE_PARENT": path]).status == 0)
     }
+    let (apart, base) = (elsewhere.path + "/apart.quire", place.place("base.quire"))
+    let made = try run("delta", place.place("other.quire"), "--parent", base, "--output", apart, "--quiet")
+    #expect(made.status == 0 && made.output == "")
+    #expect(
+      made.errors.hasPrefix(
+        "note: the parent of \(apart) is in another folder: commands that read the delta pack need --parent /"
+      )
+        && made.errors.contains("base.quire, or a copy of it next to the delta pack"), "\(made.errors)")
     elsewhere.write(try bytes("other.quire"), to: "base.quire")
     expectRefusal(
       try run("inspect", alone), by: "inspect",

@@ -51,6 +51,26 @@ import Testing
     }
   }
 
+  /// The index of a checkpoint may name shards in folders inside its own.
+  @Test func shardsInFoldersAreInputs() throws {
+    let checkpoint = TemporaryFolder()
+    TinyCheckpoint(shardCount: 2).write(to: checkpoint)
+    let (old, new) = ("model-00002-of-00002.safetensors", "a/b/weights.safetensors")
+    try checkpoint.makeFolder("a/b")
+    try FileManager.default.moveItem(
+      atPath: checkpoint.path + "/" + old, toPath: checkpoint.path + "/" + new)
+    let index = checkpoint.path + "/model.safetensors.index.json"
+    let text = try String(contentsOfFile: index, encoding: .utf8)
+    checkpoint.write(text.replacing(old, with: new).utf8, to: "model.safetensors.index.json")
+    func convert(to output: String) throws -> Tool.Outcome {
+      try BuiltProgram.quire.run(
+        "convert", checkpoint.path, "--recipe", "int8", "--output", output, "--force", "--quiet")
+    }
+    expectRefusal(
+      try convert(to: checkpoint.path + "/" + new), by: "convert", ["which is a file of the checkpoint"])
+    #expect(try convert(to: checkpoint.path + "/a/b/out.quire").status == 0)
+  }
+
   /// A pack for a pipe is made in the folder for temporary files; an empty variable is none.
   @Test func anEmptyFolderForTemporaryFilesIsTheDefault() throws {
     let shell = try #require(Tool("sh"))

@@ -70,6 +70,7 @@ import Testing
   func theCheckpointsRowIsAsItIsStored(_ name: String) throws {
     let (folder, inspection) = try fixture(name)
     let stored = try #require(inspection.firstMatch(of: /([0-9.]+) bits per weight; on disk/)).1
+    #expect(inspection.contains("and after a conversion that keeps them, ") == (name != "fp8"))
     for recipe in ["keep", "int8"] {
       let plan = try quire(["convert", folder, "--recipe", recipe, "--plan"]).output
       let row = try #require(plan.split(separator: "\n").first { $0.hasPrefix("checkpoint ") })

@@ -139,7 +139,9 @@ import Testing
     #expect(try sentence(folder).contains("found it in no shard; "))
   }
 
-  @Test(arguments: ["../model.safetensors", "/etc/passwd", "..", ".", "", "a/b", "a\0b"])
+  @Test(arguments: [
+    "../model.safetensors", "/etc/passwd", "..", ".", "", "a/../b", "a//b", "a/./b", "a/", "a\0b",
+  ])
   func indexThatLeadsElsewhere(_ name: String) throws {
     let folder = tiny()
     try remove("model.safetensors", from: folder)
@@ -147,7 +149,7 @@ import Testing
     folder.write("{\"weight_map\":{\"t\":\"\(escaped)\"}}".utf8, to: CompanionFile.weightIndex.name)
     #expect(
       try sentence(folder)
-        == "expected the name of a file in the same folder for tensor \"t\" in "
+        == "expected the path of a file within the same folder for tensor \"t\" in "
         + "FOLDER/model.safetensors.index.json, found \"\(name.replacing("\0", with: ""))\"; "
         + "download the file again")
   }

@@ -40,6 +40,42 @@ import Testing
     #expect(groups.text.contains("heads: the KV cache shrinks by 25.0%, from 3072 to 2304 bytes per token"))
   }
 
+  @Test func aDiskWithoutRoomIsRefusedBeforeTheWork() throws {
+    let plan = try plan([.quantize(.init(target: .int4(group: 64)))], demo)
+    let (least, most) = (plan.leastDiskBytes(isDelta: false), plan.mostDiskBytes)
+    #expect(most == plan.result.byteCount && least > most / 2 && least < most * 9 / 10)
+    #expect(plan.leastDiskBytes(isDelta: true) == 0)
+    func room(_ freeBytes: Int?, written: Int = 0) -> DiskRoom {
+      DiskRoom(plan, folder: "/packs", freeBytes: freeBytes, writtenBytes: written)
+    }
+    let refusal = try #require(room(least - 1).refusal)
+    #expect(
+      refusal.hasPrefix("expected at least ")
+        && refusal.contains(" of free disk space in /packs for the pack and its temporary files, found "))
+    #expect(room(least - 1).warning == nil && room(least - 1).sentence?.hasSuffix(refusal) == true)
+    #expect(room(least).refusal == nil && room(least).warning?.contains("in /packs") == true)
+    #expect(room(most).sentence == nil && room(nil).sentence == nil)
+    #expect(room(least - 1, written: 1).refusal == nil)
+  }
+
+  @Test func smoothingThatHasNothingToDoIsSaid() throws {
+    func text(_ overrides: [QuantizationOverride]) throws -> String {
+      try plan(
+        [
+          .smooth(.init(method: .awq)),
+          .quantize(.init(target: .int4(group: 64), overrides: overrides)),
+        ], demo
+      ).text
+    }
+    #expect(try !text([]).contains("smooth: has no effect"))
+    #expect(
+      try text([QuantizationOverride(pattern: "down_proj", target: .bf16)]).contains(
+        "smooth: has no effect at 6 of the 24 places where it could divide activations, because"))
+    #expect(
+      try text([QuantizationOverride(pattern: "proj", target: .bf16)]).contains(
+        "smooth: has no effect at any place where it could divide activations"))
+  }
+
   @Test func sizesBeforeAndAfterEachStep() throws {
     let plan = try plan(
       [

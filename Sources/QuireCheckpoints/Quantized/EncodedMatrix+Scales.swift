@@ -48,6 +48,14 @@ extension EncodedMatrix {
     }
   }
 
+  /// Zero points of compressed-tensors as signed bytes, in the shape of the scales.
+  func setPlainZeros(_ range: Range<Int>, _ view: TensorView?, _ zeros: inout [Int32]) {
+    guard let view else { return }
+    let source = view.bytes.bindMemory(to: Int8.self)
+    let middle = Int32(1) << Int32(bits - 1)
+    forEachScale(range) { zeros[$0] = middle + Int32(source[$1]) }
+  }
+
   /// Zero points of compressed-tensors, packed along the rows: [rows / n, groups].
   func setPackedZeros(_ range: Range<Int>, _ view: TensorView?, _ zeros: inout [Int32]) {
     guard let view else { return }
@@ -79,11 +87,12 @@ extension EncodedMatrix {
 }
 
 extension TensorView {
-  /// All values as float32. Precondition: bf16, float16 or float32.
+  /// All values as float32. Precondition: bf16, float16, float32, or E8M0, also as bytes.
   package var floats: [Float] {
     switch element {
     case .bfloat16: bytes.bindMemory(to: UInt16.self).map { Float(bfloat16Bits: $0) }
     case .float16: bytes.bindMemory(to: UInt16.self).map { Float(halfBits: $0) }
+    case .float8E8M0, .uint8: bytes.map { Float8.powers[Int($0)] }
     default: Array(bytes.bindMemory(to: Float.self))
     }
   }

@@ -9,8 +9,9 @@ import QuireTensors
 /// | AWQ | `qweight` I32 [K, N/8], `qzeros` I32 [G, N/8], `scales` [G, N]; in words in the order `awqPositions` |
 /// | GPTQ | `qweight` I32 [K/n, N], `qzeros` I32 [G, N/n], `scales` [G, N], `g_idx` I32 [K]; n numbers in a word |
 /// | compressed-tensors | `weight_packed` I32 [N, K/n], `weight_scale` [N, G], `weight_zero_point` I32 [N/n, G] |
+/// | | the same with one number each as `weight_scale` and `weight_zero_point`, the latter I8 |
 /// | | `weight` I8 [N, K], `weight_scale` [N, G], `weight_zero_point` I8 [N, G] |
-/// | FP8 | `weight` F8_E4M3 [N, K], `weight_scale_inv` or `weight_scale` [N/block, K/block], [N, 1] or one number |
+/// | FP8 | `weight` F8_E4M3 [N, K], `weight_scale_inv` or `weight_scale` [N/block, K/block], [N, G] or one number |
 struct EncodedMatrix: Sendable {
   enum Layout: Equatable, Sendable {
     case awq
@@ -119,12 +120,8 @@ struct EncodedMatrix: Sendable {
       setZeros(range, contents["qzeros"], &zeros, positions: awqPositions, addsOne: false)
     case .gptq(_, let addsOne):
       setZeros(range, contents["qzeros"], &zeros, positions: Array(0..<32 / bits), addsOne: addsOne)
-    case .packed: setPackedZeros(range, contents["weight_zero_point"], &zeros)
-    case .integers, .float8:
-      if let view = contents["weight_zero_point"] {
-        let source = view.bytes.bindMemory(to: Int8.self)
-        forEachScale(range) { zeros[$0] = 128 + Int32(source[$1]) }
-      }
+    case .packed where rowsPerScale == 1: setPackedZeros(range, contents["weight_zero_point"], &zeros)
+    case .packed, .integers, .float8: setPlainZeros(range, contents["weight_zero_point"], &zeros)
     }
     return GridScales(
       rows: range.count, columns: columns, scheme: bits == 4 ? .int4 : .int8, groupCount: groupCount,

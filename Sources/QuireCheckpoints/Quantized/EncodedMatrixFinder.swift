@@ -105,10 +105,9 @@ struct EncodedMatrixFinder {
     try checkNumber(isInteger: true, bits: bits, parts, "weight_packed")
     let (groups, rowsPerScale) = try scales(&parts, "weight_scale", shape)
     let perWord = 32 / bits
-    if try parts.takeOptional("weight_zero_point", [.int32], dimensions: 2) != nil {
-      guard rowsPerScale == 1 else {
-        throw parts.fault("weight_zero_point", expected: "one scale for each row", found: "one for all rows")
-      }
+    if rowsPerScale > 1 {
+      try takeOneZero(&parts)
+    } else if try parts.takeOptional("weight_zero_point", [.int32], dimensions: 2) != nil {
       try parts.require("weight_zero_point", [(shape[0] + perWord - 1) / perWord, groups])
     }
     if try parts.takeOptional("weight_g_idx", [.int32], dimensions: 1) != nil {
@@ -118,6 +117,16 @@ struct EncodedMatrixFinder {
       name: module + ".weight", rows: shape[0], columns: shape[1], layout: .packed(bits: bits),
       groupCount: groups,
       rowsPerScale: rowsPerScale, parts: parts.taken, columnsPerScale: shape[1] / groups)
+  }
+
+  /// The zero point of a matrix with one scale, which is never packed.
+  private func takeOneZero(_ parts: inout Parts) throws(CheckpointError) {
+    let name = "weight_zero_point"
+    guard let shape = try parts.takeOptional(name, [.int8], dimensions: nil) else { return }
+    // bounded: the elements of a tensor that its file holds
+    guard shape.reduce(1, *) == 1 else {
+      throw parts.fault(name, expected: "one number, as in the scale", found: "shape \(shape)")
+    }
   }
 
   private func integers(_ module: String) throws(CheckpointError) -> EncodedMatrix {
@@ -144,22 +153,26 @@ struct EncodedMatrixFinder {
     let block = quantization.block
     let blocks = [(shape[0] + block[0] - 1) / block[0], (shape[1] + block[1] - 1) / block[1]]
     if parts.record(name)?.shape == blocks {
-      _ = try parts.take(name, [.float32, .bfloat16, .float16], dimensions: 2)
+      _ = try parts.take(name, Self.float8Scales, dimensions: 2)
       return EncodedMatrix(
         name: module + ".weight", rows: shape[0], columns: shape[1], layout: .float8, groupCount: blocks[1],
         rowsPerScale: block[0], parts: parts.taken, columnsPerScale: block[1])
     }
-    let (groups, rowsPerScale) = try scales(&parts, name, shape)
+    let (groups, rowsPerScale) = try scales(&parts, name, shape, Self.float8Scales)
     return EncodedMatrix(
       name: module + ".weight", rows: shape[0], columns: shape[1], layout: .float8, groupCount: groups,
       rowsPerScale: rowsPerScale, parts: parts.taken, columnsPerScale: shape[1] / groups)
   }
 
+  /// The types of scales of FP8: floats, or powers of two as E8M0, which compressed-tensors stores as U8.
+  private static let float8Scales: [ElementType] = [.bfloat16, .float16, .float32, .float8E8M0, .uint8]
+
   /// Scales of compressed-tensors: [rows, groups], or one number for the whole matrix.
   private func scales(
-    _ parts: inout Parts, _ name: String, _ shape: [Int]
+    _ parts: inout Parts, _ name: String, _ shape: [Int],
+    _ elements: [ElementType] = [.bfloat16, .float16, .float32]
   ) throws(CheckpointError) -> (groups: Int, rowsPerScale: Int) {
-    let scale = try parts.take(name, [.bfloat16, .float16, .float32], dimensions: nil)
+    let scale = try parts.take(name, elements, dimensions: nil)
     if scale.reduce(1, *) == 1, shape[0] > 1 { return (1, shape[0]) }
     guard scale.count == 2, scale[0] == shape[0] else {
       throw parts.fault(

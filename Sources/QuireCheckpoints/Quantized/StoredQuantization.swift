@@ -151,6 +151,7 @@ private struct Fields {
   func numbers() throws(CheckpointError) -> Set<StoredQuantization.Number> {
     let formats = [
       "dense", "int-quantized", "pack-quantized", "naive-quantized", "float-quantized", "mixed-precision",
+      "mxfp8-quantized",
     ]
     if let format = settings["format"]?.stringValue, !formats.contains(format) {
       throw refusal("the format " + formats.dropFirst().joined(separator: ", "), "\"\(format)\"")

@@ -92,7 +92,7 @@ extension ConversionReport.Row {
   /// What could not be done as the recipe asks, a sentence each.
   package var notes: [String] {
     let changed = changes.sorted { $0.key < $1.key }.flatMap(\.value.notes)
-    return remarks + changed
+    return remarks + changed + [raisedScalesNote].compactMap(\.self)
       + rounding.compactMap { record in
         if record.isFallback {
           return
@@ -104,6 +104,21 @@ extension ConversionReport.Row {
           "the damping of \(record.tensor) was raised to \(Int((100 * damping).rounded()))% of the mean diagonal, "
           + "because its inputs' statistics are not positive definite with less; more calibration text may help"
       }
+  }
+
+  /// One sentence for all matrices with weights that are small beside the smallest scale.
+  private var raisedScalesNote: String? {
+    let raised = rounding.filter { $0.raisedScaleCount != nil }
+    let count = raised.reduce(0) { $0 + ($1.raisedScaleCount ?? 0) }
+    guard let most = raised.max(by: { $0.raisedScaleCount ?? 0 < $1.raisedScaleCount ?? 0 }) else {
+      return nil
+    }
+    let place =
+      raised.count == 1 ? "\(most.tensor)" : "\(raised.count) matrices, most of them in \(most.tensor),"
+    return
+      "\(count == 1 ? "1 scale" : "\(count) scales") of \(place) had to be raised to 2^-14, the smallest that every format of "
+      + "an export holds, so these rows or groups of very small weights are rounded more coarsely; an override with "
+      + "scheme \"bf16\" keeps a matrix unrounded"
   }
 
   private static func json(_ layer: Int, _ result: HeadPruningResult) -> JSONValue {

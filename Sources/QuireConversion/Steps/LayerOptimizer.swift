@@ -63,6 +63,7 @@ struct LayerOptimizer {
     return (
       .quantized(result.matrix),
       RoundingRecord(tensor: name, format: format, method: .nearest, relativeError: result.relativeError)
+        .counting(result.matrix)
     )
   }
 }

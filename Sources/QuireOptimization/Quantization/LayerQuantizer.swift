@@ -85,22 +85,18 @@ package struct LayerQuantizer {
     guard let statistics, let factor = statistics.factor else {
       let result = try NearestQuantizer(format, importances: importances).quantize(
         matrix, named: name.string, compute)
-      return (
-        result.matrix,
-        RoundingRecord(
-          tensor: name, format: format, method: .nearest, isFallback: settings.method != .nearest,
-          relativeError: result.relativeError)
-      )
+      let record = RoundingRecord(
+        tensor: name, format: format, method: .nearest, isFallback: settings.method != .nearest,
+        relativeError: result.relativeError)
+      return (result.matrix, record.counting(result.matrix))
     }
     let quantizer = GPTQQuantizer(format, importances: importances, refitRounds: settings.refitRounds)
     let result = try quantizer.quantize(
       matrix, statistics.gram, factor, target: statistics.target, named: name.string, compute)
-    return (
-      result.matrix,
-      RoundingRecord(
-        tensor: name, format: format, method: .gptq, relativeError: result.relativeError,
-        outputError: result.outputError, damping: factor.damping)
-    )
+    let record = RoundingRecord(
+      tensor: name, format: format, method: .gptq, relativeError: result.relativeError,
+      outputError: result.outputError, damping: factor.damping)
+    return (result.matrix, record.counting(result.matrix))
   }
 }
 

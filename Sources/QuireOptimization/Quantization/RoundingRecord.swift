@@ -17,6 +17,8 @@ package struct RoundingRecord: Sendable, Equatable, Codable {
   package let outputError: Double?
   /// The value that `gptq` added to the diagonal of H, as a share of its mean.
   package let damping: Double?
+  /// Scales that were raised to the smallest that every export holds (`representableScale`); nil for none.
+  package var raisedScaleCount: Int?
 
   package init(
     tensor: TensorName, format: WeightFormat, method: QuantizationMethod, isFallback: Bool = false,
@@ -29,5 +31,15 @@ package struct RoundingRecord: Sendable, Equatable, Codable {
     self.relativeError = relativeError
     self.outputError = outputError
     self.damping = damping
+  }
+}
+
+extension RoundingRecord {
+  /// The same with the count of scales that were raised.
+  package func counting(_ matrix: QuantizedMatrix) -> RoundingRecord {
+    var result = self
+    let count = matrix.smallestScaleCount
+    result.raisedScaleCount = count > 0 ? count : nil
+    return result
   }
 }

@@ -78,11 +78,12 @@ private func runConvert(_ arguments: Arguments) throws {
   if let output, !output.isStream, !replaces {
     try converter.refuseToDiscard(at: output.path, parent: parent)
   }
+  if let output { try DiskRoom.check(converter, output, isDelta: parent != nil) }
   // Nobody sees the plan of a quiet conversion.
   if isPlanOnly || !isQuiet { converter = converter.measured() }
   guard let output else {
     try showPlan(converter, measures: arguments.has("--measure"), quiet: isQuiet)
-    return try showUnfinished(converter, arguments.string("--output"), parent)
+    return try showOutput(converter, arguments.string("--output"), parent)
   }
   var conversion = ShownConversion(converter, output: output, isQuiet: isQuiet)
   try conversion.survey()
@@ -126,12 +127,14 @@ private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throw
   Terminal.report("\n" + settled.text(width: Terminal.outputScreen.width) + "\n")
 }
 
-/// Says in a plan what its conversion would discard.
-private func showUnfinished(_ converter: Converter, _ output: String?, _ parent: PackReader?) throws {
-  guard let output, output != InputFile.standardInputPath,
-    let work = try converter.discarded(at: output, parent: parent)
-  else { return }
-  Terminal.report("\n" + work.sentence + "\n")
+/// Says in a plan what its conversion would discard, and where the disk has no room for it.
+private func showOutput(_ converter: Converter, _ output: String?, _ parent: PackReader?) throws {
+  guard let output, output != InputFile.standardInputPath else { return }
+  let work = try converter.discarded(at: output, parent: parent)
+  let room = DiskRoom(converter, output: output, isDelta: parent != nil)
+  for sentence in [work?.sentence, room.sentence].compactMap(\.self) {
+    Terminal.report("\n" + sentence + "\n")
+  }
 }
 
 extension Converter {

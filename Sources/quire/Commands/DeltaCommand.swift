@@ -64,6 +64,7 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
     try writer.finish(manifest: manifest)
   }
   try output.deliver()
+  output.noteParent(parent)
   guard !isQuiet else { return }
   let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
   let size = ByteText.of((try? InputFile(path: output.path))?.byteCount ?? 0)

@@ -47,6 +47,7 @@ struct ShownConversion {
     if !output.isStream, !replaces, isSurveyed {
       try converter.refuseToDiscard(at: output.path, parent: parent, isSurveyed: true)
     }
+    if isSurveyed { try DiskRoom.check(converter, output, isDelta: parent != nil) }
     let begin = Date()
     let progress = Progress("convert", unit: .percent, quiet: isQuiet)
     let report: ConversionReport
@@ -62,6 +63,7 @@ struct ShownConversion {
       for note in row.notes { Terminal.errorLine("note, \(row.step): \(note)") }
     }
     try output.deliver()
+    output.noteParent(parent)
     guard !isQuiet else { return }
     let seconds = Terminal.seconds(Date().timeIntervalSince(begin))
     output.remarkLine("\nwrote \(output.name): \(ByteText.of(report.packBytes)) in \(seconds)")

@@ -42,6 +42,8 @@ struct OutputGuard {
     for name in names where Self.belongsToCheckpoint(name) {
       reads(path + "/" + name, as: "a file of the checkpoint")
     }
+    // Shards may lie in folders inside that of the checkpoint.
+    for shard in Checkpoint.shardPaths(ofFolder: path) { reads(shard, as: "a file of the checkpoint") }
     // Files in or next to a checkpoint are the defaults of options. A link's folder is another than that of the
     // checkpoint that it leads to.
     for folder in [path, path + "/..", DiskSpace.folder(of: path)] { reads(defaultTextsIn: folder) }

@@ -69,6 +69,18 @@ struct PackOutput {
     DisposableFiles.forget(folder)
   }
 
+  /// Says how to read a delta pack whose parent is not next to it, where readers look for it.
+  func noteParent(_ parent: PackReader?) {
+    guard let parent, !isStream else { return }
+    let neighbour = DiskSpace.folder(of: path) + "/" + PathText.name(of: parent.path)
+    guard FileIdentity(neighbour) != FileIdentity(parent.path) else { return }
+    let place = resolvedPath(parent.path).visibleLine
+    showNotices([
+      "the parent of \(name) is in another folder: commands that read the delta pack need --parent \(place), or a copy of it "
+        + "next to the delta pack"
+    ])
+  }
+
   /// Copies the finished pack to the standard output, if it is for that.
   func deliver() throws {
     guard isStream else { return }

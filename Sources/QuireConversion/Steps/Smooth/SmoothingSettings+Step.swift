@@ -56,6 +56,23 @@ extension SmoothingSettings: ConversionStep {
     }
   }
 
+  /// Names the places where the step has nothing to do. Before a survey the formats are not known.
+  func planSentence(_ plan: ConversionPlan) -> String? {
+    guard let formats = plan.formats, plan.survey == nil else { return nil }
+    let layerCount = plan.source.configuration.layerCount
+    let unrounded = (0..<layerCount).reduce(0) { sum, layer in
+      sum
+        + ActivationSite.allCases.count { site in
+          site.readers.allSatisfy { formats.format(of: .layer(layer, $0)).scheme == .bf16 }
+        }
+    }
+    guard unrounded > 0 else { return nil }
+    let places = layerCount * ActivationSite.allCases.count
+    return
+      "smooth: has no effect at \(unrounded == places ? "any place" : "\(unrounded) of the \(places) places") where it could "
+      + "divide activations, because the matrices that read them stay in bf16"
+  }
+
   func apply(to layer: inout LayerState) throws(OptimizationError) {
     guard let activations = layer.activations, let formats = layer.formats,
       let quantization = layer.recipe.quantizationAhead

@@ -27,6 +27,8 @@ struct Inspection {
   let lines: [StoredTensor]
   let members: [(String, JSONValue)]  // recipe, provenance, rows
   let tokenizer: TokenizerInspection
+  /// Whether a conversion can keep quantized matrices as they are stored.
+  private let areKept: Bool
   private let adapters: [MergedAdapter]
   private let source: ModelSource
   private var pack: PackReader? { source.pack }
@@ -38,6 +40,7 @@ struct Inspection {
     lines = try source.tensors()
     bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.packedBytes }
     dequantizedBytes = try source.hasQuantizedMatrices ? source.loadedBytes() : nil
+    areKept = try !source.hasMatricesWithoutGrid
     adapters = try source.mergedAdapters()
     tokenizer = try TokenizerInspection(source)
     let manifest = source.pack?.manifest
@@ -86,7 +89,8 @@ struct Inspection {
       String(format: "%.2f", 8 * Double(bytes) / Double(max(1, configuration.parameterCount)))
     }
     let opening = dequantizedBytes.map {
-      "weights in memory \(ByteText.of($0)) as float32; as stored, and after a conversion that keeps them, "
+      "weights in memory \(ByteText.of($0)) as float32; as stored, "
+        + (areKept ? "and after a conversion that keeps them, " : "")
     }
     return (opening ?? "weights in memory ")
       + "\(ByteText.of(weightBytes)), \(bits(weightBytes)) bits per weight; "

@@ -28,7 +28,7 @@ import Testing
     "structured_outputs": ["choice": ["a"]], "guided_json": [:], "guided_regex": "a+", "guided_choice": ["a"],
     "guided_grammar": "root ::= \"a\"", "json_schema": ["type": "null"], "grammar": "root ::= \"a\"",
     "regex": "a",
-    "ebnf": "root ::= \"a\"", "max_output_tokens": 2, "repeat_penalty": 1.1,
+    "ebnf": "root ::= \"a\"", "max_output_tokens": 2, "repeat_penalty": 1.1, "repeat_last_n": 64,
     "thinking_token_budget": 1, "thinking_budget": 0, "thinking_budget_tokens": 100, "reasoning_budget": -1,
     "reasoning_budget_tokens": 5, "min_tokens": 1, "allowed_token_ids": [5, 6], "bad_words": ["ab"],
     "logprob_token_ids": [7], "prompt_logprobs": 1, "return_token_ids": true, "skip_special_tokens": false,

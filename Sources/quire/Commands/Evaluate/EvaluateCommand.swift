@@ -71,7 +71,8 @@ extension Command {
         "exit with 1 unless every model but the reference meets them: \"kl<=0.02, gsm8k>=-1pt, size<=5GB\". For an accuracy "
           + "-1pt is at most one percentage point below the reference, and 96% is the accuracy itself; for size, memory and "
           + "speed % is a change, with its sign: size<=-70%. Quantities: \(GateCondition.quantities.joined(separator: ", ")), and a "
-          + "task's name or tasks for all together, with .thinking or .non-thinking for one mode; a name with a comma, <= or >= in double quotes. What was not measured is "
+          + "task's name or tasks for all together, with .thinking or .non-thinking for one mode; a name with a comma, <= or >= in "
+          + "double quotes. What was not measured is "
           + "not met. Conditions of several --gate are joined", isRepeatable: true),
       Option(
         "--gate-undecided", "WORD",

@@ -74,7 +74,7 @@ struct EngineServingTests {
     let served = try EngineFixture(EngineOptions(maximumSlots: 2, tokenBudget: 48))
     let fixture = served.fixture
     let prompts = (0..<8).map { JSONValue.string("Question \($0)? ") }
-    let large = completionBody(.array(prompts), Self.greedy(["n": 2]))
+    let large = completionBody(.array(prompts), Self.greedy(["n": 2, "max_tokens": 160]))
     let small = completionBody("Something else?", Self.greedy())
     func texts(_ answer: JSONValue) -> [String?] {
       answer["choices"]?.arrayValue?.map { $0["text"]?.stringValue } ?? []
@@ -84,15 +84,20 @@ struct EngineServingTests {
       texts(try fixture.post(Self.completionPath, small).json())
     )
     #expect(alone.0.count == 16)
-    let client = SocketClient(port: fixture.port)
-    client.send(requestText("POST", Self.completionPath, body: large.serialized()))
-    #expect(eventually { served.engine.metrics.runningCount == 2 })
-    let finishedBefore = served.engine.metrics.lengthCount
-    #expect(texts(try fixture.post(Self.completionPath, small).json()) == alone.1)
-    // In order of arrival it would have been the last of seventeen.
-    #expect(served.engine.metrics.lengthCount - finishedBefore < 15)
+    // On a busy machine the small call may arrive when a slot has just become free, and then nothing gives way.
+    var finishedMeanwhile = 0
+    for _ in 0..<20 where served.engine.metrics.preemptionCount == 0 {
+      let client = SocketClient(port: fixture.port)
+      client.send(requestText("POST", Self.completionPath, body: large.serialized()))
+      #expect(eventually { served.engine.metrics.runningCount == 2 })
+      let finishedBefore = served.engine.metrics.lengthCount
+      #expect(texts(try fixture.post(Self.completionPath, small).json()) == alone.1)
+      finishedMeanwhile = served.engine.metrics.lengthCount - finishedBefore
+      #expect(texts(try #require(client.readResponse()).json()) == alone.0)
+    }
     #expect(served.engine.metrics.preemptionCount >= 1)
-    #expect(texts(try #require(client.readResponse()).json()) == alone.0)
+    // In order of arrival it would have been the last of seventeen.
+    #expect(finishedMeanwhile < 15)
   }
 
   @Test(arguments: [true, false])

@@ -22,7 +22,7 @@ final class ServeStop: Sendable {
         }
         switch before {
         case .loading:
-          Terminal.errorLine("quire \(command): stopped by \(signal.name)")
+          Terminal.lastErrorLine("quire \(command): stopped by \(signal.name)")
           endProgram(signal.exitCode)
         case .serving:
           first.withLock { $0 = signal }

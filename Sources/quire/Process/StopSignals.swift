@@ -77,7 +77,8 @@ struct StopSignals {
         let complete = outputs.filter { finished.contains(AtomicFolder.withoutTrailingSlashes($0)) }
         var words = complete.map { "\($0) is complete" }
         if !advice.isEmpty, complete.isEmpty || complete.count < outputs.count { words.append(advice) }
-        Terminal.errorLine((["quire \(command): stopped by \(stop.name)"] + words).joined(separator: "; "))
+        Terminal.lastErrorLine(
+          (["quire \(command): stopped by \(stop.name)"] + words).joined(separator: "; "))
       }
     }
   }

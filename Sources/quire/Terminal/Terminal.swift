@@ -33,19 +33,29 @@ enum Terminal {
   ///
   /// - Parameter isDim: for reasoning, on a terminal
   static func answer(_ text: String, isDim: Bool = false) {
-    if isDim { outputStyled(dimmed(text)) } else { output(text) }
-    if outputScreen.isTerminal, !text.isEmpty { answerLine.withLock { $0 = !text.hasSuffix("\n") } }
-  }
-
-  /// Whether a terminal shows an answer whose last line is not ended.
-  private static let answerLine = Mutex(false)
-
-  private static func endAnswerLine() {
-    answerLine.withLock { isOpen in
-      if isOpen { _ = write("\n", to: STDOUT_FILENO) }
-      isOpen = false
+    // A pipe's reader may pause, and a message must not wait for it.
+    guard outputScreen.isTerminal, !text.isEmpty else { return output(text) }
+    let shown = isDim ? dimmed(text) : text.visible
+    let failure = lines.withLock { lines in
+      if lines.isClosed { return Int32(0) }
+      lines.answerIsOpen = !text.hasSuffix("\n")
+      return write(shown, to: STDOUT_FILENO)
     }
+    if failure != 0 { endProgram(exitCode(ofFailedOutput: failure)) }
   }
+
+  /// What has been written and not ended. Threads that write hold its lock, so that a message of one does not come between
+  /// another's text and the line feed that ends it.
+  private struct Lines {
+    /// A terminal shows an answer whose last line is not ended.
+    var answerIsOpen = false
+    /// A line of progress or of reasoning on stderr is not ended.
+    var progressIsOpen = false
+    /// The last message has been written.
+    var isClosed = false
+  }
+
+  private static let lines = Mutex(Lines())
 
   /// Writes lines for people that are the result of a command.
   static func report(_ text: String) {
@@ -78,55 +88,55 @@ enum Terminal {
   }
 
   /// Writes one sentence on one line; line feeds in quoted names are escaped.
-  static func errorLine(_ text: String) {
-    errorText(text.visibleLine + "\n")
-  }
+  static func errorLine(_ text: String) { errorText(text.visibleLine + "\n") }
+
+  /// Writes the last line of a program that ends although other threads still work; they write nothing after it.
+  static func lastErrorLine(_ text: String) { writeError(text.visibleLine + "\n", isLast: true) }
 
   /// Writes help and similar text, which contains no untrusted input.
-  static func errorText(_ text: String) {
+  static func errorText(_ text: String) { writeError(text, isLast: false) }
+
+  private static func writeError(_ text: String, isLast: Bool) {
     let wrapped = errorScreen.isTerminal ? text.wrapped(width: errorScreen.width) : text
-    endAnswerLine()
-    progressLine.withLock { isOpen in
-      // First ends an open progress line.
-      _ = write((isOpen ? "\n" : "") + wrapped, to: STDERR_FILENO)
-      isOpen = false
+    lines.withLock { lines in
+      if lines.isClosed { return }
+      if lines.answerIsOpen { _ = write("\n", to: STDOUT_FILENO) }
+      _ = write((lines.progressIsOpen ? "\n" : "") + wrapped, to: STDERR_FILENO)
+      lines = Lines(isClosed: isLast)
     }
   }
 
   /// Writes a part of a model's reasoning to stderr; the answer goes to stdout.
   static func thought(_ text: String) {
-    progressLine.withLock { isOpen in
-      _ = write(errorScreen.isTerminal ? text.visible : text, to: STDERR_FILENO)
-      if !text.isEmpty { isOpen = !text.hasSuffix("\n") }
-    }
+    guard !text.isEmpty else { return }
+    writeProgress(errorScreen.isTerminal ? text.visible : text, isOpen: !text.hasSuffix("\n"))
   }
 
   /// Replaces the progress line on a capable terminal; `isLast` ends it.
   static func progress(_ line: String, isLast: Bool) {
-    progressLine.withLock { isOpen in
-      _ = write("\r\u{1b}[K" + line + (isLast ? "\n" : ""), to: STDERR_FILENO)
-      isOpen = !isLast
+    writeProgress("\r\u{1b}[K" + line + (isLast ? "\n" : ""), isOpen: !isLast)
+  }
+
+  private static func writeProgress(_ text: String, isOpen: Bool) {
+    lines.withLock { lines in
+      if lines.isClosed { return }
+      _ = write(text, to: STDERR_FILENO)
+      lines.progressIsOpen = isOpen
     }
   }
 
   /// Removes an open progress line from the screen.
-  static func removeProgress() {
-    progressLine.withLock { isOpen in
-      if isOpen { _ = write("\r\u{1b}[K", to: STDERR_FILENO) }
-      isOpen = false
-    }
-  }
+  static func removeProgress() { endProgress("\r\u{1b}[K") }
 
   /// Ends an open progress line, so that the next output starts on a new line.
-  static func closeProgress() {
-    progressLine.withLock { isOpen in
-      if isOpen { _ = write("\n", to: STDERR_FILENO) }
-      isOpen = false
+  static func closeProgress() { endProgress("\n") }
+
+  private static func endProgress(_ ending: String) {
+    lines.withLock { lines in
+      if lines.progressIsOpen { _ = write(ending, to: STDERR_FILENO) }
+      lines.progressIsOpen = false
     }
   }
-
-  /// Whether a line of progress or of reasoning has been written to stderr and not ended.
-  private static let progressLine = Mutex(false)
 
   /// Dim text if the terminal supports it and NO_COLOR is not set.
   static func dimmed(_ text: String) -> String {

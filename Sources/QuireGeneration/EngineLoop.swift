@@ -120,7 +120,9 @@ final class EngineLoop {
     let short =
       pacing.allowsException
       ? scheduler.nextShortPromptCount(limit: PromptPacing.shortCount) { requests[$0]?.tokens ?? [] } : nil
-    let paced = pacing.promptTokenCount(answerCount: scheduler.decodingCount, position: position ?? 0)
+    let futureCount = scheduler.futureDecodingCount
+    let paced = pacing.promptTokenCount(
+      answerCount: scheduler.decodingCount, futureCount: futureCount, position: position ?? 0)
     let budget = StepBudget(
       tokenCount: shape.tokenBudget, promptTokenCount: min(shape.tokenBudget, max(paced, short ?? 0)),
       logitRowCount: shape.logitRowBudget)
@@ -134,7 +136,7 @@ final class EngineLoop {
     fillBatch()
     let start = ContinuousClock.now
     let logits = forward.logits(of: batch)
-    note(stepSeconds: start.duration(to: .now).seconds, position: position ?? 0)
+    note(stepSeconds: start.duration(to: .now).seconds, futureCount: futureCount, position: position ?? 0)
     precondition(logits.count == plan.logitRowCount * rowWidth, "logits of another number of rows")
     drafting.take(plan, requests: requests)
     metrics.noteStep(tokens: plan.tokenCount, preemptions: plan.preempted.count, drafting)
@@ -146,7 +148,7 @@ final class EngineLoop {
   }
 
   /// Records the duration of the step for drafting and pacing.
-  private func note(stepSeconds: Double, position: Int) {
+  private func note(stepSeconds: Double, futureCount: Int, position: Int) {
     guard forward.computedAllRows else { return }
     drafting.note(rowCount: plan.tokenCount, seconds: stepSeconds)
     var (answerCount, promptCount) = (0, 0)
@@ -155,7 +157,7 @@ final class EngineLoop {
       if knownCount == 1 { answerCount += 1 } else { promptCount += knownCount }
     }
     pacing.observe(
-      answerCount: answerCount, promptCount: promptCount, position: position,
+      answerCount: answerCount, futureCount: futureCount, promptCount: promptCount, position: position,
       // Rows of drafts are no rows of prompts: charged to these, they would make prompts look too slow to be computed.
       seconds: stepSeconds * drafting.plainShare(rowCount: plan.tokenCount))
   }

@@ -1,16 +1,22 @@
 /// Limits the prompt tokens of a step, so that decoding requests do not wait long for their next token.
 ///
 ///     var pacing = PromptPacing()
-///     pacing.observe(answerCount: 16, promptCount: 0, position: 0, seconds: 0.090)
-///     pacing.observe(answerCount: 16, promptCount: 32, position: 0, seconds: 0.190)
-///     pacing.promptTokenCount(answerCount: 16, position: 0)   // 40: such a step is planned to take 2.4 times 0.090 s
+///     pacing.observe(answerCount: 16, futureCount: 16, promptCount: 0, position: 0, seconds: 0.090)
+///     pacing.observe(answerCount: 16, futureCount: 16, promptCount: 32, position: 0, seconds: 0.190)
+///     // 40: such a step is planned to take 2.4 times 0.090 s
+///     pacing.promptTokenCount(answerCount: 16, futureCount: 16, position: 0)
 ///
 /// The time between two tokens of an answer is the time of a step. A step that only decodes is the shortest; a step with
 /// prompt tokens may take three times as long. Steps vary, so that less is planned: how much less follows from how far
 /// steps took longer than planned. Now and then a short prompt is an exception: it is computed in one step, because in
 /// parts it would wait for several more decode steps and save the others one longer wait. Many short prompts in a row are
 /// not, because they would be more than one in a hundred waits. Both times are estimated from measured steps: decoding for
-/// each number of answers, prompt tokens by their position.
+/// each number of answers, prompt tokens by their position. Where no step with about as many answers only decoded, the next
+/// one nearly does, to measure it.
+///
+/// When many requests arrive at once, the first answers decode almost alone, and chunks that fit to their short steps would
+/// make the others wait long. So the time that counts is that of decoding all requests that have arrived, which is what the
+/// first ones will get for most of their tokens.
 package struct PromptPacing: Sendable {
   /// Time of 99 in a hundred steps with prompt tokens, at most, divided by the time of a step that only decodes.
   package static let longest = 3.0
@@ -21,7 +27,7 @@ package struct PromptPacing: Sendable {
   /// Steps with answers from one with more prompt tokens than planned to the next: of the waits between two tokens, fewer
   /// than one in a hundred is of such a step.
   package static let exceptionInterval = 128
-  /// A step may always compute this many prompt tokens.
+  /// A step may always compute this many prompt tokens, and one with no more can measure the time of decoding.
   package static let countMinimum = 4
   /// Prompt tokens of a step before anything is measured.
   private static let countAtFirst = 32
@@ -52,36 +58,37 @@ package struct PromptPacing: Sendable {
     decodeSeconds = [Double](repeating: 0, count: maximumSlots)
   }
 
-  /// The maximum number of prompt tokens for a step in which `answerCount` requests decode. `position` is the prompt's
-  /// next position.
-  package func promptTokenCount(answerCount: Int, position: Int) -> Int {
+  /// The maximum number of prompt tokens for a step in which `answerCount` requests decode, of `futureCount` when the known
+  /// prompts are computed. `position` is the prompt's next position.
+  package func promptTokenCount(answerCount: Int, futureCount: Int, position: Int) -> Int {
     guard answerCount > 0 else { return .max }
-    guard let decode = expectedDecode(answerCount), let token = tokenCost.seconds(at: Double(position)) else {
-      return Self.countAtFirst
-    }
-    let count = (stretch - 1) * decode / token
+    guard isMeasured(answerCount), let decode = expectedDecode(answerCount) else { return Self.countMinimum }
+    guard let token = tokenCost.seconds(at: Double(position)) else { return Self.countAtFirst }
+    let future = max(decode, expectedDecode(max(answerCount, futureCount)) ?? decode)
+    let count = (stretch * future - decode) / token
     return count < 1e9 ? max(Self.countMinimum, Int(count)) : .max
   }
 
   /// Records the duration of a step.
-  package mutating func observe(answerCount: Int, promptCount: Int, position: Int, seconds: Double) {
+  package mutating func observe(
+    answerCount: Int, futureCount: Int, promptCount: Int, position: Int, seconds: Double
+  ) {
     guard seconds > 0, answerCount <= decodeSeconds.count else { return }
     if answerCount > 0 {
-      let isException = promptCount > promptTokenCount(answerCount: answerCount, position: position)
-      stepsSinceException = isException ? 0 : min(stepsSinceException + 1, Self.exceptionInterval)
+      let planned = promptTokenCount(answerCount: answerCount, futureCount: futureCount, position: position)
+      stepsSinceException =
+        promptCount > planned ? 0 : min(stepsSinceException + 1, Self.exceptionInterval)
     }
-    if promptCount == 0 {
-      guard answerCount > 0 else { return }
-      Self.learn(seconds, &decodeSeconds[answerCount - 1])
-    } else {
+    let middle = Double(position) + Double(promptCount) / 2
+    let prompts = tokenCost.seconds(at: middle).map { $0 * Double(promptCount) }
+    // The weights are read once for all rows, so a difference may be near zero; every part of a step takes time.
+    let least = seconds / 20
+    if answerCount > 0, promptCount == 0 || (promptCount <= Self.countMinimum && !isMeasured(answerCount)) {
+      Self.learn(max(seconds - (prompts ?? 0), least), &decodeSeconds[answerCount - 1])
+    } else if promptCount > 0 {
       let decode = answerCount > 0 ? expectedDecode(answerCount) ?? 0 : 0
-      let middle = Double(position) + Double(promptCount) / 2
-      if decode > 0, let token = tokenCost.seconds(at: middle) {
-        noteDeviation(seconds / (decode + token * Double(promptCount)) - 1)
-      }
-      // The weights are read once for all rows, so the difference may be near zero; a prompt token always takes time.
-      let rest = max(seconds - decode, seconds / 20)
-      tokenCost.learn(rest / Double(promptCount), at: middle)
+      if decode > 0, let prompts { noteDeviation(seconds / (decode + prompts) - 1) }
+      tokenCost.learn(max(seconds - decode, least) / Double(promptCount), at: middle)
     }
   }
 
@@ -103,6 +110,12 @@ package struct PromptPacing: Sendable {
       let ratio = min(max(observed / mean, ratios.lowerBound), ratios.upperBound)
       mean *= 1 + weight * (ratio - 1)
     }
+  }
+
+  /// Whether decoding was measured with at least half as many answers, and no more.
+  private func isMeasured(_ answerCount: Int) -> Bool {
+    let last = min(answerCount, decodeSeconds.count) - 1
+    return decodeSeconds[last / 2...last].contains { $0 > 0 }
   }
 
   /// An estimate that is never too high: the time for fewer answers, or else a proportional part of the time for more.

@@ -16,6 +16,12 @@ extension Scheduler {
   /// Number of running requests that get one token per step. Call it between steps.
   package var decodingCount: Int { line[..<runningCount].count { $0.pendingCount == 1 } }
 
+  /// Number of requests that will decode together once all known prompts are computed, at most one for each slot.
+  package var futureDecodingCount: Int {
+    // A request for logits or for a single token ends with its prompt.
+    min(maximumSlots, line.count { $0.pendingCount == 1 || $0.maximumTokenCount > $0.tokenCount + 1 })
+  }
+
   /// The highest position from which the next step may compute prompt tokens, as far as this is known before planning;
   /// `nil` if there is no prompt.
   package func nextPromptPosition(tokens: (UInt64) -> [Int32] = { _ in [] }) -> Int? {

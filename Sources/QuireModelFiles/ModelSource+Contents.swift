@@ -44,13 +44,11 @@ extension ModelSource {
     }
   }
 
-  /// Whether some of these are in a form that a pack only holds as float32: 8-bit floats, and blocks of GGUF's other types.
-  package var hasMatricesWithoutGrid: Bool {
-    get throws(ModelFileError) {
-      guard !isPack else { return false }
-      let checkpoint = try loader().checkpoint
-      return checkpoint.quantizedNames.contains { checkpoint.storedFormat($0)?.isInteger == false }
-    }
+  /// What a conversion without steps does with these; nil without any. Reads their scales and zero points.
+  package func keptMatrices() throws(ModelFileError) -> QuantizedSource? {
+    guard !isPack else { return nil }
+    let checkpoint = try loader().checkpoint
+    return try reading { () throws(ModelError) in try QuantizedSource(checkpoint, keepsGrids: true) }
   }
 
   /// Bytes of the weights as `load` holds them: a checkpoint's quantized matrices, and those that an adapter changes, as

@@ -65,6 +65,17 @@ import Testing
     #expect(inspection.contains("as float32; as stored, and after a conversion that keeps them, "))
   }
 
+  /// Columns out of order are found in the tensors, as by a plan.
+  @Test func anInspectionSaysWhatAConversionStores() throws {
+    let (folder, inspection) = try fixture("gptq-permuted")
+    #expect(
+      inspection.contains(
+        "\na conversion without a recipe stores all 14 quantized matrices as float32, because no weight format holds them "
+          + "exactly\n"))
+    #expect(!inspection.contains("keeps them"))
+    #expect(try quire(["convert", folder, "--plan"]).output.contains("all 14 stored as float32"))
+  }
+
   /// The row of the checkpoint is what its files hold, and without steps what the pack keeps of them; in plan and pack alike.
   @Test(arguments: ["awq", "gptq-int4", "w4a16", "fp8"])
   func theCheckpointsRowIsAsItIsStored(_ name: String) throws {

@@ -26,6 +26,8 @@ import Testing
     ("gptq-int4", "\"bits\": 4", "\"bits\": 8", "; use the original checkpoint in bfloat16"),
     ("awq", "\"group_size\": 32", "\"group_size\": 48", "groups of 48 inputs, the group_size"),
     ("gptq-int4", "\"checkpoint_format\": \"gptq\"", "\"checkpoint_format\": \"marlin\"", "gptq_v2"),
+    ("gptq-int4", "\"checkpoint_format\": \"gptq\"", "\"format\": \"marlin\"", "gptq_v2"),
+    ("awq", "\"version\": \"gemm\"", "\"format\": \"gemv\"", "version \"gemm\" of AWQ"),
     ("gptq-int4", "\"lm_head\": false", "\"dynamic\": {\"-:x\": {}}", "rules for some"),
     ("fp8", "\"e4m3\"", "\"e5m2\"", "fmt \"e4m3\""),
     ("fp8", "32,\n   32", "0,\n   32", "weight_block_size"),
@@ -48,6 +50,22 @@ import Testing
     let error = #expect(throws: CheckpointError.self) { try Checkpoint(path: folder.path) }
     let sentence = try #require(error).description
     #expect(sentence.contains(part) && !sentence.contains("\n"), "\(sentence)")
+  }
+
+  /// Without the groups of columns that are out of order, the weights would be others.
+  @Test func groupsOfColumnsThatAreMissingAreNamed() throws {
+    let folder = try folder("gptq-permuted") { _ in }
+    var weights = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/model.safetensors"))
+    while let range = weights.range(of: Data(".g_idx".utf8)) {
+      weights.replaceSubrange(range, with: Data(".g_idy".utf8))
+    }
+    folder.write(weights, to: "model.safetensors")
+    let error = #expect(throws: CheckpointError.self) { try Checkpoint(path: folder.path) }
+    let sentence = try #require(error).description
+    #expect(
+      sentence.contains(
+        "expected the group of each input, because desc_act of quantization_config is true, in "
+          + "\"model.layers.0.mlp.down_proj.g_idx\""), "\(sentence)")
   }
 
   /// Rotations of weights are part of the stored weights.

@@ -82,6 +82,30 @@ import Testing
     #expect(try values(element, "mxfp8-quantized") == values("F32", "float-quantized"))
   }
 
+  /// A scale for each row, as a column or as a list.
+  @Test(arguments: ["fp8", "float-quantized", "w8a16", "w4a16"]) func scalesOfRowsMayBeAList(form: String)
+    throws
+  {
+    func values(isList: Bool) throws -> [Float] {
+      func change(_ tensor: inout SafetensorsImage.Tensor) {
+        guard tensor.name.contains(".weight_scale") else { return }
+        let rows = form.hasPrefix("w") ? tensor.shape[0] : tensor.shape[0] * 32
+        if form == "float-quantized" { tensor.name = tensor.name.replacing("_scale_inv", with: "_scale") }
+        let scales = (1...rows).map { Float($0) / 1024 }
+        tensor.bytes = SafetensorsImage.encode(scales, as: tensor.element)
+        tensor.shape = isList ? [rows] : [rows, 1]
+      }
+      if form == "float-quantized" {
+        let settings: [String: Any] = ["num_bits": 8, "type": "float", "strategy": "channel"]
+        return try self.values(folder("fp8", weights: settings, format: form, change))
+      }
+      return try self.values(folder(form, change))
+    }
+    let list = try values(isList: true)
+    #expect(try list == values(isList: false))
+    #expect(Set(list).count > 100)
+  }
+
   @Test func aPowerThatIsNoNumberIsRefused() throws {
     let folder = try folder("fp8") { tensor in
       guard tensor.name.hasSuffix("weight_scale_inv") else { return }

@@ -56,6 +56,30 @@ import Testing
     #expect(largestDifference(logits, golden.floats("logits")) < 1e-3)
   }
 
+  /// ModelOpt's FP8 has the tensors of FP8.
+  @Test(arguments: [("FP8", true), ("FP8_PER_CHANNEL_PER_TOKEN", true), ("NVFP4", false)])
+  func modelOptWritesFP8(algorithm: String, isRead: Bool) throws {
+    let old = "\"quant_method\": \"fp8\""
+    let new = "\"quant_method\": \"modelopt\", \"quant_algo\": \"\(algorithm)\""
+    let checkpoint = try checkpoint("fp8", config: [old: new])
+    let golden = GoldenFile(path: TestPaths.modelFixtures + "/quantized/fp8/golden.safetensors")
+    guard isRead else {
+      #expect(throws: ModelError.self) { try Model(checkpoint: checkpoint) }
+      return
+    }
+    let logits = try Model(checkpoint: checkpoint).logits(golden.int32s("ids"))
+    #expect(largestDifference(logits, golden.floats("logits")) < 1e-3)
+  }
+
+  /// Newer programs name the layout in another field.
+  @Test func theLayoutOfGPTQMayBeTheFormat() throws {
+    let checkpoint = try checkpoint(
+      "gptq-v2", config: ["\"checkpoint_format\": \"gptq_v2\"": "\"format\": \"gptq_v2\""])
+    let golden = GoldenFile(path: TestPaths.modelFixtures + "/quantized/gptq-v2/golden.safetensors")
+    let logits = try Model(checkpoint: checkpoint).logits(golden.int32s("ids"))
+    #expect(largestDifference(logits, golden.floats("logits")) < 1e-3)
+  }
+
   @Test func aMatrixHasOneForm() throws {
     let error = #expect(throws: CheckpointError.self) {
       // A norm takes the name of an encoded matrix.

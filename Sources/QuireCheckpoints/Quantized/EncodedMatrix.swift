@@ -10,8 +10,8 @@ import QuireTensors
 /// | GPTQ | `qweight` I32 [K/n, N], `qzeros` I32 [G, N/n], `scales` [G, N], `g_idx` I32 [K]; n numbers in a word |
 /// | compressed-tensors | `weight_packed` I32 [N, K/n], `weight_scale` [N, G], `weight_zero_point` I32 [N/n, G] |
 /// | | the same with one number each as `weight_scale` and `weight_zero_point`, the latter I8 |
-/// | | `weight` I8 [N, K], `weight_scale` [N, G], `weight_zero_point` I8 [N, G] |
-/// | FP8 | `weight` F8_E4M3 [N, K], `weight_scale_inv` or `weight_scale` [N/block, K/block], [N, G] or one number |
+/// | | `weight` I8 [N, K], `weight_scale` [N, G] or [N], `weight_zero_point` I8 in the same shape |
+/// | FP8 | `weight` F8_E4M3 [N, K], `weight_scale_inv` or `weight_scale` [N/block, K/block], [N, G], [N] or one number |
 struct EncodedMatrix: Sendable {
   enum Layout: Equatable, Sendable {
     case awq

@@ -80,6 +80,10 @@ struct EncodedMatrixFinder {
     try parts.requireGroups(groups, columns, "scales")
     if !isAWQ, try parts.takeOptional("g_idx", [.int32], dimensions: 1) != nil {
       try parts.require("g_idx", [columns])
+    } else if quantization.ordersColumns, groups > 1 {
+      throw parts.fault(
+        "g_idx", expected: "the group of each input, because desc_act of quantization_config is true,",
+        found: "none")
     } else if let size = quantization.groupSize, size != columns / groups {
       // A shorter last group would make the number of groups fit by chance.
       throw parts.fault(
@@ -167,13 +171,15 @@ struct EncodedMatrixFinder {
   /// The types of scales of FP8: floats, or powers of two as E8M0, which compressed-tensors stores as U8.
   private static let float8Scales: [ElementType] = [.bfloat16, .float16, .float32, .float8E8M0, .uint8]
 
-  /// Scales of compressed-tensors: [rows, groups], or one number for the whole matrix.
+  /// Scales of compressed-tensors: [rows, groups], [rows] with one group, or one number for the whole matrix.
   private func scales(
     _ parts: inout Parts, _ name: String, _ shape: [Int],
     _ elements: [ElementType] = [.bfloat16, .float16, .float32]
   ) throws(CheckpointError) -> (groups: Int, rowsPerScale: Int) {
     let scale = try parts.take(name, elements, dimensions: nil)
+    // bounded: the elements of a tensor that its file holds
     if scale.reduce(1, *) == 1, shape[0] > 1 { return (1, shape[0]) }
+    if scale == [shape[0]] { return (1, 1) }
     guard scale.count == 2, scale[0] == shape[0] else {
       throw parts.fault(
         name, expected: "a scale for each row and group of a matrix \(shape)", found: "shape \(scale)")

@@ -20,6 +20,9 @@ package struct StoredQuantization: Sendable, Equatable {
   /// Whether all zero points are those of weight 0, though they are stored.
   let isSymmetric: Bool
 
+  /// Whether inputs that share a scale need not be neighbours (GPTQ with `desc_act`).
+  let ordersColumns: Bool
+
   /// Inputs that share a scale, where AWQ and GPTQ say it; nil for a whole row.
   let groupSize: Int?
 
@@ -42,8 +45,17 @@ package struct StoredQuantization: Sendable, Equatable {
   }
 
   private static func method(_ configuration: JSONValue) -> Method? {
-    settings(configuration)?["quant_method"]?.stringValue.flatMap(Method.init)
+    guard let settings = settings(configuration), let name = settings["quant_method"]?.stringValue else {
+      return nil
+    }
+    if name == "modelopt" {
+      return modelOptAlgorithms.contains(settings["quant_algo"]?.stringValue ?? "") ? .float8 : nil
+    }
+    return Method(rawValue: name)
   }
+
+  /// Those of ModelOpt whose tensors are those of FP8 with a scale per matrix or per row.
+  private static let modelOptAlgorithms: Set<String> = ["FP8", "FP8_PER_CHANNEL_PER_TOKEN"]
 
   /// Nil for weights that are not quantized, or by a method that is not read.
   /// - Parameter path: the path of config.json, for errors.
@@ -58,7 +70,7 @@ package struct StoredQuantization: Sendable, Equatable {
     switch method {
     case .awq:
       numbers = [Number(isInteger: true, bits: try fields.bits([4]))]
-      let version = settings["version"]?.stringValue ?? "gemm"
+      let version = fields.format("version", "checkpoint_format") ?? "gemm"
       guard version.lowercased() == "gemm" else {
         throw fields.refusal("version \"gemm\" of AWQ", "\"\(version)\"")
       }
@@ -67,7 +79,7 @@ package struct StoredQuantization: Sendable, Equatable {
       if let rules = settings["dynamic"]?.objectValue, !rules.members.isEmpty {
         throw fields.refusal("one format for all matrices", "rules for some in \"dynamic\"")
       }
-      let format = settings["checkpoint_format"]?.stringValue ?? "gptq"
+      let format = fields.format("checkpoint_format") ?? "gptq"
       guard format == "gptq" || format == "gptq_v2" else {
         throw fields.refusal("checkpoint_format \"gptq\" or \"gptq_v2\"", "\"\(format)\"")
       }
@@ -86,6 +98,7 @@ package struct StoredQuantization: Sendable, Equatable {
     self.block = block
     let hasGroups = method == .awq || method == .gptq
     groupSize = hasGroups ? settings["group_size"]?.intValue.flatMap { $0 > 0 ? $0 : nil } : nil
+    ordersColumns = method == .gptq && settings["desc_act"]?.boolValue ?? false
     isSymmetric = method == .gptq && settings["sym"]?.boolValue ?? true
     addsOneToZeros = adds
   }
@@ -110,6 +123,11 @@ private struct Fields {
     .foreign(
       path: path, expected: "quantized weights with \(expected)", found: found,
       advice: StoredQuantization.advice)
+  }
+
+  /// The name of the layout, from the first of these fields that has one, or from "format" as newer programs write it.
+  func format(_ names: String...) -> String? {
+    (names + ["format"]).lazy.compactMap { settings[$0]?.stringValue }.first
   }
 
   func bits(_ known: [Int]) throws(CheckpointError) -> Int {

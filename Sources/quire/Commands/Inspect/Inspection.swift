@@ -27,8 +27,8 @@ struct Inspection {
   let lines: [StoredTensor]
   let members: [(String, JSONValue)]  // recipe, provenance, rows
   let tokenizer: TokenizerInspection
-  /// Whether a conversion can keep quantized matrices as they are stored.
-  private let areKept: Bool
+  /// What a conversion without steps does with quantized matrices.
+  private let kept: QuantizedSource?
   private let adapters: [MergedAdapter]
   private let source: ModelSource
   private var pack: PackReader? { source.pack }
@@ -40,7 +40,7 @@ struct Inspection {
     lines = try source.tensors()
     bytes = source.pack?.fileBytes ?? lines.reduce(0) { $0 + $1.packedBytes }
     dequantizedBytes = try source.hasQuantizedMatrices ? source.loadedBytes() : nil
-    areKept = try !source.hasMatricesWithoutGrid
+    kept = try source.keptMatrices()
     adapters = try source.mergedAdapters()
     tokenizer = try TokenizerInspection(source)
     let manifest = source.pack?.manifest
@@ -88,13 +88,24 @@ struct Inspection {
     func bits(_ bytes: Int) -> String {
       String(format: "%.2f", 8 * Double(bytes) / Double(max(1, configuration.parameterCount)))
     }
+    let lostCount = kept.map { $0.count - $0.kept.count } ?? 0
     let opening = dequantizedBytes.map {
       "weights in memory \(ByteText.of($0)) as float32; as stored, "
-        + (areKept ? "and after a conversion that keeps them, " : "")
+        + (lostCount == 0 ? "and after a conversion that keeps them, " : "")
     }
+    let ending = lostCount == 0 ? "" : "\n" + conversionSentence(lostCount)
     return (opening ?? "weights in memory ")
       + "\(ByteText.of(weightBytes)), \(bits(weightBytes)) bits per weight; "
-      + "on disk \(ByteText.of(bytes)), \(bits(bytes)) bits per weight"
+      + "on disk \(ByteText.of(bytes)), \(bits(bytes)) bits per weight" + ending
+  }
+
+  /// What a conversion without a recipe makes of quantized matrices that no weight format holds exactly.
+  private func conversionSentence(_ lostCount: Int) -> String {
+    let count = kept?.count ?? lostCount
+    let which = lostCount == count ? "all \(count)" : "\(lostCount) of the \(count)"
+    return
+      "a conversion without a recipe stores \(which) quantized matrices as float32, because no weight format holds "
+      + "them exactly"
   }
 
   private var tensorTable: TextTable {

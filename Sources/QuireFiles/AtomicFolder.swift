@@ -59,12 +59,19 @@ package final class AtomicFolder {
   }
 
   /// Syncs the folder to the disk and renames it; nothing can be written after that.
+  ///
+  /// The mark is removed last: a process that is killed before leaves a temporary folder that the next run uses again, or
+  /// a complete folder with an empty file too many.
   package func commit() throws(FileFailure) {
     precondition(!isCommitted, "the folder is finished")
-    guard unlink(temporaryPath + "/" + Self.mark) == 0 else { throw .last }
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw .last }
-    try DisposableFiles.finish(temporaryPath, as: path) { () throws(FileFailure) in try moveIntoPlace() }
+    try DisposableFiles.finish(temporaryPath, as: path) { () throws(FileFailure) in
+      try moveIntoPlace()
+      // The folder is complete even if its mark cannot be removed.
+      _ = unlink(path + "/" + Self.mark)
+    }
     isCommitted = true
+    _ = fsync(descriptor)
     _ = close(descriptor)
     try AtomicFile.synchronizeFolder(of: path)
   }
@@ -108,14 +115,21 @@ package final class AtomicFolder {
     let code = errno
     guard code == ENOTEMPTY || code == EEXIST else { throw FileFailure(code: code) }
     guard replaces else { throw FileFailure(reason: "a folder with its name has appeared") }
+    // The old folder gets the temporary name, where only a marked one is used again.
+    try Self.addMark(to: path)
     // One step for other programs: both names always lead to a whole folder.
-    guard quire_rename_exchange(temporaryPath, path) == 0 else { throw .last }
+    guard quire_rename_exchange(temporaryPath, path) == 0 else {
+      let failure = FileFailure.last
+      _ = unlink(path + "/" + Self.mark)
+      throw failure
+    }
     Self.remove(temporaryPath)
   }
 
-  /// Removes a folder of files.
+  /// Removes a folder of files, its mark last.
   private static func remove(_ path: String) {
-    for name in entries(of: path) { _ = unlink(path + "/" + name) }
+    for name in entries(of: path) where name != mark { _ = unlink(path + "/" + name) }
+    _ = unlink(path + "/" + mark)
     _ = rmdir(path)
   }
 
@@ -126,6 +140,10 @@ package final class AtomicFolder {
       throw FileFailure(
         reason: "\(path) is a folder of other files", remedy: "choose another path and run again")
     }
+    try addMark(to: path)
+  }
+
+  private static func addMark(to path: String) throws(FileFailure) {
     let file = open(path + "/" + mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard file >= 0 else { throw .last }
     _ = close(file)

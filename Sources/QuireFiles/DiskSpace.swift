@@ -16,6 +16,13 @@ package enum DiskSpace {
     return isTooMuch ? .max : Int(clamping: bytes)
   }
 
+  /// Whether two files are written to one disk; false where the system does not say.
+  package static func isShared(_ path: String, with other: String) -> Bool {
+    var (first, second) = (stat(), stat())
+    guard stat(folder(of: path), &first) == 0, stat(folder(of: other), &second) == 0 else { return false }
+    return first.st_dev == second.st_dev
+  }
+
   /// The folder that contains the entry of `path`.
   package static func folder(of path: String) -> String {
     var path = Substring(path)

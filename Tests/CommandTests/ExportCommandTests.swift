@@ -113,6 +113,10 @@ import Testing
     expectRefusal(try run(words), by: "export", ["a folder with files in it", "add --force"])
     #expect(try run(words + ["--force", "--dtype", "float32"]).status == 0)
     #expect(place.outputs == ["out", "out.quire"])
+    // An export that was killed just after it had renamed its folder leaves its mark there.
+    try Data().write(to: URL(fileURLWithPath: place.place("out/" + AtomicFolder.mark)))
+    #expect(try run(words + ["--force"]).status == 0)
+    #expect(!AtomicFolder.entries(of: place.place("out")).contains(AtomicFolder.mark))
     let file = [pack, "--format", "gguf", "--output", place.place("m.gguf"), "--quiet"]
     try #require(try run(file).status == 0)
     expectRefusal(try run(file), by: "export", ["found the file", "--force"])

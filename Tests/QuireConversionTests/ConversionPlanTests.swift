@@ -3,6 +3,7 @@ import QuireModel
 import QuireCalibration
 import QuireConversion
 import QuireOptimization
+import QuirePacks
 import QuireTensors
 import TestSupport
 import Testing
@@ -56,6 +57,22 @@ import Testing
     #expect(room(least).refusal == nil && room(least).warning?.contains("in /packs") == true)
     #expect(room(most).sentence == nil && room(nil).sentence == nil)
     #expect(room(least - 1, written: 1).refusal == nil)
+  }
+
+  /// As for a conversion; a delta pack may hold next to nothing.
+  @Test func aDiskWithoutRoomForARewrittenPackIsRefused() throws {
+    let bench = CalibratedConversion()
+    TinyCheckpoint(layerCount: 1).write(to: bench.folder)
+    try bench.convert([.quantize(.init(target: .int8()))])
+    let tensors = try PackReader(path: bench.output).tensors
+    let most = tensors.reduce(0) { $0 + $1.rawBytes }
+    func room(_ freeBytes: Int, isDelta: Bool) -> DiskRoom {
+      DiskRoom(rewriting: tensors, folder: "/packs", freeBytes: freeBytes, isDelta: isDelta)
+    }
+    #expect(room(most, isDelta: false).sentence == nil)
+    #expect(room(most - 1, isDelta: false).warning != nil)
+    #expect(room(most / 5, isDelta: false).refusal?.contains(" of free disk space in /packs") == true)
+    #expect(room(most / 5, isDelta: true).refusal == nil && room(most / 5, isDelta: true).warning != nil)
   }
 
   @Test func smoothingThatHasNothingToDoIsSaid() throws {

@@ -74,6 +74,16 @@ import Testing
     #expect(AtomicFolder.entries(of: path) == [])
   }
 
+  /// A folder to replace is marked for the moment in which it has the temporary name.
+  @Test func aFolderThatIsNotReplacedIsNotMarked() throws {
+    try place.makeFolder("out")
+    place.write("old".utf8, to: "out/b")
+    let folder = try AtomicFolder(path: path, replaces: true)
+    try FileManager.default.removeItem(atPath: folder.temporaryPath)
+    #expect(throws: FileFailure.self) { try folder.commit() }
+    #expect(AtomicFolder.entries(of: path) == ["b"])
+  }
+
   @Test func aFolderThatOnlyHasTheNameStays() throws {
     try place.makeFolder("out.partial")
     place.write("mine".utf8, to: "out.partial/letter")

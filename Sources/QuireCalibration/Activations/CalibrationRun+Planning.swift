@@ -3,6 +3,12 @@ import QuireTensors
 
 // The memory and disk space of a run, and the division of windows into batches.
 extension CalibrationRun {
+  /// Bytes of the temporary file of a run that cannot be resumed.
+  static func temporaryBytes(_ set: CalibrationSet, _ configuration: ModelConfiguration) -> Int {
+    // bounded: the set's tokens are in memory
+    set.tokenCount * configuration.hiddenSize * MemoryLayout<Float>.stride
+  }
+
   /// Bytes of the files that hold the hidden states, twice each.
   package static func diskBytes(
     _ settings: CalibrationSettings, _ configuration: ModelConfiguration, withReference: Bool = false

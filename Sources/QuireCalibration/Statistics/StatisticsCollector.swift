@@ -77,7 +77,7 @@ package struct StatisticsCollector {
       \(CountText.of(calibration.windows.count, "window")) of \
       \(calibration.sourceName), \(calibration.tokenCount) tokens\(shard.map { ", shard \($0.text)" } ?? "")
       file: \(ByteText.of(layout.byteCount)); hidden states in a temporary file while it is made: \
-      \(ByteText.of(CalibrationRun.diskBytes(settings, configuration)))
+      \(ByteText.of(CalibrationRun.temporaryBytes(calibration, configuration)))
       memory: at most \(peak) (\(parts.map { "\($0.0) \(ByteText.of($0.1))" }.joined(separator: ", ")))
       chat format: \(chatFormat.summary)
       """
@@ -90,7 +90,9 @@ package struct StatisticsCollector {
   package func run(
     output path: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CalibrationError) -> [String] {
-    try StatisticsRoom.check(path, layout)
+    try StatisticsRoom(
+      path: path, layout, statesBytes: CalibrationRun.temporaryBytes(calibration, configuration)
+    ).check()
     progress(0, configuration.layerCount)
     let origin = StatisticsOrigin(
       checkpoint: try StatisticsOrigin.fingerprint(loader),
@@ -136,17 +138,5 @@ extension ModelConfiguration {
       LayerTensor.allCases.reduce(0) { $0 + $1.shape(in: self, layer: layer).reduce(1, *) }
     }
     return 2 * (parameters.max() ?? 0)
-  }
-}
-
-/// Checks that a statistics file fits on its disk before any long computation.
-enum StatisticsRoom {
-  static func check(_ path: String, _ layout: StatisticsLayout) throws(CalibrationError) {
-    guard let free = DiskSpace.availableBytes(forFile: path), free < layout.byteCount else { return }
-    throw .statistics(
-      path: path,
-      problem:
-        "will take \(ByteText.of(layout.byteCount)), but its disk has \(ByteText.of(free)) "
-        + "left; free space or choose another path")
   }
 }

@@ -66,7 +66,7 @@ package struct StatisticsMerger {
     output path: String, toolVersion: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CalibrationError) {
     let layout = files[0].layout
-    try StatisticsRoom.check(path, layout)
+    try StatisticsRoom(path: path, layout).check()
     let writer = try StatisticsWriter(
       path: path, layout: layout,
       origin: StatisticsOrigin(

@@ -28,10 +28,16 @@ extension ConversionPlan {
 }
 
 extension ConversionPlan.PlannedTensor {
+  fileprivate var leastPackedBytes: Int { format.scheme.leastPackedBytes(of: byteCount) }
+}
+
+extension WeightFormat.Scheme {
+  /// The bytes in a file of a matrix that compresses better than trained ones do.
+  ///
   /// Trained matrices take 83% to 97% of their bytes in int4 and the non-linear formats, about 90% in int8 and about 70%
   /// in bf16. Rows with far outliers, and floats that were once quantized, compress better.
-  fileprivate var leastPackedBytes: Int {
-    switch format.scheme {
+  func leastPackedBytes(of byteCount: Int) -> Int {
+    switch self {
     case .bf16: byteCount / 4
     case .int8: byteCount / 8 * 5
     case .int4, .nl4, .nl3: byteCount / 4 * 3

@@ -129,12 +129,12 @@ func writing<Value>(
 }
 
 extension ExportFolder {
-  /// Whether an export writes a file of this name.
+  /// Whether an export writes a file of this name, or leaves it where it is killed at its end.
   private static func owns(_ name: String) -> Bool {
     let documents: [CompanionFile] = [
       .configuration, .tokenizer, .tokenizerConfiguration, .generationConfiguration, .weightIndex,
     ]
-    return documents.contains { $0.name == name }
+    return documents.contains { $0.name == name } || name == AtomicFolder.mark
       || (name.hasPrefix("model") && name.hasSuffix(".safetensors"))
   }
 

@@ -134,6 +134,10 @@ extension Command.Option {
     "the pack from which a delta pack takes tensors, or that pack's folder (default: the delta pack's folder); "
       + "also the variable QUIRE_PARENT", isRepeatable: true)
   static let quiet = Self("--quiet", nil, "no progress on stderr")
+  static let quietResult = Self(
+    "--quiet", nil, "no progress and no line about the result; warnings remain")
+  static let quietPlan = Self(
+    "--quiet", nil, "no progress, no plan before the work and no line about its result; warnings remain")
   static let config = Self(
     "--config", "FILE",
     "options from a JSON5 file, {port: 8081, slots: 8}; QUIRE_PORT=8081 also sets one; the command line takes precedence "

@@ -58,7 +58,8 @@ extension Command {
       ),
       Option("--draft-scheme", "TYPE", "how a draft model's matrices are stored (default: int4)"),
       Option("--draft-head-scheme", "TYPE", "the same for its embedding and lm_head (default: int8)"),
-      .cacheType, .adapter, .parent, .threads, .json, .quiet,
+      .cacheType, .adapter, .parent, .threads, .json,
+      Option("--quiet", nil, "no progress and no sizes in memory on stderr"),
     ],
     example: "quire bench --shape qwen3-8b --scheme int4 --batch 1,8 --json",
     run: runBench)

@@ -27,7 +27,7 @@ extension Command {
         "--shard", "I/N", "only part I of N of the windows, for collecting on N machines; merge all parts"),
       Option("--merge", nil, "add up the statistics in the FILEs"),
       Option("--output", "FILE", "the statistics file to write"), .force,
-      .adapter, .chatFormat, .threads, .quiet,
+      .adapter, .chatFormat, .threads, .quietPlan,
     ],
     example: "quire calibrate Qwen3-8B --calibration chats.jsonl --output chats.safetensors",
     stop: .ends(advice: Stop.startAgain),

@@ -12,7 +12,8 @@ extension Command {
       """,
     positionals: ["MODEL"],
     options: [
-      .system, .thinking, .noThinking, .parent, .quiet,
+      .system, .thinking, .noThinking, .parent,
+      Option("--quiet", nil, "no progress, no remarks and no speed on stderr, and in a pipe no reasoning"),
       Option("--no-history", nil, "recall only lines of this chat and write none to the history file"),
     ] + samplingOptions,
     example: "quire chat demo.quire",

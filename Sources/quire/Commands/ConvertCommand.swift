@@ -29,7 +29,7 @@ extension Command {
       Option("--plan", nil, "print the plan and stop; it reads no weights, so it finds no NaN in them"),
       Option("--measure", nil, "with --plan: survey the model and print the predicted error of every unit"),
       .adapter, .chatFormat, .reasoningTags, .toolFormat, .threads,
-      .quiet,
+      .quietPlan,
     ],
     example: "quire convert Qwen3-8B --recipe int4 --output qwen3-8b-int4.quire",
     stop: .ends(advice: "run the same command again to resume after the last finished layer"),

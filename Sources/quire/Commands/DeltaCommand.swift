@@ -1,4 +1,5 @@
 import Foundation
+import QuireConversion
 import QuireEvaluation
 import QuireFiles
 import QuirePacks
@@ -13,7 +14,8 @@ extension Command {
     positionals: ["PACK"],
     options: [
       Option("--parent", "FILE", "the pack whose equal or similar tensors are not stored again"),
-      Option("--output", "FILE", "the delta pack to write; - writes it to stdout"), .force, .threads, .quiet,
+      Option("--output", "FILE", "the delta pack to write; - writes it to stdout"), .force, .threads,
+      .quietResult,
     ],
     example:
       "quire delta qwen3-8b-int4.quire --parent qwen3-8b-int8.quire --output qwen3-8b-int4-delta.quire",
@@ -27,7 +29,7 @@ extension Command {
     positionals: ["PACK"],
     options: [
       .parent, Option("--output", "FILE", "the pack to write; - writes it to stdout"), .force, .threads,
-      .quiet,
+      .quietResult,
     ],
     example: "quire flatten qwen3-8b-int4-delta.quire --output qwen3-8b-int4.quire",
     stop: .ends(advice: Stop.startAgain),
@@ -50,6 +52,7 @@ private func rewrite(_ arguments: Arguments, isDelta: Bool) throws {
   let replaces = arguments.has("--force")
   try files.check(output.path, option: "--output", replaces: replaces)
   try files.checkUnfinishedPack(of: output.path, option: "--output", replaces: replaces)
+  try DiskRoom.check(rewriting: pack, output, isDelta: isDelta)
   let compute = try arguments.compute()
   let begin = Date()
   let isQuiet = arguments.has("--quiet")

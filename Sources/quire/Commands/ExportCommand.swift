@@ -30,7 +30,7 @@ extension Command {
       Option(
         "--quantized-head", nil,
         "compressed-tensors: keep a quantized lm_head quantized, which older programs cannot load"),
-      .adapter, .parent, .threads, .quiet,
+      .adapter, .parent, .threads, .quietPlan,
     ],
     example: "quire export qwen3-8b-int4.quire --format compressed-tensors --output qwen3-8b-int4-vllm",
     stop: .ends(advice: Stop.startAgain),

@@ -86,7 +86,8 @@ extension Command {
         "--store", nil,
         "for one pack: keep the row in its manifest, of several caches the first's; earlier figures stay where text, problems "
           + "and cache are the same"),
-      .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads, .quiet,
+      .adapter, .chatFormat, .reasoningTags, .toolFormat, .parent, .threads,
+      Option("--quiet", nil, "no progress and no notes on stderr"),
     ],
     example: "quire evaluate recipes/demo/checkpoint --recipe recipes/int4.json5 --json evaluation.json",
     stop: .ends(

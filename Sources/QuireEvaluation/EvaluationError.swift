@@ -36,7 +36,7 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   /// Whether the options are wrong, and no file or machine is.
   package var isUsage: Bool {
     switch self {
-    case .invalidOption, .nothingToMeasure: true
+    case .invalidOption, .nothingToMeasure, .nothingToCompare: true
     default: false
     }
   }
@@ -53,7 +53,7 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
       "there is neither a task file nor a text to measure \(model) with, and none in its folder; "
         + "give one with --tasks or --text, or leave out one of --no-tasks and --no-text, or add --sensitivity"
     case .nothingToCompare(let model, let reasons):
-      "expected a technique that can be switched for \(model), found none: \(reasons.joined(separator: "; "))"
+      "expected a technique that can be switched for \(model), found none: \(reasons.joined(separator: "; ")); name others"
     case .invalidOption(_, let sentence), .unusableFile(let sentence):
       sentence
     case .mismatchedReference(let reference, let role, let model, let difference):

@@ -151,9 +151,13 @@ package final class HiddenStates {
 
   private func access(_ body: () throws(FileFailure) -> Void) throws(Failure) {
     do throws(FileFailure) { try body() } catch {
+      guard isTemporary else {
+        throw Failure(path: file.path, isTemporary: false, reason: error.reasonAndRemedy)
+      }
+      let remedy = error.remedy(choosing: "set TMPDIR to a folder on another disk")
       throw Failure(
-        path: isTemporary ? "a temporary file" : file.path, isTemporary: isTemporary,
-        reason: error.reasonAndRemedy)
+        path: "a temporary file in \(ScratchFile.temporaryFolder)", isTemporary: true,
+        reason: "\(error.reason); \(remedy)")
     }
   }
 }

@@ -117,8 +117,9 @@ extension Arguments {
       let others = ["--prompt", "--messages"].compactMap(string) + positionals.dropFirst()
       if ["chat", "tokenize"].contains(command) || others.contains(path) {
         throw UsageError(
-          command, "expected the path of a model, found -: the standard input is read for something else here"
-        )
+          command,
+          "expected the path of a model, found -: the standard input is read for something else here; save the model and "
+            + "give its path")
       }
     }
     return try ModelSource(path: path, adapters: all("--adapter"))

@@ -56,8 +56,8 @@ enum Program {
     do {
       let arguments = try Arguments(words, for: command)
       if case .ends(let advice) = command.stop {
-        // Nothing of an output to stdout is kept for a later run.
-        let isKept = arguments.string("--output") != "-"
+        // Nothing of an output to a stream is kept for a later run.
+        let isKept = arguments.string("--output").map(StreamOutput.isStream) != true
         StopSignals().answer(
           for: command.name, outputs: arguments.outputs, advice: isKept ? advice : Command.Stop.startAgain)
       }

@@ -46,9 +46,9 @@ import Testing
     #expect(flat.contains("One round was measured, so nothing says how far another would differ"))
 
     let nothing = try BuiltProgram.quire.run(["ablate", pack, "--techniques", "weights,heads", "--quiet"])
-    #expect(nothing.status == 1 && nothing.output == "")
-    #expect(
-      nothing.errors.contains("expected a technique that can be switched for \(pack), found none: weights: "))
+    expectUsageError(
+      nothing, by: "ablate",
+      ["expected a technique that can be switched for \(pack), found none: weights: ", "name others"])
   }
 
   @Test func wrongWordsAndFiles() throws {

@@ -118,9 +118,9 @@ import Testing
     expectRefusal(
       try BuiltProgram.quire.run(words + [place.checkpoint.path + "/model.safetensors"]), by: "convert",
       ["holds no statistics", "check the path"])
-    expectRefusal(
+    expectUsageError(
       try BuiltProgram.quire.run(place.conversion() + ["--statistics", path]), by: "convert",
-      ["expected a recipe with a step that looks at activations", "leave it out"])
+      ["expected a recipe with a step that uses activations", "leave it out"])
     let other = Workplace(TinyCheckpoint(seed: 2))
     #expect(try collect(other, "b.safetensors", "--quiet").status == 0)
     expectRefusal(

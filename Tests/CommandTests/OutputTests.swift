@@ -137,6 +137,53 @@ import Testing
     #expect(lines.dropLast().last?.hasPrefix("quire: expected to write to the standard output") == true)
   }
 
+  /// At a6e0aff these names were refused, and with --force /dev/stdout itself was replaced where it led to a file.
+  @Test(arguments: ["/dev/stdout", "/dev/fd/1", "/dev/fd/3", "/dev/stderr"])
+  func openedDescriptorsTakeReports(name: String) throws {
+    let place = Workplace()
+    let words = [
+      "evaluate", Workplace.demo, "--no-tasks", "--no-speed", "--text-tokens", "8", "--quiet", "--force",
+      "--json",
+    ]
+    let log = place.place("log")
+    let outcome = try Self.shell(words + [name], ">\"\(log)\" 2>&1 3>&1; echo code $? >&2; }")
+    #expect(outcome.errors == "code 0\n")
+    let text = try String(contentsOfFile: log, encoding: .utf8)
+    #expect(text.hasPrefix("{\n  \"model\"") && text.contains("\n}\n"), "\(text)")
+    #expect(place.outputs == ["log"] && !FileManager.default.fileExists(atPath: "/dev/evaluation-results"))
+  }
+
+  @Test func aNamedPipeTakesAPack() throws {
+    let place = Workplace()
+    #expect(mkfifo(place.place("pipe"), 0o600) == 0)
+    var words = place.conversion()
+    words[5] = place.place("pipe")
+    let shell = try #require(Tool("sh"))
+    let outcome = try shell.run(
+      [
+        "-c", "cat \"$0\" >\"$1\" & shift; \"$@\"; code=$?; wait; exit $code", place.place("pipe"),
+        place.place("copy.quire"), BuiltProgram.quire.path,
+      ] + words)
+    #expect(outcome.status == 0 && outcome.output == "" && outcome.errors == "", "\(outcome.errors)")
+    #expect(try BuiltProgram.quire.run("verify", place.place("copy.quire"), "--quiet").status == 0)
+    #expect(place.outputs == ["copy.quire", "pipe"])
+  }
+
+  @Test func aFullDeviceForAReportIsToldAfterTheTable() throws {
+    let outcome = try BuiltProgram.quire.run(
+      "evaluate", Workplace.demo, "--no-tasks", "--no-speed", "--text-tokens", "8", "--quiet", "--json",
+      "/dev/full")
+    #expect(outcome.status == 1 && outcome.output.contains("perplexity"))
+    expectOneSentence(
+      outcome.errors, by: "evaluate", ["expected to write /dev/full, found: no space left on device"])
+  }
+
+  @Test func writersThatGoBackInTheirFileRefuseStreams() throws {
+    expectUsageError(
+      try BuiltProgram.quire.run("logits", Workplace.demo, "--tokens", "1", "--output", "/dev/stderr"),
+      by: "logits", ["found /dev/stderr, but logits cannot write to a stream; give the path of a file"])
+  }
+
   @Test func aMissingFolderForTemporaryFilesIsNamed() throws {
     let place = Workplace()
     let text = TestPaths.repository + "/recipes/demo/heldout.txt"

@@ -106,14 +106,20 @@ import Testing
   }
 
   static let wrongLines: [Line] = [
-    .init(input: "nonsense", parts: ["line 1, column 1", "expected a value", "found the word nonsense"]),
+    .init(
+      input: "nonsense",
+      parts: [
+        "line 1, column 1", "expected a value", "found the word nonsense; write each text as a JSON string",
+      ]),
     .init(input: "\"open", parts: ["line 1, column 1", "ends inside a string", "close it"]),
     .init(
       input: "\"\\ud800\"", parts: ["line 1, column 2", "half of a surrogate pair", "write both halves"]),
-    .init(input: "[1]", parts: ["line 1: expected a JSON string", "found [1]"]),
+    .init(input: "[1]", parts: ["line 1: expected a JSON string", "found [1]; write each text"]),
     .init(input: "1", parts: ["line 1: expected a JSON string", "found 1"]),
-    .init(input: "\"a\"", parts: ["line 1: expected a JSON array of token ids"], isDecoding: true),
-    .init(input: "[1, -1]", parts: ["line 1: expected token ids", "found -1"], isDecoding: true),
+    .init(
+      input: "\"a\"", parts: ["line 1: expected a JSON array of token ids, found a string; write the ids"],
+      isDecoding: true),
+    .init(input: "[1, -1]", parts: ["line 1: expected token ids", "found -1; correct it"], isDecoding: true),
     .init(
       input: "[4294967296]", parts: ["line 1: expected token ids", "found 4294967296"], isDecoding: true),
     .init(

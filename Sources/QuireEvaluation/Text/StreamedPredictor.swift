@@ -85,9 +85,8 @@ extension EvaluationError {
   fileprivate static func opening(_ error: ModelError) -> EvaluationError { .model(error.description) }
 
   static func states(_ failure: HiddenStates.Failure) -> EvaluationError {
-    let advice =
-      failure.isTemporary ? "TMPDIR may name another folder" : "the report may be written into another folder"
+    let advice = failure.isTemporary ? "" : "; the report may be written into another folder"
     return .model(
-      "expected to keep the text's hidden states in \(failure.path), found: \(failure.reason); \(advice)")
+      "expected to keep the text's hidden states in \(failure.path), found: \(failure.reason)\(advice)")
   }
 }

@@ -51,7 +51,9 @@ struct Arguments {
   /// Adds a value of the command line, nil for a switch that is off. Of two different ones the last counts, as in most
   /// programs, so that a script can add to what is always given; but no value is dropped silently.
   private mutating func add(_ value: String?, to option: Command.Option) {
-    let added = value.map { [$0] } ?? []
+    let isOutput = option.value != nil && Self.outputOptions.contains(option.name)
+    // The standard output has several names.
+    let added = value.map { [isOutput && StreamOutput.isStandardOutput($0) ? "-" : $0] } ?? []
     if !option.isRepeatable, let known = values[option.name], known != added {
       func shown(_ values: [String]) -> String {
         option.value == nil ? "\(option.name)=\(!values.isEmpty)" : "'\(values.joined().prefix(60))'"
@@ -139,9 +141,11 @@ struct Arguments {
 
   func string(_ option: String) -> String? { values[option]?.last }
 
+  private static let outputOptions = ["--output", "--json", "--html"]
+
   /// The files and folders that the command was told to write.
   var outputs: [String] {
-    ["--output", "--json", "--html"].compactMap(string).filter { !$0.isEmpty && $0 != "-" }
+    Self.outputOptions.compactMap(string).filter { !$0.isEmpty && !StreamOutput.isStream($0) }
   }
 
   func required(_ option: String) throws -> String {
@@ -155,10 +159,11 @@ struct Arguments {
   /// may be a folder.
   func outputPath() throws -> String {
     let path = try required("--output")
-    guard path != "-" else {
+    guard !StreamOutput.isStream(path) else {
+      let stream = path == StreamOutput.standardOutputPath ? "the standard output" : "a stream"
       throw UsageError(
         command,
-        "--output: expected a path, found -, but \(command) cannot write to the standard output; give the path of a file"
+        "--output: expected a path, found \(path), but \(command) cannot write to \(stream); give the path of a file"
       )
     }
     return path

@@ -60,7 +60,7 @@ private func runConvert(_ arguments: Arguments) throws {
   let output = try named.map(PackOutput.init)
   defer { output?.cleanUp() }
   let replaces = arguments.has("--force")
-  if isPlanOnly, let output = arguments.string("--output"), output != InputFile.standardInputPath {
+  if isPlanOnly, let output = arguments.string("--output"), !StreamOutput.isStream(output) {
     try files.check(output, option: "--output", replaces: true)
     try parent?.checkIsParent(of: output)
   }
@@ -105,8 +105,9 @@ private func conversionRecipe(
   let (recipe, path) = try arguments.recipe(name)
   guard let statistics = arguments.string("--statistics") else { return (recipe, path) }
   guard recipe.needsCalibration else {
-    throw CommandError(
-      "--statistics: expected a recipe with a step that looks at activations, found none in \(path); leave it out"
+    throw UsageError(
+      arguments.command,
+      "--statistics: expected a recipe with a step that uses activations, found none in \(path); leave it out"
     )
   }
   var settings = recipe.calibration
@@ -129,7 +130,7 @@ private func showPlan(_ converter: Converter, measures: Bool, quiet: Bool) throw
 
 /// Says in a plan what its conversion would discard, and where the disk has no room for it.
 private func showOutput(_ converter: Converter, _ output: String?, _ parent: PackReader?) throws {
-  guard let output, output != InputFile.standardInputPath else { return }
+  guard let output, !StreamOutput.isStream(output) else { return }
   let work = try converter.discarded(at: output, parent: parent)
   let room = DiskRoom(converter, output: output, isDelta: parent != nil)
   for sentence in [work?.sentence, room.sentence].compactMap(\.self) {

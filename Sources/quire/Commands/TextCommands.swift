@@ -37,7 +37,7 @@ private func runTokenize(_ arguments: Arguments) throws {
   while let text = try lines.next() {
     let line = lines.number
     if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
-    let value = try jsonLine(text, line: line)
+    let value = try jsonLine(text, line: line, remedy: decodes ? idsRemedy : textRemedy)
     if decodes {
       let ids = try tokenIDs(value, of: tokenizer, line: line)
       Terminal.outputLine(
@@ -45,7 +45,8 @@ private func runTokenize(_ arguments: Arguments) throws {
     } else {
       guard let string = value.stringValue else {
         throw CommandError(
-          "line \(line): expected a JSON string, found \(String(decoding: text.prefix(40), as: UTF8.self))")
+          "line \(line): expected a JSON string, found \(String(decoding: text.prefix(40), as: UTF8.self))\(textRemedy)"
+        )
       }
       let ids = tokenizer.encodeDocument(string)
       Terminal.outputLine("[" + ids.map(String.init).joined(separator: ", ") + "]")
@@ -53,25 +54,32 @@ private func runTokenize(_ arguments: Arguments) throws {
   }
 }
 
+private let textRemedy = #"; write each text as a JSON string, such as "What is 3+4?""#
+private let idsRemedy = "; write the ids of each text as a JSON array, such as [1, 2]"
+
 /// Parses the JSON value of one line; an error is reported with the line number of the input.
-private func jsonLine(_ text: [UInt8], line: Int) throws -> JSONValue {
+///
+/// - Parameter remedy: what to do where the parser does not say it
+private func jsonLine(_ text: [UInt8], line: Int, remedy: String) throws -> JSONValue {
   do {
     return try JSONValue.parse(text)
   } catch {
     let sentence = error.description
     let isPlaced = sentence.hasPrefix("line 1, ")
-    throw CommandError("line \(line)\(isPlaced ? ", " + sentence.dropFirst(8) : ": " + sentence)")
+    let advice = sentence.contains("; ") ? "" : remedy
+    throw CommandError("line \(line)\(isPlaced ? ", " + sentence.dropFirst(8) : ": " + sentence)\(advice)")
   }
 }
 
 /// The ids in a line; refuses those that no token has, of which nothing would be left in the text.
 private func tokenIDs(_ value: JSONValue, of tokenizer: Tokenizer, line: Int) throws -> [Int32] {
   guard let items = value.arrayValue else {
-    throw CommandError("line \(line): expected a JSON array of token ids")
+    throw CommandError(
+      "line \(line): expected a JSON array of token ids, found \(value.kindDescription)\(idsRemedy)")
   }
   return try items.map {
     guard let id = $0.intValue, let narrow = Int32(exactly: id), narrow >= 0 else {
-      throw CommandError("line \(line): expected token ids, found \($0.serialized())")
+      throw CommandError("line \(line): expected token ids, found \($0.serialized()); correct it")
     }
     guard tokenizer.isUsed(narrow) else {
       throw CommandError(
@@ -142,7 +150,8 @@ private struct ConversationFile {
       let hasMark = bytes.starts(with: TextFile.byteOrderMark)
       value = try JSONValue.parse(hasMark ? Array(bytes.dropFirst(TextFile.byteOrderMark.count)) : bytes)
     } catch let error as JSONError {
-      throw CommandError("\(path): \(error)")
+      let advice = error.description.contains("; ") ? "" : #"; give JSON such as {"messages": […]}"#
+      throw CommandError("\(path): \(error)\(advice)")
     }
     guard let object = value.objectValue, let messages = object["messages"] else {
       let found = value.objectValue == nil ? value.kindDescription : "none"

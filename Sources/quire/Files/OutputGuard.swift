@@ -112,6 +112,8 @@ struct OutputGuard {
         "\(option): expected a file that is not read, found \(output), which is \(input.role); choose another path"
       )
     }
+    // Nothing is made next to a stream, and nothing replaces it.
+    if StreamOutput.isStream(output) { return }
     if let input = inputAmongTemporaries(of: path) {
       throw CommandError(
         "\(option): expected a path whose temporary files are free, found \(input.path), which is \(input.role); choose another path"

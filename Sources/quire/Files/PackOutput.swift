@@ -4,25 +4,29 @@ import QuireModel
 import QuirePacks
 import QuireText
 
-/// Where a command writes a pack: to a file, or for `-` to the standard output.
+/// Where a command writes a pack: to a file, for `-` to the standard output, or to another stream such as a named pipe.
 ///
-/// A pack for the standard output is first written to a folder for temporary files: the output is a whole pack or nothing,
+/// A pack for a stream is first written to a folder for temporary files: the output is a whole pack or nothing,
 /// unless the reader closes the pipe.
 struct PackOutput {
   /// The file to write.
   let path: String
   let isStream: Bool
+  /// Nil: the standard output, or a file.
+  private let stream: StreamOutput?
   private let folder: String?
 
   init(_ output: String) throws {
-    isStream = output == InputFile.standardInputPath
+    isStream = StreamOutput.isStream(output)
     guard isStream else {
-      (path, folder) = (output, nil)
+      (path, stream, folder) = (output, nil, nil)
       return
     }
-    guard isatty(STDOUT_FILENO) == 0 else {
+    stream = try Self.stream(output)
+    let isTerminal = stream?.isTerminal ?? (isatty(STDOUT_FILENO) == 1)
+    guard !isTerminal else {
       throw CommandError(
-        "--output: expected a pipe or a file for -, found a terminal, which shows no pack; add '> FILE' or '| PROGRAM'"
+        "--output: expected a pipe or a file for \(output), found a terminal, which shows no pack; add '> FILE' or '| PROGRAM'"
       )
     }
     let temporaries = ScratchFile.temporaryFolder
@@ -42,6 +46,11 @@ struct PackOutput {
     path = temporary + "/" + name + ".quire"
   }
 
+  private static func stream(_ output: String) throws -> StreamOutput? {
+    guard output != StreamOutput.standardOutputPath else { return nil }
+    return try writing(output) { () throws(FileFailure) in try StreamOutput(path: output) }
+  }
+
   /// How the unfinished files of a pack begin.
   static let beginnings: [UnfinishedFiles.Part: FileBeginning] = Dictionary(
     uniqueKeysWithValues: UnfinishedFiles.Part.allCases.map { ($0, beginning(of: $0)) })
@@ -55,7 +64,7 @@ struct PackOutput {
   }
 
   /// The name for messages, on a single line.
-  var name: String { isStream ? "the standard output" : path.visibleLine }
+  var name: String { isStream ? stream?.path.visibleLine ?? "the standard output" : path.visibleLine }
 
   /// Writes a line in addition to the result.
   func remarkLine(_ text: String) {
@@ -81,20 +90,25 @@ struct PackOutput {
     ])
   }
 
-  /// Copies the finished pack to the standard output, if it is for that.
+  /// Copies the finished pack to the stream, if it is for one.
   func deliver() throws {
     guard isStream else { return }
-    do throws(FileFailure) {
+    do {
       let file = try InputFile(path: path)
       let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
       defer { chunk.deallocate() }
       for start in stride(from: 0, to: file.byteCount, by: chunk.count) {
         let part = UnsafeMutableRawBufferPointer(rebasing: chunk.prefix(file.byteCount - start))
         try file.read(at: start, into: part)
-        Terminal.outputBytes(UnsafeRawBufferPointer(part))
+        try write(UnsafeRawBufferPointer(part))
       }
-    } catch {
+    } catch let error as FileFailure {
       throw CommandError("expected to read the finished pack at \(path), found: \(error.reasonAndRemedy)")
     }
+  }
+
+  private func write(_ bytes: UnsafeRawBufferPointer) throws {
+    guard let stream else { return Terminal.outputBytes(bytes) }
+    try stream.write(bytes)
   }
 }

@@ -123,8 +123,10 @@ private func evaluationOptions(_ arguments: Arguments) throws -> EvaluationOptio
     }
   }
   if let seed = try arguments.integer("--seed", in: 0...Int.max) { options.seed = UInt64(seed) }
-  options.resultsFolder = ["--json", "--html"].compactMap { arguments.string($0) }.first { $0 != "-" }
-    .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path + "/evaluation-results" }
+  options.resultsFolder = ["--json", "--html"].compactMap { arguments.string($0) }.first {
+    !StreamOutput.isStream($0)
+  }
+  .map { URL(fileURLWithPath: $0).deletingLastPathComponent().path + "/evaluation-results" }
   options.measuresSensitivity = arguments.has("--sensitivity")
   options.servers = try arguments.servers()
   options.adapters = arguments.all("--adapter")

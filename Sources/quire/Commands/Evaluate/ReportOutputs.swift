@@ -5,11 +5,12 @@ import QuireFiles
 import QuireJSON
 import QuireModelFiles
 
-/// Where a report is written: files, opened before the long evaluation, or for `-` the standard output.
+/// Where a report is written: files and other streams, opened before the long evaluation, or for `-` the standard output.
 struct ReportOutputs {
   private enum Destination {
     case file(AtomicFile)
-    case stream
+    case standardOutput
+    case stream(StreamOutput)
   }
 
   private let json: Destination?
@@ -52,7 +53,11 @@ struct ReportOutputs {
     _ arguments: Arguments, _ option: String, _ files: inout OutputGuard, _ beginning: FileBeginning
   ) throws -> Destination? {
     guard let path = arguments.string(option) else { return nil }
-    if path == "-" { return .stream }
+    if path == StreamOutput.standardOutputPath { return .standardOutput }
+    if StreamOutput.isStream(path) {
+      try files.check(path, option: option, replaces: false)
+      return .stream(try writing(path) { () throws(FileFailure) in try StreamOutput(path: path) })
+    }
     return .file(try open(path, option, &files, beginning, replaces: arguments.has("--force")))
   }
 
@@ -83,7 +88,8 @@ struct ReportOutputs {
   private static func write(_ text: String, to destination: Destination?) throws {
     switch destination {
     case nil: return
-    case .stream: Terminal.output(text)
+    case .standardOutput: Terminal.output(text)
+    case .stream(let stream): try stream.write(text)
     case .file(let file):
       try writing(file.path) { () throws(FileFailure) in
         try file.write(Array(text.utf8))

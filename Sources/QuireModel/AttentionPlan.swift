@@ -29,11 +29,11 @@ final class AttentionPlan: @unchecked Sendable {
     costs = HostBuffer(count: entries.count)
     self.threadCount = threadCount
     runs = HostBuffer(count: maximumRows * configuration.maximumKeyValueHeadCount)
-    shareBounds = HostBuffer(count: threadCount * (threadCount > 1 ? Self.pieces : 1) + 1)
+    shareBounds = HostBuffer(count: threadCount * (threadCount > 1 ? ThreadTeam.longPieceLimit : 1) + 1)
   }
 
-  /// Shares for each thread of a team.
-  static let pieces = ThreadTeam.pieceLimit
+  /// Shares for each thread of a team with several.
+  private(set) var pieces = ThreadTeam.pieceLimit
 
   /// Lays out the entries for `batch`; queries and outputs are (row, query head, head size).
   func build(
@@ -45,6 +45,7 @@ final class AttentionPlan: @unchecked Sendable {
     var firstRow = 0
     var cost = 0
     runCount = 0
+    pieces = ThreadTeam.isLong(rows: batch.tokens.count) ? ThreadTeam.longPieceLimit : ThreadTeam.pieceLimit
     let joinsRuns = batch.sequences.count * shape.keyValueHeadCount >= threadCount
     for (index, slice) in batch.sequences.enumerated() {
       for head in 0..<shape.keyValueHeadCount {
@@ -74,7 +75,7 @@ final class AttentionPlan: @unchecked Sendable {
 
   /// Divides the entries so that all shares cost about the same.
   private func divide(entryCount: Int, totalCost: Int) {
-    let count = shareBounds.count - 1
+    let count = threadCount > 1 ? threadCount * pieces : 1
     var entry = 0
     var spent = 0
     for share in 0..<count {

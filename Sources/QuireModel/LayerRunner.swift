@@ -224,11 +224,12 @@ extension LayerRunner {
       columns: weights.shape.queryHeadCount * configuration.headSize, for: weights.outputProjection)
     // Three regions: a query may read keys that another share stores, and a group may hold outputs of another share.
     let work = (runner: self, weights: weights, layer: layer, cache: cache)
-    compute.team.run(with: work) { work, share, count in
+    let isLong = ThreadTeam.isLong(rows: batch.tokens.count)
+    compute.team.run(with: work, pieces: isLong ? ThreadTeam.pieceLimit : 1) { work, share, count in
       work.runner.prepareHeads(
         work.weights, work.cache.layers[work.layer], work.cache.element, share: share, count: count)
     }
-    compute.team.run(with: work, pieces: AttentionPlan.pieces) { work, share, _ in
+    compute.team.run(with: work, pieces: plan.pieces) { work, share, _ in
       work.runner.plan.attend(
         share: share, batch: work.runner.batch, cache: work.cache, layer: work.layer,
         kernels: work.runner.compute.kernels)

@@ -50,7 +50,7 @@ extension Compute {
     }
     team.runOnThreads(with: work, pieces: team.pieces(of: work.unitCount, rows: input.rowCount)) {
       work, share, count, thread in
-      work.perform(units: ThreadTeam.range(of: work.unitCount, share: share, count: count), thread: thread)
+      work.perform(units: work.units(share: share, count: count), thread: thread)
     }
   }
 }
@@ -120,6 +120,12 @@ private struct Gating {
   }
 
   var unitCount: Int { (output.columns + unit - 1) / unit }
+
+  func units(share: Int, count: Int) -> Range<Int> {
+    ThreadTeam.isLong(rows: input.rowCount)
+      ? compute.team.taperedRange(of: unitCount, share: share, count: count)
+      : ThreadTeam.range(of: unitCount, share: share, count: count)
+  }
 
   func perform(units: Range<Int>, thread: Int) {
     guard blockUnits > 0 else {

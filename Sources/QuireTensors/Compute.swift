@@ -75,7 +75,10 @@ extension Compute {
     let firstPanels = first.panels
     let secondPanels = second?.panels ?? 0
     let total = firstPanels + secondPanels + (third?.panels ?? 0)
-    let share = ThreadTeam.range(of: total, share: share, count: count)
+    let share =
+      ThreadTeam.isLong(rows: input.rowCount)
+      ? team.taperedRange(of: total, share: share, count: count)
+      : ThreadTeam.range(of: total, share: share, count: count)
     perform(first, input, share.clamped(to: 0..<firstPanels))
     if let second { perform(second, input, shift(share, by: firstPanels, within: secondPanels)) }
     if let third {

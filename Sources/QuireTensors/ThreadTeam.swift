@@ -74,9 +74,26 @@ package final class ThreadTeam: Sendable {
     items * share / count..<items * (share + 1) / count
   }
 
+  /// One share of `0..<items` of a region over many rows. A thread begins with its largest share and ends with its smallest,
+  /// which is what others may have to wait for.
+  package func taperedRange(of items: Int, share: Int, count: Int) -> Range<Int> {
+    let pieces = count / threadCount
+    let own = Self.range(of: items, share: share / pieces, count: threadCount)
+    // The sizes are as pieces, pieces - 1, … 1.
+    func bound(_ piece: Int) -> Int {
+      own.lowerBound + own.count * piece * (2 * pieces + 1 - piece) / (pieces * (pieces + 1))
+    }
+    return bound(share % pieces)..<bound(share % pieces + 1)
+  }
+
+  /// Whether a region over so many rows takes long.
+  package static func isLong(rows: Int) -> Bool { rows >= longRowCount }
+
   /// Shares for each thread of `items`, computed for some rows, that are each worth the price of taking a share.
   package func pieces(of items: Int, rows: Int = 1) -> Int {
-    min(max(1, items / (4 * threadCount)), rows < Self.longRowCount ? Self.pieceLimit : Self.longPieceLimit)
+    Self.isLong(rows: rows)
+      ? min(max(1, items / threadCount), Self.longPieceLimit)
+      : min(max(1, items / (4 * threadCount)), Self.pieceLimit)
   }
 }
 

@@ -93,8 +93,27 @@ import Testing
     let team = ThreadTeam(threadCount: 2)
     #expect(team.pieces(of: 1_000) == ThreadTeam.pieceLimit)
     #expect(team.pieces(of: 1_000, rows: 256) == ThreadTeam.longPieceLimit)
-    #expect(team.pieces(of: 64, rows: 256) == 8)
+    #expect(team.pieces(of: 64) == 8 / 2)
+    #expect(team.pieces(of: 16, rows: 256) == 8)
     #expect(team.pieces(of: 3, rows: 256) == 1)
+    #expect(team.pieces(of: 1, rows: 256) == 1)
+  }
+
+  @Test("tapered shares cover all items once, and those of a thread become smaller", arguments: 1...5)
+  func tapered(threads: Int) {
+    let team = ThreadTeam(threadCount: threads)
+    for items in [0, 1, 2, 7, 24, 32, 128, 1_000] {
+      let pieces = team.pieces(of: items, rows: 256)
+      let ranges = (0..<threads * pieces).map {
+        team.taperedRange(of: items, share: $0, count: threads * pieces)
+      }
+      #expect(ranges.flatMap(Array.init) == Array(0..<items))
+      for thread in 0..<threads {
+        let sizes = ranges[thread * pieces..<(thread + 1) * pieces].map(\.count)
+        #expect(zip(sizes, sizes.dropFirst()).allSatisfy { $1 <= $0 + 1 }, "\(sizes)")
+        #expect(sizes.last! <= sizes.first!)
+      }
+    }
   }
 
   @Test("every share is performed once, with the most shares") func most() {

@@ -42,7 +42,7 @@ extension DraftHeadPass {
     plan.build(
       batch: queryBatch, shape: layer, headSize: model.headSize,
       queries: UnsafePointer(workspace.queries.pointer), outputs: workspace.attended.pointer)
-    compute.team.run(with: self, pieces: AttentionPlan.pieces) { pass, share, _ in
+    compute.team.run(with: self, pieces: plan.pieces) { pass, share, _ in
       pass.plan.attend(
         share: share, batch: pass.queryBatch, cache: pass.cache, layer: 0, kernels: pass.compute.kernels)
     }

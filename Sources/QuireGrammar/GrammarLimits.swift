@@ -5,11 +5,13 @@ package enum GrammarLimits {
   package static let sourceBytesMaximum = 1 << 20
   /// Levels of nested groups of an expression or a grammar, and of nested schemas.
   package static let depthMaximum = 64
-  /// The largest count in `{m,n}`, `maxLength` or `maxItems`.
+  /// The largest count in `{m,n}`, `minLength`, `minItems` or `maxProperties`.
   package static let repetitionMaximum = 10_000
+  /// The largest count in `maxLength` and `maxItems`, which are counted in blocks: larger than any text.
+  package static let lengthMaximum = 1 << 53
   /// Nodes plus edges of the compiled network, copies of repeated parts included.
   package static let networkSizeMaximum = 400_000
-  /// Schemas that a reader looks at, each as often as it is looked at.
+  /// Schemas that a reader looks at, each as often as it is looked at, and states of the automatons of their patterns.
   package static let schemaVisitMaximum = 50_000
   /// States of an automaton of several expressions, each of which becomes a rule.
   static let automatonStatesMaximum = 8_192

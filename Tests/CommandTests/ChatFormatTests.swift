@@ -39,6 +39,10 @@ import Testing
     #expect(rendered.output == "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n")
     let chat = try BuiltProgram.quire.run(["chat", model] + Self.askedFor, input: Array("x\n".utf8))
     #expect(chat.output.hasSuffix("yes\n") && chat.errors.contains("chat format: qwen3 (as asked for)\n"))
+    // Editors of Windows begin a text with a byte order mark.
+    let marked = place.recipe("\u{FEFF}" + Self.messages)
+    let same = try BuiltProgram.quire.run(["render", model, "--messages", marked] + Self.askedFor)
+    #expect(same.status == 0 && same.output == rendered.output)
     let unknown = try BuiltProgram.quire.run(["render", model, "--messages", file, "--chat-format", "chatml"])
     #expect(unknown.status == 2 && unknown.errors.contains("expected one of qwen3, template, found 'chatml'"))
   }

@@ -35,6 +35,12 @@ import Testing
       #"{"allOf":[{"type":"integer","minimum":9007199254740992},{"minimum":9007199254740993}]}"#,
       ["9007199254740993"], not: ["9007199254740992"]),
     Conformance(
+      #"{"type":"integer","multipleOf":4,"allOf":[{"multipleOf":6}]}"#, ["0", "12", "-24"],
+      not: ["4", "6", "8"]),
+    Conformance(
+      #"{"allOf":[{"multipleOf":0.25},{"type":"number","multipleOf":0.1}]}"#, ["0.5", "1", "2.5"],
+      not: ["0.25", "0.1", "0.75"]),
+    Conformance(
       #"{"allOf":[{"type":"array","uniqueItems":true,"maxItems":1},{"uniqueItems":false}]}"#, ["[]", "[1]"],
       not: ["[1,1]"]),
   ]

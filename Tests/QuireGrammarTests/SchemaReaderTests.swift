@@ -90,6 +90,24 @@ import Testing
       #"{"type":"integer","enum":[1,5,9],"minimum":4,"exclusiveMaximum":9}"#, ["5"], not: ["1", "9"]),
     Conformance(#"{"enum":["a","bc",7],"minLength":2}"#, [#""bc""#, "7"], not: [#""a""#]),
     Conformance(
+      #"{"enum":["a","bc","b",7],"pattern":"^b","maxLength":1}"#, [#""b""#, "7"], not: [#""a""#, #""bc""#]),
+    Conformance(
+      #"{"enum":["2024-02-30","2024-02-28","x"],"type":"string","format":"date"}"#, [#""2024-02-28""#],
+      not: [#""x""#]),
+    Conformance(#"{"const":"a","format":"path","maxLength":100000}"#, [#""a""#], not: [#""b""#]),
+    Conformance(
+      #"{"type":"integer","minimum":0,"exclusiveMinimum":true,"maximum":9,"exclusiveMaximum":false}"#,
+      ["1", "9"], not: ["0", "10"]),
+    Conformance(
+      #"{"type":"number","maximum":1.5,"exclusiveMaximum":true}"#, ["1.4", "0"], not: ["1.5", "1.50", "2"]),
+    Conformance(
+      #"{"type":"string","pattern":"^\\p{Lu}\\p{Ll}+[\\pN_]\\P{L}$"}"#, [#""Élan٣-""#, #""Ab_1""#],
+      not: [#""ab_1""#, #""Ab_c""#, #""AB_1""#]),
+    Conformance(
+      #"{"type":"string","pattern":"^[\\p{Letter}\\P{gc=L}]$"}"#, [#""é""#, #""1""#, "\"\u{378}\""],
+      not: [#""""#]),
+    Conformance(#"{"type":"string","pattern":"^\\P{L}$"}"#, [#""1""#], not: [#""a""#, "\"\u{378}\""]),
+    Conformance(
       #"{"type":"string","pattern":"^\"\\\\\\n.$"}"#, [#""\"\\\nx""#, #""\"\\\n\"""#], not: [#""x""#]),
     Conformance(
       #"{"type":"string","pattern":"^[^a]$"}"#, [#""b""#, #""\"""#, #""\n""#], not: [#""a""#, "\"\n\""]),
@@ -246,10 +264,49 @@ import Testing
     Conformance(
       ##"{"properties":{"a~/b":{"type":"null"},"c":{"$ref":"#/properties/a~0~1b"}},"required":["c"]}"##,
       [#"{"c":null}"#], not: [#"{"c":1}"#]),
+    Conformance(
+      ##"{"type":"array","uniqueItems":true,"items":{"$ref":"#/$defs/c"},"$defs":{"c":{"enum":["r","g",1,1.0]}}}"##,
+      ["[]", #"["r"]"#, #"["g","r"]"#, #"[1,"r","g"]"#, "[ 1, \"g\" ]"],
+      not: [#"["r","r"]"#, "[1,1]", #"["r",]"#, #"["r","g",1,"r"]"#, #"["b"]"#]),
+    Conformance(
+      #"{"uniqueItems":true,"minItems":1,"maxItems":2,"items":{"enum":[1,2,3,4,5,6,7,8,9,10]}}"#,
+      ["[10]", "[3,1]"], not: ["[]", "[1,2,3]", "[1,1]"]),
     Conformance(##"{"definitions":{"x y":{"const":9}},"$ref":"#/definitions/x%20y"}"##, ["9"], not: ["8"]),
     Conformance(
       ##"{"$ref":"#/$defs/s","maxLength":2,"$defs":{"s":{"type":"string"}}}"##, [#""ab""#], not: [#""abc""#]),
   ]
+
+  /// Clients write such limits to be safe; each is counted exactly.
+  @Test func largeCountsAreHeld() throws {
+    for count in [10_001, 12_345, 100_000] {
+      let text = try GrammarFixtures.schema(#"{"type":"string","minLength":3,"maxLength":\#(count)}"#)
+      for (length, isAllowed) in [
+        (2, false), (3, true), (999, true), (1_000, true), (1_003, true), (2_500, true), (count - 1, true),
+        (count, true), (count + 1, false),
+      ] {
+        let answer = "\"" + String(repeating: "é", count: length) + "\""
+        #expect(text.accepts(answer) == isAllowed, "\(length) of \(count)")
+      }
+      let list = try GrammarFixtures.schema(
+        #"{"prefixItems":[{"const":0}],"items":{"const":1},"maxItems":\#(count)}"#)
+      for (length, isAllowed) in [(0, true), (count - 1, true), (count, false)] {
+        let answer = "[0" + String(repeating: ",1", count: length) + "]"
+        #expect(list.accepts(answer) == isAllowed, "\(length) of \(count)")
+      }
+    }
+    let bound = try GrammarFixtures.schema(#"{"type":"string","maxLength":2147483647}"#)
+    #expect(bound.accepts("\"" + String(repeating: "ab", count: 30_000) + "\""))
+  }
+
+  /// Each automaton has limits of its own; many of them have one together.
+  @Test func automatonsOfManyPatternsAreLimited() {
+    let properties = (0..<600).map { index in
+      #""p\#(index)":{"type":"string","allOf":[{"pattern":"^(a|b)*a.{8}\#(index)"},{"pattern":"b"}]}"#
+    }
+    #expect(throws: GrammarError.self) {
+      try GrammarFixtures.schema(#"{"properties":{\#(properties.joined(separator: ","))}}"#)
+    }
+  }
 
   @Test func wordsThatAreNoKeywordsSayNothing() throws {
     let schema = #"{"type":"integer","strict":true,"x-order":1,"title":"n","minimun":5,"maximum":3}"#
@@ -305,10 +362,21 @@ import Testing
     ),
     (#"{"enum":[3],"minimum":"4"}"#, "expected a number in minimum", "minimum"),
     (#"{"const":3,"minimum":4}"#, "expected a constraint that some text satisfies", nil),
-    (#"{"enum":["ab"],"pattern":"a"}"#, "bounds of numbers and lengths next to 'enum'", "pattern"),
+    (#"{"enum":[["ab"]],"minItems":1}"#, "bounds of numbers and lengths next to 'enum'", "minItems"),
+    (#"{"enum":["ab"],"format":"color"}"#, "expected a format among", "format"),
+    (#"{"enum":["ab"],"pattern":"^b"}"#, "expected a constraint that some text satisfies", nil),
+    (
+      #"{"exclusiveMinimum":true}"#, "expected 'minimum' next to 'exclusiveMinimum': true", "exclusiveMinimum"
+    ),
+    (#"{"minimum":"1","exclusiveMinimum":true}"#, "expected", "exclusiveMinimum"),
+    (
+      #"{"uniqueItems":true,"items":{"enum":[1,2,3,4,5,6,7,8,9,10,11]}}"#,
+      "whose items are at most 10 values in 'enum', found 'uniqueItems'", "uniqueItems"
+    ),
     (#"{"type":"string","pattern":"(?=a)"}"#, "schema.pattern: expected lookaheads only after ^", "pattern"),
     (#"{"type":"string","minLength":3,"maxLength":2}"#, "minLength at most maxLength", "minLength"),
-    (#"{"type":"string","maxLength":1e30}"#, "expected a count from 0 to 10000", "maxLength"),
+    (#"{"type":"string","maxLength":1e30}"#, "expected a count from 0 to 9007199254740992", "maxLength"),
+    (#"{"type":"string","minLength":10001}"#, "expected a count from 0 to 10000", "minLength"),
     (#"{"type":"array","minItems":-1}"#, "expected a count from 0", "minItems"),
     (#"{"prefixItems":[{}],"items":[{}]}"#, "one schema in items next to prefixItems", "items"),
     (#"{"type":"number","minimum":1e30}"#, "expected an integer of at most 18 digits in minimum", "minimum"),

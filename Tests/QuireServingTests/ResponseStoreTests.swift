@@ -212,13 +212,32 @@ struct ResponseStoreTests {
     }
     let prompts = generator.requests.map(\.promptTokens)
     #expect(prompts.count == 3 && prompts[1] == prompts[2])
+    let id = try #require(first["id"]?.stringValue)
+    let listed = try fixture.get("/v1/responses/\(id)/input_items").json()
+    let asked: JSONValue = ["type": "item_reference", "id": listed["data"]?[0]?["id"] ?? .null]
+    let conversation = JSONValue.array([asked] + references + [result])
+    let again = try fixture.post(Self.path, ["input": conversation, "tools": tools])
+    #expect(again.status == 200, "\(again.text)")
+    #expect(generator.requests.last?.promptTokens == prompts[1])
     let twice = try fixture.post(Self.path, ["input": [references[1], references[1]]])
     #expect(twice.status == 400 && twice.text.contains("input[1].id: expected each item once"))
-    let id = try #require(first["id"]?.stringValue)
+    // The conversations that took the items in have them still.
     #expect(exchangeOnce(port: fixture.port, "DELETE", "/v1/responses/\(id)")?.status == 200)
-    let gone = try fixture.post(Self.path, ["input": [references[0]]])
-    #expect(gone.status == 400)
-    #expect(try gone.json()["error"]?["code"] == "item_not_found")
+    #expect(try fixture.post(Self.path, ["input": .array(references + [result])]).status == 200)
+  }
+
+  @Test func itemsOfADroppedResponseAreGone() throws {
+    let fixture = try Self.fixture()
+    let first = try fixture.post(Self.path, ["input": "a"]).json()
+    let id = try #require(first["id"]?.stringValue)
+    let list = try fixture.get("/v1/responses/\(id)/input_items").json()
+    let found = [first["output"]?[0]?["id"], list["data"]?[0]?["id"]].compactMap(\.self)
+    #expect(found.count == 2)
+    #expect(exchangeOnce(port: fixture.port, "DELETE", "/v1/responses/\(id)")?.status == 200)
+    for item in found {
+      let gone = try fixture.post(Self.path, ["input": [["type": "item_reference", "id": item]]])
+      #expect(try gone.status == 400 && gone.json()["error"]?["code"] == "item_not_found")
+    }
   }
 
   @Test func callsAndTheirResultsGoOn() throws {

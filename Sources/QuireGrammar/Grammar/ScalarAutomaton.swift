@@ -44,6 +44,8 @@ struct ScalarAutomaton {
 
   /// The first one is the start.
   private(set) var states: [State] = []
+  /// Nodes, edges and ranges that were looked at to make it.
+  let workCount: Int
 
   init(_ conditions: [TextCondition]) throws(TooLarge) {
     var builder = Builder()
@@ -58,6 +60,7 @@ struct ScalarAutomaton {
       var left = matches[...]
       return conditions.map { $0.holds(&left) }
     }
+    workCount = builder.work
   }
 
   /// Which conditions a text satisfies.
@@ -95,7 +98,7 @@ extension ScalarAutomaton {
     private var reads: [[(set: ScalarSet, target: Int32)]] = []  // (node)
     /// The last node of each expression.
     var ends: [Int32] = []
-    private var work = 0
+    private(set) var work = 0
 
     private mutating func count(_ steps: Int) throws(TooLarge) {
       // bounded: by the limit, and by the size of what has been built

@@ -6,14 +6,15 @@
 /// | `.` | any scalar but a line feed; in ECMAScript but any end of a line |
 /// | `[a-z_]`, `[^…]` | one scalar of the set, or not of it |
 /// | `\d \w` and `\D \W` | ASCII digits, word characters; what is one in no script, see `ScalarReadings` |
+/// | `\p{Lu}`, `\pL`, `\P{Letter}` | a general category of Unicode by its short or long name, or no scalar of it |
 /// | `\s` and `\S` | white space of Unicode, as the dialect counts it; all others |
 /// | `\n \r \t \f \v \0 \xHH \uHHHH \u{H…}` | that scalar; `\` before punctuation is the punctuation |
 /// | `* + ? {m} {m,} {m,n} {,n}` | repetition; a `?` after it changes nothing |
 /// | `^` and `$` | the ends, where an alternative of the whole expression begins and ends |
 /// | `(?=…)`, `(?!…)` | a lookahead, where an alternative of the whole expression begins, in a `pattern` after `^` |
 ///
-/// Other lookaround, backreferences, word boundaries, flags, possessive quantifiers, several quantifiers of one part and `\p`
-/// are refused.
+/// Other lookaround, backreferences, word boundaries, flags, possessive quantifiers, several quantifiers of one part and other
+/// properties in `\p` are refused.
 struct RegexReader {
   /// Where languages read the same expression differently.
   enum Dialect {
@@ -274,7 +275,32 @@ extension RegexReader {
       text.index += 1
       return set
     }
+    if scalar == "p" || scalar == "P" {
+      let category = try readCategory()
+      return scalar == "p" ? category : category.inverted
+    }
     return ScalarReadings(ScalarSet(try readEscapedScalar(scalar, inClass: inClass)))
+  }
+
+  /// The general category that `\p{…}` or `\pL` names.
+  private mutating func readCategory() throws(GrammarError) -> ScalarReadings {
+    let start = text.index
+    text.index += 1
+    var name = ""
+    if text.take("{") {
+      for prefix in ["General_Category=", "gc="] where text.take(prefix) { break }
+      name = text.takeAll { $0 != "}" }
+      if !text.take("}") { name = "" }
+    } else if let letter = text.take() {
+      name = String(Character(letter))
+    }
+    guard let set = ScalarSet.category(name) else {
+      text.index = start
+      throw text.error(
+        expected: "a general category of Unicode, such as \\p{L} or \\p{Lu}",
+        advice: "use one; other properties and scripts are not supported")
+    }
+    return ScalarReadings(category: set)
   }
 
   /// The scalar of an escape whose character after the backslash is known.
@@ -297,7 +323,7 @@ extension RegexReader {
     guard !ScalarSet.wordCharacters.contains(scalar) || scalar == "_" else {
       throw text.error(
         expected: "an escape of the supported subset",
-        advice: "backreferences, boundaries, octal numbers and \\p are not supported")
+        advice: "backreferences, boundaries and octal numbers are not supported")
     }
     text.index += 1
     return scalar

@@ -13,6 +13,12 @@ struct ScalarReadings {
     (self.ascii, self.allScripts) = (ascii, allScripts)
   }
 
+  /// A general category of Unicode: a later version may have more characters in it, but none that were assigned before.
+  init(category: ScalarSet) {
+    self.init(
+      ascii: category.subtracting(.unassigned), allScripts: category.union(.unassigned))
+  }
+
   static let digits = ScalarReadings(ascii: .digits, allScripts: .digitsOfAllScripts)
   static let wordCharacters = ScalarReadings(ascii: .wordCharacters, allScripts: .wordCharactersOfAllScripts)
 

@@ -232,11 +232,34 @@ struct JSONGrammar {
   /// `minimum` to `maximum` parts with commas between them, and space after the last; nothing for none.
   mutating func list(_ part: GrammarExpression, minimum: Int, maximum: Int?) -> GrammarExpression {
     if let maximum, maximum == 0 { return .empty }
-    let more = GrammarExpression.repetition(
+    let more = repetition(
       .sequence([comma, part]), minimum: max(0, minimum - 1), maximum: maximum.map { $0 - 1 })
     let all = GrammarExpression.sequence([part, more, space])
     return minimum == 0 ? .optional(all) : all
   }
+
+  /// `minimum` to `maximum` parts. Large counts are those of blocks, each a rule, and of single parts after them, so that
+  /// a network has no copy for each part.
+  mutating func repetition(
+    _ part: GrammarExpression, minimum: Int, maximum: Int?
+  ) -> GrammarExpression {
+    let size = Self.blockPartCount
+    guard let maximum, maximum > GrammarLimits.repetitionMaximum else {
+      return .repetition(part, minimum: minimum, maximum: maximum)
+    }
+    // Any number up to the maximum is some blocks and fewer than two blocks of single parts.
+    let (blockCount, rest) = (maximum - minimum).quotientAndRemainder(dividingBy: size)
+    guard blockCount > 1 else { return .repetition(part, minimum: minimum, maximum: maximum) }
+    let block = grammar.add("block", .repetition(part, minimum: size, maximum: size))
+    return .sequence([
+      .repetition(part, minimum: minimum, maximum: minimum),
+      repetition(.rule(block), minimum: 0, maximum: blockCount - 1),
+      .repetition(part, minimum: 0, maximum: size + rest),
+    ])
+  }
+
+  /// Longer than a token, so that most tokens end in the block in which they begin.
+  private static let blockPartCount = 1_000
 
   // MARK: Constants
 

@@ -44,6 +44,31 @@ struct NumberStep: Equatable {
     return magnitude.map { $0.isExact && $0.units % units == 0 } ?? false
   }
 
+  /// The least step whose multiples are those of both; nil outside the limits.
+  func commonMultiple(with other: NumberStep) -> NumberStep? {
+    let digitCount = max(fractionDigitCount, other.fractionDigitCount)
+    // bounded: at most `unitsMaximum` times ten for each digit after the point, which has 18 zeros
+    func units(_ step: NumberStep) -> Int {
+      (step.fractionDigitCount..<digitCount).reduce(step.units) { units, _ in units * 10 }
+    }
+    let (one, second) = (units(self), units(other))
+    let (multiple, isTooLarge) = (one / Self.commonDivisor(one, second)).multipliedReportingOverflow(
+      by: second)
+    if isTooLarge { return nil }
+    var step = NumberStep(units: multiple, fractionDigitCount: digitCount)
+    while step.fractionDigitCount > 0 && step.units % 10 == 0 {
+      step = NumberStep(units: step.units / 10, fractionDigitCount: step.fractionDigitCount - 1)
+    }
+    return step.units <= Self.unitsMaximum ? step : nil
+  }
+
+  /// The step as a schema writes it.
+  var value: JSONValue {
+    // The shortest decimal of a float has these digits again, as they are at most ten.
+    let number = Double("\(units)e-\(fractionDigitCount)").flatMap(JSONNumber.init(exactly:))
+    return fractionDigitCount == 0 ? .int(units) : number.map(JSONValue.number) ?? .int(units)
+  }
+
   private static func commonDivisor(_ left: Int, _ right: Int) -> Int {
     right == 0 ? left : commonDivisor(right, left % right)
   }

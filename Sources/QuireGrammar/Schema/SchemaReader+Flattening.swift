@@ -93,6 +93,7 @@ extension SchemaReader {
       guard SchemaKeywords.isSupported(member) else { throw unsupported(member.key, path) }
       flat[member.key] = member.value
     }
+    try readExclusiveBounds(of: &flat, at: path)
     if let pattern = flat["pattern"], pattern.stringValue == nil {
       throw unsupported("pattern", path, because: "a string in pattern")
     }
@@ -100,6 +101,22 @@ extension SchemaReader {
     if case .string? = flat["pattern"], case .string? = flat["format"] { flat["format"] = nil }
     try readTypes(of: &flat, at: path)
     return flat
+  }
+
+  /// Rewrites `exclusiveMinimum` and `exclusiveMaximum` that are booleans, as in JSON Schema's draft 4 and OpenAPI 3.0:
+  /// `true` excludes the bound that stands next to it.
+  private func readExclusiveBounds(of flat: inout JSONObject, at path: String) throws(GrammarError) {
+    for (keyword, boundKeyword) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+      guard case .bool(let isExclusive)? = flat[keyword] else { continue }
+      flat[keyword] = nil
+      if !isExclusive { continue }
+      guard let bound = flat[boundKeyword] else {
+        throw error(
+          path, expected: "'\(boundKeyword)' next to '\(keyword)': true", found: "none",
+          advice: "add it, or write the bound in '\(keyword)'", keyword: keyword)
+      }
+      (flat[boundKeyword], flat[keyword]) = (nil, bound)
+    }
   }
 
   /// Checks `type` and lists each type once, with `null` for `nullable`, which means nothing without `type`.

@@ -152,6 +152,11 @@ extension SchemaReader {
       try visit(one)
       if one == other { return try chosen(left, into: "\(path).\(keyword)") }
     }
+    if keyword == "multipleOf", let step = NumberStep(one), let second = NumberStep(other),
+      let both = step.commonMultiple(with: second)
+    {
+      return both.value
+    }
     if keyword == "pattern" { return .array((one.arrayValue ?? [one]) + (other.arrayValue ?? [other])) }
     if case (.array(let branches), .array) = (one, other), keyword == "anyOf" || keyword == "oneOf" {
       return try pairs(

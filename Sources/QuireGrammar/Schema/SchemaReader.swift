@@ -5,7 +5,7 @@ import QuireJSON
 ///
 /// | keyword | what it does |
 /// |---|---|
-/// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths and `multipleOf` too |
+/// | `type` (one or a list), `nullable`, `const`, `enum` | as specified; next to the last two, bounds of numbers and lengths, `pattern`, `format` and `multipleOf` too |
 /// | `properties`, `required` | members in the order of `properties`; others may follow where the next line says so |
 /// | `additionalProperties` | `true` or a schema allows more members; absent means none but `properties` |
 /// | `propertyNames` | an `enum`, whose strings become properties, or what strings are held to below |
@@ -15,10 +15,10 @@ import QuireJSON
 /// | `unevaluatedProperties`, `unevaluatedItems` | `false` |
 /// | `dependentRequired` | as specified |
 /// | `items`, `prefixItems`, `minItems`, `maxItems` | as specified; nothing after `prefixItems` without `items`. A list in `items` is read as `prefixItems`, then `additionalItems` as `items` |
-/// | `uniqueItems` | next to `maxItems` of at most 1 |
+/// | `uniqueItems` | next to `maxItems` of at most 1, or for items of at most 10 values in `enum`, in any order |
 /// | `minLength`, `maxLength` | as specified; next to `pattern` or `format` each repetition gets a share of the length, see `StringLength` |
 /// | `pattern`, `format` | next to a pattern in the same schema, `format` is not held; formats of `StringFormat`, and Base64. Those of schemas that hold together are held exactly, lengths too |
-/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | as specified; next to them numbers have no exponents, and next to one with a fraction at most 15 digits. Those beyond all numbers that are written exclude nothing |
+/// | `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` | as specified, or booleans as in draft 4; next to them numbers have no exponents, and next to one with a fraction at most 15 digits. Those beyond all numbers that are written exclude nothing |
 /// | `multipleOf` | as specified, see `SteppedNumbers`; numbers are written without exponents |
 /// | `anyOf`, `oneOf` | one of the schemas; that others of `oneOf` do not match is only checked of those that just require one property |
 /// | `allOf` | the schemas put together, where each keyword can be |
@@ -120,8 +120,8 @@ struct SchemaReader {
     guard visitCount <= GrammarLimits.schemaVisitMaximum else {
       throw GrammarError(
         """
-        \(name): expected at most \(GrammarLimits.schemaVisitMaximum) schemas, properties and values, references \
-        followed, found more; make it smaller
+        \(name): expected at most \(GrammarLimits.schemaVisitMaximum) schemas, properties, values and states of \
+        patterns, references followed, found more; make it smaller
         """)
     }
   }
@@ -237,19 +237,25 @@ struct SchemaReader {
     return try values(of: flat, at: path)
   }
 
-  /// The automaton of several conditions on texts.
-  func automaton(
+  /// The automaton of several conditions on texts. Its states and the work on it count as visits: each has limits of its
+  /// own, and a schema may ask for thousands.
+  mutating func automaton(
     of conditions: [TextCondition], _ keyword: String, at path: String
   ) throws(GrammarError) -> ScalarAutomaton {
+    let automaton: ScalarAutomaton
     do throws(ScalarAutomaton.TooLarge) {
-      return try ScalarAutomaton(conditions)
+      automaton = try ScalarAutomaton(conditions)
     } catch {
       throw self.error(
         path,
         expected: "expressions in '\(keyword)' that \(GrammarLimits.automatonStatesMaximum) states can match",
         found: "some that need more", advice: "use simpler ones", keyword: keyword)
     }
+    try visit(automaton.states.count + automaton.workCount / Self.automatonWorkPerVisit)
+    return automaton
   }
+
+  private static let automatonWorkPerVisit = 256
 
   // MARK: References
 

@@ -5,7 +5,8 @@ enum SchemaScalars {
   static func string(
     _ object: JSONObject, at path: String, _ reader: inout SchemaReader
   ) throws(GrammarError) -> GrammarExpression {
-    let length = try reader.counts("minLength", "maxLength", of: object, at: path)
+    let length = try reader.counts(
+      "minLength", "maxLength", of: object, atMost: GrammarLimits.lengthMaximum, at: path)
     let format = try formatExpression(of: object, at: path, reader)
     // Schemas that hold together may have several patterns, or a pattern and a format.
     let patterns = patterns(of: object)
@@ -19,7 +20,7 @@ enum SchemaScalars {
     let (minimum, maximum) = length
     let name = "string of \(minimum) to \(maximum.map { "\($0)" } ?? "any number")"
     if let known = reader.json.known(name) { return known }
-    let characters = GrammarExpression.repetition(reader.json.character, minimum: minimum, maximum: maximum)
+    let characters = reader.json.repetition(reader.json.character, minimum: minimum, maximum: maximum)
     return reader.json.share(name, .sequence([quote, characters, quote]))
   }
 
@@ -38,10 +39,27 @@ enum SchemaScalars {
       conditions.append(try texts(of: format, among: .scalars(.all), keyword: "format", at: path, reader))
     }
     if object["minLength"] != nil || object["maxLength"] != nil {
-      let (minimum, maximum) = try reader.counts("minLength", "maxLength", of: object, at: path)
-      conditions.append(.expression(.repetition(.scalars(.all), minimum: minimum, maximum: maximum)))
+      let (minimum, maximum) = try reader.counts(
+        "minLength", "maxLength", of: object, atMost: GrammarLimits.lengthMaximum, at: path)
+      // A larger count takes more states than there may be anyway.
+      let countable = maximum.map { min($0, GrammarLimits.automatonStatesMaximum) }
+      conditions.append(.expression(.repetition(.scalars(.all), minimum: minimum, maximum: countable)))
     }
     return conditions
+  }
+
+  /// The values of a list but for strings that `pattern` or `format` excludes.
+  static func matching(
+    _ values: [JSONValue], _ object: JSONObject, at path: String, _ reader: inout SchemaReader
+  ) throws(GrammarError) -> [JSONValue] {
+    var texts = object
+    // The length of a value is counted; a condition on it would take a state for each count.
+    for keyword in ["minLength", "maxLength"] { texts[keyword] = nil }
+    let conditions = try conditions(of: texts, at: path, &reader)
+    if conditions.isEmpty || !values.contains(where: { $0.stringValue != nil }) { return values }
+    let keyword = object["pattern"] == nil ? "format" : "pattern"
+    let automaton = try reader.automaton(of: conditions, keyword, at: path)
+    return values.filter { $0.stringValue.map { !automaton.satisfied(by: $0).contains(false) } ?? true }
   }
 
   /// The strings whose texts are those of all keywords, exactly.

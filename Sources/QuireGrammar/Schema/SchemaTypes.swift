@@ -52,13 +52,15 @@ enum SchemaTypes {
     }
     let types = object["type"] == nil ? nil : self.types(of: object)
     values = values.filter { value in types.map { isOf($0, value) } ?? true }
-    let known = ["const", "enum", "type", "nullable"] + SchemaBounds.keywords
+    let known = ["const", "enum", "type", "nullable", "pattern", "format"] + SchemaBounds.keywords
     let others = object.keys.filter { !known.contains($0) }
     if let other = others.first(where: { keyword in values.contains { isAbout(keyword, $0) } }) {
       throw reader.unsupported(
-        other, path, because: "only 'type' and bounds of numbers and lengths next to '\(keyword)'")
+        other, path,
+        because: "only 'type', 'pattern', 'format' and bounds of numbers and lengths next to '\(keyword)'")
     }
-    return values.filter { SchemaBounds.allow($0, object) }
+    values = values.filter { SchemaBounds.allow($0, object) }
+    return try SchemaScalars.matching(values, object, at: path, &reader)
   }
 
   /// Whether a keyword says something about a value.
@@ -93,11 +95,14 @@ enum SchemaTypes {
 
 extension SchemaReader {
   /// A count that a keyword gives; nil when the keyword is not there.
-  func count(_ keyword: String, of object: JSONObject, at path: String) throws(GrammarError) -> Int? {
+  func count(
+    _ keyword: String, of object: JSONObject, atMost limit: Int = GrammarLimits.repetitionMaximum,
+    at path: String
+  ) throws(GrammarError) -> Int? {
     guard let value = object[keyword] else { return nil }
-    guard let count = value.count.value(atMost: GrammarLimits.repetitionMaximum) else {
+    guard let count = value.count.value(atMost: limit) else {
       throw error(
-        path, expected: "a count from 0 to \(GrammarLimits.repetitionMaximum) in \(keyword)",
+        path, expected: "a count from 0 to \(limit) in \(keyword)",
         found: String(value.serialized().prefix(40)), advice: "use a smaller one or leave it out",
         keyword: keyword)
     }
@@ -106,10 +111,11 @@ extension SchemaReader {
 
   /// Two counts, the second not below the first.
   func counts(
-    _ minimum: String, _ maximum: String, of object: JSONObject, at path: String
+    _ minimum: String, _ maximum: String, of object: JSONObject,
+    atMost limit: Int = GrammarLimits.repetitionMaximum, at path: String
   ) throws(GrammarError) -> (minimum: Int, maximum: Int?) {
     let low = try count(minimum, of: object, at: path) ?? 0
-    let high = try count(maximum, of: object, at: path)
+    let high = try count(maximum, of: object, atMost: limit, at: path)
     if let high, high < low {
       throw error(
         path, expected: "\(minimum) at most \(maximum)", found: "\(low) and \(high)", advice: "correct them",

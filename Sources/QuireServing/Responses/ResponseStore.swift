@@ -11,6 +11,8 @@ final class ResponseStore: Sendable {
     let items: [UInt8]
     /// The ids of the items of the response.
     let outputIDs: [String]
+    /// The ids of the items that it answers.
+    let inputIDs: [String]
 
     var byteCount: Int { response.count + items.count }
   }
@@ -21,6 +23,8 @@ final class ResponseStore: Sendable {
     var order: [String] = []
     /// The response of each item, by the item's id.
     var owners: [String: String] = [:]
+    /// The responses that answer an item, by the item's id; the oldest first.
+    var answers: [String: [String]] = [:]
     var byteCount = 0
 
     mutating func remove(_ id: String) -> Bool {
@@ -28,7 +32,19 @@ final class ResponseStore: Sendable {
       byteCount -= entry.byteCount
       order.removeAll { $0 == id }
       for item in entry.outputIDs { owners[item] = nil }
+      for item in entry.inputIDs {
+        let rest = answers[item]?.filter { $0 != id } ?? []
+        answers[item] = rest.isEmpty ? nil : rest
+      }
       return true
+    }
+
+    mutating func insert(_ entry: Entry, id: String) {
+      entries[id] = entry
+      order.append(id)
+      for item in entry.outputIDs { owners[item] = id }
+      for item in entry.inputIDs { answers[item, default: []].append(id) }
+      byteCount += entry.byteCount
     }
   }
 
@@ -48,10 +64,9 @@ final class ResponseStore: Sendable {
   ///
   /// - Parameter items: The array of the items that it answers, serialized.
   func add(_ response: JSONValue, id: String, after items: [UInt8]) -> Bool {
-    let output = response["output"]?.arrayValue ?? []
     let entry = Entry(
-      response: response.serializedBytes(), items: items,
-      outputIDs: output.compactMap { $0["id"]?.stringValue })
+      response: response.serializedBytes(), items: items, outputIDs: Self.ids(of: response["output"]),
+      inputIDs: Self.ids(of: try? JSONValue.parse(items)))
     guard entry.byteCount <= byteLimit else { return false }
     guarded.withLock { state in
       // bounded: each entry and so their sum is at most the limit
@@ -60,10 +75,7 @@ final class ResponseStore: Sendable {
       {
         _ = state.remove(oldest)
       }
-      state.entries[id] = entry
-      state.order.append(id)
-      for item in entry.outputIDs { state.owners[item] = id }
-      state.byteCount += entry.byteCount
+      state.insert(entry, id: id)
     }
     return true
   }
@@ -85,18 +97,38 @@ final class ResponseStore: Sendable {
     return items + output
   }
 
-  /// The items of stored responses with these ids, as far as there are any.
+  private static func ids(of items: JSONValue?) -> [String] {
+    items?.arrayValue?.compactMap { $0["id"]?.stringValue } ?? []
+  }
+
+  /// The items of stored responses with these ids, as far as there are any: those of the responses themselves, and for
+  /// other ids those that the latest response answers.
   func items(named ids: Set<String>) -> [String: JSONValue] {
-    let responses = guarded.withLock { state in
-      Set(ids.compactMap { state.owners[$0] }).compactMap { state.entries[$0]?.response }
+    let (outputs, inputs) = guarded.withLock { state in
+      let inputIDs = ids.filter { state.owners[$0] == nil }
+      return (
+        Set(ids.compactMap { state.owners[$0] }).compactMap { state.entries[$0]?.response },
+        Set(inputIDs.compactMap { state.answers[$0]?.last }).compactMap { id in
+          state.entries[id].map { (items: $0.items, ids: inputIDs.filter { state.answers[$0]?.last == id }) }
+        }
+      )
     }
-    var items: [String: JSONValue] = [:]
-    for response in responses {
-      for item in (try? JSONValue.parse(response)["output"]?.arrayValue) ?? [] {
-        if let id = item["id"]?.stringValue, ids.contains(id) { items[id] = item }
-      }
+    var found: [String: JSONValue] = [:]
+    for (bytes, wanted) in inputs {
+      Self.collect(wanted, from: try? JSONValue.parse(bytes), into: &found)
     }
-    return items
+    for response in outputs {
+      Self.collect(ids, from: (try? JSONValue.parse(response))?["output"], into: &found)
+    }
+    return found
+  }
+
+  private static func collect(
+    _ ids: Set<String>, from items: JSONValue?, into found: inout [String: JSONValue]
+  ) {
+    for item in items?.arrayValue ?? [] {
+      if let id = item["id"]?.stringValue, ids.contains(id) { found[id] = item }
+    }
   }
 
   /// Whether there was such a response.
